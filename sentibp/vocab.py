@@ -35,7 +35,7 @@ class Vocabulary:
         """The features of each text, in the order in which they end, and how many of its tokens are unknown (n,)."""
         word = _lookup(tokens.words, self.words)[tokens.ids]
         unknown = np.diff(_sums(word == NONE)[tokens.offsets])
-        levels = [np.where(word == NONE, NONE, self._word_ids[word])]
+        levels = [np.where(word == NONE, NONE, self.word_features[word])]
         while self._pair_ids.size and len(levels) < self._depth:
             pairs = _pairs(levels[-1], word, tokens.offsets, len(self.words))
             found = _lookup(pairs, self._pair_keys)
@@ -50,13 +50,14 @@ class Vocabulary:
         prefix = self.prefix
         while (prefix != NONE).any():
             earlier = self.words.take(pa.array(np.where(prefix == NONE, 0, self.word[prefix])))
-            text = pc.if_else(pa.array(prefix == NONE), text, pc.binary_join_element_wise(earlier, text, pa.scalar(" ", TEXT)))
+            longer = pc.binary_join_element_wise(earlier, text, pa.scalar(" ", TEXT))
+            text = pc.if_else(pa.array(prefix == NONE), text, longer)
             prefix = np.where(prefix == NONE, NONE, self.prefix[prefix])
         return text
 
     @cached_property
-    def _word_ids(self) -> np.ndarray:
-        """The feature id of each word (m,)."""
+    def word_features(self) -> np.ndarray:
+        """The feature id of each word (m,) int32."""
         return np.flatnonzero(self.prefix == NONE).astype(np.int32)
 
     @cached_property
@@ -131,6 +132,30 @@ def build(tokens: Tokens, ngrams: int = 1, min_count: int = 1, max_features: int
         new[prefix[order]].astype(np.int32),
         new_word[last[order]].astype(np.int32),
     )
+
+
+def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
+    """The features of `old` with their ids, then those of `new` that it lacks, short ones first."""
+    place = _lookup(new.words, old.words)
+    added = place == NONE
+    words = pa.concat_arrays([old.words, new.words.filter(pa.array(added))])
+    word_of = np.where(added, len(old.words) + np.cumsum(added) - 1, place)  # new word number -> merged one
+    prefix, word = [old.prefix], [old.word]
+    merged = np.full(len(new) + 1, NONE)  # new feature id -> merged one; the last for prefix NONE
+    known = old.prefix.astype(np.int64) * len(words) + old.word
+    total = len(old)
+    level = new.prefix == NONE
+    while level.any():
+        ids = np.flatnonzero(level)
+        pairs = merged[new.prefix[ids]] * len(words) + word_of[new.word[ids]]
+        place = _lookup(pairs, known)
+        added = place == NONE
+        merged[ids] = np.where(added, total + np.cumsum(added) - 1, place)
+        prefix.append(merged[new.prefix[ids[added]]])
+        word.append(word_of[new.word[ids[added]]])
+        total += int(added.sum())
+        level = np.isin(new.prefix, ids)
+    return Vocabulary(words, np.concatenate(prefix).astype(np.int32), np.concatenate(word).astype(np.int32))
 
 
 def _closed(chosen: np.ndarray, prefix: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -1,0 +1,74 @@
+"""The command line: each command parses, calls, prints. Heavy imports stand inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import SentibpError
+
+
+class Commands(TyperGroup):
+    """The commands, with one place where their errors become lines and exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. A user's mistake ends in its lines on stderr, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except SentibpError as error:
+            for line in error.lines:
+                typer.echo(line, err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # `sentibp ... | head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Train sentiment classifiers from YAML files, by backpropagation written by hand.",
+    epilog="First steps: sentibp train quickstart, then sentibp predict 'I love this movie'",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help and one-line errors, without the time to load rich
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[
+    str, typer.Option("-m", "--model", help="A run directory, a model file, or `last`, the newest finished run here.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.hidden=[32,16]. May be repeated."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"sentibp {version('sentibp')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _sentibp(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+from . import config, evaluation, prediction, run, training  # noqa: E402
+
+for _module in (training, evaluation, prediction, run, config):
+    _module.register(app)

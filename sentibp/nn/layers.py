@@ -238,7 +238,7 @@ class Sigmoid(Activation):
 
 
 class Dropout(Layer):
-    """While training, each number is zero with probability `rate`, else divided by 1 - rate (Srivastava et al. 2014)."""
+    """In training each number is zero with probability `rate`, else divided by 1 - rate (Srivastava et al. 2014)."""
 
     def __init__(self, rate: float, rng: np.random.Generator):
         super().__init__()
@@ -260,7 +260,7 @@ class Dropout(Layer):
 
 
 class WordDropout(Layer):
-    """While training, each feature of a review is hidden with probability `rate` (Iyyer et al., 2015)."""
+    """In training each feature of a review is hidden with probability `rate` (Iyyer et al., 2015)."""
 
     def __init__(self, rate: float, rng: np.random.Generator):
         super().__init__()
@@ -289,9 +289,9 @@ class BatchNorm(Layer):
     _EPSILON = 1e-5
     _MOMENTUM = 0.9  # share of the old running average that stays at each step
 
-    def __init__(self, scale: Array, shift: Array):
+    def __init__(self, scale: Array, shift: Array, mean: Array, variance: Array):
         super().__init__(scale=scale, shift=shift)
-        self.buffers = {"mean": np.zeros_like(shift), "variance": np.ones_like(scale)}
+        self.buffers = {"mean": mean, "variance": variance}
 
     def forward(self, x: Array, *, train: bool = False) -> Array:
         """(n, i) -> (n, i)."""

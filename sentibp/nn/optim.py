@@ -140,7 +140,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Momentum and a rate of its own for each weight, both corrected for their start at 0 (Kingma & Ba 2015, alg. 1)."""
+    """Momentum and a rate of its own per weight, both corrected for their start at 0 (Kingma & Ba 2015, alg. 1)."""
 
     slots = ("mean", "square")
 

@@ -1,0 +1,50 @@
+"""`sentibp config show | schema | list`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import Json, Set
+
+commands = typer.Typer(
+    help="Look at settings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="config")
+
+
+@commands.command()
+def show(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Print every setting, its value, and where the value comes from."""
+    from .. import config as settings
+    from . import show as display
+
+    display.settings(settings.load(config, set_ or []), json)
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON schema of configs, for editors that check and complete YAML."""
+    from json import dumps
+
+    from .. import config as settings
+
+    typer.echo(dumps(settings.json_schema(), indent=2))
+
+
+@commands.command("list")
+def list_(json: Json = False) -> None:
+    """Print the shipped configs."""
+    from .. import config as settings
+    from . import show as display
+
+    display.rows(["config", "what it shows"], settings.shipped(), json)

@@ -1,0 +1,58 @@
+"""`sentibp predict`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import Model
+
+
+class Format(StrEnum):
+    """How predictions are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Examples: sentibp predict 'I love this movie'; sentibp predict --input reviews.csv --output out.csv"
+    )(predict)
+
+
+def predict(
+    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Reviews, each in quotes.")] = None,
+    model: Model = "last",
+    input: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Reviews from a file (CSV, TSV, JSONL, Parquet, text) or, with -, from standard input.",
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead of stdout.")] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(help="Default: by the name of --output; else a table on a terminal, and jsonl in a pipe."),
+    ] = None,
+    text_column: Annotated[
+        str, typer.Option(metavar="C", help="The column of --input that holds the review.")
+    ] = "text",
+) -> None:
+    """Say whether reviews are positive or negative, and how surely."""
+    if bool(text) == (input is not None):
+        raise typer.BadParameter("give reviews, each in quotes, or --input FILE; one of the two")
+    from .. import data, runs
+    from .. import model as models
+    from ..text import to_arrow
+    from . import show
+
+    texts = to_arrow(text or []) if input is None else data.read_texts(input, text_column=text_column)
+    classifier = models.load(runs.model_file(model))
+    show.predictions(classifier.predict(texts), texts, output, format.value if format else None)

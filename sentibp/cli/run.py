@@ -1,0 +1,50 @@
+"""`sentibp runs list | compare`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import Json
+
+commands = typer.Typer(
+    help="Look at past trainings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="runs")
+
+
+@commands.command("list")
+def list_(json: Json = False) -> None:
+    """Print the runs in runs/, oldest first."""
+    from .. import runs
+    from . import show
+
+    columns = ["run", "start", "outcome", "accuracy", "log_loss", "seconds"]
+    lines = [
+        [
+            str(path),
+            facts["start"],
+            facts["outcome"],
+            scores.get("accuracy"),
+            scores.get("log_loss"),
+            facts.get("seconds"),
+        ]
+        for path, facts in runs.all_runs()
+        for scores in [facts.get("scores") or {}]
+    ]
+    show.rows(columns, lines, json)
+
+
+@commands.command()
+def compare(a: RunName, b: RunName, json: Json = False) -> None:
+    """Print the settings in which two runs differ, their scores, and a paired test on the same validation reviews."""
+    from .. import runs
+    from . import show
+
+    show.comparison(runs.compare(runs.find(a), runs.find(b)), json)

@@ -1,0 +1,273 @@
+"""What people see: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json as jsons
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..errors import DataError
+from ..experiment import Evaluation, Event, Note, Outcome, Ready
+from ..files import write
+from ..train import Epoch, Step
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..config import Resolved
+    from ..model import Prediction
+
+LABELS = ("negative", "positive")
+
+
+def talk(line: str) -> None:
+    """Print a line for the person at the terminal, not for the next program in the pipe."""
+    typer.echo(line, err=True)
+
+
+def _print(value: Any) -> None:
+    typer.echo(jsons.dumps(value))
+
+
+class Progress:
+    """Shows a training as it goes: live on a terminal, in plain lines elsewhere, or not at all."""
+
+    def __init__(self, quiet: bool = False):
+        self.quiet = quiet
+        self.live = not quiet and sys.stderr.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys()
+        self.epochs = 0
+        self.loss: float | None = None  # smoothed
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self.bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.2g}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def watch(self, event: Event) -> None:
+        """Take one event of the training."""
+        if self.quiet:
+            return
+        if isinstance(event, Note):
+            self._line(event.text)
+        elif isinstance(event, Ready):
+            self._ready(event)
+        elif isinstance(event, Epoch):
+            self._line(_epoch(event, self.epochs))
+        elif self.live:
+            self._step(event)
+
+    def _line(self, text: str) -> None:
+        if self.live:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            talk(text)
+
+    def _ready(self, event: Ready) -> None:
+        self.epochs = event.epochs
+        self.loss = None
+        held_out = f", validated on {event.validation:,}" if event.validation else ""
+        self._line(
+            f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
+            f"{event.features:,} features, {event.parameters:,} parameters"
+        )
+        if self.live:
+            for task in self.bar.task_ids:
+                self.bar.remove_task(task)
+            self.task = self.bar.add_task("", total=event.steps, loss=0.0, rate=0.0)
+
+    def _step(self, event: Step) -> None:
+        self.loss = event.loss if self.loss is None else 0.98 * self.loss + 0.02 * event.loss
+        self.bar.update(
+            self.task,
+            completed=event.step,
+            description=f"epoch {event.epoch}/{self.epochs}",
+            loss=self.loss,
+            rate=event.learning_rate,
+        )
+
+
+def _epoch(event: Epoch, epochs: int) -> str:
+    line = f"epoch {event.epoch}/{epochs}: training loss {event.loss:.4f}"
+    if event.scores is not None:
+        line += f"; validation accuracy {event.scores['accuracy']:.4f}, log loss {event.scores['log_loss']:.4f}"
+    return line
+
+
+def outcome(result: Outcome, json: bool) -> None:
+    """The end of a training."""
+    if json:
+        _print({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        return
+    if result.outcome == "interrupted":
+        talk("interrupted: the best model so far is kept")
+    if result.scores is not None:
+        typer.echo(f"validation  {_summary(result.scores)}")
+    if result.seeds:
+        for name in ("accuracy", "log_loss"):
+            spread = result.seeds[name]
+            typer.echo(
+                f"seeds       {name.replace('_', ' ')}: mean {spread['mean']:.4f}, standard deviation "
+                f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
+            )
+    size = result.model.stat().st_size / 1e6
+    typer.echo(f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)")
+    typer.echo('next        sentibp predict "I love this movie"')
+
+
+def _summary(scores: dict[str, Any]) -> str:
+    low, high = scores["accuracy_interval"]
+    return f"accuracy {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}], log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
+
+
+def evaluation(result: Evaluation, json: bool) -> None:
+    """The scores of a model."""
+    for note in result.notes:
+        talk(note)
+    scores = result.scores
+    if json:
+        _print(scores)
+        return
+    low, high = scores["accuracy_interval"]
+    lines = {
+        "reviews": f"{scores['n']:,}",
+        "accuracy": f"{scores['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
+        **{
+            name.replace("_", " "): "undefined: one class only" if scores[name] is None else f"{scores[name]:.4f}"
+            for name in ("precision", "recall", "f1", "roc_auc", "log_loss", "brier", "calibration_error")
+        },
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<18} {value}")
+    confusion = scores["confusion"]
+    typer.echo("")
+    typer.echo(f"{'':<18} {'said negative':>14} {'said positive':>14}")
+    typer.echo(f"{'is negative':<18} {confusion['true_negative']:>14,} {confusion['false_positive']:>14,}")
+    typer.echo(f"{'is positive':<18} {confusion['false_negative']:>14,} {confusion['true_positive']:>14,}")
+    if scores["no_known_word"]:
+        typer.echo(f"\n{scores['no_known_word']:,} reviews have no known word; their answer is the model's bias")
+
+
+def predictions(
+    prediction: Prediction, texts: pa.LargeStringArray | pa.ChunkedArray, output: Path | None, format: str | None
+) -> None:
+    """One line per text, in order."""
+    if format is None and output is not None:
+        format = "csv" if output.suffix == ".csv" else "jsonl"
+    format = format or ("table" if sys.stdout.isatty() else "jsonl")
+    records = [_record(*row) for row in zip(*(column.tolist() for column in prediction), strict=True)]
+    if format == "jsonl":
+        content = "".join(jsons.dumps(record) + "\n" for record in records)
+    elif format == "csv":
+        content = _csv(records)
+    else:
+        content = "".join(_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
+    if output is None:
+        typer.echo(content, nl=False)
+        return
+    try:
+        write(output, content.encode())
+    except OSError as error:
+        raise DataError(f"{output}: {error.strerror}; choose another --output") from None
+
+
+def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
+    label = LABELS[positive >= 0.5]
+    score = positive if label == "positive" else 1 - positive
+    return {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown} | (
+        {"note": "no known word"} if tokens == unknown else {}
+    )
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    content = io.StringIO()
+    columns = ["label", "score", "positive", "tokens", "unknown", "note"]
+    writer = csv.DictWriter(content, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return content.getvalue()
+
+
+def _table_line(record: dict[str, Any], text: str) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
+    text = text if len(text) <= 60 else f"{text[:59]}…"
+    note = f"  ({record['note']}: the answer is the model's bias)" if "note" in record else ""
+    return f"{record['label']}  {record['score']:.4f}  {text}{note}"
+
+
+def settings(resolved: Resolved, json: bool) -> None:
+    """Every setting with its value and its origin."""
+    from ..runs import flat
+
+    values = flat(resolved.config.model_dump())
+    if json:
+        _print({key: {"value": value, "from": resolved.origins.get(key)} for key, value in values.items()})
+        return
+    rows(
+        ["setting", "value", "from"],
+        [(key, jsons.dumps(value), resolved.origins.get(key, "")) for key, value in values.items()],
+    )
+
+
+def comparison(result: dict[str, Any], json: bool) -> None:
+    """Two runs side by side."""
+    if json:
+        _print(result)
+        return
+    rows(
+        ["setting", result["a"], result["b"]],
+        [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
+    )
+    typer.echo("")
+    rows(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
+    typer.echo("")
+    paired = result["paired"]
+    if paired is None:
+        typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
+        return
+    verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
+    typer.echo(
+        f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
+        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}"
+    )
+
+
+def rows(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:
+    """A plain table, or a JSON list of objects."""
+    if json:
+        _print([dict(zip(columns, line, strict=True)) for line in lines])
+        return
+    cells = [list(columns), *([_cell(value) for value in line] for line in lines)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    for line in cells:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

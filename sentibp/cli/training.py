@@ -1,0 +1,42 @@
+"""`sentibp train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import Json, Set
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Examples: sentibp train quickstart; sentibp train imdb --set train.epochs=2; sentibp train mine.yaml"
+    )(train)
+
+
+def train(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    set_: Set = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set train.seed=N.")] = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
+) -> None:
+    """Train a classifier as a config says, and keep its best epoch in a run directory."""
+    from .. import config as settings
+    from .. import experiment
+    from . import show
+
+    overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    resolved = settings.load(config, overrides)
+    with show.Progress(quiet) as progress:
+        outcome = experiment.train(resolved, out, sys.argv, progress.watch)
+    show.outcome(outcome, json)
+    if outcome.outcome == "interrupted":
+        raise typer.Exit(130)

@@ -1,0 +1,296 @@
+"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import data, metrics, model, runs, vocab
+from .config import Resolved
+from .data import Corpus
+from .errors import DataError
+from .files import write
+from .model import Classifier
+from .settings import Config
+from .text import tokenize
+from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
+
+
+class Note(NamedTuple):
+    """Something the user should know."""
+
+    text: str
+
+
+class Ready(NamedTuple):
+    """Before the first step of each seed: what will be trained on what."""
+
+    run: Path
+    seed: int
+    training: int  # reviews
+    validation: int
+    features: int
+    parameters: int
+    epochs: int
+    steps: int  # in all epochs
+
+
+class Outcome(NamedTuple):
+    """What a training left behind. `scores` is None without validation data; `outcome` as in run.json."""
+
+    run: Path
+    model: Path
+    outcome: str
+    scores: dict[str, Any] | None
+    seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
+    digest: str  # SHA-256 of the model file
+    seconds: float
+
+
+Event = Note | Ready | Step | Epoch
+
+
+def load_data(config: Config, base: Path | None = None) -> tuple[Corpus, Corpus | None]:
+    """The training and the validation reviews. The cut depends on the data alone, so that runs can be compared."""
+    corpus = _load(config, config.data.split, base)
+    validation = config.data.validation
+    if isinstance(validation, str):
+        return corpus, _load(config, validation, base)
+    if validation == 0:
+        return corpus, None
+    return data.split(corpus, validation, model.stream(0, "split"))
+
+
+def _load(config: Config, split: str, base: Path | None) -> Corpus:
+    settings = config.data
+    corpus = data.load(
+        settings.source,
+        split=split,
+        text_column=settings.text_column,
+        label_column=settings.label_column,
+        weight_column=settings.weight_column,
+        labels=settings.labels,
+        base=base,
+    )
+    source = settings.source if isinstance(settings.source, str) else ", ".join(settings.source)
+    data.require_both_classes(corpus, source)
+    return corpus
+
+
+def train(
+    resolved: Resolved,
+    out: Path | None = None,
+    command: Sequence[str] = (),
+    watch: Callable[[Event], None] = lambda event: None,
+) -> Outcome:
+    """Train what the settings describe, telling `watch` of every event. Ctrl-C ends it and keeps the best model so far.
+
+    Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
+    """
+    began = time.monotonic()
+    config = resolved.config
+    origin = None
+    if config.model.init_from is not None:
+        path = runs.model_file(config.model.init_from)
+        origin = model.load(path)
+        config = _with_init_from(config, path)  # `last` will soon be another one
+    corpora = load_data(config, resolved.path.parent)
+    for note in _notes(*corpora):
+        watch(Note(note))
+    training, validation, vocabulary = _encode(config, *corpora, origin)
+    run = runs.create(
+        config,
+        resolved.path,
+        out,
+        command=list(command),
+        data={"training": _facts(corpora[0]), "validation": _facts(corpora[1])},
+    )
+    keeper = _Keeper(run, config)
+    try:
+        for seed in range(config.train.seed, config.train.seed + config.train.seeds):
+            classifier = model.build(config, vocabulary, seed, origin)
+            watch(_ready(run.path, seed, classifier, training, validation))
+            for event in fit(classifier, training, validation, seed):
+                keeper.saw(seed, event, classifier, validation)
+                watch(event)
+                if keeper.patience_is_out:
+                    break
+            keeper.end_of_seed()
+        outcome = "finished"
+    except KeyboardInterrupt:
+        outcome = "interrupted"
+        if keeper.digest is None:
+            keeper.save(classifier)
+    except Diverged as error:
+        run.finish("diverged", error=str(error))
+        kept = f"the best model so far is kept: {run.path / runs.MODEL}" if keeper.digest else "no epoch was finished"
+        raise Diverged(*error.lines, kept) from None
+    except BaseException:
+        run.finish("failed")
+        raise
+    assert keeper.digest is not None
+    seeds = keeper.spread() if config.train.seeds > 1 else None
+    seconds = time.monotonic() - began
+    run.finish(outcome, scores=keeper.scores, seeds=seeds, digest=keeper.digest, seconds=round(seconds, 3))
+    return Outcome(run.path, run.path / runs.MODEL, outcome, keeper.scores, seeds, keeper.digest, seconds)
+
+
+class _Keeper:
+    """Records events, keeps the best epoch in the run directory, and says when patience is out."""
+
+    def __init__(self, run: runs.Run, config: Config):
+        self.run = run
+        stopping = config.train.early_stopping
+        self.metric = stopping.metric if stopping else "accuracy"
+        self.patience = stopping.patience if stopping else math.inf
+        self.best = -math.inf  # of all seeds
+        self.scores: dict[str, Any] | None = None
+        self.digest: str | None = None
+        self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
+        self._start_seed()
+
+    def _start_seed(self) -> None:
+        self.seed_best = -math.inf
+        self.seed_best_scores: dict[str, Any] | None = None
+        self.waited = 0
+
+    def end_of_seed(self) -> None:
+        if self.seed_best_scores is not None:
+            self.seed_scores.append(self.seed_best_scores)
+        self._start_seed()
+
+    @property
+    def patience_is_out(self) -> bool:
+        return self.waited >= self.patience
+
+    def saw(self, seed: int, event: Step | Epoch, classifier: Classifier, validation: Examples | None) -> None:
+        if isinstance(event, Step):
+            self.run.record(event="step", seed=seed, **event._asdict())
+            return
+        self.run.record(
+            event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
+        )
+        if event.scores is None or event.positive is None or validation is None:
+            self.save(classifier)  # nothing to choose by: the last epoch counts
+            return
+        value = event.scores[self.metric]
+        value = -math.inf if value is None else value if metrics.BETTER[self.metric] == "higher" else -value
+        self.waited += 1
+        if value > self.seed_best or self.seed_best_scores is None:
+            self.seed_best, self.seed_best_scores, self.waited = value, event.scores, 0
+        if value > self.best or self.scores is None:
+            self.best, self.scores = value, event.scores
+            classifier.scores = event.scores
+            self.save(classifier)
+            runs.save_predictions(self.run.path, validation.label, event.positive)
+
+    def save(self, classifier: Classifier) -> None:
+        content = classifier.to_bytes()
+        write(self.run.path / runs.MODEL, content)
+        self.digest = hashlib.sha256(content).hexdigest()
+
+    def spread(self) -> dict[str, dict[str, float]]:
+        names = [name for name in metrics.BETTER if self.seed_scores and self.seed_scores[0].get(name) is not None]
+        return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
+
+
+def _with_init_from(config: Config, path: Path) -> Config:
+    return config.model_copy(update={"model": config.model.model_copy(update={"init_from": str(path)})})
+
+
+def _notes(training: Corpus, validation: Corpus | None) -> list[str]:
+    notes = list(dict.fromkeys((*training.notes, *(validation.notes if validation is not None else ()))))
+    if validation is not None and len(repeated := data.repeated(training, validation)):
+        notes.append(f"{len(repeated):,} of {len(validation):,} validation reviews also stand in the training data")
+    return notes
+
+
+def _encode(
+    config: Config, training: Corpus, validation: Corpus | None, origin: Classifier | None
+) -> tuple[Examples, Examples | None, vocab.Vocabulary]:
+    tokens = tokenize(training.text, config.text.lowercase)
+    vocabulary = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
+    if origin is not None:
+        vocabulary = vocab.merge(origin.vocabulary, vocabulary)
+    if not len(vocabulary):
+        raise DataError(
+            f"no word occurs {config.text.min_count} times in the {len(training):,} training reviews; "
+            "lower text.min_count, or give more text"
+        )
+
+    def examples(corpus: Corpus, features: Any) -> Examples:
+        assert corpus.label is not None
+        return Examples(features, corpus.label, corpus.weight)
+
+    encoded = examples(training, vocabulary.encode(tokens)[0])
+    if validation is None:
+        return encoded, None, vocabulary
+    tokens = tokenize(validation.text, config.text.lowercase)
+    return encoded, examples(validation, vocabulary.encode(tokens)[0]), vocabulary
+
+
+def _ready(run: Path, seed: int, classifier: Classifier, training: Examples, validation: Examples | None) -> Ready:
+    settings = classifier.config.train
+    return Ready(
+        run=run,
+        seed=seed,
+        training=len(training),
+        validation=0 if validation is None else len(validation),
+        features=len(classifier.vocabulary),
+        parameters=sum(parameter.size for parameter in classifier.network.params.values()),
+        epochs=settings.epochs,
+        steps=settings.epochs * steps_per_epoch(settings, len(training)),
+    )
+
+
+def _facts(corpus: Corpus | None) -> dict[str, Any] | None:
+    return None if corpus is None else {"reviews": len(corpus), "fingerprint": data.fingerprint(corpus)}
+
+
+class Evaluation(NamedTuple):
+    """A model's scores on some reviews, and what the user should know of these."""
+
+    scores: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def evaluate_on(
+    classifier: Classifier,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Evaluation:
+    """The scores on a source, by default on the test split; without one, on the validation data of the training."""
+    settings = classifier.config.data
+    columns = {
+        "text_column": text_column or settings.text_column,
+        "label_column": label_column or settings.label_column,
+    }
+    if source is None and split is None:
+        corpus = load_data(classifier.config)[1]
+        if corpus is None:
+            raise DataError("the model was trained without validation data; name a file or a data set with --data")
+    else:
+        corpus = _load_labelled(source or settings.source, split or "test", columns, settings.labels)
+    features, tokens, unknown = classifier.encode(corpus.text)
+    assert corpus.label is not None
+    if not len(corpus):
+        raise DataError(f"{source}: no review; give data with reviews and labels")
+    scores, _ = evaluate(classifier, Examples(features, corpus.label))
+    scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
+    return Evaluation(scores, corpus.notes)
+
+
+def _load_labelled(source: str | list[str], split: str, columns: dict[str, str], labels: data.Labels | None) -> Corpus:
+    """Labels by the model's mapping, or by their usual names where that does not know them, and the reverse."""
+    if labels is None:
+        return data.load(source, split=split, **columns)
+    try:
+        return data.load(source, split=split, **columns)
+    except DataError:
+        return data.load(source, split=split, labels=labels, **columns)

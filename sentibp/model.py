@@ -1,0 +1,280 @@
+"""The classifier: vocabulary and network; how settings become layers; the model file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from .errors import ConfigError, DataError
+from .nn import layers as nn
+from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
+from .nn.layers import Array, Ragged
+from .settings import Config
+from .text import TEXT, tokenize
+from .vocab import NONE, Vocabulary
+
+FORMAT = 1
+"""Version of the model file; raised when an older program could no longer read it."""
+
+LABELS = ("negative", "positive")
+
+_ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+_BLOCK = 256  # reviews that one thread predicts at a time
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """The random numbers for one purpose ("init", "shuffle", ...): drawing more of one never changes another."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+class Prediction(NamedTuple):
+    """Of n texts: the probability of positive, the number of tokens, and how many of these the vocabulary lacks."""
+
+    positive: Array  # (n,) float64
+    tokens: Array  # (n,) int64
+    unknown: Array  # (n,) int64
+
+
+@dataclass(eq=False)
+class Classifier:
+    """A network with its vocabulary and the settings that made it."""
+
+    config: Config
+    vocabulary: Vocabulary
+    network: nn.Sequential
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    def tensors(self) -> dict[str, Array]:
+        """Everything the network has learned, by name: parameters, and the running averages of batch norm."""
+        return {**self.network.params, **self.network.buffers}
+
+    def encode(self, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Ragged, Array, Array]:
+        """The features of n texts, their number of tokens (n,), and how many of these are unknown (n,)."""
+        tokens = tokenize(text, self.config.text.lowercase)
+        features, unknown = self.vocabulary.encode(tokens)
+        return features, np.diff(tokens.offsets), unknown
+
+    def logits(self, features: Ragged) -> Array:
+        """The logit of each of n reviews (n,), on all cores."""
+        n = len(features.offsets) - 1
+        starts = range(0, n, _BLOCK)
+
+        def block(start: int) -> Array:
+            return self.network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.concatenate([np.zeros(0, np.float32), *pool.map(block, starts)])
+
+    def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
+        """What the network says of each text. A text without a known word gets the answer for an empty review."""
+        features, tokens, unknown = self.encode(text)
+        return Prediction(nn.sigmoid(self.logits(features).astype(np.float64)), tokens, unknown)
+
+    def to_bytes(self) -> bytes:
+        """The content of the model file. Same model, same bytes."""
+        from safetensors.numpy import save
+
+        header = {
+            "format": FORMAT,
+            "version": version("sentibp"),
+            "config": self.config.model_dump(mode="json"),
+            "labels": LABELS,
+            "scores": self.scores,
+        }
+        return save(
+            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}
+            | _vocabulary_tensors(self.vocabulary),
+            metadata={"sentibp": json.dumps(header, sort_keys=True)},
+        )
+
+
+def build(config: Config, vocabulary: Vocabulary, seed: int, origin: Classifier | None = None) -> Classifier:
+    """A new classifier; its weights are drawn at random, then taken from word vectors or from `origin` if given.
+
+    With `origin`, the vocabulary is one that begins with its features (`vocab.merge`).
+    """
+    rng = stream(seed, "init")
+    weights = {name: start(rng, shape) for name, (shape, start) in _plan(config, len(vocabulary)).items()}
+    if config.model.embedding.vectors:
+        _fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
+    if origin is not None:
+        _inherit(weights, origin)
+    return Classifier(config, vocabulary, _assemble(config, weights, stream(seed, "dropout")))
+
+
+def _plan(config: Config, features: int) -> dict[str, tuple[tuple[int, ...], Initializer]]:
+    """The name of each tensor of the network, its shape, and how it starts."""
+    model = config.model
+    dim = model.embedding.dim
+    plan: dict[str, tuple[tuple[int, ...], Initializer]] = {
+        "embedding.weight": ((features, dim), INITIALIZERS[model.embedding.init])
+    }
+    start = INITIALIZERS[SUITS[model.activation] if model.init == "auto" else model.init]
+    for i, (inputs, width) in enumerate(pairwise([dim, *model.hidden])):
+        plan[f"hidden.{i}.weight"] = (inputs, width), start
+        plan[f"hidden.{i}.bias"] = (width,), zeros
+        if model.batch_norm:
+            plan[f"hidden.{i}.norm.scale"] = (width,), ones
+            plan[f"hidden.{i}.norm.shift"] = (width,), zeros
+            plan[f"hidden.{i}.norm.mean"] = (width,), zeros
+            plan[f"hidden.{i}.norm.variance"] = (width,), ones
+    last = model.hidden[-1] if model.hidden else dim
+    plan["output.weight"] = (last, 1), glorot if model.init == "auto" else start  # no activation follows it
+    plan["output.bias"] = (1,), zeros
+    return plan
+
+
+def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Generator) -> nn.Sequential:
+    """The network that the settings describe, around the given weights: the one place where settings become layers."""
+    model = config.model
+    layers: dict[str, nn.Layer] = {}
+    if config.train.word_dropout:
+        layers["words"] = nn.WordDropout(config.train.word_dropout, rng)
+    layers["embedding"] = nn.EmbeddingBag(weights["embedding.weight"], model.embedding.pooling)
+    width = model.embedding.dim
+    for i, wide in enumerate(model.hidden):
+        name = f"hidden.{i}"
+        block: dict[str, nn.Layer] = {}
+        if model.dropout:
+            block["dropout"] = nn.Dropout(model.dropout, rng)
+        block[""] = nn.Linear(weights[f"{name}.weight"], weights[f"{name}.bias"])
+        if model.batch_norm:
+            norm = (weights[f"{name}.norm.{part}"] for part in ("scale", "shift", "mean", "variance"))
+            block["norm"] = nn.BatchNorm(*norm)
+        block["activation"] = _ACTIVATIONS[model.activation]()
+        layers[name] = nn.Sequential(block)
+        if model.residual and wide == width:
+            layers[name] = nn.Residual(layers[name])
+        width = wide
+    if model.dropout:
+        layers["dropout"] = nn.Dropout(model.dropout, rng)
+    layers["output"] = nn.Linear(weights["output.weight"], weights["output.bias"])
+    return nn.Sequential(layers)
+
+
+def _inherit(weights: dict[str, Array], origin: Classifier) -> None:
+    """Copy a trained model. Its features keep their vectors; new ones, which follow them, have random rows."""
+    for name, source in origin.tensors().items():
+        here = weights.get(name, np.zeros(0)).shape
+        rows = name == "embedding.weight"  # whose number differs with the vocabulary
+        if source.shape[rows:] != here[rows:]:
+            raise ConfigError(
+                f"model.init_from: {name} has the shape {source.shape} in that model, and {here} in this config; "
+                "give both the same embedding.dim, hidden and batch_norm"
+            )
+        if not rows:
+            weights[name] = source.copy()
+    weights["embedding.weight"][: len(origin.vocabulary)] = origin.network.params["embedding.weight"]
+
+
+def _fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
+    """Fill the rows of words that a text file of vectors knows: `word number number ...`, as GloVe and word2vec write."""
+    dim = weight.shape[1]
+    row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
+    found = 0
+    for number, (word, values) in _vector_lines(path):
+        if word not in row:
+            continue
+        try:
+            vector = np.array(values.split(), np.float32)
+        except ValueError:
+            vector = np.zeros(0, np.float32)
+        if len(vector) != dim or not np.isfinite(vector).all():
+            raise DataError(
+                f"{path}:{number}: {len(vector)} finite numbers for '{word}', but model.embedding.dim is {dim}; "
+                "set dim to the length of the file's vectors"
+            )
+        weight[row[word]] = vector
+        found += 1
+    if not found:
+        raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
+
+
+def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Line number, word and the rest of each line, one at a time: such files are larger than memory."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                word, _, values = line.rstrip().partition(" ")
+                if number == 1 and word.isdigit() and values.strip().isdigit():
+                    continue  # word2vec and fastText begin with "count dim"
+                yield number, (word, values)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; set model.embedding.vectors to a file of word vectors") from None
+
+
+def _vocabulary_tensors(vocabulary: Vocabulary) -> dict[str, Array]:
+    words = "\n".join(vocabulary.words.to_pylist()).encode()  # no token contains a line break
+    return {
+        "vocabulary.words": np.frombuffer(words, np.uint8),
+        "vocabulary.features": np.stack((vocabulary.prefix, vocabulary.word), axis=1),
+    }
+
+
+def load(path: Path) -> Classifier:
+    """Read a model file. DataError if it is none, is damaged, or comes from a later version."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; give a run directory or a model file") from None
+    except SafetensorError as error:
+        raise DataError(f"{path}: not a model file, or damaged ({error}); train again or copy it anew") from None
+    if "sentibp" not in metadata:
+        raise DataError(f"{path}: a safetensors file, but not of sentibp; give a model.safetensors of a run")
+    try:
+        return _restore(json.loads(metadata["sentibp"]), tensors)
+    except _Newer as error:
+        raise DataError(f"{path}: {error}; update sentibp") from None
+    except (KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
+        raise DataError(f"{path}: damaged: {error}; train again or copy it anew") from None
+
+
+class _Newer(Exception):
+    """A model file of a later format."""
+
+
+def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
+    if header["format"] > FORMAT:
+        raise _Newer(f"model format {header['format']}, written by sentibp {header['version']}, is newer than {FORMAT}")
+    config = Config.model_validate(header["config"])
+    words = bytes(tensors.pop("vocabulary.words")).decode()
+    features = tensors.pop("vocabulary.features")
+    if features.ndim != 2 or features.dtype != np.int32:
+        raise ValueError("the vocabulary has no pairs of numbers")
+    vocabulary = Vocabulary(
+        pa.array(words.split("\n") if words else [], TEXT),
+        np.ascontiguousarray(features[:, 0]),
+        np.ascontiguousarray(features[:, 1]),
+    )
+    _check_vocabulary(vocabulary)
+    for name, (shape, _) in _plan(config, len(vocabulary)).items():
+        if tensors[name].shape != shape or tensors[name].dtype != np.float32:
+            raise ValueError(f"{name} is {tensors[name].dtype} {tensors[name].shape}, not float32 {shape}")
+        if not np.isfinite(tensors[name]).all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    network = _assemble(config, tensors, stream(config.train.seed, "dropout"))
+    return Classifier(config, vocabulary, network, header["scores"])
+
+
+def _check_vocabulary(vocabulary: Vocabulary) -> None:
+    """A prefix comes before what extends it, and a word is one of the words."""
+    own = np.arange(len(vocabulary))
+    if ((vocabulary.prefix < NONE) | (vocabulary.prefix >= own)).any():
+        raise ValueError("the vocabulary's features are not in order")
+    if len(vocabulary) and not 0 <= vocabulary.word.min() <= vocabulary.word.max() < len(vocabulary.words):
+        raise ValueError("the vocabulary names a word that it does not hold")

@@ -1,0 +1,199 @@
+"""Run directories: what a training was, how it went, and the model it left behind.
+
+    config.yaml         every setting, defaults filled in: training it repeats the run
+    run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
+    metrics.jsonl       one event a line: every step, every epoch
+    model.safetensors   the best epoch
+    validation.parquet  what the model said of each validation review, for paired comparisons
+
+`runs/last` is a text file with the path of the newest finished run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import config as settings
+from .errors import ConfigError, DataError
+from .files import write
+from .metrics import mcnemar
+from .settings import Config
+
+ROOT = Path("runs")
+MODEL = "model.safetensors"
+
+
+class Run:
+    """A run directory that is being written."""
+
+    def __init__(self, path: Path, config: Config, **facts: Any):
+        self.path = path
+        self.facts: dict[str, Any] = {
+            "outcome": "running",
+            "start": _now(),
+            "end": None,
+            "seed": config.train.seed,
+            "versions": {name: version(name) for name in ("sentibp", "numpy", "pyarrow")}
+            | {"python": platform.python_version()},
+            "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
+            **facts,
+        }
+        write(path / "config.yaml", settings.dump(config).encode())
+        self._write_facts()
+        self._metrics = open(path / "metrics.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+    def record(self, **event: Any) -> None:
+        """Append one event to metrics.jsonl."""
+        self._metrics.write(json.dumps(event) + "\n")
+
+    def finish(self, outcome: str, **facts: Any) -> None:
+        """Say how it ended. A run that left a model becomes `last`."""
+        self._metrics.close()
+        self.facts |= {"outcome": outcome, "end": _now(), **facts}
+        self._write_facts()
+        if (self.path / MODEL).exists():
+            ROOT.mkdir(exist_ok=True)
+            write(ROOT / "last", f"{self.path}\n".encode())
+
+    def _write_facts(self) -> None:
+        write(self.path / "run.json", (json.dumps(self.facts, indent=2) + "\n").encode())
+
+
+def create(config: Config, config_path: Path, out: Path | None = None, **facts: Any) -> Run:
+    """A new run directory: `out`, or one under runs/ named after the time, the config, and its digest."""
+    try:
+        path = _own_directory(config, config_path) if out is None else _given_directory(out)
+        return Run(path, config, **facts)
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}; choose another place with --out DIR") from None
+
+
+def _own_directory(config: Config, config_path: Path) -> Path:
+    name = f"{time.strftime('%Y%m%d-%H%M')}-{config_path.stem}-{settings.digest(config)[:4]}"
+    number = 1
+    while True:
+        path = ROOT / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def _given_directory(out: Path) -> Path:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def find(name: str = "last") -> Path:
+    """The run directory or model file of that name: a path, a directory in runs/, or `last`."""
+    if name == "last":
+        try:
+            name = (ROOT / "last").read_text(encoding="utf-8").strip()
+        except OSError:
+            raise ConfigError(
+                "no finished run here (there is no runs/last); train one with `sentibp train quickstart`, "
+                "or name a run directory or a model file with -m"
+            ) from None
+    for path in (Path(name), ROOT / name):
+        if path.exists():
+            return path
+    raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
+
+
+def model_file(name: str = "last") -> Path:
+    """The model file of a run directory, or the file itself."""
+    path = find(name)
+    if not path.is_dir():
+        return path
+    if not (path / MODEL).is_file():
+        raise ConfigError(f"{path}: has no {MODEL}; its training left none, or it is not a run directory")
+    return path / MODEL
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """What run.json says."""
+    try:
+        content = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path / 'run.json'}: {error.strerror}; give a run directory") from None
+    except ValueError as error:
+        raise DataError(f"{path / 'run.json'}: damaged: {error}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path / 'run.json'}: damaged: not an object")
+    return content
+
+
+def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The runs under runs/, oldest first."""
+    for path in sorted(ROOT.glob("*/run.json")):
+        yield path.parent, facts(path.parent)
+
+
+def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> None:
+    """Keep what the model said of the validation data."""
+    import io
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    content = io.BytesIO()
+    parquet.write_table(pa.table({"label": label, "positive": positive}), content)
+    write(path / "validation.parquet", content.getvalue())
+
+
+def compare(a: Path, b: Path) -> dict[str, Any]:
+    """Settings that differ, scores side by side, and a paired test on the validation reviews if these are the same."""
+    facts_a, facts_b = facts(a), facts(b)
+    config_a, config_b = (flat(settings.load(path / "config.yaml").config.model_dump()) for path in (a, b))
+    keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
+    scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
+    data_a, data_b = (content.get("data", {}).get("validation") for content in (facts_a, facts_b))
+    return {
+        "a": str(a),
+        "b": str(b),
+        "settings": {
+            key: [config_a.get(key), config_b.get(key)] for key in keys if config_a.get(key) != config_b.get(key)
+        },
+        "scores": {
+            name: [scores_a[name], scores_b[name]]
+            for name in scores_a
+            if name in scores_b and isinstance(scores_a[name], int | float)
+        },
+        "paired": _paired(a, b) if data_a is not None and data_a == data_b else None,
+    }
+
+
+def _paired(a: Path, b: Path) -> dict[str, Any]:
+    from pyarrow import parquet
+
+    try:
+        tables = [parquet.read_table(path / "validation.parquet") for path in (a, b)]
+        label, positive_a = tables[0]["label"].to_numpy(), tables[0]["positive"].to_numpy()
+        return mcnemar(label, positive_a, tables[1]["positive"].to_numpy())
+    except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{a} and {b}: validation.parquet is missing or damaged ({error})") from None
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted keys."""
+    result: dict[str, Any] = {}
+    for key, value in nested.items():
+        result |= flat(value, f"{prefix}{key}.") if value and isinstance(value, dict) else {f"{prefix}{key}": value}
+    return result
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,153 @@
+"""The training loop, as a generator of events: the caller shows, records, saves, and stops by leaving the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import metrics
+from .errors import SentibpError
+from .model import Classifier, stream
+from .nn.layers import Array, Gradient, Ragged, RowGrad, sigmoid
+from .nn.losses import LOSSES, Loss
+from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
+from .settings import Train
+
+
+class Examples(NamedTuple):
+    """n encoded reviews with their labels."""
+
+    features: Ragged
+    label: Array  # (n,) int8, 0 or 1
+    weight: Array | None = None  # (n,) float32: how much each counts in the loss
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+class Step(NamedTuple):
+    """After each batch."""
+
+    step: int  # from 1
+    epoch: int  # from 1
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+
+
+class Epoch(NamedTuple):
+    """After each pass over the training data."""
+
+    epoch: int  # from 1
+    step: int
+    loss: float  # the mean over the epoch's batches, each before its update
+    scores: dict[str, Any] | None  # on the validation data
+    positive: Array | None  # the probability of positive of each validation review: (n,) float64
+
+
+class Diverged(SentibpError):
+    """The loss or a gradient is not a finite number any more."""
+
+    exit_code = 4
+
+
+def steps_per_epoch(settings: Train, n: int) -> int:
+    """Batches in one pass over n reviews."""
+    return -(-n // settings.batch_size)
+
+
+def fit(model: Classifier, train: Examples, validation: Examples | None, seed: int) -> Iterator[Step | Epoch]:
+    """Train the model in place. Raises Diverged."""
+    settings = model.config.train
+    loss = LOSSES[settings.loss]
+    weight = example_weights(settings, train)
+    per_epoch = steps_per_epoch(settings, len(train))
+    optimizer, schedule = _optimizer(settings), _schedule(settings, per_epoch)
+    factors = {name: _factor(settings, name) for name in model.network.params}
+    shuffle = stream(seed, "shuffle")
+    step = 0
+    for epoch in range(1, settings.epochs + 1):
+        order = shuffle.permutation(len(train))
+        total = 0.0
+        for start in range(0, len(train), settings.batch_size):
+            chosen = order[start : start + settings.batch_size]
+            rate = settings.optimizer.learning_rate * schedule.factor(step)
+            step += 1
+            batch = Examples(
+                train.features.take(chosen), train.label[chosen], weight[chosen] if weight is not None else None
+            )
+            value, gradients = backpropagate(model, batch, loss)
+            length = norm(gradients)
+            _check_finite(step, epoch, rate, value, length, gradients)
+            if settings.optimizer.clip_norm is not None:
+                gradients = clip(gradients, settings.optimizer.clip_norm)
+            for name, parameter in model.network.params.items():
+                if factors[name]:
+                    optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
+            total += value * len(chosen)
+            yield Step(step, epoch, value, rate, length)
+        scores, positive = evaluate(model, validation) if validation is not None else (None, None)
+        if scores is not None:
+            schedule.epoch_ended(scores["log_loss"])
+        yield Epoch(epoch, step, total / len(train), scores, positive)
+
+
+def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float, Mapping[str, Gradient]]:
+    """The loss of a batch, and its gradient by every parameter: forward, loss, backward."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported as Diverged
+        z = model.network.forward(batch.features, train=True)
+        value, dz = loss(z[:, 0], batch.label, batch.weight)
+        model.network.backward(dz[:, None])
+    return value, model.network.grads
+
+
+def evaluate(model: Classifier, examples: Examples) -> tuple[dict[str, Any], Array]:
+    """The scores on some examples, and the probability of positive of each (n,) float64."""
+    positive = sigmoid(model.logits(examples.features).astype(np.float64))
+    return metrics.scores(examples.label, positive), positive
+
+
+def example_weights(settings: Train, examples: Examples) -> Array | None:
+    """The weight of each example in the loss, from its class and its own (n,) float32; None if all count the same."""
+    if settings.class_weight is None:
+        return examples.weight
+    if settings.class_weight == "balanced":
+        per_class = len(examples) / (2 * np.bincount(examples.label, minlength=2))
+    else:
+        per_class = np.array([settings.class_weight.negative, settings.class_weight.positive])
+    weight = per_class.astype(np.float32)[examples.label]
+    return weight if examples.weight is None else weight * examples.weight
+
+
+def _optimizer(settings: Train) -> Optimizer:
+    chosen = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm"})
+    return OPTIMIZERS[settings.optimizer.name](**chosen)
+
+
+def _schedule(settings: Train, per_epoch: int) -> Schedule:
+    chosen = settings.schedule.model_dump(exclude={"name"})
+    return SCHEDULES[settings.schedule.name](settings.epochs * per_epoch, per_epoch, **chosen)
+
+
+def _factor(settings: Train, name: str) -> float:
+    """The learning rate of a parameter as a share of the general one; 0 if its part is frozen."""
+    part = name.rpartition(".")[0].removesuffix(".norm")
+    return 0.0 if part in settings.freeze else settings.learning_rates.get(part, 1.0)
+
+
+def _check_finite(
+    step: int, epoch: int, rate: float, loss: float, length: float, gradients: Mapping[str, Gradient]
+) -> None:
+    if np.isfinite(loss) and np.isfinite(length):
+        return
+    what = f"the loss is {loss}"
+    for name, gradient in gradients.items():
+        values = gradient.values if isinstance(gradient, RowGrad) else gradient
+        if np.isfinite(loss) and not np.isfinite(np.abs(values).sum(dtype=np.float64)):
+            what = f"the gradient of {name} is not finite"
+    raise Diverged(
+        f"diverged at step {step} (epoch {epoch}): {what}; "
+        f"lower train.optimizer.learning_rate (it was {rate:.3g} there), or set train.optimizer.clip_norm: 1.0"
+    )
