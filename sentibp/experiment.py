@@ -6,16 +6,16 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import data, metrics, model, runs, vocab
-from .config import Resolved
+from .config import Config, Resolved
 from .data import Corpus
 from .errors import DataError
 from .files import write
 from .model import Classifier
-from .settings import Config
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
 
@@ -267,16 +267,24 @@ def evaluate_on(
 ) -> Evaluation:
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
     settings = classifier.config.data
-    columns = {
-        "text_column": text_column or settings.text_column,
-        "label_column": label_column or settings.label_column,
-    }
     if source is None and split is None:
         corpus = load_data(classifier.config)[1]
         if corpus is None:
             raise DataError("the model was trained without validation data; name a file or a data set with --data")
     else:
-        corpus = _load_labelled(source or settings.source, split or "test", columns, settings.labels)
+        read = partial(
+            data.load,
+            source or settings.source,
+            split=split or "test",
+            text_column=text_column or settings.text_column,
+            label_column=label_column or settings.label_column,
+        )
+        try:
+            corpus = read()
+        except DataError:
+            if settings.labels is None:
+                raise
+            corpus = read(labels=settings.labels)  # not the usual names: then those of the training
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     if not len(corpus):
@@ -284,13 +292,3 @@ def evaluate_on(
     scores, _ = evaluate(classifier, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     return Evaluation(scores, corpus.notes)
-
-
-def _load_labelled(source: str | list[str], split: str, columns: dict[str, str], labels: data.Labels | None) -> Corpus:
-    """Labels by the model's mapping, or by their usual names where that does not know them, and the reverse."""
-    if labels is None:
-        return data.load(source, split=split, **columns)
-    try:
-        return data.load(source, split=split, **columns)
-    except DataError:
-        return data.load(source, split=split, labels=labels, **columns)

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from .config import Config
 from .errors import ConfigError, DataError
 from .nn import layers as nn
 from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
 from .nn.layers import Array, Ragged
-from .settings import Config
 from .text import TEXT, tokenize
 from .vocab import NONE, Vocabulary
 
@@ -179,7 +179,7 @@ def _inherit(weights: dict[str, Array], origin: Classifier) -> None:
 
 
 def _fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
-    """Fill the rows of words that a text file of vectors knows: `word number number ...`, as GloVe and word2vec write."""
+    """Fill the rows of words that a text file of vectors knows: `word number number ...`, as GloVe writes them."""
     dim = weight.shape[1]
     row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
     found = 0

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from . import config as settings
+from .config import Config
 from .errors import ConfigError, DataError
 from .files import write
 from .metrics import mcnemar
-from .settings import Config
 
 ROOT = Path("runs")
 MODEL = "model.safetensors"

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import metrics
+from .config.settings import Train
 from .errors import SentibpError
 from .model import Classifier, stream
 from .nn.layers import Array, Gradient, Ragged, RowGrad, sigmoid
 from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
-from .settings import Train
 
 
 class Examples(NamedTuple):

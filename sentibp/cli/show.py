@@ -143,7 +143,8 @@ def outcome(result: Outcome, json: bool) -> None:
 
 def _summary(scores: dict[str, Any]) -> str:
     low, high = scores["accuracy_interval"]
-    return f"accuracy {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}], log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
+    interval = f"[{low:.4f}, {high:.4f}]"
+    return f"accuracy {scores['accuracy']:.4f} {interval}, log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
 
 
 def evaluation(result: Evaluation, json: bool) -> None:

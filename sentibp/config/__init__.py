@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from . import shipped as _shipped
+from .. import shipped as _shipped
+from ..errors import ConfigError
 from . import yamlfile
-from .errors import ConfigError
 from .settings import Config, EarlyStopping, Optimizer, Schedule
 from .wording import Schema, dotted, nearest, show, words
 from .yamlfile import Keys
