@@ -25,7 +25,7 @@ _NAMES = {  # public name -> module, and its name there
     "SentibpError": ("errors", "SentibpError"),
 }
 
-__all__ = list(_NAMES)
+__all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

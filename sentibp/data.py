@@ -81,12 +81,11 @@ def load(
     weight_column: str | None = None,
     labels: Labels | None = None,
     labelled: bool = True,
-    base: Path | None = None,
 ) -> Corpus:
     """Read a path, a built-in name or a hub id, or several, one after the other.
 
-    A path is looked for in the working directory, then in `base`, the folder of the config file; it goes before a
-    name of the same spelling. `split` chooses from a data set or from a folder with splits; a file has none.
+    A built-in name goes before a path of the same spelling, which can be written ./name, and a path before a hub id.
+    `split` chooses from a data set or from a folder with splits; a file has none.
     """
     columns = Columns(text_column, label_column if labelled else None, weight_column)
     reached = functools.cache(_hub_reached)  # asked at most once, and only if need be
@@ -95,9 +94,8 @@ def load(
         raise DataError("data.source: names nothing; give a path, a name or a hub id")
     parts = []
     for name in names:
-        both = name == "reviews" and _existing(name, base) is None
-        for each in HUB_IDS if both else (name,):
-            records, notes = _find(each, columns, split, base, reached)
+        for each in HUB_IDS if name == "reviews" else (name,):
+            records, notes = _find(each, columns, split, reached)
             parts.append(_corpus(records, labels, notes, labelled=labelled))
     if len(parts) == 1:
         return parts[0]
@@ -107,6 +105,16 @@ def load(
         weight=None if weight_column is None else np.concatenate([part.weight for part in parts]),
         notes=tuple(note for part in parts for note in part.notes),
     )
+
+
+def located(source: str | Sequence[str], base: Path) -> str | list[str]:
+    """The source with paths that are not in the working directory but in `base`, the folder of the config file, named
+    from the working directory."""
+    if not isinstance(source, str):
+        return [str(located(each, base)) for each in source]
+    if source in NAMES or os.path.exists(os.path.expanduser(source)) or not os.path.exists(base / source):
+        return source
+    return os.path.relpath(base / source)
 
 
 def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
@@ -119,7 +127,7 @@ def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
         data, name = sys.stdin.buffer.read(), "<stdin>"
         records = readers.parse(data, name, columns, ".jsonl" if _is_json(data, text_column) else ".txt")
     else:
-        records = _find(path, columns, "train", None, _hub_reached, names=False)[0]
+        records = _find(path, columns, "train", _hub_reached, names=False)[0]
     return pc.fill_null(records.text, "")
 
 
@@ -203,19 +211,18 @@ def _find(
     source: str,
     columns: Columns,
     split: str,
-    base: Path | None,
     reached: Callable[[], bool],
     *,
     names: bool = True,
 ) -> tuple[Records, tuple[str, ...]]:
     """The records of one source, and notes; with `names` false it can only be a path."""
-    path = _existing(source, base)
-    if path is not None:
-        return readers.read(path, source, columns, split), ()
     if names and source in SHIPPED:
         return _shipped(source, columns, split), ()
     if names and source in HUB_IDS:
         return _built_in(source, columns, split, reached)
+    path = os.path.expanduser(source)
+    if source and os.path.exists(path):  # which is False, not an error, for names that no file can have
+        return readers.read(Path(path), source, columns, split), ()
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
     if not names or _looks_like_path(source):
         raise DataError(_no_file(source))
@@ -224,12 +231,6 @@ def _find(
         hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
         raise DataError(f"{source}: neither a file nor a known name; {hint}")
     return _from_hub(source, dataset["id"], dataset["config"], columns, split, reached), ()
-
-
-def _existing(source: str, base: Path | None) -> Path | None:
-    path = Path(os.path.expanduser(source))
-    candidates = [path] if base is None else [path, base / path]
-    return next((candidate for candidate in candidates if source and os.path.exists(candidate)), None)
 
 
 def _looks_like_path(source: str) -> bool:

@@ -40,12 +40,13 @@ class Ready(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a training left behind. `scores` is None without validation data; `outcome` as in run.json."""
+    """What a training left behind; `outcome` as in run.json."""
 
     run: Path
     model: Path
     outcome: str
-    scores: dict[str, Any] | None
+    scores: dict[str, Any] | None  # of the model; None if it was interrupted before it was scored
+    scored_on: str  # "validation", or "training" if there is no validation data
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str  # SHA-256 of the model file
     seconds: float
@@ -54,18 +55,18 @@ class Outcome(NamedTuple):
 Event = Note | Ready | Step | Epoch
 
 
-def load_data(config: Config, base: Path | None = None) -> tuple[Corpus, Corpus | None]:
+def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     """The training and the validation reviews. The cut depends on the data alone, so that runs can be compared."""
-    corpus = _load(config, config.data.split, base)
+    corpus = _load(config, config.data.split)
     validation = config.data.validation
     if isinstance(validation, str):
-        return corpus, _load(config, validation, base)
+        return corpus, _load(config, validation)
     if validation == 0:
         return corpus, None
     return data.split(corpus, validation, model.stream(0, "split"))
 
 
-def _load(config: Config, split: str, base: Path | None) -> Corpus:
+def _load(config: Config, split: str) -> Corpus:
     settings = config.data
     corpus = data.load(
         settings.source,
@@ -74,7 +75,6 @@ def _load(config: Config, split: str, base: Path | None) -> Corpus:
         label_column=settings.label_column,
         weight_column=settings.weight_column,
         labels=settings.labels,
-        base=base,
     )
     source = settings.source if isinstance(settings.source, str) else ", ".join(settings.source)
     data.require_both_classes(corpus, source)
@@ -93,12 +93,10 @@ def train(
     """
     began = time.monotonic()
     config = resolved.config
-    origin = None
-    if config.model.init_from is not None:
-        path = runs.model_file(config.model.init_from)
-        origin = model.load(path)
-        config = _with_init_from(config, path)  # `last` will soon be another one
-    corpora = load_data(config, resolved.path.parent)
+    path = runs.model_file(config.model.init_from) if config.model.init_from is not None else None
+    origin = model.load(path) if path is not None else None
+    config = _settled(config, resolved.path.parent, path)
+    corpora = load_data(config)
     for note in _notes(*corpora):
         watch(Note(note))
     training, validation, vocabulary = _encode(config, *corpora, origin)
@@ -119,7 +117,7 @@ def train(
                 watch(event)
                 if keeper.patience_is_out:
                     break
-            keeper.end_of_seed()
+            keeper.end_of_seed(classifier, training)
         outcome = "finished"
     except KeyboardInterrupt:
         outcome = "interrupted"
@@ -135,8 +133,18 @@ def train(
     assert keeper.digest is not None
     seeds = keeper.spread() if config.train.seeds > 1 else None
     seconds = time.monotonic() - began
-    run.finish(outcome, scores=keeper.scores, seeds=seeds, digest=keeper.digest, seconds=round(seconds, 3))
-    return Outcome(run.path, run.path / runs.MODEL, outcome, keeper.scores, seeds, keeper.digest, seconds)
+    result = Outcome(
+        run.path,
+        run.path / runs.MODEL,
+        outcome,
+        keeper.scores,
+        "training" if validation is None else "validation",
+        seeds,
+        keeper.digest,
+        round(seconds, 3),
+    )
+    run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
+    return result
 
 
 class _Keeper:
@@ -158,9 +166,11 @@ class _Keeper:
         self.seed_best_scores: dict[str, Any] | None = None
         self.waited = 0
 
-    def end_of_seed(self) -> None:
-        if self.seed_best_scores is not None:
-            self.seed_scores.append(self.seed_best_scores)
+    def end_of_seed(self, classifier: Classifier, training: Examples) -> None:
+        if self.seed_best_scores is None:  # no validation data: the last epoch, scored on what it was trained on
+            self._consider(evaluate(classifier, training)[0], classifier)
+        assert self.seed_best_scores is not None
+        self.seed_scores.append(self.seed_best_scores)
         self._start_seed()
 
     @property
@@ -175,18 +185,22 @@ class _Keeper:
             event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
         )
         if event.scores is None or event.positive is None or validation is None:
-            self.save(classifier)  # nothing to choose by: the last epoch counts
             return
-        value = event.scores[self.metric]
+        if self._consider(event.scores, classifier):
+            runs.save_predictions(self.run.path, validation.label, event.positive)
+
+    def _consider(self, scores: dict[str, Any], classifier: Classifier) -> bool:
+        """Keep the model if it is the best so far, of all seeds."""
+        value = scores[self.metric]
         value = -math.inf if value is None else value if metrics.BETTER[self.metric] == "higher" else -value
         self.waited += 1
         if value > self.seed_best or self.seed_best_scores is None:
-            self.seed_best, self.seed_best_scores, self.waited = value, event.scores, 0
-        if value > self.best or self.scores is None:
-            self.best, self.scores = value, event.scores
-            classifier.scores = event.scores
-            self.save(classifier)
-            runs.save_predictions(self.run.path, validation.label, event.positive)
+            self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
+        if self.scores is not None and value <= self.best:
+            return False
+        self.best, self.scores, classifier.scores = value, scores, scores
+        self.save(classifier)
+        return True
 
     def save(self, classifier: Classifier) -> None:
         content = classifier.to_bytes()
@@ -198,8 +212,13 @@ class _Keeper:
         return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
 
 
-def _with_init_from(config: Config, path: Path) -> Config:
-    return config.model_copy(update={"model": config.model.model_copy(update={"init_from": str(path)})})
+def _settled(config: Config, base: Path, origin: Path | None) -> Config:
+    """The config with names that mean the same from anywhere: `last` is soon another run, and a path beside the config
+    file is not beside the copy of it in the run directory."""
+    update: dict[str, Any] = {"data": config.data.model_copy(update={"source": data.located(config.data.source, base)})}
+    if origin is not None:
+        update["model"] = config.model.model_copy(update={"init_from": str(origin)})
+    return config.model_copy(update=update)
 
 
 def _notes(training: Corpus, validation: Corpus | None) -> list[str]:

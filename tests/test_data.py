@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -97,16 +98,17 @@ def test_several_sources_are_joined_in_their_order():
 def test_a_path_is_tried_in_the_working_directory_then_beside_the_config(here):
     (here / "configs").mkdir()
     labelled(0, 1, name="configs/x.csv")
-    assert len(data.load("x.csv", base=here / "configs")) == 2
-    labelled(0, 1, 1)
+    assert data.located("x.csv", here / "configs") == os.path.join("configs", "x.csv")
+    assert data.located(["imdb", "x.csv"], here / "configs") == ["imdb", os.path.join("configs", "x.csv")]
     labelled(0, 1, 1, name="x.csv")
-    assert len(data.load("x.csv", base=here / "configs")) == 3
-    assert len(data.load(str(here / "configs" / "x.csv"))) == 2
+    assert data.located("x.csv", here / "configs") == "x.csv"
+    assert data.located("nowhere.csv", here / "configs") == "nowhere.csv"
 
 
-def test_a_path_goes_before_a_name(here):
-    labelled(0, 1, name="imdb")
-    assert complaint("imdb").startswith("imdb: plain text has no labels")
+def test_a_built_in_name_goes_before_a_path_of_the_same_spelling(here):
+    Path("xor").write_text("__label__positive good\n__label__negative bad\n")
+    assert len(data.load("xor")) == 4
+    assert len(data.load("./xor")) == 2
 
 
 def test_sources_that_are_not_there(here):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..model import Prediction
 
 LABELS = ("negative", "positive")
+_EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
 
 
 def talk(line: str) -> None:
@@ -79,7 +80,8 @@ class Progress:
         elif isinstance(event, Ready):
             self._ready(event)
         elif isinstance(event, Epoch):
-            self._line(_epoch(event, self.epochs))
+            if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
+                self._line(_epoch(event, self.epochs))
         elif self.live:
             self._step(event)
 
@@ -128,7 +130,7 @@ def outcome(result: Outcome, json: bool) -> None:
     if result.outcome == "interrupted":
         talk("interrupted: the best model so far is kept")
     if result.scores is not None:
-        typer.echo(f"validation  {_summary(result.scores)}")
+        typer.echo(f"{result.scored_on:<11} {_summary(result.scores)}")
     if result.seeds:
         for name in ("accuracy", "log_loss"):
             spread = result.seeds[name]
