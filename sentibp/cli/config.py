@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="config")
 
 
-@commands.command()
+@commands.command(epilog="Example: sentibp config show imdb --set train.epochs=2")
 def show(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
     set_: Set = None,
@@ -31,7 +31,7 @@ def show(
     display.settings(settings.load(config, set_ or []), json)
 
 
-@commands.command()
+@commands.command(epilog="Example: sentibp config schema > schema.json")
 def schema() -> None:
     """Print the JSON schema of configs, for editors that check and complete YAML."""
     from json import dumps
@@ -41,7 +41,7 @@ def schema() -> None:
     typer.echo(dumps(settings.json_schema(), indent=2))
 
 
-@commands.command("list")
+@commands.command("list", epilog="Example: sentibp config list")
 def list_(json: Json = False) -> None:
     """Print the shipped configs."""
     from .. import config as settings

@@ -11,9 +11,15 @@ from . import Json, Model
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("eval", epilog="Examples: sentibp eval; sentibp eval --data mine.csv --json --fail-under accuracy=0.9")(
-        evaluate
-    )
+    app.command(
+        "eval",
+        epilog="""\b
+Examples:
+  sentibp eval
+  sentibp eval --data imdb --split test
+  sentibp eval --data mine.csv --label-column stars --json
+  sentibp eval --data mine.csv --fail-under accuracy=0.9 --fail-under log_loss=0.3""",
+    )(evaluate)
 
 
 def evaluate(

@@ -22,12 +22,16 @@ class Format(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Examples: sentibp predict 'I love this movie'; sentibp predict --input reviews.csv --output out.csv"
+        epilog="""\b
+Examples:
+  sentibp predict 'I love this movie' 'not worth the ticket'
+  sentibp predict --input reviews.csv --output predictions.csv
+  cat reviews.txt | sentibp predict --input - | jq .label"""
     )(predict)
 
 
 def predict(
-    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Reviews, each in quotes.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Reviews, each in quotes.")] = None,
     model: Model = "last",
     input: Annotated[
         str | None,

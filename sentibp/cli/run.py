@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="runs")
 
 
-@commands.command("list")
+@commands.command("list", epilog="Example: sentibp runs list --json")
 def list_(json: Json = False) -> None:
     """Print the runs in runs/, oldest first."""
     from .. import runs
@@ -41,7 +41,7 @@ def list_(json: Json = False) -> None:
     show.rows(columns, lines, json)
 
 
-@commands.command()
+@commands.command(epilog="Example: sentibp runs compare runs/first last")
 def compare(a: RunName, b: RunName, json: Json = False) -> None:
     """Print the settings in which two runs differ, their scores, and a paired test on the same validation reviews."""
     from .. import runs

@@ -14,7 +14,11 @@ from . import Json, Set
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Examples: sentibp train quickstart; sentibp train imdb --set train.epochs=2; sentibp train mine.yaml"
+        epilog="""\b
+Examples:
+  sentibp train quickstart
+  sentibp train imdb --set model.hidden=[32,16] --set train.optimizer.learning_rate=0.05
+  sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy"""
     )(train)
 
 
