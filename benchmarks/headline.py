@@ -9,6 +9,7 @@ are made; the whole training is a fresh process, start-up included. Prints a Mar
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -30,7 +31,7 @@ def epoch_seconds(name: str) -> list[float]:
             marks.append(time.perf_counter())
 
     experiment.train(config.load(name), watch=watch)
-    return [end - start for start, end in zip(marks, marks[1:], strict=False)]
+    return [end - start for start, end in itertools.pairwise(marks)]
 
 
 def whole(name: str, seed: int) -> tuple[dict, float, float]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import pairwise
@@ -22,6 +20,7 @@ from .nn import layers as nn
 from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
 from .nn.layers import Array, Ragged
 from .text import TEXT, tokenize
+from .threads import on_all_cores, single_threaded_blas
 from .vocab import NONE, Vocabulary
 
 FORMAT = 1
@@ -73,8 +72,8 @@ class Classifier:
         def block(start: int) -> Array:
             return self.network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.concatenate([np.zeros(0, np.float32), *pool.map(block, starts)])
+        with single_threaded_blas():
+            return np.concatenate([np.zeros(0, np.float32), *on_all_cores(block, starts)])
 
     def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
         """What the network says of each text. A text without a known word gets the answer for an empty review."""

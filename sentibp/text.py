@@ -9,15 +9,15 @@ functions serve training, evaluation, prediction and explanation.
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from .threads import on_all_cores
 
 TEXT = pa.large_string()  # 64-bit offsets: a corpus may pass 2 GB
 
@@ -91,9 +91,7 @@ def _unify(text: pa.LargeStringArray) -> pa.LargeStringArray:
 
 def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True) -> Tokens:
     """The tokens of each text, on all cores."""
-    pieces = list(_pieces(text))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(lambda piece: _split(normalise(piece, lowercase)), pieces))
+    parts = list(on_all_cores(lambda piece: _split(normalise(piece, lowercase)), _pieces(text)))
     if not parts:
         return Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), pa.array([], TEXT))
     encoded = pa.chunked_array([part for part, _ in parts]).unify_dictionaries().combine_chunks()

@@ -14,6 +14,7 @@ from .model import Classifier, stream
 from .nn.layers import Array, Gradient, Ragged, RowGrad, sigmoid
 from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
+from .threads import single_threaded_blas
 
 
 class Examples(NamedTuple):
@@ -96,7 +97,10 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
 
 def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float, Mapping[str, Gradient]]:
     """The loss of a batch, and its gradient by every parameter: forward, loss, backward."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported as Diverged
+    with (
+        single_threaded_blas(),
+        np.errstate(over="ignore", invalid="ignore"),
+    ):  # what is not finite is reported as Diverged
         z = model.network.forward(batch.features, train=True)
         value, dz = loss(z[:, 0], batch.label, batch.weight)
         model.network.backward(dz[:, None])

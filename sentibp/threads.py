@@ -1,0 +1,36 @@
+"""Threads: on how many cores to work, and how to get the same bits whatever their number.
+
+A BLAS that works on several threads cuts a product into other pieces than on one, and adds in another order: the last
+bit differs. So BLAS is held to one thread here, and work is spread over the cores in shards that depend on the data
+alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread, in the whole process, within a `with`."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def on_all_cores(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
+    """The function of each shard, in order. It must spend its time where the interpreter lock is released."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(function, shards)
