@@ -283,7 +283,8 @@ class WordDropout(Layer):
 class BatchNorm(Layer):
     """y = scale * (x - mean) / sqrt(variance + epsilon) + shift (Ioffe & Szegedy, 2015).
 
-    Mean and variance are those of the batch while training, and running averages of them in prediction.
+    Mean and variance are those of the batch while training, and running averages of them in prediction (the variance
+    as it is in the batch, without the paper's factor m / (m - 1)).
     """
 
     _EPSILON = 1e-5

@@ -189,7 +189,10 @@ def _square(g: Array) -> float:
 
 def clip(gradients: Mapping[str, Gradient], limit: float) -> dict[str, Gradient]:
     """The gradients, scaled down together if their norm is above `limit` (Pascanu et al., 2013, alg. 1)."""
-    factor = min(1.0, limit / max(norm(gradients), 1e-30))
+    length = norm(gradients)
+    if length <= limit:
+        return dict(gradients)
+    factor = limit / length
     return {
         name: RowGrad(g.rows, g.values * factor) if isinstance(g, RowGrad) else g * factor
         for name, g in gradients.items()
@@ -223,7 +226,7 @@ class Constant(Schedule):
     """The same rate throughout."""
 
 
-class Linear(Schedule):
+class LinearDecay(Schedule):
     """In a straight line from 1 to `final`."""
 
     def __init__(self, steps: int, steps_per_epoch: int, warmup: float = 0.0, final: float = 0.0):
@@ -234,7 +237,7 @@ class Linear(Schedule):
         return 1 - done * (1 - self.final)
 
 
-class Cosine(Linear):
+class Cosine(LinearDecay):
     """Down half a cosine from 1 to `final` (Loshchilov & Hutter, 2017, eq. 5)."""
 
     def after_warmup(self, step: int, done: float) -> float:
@@ -280,7 +283,7 @@ class Plateau(Schedule):
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "step": Step,
-    "linear": Linear,
+    "linear": LinearDecay,
     "cosine": Cosine,
     "plateau": Plateau,
 }

@@ -1,0 +1,71 @@
+"""Where weights start: the scale that each paper asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sentibp.nn import ReLU, Sigmoid, Tanh
+from sentibp.nn.initializers import INITIALIZERS, SUITS, glorot, he, normal, ones, zeros
+
+SHAPE = (300, 200)  # 60,000 numbers: their deviation is known to about 0.3 %
+every_initializer = pytest.mark.parametrize("start", [*INITIALIZERS.values(), ones], ids=[*INITIALIZERS, "ones"])
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_glorot_is_uniform_within_its_limit():
+    limit = np.sqrt(6 / (300 + 200))
+    w = glorot(rng(), SHAPE)
+    assert -limit <= w.min() < -0.99 * limit
+    assert 0.99 * limit < w.max() <= limit
+    assert w.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)  # of a uniform distribution
+
+
+def test_he_is_normal_with_deviation_from_the_number_of_inputs():
+    w = he(rng(), SHAPE)
+    assert w.std() == pytest.approx(np.sqrt(2 / 300), rel=0.02)
+    assert np.abs(w).max() > 3 * w.std()  # not uniform
+
+
+def test_he_keeps_the_size_of_signals_through_many_relu_layers_and_glorot_does_not():
+    def size_after_20_layers(start):
+        generator = rng()
+        x = generator.standard_normal((50, 200))
+        for _ in range(20):
+            x = np.maximum(x @ start(generator, (200, 200)), 0)
+        return np.sqrt(np.mean(x**2))
+
+    assert 0.3 < size_after_20_layers(he) < 3
+    assert size_after_20_layers(glorot) < 3 / 2**10  # ReLU halves the mean square at each layer: 1 / 2^20 in all
+
+
+def test_normal_has_deviation_a_tenth_whatever_the_shape():
+    assert normal(rng(), SHAPE).std() == pytest.approx(0.1, rel=0.02)
+    assert normal(rng(), (60_000, 1)).std() == pytest.approx(0.1, rel=0.02)
+
+
+def test_zeros_and_ones():
+    assert not zeros(rng(), SHAPE).any()
+    assert (ones(rng(), SHAPE) == 1).all()
+
+
+@every_initializer
+def test_weights_start_centred_in_float32_and_are_writable(start):
+    w = start(rng(), SHAPE)
+    assert (w.dtype, w.shape) == (np.float32, SHAPE)
+    assert w.flags.writeable
+    if start is not ones:
+        assert abs(w.mean()) < 5 * w.std() / np.sqrt(w.size) + 1e-12
+
+
+@every_initializer
+def test_the_same_generator_gives_the_same_weights(start):
+    assert start(rng(), SHAPE).tobytes() == start(rng(), SHAPE).tobytes()
+
+
+def test_each_activation_has_an_initializer_that_suits_it():
+    assert set(SUITS) == {kind.__name__.lower() for kind in (ReLU, Tanh, Sigmoid)}
+    assert set(SUITS.values()) <= set(INITIALIZERS)

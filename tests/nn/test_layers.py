@@ -1,0 +1,486 @@
+"""Every layer keeps one contract. A table of layers drives the shared tests; what is special to one layer follows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from builders import (
+    AWKWARD,
+    BATCHES,
+    LAYERS,
+    VOCABULARY,
+    WIDTH,
+    bag,
+    batch_norm,
+    copies,
+    deep,
+    dense,
+    linear,
+    numbers,
+    ragged,
+    same,
+    skip,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.nn import (
+    BatchNorm,
+    Dropout,
+    EmbeddingBag,
+    Ragged,
+    ReLU,
+    Residual,
+    RowGrad,
+    Sequential,
+    Tanh,
+    WordDropout,
+    gradcheck,
+    sigmoid,
+)
+from sentibp.nn.layers import add_rows
+
+every_layer = pytest.mark.parametrize("name", LAYERS)
+every_batch = pytest.mark.parametrize("batch", BATCHES)
+every_pooling = pytest.mark.parametrize("pooling", ["mean", "sum", "sqrt"])
+both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+few = settings(max_examples=60, deadline=None)
+
+reviews = st.lists(st.lists(st.integers(0, VOCABULARY - 1), max_size=6), max_size=9)  # short, so that words repeat
+
+
+def prepared(name, dtype=np.float64, n=7):
+    """A layer of the table, an input for it, and a dy of the shape of its output."""
+    rng = np.random.default_rng(list(LAYERS).index(name))
+    layer = LAYERS[name].build(rng, dtype)
+    x = LAYERS[name].input(rng, dtype, n)
+    return layer, x, numbers(rng, *layer.forward(x).shape, dtype=dtype)
+
+
+# --- the contract of every layer
+
+
+@pytest.mark.parametrize("n", [7, 1])
+@pytest.mark.parametrize("name", LAYERS)
+def test_backward_agrees_with_differences(name, n):
+    layer, x, _ = prepared(name, n=n)
+    errors = gradcheck.check_layer(layer, x, np.random.default_rng(0))
+    assert set(errors) == {*layer.params, *(() if isinstance(x, Ragged) else ["x"])}
+    assert all(error < gradcheck.TOLERANCE for error in errors.values()), errors
+
+
+@both_precisions
+@every_layer
+def test_the_dtype_of_the_parameters_is_the_dtype_of_everything(name, dtype):
+    layer, x, dy = prepared(name, dtype)
+    assert layer.forward(x).dtype == dtype
+    assert layer.forward(x, train=True).dtype == dtype
+    dx = layer.backward(dy)
+    assert dx is None or dx.dtype == dtype
+    for gradient in layer.grads.values():
+        assert (gradient.values if isinstance(gradient, RowGrad) else gradient).dtype == dtype
+    assert all(tensor.dtype == dtype for tensor in [*layer.params.values(), *layer.buffers.values()])
+
+
+@every_layer
+def test_arguments_and_parameters_are_left_as_they_are(name):
+    layer, x, dy = prepared(name)
+    before = copies(layer.params)
+    x_before = Ragged(*(a.copy() for a in x)) if isinstance(x, Ragged) else x.copy()
+    dy_before = dy.copy()
+    layer.forward(x)
+    layer.forward(x, train=True)
+    layer.backward(dy)
+    assert same(x, x_before)
+    assert same(dy, dy_before)
+    assert same(layer.params, before)
+
+
+@every_layer
+def test_dx_and_gradients_have_the_shape_of_what_they_are_the_gradient_of(name):
+    layer, x, dy = prepared(name)
+    layer.forward(x, train=True)
+    dx = layer.backward(dy)
+    assert dx is None if isinstance(x, Ragged) else dx.shape == x.shape
+    assert list(layer.grads) == list(layer.params)
+    for key, gradient in layer.grads.items():
+        shape = (len(layer.params[key]), gradient.values.shape[1]) if isinstance(gradient, RowGrad) else gradient.shape
+        assert shape == layer.params[key].shape
+
+
+@every_layer
+def test_a_batch_is_predicted_as_its_reviews_one_by_one(name):
+    layer, x, _ = prepared(name)
+    together = layer.forward(x)
+    alone = [layer.forward(x.slice(j, j + 1) if isinstance(x, Ragged) else x[j : j + 1]) for j in range(len(together))]
+    # Not to the bit: the matrix product adds its terms in an order that depends on the shapes of the matrices.
+    np.testing.assert_allclose(together, np.concatenate(alone), rtol=1e-13, atol=1e-14)
+
+
+@every_layer
+def test_a_batch_of_no_reviews_is_predicted(name):
+    layer, x, dy = prepared(name)
+    nothing = ragged() if isinstance(x, Ragged) else x[:0]
+    assert layer.forward(nothing).shape == (0, dy.shape[1])
+
+
+@every_layer
+def test_prediction_stores_nothing(name):
+    layer, x, dy = prepared(name)
+    buffers = copies(layer.buffers)
+    layer.forward(x)
+    assert same(layer.buffers, buffers)
+    with pytest.raises(RuntimeError, match=r"needs a forward\(train=True\)"):
+        layer.backward(dy)
+
+
+@every_layer
+def test_backward_works_once_per_forward(name):
+    layer, x, dy = prepared(name)
+    layer.forward(x, train=True)
+    layer.backward(dy)
+    with pytest.raises(RuntimeError, match=r"needs a forward\(train=True\)"):
+        layer.backward(dy)
+
+
+@every_layer
+def test_prediction_between_forward_and_backward_does_not_disturb_them(name):
+    layer, x, dy = prepared(name)
+    rewind = gradcheck.replay(layer)
+    layer.forward(x, train=True)
+    dx, gradients = layer.backward(dy), copies(layer.grads)
+    rewind()
+    layer.forward(x, train=True)
+    layer.forward(LAYERS[name].input(np.random.default_rng(8), n=2))
+    assert same(layer.backward(dy), dx)
+    assert same(layer.grads, gradients)
+
+
+@every_layer
+def test_backward_sets_its_gradients_and_adds_to_none(name):
+    layer, x, dy = prepared(name)
+    rewind = gradcheck.replay(layer)
+    seen = []
+    for _ in range(2):
+        rewind()
+        layer.forward(x, train=True)
+        layer.backward(dy)
+        seen.append(copies(layer.grads))
+    assert same(*seen)
+
+
+@every_layer
+def test_there_are_no_gradients_before_the_first_backward(name):
+    assert dict(prepared(name)[0].grads) == {}
+
+
+@every_layer
+def test_threads_predict_what_one_thread_predicts(name):
+    layer, _, _ = prepared(name)
+    inputs = [LAYERS[name].input(np.random.default_rng(seed), n=1 + seed % 7) for seed in range(40)]
+    with ThreadPoolExecutor(4) as threads:
+        assert same(tuple(threads.map(layer.forward, inputs)), tuple(map(layer.forward, inputs)))
+
+
+# --- ragged batches
+
+
+@few
+@given(reviews)
+def test_ragged_tells_lengths_and_the_review_of_each_id(batch):
+    x = ragged(*batch)
+    assert x.lengths.tolist() == [len(review) for review in batch]
+    assert x.review.tolist() == [j for j, review in enumerate(batch) for _ in review]
+
+
+@few
+@given(reviews.filter(bool), st.data())
+def test_take_picks_reviews_in_the_given_order_even_twice(batch, data):
+    chosen = data.draw(st.lists(st.integers(0, len(batch) - 1)))
+    assert same(ragged(*batch).take(np.array(chosen, np.int64)), ragged(*(batch[j] for j in chosen)))
+
+
+@few
+@given(reviews, st.data())
+def test_slice_cuts_a_batch_as_a_list_is_cut(batch, data):
+    start = data.draw(st.integers(0, len(batch)))
+    stop = data.draw(st.integers(start, len(batch)))
+    assert same(ragged(*batch).slice(start, stop), ragged(*batch[start:stop]))
+
+
+def test_the_ids_of_a_slice_are_a_view():
+    assert np.shares_memory(AWKWARD.slice(1, 3).ids, AWKWARD.ids)
+
+
+# --- embedding bag
+
+
+def pool_slowly(weight, batch, pooling):
+    """One review after the other, one word after the other: (n, d)."""
+    y = np.zeros((len(batch), weight.shape[1]))
+    for j, review in enumerate(batch):
+        for i in review:
+            y[j] += weight[i]
+        y[j] /= {"mean": max(len(review), 1), "sqrt": max(len(review), 1) ** 0.5, "sum": 1}[pooling]
+    return y
+
+
+def spread_slowly(dy, batch, pooling, rows):
+    """Each occurrence of each word receives its share of its review's dy: (rows, d)."""
+    gradient = np.zeros((rows, dy.shape[1]))
+    for j, review in enumerate(batch):
+        for i in review:
+            gradient[i] += dy[j] / {"mean": len(review), "sqrt": len(review) ** 0.5, "sum": 1}[pooling]
+    return gradient
+
+
+class BlocksOfTwo(EmbeddingBag):
+    """Several blocks already in a small batch, with words in more than one of them."""
+
+    _BLOCK = 2
+
+
+def assert_pools_as_the_slow_one(kind, batch, pooling):
+    rng = np.random.default_rng(len(batch))
+    weight, dy = numbers(rng, VOCABULARY, 3), numbers(rng, len(batch), 3)
+    layer = kind(weight, pooling)
+    expected = pool_slowly(weight, batch, pooling)
+    np.testing.assert_allclose(layer.forward(ragged(*batch)), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(layer.forward(ragged(*batch), train=True), expected, rtol=1e-12, atol=1e-14)
+    layer.backward(dy)
+    gradient = layer.grads["weight"]
+    assert sorted(gradient.rows) == sorted({i for review in batch for i in review})  # each word that occurs, once
+    spread = spread_slowly(dy, batch, pooling, VOCABULARY)
+    np.testing.assert_allclose(dense(gradient, VOCABULARY), spread, rtol=1e-12, atol=1e-13)
+
+
+@every_pooling
+@pytest.mark.parametrize("kind", [EmbeddingBag, BlocksOfTwo])
+@few
+@given(batch=reviews)
+def test_a_bag_pools_as_a_loop_over_the_words_does(kind, pooling, batch):
+    assert_pools_as_the_slow_one(kind, batch, pooling)
+
+
+@every_pooling
+@every_batch
+def test_a_bag_pools_awkward_batches_as_a_loop_does(batch, pooling):
+    x = BATCHES[batch]
+    assert_pools_as_the_slow_one(EmbeddingBag, [x.slice(j, j + 1).ids.tolist() for j in range(len(x.lengths))], pooling)
+
+
+@every_pooling
+@every_batch
+def test_the_gradient_of_a_bag_agrees_with_differences_on_awkward_batches(batch, pooling):
+    rng = np.random.default_rng(1)
+    errors = gradcheck.check_layer(bag(rng, pooling=pooling), BATCHES[batch], rng)
+    assert errors["weight"] < gradcheck.TOLERANCE
+
+
+def test_pooling_by_hand():
+    weight = np.array([[1.0, 2.0], [10.0, 20.0]])
+    x = ragged([0, 1, 1, 0], [], [1])
+    assert EmbeddingBag(weight, "sum").forward(x).tolist() == [[22, 44], [0, 0], [10, 20]]
+    assert EmbeddingBag(weight, "mean").forward(x).tolist() == [[5.5, 11], [0, 0], [10, 20]]
+    assert EmbeddingBag(weight, "sqrt").forward(x).tolist() == [[11, 22], [0, 0], [10, 20]]
+
+
+def test_an_empty_review_has_no_gradient_and_gives_its_neighbours_none():
+    layer = EmbeddingBag(np.ones((3, 1)), "sum")
+    layer.forward(ragged([0], [], [2]), train=True)
+    layer.backward(np.array([[1.0], [1000.0], [10.0]]))
+    assert layer.grads["weight"].rows.tolist() == [0, 2]
+    assert layer.grads["weight"].values.tolist() == [[1.0], [10.0]]
+
+
+def test_of_empty_reviews_there_is_an_empty_gradient():
+    for x in (BATCHES["all empty"], ragged()):
+        layer = bag(np.random.default_rng(0), np.float32)
+        y = layer.forward(x, train=True)
+        layer.backward(np.ones_like(y))
+        assert layer.grads["weight"].rows.shape == (0,)
+        assert layer.grads["weight"].values.shape == (0, WIDTH)
+        assert layer.grads["weight"].values.dtype == np.float32
+
+
+def test_a_word_in_several_blocks_has_one_row_that_holds_all_of_its_gradient():
+    n = 2 * EmbeddingBag._BLOCK + 1
+    layer = EmbeddingBag(np.zeros((5, 1)), "sum")
+    layer.forward(ragged(*([3] if j % 2 else [3, 4] for j in range(n))), train=True)
+    layer.backward(np.ones((n, 1)))
+    assert layer.grads["weight"].rows.tolist() == [3, 4]
+    assert layer.grads["weight"].values.tolist() == [[n], [(n + 1) // 2]]
+
+
+def test_row_gradients_are_added_row_by_row():
+    one = RowGrad(np.array([5, 2]), np.array([[1.0, 10.0], [2.0, 20.0]]))
+    two = RowGrad(np.array([2, 9]), np.array([[3.0, 30.0], [4.0, 40.0]]))
+    total = add_rows([one, two], np.zeros((1, 2)))
+    assert total.rows.tolist() == [2, 5, 9]
+    assert total.values.tolist() == [[5, 50], [1, 10], [4, 40]]
+
+
+# --- activations
+
+
+def test_the_sigmoid_is_exact_in_the_middle_and_silent_in_the_tails():
+    assert sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist() == [0.0, 0.5, 1.0]
+    # In the left tail sigmoid(z) is e^z; 1 / (1 + e^-z) would have overflowed at z = -710, and far before in float32.
+    z = np.array([-700.0, -300.0, -40.0])
+    np.testing.assert_allclose(sigmoid(z), np.exp(z), rtol=1e-13)
+    np.testing.assert_allclose(sigmoid(z[2:].astype(np.float32)), np.exp(z[2:]), rtol=1e-5)
+
+
+@few
+@given(st.floats(-50, 50))
+def test_the_sigmoid_of_the_negative_is_the_other_probability(z):
+    z = np.array([z])
+    np.testing.assert_allclose(sigmoid(z) + sigmoid(-z), 1, rtol=1e-14)
+
+
+def test_relu_takes_zero_for_the_derivative_at_its_corner():
+    layer = ReLU()
+    assert layer.forward(np.array([[-2.0, 0.0, 3.0]]), train=True).tolist() == [[0, 0, 3]]
+    assert layer.backward(np.array([[5.0, 5.0, 5.0]])).tolist() == [[0, 0, 5]]
+
+
+# --- dropout
+
+
+def test_dropout_is_absent_from_prediction():
+    x = numbers(np.random.default_rng(0), 3, 4)
+    assert same(Dropout(0.9, np.random.default_rng(0)).forward(x), x)
+
+
+def test_dropout_keeps_a_share_of_the_numbers_and_scales_them_up():
+    y = Dropout(0.2, np.random.default_rng(0)).forward(np.ones((100, 100)), train=True)
+    assert set(np.unique(y)) == {0.0, 1 / (1 - 0.2)}
+    assert np.mean(y == 0) == pytest.approx(0.2, abs=0.02)  # five standard deviations of 10,000 draws
+    assert y.mean() == pytest.approx(1, abs=0.025)  # so that prediction sees what training saw, on average
+
+
+def test_dropout_sends_the_gradient_where_it_let_the_number_pass():
+    layer = Dropout(0.5, np.random.default_rng(0))
+    y = layer.forward(np.ones((6, 6)), train=True)
+    assert same(layer.backward(np.ones((6, 6))), y)
+
+
+def test_dropout_draws_a_new_mask_at_each_step():
+    layer = Dropout(0.5, np.random.default_rng(0))
+    assert not same(*(layer.forward(np.ones((6, 6)), train=True) for _ in range(2)))
+
+
+def test_no_dropout_at_rate_zero():
+    x = numbers(np.random.default_rng(0), 3, 4)
+    assert same(Dropout(0.0, np.random.default_rng(0)).forward(x, train=True), x)
+    assert same(WordDropout(0.0, np.random.default_rng(0)).forward(AWKWARD, train=True), AWKWARD)
+
+
+def test_word_dropout_is_absent_from_prediction():
+    assert same(WordDropout(0.9, np.random.default_rng(0)).forward(AWKWARD), AWKWARD)
+
+
+@few
+@given(reviews, st.integers(0, 5))
+def test_word_dropout_hides_words_and_keeps_reviews_apart_and_in_order(batch, seed):
+    # Words numbered by place, so that a hidden one cannot be mistaken for its double.
+    places = ragged(*batch)._replace(ids=np.arange(sum(map(len, batch)), dtype=np.int32))
+    before = Ragged(*(a.copy() for a in places))
+    kept = WordDropout(0.5, np.random.default_rng(seed)).forward(places, train=True)
+    assert same(places, before)
+    assert len(kept.lengths) == len(batch)
+    assert (kept.ids.dtype, kept.offsets.dtype) == (np.int32, np.int64)
+    for j in range(len(batch)):
+        left = kept.slice(j, j + 1).ids.tolist()
+        assert left == [i for i in places.slice(j, j + 1).ids.tolist() if i in left]
+
+
+def test_word_dropout_hides_its_share_of_words():
+    x = ragged(*([i] * 10 for i in range(1000)))
+    kept = WordDropout(0.3, np.random.default_rng(0)).forward(x, train=True)
+    assert len(kept.ids) / len(x.ids) == pytest.approx(0.7, abs=0.025)
+
+
+# --- batch norm
+
+
+def test_batch_norm_standardizes_each_column_of_the_batch():
+    x = 5 + 3 * numbers(np.random.default_rng(0), 50, 2)
+    layer = BatchNorm(np.array([1.0, 2.0]), np.array([0.0, 10.0]), np.zeros(2), np.ones(2))
+    y = layer.forward(x, train=True)
+    np.testing.assert_allclose(y.mean(axis=0), [0, 10], atol=1e-12)
+    np.testing.assert_allclose(y.std(axis=0), [1, 2], rtol=1e-5)  # the epsilon beside the variance
+
+
+def test_batch_norm_keeps_running_averages_for_prediction():
+    layer = BatchNorm(np.ones(1), np.zeros(1), np.zeros(1), np.ones(1))
+    x = np.array([[1.0], [3.0]])  # mean 2, variance 1
+    layer.forward(x, train=True)
+    assert layer.buffers["mean"] == pytest.approx(0.9 * 0 + 0.1 * 2)
+    assert layer.buffers["variance"] == pytest.approx(0.9 * 1 + 0.1 * 1)
+    layer.forward(x, train=True)
+    assert layer.buffers["mean"] == pytest.approx(0.9 * 0.2 + 0.1 * 2)
+    for _ in range(300):
+        layer.forward(x, train=True)
+    assert layer.forward(x) == pytest.approx(np.array([[-1.0], [1.0]]), abs=1e-4)
+
+
+def test_batch_norm_of_one_review_is_its_shift_and_passes_no_gradient():
+    layer = batch_norm(np.random.default_rng(0), 3)
+    assert same(layer.forward(np.array([[7.0, -8.0, 9.0]]), train=True)[0], layer.params["shift"])
+    assert not layer.backward(np.ones((1, 3))).any()
+
+
+# --- layers inside layers
+
+
+def test_parameters_are_named_by_their_path():
+    network = deep(np.random.default_rng(0))
+    assert list(network.params) == [
+        "embedding.weight",
+        "hidden.0.weight",
+        "hidden.0.bias",
+        "hidden.1.weight",
+        "hidden.1.bias",
+        "hidden.1.norm.scale",
+        "hidden.1.norm.shift",
+        "output.weight",
+        "output.bias",
+    ]
+    assert list(network.buffers) == ["hidden.1.norm.mean", "hidden.1.norm.variance"]
+
+
+def test_the_parameters_of_a_network_are_those_of_its_layers_and_no_copies():
+    layer = linear(np.random.default_rng(0), 2, 2)
+    network = Sequential({"hidden": Residual(layer)})
+    network.params["hidden.weight"][:] = 0
+    assert not layer.params["weight"].any()
+
+
+def test_a_network_walks_through_all_of_its_layers():
+    walk = {name: type(layer).__name__ for name, layer in deep(np.random.default_rng(0)).walk("net")}
+    assert walk["net"] == "Sequential"
+    assert walk["net.hidden.1.norm"] == "BatchNorm"
+    assert walk["net.output"] == "Linear"
+
+
+def test_a_residual_adds_its_input():
+    layer = skip(np.random.default_rng(0))
+    x = numbers(np.random.default_rng(1), 3, WIDTH)
+    assert same(layer.forward(x), x + layer.block.forward(x))
+
+
+def test_a_sequence_of_nothing_is_the_identity():
+    x = numbers(np.random.default_rng(0), 2, 2)
+    assert same(Sequential({}).forward(x), x)
+    assert same(Sequential({}).backward(x), x)
+
+
+def test_a_sequence_applies_its_layers_in_order():
+    rng = np.random.default_rng(0)
+    a, b = linear(rng, 2, 2), linear(rng, 2, 2)
+    x = numbers(rng, 3, 2)
+    y = Sequential({"0": a, "1": Tanh(), "2": b}).forward(x)
+    assert same(y, b.forward(np.tanh(a.forward(x))))
