@@ -164,17 +164,16 @@ def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Gener
 
 def _inherit(weights: dict[str, Array], origin: Classifier) -> None:
     """Copy a trained model. Its features keep their vectors; new ones, which follow them, have random rows."""
-    for name, source in origin.tensors().items():
-        here = weights.get(name, np.zeros(0)).shape
+    trained = origin.tensors()
+    for name in dict.fromkeys((*trained, *weights)):
+        there, here = (tensors[name].shape if name in tensors else "no" for tensors in (trained, weights))
         rows = name == "embedding.weight"  # whose number differs with the vocabulary
-        if source.shape[rows:] != here[rows:]:
+        if there[rows:] != here[rows:]:
             raise ConfigError(
-                f"model.init_from: {name} has the shape {source.shape} in that model, and {here} in this config; "
+                f"model.init_from: {name} has {there} numbers in that model and {here} in this config; "
                 "give both the same embedding.dim, hidden and batch_norm"
             )
-        if not rows:
-            weights[name] = source.copy()
-    weights["embedding.weight"][: len(origin.vocabulary)] = origin.network.params["embedding.weight"]
+        weights[name][: len(trained[name])] = trained[name]
 
 
 def _fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
@@ -186,9 +185,10 @@ def _fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None
         if word not in row:
             continue
         try:
-            vector = np.array(values.split(), np.float32)
+            with np.errstate(over="ignore"):  # too large for float32 is found below
+                vector = np.array(values.split(), np.float64).astype(np.float32)
         except ValueError:
-            vector = np.zeros(0, np.float32)
+            continue  # a phrase: its first word is one of ours, the next is no number
         if len(vector) != dim or not np.isfinite(vector).all():
             raise DataError(
                 f"{path}:{number}: {len(vector)} finite numbers for '{word}', but model.embedding.dim is {dim}; "
@@ -227,20 +227,20 @@ def load(path: Path) -> Classifier:
 
     try:
         with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
+            header = (file.metadata() or {}).get("sentibp")
+            if header is None:
+                raise DataError(f"{path}: a safetensors file, but not of sentibp; give a model.safetensors of a run")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _restore(json.loads(header), tensors)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; give a run directory or a model file") from None
     except SafetensorError as error:
         raise DataError(f"{path}: not a model file, or damaged ({error}); train again or copy it anew") from None
-    if "sentibp" not in metadata:
-        raise DataError(f"{path}: a safetensors file, but not of sentibp; give a model.safetensors of a run")
-    try:
-        return _restore(json.loads(metadata["sentibp"]), tensors)
     except _Newer as error:
         raise DataError(f"{path}: {error}; update sentibp") from None
-    except (KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged: {error}; train again or copy it anew") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, pa.ArrowException) as error:
+        what = " ".join(str(error).split())[:200]  # pydantic's words take several lines
+        raise DataError(f"{path}: damaged: {what}; train again or copy it anew") from None
 
 
 class _Newer(Exception):
@@ -277,3 +277,5 @@ def _check_vocabulary(vocabulary: Vocabulary) -> None:
         raise ValueError("the vocabulary's features are not in order")
     if len(vocabulary) and not 0 <= vocabulary.word.min() <= vocabulary.word.max() < len(vocabulary.words):
         raise ValueError("the vocabulary names a word that it does not hold")
+    if not np.array_equal(vocabulary.word[vocabulary.word_features], np.arange(len(vocabulary.words))):
+        raise ValueError("the vocabulary's words are not each a feature, in order")

@@ -66,10 +66,10 @@ def to_arrow(texts: Iterable[str]) -> pa.LargeStringArray:
 
 
 def normalise(text: pa.LargeStringArray, lowercase: bool = True) -> pa.LargeStringArray:
-    """Resolve HTML entities and `<br />`, unify Unicode, set symbols apart by spaces, lower the case."""
+    """Resolve HTML entities and `<br />`, lower the case, unify Unicode, set symbols apart by spaces."""
     text = _where(text, pc.match_substring_regex(text, _ENTITY), _unescape)
     text = pc.replace_substring_regex(text, _LINE_BREAK, "\n")
-    text = _where(text, pc.invert(pc.string_is_ascii(text)), _unify)
+    text = _where(text, pc.invert(pc.string_is_ascii(text)), lambda some: _unify(some, lowercase))
     return pc.utf8_lower(text) if lowercase else text
 
 
@@ -82,8 +82,10 @@ def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
     return to_arrow(re.sub(_ENTITY, lambda match: html.unescape(match[0]), one) for one in text.to_pylist())
 
 
-def _unify(text: pa.LargeStringArray) -> pa.LargeStringArray:
+def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
     text = pc.utf8_normalize(text, "NFC")  # an accent is the same whether typed as one character or two
+    if lowercase:
+        text = pc.utf8_normalize(pc.utf8_lower(text), "NFC")  # some letters fall apart, or join, in lower case
     text = pc.replace_substring_regex(text, _APOSTROPHE, "'")
     text = pc.replace_substring_regex(text, _SPACE, " ")
     return pc.replace_substring_regex(text, _ALONE, r" \0 ")

@@ -35,7 +35,7 @@ class Vocabulary:
         """The features of each text, in the order in which they end, and how many of its tokens are unknown (n,)."""
         word = _lookup(tokens.words, self.words)[tokens.ids]
         unknown = np.diff(_sums(word == NONE)[tokens.offsets])
-        levels = [np.where(word == NONE, NONE, self.word_features[word])]
+        levels = [np.append(self.word_features, np.int32(NONE))[word]]  # NONE is -1: the last
         while self._pair_ids.size and len(levels) < self._depth:
             pairs = _pairs(levels[-1], word, tokens.offsets, len(self.words))
             found = _lookup(pairs, self._pair_keys)
