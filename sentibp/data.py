@@ -117,6 +117,13 @@ def located(source: str | Sequence[str], base: Path) -> str | list[str]:
     return os.path.relpath(base / source)
 
 
+def require_splits(source: str | Sequence[str]) -> None:
+    """Complain of a file, where a split is asked for by name: a file has none."""
+    for name in [source] if isinstance(source, str) else source:
+        if name not in NAMES and os.path.isfile(os.path.expanduser(name)):
+            raise DataError(f"{name}: a file has no splits; give a folder with splits, or name another file")
+
+
 def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
     """The texts to predict: exactly one per record and in order; a missing one is empty.
 

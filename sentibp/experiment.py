@@ -47,6 +47,7 @@ class Outcome(NamedTuple):
     outcome: str
     scores: dict[str, Any] | None  # of the model; None if it was interrupted before it was scored
     scored_on: str  # "validation", or "training" if there is no validation data
+    kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str  # SHA-256 of the model file
     seconds: float
@@ -60,6 +61,7 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     corpus = _load(config, config.data.split)
     validation = config.data.validation
     if isinstance(validation, str):
+        data.require_splits(config.data.source)
         return corpus, _load(config, validation)
     if validation == 0:
         return corpus, None
@@ -108,6 +110,7 @@ def train(
         data={"training": _facts(corpora[0]), "validation": _facts(corpora[1])},
     )
     keeper = _Keeper(run, config)
+    classifier = None
     try:
         for seed in range(config.train.seed, config.train.seed + config.train.seeds):
             classifier = model.build(config, vocabulary, seed, origin)
@@ -117,10 +120,13 @@ def train(
                 watch(event)
                 if keeper.patience_is_out:
                     break
-            keeper.end_of_seed(classifier, training)
+            keeper.end_of_seed(seed, classifier, training)
         outcome = "finished"
     except KeyboardInterrupt:
         outcome = "interrupted"
+        if classifier is None:
+            run.finish(outcome)
+            raise
         if keeper.digest is None:
             keeper.save(classifier)
     except Diverged as error:
@@ -139,6 +145,7 @@ def train(
         outcome,
         keeper.scores,
         "training" if validation is None else "validation",
+        keeper.kept,
         seeds,
         keeper.digest,
         round(seconds, 3),
@@ -158,6 +165,7 @@ class _Keeper:
         self.best = -math.inf  # of all seeds
         self.scores: dict[str, Any] | None = None
         self.digest: str | None = None
+        self.kept: dict[str, int] | None = None
         self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
         self._start_seed()
 
@@ -166,9 +174,9 @@ class _Keeper:
         self.seed_best_scores: dict[str, Any] | None = None
         self.waited = 0
 
-    def end_of_seed(self, classifier: Classifier, training: Examples) -> None:
+    def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
         if self.seed_best_scores is None:  # no validation data: the last epoch, scored on what it was trained on
-            self._consider(evaluate(classifier, training)[0], classifier)
+            self._consider(seed, classifier.config.train.epochs, evaluate(classifier, training)[0], classifier)
         assert self.seed_best_scores is not None
         self.seed_scores.append(self.seed_best_scores)
         self._start_seed()
@@ -186,10 +194,10 @@ class _Keeper:
         )
         if event.scores is None or event.positive is None or validation is None:
             return
-        if self._consider(event.scores, classifier):
+        if self._consider(seed, event.epoch, event.scores, classifier):
             runs.save_predictions(self.run.path, validation.label, event.positive)
 
-    def _consider(self, scores: dict[str, Any], classifier: Classifier) -> bool:
+    def _consider(self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier) -> bool:
         """Keep the model if it is the best so far, of all seeds."""
         value = scores[self.metric]
         value = -math.inf if value is None else value if metrics.BETTER[self.metric] == "higher" else -value
@@ -199,6 +207,7 @@ class _Keeper:
         if self.scores is not None and value <= self.best:
             return False
         self.best, self.scores, classifier.scores = value, scores, scores
+        self.kept = {"seed": seed, "epoch": epoch}
         self.save(classifier)
         return True
 
@@ -215,10 +224,19 @@ class _Keeper:
 def _settled(config: Config, base: Path, origin: Path | None) -> Config:
     """The config with names that mean the same from anywhere: `last` is soon another run, and a path beside the config
     file is not beside the copy of it in the run directory."""
-    update: dict[str, Any] = {"data": config.data.model_copy(update={"source": data.located(config.data.source, base)})}
+    source = data.located(config.data.source, base)
+    embedding, model_update = config.model.embedding, {}
+    if embedding.vectors is not None:
+        vectors = data.located(embedding.vectors, base)
+        model_update["embedding"] = embedding.model_copy(update={"vectors": vectors})
     if origin is not None:
-        update["model"] = config.model.model_copy(update={"init_from": str(origin)})
-    return config.model_copy(update=update)
+        model_update["init_from"] = str(origin)
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"source": source}),
+            "model": config.model.model_copy(update=model_update),
+        }
+    )
 
 
 def _notes(training: Corpus, validation: Corpus | None) -> list[str]:
@@ -291,6 +309,8 @@ def evaluate_on(
         if corpus is None:
             raise DataError("the model was trained without validation data; name a file or a data set with --data")
     else:
+        if source is None:
+            data.require_splits(settings.source)
         read = partial(
             data.load,
             source or settings.source,
@@ -299,11 +319,11 @@ def evaluate_on(
             label_column=label_column or settings.label_column,
         )
         try:
-            corpus = read()
+            corpus = read(labels=settings.labels)
         except DataError:
             if settings.labels is None:
                 raise
-            corpus = read(labels=settings.labels)  # not the usual names: then those of the training
+            corpus = read()  # labels that the training did not know: then the usual names
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     if not len(corpus):

@@ -17,6 +17,7 @@ import pyarrow as pa
 from .config import Config
 from .errors import ConfigError, DataError
 from .nn import layers as nn
+from .nn.fast import FastEmbeddingBag
 from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
 from .nn.layers import Array, Ragged
 from .text import TEXT, tokenize
@@ -70,9 +71,10 @@ class Classifier:
         starts = range(0, n, _BLOCK)
 
         def block(start: int) -> Array:
-            return self.network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
+                return self.network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
 
-        with single_threaded_blas():
+        with single_threaded_blas:
             return np.concatenate([np.zeros(0, np.float32), *on_all_cores(block, starts)])
 
     def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
@@ -140,7 +142,8 @@ def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Gener
     layers: dict[str, nn.Layer] = {}
     if config.train.word_dropout:
         layers["words"] = nn.WordDropout(config.train.word_dropout, rng)
-    layers["embedding"] = nn.EmbeddingBag(weights["embedding.weight"], model.embedding.pooling)
+    bag = {"plain": nn.EmbeddingBag, "fast": FastEmbeddingBag}[config.train.math]
+    layers["embedding"] = bag(weights["embedding.weight"], model.embedding.pooling)
     width = model.embedding.dim
     for i, wide in enumerate(model.hidden):
         name = f"hidden.{i}"
@@ -262,10 +265,14 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     )
     _check_vocabulary(vocabulary)
     for name, (shape, _) in _plan(config, len(vocabulary)).items():
+        if name not in tensors:
+            raise ValueError(f"{name} is missing")
         if tensors[name].shape != shape or tensors[name].dtype != np.float32:
             raise ValueError(f"{name} is {tensors[name].dtype} {tensors[name].shape}, not float32 {shape}")
         if not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} holds numbers that are not finite")
+        if name.endswith(".norm.variance") and (tensors[name] < 0).any():
+            raise ValueError(f"{name} holds negative numbers")
     network = _assemble(config, tensors, stream(config.train.seed, "dropout"))
     return Classifier(config, vocabulary, network, header["scores"])
 

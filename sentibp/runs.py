@@ -31,6 +31,7 @@ from .metrics import mcnemar
 
 ROOT = Path("runs")
 MODEL = "model.safetensors"
+PREDICTIONS = "validation.parquet"
 
 
 class Run:
@@ -108,7 +109,7 @@ def find(name: str = "last") -> Path:
                 "or name a run directory or a model file with -m"
             ) from None
     for path in (Path(name), ROOT / name):
-        if path.exists():
+        if name and os.path.exists(path):  # which is False, not an error, for names that no file can have
             return path
     raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
 
@@ -151,7 +152,7 @@ def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> Non
 
     content = io.BytesIO()
     parquet.write_table(pa.table({"label": label, "positive": positive}), content)
-    write(path / "validation.parquet", content.getvalue())
+    write(path / PREDICTIONS, content.getvalue())
 
 
 def compare(a: Path, b: Path) -> dict[str, Any]:
@@ -161,6 +162,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
     data_a, data_b = (content.get("data", {}).get("validation") for content in (facts_a, facts_b))
+    same = data_a is not None and data_a == data_b and all((path / PREDICTIONS).exists() for path in (a, b))
     return {
         "a": str(a),
         "b": str(b),
@@ -172,7 +174,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
             for name in scores_a
             if name in scores_b and isinstance(scores_a[name], int | float)
         },
-        "paired": _paired(a, b) if data_a is not None and data_a == data_b else None,
+        "paired": _paired(a, b) if same else None,
     }
 
 
@@ -180,11 +182,11 @@ def _paired(a: Path, b: Path) -> dict[str, Any]:
     from pyarrow import parquet
 
     try:
-        tables = [parquet.read_table(path / "validation.parquet") for path in (a, b)]
+        tables = [parquet.read_table(path / PREDICTIONS) for path in (a, b)]
         label, positive_a = tables[0]["label"].to_numpy(), tables[0]["positive"].to_numpy()
         return mcnemar(label, positive_a, tables[1]["positive"].to_numpy())
     except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
-        raise DataError(f"{a} and {b}: validation.parquet is missing or damaged ({error})") from None
+        raise DataError(f"{a} and {b}: {PREDICTIONS} is damaged ({error})") from None
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

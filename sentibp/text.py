@@ -58,11 +58,10 @@ class Tokens(NamedTuple):
 
 def to_arrow(texts: Iterable[str]) -> pa.LargeStringArray:
     """Python strings as Arrow text. Halves of surrogate pairs, which UTF-8 cannot hold, become `?`."""
-    texts = list(texts)
-    try:
-        return pa.array(texts, TEXT)
-    except UnicodeEncodeError:
-        return pa.array([text.encode(errors="replace").decode() for text in texts], TEXT)
+    encoded = [text.encode(errors="replace") for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    # from buffers: pa.array() of a list imports pandas, if there is one, to ask whether the list is a series
+    return pa.Array.from_buffers(TEXT, len(encoded), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))])
 
 
 def normalise(text: pa.LargeStringArray, lowercase: bool = True) -> pa.LargeStringArray:

@@ -8,9 +8,9 @@ alone.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -18,9 +18,28 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread, in the whole process, within a `with`."""
-    return _controller().limit(limits=1, user_api="blas")
+class _Hold:
+    """BLAS on one thread, in the whole process, from the first user that enters to the last one that leaves."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.limit: Any = None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.limit = _controller().limit(limits=1, user_api="blas")
+            self.users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limit.restore_original_limits()
+
+
+single_threaded_blas = _Hold()
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
 from .threads import single_threaded_blas
 
 
-class Examples(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Examples:
     """n encoded reviews with their labels."""
 
     features: Ragged
@@ -81,12 +83,14 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
             )
             value, gradients = backpropagate(model, batch, loss)
             length = norm(gradients)
-            _check_finite(step, epoch, rate, value, length, gradients)
+            if not np.isfinite(value) or not np.isfinite(length):
+                raise _diverged(settings, step, epoch, value, gradients)
             if settings.optimizer.clip_norm is not None:
                 gradients = clip(gradients, settings.optimizer.clip_norm)
-            for name, parameter in model.network.params.items():
-                if factors[name]:
-                    optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen at the next loss or score
+                for name, parameter in model.network.params.items():
+                    if factors[name]:
+                        optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
             total += value * len(chosen)
             yield Step(step, epoch, value, rate, length)
         scores, positive = evaluate(model, validation) if validation is not None else (None, None)
@@ -98,7 +102,7 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
 def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float, Mapping[str, Gradient]]:
     """The loss of a batch, and its gradient by every parameter: forward, loss, backward."""
     with (
-        single_threaded_blas(),
+        single_threaded_blas,
         np.errstate(over="ignore", invalid="ignore"),
     ):  # what is not finite is reported as Diverged
         z = model.network.forward(batch.features, train=True)
@@ -108,8 +112,11 @@ def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float
 
 
 def evaluate(model: Classifier, examples: Examples) -> tuple[dict[str, Any], Array]:
-    """The scores on some examples, and the probability of positive of each (n,) float64."""
-    positive = sigmoid(model.logits(examples.features).astype(np.float64))
+    """The scores on some examples, and the probability of positive of each (n,) float64. Raises Diverged."""
+    logits = model.logits(examples.features)
+    if not np.isfinite(logits).all():
+        raise Diverged(f"diverged: the network's answers are not finite; {_repair(model.config.train)}")
+    positive = sigmoid(logits.astype(np.float64))
     return metrics.scores(examples.label, positive), positive
 
 
@@ -141,17 +148,15 @@ def _factor(settings: Train, name: str) -> float:
     return 0.0 if part in settings.freeze else settings.learning_rates.get(part, 1.0)
 
 
-def _check_finite(
-    step: int, epoch: int, rate: float, loss: float, length: float, gradients: Mapping[str, Gradient]
-) -> None:
-    if np.isfinite(loss) and np.isfinite(length):
-        return
+def _diverged(settings: Train, step: int, epoch: int, loss: float, gradients: Mapping[str, Gradient]) -> Diverged:
     what = f"the loss is {loss}"
-    for name, gradient in gradients.items():
-        values = gradient.values if isinstance(gradient, RowGrad) else gradient
-        if np.isfinite(loss) and not np.isfinite(np.abs(values).sum(dtype=np.float64)):
-            what = f"the gradient of {name} is not finite"
-    raise Diverged(
-        f"diverged at step {step} (epoch {epoch}): {what}; "
-        f"lower train.optimizer.learning_rate (it was {rate:.3g} there), or set train.optimizer.clip_norm: 1.0"
-    )
+    if np.isfinite(loss):
+        values = {name: g.values if isinstance(g, RowGrad) else g for name, g in gradients.items()}
+        wrong = next((name for name, value in values.items() if not np.isfinite(value).all()), "all weights together")
+        what = f"the gradient of {wrong} is not finite"
+    return Diverged(f"diverged at step {step} (epoch {epoch}): {what}; {_repair(settings)}")
+
+
+def _repair(settings: Train) -> str:
+    rate = settings.optimizer.learning_rate
+    return f"lower train.optimizer.learning_rate (it is {rate:g}), or set train.optimizer.clip_norm: 1.0"

@@ -563,6 +563,7 @@ train:
   early_stopping: null
   freeze: []
   learning_rates: {}
+  math: fast
   seed: 0
   seeds: 1
 """

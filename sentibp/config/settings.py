@@ -287,6 +287,8 @@ class Train(_Part):
     learning_rates: dict[str, Annotated[float, Field(ge=0)]] = {}
     """The learning rate of single parts as a factor of optimizer.learning_rate: `{embedding: 0.1}` is ten times
     smaller."""
+    math: Literal["fast", "plain"] = "fast"
+    """How the embedding is computed: plain, as nn/layers.py spells it out, or fast, which differs by rounding only."""
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_exact)] = 0
     """The random start. The same seed gives the same model."""
     seeds: Count = 1

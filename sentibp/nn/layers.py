@@ -116,15 +116,18 @@ class EmbeddingBag(Layer):
         super().__init__(weight=weight)
         self.pooling = pooling
 
+    def _scale(self, x: Ragged) -> Array:
+        """What the sum of each review's rows is divided by: (n, 1)."""
+        length = np.maximum(x.lengths, 1)[:, None].astype(self.params["weight"].dtype)
+        return {"mean": length, "sqrt": np.sqrt(length), "sum": np.ones_like(length)}[self.pooling]
+
     def _shares(self, x: Ragged) -> tuple[Array, Array]:
         """The distinct features of a block of reviews (k,) and their count matrix, scaled (n, k)."""
         rows, column = np.unique(x.ids, return_inverse=True)
         n, k = len(x.lengths), len(rows)
         count = np.bincount(x.review * k + column, minlength=n * k)  # `count[...] += 1` would count a repeat once
         shares = count.astype(self.params["weight"].dtype).reshape(n, k)
-        length = np.maximum(x.lengths, 1)[:, None].astype(shares.dtype)
-        scale = {"mean": length, "sqrt": np.sqrt(length), "sum": np.ones_like(length)}[self.pooling]
-        return rows, shares / scale
+        return rows, shares / self._scale(x)
 
     def forward(self, x: Ragged, *, train: bool = False) -> Array:
         """n reviews -> (n, d)."""

@@ -22,6 +22,7 @@ from sentibp.nn import (
     Tanh,
     WordDropout,
 )
+from sentibp.nn.fast import FastEmbeddingBag
 
 VOCABULARY = 9
 WIDTH = 4
@@ -56,6 +57,10 @@ def numbers(rng: np.random.Generator, *shape: int, dtype: Any = np.float64) -> n
 
 def bag(rng: np.random.Generator, dtype: Any = np.float64, pooling: str = "mean", width: int = WIDTH) -> EmbeddingBag:
     return EmbeddingBag(numbers(rng, VOCABULARY, width, dtype=dtype), pooling)
+
+
+def fast_bag(rng: np.random.Generator, dtype: Any = np.float64, pooling: str = "mean") -> FastEmbeddingBag:
+    return FastEmbeddingBag(numbers(rng, VOCABULARY, WIDTH, dtype=dtype), pooling)
 
 
 def linear(rng: np.random.Generator, i: int, o: int, dtype: Any = np.float64) -> Linear:
@@ -132,6 +137,9 @@ LAYERS = {
     "embedding bag, mean": Case(lambda rng, dtype: bag(rng, dtype, "mean"), True),
     "embedding bag, sum": Case(lambda rng, dtype: bag(rng, dtype, "sum"), True),
     "embedding bag, sqrt": Case(lambda rng, dtype: bag(rng, dtype, "sqrt"), True),
+    "fast embedding bag, mean": Case(lambda rng, dtype: fast_bag(rng, dtype, "mean"), True),
+    "fast embedding bag, sum": Case(lambda rng, dtype: fast_bag(rng, dtype, "sum"), True),
+    "fast embedding bag, sqrt": Case(lambda rng, dtype: fast_bag(rng, dtype, "sqrt"), True),
     "word dropout and bag": Case(word_dropout, True),
     "linear": Case(lambda rng, dtype: linear(rng, WIDTH, 3, dtype), False),
     "relu": Case(lambda rng, dtype: ReLU(), False),

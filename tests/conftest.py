@@ -1,0 +1,77 @@
+"""What several test files share: a working directory of one's own, small classifiers, small configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from sentibp import config, model, vocab
+from sentibp.config import Config, Resolved
+from sentibp.errors import SentibpError
+from sentibp.model import Classifier
+from sentibp.text import to_arrow, tokenize
+from sentibp.train import Examples
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory of the test's own, in which runs/ appears; and no hub."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def new_classifier() -> Callable[..., Classifier]:
+    """An untrained classifier that knows all words of some texts; sections of the config are keyword arguments."""
+
+    def build(texts: Sequence[str], seed: int = 0, origin: Classifier | None = None, **sections: dict) -> Classifier:
+        settings = Config.model_validate(sections)
+        vocabulary = vocab.build(tokenize(to_arrow(texts), settings.text.lowercase), settings.text.ngrams)
+        if origin is not None:
+            vocabulary = vocab.merge(origin.vocabulary, vocabulary)
+        return model.build(settings, vocabulary, seed, origin)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def examples_of() -> Callable[..., Examples]:
+    """Texts and labels as a classifier's features."""
+
+    def encode(classifier: Classifier, texts: Sequence[str], label: Sequence[int], weight=None) -> Examples:
+        features, _, _ = classifier.encode(to_arrow(texts))
+        return Examples(features, np.array(label, np.int8), None if weight is None else np.array(weight, np.float32))
+
+    return encode
+
+
+@pytest.fixture
+def write_config(here: Path) -> Callable[..., Resolved]:
+    """Write a config with these sections, and load it: `write_config(name, overrides, data={...}, train={...})`."""
+
+    def write(name: str = "small.yaml", overrides: Sequence[str] = (), **sections: dict) -> Resolved:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(yaml.safe_dump(sections), encoding="utf-8")
+        return config.load(name, overrides)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def complaint() -> Callable[..., str]:
+    """The one line that a user sees: `complaint(DataError, function, *arguments)`."""
+
+    def lines(kind: type[SentibpError], function: Callable, *arguments, **options) -> str:
+        with pytest.raises(kind) as caught:
+            function(*arguments, **options)
+        assert type(caught.value) is kind
+        text = str(caught.value)
+        assert "\n" not in text, "one mistake is one line"
+        return text
+
+    return lines

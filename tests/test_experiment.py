@@ -1,0 +1,481 @@
+"""From a config to a run: on the small data sets that come with the program, in seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sentibp import config, experiment, metrics, model, runs
+from sentibp.errors import ConfigError, DataError
+from sentibp.experiment import Note, Outcome, Ready, evaluate_on, train
+from sentibp.train import Diverged, Epoch, Step
+
+SMALL: dict[str, Any] = {
+    "data": {"source": "sample"},
+    "text": {"ngrams": 1},
+    "model": {"embedding": {"dim": 8}, "hidden": [4]},
+    "train": {"optimizer": {"learning_rate": 0.1}, "epochs": 4, "batch_size": 32},
+}
+
+
+@pytest.fixture
+def small(write_config):
+    """A small config on the sample, with `--set` overrides: `small("train.epochs=2")`."""
+    return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def epochs(run: Path, seed: int = 0) -> list[dict[str, Any]]:
+    return [line for line in lines(run) if line["event"] == "epoch" and line["seed"] == seed]
+
+
+def interrupt_at(kind: type, number: int = 1):
+    """A `watch` that presses Ctrl-C at the number-th event of a kind."""
+    seen = []
+
+    def watch(event) -> None:
+        seen.extend([event] * isinstance(event, kind))
+        if isinstance(event, kind) and len(seen) == number:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+# A run
+
+
+def test_a_run_and_what_it_tells(small):
+    events: list[Any] = []
+    outcome = train(small(), command=["sentibp", "train", "small.yaml"], watch=events.append)
+    assert sorted(os.listdir(outcome.run)) == [
+        "config.yaml",
+        "metrics.jsonl",
+        "model.safetensors",
+        "run.json",
+        "validation.parquet",
+    ]
+    ready, *rest = events
+    assert isinstance(ready, Ready)
+    classifier = model.load(outcome.model)
+    features = len(classifier.vocabulary)
+    parameters = 8 * features + (8 * 4 + 4) + (4 + 1)
+    assert ready == Ready(outcome.run, 0, 288, 32, features, parameters, 4, 36)
+    assert [type(event) for event in rest] == [*[Step] * 9, Epoch] * 4
+    assert [line["event"] for line in lines(outcome.run)] == [*["step"] * 9, "epoch"] * 4
+    assert [line["loss"] for line in lines(outcome.run)] == [event.loss for event in rest]
+
+    assert outcome.outcome == "finished"
+    assert outcome.scored_on == "validation"
+    assert outcome.seeds is None
+    assert outcome.digest == hashlib.sha256(outcome.model.read_bytes()).hexdigest()
+    facts = runs.facts(outcome.run)
+    assert facts["command"] == ["sentibp", "train", "small.yaml"]
+    assert facts["outcome"] == "finished"
+    assert facts["scores"] == outcome.scores
+    assert facts["digest"] == outcome.digest
+    assert facts["seconds"] == outcome.seconds
+    assert {name: part["reviews"] for name, part in facts["data"].items()} == {"training": 288, "validation": 32}
+    assert runs.find("last") == outcome.run
+
+
+def test_the_best_epoch_is_kept(small):
+    outcome = train(small("train.epochs=12"))
+    scores = [line["scores"] for line in epochs(outcome.run)]
+    best = max(scores, key=lambda score: score["accuracy"])  # the first of equals
+    assert best != scores[-1]  # or this test would show nothing
+    classifier = model.load(outcome.model)
+    assert classifier.scores == outcome.scores == best
+    evaluation = evaluate_on(classifier)
+    assert {name: evaluation.scores[name] for name in best} == best
+
+
+def test_what_it_said_of_the_validation_data_is_kept(small):
+    outcome = train(small())
+    paired = runs.compare(outcome.run, outcome.run)["paired"]
+    assert paired["p_value"] == 1
+    from pyarrow import parquet
+
+    table = parquet.read_table(outcome.run / "validation.parquet")
+    assert outcome.scores == metrics.scores(table["label"].to_numpy(), table["positive"].to_numpy())
+
+
+def test_equal_settings_give_equal_bytes(small):
+    assert train(small()).digest == train(small()).digest
+    assert train(small()).digest != train(small("train.seed=1")).digest
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["data.validation=0"],
+        ["data.validation=test"],
+        ["model.dropout=0.1", "model.batch_norm=true", "train.word_dropout=0.2", "train.optimizer=adam"],
+        ["train.schedule=plateau", "train.early_stopping=1", "train.class_weight=balanced", "train.seeds=2"],
+    ],
+    ids=lambda overrides: ",".join(overrides)[:40] or "-",
+)
+def test_the_config_of_a_run_repeats_it(small, overrides):
+    first = train(small(*overrides))
+    again = train(config.load(first.run / "config.yaml"))
+    assert again.run != first.run
+    assert again.digest == first.digest
+    assert again.scores == first.scores
+
+
+# Data
+
+
+def test_validation_data_may_be_a_split(small):
+    ready: list[Any] = []
+    outcome = train(small("data.validation=test"), watch=ready.append)
+    assert (ready[0].training, ready[0].validation) == (320, 80)
+    assert outcome.scores is not None
+    assert outcome.scores["n"] == 80
+
+
+def test_without_validation_data_the_last_epoch_is_kept_and_scored_on_the_training_data(small):
+    outcome = train(small("data.validation=0"))
+    assert outcome.scored_on == "training"
+    assert outcome.scores is not None
+    assert outcome.scores["n"] == 320
+    assert [line["scores"] for line in epochs(outcome.run)] == [None] * 4
+    assert not (outcome.run / "validation.parquet").exists()
+    assert runs.facts(outcome.run)["data"]["validation"] is None
+    assert "without validation data" in complaint_of(evaluate_on, model.load(outcome.model))
+
+
+def complaint_of(function, *arguments) -> str:
+    with pytest.raises(DataError) as caught:
+        function(*arguments)
+    return str(caught.value)
+
+
+def test_reviews_on_both_sides_of_the_split_are_told(write_config):
+    Path("twice.csv").write_text("text,label\n" + "".join(f"film {i // 2},{i % 4 // 2}\n" for i in range(40)))
+    events: list[Any] = []
+    train(write_config(data={"source": "twice.csv", "validation": 0.5}, train={"epochs": 1}), watch=events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    (note,) = [text for text in notes if "also stand in the training data" in text]
+    count = int(note.split()[0])
+    assert 0 < count <= 20
+    assert note == f"{count} of 20 validation reviews also stand in the training data"
+    assert isinstance(events[-1], Epoch)
+
+
+def test_a_vocabulary_without_words(small, complaint):
+    text = complaint(DataError, train, small("text.min_count=10000"))
+    assert text == ("no word occurs 10000 times in the 288 training reviews; lower text.min_count, or give more text")
+    assert not Path("runs").exists()  # nothing was begun
+
+
+def test_reviews_of_one_class(write_config, complaint):
+    Path("happy.csv").write_text("text,label\ngood,1\ngreat,1\n")
+    resolved = write_config(data={"source": "happy.csv"})
+    assert complaint(DataError, train, resolved) == "happy.csv: all 2 labels are positive; training needs both"
+
+
+def test_data_beside_the_config_are_found_and_named_from_here(write_config):
+    """The run's own config.yaml lies elsewhere, and means the same file."""
+    resolved = write_config("configs/mine.yaml", data={"source": "mine.csv"}, text={"min_count": 1})
+    Path("configs/mine.csv").write_text("text,label\n" + "good film,1\nbad film,0\n" * 10)
+    outcome = train(resolved)
+    assert config.load(outcome.run / "config.yaml").config.data.source == "configs/mine.csv"
+    assert train(config.load(outcome.run / "config.yaml")).digest == outcome.digest
+
+
+def test_a_directory_in_use_is_refused_before_training(small, complaint):
+    Path("full").mkdir()
+    Path("full/notes.txt").write_text("mine")
+    assert complaint(ConfigError, train, small(), Path("full")).startswith("--out full: already there")
+    outcome = train(small(), Path("out/first"))
+    assert outcome.run == Path("out/first")
+    assert runs.find("last") == Path("out/first")
+
+
+# When it stops
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+@pytest.mark.parametrize("patience", [1, 3])
+def test_early_stopping(small, metric, patience):
+    stopping = f"train.early_stopping={{metric: {metric}, patience: {patience}}}"
+    outcome = train(small("train.epochs=50", "train.schedule=constant", stopping))
+    values = [line["scores"][metric] for line in epochs(outcome.run)]
+    best = values.index((max if metric == "accuracy" else min)(values))  # the first of equals
+    assert len(values) == best + 1 + patience < 50
+    assert outcome.scores is not None
+    assert outcome.scores[metric] == values[best]
+    assert model.load(outcome.model).scores == epochs(outcome.run)[best]["scores"]
+
+
+def test_several_seeds_report_the_spread_and_keep_the_best(small):
+    events: list[Any] = []
+    outcome = train(small("train.seeds=3", "train.seed=4"), watch=events.append)
+    assert [event.seed for event in events if isinstance(event, Ready)] == [4, 5, 6]
+    best = [
+        max((line["scores"] for line in epochs(outcome.run, seed)), key=lambda s: s["accuracy"]) for seed in (4, 5, 6)
+    ]
+    assert outcome.seeds is not None
+    assert set(outcome.seeds) == set(metrics.BETTER)
+    for name, spread in outcome.seeds.items():
+        assert spread == metrics.spread([scores[name] for scores in best])
+    assert outcome.scores == max(best, key=lambda scores: scores["accuracy"])
+    assert model.load(outcome.model).scores == outcome.scores
+    assert runs.facts(outcome.run)["seeds"] == outcome.seeds
+
+
+def test_each_seed_is_trained_as_if_it_were_alone(small):
+    together = train(small("train.seeds=2", "train.seed=4"))
+    alone = train(small("train.seed=5"))
+    assert epochs(together.run, 5) == epochs(alone.run, 5)
+
+
+def test_patience_starts_anew_with_each_seed(small):
+    outcome = train(small("train.seeds=3", "train.epochs=30", "train.schedule=constant", "train.early_stopping=2"))
+    for seed in range(3):
+        values = [line["scores"]["accuracy"] for line in epochs(outcome.run, seed)]
+        assert len(values) == values.index(max(values)) + 3
+
+
+# Interruptions
+
+
+def check_interrupted(outcome: Outcome) -> None:
+    assert outcome.outcome == "interrupted"
+    assert runs.facts(outcome.run)["outcome"] == "interrupted"
+    assert runs.facts(outcome.run)["end"] is not None
+    assert runs.find("last") == outcome.run
+    classifier = model.load(outcome.model)
+    assert outcome.digest == hashlib.sha256(outcome.model.read_bytes()).hexdigest()
+    assert evaluate_on(classifier).scores["n"] == 32
+
+
+@pytest.mark.parametrize("step", [10, 20, 36])
+def test_interrupted_after_some_epochs(small, step):
+    """An epoch is nine steps; the best model so far is kept."""
+    outcome = train(small(), watch=interrupt_at(Step, step))
+    check_interrupted(outcome)
+    scores = [line["scores"] for line in epochs(outcome.run)]
+    assert len(scores) == (step - 1) // 9
+    assert outcome.scores == max(scores, key=lambda score: score["accuracy"])
+    assert len([line for line in lines(outcome.run) if line["event"] == "step"]) == step
+
+
+@pytest.mark.parametrize("event", [Ready, Step])
+def test_interrupted_before_the_first_epoch_is_over(small, event):
+    outcome = train(small(), watch=interrupt_at(event))
+    check_interrupted(outcome)
+    assert outcome.scores is None
+
+
+def test_interrupted_at_an_epoch_that_is_the_best(small):
+    outcome = train(small(), watch=interrupt_at(Epoch, 1))
+    check_interrupted(outcome)
+    assert outcome.scores == epochs(outcome.run)[0]["scores"]
+
+
+def test_interrupted_in_the_second_of_three_seeds(small):
+    outcome = train(small("train.seeds=3"), watch=interrupt_at(Step, 40))
+    check_interrupted(outcome)
+    assert outcome.seeds is not None
+    assert outcome.seeds["accuracy"]["standard_deviation"] == 0  # of the one that was finished
+
+
+def test_interrupted_before_there_is_a_model(small, monkeypatch):
+    """While the weights are drawn, which takes a while for a large vocabulary."""
+
+    def build(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model, "build", build)
+    with pytest.raises(KeyboardInterrupt):
+        train(small())
+    ((run, facts),) = runs.all_runs()
+    assert facts["outcome"] == "interrupted"
+    assert facts["end"] is not None
+    assert not (run / "model.safetensors").exists()
+
+
+def test_another_error_is_recorded_and_passed_on(small):
+    def watch(event):
+        raise RuntimeError("a bug in the display")
+
+    with pytest.raises(RuntimeError, match="a bug in the display"):
+        train(small(), watch=watch)
+    ((_, facts),) = runs.all_runs()
+    assert facts["outcome"] == "failed"
+
+
+# Divergence
+
+
+def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
+    fit = experiment.fit
+
+    def fit_then_diverge(*arguments):
+        for event in fit(*arguments):
+            yield event
+            if isinstance(event, Epoch) and event.epoch == 2:
+                raise Diverged("diverged at step 19")
+
+    monkeypatch.setattr(experiment, "fit", fit_then_diverge)
+    with pytest.raises(Diverged) as caught:
+        train(small())
+    ((run, facts),) = runs.all_runs()
+    assert caught.value.lines == ("diverged at step 19", f"the best model so far is kept: {run}/model.safetensors")
+    assert facts["outcome"] == "diverged"
+    assert facts["error"] == "diverged at step 19"
+    best = max((line["scores"] for line in epochs(run)), key=lambda score: score["accuracy"])
+    assert model.load(run / "model.safetensors").scores == best
+    assert runs.find("last") == run
+
+
+def test_diverged_before_the_first_epoch_is_over(small):
+    with pytest.raises(Diverged) as caught:
+        train(small("train.optimizer={name: sgd, learning_rate: 1e20}"))
+    ((run, facts),) = runs.all_runs()
+    assert caught.value.exit_code == 4
+    assert caught.value.lines[0].startswith("diverged at step ")
+    assert caught.value.lines[1:] == ("no epoch was finished",)
+    assert facts["outcome"] == "diverged"
+    assert not (run / "model.safetensors").exists()
+    assert not Path("runs/last").exists()
+
+
+@pytest.mark.parametrize("validation", ["0.1", "0"])
+def test_diverged_at_the_very_last_step(small, validation):
+    """The last update broke the weights; what shows it are the scores."""
+    sgd = "train.optimizer={name: sgd, learning_rate: 1e25}"
+    with pytest.raises(Diverged):
+        train(small(sgd, "train.batch_size=1000", "train.epochs=1", f"data.validation={validation}"))
+    ((_, facts),) = runs.all_runs()
+    assert facts["outcome"] == "diverged"
+
+
+# Why a hidden layer
+
+
+def right_of_four(seed: int, *overrides: str) -> int:
+    outcome = train(config.load("xor", [f"train.seed={seed}", *overrides]))
+    assert outcome.scores is not None
+    return round(4 * outcome.scores["accuracy"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hidden_layer_learns_exclusive_or(here, seed):
+    assert right_of_four(seed) == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_linear_model_does_not(here, seed):
+    assert right_of_four(seed, "model.hidden=[]") <= 3
+
+
+def test_pairs_of_words_make_it_linear(here):
+    assert right_of_four(0, "model.hidden=[]", "text.ngrams=2") == 4
+
+
+# Starting from a trained model
+
+
+def test_fine_tuning_the_last_model(small):
+    first = train(small())
+    second = train(small("model.init_from=last", "train.epochs=1", "train.optimizer.learning_rate=0.001"))
+    assert config.load(second.run / "config.yaml").config.model.init_from == str(first.model)  # `last` is another now
+    before, after = (model.load(outcome.model) for outcome in (first, second))
+    assert after.vocabulary.features()[: len(before.vocabulary)].equals(before.vocabulary.features())
+    for name, tensor in before.tensors().items():
+        np.testing.assert_allclose(after.tensors()[name][: len(tensor)], tensor, atol=0.02)
+    assert after.config.model.init_from == str(first.model)
+    assert train(config.load(second.run / "config.yaml")).digest == second.digest
+
+
+def test_a_fine_tuned_model_stands_alone(small):
+    first = train(small())
+    second = train(small(f"model.init_from={first.run.name}", "train.epochs=1"))
+    shutil.rmtree(first.run)
+    assert evaluate_on(model.load(second.model)).scores["accuracy"] == second.scores["accuracy"]
+
+
+def test_no_such_model_to_start_from(small, complaint):
+    assert complaint(ConfigError, train, small("model.init_from=last")).startswith("no finished run here")
+    Path("text.txt").write_text("no model")
+    assert complaint(DataError, train, small("model.init_from=text.txt")).startswith("text.txt: not a model file")
+
+
+# Evaluation
+
+
+@pytest.fixture
+def trained(small):
+    return model.load(train(small()).model)
+
+
+def test_a_model_is_evaluated_on_its_own_validation_data_by_default(trained):
+    evaluation = evaluate_on(trained)
+    assert evaluation.scores["n"] == 32
+    assert {name: evaluation.scores[name] for name in trained.scores} == trained.scores
+    assert evaluation.scores["unknown_tokens"] > 0
+    assert evaluation.scores["no_known_word"] >= 0
+
+
+def test_a_model_is_evaluated_on_a_split_a_name_or_a_file(trained):
+    assert evaluate_on(trained, split="test").scores == evaluate_on(trained, "sample").scores
+    assert evaluate_on(trained, "sample").scores["n"] == 80
+    assert evaluate_on(trained, split="train").scores["n"] == 320
+    Path("mine.csv").write_text('review,stars,label\ngood,pos,\n"",neg,\nzebra zebra,neg,\n')
+    evaluation = evaluate_on(trained, "mine.csv", text_column="review", label_column="stars")
+    assert evaluation.scores["n"] == 3
+    assert evaluation.scores["no_known_word"] == 2
+    assert evaluation.scores["unknown_tokens"] == 2
+
+
+@pytest.mark.parametrize("source", ["missing.csv", "nonsense"])
+def test_a_source_that_is_not_there(trained, source):
+    assert complaint_of(evaluate_on, trained, source).startswith(f"{source}: ")
+
+
+@pytest.fixture
+def by_stars(write_config):
+    """A model trained on one to five stars."""
+    Path("stars.csv").write_text("text,stars\n" + "bad,1\nweak,2\nso so,3\ngood,4\ngreat,5\n" * 10)
+    labels = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
+    data = {"source": "stars.csv", "label_column": "stars", "labels": labels}
+    settings = {"epochs": 10, "optimizer": {"name": "adam", "learning_rate": 0.05}, "batch_size": 8}
+    return model.load(train(write_config(data=data, text={"ngrams": 1}, train=settings)).model)
+
+
+def test_labels_mean_what_they_meant_in_training(by_stars):
+    assert by_stars.scores["accuracy"] == 1
+    evaluation = evaluate_on(by_stars, "stars.csv")
+    assert evaluation.scores["n"] == 40
+    assert evaluation.scores["accuracy"] == 1
+    assert evaluation.notes == ("stars.csv: 10 reviews left out, as data.labels says",)
+
+
+def test_other_data_may_have_the_usual_labels(by_stars):
+    Path("usual.csv").write_text("text,stars\ngood,positive\nbad,negative\ngreat,pos\n")
+    assert evaluate_on(by_stars, "usual.csv").scores["accuracy"] == 1
+    assert evaluate_on(by_stars, "sample").scores["n"] == 80
+
+
+def test_a_mapping_against_the_usual_one_holds_in_evaluation_too(write_config):
+    """Where 1 means negative, as in "is it a complaint?", it still does when the model is evaluated on such a file."""
+    Path("complaints.csv").write_text("text,label\n" + "bad,1\ngood,0\n" * 20)
+    labels = {"negative": [1], "positive": [0]}
+    settings = {"epochs": 10, "optimizer": {"name": "adam", "learning_rate": 0.05}, "batch_size": 8}
+    outcome = train(write_config(data={"source": "complaints.csv", "labels": labels}, train=settings))
+    assert outcome.scores is not None
+    assert outcome.scores["accuracy"] == 1
+    assert evaluate_on(model.load(outcome.model), "complaints.csv").scores["accuracy"] == 1

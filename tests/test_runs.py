@@ -1,0 +1,233 @@
+"""Run directories: what is in them, what they are called, how they are found and compared."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentibp import config, runs
+from sentibp.config import Config
+from sentibp.errors import ConfigError, DataError
+
+CONFIG = Config.model_validate({"data": {"source": "sample"}, "train": {"seed": 5}})
+DATA = {"validation": {"reviews": 4, "fingerprint": "abc"}}
+
+
+@pytest.fixture(autouse=True)
+def noon(here, monkeypatch):
+    """The clock stands, as far as the names of runs can tell."""
+    strftime = runs.time.strftime
+    monkeypatch.setattr(
+        runs.time, "strftime", lambda form, *at: "20261123-1642" if form == "%Y%m%d-%H%M" else strftime(form, *at)
+    )
+
+
+def finished(name: str = "mine.yaml", settings: Config = CONFIG, positive=None, **facts) -> Path:
+    """A run that left a model; `positive` is what it said of four validation reviews."""
+    run = runs.create(settings, Path(name), **{"data": DATA, **facts})
+    (run.path / "model.safetensors").write_bytes(b"a model")
+    if positive is not None:
+        runs.save_predictions(run.path, np.array([1, 1, 0, 0], np.int8), np.array(positive, np.float64))
+    run.finish("finished", scores=facts.get("scores"))
+    return run.path
+
+
+# Writing
+
+
+def test_a_run_is_named_after_the_time_the_config_and_its_digest():
+    run = runs.create(CONFIG, Path("configs/mine.yaml"))
+    assert str(run.path) == f"runs/20261123-1642-mine-{config.digest(CONFIG)[:4]}"
+    run.finish("finished")
+
+
+def test_a_run_that_has_just_begun():
+    run = runs.create(CONFIG, Path("mine.yaml"), command=["sentibp", "train", "mine.yaml"], data=DATA)
+    assert sorted(os.listdir(run.path)) == ["config.yaml", "metrics.jsonl", "run.json"]
+    assert config.load(run.path / "config.yaml").config == CONFIG
+    facts = runs.facts(run.path)
+    assert facts["outcome"] == "running"
+    assert facts["end"] is None
+    assert facts["seed"] == 5
+    assert facts["command"] == ["sentibp", "train", "mine.yaml"]
+    assert facts["data"] == DATA
+    assert set(facts["versions"]) == {"sentibp", "numpy", "pyarrow", "python"}
+    assert set(facts["machine"]) == {"platform", "cores"}
+    assert datetime.fromisoformat(facts["start"]).tzinfo is not None
+    run.finish("finished")
+
+
+def test_events_are_lines_that_can_be_read_while_it_runs():
+    run = runs.create(CONFIG, Path("mine.yaml"))
+    for step in (1, 2):
+        run.record(event="step", step=step, loss=0.5 / step)
+        lines = (run.path / "metrics.jsonl").read_text().splitlines()
+        assert json.loads(lines[-1]) == {"event": "step", "step": step, "loss": 0.5 / step}
+        assert len(lines) == step
+    run.finish("finished")
+
+
+def test_the_end_of_a_run():
+    path = finished(scores={"accuracy": 0.75})
+    facts = runs.facts(path)
+    assert facts["outcome"] == "finished"
+    assert facts["scores"] == {"accuracy": 0.75}
+    assert datetime.fromisoformat(facts["end"]) >= datetime.fromisoformat(facts["start"])
+    assert Path("runs/last").read_text() == f"{path}\n"
+
+
+def test_a_run_without_a_model_is_not_the_last():
+    path = finished()
+    run = runs.create(CONFIG, Path("mine.yaml"))
+    run.finish("diverged", error="too fast")
+    assert runs.facts(run.path)["error"] == "too fast"
+    assert runs.find("last") == path
+
+
+def test_runs_of_the_same_minute_do_not_overwrite_each_other():
+    paths = [finished() for _ in range(3)]
+    name = f"runs/20261123-1642-mine-{config.digest(CONFIG)[:4]}"
+    assert [str(path) for path in paths] == [name, f"{name}-2", f"{name}-3"]
+    assert [path for path, _ in runs.all_runs()] == paths
+    assert runs.find() == paths[-1]
+
+
+@pytest.mark.parametrize("name", ["new", "in/a/new/folder", "empty"])
+def test_a_directory_may_be_given(name):
+    Path("empty").mkdir()
+    run = runs.create(CONFIG, Path("mine.yaml"), Path(name))
+    assert str(run.path) == name
+    (run.path / "model.safetensors").write_bytes(b"a model")
+    run.finish("finished")
+    assert runs.find("last") == Path(name)  # wherever it lies
+
+
+def test_a_directory_with_anything_in_it_is_refused(complaint):
+    Path("full").mkdir()
+    Path("full/notes.txt").write_text("mine")
+    Path("file").write_text("mine")
+    for name in ("full", "file"):
+        text = complaint(ConfigError, runs.create, CONFIG, Path("mine.yaml"), Path(name))
+        assert text == f"--out {name}: already there, and never overwritten; choose a new directory"
+    assert os.listdir("full") == ["notes.txt"]
+    assert Path("file").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_to(complaint):
+    Path("file").write_text("")
+    text = complaint(DataError, runs.create, CONFIG, Path("mine.yaml"), Path("file/run"))
+    assert text.endswith("choose another place with --out DIR")
+    Path("runs").write_text("a file where the folder should be")
+    complaint(DataError, runs.create, CONFIG, Path("mine.yaml"))
+
+
+# Finding
+
+
+def test_a_run_is_found_by_path_by_name_and_as_the_last():
+    path = finished()
+    for name in (str(path), path.name, "last", f"./{path}", str(path.absolute())):
+        assert runs.find(name).samefile(path)
+        assert runs.model_file(name).samefile(path / "model.safetensors")
+    model = path / "model.safetensors"
+    assert runs.model_file(str(model)) == model
+
+
+def test_a_path_goes_before_a_name_in_runs():
+    path = finished()
+    Path(path.name).mkdir()
+    assert runs.find(path.name) == Path(path.name)
+
+
+@pytest.mark.parametrize(
+    "name", ["missing", "runs/missing", "a review, by mistake " * 30, "null \0"], ids=["name", "path", "long", "null"]
+)
+def test_a_name_of_no_run(complaint, name):
+    text = complaint(ConfigError, runs.find, name)
+    assert text.endswith(": no such run or model; see `sentibp runs list`")
+    assert ConfigError.exit_code == 2
+
+
+def test_no_run_yet(complaint):
+    assert complaint(ConfigError, runs.find, "last").startswith("no finished run here (there is no runs/last)")
+    assert complaint(ConfigError, runs.model_file).startswith("no finished run here")
+    assert list(runs.all_runs()) == []
+
+
+def test_the_last_run_has_been_removed(complaint):
+    path = finished()
+    path.rename("elsewhere")
+    assert complaint(ConfigError, runs.find, "last").startswith(f"{path}: no such run")
+
+
+def test_a_run_without_a_model_has_no_model_file(complaint):
+    run = runs.create(CONFIG, Path("mine.yaml"))
+    run.finish("diverged")
+    text = complaint(ConfigError, runs.model_file, str(run.path))
+    assert text.startswith(f"{run.path}: has no model.safetensors")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null", "\xff"])
+def test_damaged_facts(complaint, content):
+    path = finished()
+    (path / "run.json").write_bytes(content.encode("latin-1"))
+    assert complaint(DataError, runs.facts, path).startswith(f"{path}/run.json: damaged: ")
+
+
+def test_a_folder_that_is_no_run(complaint):
+    assert complaint(DataError, runs.facts, Path()) == "run.json: No such file or directory; give a run directory"
+
+
+# Comparing
+
+
+def test_two_runs_side_by_side():
+    other = Config.model_validate(
+        {"data": {"source": "sample"}, "train": {"seed": 5, "optimizer": "adam", "learning_rates": {"hidden.0": 0.5}}}
+    )
+    scores_a = {"accuracy": 0.5, "roc_auc": None, "accuracy_interval": [0.2, 0.8], "confusion": {"true_positive": 1}}
+    a = finished("a.yaml", scores=scores_a, positive=[0.9, 0.2, 0.1, 0.8])
+    b = finished("b.yaml", other, scores={**scores_a, "accuracy": 0.75}, positive=[0.9, 0.6, 0.1, 0.8])
+    result = runs.compare(a, b)
+    assert (result["a"], result["b"]) == (str(a), str(b))
+    assert result["scores"] == {"accuracy": [0.5, 0.75]}
+    assert result["settings"]["train.optimizer.name"] == ["adagrad", "adam"]
+    assert result["settings"]["train.optimizer.row_wise"] == [True, None]  # adam has no such setting
+    assert result["settings"]["train.learning_rates.hidden.0"] == [None, 0.5]
+    assert all(key.startswith(("train.optimizer.", "train.learning_rates")) for key in result["settings"])
+    assert result["paired"] == {"a_only": 0, "b_only": 1, "difference": -0.25, "p_value": 1.0}
+    json.dumps(result)
+
+
+def test_a_run_compared_with_itself():
+    path = finished(positive=[0.9, 0.2, 0.1, 0.8], scores={"accuracy": 0.5})
+    result = runs.compare(path, path)
+    assert result["settings"] == {}
+    assert result["paired"] == {"a_only": 0, "b_only": 0, "difference": 0.0, "p_value": 1.0}
+
+
+@pytest.mark.parametrize(
+    "data", [{"validation": {"reviews": 4, "fingerprint": "other"}}, {"validation": None}, {}], ids=str
+)
+def test_no_paired_test_on_different_reviews(data):
+    a, b = finished(positive=[0.5] * 4), finished(positive=[0.5] * 4, data=data)
+    assert runs.compare(a, b)["paired"] is None
+    assert runs.compare(b, b)["paired"] is None or data.get("validation")
+
+
+def test_predictions_that_are_missing_or_damaged(complaint):
+    a, b = finished(positive=[0.5] * 4), finished(positive=[0.5] * 4)
+    for content in (b"", b"no parquet", (a / "validation.parquet").read_bytes()[:-9]):
+        (b / "validation.parquet").write_bytes(content)
+        assert "validation.parquet is damaged" in complaint(DataError, runs.compare, a, b)
+    (b / "validation.parquet").unlink()  # as after an interruption before the first epoch
+    assert runs.compare(a, b)["paired"] is None
+
+
+def test_flat_settings():
+    assert runs.flat({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == {"a.b.c": 1, "a.d": [], "e": {}}
