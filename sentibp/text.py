@@ -8,9 +8,10 @@ functions serve training, evaluation, prediction and explanation.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator
+from html import unescape
+from html.entities import html5
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ _LINE_BREAK = r"(?i)<br\s*/?>"
 # Cf: invisible characters, which stay where they are but for those that are spaces in disguise.
 _APOSTROPHE = r"[\x{2019}\x{02bc}\x{ff07}]"
 _SPACE = r"[\pZ\x{80}-\x{9f}\x{200b}\x{2060}\x{feff}]"
-_MARKS = r"[\pM\x{1f3fb}-\x{1f3ff}]*"  # accents, variation selectors, skin tones
+_MARKS = r"[\pM\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]*"  # accents, variation selectors, skin tones, tags of flags
 _SINGLE = (
     r"(?:[\x{1f1e6}-\x{1f1ff}]{2}"  # a flag is two letters
     r"|[^\x00-\x7f\pL\pM\pN\p{Cf}]"  # punctuation, symbols, emoji
@@ -78,7 +79,11 @@ def _where(text: pa.LargeStringArray, mask: pa.BooleanArray, function) -> pa.Lar
 
 
 def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
-    return to_arrow(re.sub(_ENTITY, lambda match: html.unescape(match[0]), one) for one in text.to_pylist())
+    def one(match: re.Match[str]) -> str:
+        known = match[0][1] == "#" or match[0][1:] in html5  # unescape() would also take `&not` out of `&notit;`
+        return unescape(match[0]) if known else match[0]
+
+    return to_arrow(re.sub(_ENTITY, one, raw) for raw in text.to_pylist())
 
 
 def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:

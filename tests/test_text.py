@@ -495,3 +495,11 @@ def test_a_token_that_falls_out_is_noticed(monkeypatch):
     monkeypatch.setattr(module, "_split", without_the_last)
     with pytest.raises(AssertionError):
         check_nothing_is_dropped(["wow!"])
+
+
+def test_unknown_entities_stay_even_where_a_known_one_begins_them():
+    assert one("&notit; &ampfoo; &not; &amp;") == ["&", "notit", ";", "&", "ampfoo", ";", "¬", "&"]
+
+
+def test_the_flag_of_scotland_is_one_token():
+    assert one("go 🏴󠁧󠁢󠁳󠁣󠁴󠁿!") == ["go", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "!"]
