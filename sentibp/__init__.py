@@ -2,7 +2,7 @@
 
     import sentibp
 
-    outcome = sentibp.train(sentibp.load_config("quickstart"))
+    outcome = sentibp.train_model(sentibp.load_config("quickstart"))
     classifier = sentibp.load_model(outcome.model)
     classifier.predict(sentibp.to_arrow(["I love this movie"])).positive
 
@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {  # public name -> module, and its name there
-    "train": ("experiment", "train"),
+    "train_model": ("experiment", "train"),
     "evaluate": ("experiment", "evaluate_on"),
     "load_config": ("config", "load"),
     "load_model": ("model", "load"),
