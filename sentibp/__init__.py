@@ -21,7 +21,7 @@ _NAMES = {  # public name -> module, and its name there
     "load_model": ("model", "load"),
     "find_model": ("runs", "model_file"),
     "Classifier": ("model", "Classifier"),
-    "to_arrow": ("text", "to_arrow"),
+    "to_arrow": ("arrow", "strings"),
     "SentibpError": ("errors", "SentibpError"),
 }
 

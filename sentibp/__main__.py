@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+from types import FrameType
+
 
 def main() -> None:
     """Run the command line."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as after nohup
+        signal.signal(signal.SIGINT, _leave)
+    if sys.stdout is None:  # the shell's >&-
+        os.write(2, b"standard output is closed; there is no place for results\n")
+        sys.exit(3)
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack some letters
     from sentibp.cli import app
 
     app(prog_name="sentibp")
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End at once: only a training has something to save, and libraries swallow a KeyboardInterrupt while they load."""
+    os.write(2, b"interrupted\n")
+    os._exit(130)
 
 
 if __name__ == "__main__":

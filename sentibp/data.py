@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp import readers, shipped
+from sentibp.arrow import array, numbers
 from sentibp.errors import DataError
 from sentibp.readers import TEXT, Columns, Records
 
@@ -65,7 +66,7 @@ class Corpus:
         """The reviews at these positions, in this order."""
         indices = np.asarray(indices, np.int64)
         return Corpus(
-            text=self.text.take(pa.array(indices)),
+            text=self.text.take(array(indices)),
             label=None if self.label is None else self.label[indices],
             weight=None if self.weight is None else self.weight[indices],
             notes=self.notes,
@@ -138,7 +139,12 @@ def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
     return pc.fill_null(records.text, "")
 
 
-def _is_json(data: bytes, text_column: str) -> bool:
+def looks_like_json(texts: pa.ChunkedArray) -> bool:
+    """Whether the first text is a JSON object."""
+    return len(texts) > 0 and _is_json(texts[0].as_py().encode(), None)
+
+
+def _is_json(data: bytes, text_column: str | None) -> bool:
     first = data.lstrip()
     if first[:1] != b"{":
         return False
@@ -146,7 +152,7 @@ def _is_json(data: bytes, text_column: str) -> bool:
         value = json.loads(first.split(b"\n", 1)[0], strict=False)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and text_column in value
+    return isinstance(value, dict) and (text_column is None or text_column in value)
 
 
 # Cutting and comparing
@@ -172,14 +178,14 @@ def split(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpu
 def repeated(a: Corpus, b: Corpus) -> np.ndarray:
     """The positions in `b` of texts that stand in `a` too, but for space around them."""
     texts = pc.utf8_trim_whitespace(a.text).unique()
-    return np.flatnonzero(pc.is_in(pc.utf8_trim_whitespace(b.text), value_set=texts).to_numpy())
+    return np.flatnonzero(numbers(pc.is_in(pc.utf8_trim_whitespace(b.text), value_set=texts)))
 
 
 def fingerprint(corpus: Corpus) -> str:
     """SHA-256 of texts, labels and weights, however Arrow cuts them into chunks."""
     digest = hashlib.sha256()
     for chunk in corpus.text.chunks:
-        digest.update(pc.binary_length(chunk).to_numpy(zero_copy_only=False).astype("<i8").tobytes())
+        digest.update(numbers(pc.binary_length(chunk)).astype("<i8").tobytes())
     for chunk in corpus.text.chunks:
         digest.update(_bytes(chunk))
     for mark, values in ((b"label", corpus.label), (b"weight", corpus.weight)):
@@ -425,7 +431,7 @@ def _corpus(records: Records, labels: Labels | None, notes: tuple[str, ...], *, 
     kept = np.ones(len(records.text), bool) if label is None else label != _IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     if records.text.null_count:
-        missing = np.flatnonzero(pc.is_null(records.text).to_numpy() & kept)
+        missing = np.flatnonzero(numbers(pc.is_null(records.text)) & kept)
         if len(missing):
             wrong.append(f'{_at(records, missing)}: no text{_rows(missing)}; write an empty text as ""')
     if wrong:
@@ -485,7 +491,7 @@ def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    return encoded.dictionary.to_pylist(), numbers(encoded.indices)
 
 
 def _meaning(labels: Labels | None) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from . import data, metrics, model, runs, vocab
 from .config import Config, Resolved
 from .data import Corpus
-from .errors import DataError
+from .errors import ConfigError, DataError
 from .files import write
 from .model import Classifier
 from .text import tokenize
@@ -95,7 +95,7 @@ def train(
     """
     began = time.monotonic()
     config = resolved.config
-    path = runs.model_file(config.model.init_from) if config.model.init_from is not None else None
+    path = _origin(config.model.init_from)
     origin = model.load(path) if path is not None else None
     config = _settled(config, resolved.path.parent, path)
     corpora = load_data(config)
@@ -113,7 +113,7 @@ def train(
     classifier = None
     try:
         for seed in range(config.train.seed, config.train.seed + config.train.seeds):
-            classifier = model.build(config, vocabulary, seed, origin)
+            classifier = model.build(config, vocabulary, seed, origin, (training.features, training.label))
             watch(_ready(run.path, seed, classifier, training, validation))
             for event in fit(classifier, training, validation, seed):
                 keeper.saw(seed, event, classifier, validation)
@@ -221,6 +221,13 @@ class _Keeper:
         return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
 
 
+def _origin(init_from: str | None) -> Path | None:
+    try:
+        return None if init_from is None else runs.model_file(init_from)
+    except ConfigError as error:
+        raise ConfigError(f"model.init_from: {error}") from None
+
+
 def _settled(config: Config, base: Path, origin: Path | None) -> Config:
     """The config with names that mean the same from anywhere: `last` is soon another run, and a path beside the config
     file is not beside the copy of it in the run directory."""
@@ -250,9 +257,10 @@ def _encode(
     config: Config, training: Corpus, validation: Corpus | None, origin: Classifier | None
 ) -> tuple[Examples, Examples | None, vocab.Vocabulary]:
     tokens = tokenize(training.text, config.text.lowercase)
-    vocabulary = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
+    vocabulary, features = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
     if origin is not None:
         vocabulary = vocab.merge(origin.vocabulary, vocabulary)
+        features, _ = vocabulary.encode(tokens)
     if not len(vocabulary):
         raise DataError(
             f"no word occurs {config.text.min_count} times in the {len(training):,} training reviews; "
@@ -263,7 +271,7 @@ def _encode(
         assert corpus.label is not None
         return Examples(features, corpus.label, corpus.weight)
 
-    encoded = examples(training, vocabulary.encode(tokens)[0])
+    encoded = examples(training, features)
     if validation is None:
         return encoded, None, vocabulary
     tokens = tokenize(validation.text, config.text.lowercase)
@@ -305,7 +313,12 @@ def evaluate_on(
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
     settings = classifier.config.data
     if source is None and split is None:
-        corpus = load_data(classifier.config)[1]
+        try:
+            corpus = load_data(classifier.config)[1]
+        except DataError as error:
+            raise DataError(
+                f"the validation data of the training: {error}; or name other reviews with --data"
+            ) from None
         if corpus is None:
             raise DataError("the model was trained without validation data; name a file or a data set with --data")
     else:

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from .arrow import strings
 from .config import Config
 from .errors import ConfigError, DataError
 from .nn import layers as nn
 from .nn.fast import FastEmbeddingBag
-from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
+from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, log_count_ratio, ones, zeros
 from .nn.layers import Array, Ragged
-from .text import TEXT, tokenize
+from .text import tokenize
 from .threads import on_all_cores, single_threaded_blas
 from .vocab import NONE, Vocabulary
 
@@ -100,10 +101,17 @@ class Classifier:
         )
 
 
-def build(config: Config, vocabulary: Vocabulary, seed: int, origin: Classifier | None = None) -> Classifier:
+def build(
+    config: Config,
+    vocabulary: Vocabulary,
+    seed: int,
+    origin: Classifier | None = None,
+    examples: tuple[Ragged, Array] | None = None,
+) -> Classifier:
     """A new classifier; its weights are drawn at random, then taken from word vectors or from `origin` if given.
 
-    With `origin`, the vocabulary is one that begins with its features (`vocab.merge`).
+    With `origin`, the vocabulary is one that begins with its features (`vocab.merge`). `examples` are the training
+    reviews and their labels (n,), which embedding.init: naive_bayes looks at; without them it is `normal`.
     """
     rng = stream(seed, "init")
     weights = {name: start(rng, shape) for name, (shape, start) in _plan(config, len(vocabulary)).items()}
@@ -111,6 +119,8 @@ def build(config: Config, vocabulary: Vocabulary, seed: int, origin: Classifier 
         _fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
     if origin is not None:
         _inherit(weights, origin)
+    elif config.model.embedding.init == "naive_bayes" and examples is not None:
+        weights["embedding.weight"][:, 0] = _naive_bayes(*examples, len(vocabulary), config.model.embedding.pooling)
     return Classifier(config, vocabulary, _assemble(config, weights, stream(seed, "dropout")))
 
 
@@ -163,6 +173,14 @@ def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Gener
         layers["dropout"] = nn.Dropout(model.dropout, rng)
     layers["output"] = nn.Linear(weights["output.weight"], weights["output.bias"])
     return nn.Sequential(layers)
+
+
+def _naive_bayes(x: Ragged, label: Array, features: int, pooling: str) -> Array:
+    """The log-count ratio of each feature, scaled so that its pooled values have a root mean square of 1."""
+    ratio = log_count_ratio(x, label, features)
+    some = x.take(np.arange(0, len(label), -(-len(label) // 2000)))  # about 2,000 reviews tell the scale
+    pooled = FastEmbeddingBag(ratio[:, None], pooling).forward(some)
+    return ratio / max(float(np.sqrt(np.mean(pooled**2))), 1e-6)
 
 
 def _inherit(weights: dict[str, Array], origin: Classifier) -> None:
@@ -259,7 +277,7 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if features.ndim != 2 or features.dtype != np.int32:
         raise ValueError("the vocabulary has no pairs of numbers")
     vocabulary = Vocabulary(
-        pa.array(words.split("\n") if words else [], TEXT),
+        strings(words.split("\n") if words else []),
         np.ascontiguousarray(features[:, 0]),
         np.ascontiguousarray(features[:, 1]),
     )

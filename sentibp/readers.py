@@ -23,9 +23,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.arrow import TEXT, array
 from sentibp.errors import DataError
 
-TEXT = pa.large_string()  # 64-bit offsets: a corpus may exceed 2 GB, in one chunk or many
 FORMATS = "CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lines, or a folder with pos/ and neg/"
 _BLOCKS = (1 << 22, 1 << 26, 1 << 30)  # bytes Arrow reads at once; a record must fit in one block
 _STRINGS = ("string", "large_string", "string_view")
@@ -417,7 +417,7 @@ def _fasttext(texts: pa.Array, name: str, columns: Columns) -> Records:
     kept = np.arange(len(texts))
     if columns.label is not None:  # a blank line is no review here, but a text to predict is never left out
         kept = np.flatnonzero(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
-        texts = texts.take(pa.array(kept))
+        texts = texts.take(array(kept))
     parts = pc.extract_regex(texts, r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
     label = None if columns.label is None else _chunked(pc.utf8_trim_whitespace(parts.field("label")))
     return Records(name, _chunked(parts.field("text")), label, None, lambda row: f"{name}:{kept[row] + 1}")

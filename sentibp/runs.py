@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from . import config as settings
+from .arrow import array
 from .config import Config
 from .errors import ConfigError, DataError
 from .files import write
@@ -92,6 +93,10 @@ def _own_directory(config: Config, config_path: Path) -> Path:
 
 
 def _given_directory(out: Path) -> Path:
+    try:
+        str(out).encode()
+    except UnicodeEncodeError:
+        raise ConfigError("--out: the name is not UTF-8; choose another") from None
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory")
     out.mkdir(parents=True, exist_ok=True)
@@ -139,8 +144,8 @@ def facts(path: Path) -> dict[str, Any]:
 
 def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
     """The runs under runs/, oldest first."""
-    for path in sorted(ROOT.glob("*/run.json")):
-        yield path.parent, facts(path.parent)
+    found = [(path.parent, facts(path.parent)) for path in ROOT.glob("*/run.json")]
+    yield from sorted(found, key=lambda run: (run[1].get("start") or "", run[0]))
 
 
 def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> None:
@@ -151,7 +156,7 @@ def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> Non
     from pyarrow import parquet
 
     content = io.BytesIO()
-    parquet.write_table(pa.table({"label": label, "positive": positive}), content)
+    parquet.write_table(pa.table({"label": array(label), "positive": array(positive)}), content)
     write(path / PREDICTIONS, content.getvalue())
 
 
@@ -174,6 +179,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
             for name in scores_a
             if name in scores_b and isinstance(scores_a[name], int | float)
         },
+        "scored_on": [content.get("scored_on") for content in (facts_a, facts_b)],
         "paired": _paired(a, b) if same else None,
     }
 

@@ -9,7 +9,7 @@ functions serve training, evaluation, prediction and explanation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import unescape
 from html.entities import html5
 from typing import NamedTuple
@@ -18,9 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrow import array, numbers, segments, strings
 from .threads import on_all_cores
-
-TEXT = pa.large_string()  # 64-bit offsets: a corpus may pass 2 GB
 
 _PIECE_BYTES = 4_000_000  # text handled at once by one thread; fixed, so that results do not depend on the cores
 
@@ -30,7 +29,10 @@ _LINE_BREAK = r"(?i)<br\s*/?>"
 # For text that is not pure ASCII (RE2 syntax). L, M, N: letters, marks, numbers; Z, Cc: separators, controls;
 # Cf: invisible characters, which stay where they are but for those that are spaces in disguise.
 _APOSTROPHE = r"[\x{2019}\x{02bc}\x{ff07}]"
-_SPACE = r"[\pZ\x{80}-\x{9f}\x{200b}\x{2060}\x{feff}]"
+_SPACE = (  # what Unicode calls separators, but for the plain space, which is everywhere; some controls; zero widths
+    r"[\x{80}-\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
+)
+_MAY_JOIN = r"[^\x00-\x{2ff}]"  # below U+0300 every character is as NFC would have it
 _MARKS = r"[\pM\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]*"  # accents, variation selectors, skin tones, tags of flags
 _SINGLE = (
     r"(?:[\x{1f1e6}-\x{1f1ff}]{2}"  # a flag is two letters
@@ -41,12 +43,10 @@ _ALONE = rf"{_SINGLE}(?:\x{{200d}}{_SINGLE})*"  # emoji joined into one, such as
 
 # Kinds of byte. Bytes from 0x80 on are parts of letters: what is not has been set apart by normalise().
 _BLANK, _WORD, _MARK = 0, 1, 2
-_KIND = np.full(256, _WORD, np.uint8)
-for _byte in range(128):
-    if _byte <= ord(" ") or _byte == 0x7F:
-        _KIND[_byte] = _BLANK
-    elif not chr(_byte).isalnum():
-        _KIND[_byte] = _MARK
+_KIND = bytes(
+    _BLANK if byte <= ord(" ") or byte == 0x7F else _WORD if byte >= 0x80 or chr(byte).isalnum() else _MARK
+    for byte in range(256)
+)
 
 
 class Tokens(NamedTuple):
@@ -54,15 +54,7 @@ class Tokens(NamedTuple):
 
     ids: np.ndarray  # (t,) int32, into words
     offsets: np.ndarray  # (n + 1,) int64
-    words: pa.LargeStringArray  # distinct tokens, in order of appearance; also some blanks, which no id names
-
-
-def to_arrow(texts: Iterable[str]) -> pa.LargeStringArray:
-    """Python strings as Arrow text. Halves of surrogate pairs, which UTF-8 cannot hold, become `?`."""
-    encoded = [text.encode(errors="replace") for text in texts]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    # from buffers: pa.array() of a list imports pandas, if there is one, to ask whether the list is a series
-    return pa.Array.from_buffers(TEXT, len(encoded), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))])
+    words: pa.LargeStringArray  # distinct tokens, in order of appearance
 
 
 def normalise(text: pa.LargeStringArray, lowercase: bool = True) -> pa.LargeStringArray:
@@ -83,13 +75,18 @@ def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
         known = match[0][1] == "#" or match[0][1:] in html5  # unescape() would also take `&not` out of `&notit;`
         return unescape(match[0]) if known else match[0]
 
-    return to_arrow(re.sub(_ENTITY, one, raw) for raw in text.to_pylist())
+    return strings(re.sub(_ENTITY, one, raw) for raw in text.to_pylist())
+
+
+def _compose(text: pa.LargeStringArray) -> pa.LargeStringArray:
+    """An accent is the same whether typed as one character or two."""
+    return _where(text, pc.match_substring_regex(text, _MAY_JOIN), lambda some: pc.utf8_normalize(some, "NFC"))
 
 
 def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
-    text = pc.utf8_normalize(text, "NFC")  # an accent is the same whether typed as one character or two
+    text = _compose(text)
     if lowercase:
-        text = pc.utf8_normalize(pc.utf8_lower(text), "NFC")  # some letters fall apart, or join, in lower case
+        text = _compose(pc.utf8_lower(text))  # some letters fall apart, or join, in lower case
     text = pc.replace_substring_regex(text, _APOSTROPHE, "'")
     text = pc.replace_substring_regex(text, _SPACE, " ")
     return pc.replace_substring_regex(text, _ALONE, r" \0 ")
@@ -99,24 +96,19 @@ def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True
     """The tokens of each text, on all cores."""
     parts = list(on_all_cores(lambda piece: _split(normalise(piece, lowercase)), _pieces(text)))
     if not parts:
-        return Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), pa.array([], TEXT))
-    encoded = pa.chunked_array([part for part, _ in parts]).unify_dictionaries().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0)
-    ids = encoded.indices.to_numpy()
-    words = encoded.dictionary
-    counts = np.concatenate([lengths for _, lengths in parts])  # segments per text, blanks included
-    blank = pc.match_substring_regex(words, r"\A[\x00-\x20\x7f]").to_numpy(zero_copy_only=False)
-    token = ~blank[ids]
-    tokens_before = np.concatenate(([0], np.cumsum(token)))
-    offsets = tokens_before[np.concatenate(([0], np.cumsum(counts)))]
-    return Tokens(ids[token], offsets, words)
+        return Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), strings([]))
+    # the words of all pieces, one after the other, and the number of each among the distinct ones
+    encoded = pa.concat_arrays([part.words for part in parts]).dictionary_encode()
+    number = np.split(numbers(encoded.indices), np.cumsum([len(part.words) for part in parts[:-1]]))
+    ids = on_all_cores(lambda pair: pair[0].take(pair[1].ids), zip(number, parts, strict=True))
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Tokens(np.concatenate(list(ids)), np.concatenate(([0], np.cumsum(lengths))), encoded.dictionary)
 
 
 def _pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
     """The texts in slices of about _PIECE_BYTES; a longer text is a slice of its own."""
     for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
-        size = np.cumsum(pc.binary_length(chunk).to_numpy())
+        size = np.cumsum(numbers(pc.binary_length(chunk)))
         start = 0
         while start < len(chunk):
             before = size[start - 1] if start else 0
@@ -125,8 +117,8 @@ def _pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStr
             start = stop
 
 
-def _split(text: pa.LargeStringArray) -> tuple[pa.DictionaryArray, np.ndarray]:
-    """All segments of normalised texts, tokens and blanks alike, and their number in each text (n,).
+def _split(text: pa.LargeStringArray) -> Tokens:
+    """The tokens of normalised texts.
 
     The bytes of all texts lie in one buffer. A segment starts where a text does, and where a byte differs in kind, or
     as a punctuation mark, from the byte before. Those places are the offsets of an Arrow array over the same buffer.
@@ -137,11 +129,13 @@ def _split(text: pa.LargeStringArray) -> tuple[pa.DictionaryArray, np.ndarray]:
     offsets = offsets - offsets[0]
     starts = np.zeros(len(data) + 1, bool)
     starts[offsets] = True  # the end counts as a start
-    kind = _KIND[data]
+    kind = np.frombuffer(bytearray(data).translate(_KIND), np.uint8)
     inner = np.flatnonzero(data[1:-1] == ord("'")) + 1
     inner = inner[~starts[inner] & ~starts[inner + 1] & (kind[inner - 1] == _WORD) & (kind[inner + 1] == _WORD)]
     kind[inner] = _WORD
     starts[1:-1] |= (kind[1:] != kind[:-1]) | ((kind[1:] == _MARK) & (data[1:] != data[:-1]))
     places = np.flatnonzero(starts)
-    segments = pa.Array.from_buffers(TEXT, len(places) - 1, [None, pa.py_buffer(places), pa.py_buffer(data)])
-    return segments.dictionary_encode(), np.diff(np.searchsorted(places, offsets))
+    token = kind[places[:-1]] != _BLANK
+    tokens = segments(places, data).filter(array(token)).dictionary_encode()
+    before = np.concatenate(([0], np.cumsum(token)))  # tokens before each segment
+    return Tokens(numbers(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from sentibp import config, model, vocab
+from sentibp.arrow import strings as to_arrow
 from sentibp.config import Config, Resolved
 from sentibp.errors import SentibpError
 from sentibp.model import Classifier
-from sentibp.text import to_arrow, tokenize
+from sentibp.text import tokenize
 from sentibp.train import Examples
 
 
@@ -31,7 +32,7 @@ def new_classifier() -> Callable[..., Classifier]:
 
     def build(texts: Sequence[str], seed: int = 0, origin: Classifier | None = None, **sections: dict) -> Classifier:
         settings = Config.model_validate(sections)
-        vocabulary = vocab.build(tokenize(to_arrow(texts), settings.text.lowercase), settings.text.ngrams)
+        vocabulary = vocab.build(tokenize(to_arrow(texts), settings.text.lowercase), settings.text.ngrams)[0]
         if origin is not None:
             vocabulary = vocab.merge(origin.vocabulary, vocabulary)
         return model.build(settings, vocabulary, seed, origin)

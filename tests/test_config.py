@@ -544,7 +544,7 @@ text:
   min_count: 2
   max_features: null
 model:
-  embedding: {dim: 16, pooling: mean, init: normal, vectors: null}
+  embedding: {dim: 16, pooling: mean, init: naive_bayes, vectors: null}
   hidden: [16]
   activation: relu
   init: auto

@@ -409,7 +409,9 @@ def test_a_fine_tuned_model_stands_alone(small):
 
 
 def test_no_such_model_to_start_from(small, complaint):
-    assert complaint(ConfigError, train, small("model.init_from=last")).startswith("no finished run here")
+    assert complaint(ConfigError, train, small("model.init_from=last")).startswith(
+        "model.init_from: no finished run here"
+    )
     Path("text.txt").write_text("no model")
     assert complaint(DataError, train, small("model.init_from=text.txt")).startswith("text.txt: not a model file")
 

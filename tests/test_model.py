@@ -13,12 +13,12 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentibp.arrow import strings as to_arrow
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import Classifier, load, stream
 from sentibp.nn import gradcheck
 from sentibp.nn.layers import Composite, Ragged
 from sentibp.nn.losses import LOSSES
-from sentibp.text import to_arrow
 
 TEXTS = ["good good film", "not good", "", "a bad film", "bad, not even a film"]  # a repeated word, an empty review
 LABEL = np.array([1, 0, 1, 0, 0], np.int8)

@@ -14,7 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentibp import text as module
-from sentibp.text import TEXT, Tokens, normalise, to_arrow, tokenize
+from sentibp.arrow import TEXT
+from sentibp.arrow import strings as to_arrow
+from sentibp.text import Tokens, normalise, tokenize
 
 few = settings(max_examples=25, deadline=None)
 many = settings(max_examples=60, deadline=None)
@@ -457,9 +459,9 @@ def test_text_of_the_world_against_the_oracle(texts, lowercase):
 
 
 def test_an_underscore_taken_for_a_letter_is_noticed(monkeypatch):
-    letters = module._KIND.copy()
+    letters = bytearray(module._KIND)
     letters[ord("_")] = module._WORD
-    monkeypatch.setattr(module, "_KIND", letters)
+    monkeypatch.setattr(module, "_KIND", bytes(letters))
     with pytest.raises(AssertionError):
         check_against_the_oracle("snake_case")
 
@@ -474,8 +476,8 @@ def test_forgotten_borders_between_texts_are_noticed(monkeypatch):
     split = module._split
 
     def without_borders(text):
-        encoded, lengths = split(to_arrow(["".join(text.to_pylist())]))
-        return encoded, np.concatenate((lengths, np.zeros(len(text) - 1, int)))
+        tokens = split(to_arrow(["".join(text.to_pylist())]))
+        return tokens._replace(offsets=np.append(tokens.offsets, np.full(len(text) - 1, len(tokens.ids))))
 
     check_alone_as_together(["don'", "t"])
     monkeypatch.setattr(module, "_split", without_borders)
@@ -488,8 +490,8 @@ def test_a_token_that_falls_out_is_noticed(monkeypatch):
     split = module._split
 
     def without_the_last(text):
-        encoded, lengths = split(text)
-        return encoded.slice(0, len(encoded) - 1), lengths - np.eye(len(lengths), dtype=int)[-1]
+        tokens = split(text)
+        return tokens._replace(ids=tokens.ids[:-1], offsets=np.minimum(tokens.offsets, len(tokens.ids) - 1))
 
     check_nothing_is_dropped(["wow!"])
     monkeypatch.setattr(module, "_split", without_the_last)

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp import vocab
-from sentibp.text import TEXT, Tokens, to_arrow, tokenize
+from sentibp.arrow import TEXT
+from sentibp.arrow import strings as to_arrow
+from sentibp.text import Tokens, tokenize
 from sentibp.vocab import NONE, Vocabulary, build, merge
 
 few = settings(max_examples=50, deadline=None)
@@ -28,7 +30,7 @@ def tokens_of(corpus) -> Tokens:
 
 
 def make(corpus, ngrams=1, min_count=1, max_features=None) -> Vocabulary:
-    return build(tokens_of(corpus), ngrams, min_count, max_features)
+    return build(tokens_of(corpus), ngrams, min_count, max_features)[0]
 
 
 def split(*texts):
@@ -109,7 +111,7 @@ def test_three_short_reviews():
 
 def test_from_real_tokens():
     tokens = tokenize(to_arrow(["Not good.", "", "Good, not great...", "NOT GOOD!"]))
-    vocabulary = build(tokens, ngrams=2, min_count=2)
+    vocabulary = build(tokens, ngrams=2, min_count=2)[0]
     assert vocabulary.features().to_pylist() == ["good", "not", "not good"]
     ragged, unknown = vocabulary.encode(tokens)
     assert ragged.ids.tolist() == [1, 0, 2, 0, 1, 1, 0, 2]
@@ -408,3 +410,15 @@ def test_an_order_by_count_alone_is_noticed(monkeypatch):
     monkeypatch.setattr(vocab.np, "lexsort", lambda keys: np.argsort(keys[-1], kind="stable"))
     with pytest.raises(AssertionError):
         check_features(split("a b"), ngrams=2)
+
+
+@given(texts=st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=6), ngrams=st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_the_texts_that_come_with_the_vocabulary_are_as_it_encodes_them(texts, ngrams):
+    tokens = tokenize(to_arrow([" ".join(words) for words in texts]))
+    for options in {"min_count": 1}, {"min_count": 2}, {"min_count": 1, "max_features": 4}:
+        vocabulary, ragged = build(tokens, ngrams, **options)
+        again, _ = vocabulary.encode(tokens)
+        assert ragged.ids.tolist() == again.ids.tolist()
+        assert ragged.offsets.tolist() == again.offsets.tolist()
+        assert (ragged.ids.dtype, ragged.offsets.dtype) == (np.int32, np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -18,7 +19,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command. A user's mistake ends in its lines on stderr, without a traceback."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except SentibpError as error:
             for line in error.lines:
                 typer.echo(line, err=True)
@@ -27,8 +30,19 @@ class Commands(TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `sentibp ... | head` has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _nowhere(sys.stdout)
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _nowhere(sys.stdout)
+            typer.echo(f"the results cannot be written: {error.strerror}; make room", err=True)
+            raise typer.Exit(3) from None
+
+
+def _nowhere(stream: Any) -> None:
+    """Let what a stream still holds go nowhere, so that closing it raises nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 app = typer.Typer(

@@ -33,7 +33,7 @@ def show(
 
 @commands.command(epilog="Example: sentibp config schema > schema.json")
 def schema() -> None:
-    """Print the JSON schema of configs, for editors that check and complete YAML."""
+    """Print the JSON schema of configs, for editors."""
     from json import dumps
 
     from .. import config as settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import typer
@@ -49,25 +50,25 @@ def evaluate(
     classifier = models.load(runs.model_file(model))
     evaluation = experiment.evaluate_on(classifier, data, split, text_column, label_column)
     show.evaluation(evaluation, json)
-    missed = [line for metric, bound in bounds.items() if (line := _missed(evaluation.scores, metric, bound))]
+    missed = [line for metric, bound in bounds if (line := _missed(evaluation.scores, metric, bound))]
     for line in missed:
         show.talk(line)
     if missed:
         raise typer.Exit(1)
 
 
-def _bounds(checks: list[str]) -> dict[str, float]:
+def _bounds(checks: list[str]) -> list[tuple[str, float]]:
     from ..errors import ConfigError
     from ..metrics import BETTER
 
-    bounds = {}
+    bounds = []
     for check in checks:
         metric, _, value = check.partition("=")
         try:
-            bounds[metric] = float(value)
+            bounds.append((metric, float(value)))
         except ValueError:
             raise ConfigError(f"--fail-under {check}: not METRIC=VALUE; write --fail-under accuracy=0.9, say") from None
-        if metric not in BETTER or bounds[metric] != bounds[metric]:
+        if metric not in BETTER or math.isnan(bounds[-1][1]):
             raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(BETTER)}, and VALUE a number")
     return bounds
 

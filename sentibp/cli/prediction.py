@@ -54,9 +54,13 @@ def predict(
         raise typer.BadParameter("give reviews, each in quotes, or --input FILE; one of the two")
     from .. import data, runs
     from .. import model as models
-    from ..text import to_arrow
+    from ..arrow import strings
     from . import show
 
-    texts = to_arrow(text or []) if input is None else data.read_texts(input, text_column=text_column)
+    texts = strings(text or []) if input is None else data.read_texts(input, text_column=text_column)
+    if input == "-" and data.looks_like_json(texts):
+        show.talk(
+            f"the lines look like JSON without '{text_column}', and are read as text; name the column: --text-column"
+        )
     classifier = models.load(runs.model_file(model))
     show.predictions(classifier.predict(texts), texts, output, format.value if format else None)

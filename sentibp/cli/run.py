@@ -43,7 +43,10 @@ def list_(json: Json = False) -> None:
 
 @commands.command(epilog="Example: sentibp runs compare runs/first last")
 def compare(a: RunName, b: RunName, json: Json = False) -> None:
-    """Print the settings in which two runs differ, their scores, and a paired test on the same validation reviews."""
+    """Compare two runs.
+
+    Prints the settings in which they differ, their scores, and a paired test if they validated on the same reviews.
+    """
     from .. import runs
     from . import show
 

@@ -1,4 +1,4 @@
-"""What people see: progress on stderr, results on stdout."""
+"""Results, on stdout: for people, or as JSON."""
 
 from __future__ import annotations
 
@@ -9,126 +9,42 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ..errors import DataError
-from ..experiment import Evaluation, Event, Note, Outcome, Ready
 from ..files import write
-from ..train import Epoch, Step
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..config import Resolved
+    from ..experiment import Evaluation, Outcome
     from ..model import Prediction
 
 LABELS = ("negative", "positive")
-_EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
 
 
 def talk(line: str) -> None:
     """Print a line for the person at the terminal, not for the next program in the pipe."""
-    typer.echo(line, err=True)
+    try:
+        typer.echo(line, err=True)
+    except BrokenPipeError:  # nobody listens; the work goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _print(value: Any) -> None:
     typer.echo(jsons.dumps(value))
 
 
-class Progress:
-    """Shows a training as it goes: live on a terminal, in plain lines elsewhere, or not at all."""
-
-    def __init__(self, quiet: bool = False):
-        self.quiet = quiet
-        self.live = not quiet and sys.stderr.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys()
-        self.epochs = 0
-        self.loss: float | None = None  # smoothed
-
-    def __enter__(self) -> Progress:
-        if self.live:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            self.bar = Bar(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.2g}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.live:
-            self.bar.stop()
-
-    def watch(self, event: Event) -> None:
-        """Take one event of the training."""
-        if self.quiet:
-            return
-        if isinstance(event, Note):
-            self._line(event.text)
-        elif isinstance(event, Ready):
-            self._ready(event)
-        elif isinstance(event, Epoch):
-            if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
-                self._line(_epoch(event, self.epochs))
-        elif self.live:
-            self._step(event)
-
-    def _line(self, text: str) -> None:
-        if self.live:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            talk(text)
-
-    def _ready(self, event: Ready) -> None:
-        self.epochs = event.epochs
-        self.loss = None
-        held_out = f", validated on {event.validation:,}" if event.validation else ""
-        self._line(
-            f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
-            f"{event.features:,} features, {event.parameters:,} parameters"
-        )
-        if self.live:
-            for task in self.bar.task_ids:
-                self.bar.remove_task(task)
-            self.task = self.bar.add_task("", total=event.steps, loss=0.0, rate=0.0)
-
-    def _step(self, event: Step) -> None:
-        self.loss = event.loss if self.loss is None else 0.98 * self.loss + 0.02 * event.loss
-        self.bar.update(
-            self.task,
-            completed=event.step,
-            description=f"epoch {event.epoch}/{self.epochs}",
-            loss=self.loss,
-            rate=event.learning_rate,
-        )
-
-
-def _epoch(event: Epoch, epochs: int) -> str:
-    line = f"epoch {event.epoch}/{epochs}: training loss {event.loss:.4f}"
-    if event.scores is not None:
-        line += f"; validation accuracy {event.scores['accuracy']:.4f}, log loss {event.scores['log_loss']:.4f}"
-    return line
-
-
 def outcome(result: Outcome, json: bool) -> None:
     """The end of a training."""
+    if result.outcome == "interrupted":
+        talk("interrupted: the best model so far is kept")
     if json:
         _print({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
-    if result.outcome == "interrupted":
-        talk("interrupted: the best model so far is kept")
     if result.scores is not None:
         typer.echo(f"{result.scored_on:<11} {_summary(result.scores)}")
     if result.seeds:
@@ -194,10 +110,12 @@ def predictions(
     if output is None:
         typer.echo(content, nl=False)
         return
+    if not output.name:
+        raise DataError(f"--output {output}: not the name of a file")
     try:
         write(output, content.encode())
     except OSError as error:
-        raise DataError(f"{output}: {error.strerror}; choose another --output") from None
+        raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
 
 
 def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
@@ -250,6 +168,9 @@ def comparison(result: dict[str, Any], json: bool) -> None:
     typer.echo("")
     rows(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
     typer.echo("")
+    for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
+        if scored_on == "training":
+            typer.echo(f"{run}: scored on its training data, having no validation data: not comparable")
     paired = result["paired"]
     if paired is None:
         typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")

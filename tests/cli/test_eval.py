@@ -1,0 +1,196 @@
+"""`sentibp eval`: its numbers, every kind of data file, and checks that a script can rely on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+REVIEWS = [
+    ("A wonderful film, and well played", 1),
+    ("Dull from start to end", 0),
+    ("I loved every minute", 1),
+    ('They call it "art"; it is a waste of time', 0),
+    ("Bad, bad, bad", 0),
+]
+KEYS = {"n", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier", "confusion", "accuracy_interval"}
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def separated(separator: str, names=("text", "label")) -> str:
+    lines = [separator.join(names), *(f"{quoted(text)}{separator}{label}" for text, label in REVIEWS)]
+    return "\n".join(lines) + "\n"
+
+
+def write(name: str, names=("text", "label")) -> str:
+    """Write the reviews in the format that the name tells."""
+    text, label = names
+    records = [{text: review, label: mark} for review, mark in REVIEWS]
+    if name == "folder":
+        for i, (review, mark) in enumerate(REVIEWS):
+            file = Path(name, "pos" if mark else "neg", f"{i}.txt")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(review)
+    elif name.endswith(".parquet"):
+        parquet.write_table(pa.Table.from_pylist(records), name)
+    else:
+        content = {
+            ".csv": separated(",", names),
+            ".tsv": separated("\t", names),
+            ".jsonl": "".join(json.dumps(record) + "\n" for record in records),
+            ".json": json.dumps(records),
+            ".txt": "".join(f"__label__{'pos' if mark else 'neg'} {review}\n" for review, mark in REVIEWS),
+        }
+        Path(name).write_text(content[Path(name).suffix])
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _model(trained):
+    """Quickstart is `last`."""
+
+
+def test_as_json_it_has_the_keys_of_the_contract(sentibp):
+    scores = sentibp("eval", "--json").json
+    assert scores.keys() >= KEYS
+    assert scores["n"] == 32
+    low, high = scores["accuracy_interval"]
+    assert 0 <= low < scores["accuracy"] < high <= 1
+    confusion = scores["confusion"]
+    assert sum(confusion.values()) == 32
+    assert scores["accuracy"] == (confusion["true_positive"] + confusion["true_negative"]) / 32
+
+
+def test_for_people_it_is_a_table(sentibp):
+    out = sentibp("eval").out
+    for name in ("accuracy", "precision", "recall", "f1", "roc auc", "log loss", "brier"):
+        assert f"\n{name} " in out
+    assert "said positive" in out
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.tsv", "r.jsonl", "r.json", "r.parquet", "r.txt", "folder"])
+def test_every_format_gives_the_same_scores(sentibp, numbers, name):
+    scores = sentibp("eval", "--data", write(name), "--json").json
+    expected = sentibp("eval", "--data", write("other.jsonl"), "--json").json
+    assert numbers(scores) == pytest.approx(numbers(expected), rel=1e-6)
+    assert scores["n"] == len(REVIEWS)
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.tsv", "r.jsonl", "r.parquet"])
+def test_columns_have_the_names_that_are_given(sentibp, fails, name):
+    write(name, names=("review", "liked"))
+    scores = sentibp("eval", "--data", name, "--text-column", "review", "--label-column", "liked", "--json").json
+    assert scores["n"] == len(REVIEWS)
+    complaint = fails(3, "eval", "--data", name)
+    assert "--text-column" in complaint
+    assert "review, liked" in complaint
+
+
+def test_the_sets_that_come_with_the_program_by_their_splits(sentibp, fails):
+    assert sentibp("eval", "--data", "sample", "--json").json["n"] == 80, "the test split unless told otherwise"
+    assert sentibp("eval", "--split", "test", "--json").json["n"] == 80, "of the data that the model was trained on"
+    assert sentibp("eval", "--data", "sample", "--split", "train", "--json").json["n"] == 320
+    assert fails(3, "eval", "--split", "tset") == "sample: no split 'tset'; there are: train, test"
+
+
+def test_a_folder_with_splits(sentibp):
+    write("folder")
+    Path("sets").mkdir()
+    Path("folder").rename("sets/test")
+    assert sentibp("eval", "--data", "sets", "--json").json["n"] == len(REVIEWS)
+
+
+def test_where_a_score_is_undefined_it_says_so(sentibp):
+    Path("one.csv").write_text("text,label\na good film,1\nbad,1\n")
+    result = sentibp("eval", "--data", "one.csv", "--json")
+    assert result.json["roc_auc"] is None
+    assert result.err == ""
+    assert "undefined" in sentibp("eval", "--data", "one.csv").out
+    line = sentibp("eval", "--data", "one.csv", "--fail-under", "roc_auc=0.5", code=1).err
+    assert "undefined" in line
+
+
+def test_words_it_has_never_seen_are_counted(sentibp):
+    Path("r.csv").write_text("text,label\nqxzv,1\ngood qxzv,0\n")
+    scores = sentibp("eval", "--data", "r.csv", "--json").json
+    assert scores["no_known_word"] == 1
+    assert scores["unknown_tokens"] == 2
+    assert "no known word" in sentibp("eval", "--data", "r.csv").out
+
+
+# --fail-under
+
+
+def test_a_check_that_is_met_changes_nothing(sentibp):
+    plain = sentibp("eval", "--json")
+    assert sentibp("eval", "--json", "--fail-under", "accuracy=0.5", "--fail-under", "log_loss=1.5") == plain
+
+
+def test_a_check_that_is_not_met_is_exit_code_1_and_a_line(sentibp):
+    result = sentibp("eval", "--json", "--fail-under", "accuracy=0.99", code=1)
+    assert result.json.keys() >= KEYS, "the scores are there all the same"
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("--fail-under accuracy=0.99: not met")
+
+
+def test_each_check_that_is_not_met_has_its_line(sentibp):
+    err = sentibp("eval", "--fail-under", "accuracy=0.99", "--fail-under", "f1=0.1", "--fail-under", "brier=0", code=1)
+    assert [line.split("=")[0] for line in err.err.splitlines()] == ["--fail-under accuracy", "--fail-under brier"]
+
+
+def test_for_a_loss_worse_is_higher(sentibp):
+    assert "higher" in sentibp("eval", "--fail-under", "log_loss=0.01", code=1).err
+
+
+@pytest.mark.parametrize("bounds", [(0.99, 0.1), (0.1, 0.99)])
+def test_of_two_checks_on_one_score_both_must_be_met(sentibp, bounds):
+    sentibp("eval", *(part for bound in bounds for part in ("--fail-under", f"accuracy={bound}")), code=1)
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("acuracy=0.9", "accuracy"),
+        ("confusion=1", "METRIC is one of"),
+        ("accuracy", "METRIC=VALUE"),
+        ("accuracy=high", "METRIC=VALUE"),
+        ("accuracy=nan", "VALUE a number"),
+        ("", "METRIC=VALUE"),
+    ],
+)
+def test_a_check_that_cannot_be_is_refused_before_the_work(fails, check, said):
+    line = fails(2, "eval", "--fail-under", check)
+    assert line.startswith(f"--fail-under {check}: ")
+    assert said in line
+
+
+# Mistakes
+
+
+def test_a_model_without_validation_data_asks_for_some(sentibp, fails):
+    sentibp("train", "xor", "--quiet", "--set", "train.epochs=1")
+    assert "--data" in fails(3, "eval")
+    assert sentibp("eval", "--data", "xor", "--json").json["n"] == 4
+
+
+def test_validation_data_that_is_not_in_reach_from_here(sentibp, fails, here, monkeypatch):
+    """The model knows its data by a path from the directory in which it was trained: say how to go on from another."""
+    write("r.csv")
+    sentibp(
+        "train", "quickstart", "--quiet", "--out", "run", "--set", "data.source=r.csv", "--set", "data.validation=0.4"
+    )
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    assert "--data" in fails(3, "eval", "-m", "../run")
+
+
+def test_the_test_split_of_imdb_needs_the_hub(fails):
+    line = fails(3, "eval", "--data", "imdb")
+    assert line.startswith("imdb: the hub is not reached")
+    assert "local file" in line

@@ -1,0 +1,61 @@
+"""`--help` and `--version`: there for every command, with an example, at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+COMMANDS = ["train", "eval", "predict", "runs list", "runs compare", "config show", "config schema", "config list"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "config"])
+def test_help(sentibp, command):
+    result = sentibp(*command.split(), "--help")
+    assert result.err == ""
+    assert result.out.startswith(f"Usage: {' '.join(['sentibp', *command.split()])} ")
+    assert sentibp(*command.split(), "-h") == result
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(sentibp, command):
+    text = " ".join(sentibp(*command.split(), "--help").out.split())
+    assert re.search(f"Examples?: sentibp {command}", text)
+
+
+def test_the_first_help_says_how_to_begin(sentibp):
+    assert "sentibp train quickstart" in sentibp("--help").out
+
+
+def test_every_command_is_listed_with_a_whole_sentence(sentibp):
+    for group in ([], ["runs"], ["config"]):
+        listed = sentibp(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+        assert listed
+        for line in listed:
+            assert line.endswith("."), line
+            assert not line.endswith("..."), line
+
+
+def test_version(process):
+    assert process("--version").out == f"sentibp {version('sentibp')}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "absent"),
+    [
+        (["--help"], ["numpy", "pyarrow", "datasets", "rich", "pydantic"]),
+        (["train", "--help"], ["numpy", "pyarrow", "datasets", "rich"]),
+        (["predict", "good"], ["datasets", "rich"]),
+        (["train", "quickstart", "--quiet"], ["datasets", "rich"]),
+    ],
+    ids=" ".join,
+)
+def test_what_a_command_does_not_need_is_not_loaded(environment, trained, args, absent):
+    command = [sys.executable, "-X", "importtime", "-m", "sentibp", *args]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in loaded
+    assert loaded.isdisjoint(absent)

@@ -1,0 +1,236 @@
+"""Every mistake has its exit code, its place and its repair: 2 usage and config, 3 data, 4 diverged. No traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+SHIPPED = "article, deep_residual, deep_sigmoid, finetune, imdb, quickstart, reviews, rotten_tomatoes, sst2, xor"
+
+
+def config(text: str, name: str = "mine.yaml") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+# 2: the command line
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["trian", "quickstart"], "Did you mean 'train'?"),
+        (["train"], "Missing argument 'CONFIG'"),
+        (["train", "quickstart", "--frob"], "No such option: --frob"),
+        (["train", "quickstart", "--seed", "x"], "'--seed'"),
+        (["train", "quickstart", "surplus"], "surplus"),
+        (["predict", "--input"], "--input"),
+        (["runs", "compare", "last"], "Missing argument"),
+        (["config", "shwo", "quickstart"], "Did you mean 'show'?"),
+    ],
+    ids=" ".join,
+)
+def test_usage(fails, args, said):
+    complaint = fails(2, *args)
+    assert said in complaint
+    assert complaint.startswith(("Usage: sentibp ", "Error: "))
+
+
+def test_without_a_command_there_is_help(fails):
+    for args in ([], ["runs"], ["config"]):
+        assert "Commands:" in fails(2, *args)
+
+
+def test_the_complaint_names_the_option_that_was_given(fails):
+    assert "Invalid value for '--seed'" in fails(2, "train", "quickstart", "--seed", "-1")
+
+
+# 2: settings
+
+
+def test_an_unknown_key_has_its_line_and_a_suggestion(fails):
+    config("data:\n  source: sample\nmodel:\n  hiden: [3]\n")
+    assert fails(2, "train", "mine.yaml") == "mine.yaml:4: model.hiden: unknown key; did you mean 'hidden'?"
+    assert fails(2, "config", "show", "mine.yaml") == fails(2, "train", "mine.yaml")
+    assert not Path("runs").exists(), "no run begins"
+
+
+def test_all_mistakes_at_once_in_the_order_of_the_file(fails):
+    config("model:\n  hiden: [3]\n  activation: relux\ntrain:\n  epochs: -1\n")
+    lines = fails(2, "train", "mine.yaml", "--set", "data.sorce=sample", "--set", "nonsense").splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "mine.yaml:2",
+        "mine.yaml:3",
+        "mine.yaml:5",
+        "--set data.sorce=sample",
+        "--set nonsense",
+    ]
+    assert "did you mean 'relu'?" in lines[1]
+    assert "at least 1" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("data:\n\tsource: sample\n", 2),
+        ("data: {source: sample\n", 1),
+        ("train:\n  epochs: 1\n  epochs: 2\n", 3),
+        ("just words\n", 1),
+        ("- a\n- list\n", 1),
+    ],
+)
+def test_what_is_not_a_config_has_a_line_too(fails, text, line):
+    assert fails(2, "train", config(text)).startswith(f"mine.yaml:{line}: ")
+
+
+@pytest.mark.parametrize("setting", ["", "train.epochs", "=3", "train.epochs=", "train.epochs=many", "train=3"])
+def test_a_setting_on_the_command_line(fails, setting):
+    assert fails(2, "train", "quickstart", "--set", setting).startswith(f"--set {setting}: ")
+
+
+def test_a_config_that_is_not_there(fails):
+    said = fails(2, "train", "imbd")
+    assert said == f"imbd: no such file; shipped: {SHIPPED}; did you mean 'imdb'?"
+
+
+def test_a_config_beside_the_one_that_was_meant(fails):
+    config("data: {source: sample}\n", "mine.yaml")
+    for name in ("mine.yml", "mien.yaml", "./min.yaml"):
+        assert "did you mean" in fails(2, "train", name)
+        assert "mine.yaml" in fails(2, "train", name)
+
+
+def test_a_folder_in_place_of_a_config(fails, trained):
+    assert str(trained / "config.yaml") in fails(2, "train", trained)
+
+
+# 2: models
+
+
+@pytest.mark.parametrize("args", [["predict", "good"], ["eval"], ["runs", "compare", "last", "last"]], ids=" ".join)
+def test_no_model_yet(fails, args):
+    said = fails(2, *args)
+    assert "`sentibp train quickstart`" in said
+    assert "\n" not in said
+
+
+def test_a_model_to_start_from_that_is_not_there(fails):
+    said = fails(2, "train", config("data: {source: sample}\nmodel:\n  init_from: gone\n"))
+    assert "model.init_from" in said
+    assert "gone" in said
+
+
+def test_a_model_to_start_from_of_another_shape(sentibp, fails):
+    sentibp("train", "quickstart", "--quiet", "--out", "base", "--set", "train.epochs=1")
+    said = fails(2, "train", "quickstart", "--set", "model.init_from=base", "--set", "model.embedding.dim=8")
+    assert said.startswith("model.init_from: ")
+    assert "dim" in said
+
+
+# 3: data
+
+
+def test_a_file_that_is_not_there(fails):
+    config("data:\n  source: reveiws.csv\n")
+    Path("reviews.csv").write_text("text,label\n")
+    said = fails(3, "train", "mine.yaml")
+    assert said == "reveiws.csv: no such file; did you mean reviews.csv?"
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "predict"])
+def test_a_malformed_line_is_named(fails, trained, command):
+    lines = ["text,label", *(f"good {i},1" for i in range(30))]
+    lines[16] = "one, two and three,1"
+    Path("r.csv").write_text("\n".join(lines))
+    args = {"train": ["quickstart", "--set", "data.source=r.csv"], "eval": ["--data", "r.csv"]}
+    said = fails(3, command, *args.get(command, ["--input", "r.csv"]), *(["--quiet"] if command == "train" else []))
+    assert said.startswith("r.csv:17: 3 fields where the header has 2; ")
+
+
+def test_a_malformed_json_line_is_named(fails, trained):
+    records = [json.dumps({"text": "good", "label": 1})] * 30
+    records[16] = '{"text": "good", "label": 1'
+    Path("r.jsonl").write_text("\n".join(records))
+    assert fails(3, "eval", "--data", "r.jsonl").startswith("r.jsonl:17: not JSON: ")
+
+
+def test_data_of_one_class_cannot_train(fails):
+    Path("r.csv").write_text("text,label\n" + "good,1\n" * 20)
+    said = fails(3, "train", "quickstart", "--quiet", "--set", "data.source=r.csv")
+    assert said == "r.csv: all 20 labels are positive; training needs both"
+
+
+def test_labels_that_need_a_meaning(fails):
+    Path("r.csv").write_text("text,label\n" + "".join(f"a film,{stars}\n" for stars in (1, 2, 3, 4, 5) * 4))
+    assert "data.labels: {negative: [1, 2], positive: [4, 5], ignore: [3]}" in fails(
+        3, "train", "quickstart", "--quiet", "--set", "data.source=r.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("r.csv", b"", "r.csv: empty"),
+        ("r.csv", b"text,label\n", "r.csv: empty"),
+        ("r.csv", b"text,label\ncaf\xe9,1\n", "r.csv:2: not UTF-8"),
+        ("r.csv", b"review,stars\ngood,1\n", "review, stars"),
+        ("r.parquet", b"junk", "r.parquet: not Parquet"),
+        ("r.xlsx", b"PK", "r.xlsx: not a known format"),
+        ("r.txt", b"good\n", "r.txt: plain text has no labels"),
+        ("folder/r.txt", b"good\n", "folder: no reviews here"),
+    ],
+)
+def test_files_that_do_not_say_what_they_should(fails, trained, name, content, said):
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(content)
+    assert said in fails(3, "eval", "--data", name.partition("/")[0])
+
+
+def test_names_that_are_none(fails, trained):
+    assert "did you mean sample?" in fails(3, "eval", "--data", "sampel")
+    assert "imdb, rotten_tomatoes" in fails(3, "eval", "--data", "nothing like it")
+
+
+def test_sets_that_need_the_hub_when_there_is_none(fails):
+    said = fails(3, "train", "sst2", "--quiet")
+    assert said.startswith("stanfordnlp/sst2: the hub cannot be reached")
+    said = fails(3, "train", "imdb", "--quiet", "--set", "data.split=test")
+    assert said.startswith("imdb: the hub is not reached")
+
+
+def test_a_place_where_no_run_can_be_written(fails):
+    Path("file").write_text("")
+    assert "--out" in fails(3, "train", "quickstart", "--quiet", "--out", "file/run")
+
+
+# 4: training diverged
+
+
+def test_a_training_that_diverges(sentibp, fails):
+    args = ["train", "quickstart", "--quiet", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}"]
+    first, second = fails(4, *args, "--out", "run").splitlines()
+    assert first.startswith("diverged at step ")
+    assert "learning_rate" in first
+    assert "clip_norm" in first
+    assert second == "no epoch was finished"
+    assert json.loads(Path("run/run.json").read_text())["outcome"] == "diverged"
+    assert not Path("run/model.safetensors").exists()
+    assert "train quickstart" in fails(2, "predict", "good"), "it is not `last`"
+
+
+# Bytes that are no UTF-8, as file names may have them
+
+
+def test_a_run_directory_whose_name_is_not_utf8_is_refused_before_training(process):
+    assert "--out: the name is not UTF-8" in process("train", "quickstart", "--out", b"caf\xe9", code=2).err
+
+
+def test_names_that_are_not_utf8_and_not_there(fails):
+    name = os.fsdecode(b"caf\xe9")
+    assert "no such" in fails(2, "train", name)
+    assert "no such" in fails(2, "predict", "good", "-m", name)
+    assert "no such" in fails(3, "predict", "--input", name)

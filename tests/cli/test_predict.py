@@ -1,0 +1,279 @@
+"""`sentibp predict`: any text, from anywhere, one answer each and in order."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+AWKWARD = [
+    "",
+    " \t ",
+    "\n",
+    "good\nbad\n\n",
+    "\r\n",
+    "🎬",
+    "👨‍👩‍👧 loved it",
+    "schön, aber 长",
+    "nul \0 inside",
+    "half a pair: \ud83d",
+    '"quoted", and; separated\tin every way',
+    "\u202eright to left\u202c",
+    "<br /> &amp; &#0; &nosuch;",
+    "-",
+    "--input",
+    "good " * 200_000,
+    "x" * 1_000_000,
+]
+
+
+@pytest.fixture(autouse=True)
+def _model(trained):
+    """Quickstart is `last`."""
+
+
+def check(record: dict) -> None:
+    """What holds for every prediction."""
+    assert record["label"] == ("positive" if record["positive"] >= 0.5 else "negative")
+    assert 0.5 <= record["score"] <= 1
+    assert record["score"] == (record["positive"] if record["label"] == "positive" else 1 - record["positive"])
+    assert 0 <= record["unknown"] <= record["tokens"]
+    assert ("note" in record) == (record["unknown"] == record["tokens"])
+
+
+def test_texts_on_the_command_line(sentibp):
+    result = sentibp("predict", "A wonderful film", "A waste of time", "wonderful, wonderful")
+    assert [record["label"] for record in result.jsonl] == ["positive", "negative", "positive"]
+    assert result.err == ""
+    for record in result.jsonl:
+        check(record)
+
+
+def test_any_string_is_legal_on_the_command_line(sentibp):
+    records = sentibp("predict", "--", *AWKWARD).jsonl
+    assert len(records) == len(AWKWARD)
+    for record in records:
+        check(record)
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "jsonl"])
+def test_every_format_has_one_line_per_text(sentibp, format):
+    lines = sentibp("predict", "--format", format, "--", *AWKWARD).out.splitlines()
+    assert len(lines) - (format == "csv") == len(AWKWARD)
+
+
+def test_many_at_once_are_as_one_by_one(sentibp):
+    texts = [*AWKWARD[:-2], *(f"a {word} film" for word in ("good", "bad", "wonderful", "dull"))] * 30
+    Path("texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    together = sentibp("predict", "--input", "texts.jsonl").jsonl
+    alone = {text: sentibp("predict", "--", text).jsonl[0] for text in dict.fromkeys(texts)}
+    assert len(together) == len(texts)
+    for record, text in zip(together, texts, strict=True):
+        expected = alone[text]
+        assert record["positive"] == pytest.approx(expected["positive"], rel=1e-6), text
+        assert {**record, "positive": 0, "score": 0} == {**expected, "positive": 0, "score": 0}, text
+
+
+def test_words_it_has_never_seen(sentibp):
+    unknown, some = sentibp("predict", "qxzv wqjk", "qxzv good").jsonl
+    assert unknown["note"] == "no known word"
+    assert (unknown["tokens"], unknown["unknown"]) == (2, 2)
+    assert (some["tokens"], some["unknown"]) == (2, 1)
+    assert "note" not in some
+    assert "no known word" in sentibp("predict", "--format", "table", "qxzv").out
+
+
+def test_a_text_that_begins_with_a_dash_stands_after_two_dashes(sentibp, fails):
+    assert len(sentibp("predict", "--", "-5 of 10", "--worst film ever").jsonl) == 2
+    assert "No such option" in fails(2, "predict", "-5 of 10")
+
+
+def test_an_argument_that_is_not_utf8(process):
+    """A shell hands over bytes; those of another encoding must not stop the others."""
+    first, *_ = lines = process(
+        "predict", b"caf\xe9 was good", b"\xff\xfe", "good", "--format", "table"
+    ).out.splitlines()
+    assert len(lines) == 3
+    assert first.endswith("caf? was good")
+
+
+# --format
+
+
+def test_csv(sentibp):
+    positive, unknown = sentibp("predict", "a wonderful film", "qxzv", "--format", "csv").csv
+    assert positive["label"] == "positive"
+    assert float(positive["score"]) == float(positive["positive"]) >= 0.5
+    assert (unknown["tokens"], unknown["unknown"], unknown["note"]) == ("1", "1", "no known word")
+
+
+def test_the_table_shows_the_beginning_of_each_text_on_one_line(sentibp):
+    first, second = sentibp("predict", "--format", "table", "one\n\x1b[31mtwo", "long " * 100).out.splitlines()
+    assert first.endswith("one [31mtwo"), "nothing that a terminal would obey"
+    assert second.endswith("…")
+    assert len(second) < 100
+
+
+# --input
+
+
+@pytest.fixture
+def texts() -> list[str]:
+    return ["a wonderful film", "", 'bad, and "long"', "naïve 🎬"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.json", "t.parquet", "t.txt"])
+def test_every_format_is_read(sentibp, texts, name):
+    records = [{"text": text, "stars": i} for i, text in enumerate(texts)]
+    if name.endswith(".parquet"):
+        parquet.write_table(pa.Table.from_pylist(records), name)
+    elif name.endswith(".json"):
+        Path(name).write_text(json.dumps(records))
+    elif name.endswith(".jsonl"):
+        Path(name).write_text("".join(json.dumps(record) + "\n" for record in records))
+    elif name.endswith(".txt"):
+        Path(name).write_text("".join(f"{text}\n" for text in texts))
+    else:
+        with open(name, "w", newline="") as file:
+            writer = csv.writer(file, delimiter="," if name == "t.csv" else "\t")
+            writer.writerows([("stars", "text"), *enumerate(texts)])
+    assert sentibp("predict", "--input", name).jsonl == sentibp("predict", "--", *texts).jsonl
+
+
+def test_fasttext_lines_without_their_labels(sentibp):
+    Path("t.txt").write_text("__label__pos a wonderful film\n__label__neg\n")
+    assert sentibp("predict", "--input", "t.txt").jsonl == sentibp("predict", "a wonderful film", "").jsonl
+
+
+def test_a_folder_of_reviews(sentibp):
+    for name, text in (("neg/1.txt", "bad"), ("pos/1.txt", "good\nfilm")):
+        Path("r", name).parent.mkdir(parents=True)
+        Path("r", name).write_text(text)
+    assert sentibp("predict", "--input", "r").jsonl == sentibp("predict", "bad", "good\nfilm").jsonl
+
+
+def test_a_column_of_another_name(sentibp, fails):
+    Path("t.csv").write_text("id,review\n1,good\n")
+    assert len(sentibp("predict", "--input", "t.csv", "--text-column", "review").jsonl) == 1
+    assert fails(3, "predict", "--input", "t.csv").endswith("one of: id, review")
+
+
+def test_standard_input_has_a_text_a_line(sentibp):
+    stdin = "good\n\nbad film\r\nthe last has no end"
+    texts = ["good", "", "bad film", "the last has no end"]
+    assert sentibp("predict", "--input", "-", stdin=stdin).jsonl == sentibp("predict", "--", *texts).jsonl
+
+
+def test_standard_input_as_json_lines(sentibp):
+    texts = ["good\nbad", "", "🎬", "nul \0"]
+    stdin = "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in texts)
+    assert sentibp("predict", "--input", "-", stdin=stdin).jsonl == sentibp("predict", "--", *texts).jsonl
+
+
+def test_standard_input_and_output_as_real_pipes(process):
+    assert len(process("predict", "--input", "-", stdin="good\nnaïve\n".encode()).jsonl) == 2
+
+
+def test_no_input_is_no_output(sentibp):
+    assert sentibp("predict", "--input", "-", stdin=b"").out == ""
+    assert sentibp("predict", "--input", "-", "--format", "csv", stdin=b"").out.count("\n") == 1
+
+
+def test_json_lines_of_other_names_are_not_taken_for_reviews_in_silence(sentibp):
+    """Without the hint the braces and the key would be judged as words of the review."""
+    result = sentibp("predict", "--input", "-", stdin='{"review": "good"}\n{"review": "bad"}\n')
+    assert "--text-column" in result.err
+
+
+# --output
+
+
+def test_a_file_instead_of_stdout(sentibp):
+    expected = sentibp("predict", "good", "bad").out
+    assert sentibp("predict", "good", "bad", "--output", "out.jsonl") == (0, "", "")
+    assert Path("out.jsonl").read_text() == expected
+    sentibp("predict", "good", "--output", "out.csv")
+    assert Path("out.csv").read_text() == sentibp("predict", "good", "--format", "csv").out
+    sentibp("predict", "good", "--output", "out.csv", "--format", "jsonl")
+    assert Path("out.csv").read_text() == sentibp("predict", "good").out, "--format goes before the name"
+
+
+def test_the_input_may_be_the_output(sentibp):
+    Path("t.jsonl").write_text('{"text": "good"}\n')
+    sentibp("predict", "--input", "t.jsonl", "--output", "t.jsonl")
+    assert Path("t.jsonl").read_text() == sentibp("predict", "good").out
+
+
+@pytest.mark.parametrize("output", ["no/such/folder/out.csv", "file/out.csv", "folder", ""])
+def test_an_output_that_cannot_be_written_is_one_line(fails, output):
+    Path("file").write_text("")
+    Path("folder").mkdir()
+    line = fails(3, "predict", "good", "--output", output)
+    assert "\n" not in line
+    assert "--output" in line
+    assert sorted(os.listdir()) == ["file", "folder", "runs"], "nothing is left behind"
+
+
+# Mistakes
+
+
+def test_texts_or_a_file_and_not_both(fails):
+    Path("t.txt").write_text("good\n")
+    for args in ([], ["good", "--input", "t.txt"]):
+        said = fails(2, "predict", *args)
+        assert "--input" in said
+        assert "in quotes" in said
+
+
+def test_an_unknown_format(fails):
+    said = fails(2, "predict", "good", "--format", "xml")
+    assert "'table', 'jsonl', 'csv'" in said
+
+
+def test_a_model_that_is_none(fails, trained):
+    Path("junk.safetensors").write_bytes(b"junk")
+    Path("empty").mkdir()
+    assert "not a model file" in fails(3, "predict", "good", "-m", "junk.safetensors")
+    assert "no model.safetensors" in fails(2, "predict", "good", "-m", "empty")
+    assert "`sentibp runs list`" in fails(2, "predict", "good", "-m", "nosuch")
+    cut = (trained / "model.safetensors").read_bytes()[:-100]
+    Path("cut.safetensors").write_bytes(cut)
+    assert "damaged" in fails(3, "predict", "good", "-m", "cut.safetensors")
+
+
+def test_a_name_that_is_too_long_for_a_file(fails):
+    for args in (["-m", "x" * 5000, "good"], ["--input", "x" * 5000]):
+        assert "no such" in fails(2 if "-m" in args else 3, "predict", *args)
+
+
+# Where stdout goes
+
+
+def test_a_reader_that_has_seen_enough(start):
+    """`sentibp predict ... | head -1`"""
+    Path("t.txt").write_text("good\n" * 50_000)
+    predict = start("predict", "--input", "t.txt")
+    head = subprocess.run(["head", "-1"], stdin=predict.stdout, capture_output=True)
+    predict.stdout.close()
+    assert json.loads(head.stdout)["label"] == "positive"
+    assert predict.stderr.read() == b""
+    assert predict.wait() == 0
+
+
+@pytest.mark.parametrize("redirect", [pytest.param(">/dev/full", id="disk full"), pytest.param(">&-", id="closed")])
+def test_results_that_cannot_be_written_are_a_failure_of_one_line(process, redirect):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    assert process("predict", "good", code=3, redirect=redirect).err.count("\n") == 1
+
+
+def test_a_terminal_that_cannot_show_every_letter(process):
+    """As on Windows: what stdout cannot encode is replaced, for a table is there to be looked at."""
+    result = process("predict", "日本 🎬", "good", "--format", "table", env={"PYTHONIOENCODING": "cp1252"})
+    assert len(result.out.splitlines()) == 2

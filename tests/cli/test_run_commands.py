@@ -1,0 +1,93 @@
+"""`sentibp runs list | compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def train(sentibp, *args: object) -> str:
+    """Train quickstart for a moment, and give the run directory."""
+    return sentibp("train", "quickstart", "--json", "--quiet", "--set", "train.epochs=2", *args).json["run"]
+
+
+# list
+
+
+def test_list_before_the_first_run(sentibp):
+    assert sentibp("runs", "list", "--json").json == []
+    assert len(sentibp("runs", "list").out.splitlines()) <= 1
+
+
+def test_list_tells_how_each_run_ended(sentibp):
+    finished = train(sentibp)
+    sentibp("train", "quickstart", "--quiet", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}", code=4)
+    said = {each["run"]: each for each in sentibp("runs", "list", "--json").json}
+    assert said[finished]["outcome"] == "finished"
+    assert 0 <= said[finished]["accuracy"] <= 1
+    (other,) = said.keys() - {finished}
+    assert said[other]["outcome"] == "diverged"
+    assert said[other]["accuracy"] is None
+    assert len(sentibp("runs", "list").out.splitlines()) == 3
+
+
+def test_list_is_in_the_order_of_time(sentibp):
+    """Two runs of one minute: their names do not tell which was first, their records do."""
+    early, late = sorted((train(sentibp, "--seed", 1), train(sentibp, "--seed", 2)), reverse=True)
+    for run, start in ((early, "2020-01-01T00:00:01+00:00"), (late, "2020-01-01T00:00:02+00:00")):
+        record = Path(run, "run.json")
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"start": start}))
+    assert [each["run"] for each in sentibp("runs", "list", "--json").json] == [early, late]
+
+
+# compare
+
+
+def test_two_seeds_on_the_same_data_get_a_paired_test(sentibp):
+    a, b = train(sentibp), train(sentibp, "--seed", 1)
+    said = sentibp("runs", "compare", a, b, "--json").json
+    assert said["settings"] == {"train.seed": [0, 1]}
+    assert said["scores"]["accuracy"][0] == json.loads(Path(a, "run.json").read_text())["scores"]["accuracy"]
+    assert 0 <= said["paired"]["p_value"] <= 1
+    accuracy_a, accuracy_b = said["scores"]["accuracy"]
+    assert said["paired"]["difference"] == pytest.approx(accuracy_a - accuracy_b)
+    out = sentibp("runs", "compare", a, b).out
+    assert "train.seed" in out
+    assert "paired test: " in out
+
+
+def test_a_run_with_itself(sentibp):
+    run = train(sentibp)
+    said = sentibp("runs", "compare", run, "last", "--json").json
+    assert said["settings"] == {}
+    assert said["paired"]["p_value"] == 1
+    assert "no clear difference" in sentibp("runs", "compare", run, "last").out
+
+
+def test_runs_on_different_data_are_not_put_to_a_paired_test(sentibp):
+    a, b = train(sentibp), train(sentibp, "--set", "data.validation=0.2")
+    assert sentibp("runs", "compare", a, b, "--json").json["paired"] is None
+    out = sentibp("runs", "compare", a, b).out
+    assert "different reviews" in out
+    assert "`sentibp eval --data`" in out
+
+
+def test_scores_on_training_data_are_not_set_beside_scores_on_validation_data_in_silence(sentibp):
+    a, b = train(sentibp), train(sentibp, "--set", "data.validation=0")
+    assert "training data" in sentibp("runs", "compare", a, b).out
+
+
+def test_a_run_is_also_found_by_its_name_in_runs(sentibp):
+    run = train(sentibp)
+    assert sentibp("runs", "compare", Path(run).name, run, "--json").json["settings"] == {}
+
+
+def test_what_is_no_run(sentibp, fails):
+    run = train(sentibp)
+    assert fails(2, "runs", "compare", run, "nosuch") == "nosuch: no such run or model; see `sentibp runs list`"
+    assert "run directory" in fails(3, "runs", "compare", run, ".")
+    assert "run directory" in fails(3, "runs", "compare", run, Path(run, "model.safetensors"))
+    Path(run, "run.json").write_text("{")
+    assert "damaged" in fails(3, "runs", "compare", run, run)

@@ -1,0 +1,57 @@
+"""What is seen on a terminal, and what is not: a live display on stderr only, and none where it would be in the way."""
+
+from __future__ import annotations
+
+import pytest
+
+ESCAPE = "\x1b"
+
+
+def test_training_is_shown_live_on_stderr_and_nowhere_else(terminal):
+    result = terminal("train", "quickstart")
+    assert ESCAPE in result.err
+    assert result.err.endswith("\x1b[?25h") or result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), (
+        "the cursor is back"
+    )
+    for line in ("epoch 1/8: training loss", "epoch 8/8: training loss", "288 reviews, validated on 32"):
+        assert line in result.err, "what counts stays on the screen"
+    assert ESCAPE not in result.out
+    assert result.out.splitlines()[0].startswith("validation")
+
+
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}], ids=str)
+def test_plain_lines_where_colours_are_not_wanted(terminal, variable):
+    result = terminal("train", "quickstart", env=variable)
+    assert result.err.replace("\n", "").isprintable()
+    assert "" not in result.err.splitlines(), "no empty lines where a bar would be"
+    assert result.err.splitlines()[-1].startswith("epoch 8/8: ")
+
+
+def test_quiet_on_a_terminal(terminal):
+    assert terminal("train", "quickstart", "--quiet").err == ""
+
+
+def test_json_on_a_terminal_leaves_stdout_to_the_object(terminal):
+    assert terminal("train", "quickstart", "--json").json["outcome"] == "finished"
+
+
+def test_a_training_that_diverges_leaves_the_terminal_in_order(terminal):
+    result = terminal("train", "quickstart", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}", code=4)
+    assert result.err.splitlines()[-1] == "no epoch was finished"
+    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is back"
+
+
+def test_predictions_are_a_table_for_people(terminal, trained):
+    good, unknown = terminal("predict", "a wonderful film", "qxzv").out.splitlines()
+    assert good.startswith("positive  ")
+    assert good.endswith("  a wonderful film")
+    assert "no known word" in unknown
+    assert terminal("predict", "good", "--format", "jsonl").jsonl[0]["label"] == "positive"
+
+
+def test_mistakes_are_plain_lines_on_a_terminal_too(terminal):
+    result = terminal("train", "imbd", code=2)
+    assert result.out == ""
+    assert result.err.startswith("imbd: no such file")
+    assert ESCAPE not in result.err
+    assert ESCAPE not in terminal("train", code=2).err

@@ -1,0 +1,66 @@
+"""Between numpy and Arrow: the same values both ways, and no pandas loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentibp.arrow import TEXT, array, numbers, places, segments, strings
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]))))
+def test_strings_are_those_of_pyarrow(texts):
+    assert strings(texts).equals(pa.array(texts, TEXT))
+
+
+def test_halves_of_surrogate_pairs_become_question_marks():
+    assert strings(["a\ud83d", "b"]).to_pylist() == ["a?", "b"]
+
+
+def test_segments_share_the_bytes():
+    assert segments(np.array([0, 1, 1, 3]), b"abc").to_pylist() == ["a", "", "bc"]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.float64, bool])
+@pytest.mark.parametrize("size", [0, 1, 9])
+def test_numbers_there_and_back(kind, size):
+    values = np.arange(size).astype(kind)
+    there = array(values)
+    assert there.to_pylist() == values.tolist()
+    back = numbers(there)
+    assert back.dtype == values.dtype
+    assert back.tolist() == values.tolist()
+    assert numbers(there.slice(size // 2)).tolist() == values[size // 2 :].tolist()
+    assert numbers(pa.chunked_array([there, there])).tolist() == [*values.tolist(), *values.tolist()]
+
+
+def test_every_second_number():
+    assert array(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
+
+
+@given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
+def test_places_are_those_of_a_list(values, known):
+    known = sorted(known)
+    expected = [known.index(value) if value in known else -1 for value in values]
+    assert places(array(np.array(values, int)), array(np.array(known, int))).tolist() == expected
+
+
+def test_predicting_loads_no_pandas():
+    code = """
+import sys
+from sentibp import model, vocab
+from sentibp.arrow import strings
+from sentibp.config import Config
+from sentibp.text import tokenize
+vocabulary, _ = vocab.build(tokenize(strings(["a good film", "café: a bad film"])), 2)
+model.build(Config(), vocabulary, 0).predict(strings(["good", "très bad", ""]))
+print("pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
