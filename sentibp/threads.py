@@ -49,6 +49,19 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The function of each item, in order: that of the next is computed while the caller works on the last."""
+    with ThreadPoolExecutor(1) as pool:
+        last = None
+        for item in items:
+            following = pool.submit(function, item)
+            if last is not None:
+                yield last.result()
+            last = following
+        if last is not None:
+            yield last.result()
+
+
 def on_all_cores(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
     """The function of each shard, in order. It must spend its time where the interpreter lock is released."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -12,17 +12,17 @@ from . import metrics
 from .config.settings import Train
 from .errors import SentibpError
 from .model import Classifier, stream
-from .nn.layers import Array, Gradient, Ragged, RowGrad, sigmoid
+from .nn.layers import Array, Gradient, RowGrad, sigmoid
 from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
-from .threads import single_threaded_blas
+from .threads import one_ahead, single_threaded_blas
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Examples:
     """n encoded reviews with their labels."""
 
-    features: Ragged
+    features: Any  # Ragged, or as the network's prepare() has made it
     label: Array  # (n,) int8, 0 or 1
     weight: Array | None = None  # (n,) float32: how much each counts in the loss
 
@@ -70,17 +70,19 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
     optimizer, schedule = _optimizer(settings), _schedule(settings, per_epoch)
     factors = {name: _factor(settings, name) for name in model.network.params}
     shuffle = stream(seed, "shuffle")
+
+    def prepare(chosen: Array) -> Examples:
+        features = model.network.prepare(train.features.take(chosen))
+        return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
+
     step = 0
     for epoch in range(1, settings.epochs + 1):
         order = shuffle.permutation(len(train))
+        batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         total = 0.0
-        for start in range(0, len(train), settings.batch_size):
-            chosen = order[start : start + settings.batch_size]
+        for batch in one_ahead(prepare, batches):
             rate = settings.optimizer.learning_rate * schedule.factor(step)
             step += 1
-            batch = Examples(
-                train.features.take(chosen), train.label[chosen], weight[chosen] if weight is not None else None
-            )
             value, gradients = backpropagate(model, batch, loss)
             length = norm(gradients)
             if not np.isfinite(value) or not np.isfinite(length):
@@ -91,7 +93,7 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
                 for name, parameter in model.network.params.items():
                     if factors[name]:
                         optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
-            total += value * len(chosen)
+            total += value * len(batch)
             yield Step(step, epoch, value, rate, length)
         scores, positive = evaluate(model, validation) if validation is not None else (None, None)
         if scores is not None:

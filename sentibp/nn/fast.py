@@ -7,9 +7,19 @@ gathered rows directly.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from .layers import Array, EmbeddingBag, Ragged, RowGrad
+from .layers import Array, EmbeddingBag, Ragged, RowGrad, take_rows
+
+
+class Indexed(NamedTuple):
+    """A batch whose distinct ids are known: `reviews.ids` is `rows[column]`."""
+
+    reviews: Ragged
+    rows: Array  # (k,) in order
+    column: Array  # (t,) int32
 
 
 class FastEmbeddingBag(EmbeddingBag):
@@ -19,20 +29,25 @@ class FastEmbeddingBag(EmbeddingBag):
         super().__init__(weight, pooling)
         self._slot = np.zeros(0, np.int32)  # scratch of `_distinct`, one number per feature; holds no state
 
-    def forward(self, x: Ragged, *, train: bool = False) -> Array:
+    def prepare(self, x: Ragged) -> Indexed:
+        """The batch with its distinct ids. Not for several threads at once."""
+        return Indexed(x, *self._distinct(x.ids))
+
+    def forward(self, x: Ragged | Indexed, *, train: bool = False) -> Array:
         """n reviews -> (n, d)."""
         weight = self.params["weight"]
-        scale = self._scale(x)
         if not train:
-            return _row_sums(weight, x) / scale
+            assert isinstance(x, Ragged)
+            return _row_sums(weight, x) / self._scale(x)
         from scipy.sparse import csr_array  # loaded where something is trained, not where a text is predicted
 
-        rows, column = self._distinct(x.ids)
+        x, rows, column = x if isinstance(x, Indexed) else self.prepare(x)
+        scale = self._scale(x)
         index = np.int32 if len(x.ids) < 2**31 else np.int64
         ones = np.ones(len(x.ids), weight.dtype)
         counts = csr_array((ones, column, x.offsets.astype(index)), shape=(len(scale), len(rows)))
         self._saved = rows, counts, scale
-        return (counts @ weight.take(rows, axis=0)) / scale  # (n, k) @ (k, d) -> (n, d)
+        return (counts @ take_rows(weight, rows)) / scale  # (n, k) @ (k, d) -> (n, d)
 
     def backward(self, dy: Array) -> None:
         """(n, d) -> nothing: ids have no derivative. `grads["weight"]` is a RowGrad."""
@@ -40,7 +55,7 @@ class FastEmbeddingBag(EmbeddingBag):
         self.grads = {"weight": RowGrad(rows, counts.T @ (dy / scale))}  # (k, n) @ (n, d) -> (k, d)
 
     def _distinct(self, ids: Array) -> tuple[Array, Array]:
-        """The distinct ids, in the order in which they last occur, and the place of each id among them.
+        """The distinct ids in order, and the place of each id among them.
 
         Every place writes its number into its id's slot. The last one to write stays: it alone reads itself back, and
         stands for the id.
@@ -49,7 +64,7 @@ class FastEmbeddingBag(EmbeddingBag):
             self._slot = np.zeros(len(self.params["weight"]), np.int32)
         slot, place = self._slot, np.arange(len(ids), dtype=np.int32)
         slot[ids] = place
-        rows = ids.compress(slot.take(ids) == place)
+        rows = np.sort(ids.compress(slot.take(ids) == place))  # ids are by frequency: neighbours in memory, too
         slot[rows] = place[: len(rows)]
         return rows, slot.take(ids)
 
@@ -59,5 +74,5 @@ def _row_sums(weight: Array, x: Ragged) -> Array:
     y = np.zeros((len(x.lengths), weight.shape[1]), weight.dtype)
     filled = x.lengths > 0
     if filled.any():
-        y[filled] = np.add.reduceat(weight.take(x.ids, axis=0), x.offsets[:-1][filled], axis=0)
+        y[filled] = np.add.reduceat(take_rows(weight, x.ids), x.offsets[:-1][filled], axis=0)
     return y

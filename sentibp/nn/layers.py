@@ -59,6 +59,21 @@ class RowGrad(NamedTuple):
 Gradient = Array | RowGrad
 
 
+def take_rows(matrix: Array, rows: Array) -> Array:
+    """matrix[rows]: (k, d). A row is handled as one item of so many bytes, which is faster than d numbers."""
+    return as_items(matrix).take(rows).view(matrix.dtype).reshape(len(rows), matrix.shape[1])
+
+
+def put_rows(matrix: Array, rows: Array, values: Array) -> None:
+    """matrix[rows] = values, (k, d); likewise, and three times as fast."""
+    np.put(as_items(matrix), rows, as_items(np.ascontiguousarray(values)))
+
+
+def as_items(matrix: Array) -> Array:
+    """A view of a contiguous matrix (v, d) with a row as one item: (v,)."""
+    return matrix.view(np.dtype((np.void, matrix.itemsize * matrix.shape[1])))[:, 0]
+
+
 def sigmoid(z: Array) -> Array:
     """1 / (1 + e^-z), without overflow and exact in both tails."""
     return np.exp(-np.logaddexp(0, -z))
@@ -81,6 +96,10 @@ class Layer:
     def backward(self, dy: Any) -> Any:
         """(n, o) -> (n, i); sets `grads`. RuntimeError without a forward(train=True) before it."""
         raise NotImplementedError
+
+    def prepare(self, x: Any) -> Any:
+        """The input, with what forward(train=True) will need of it: for another thread, while its turn has not come."""
+        return x
 
     def walk(self, name: str = "") -> Iterator[tuple[str, Layer]]:
         """This layer and those inside it, each with its path."""
@@ -353,6 +372,10 @@ class Sequential(Composite):
         for layer in self.layers.values():
             x = layer.forward(x, train=train)
         return x
+
+    def prepare(self, x: Any) -> Any:
+        """As the first layer wants it."""
+        return next(iter(self.layers.values())).prepare(x)
 
     def backward(self, dy: Any) -> Any:
         """(n, o) -> (n, i)."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from .layers import Array, Gradient, RowGrad
+from .layers import Array, Gradient, RowGrad, put_rows, take_rows
 
 State = dict[str, Array]
 
@@ -40,12 +40,12 @@ class Optimizer:
             state["step"] += 1
             if isinstance(gradient, RowGrad):
                 rows = gradient.rows
-                w = parameter.take(rows, axis=0)
-                block = {key: value.take(rows, axis=0) if value.ndim else value for key, value in state.items()}
+                w = take_rows(parameter, rows)
+                block = {key: take_rows(value, rows) if value.ndim else value for key, value in state.items()}
                 self._update(w, gradient.values, block, lr)
-                _put(parameter, rows, w)
+                put_rows(parameter, rows, w)
                 for key in self.slots:
-                    _put(state[key], rows, block[key])
+                    put_rows(state[key], rows, block[key])
             else:
                 self._update(parameter, gradient, state, lr)
 
@@ -60,12 +60,6 @@ class Optimizer:
             else:
                 g = g + self.weight_decay * w
         self.rule(w, g, state, lr)
-
-
-def _put(matrix: Array, rows: Array, values: Array) -> None:
-    """matrix[rows] = values. A row is handled as one item of so many bytes, which is three times as fast."""
-    row = np.dtype((np.void, matrix.itemsize * matrix.shape[1]))
-    np.put(matrix.view(row), rows, np.ascontiguousarray(values).view(row))
 
 
 class SGD(Optimizer):
