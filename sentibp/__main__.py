@@ -17,7 +17,9 @@ def main() -> None:
         sys.exit(3)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack some letters
     from sentibp.cli import app
+    from sentibp.threads import hold_from_the_start
 
+    hold_from_the_start()
     app(prog_name="sentibp")
 
 

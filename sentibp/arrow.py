@@ -52,8 +52,28 @@ def numbers(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.from_dlpack(values)
 
 
+def lines(data: np.ndarray) -> pa.LargeStringArray:
+    """The texts between the line breaks of UTF-8 bytes (t,) uint8. No bytes are no text. ArrowInvalid if not UTF-8."""
+    breaks = np.flatnonzero(data == ord("\n"))
+    ends = np.append(breaks, len(data)) - np.arange(len(breaks) + 1)  # where they are once the breaks are gone
+    texts = segments(np.concatenate(([0], ends)) if len(data) else np.zeros(1, np.int64), data[data != ord("\n")])
+    texts.validate(full=True)
+    return texts
+
+
 def places(values: pa.Array, known: pa.Array) -> np.ndarray:
-    """The place of each value in `known`, or -1: (n,) int32."""
+    """The place of each value in `known`, which are distinct, or -1: (n,) int32."""
+    if len(values) > len(known) // 8:
+        return _index_in(values, known)
+    encoded = values.dictionary_encode()  # few values: a hash table of them, not of all that is known
+    found = _index_in(known, encoded.dictionary)
+    place = np.full(len(encoded.dictionary), -1, np.int32)
+    at = np.flatnonzero(found != -1)
+    place[found[at]] = at
+    return place.take(numbers(encoded.indices))
+
+
+def _index_in(values: pa.Array, known: pa.Array) -> np.ndarray:
     found = pc.index_in(values, value_set=known)
     index = np.frombuffer(found.buffers()[1] or b"", np.int32)[found.offset : found.offset + len(found)]
     return np.where(numbers(pc.is_valid(found)), index, np.int32(-1))

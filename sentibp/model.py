@@ -6,16 +6,16 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from .arrow import strings
-from .config import Config
+from .arrow import lines
 from .errors import ConfigError, DataError
 from .nn import layers as nn
 from .nn.fast import FastEmbeddingBag
@@ -24,6 +24,9 @@ from .nn.layers import Array, Ragged
 from .text import tokenize
 from .threads import on_all_cores, single_threaded_blas
 from .vocab import NONE, Vocabulary
+
+if TYPE_CHECKING:
+    from .config import Config
 
 FORMAT = 1
 """Version of the model file; raised when an older program could no longer read it."""
@@ -51,10 +54,17 @@ class Prediction(NamedTuple):
 class Classifier:
     """A network with its vocabulary and the settings that made it."""
 
-    config: Config
+    settings: Any  # a Config, or what a model file says, which has the same attributes
     vocabulary: Vocabulary
     network: nn.Sequential
     scores: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings, checked. Prediction does without: the schema takes longer to load than a text to predict."""
+        from .config import Config
+
+        return self.settings if isinstance(self.settings, Config) else Config.model_validate(_plain(self.settings))
 
     def tensors(self) -> dict[str, Array]:
         """Everything the network has learned, by name: parameters, and the running averages of batch norm."""
@@ -62,7 +72,7 @@ class Classifier:
 
     def encode(self, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Ragged, Array, Array]:
         """The features of n texts, their number of tokens (n,), and how many of these are unknown (n,)."""
-        tokens = tokenize(text, self.config.text.lowercase)
+        tokens = tokenize(text, self.settings.text.lowercase)
         features, unknown = self.vocabulary.encode(tokens)
         return features, np.diff(tokens.offsets), unknown
 
@@ -85,6 +95,8 @@ class Classifier:
 
     def to_bytes(self) -> bytes:
         """The content of the model file. Same model, same bytes."""
+        from importlib.metadata import version
+
         from safetensors.numpy import save
 
         header = {
@@ -271,17 +283,26 @@ class _Newer(Exception):
 def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if header["format"] > FORMAT:
         raise _Newer(f"model format {header['format']}, written by sentibp {header['version']}, is newer than {FORMAT}")
-    config = Config.model_validate(header["config"])
-    words = bytes(tensors.pop("vocabulary.words")).decode()
+    words = lines(tensors.pop("vocabulary.words"))
     features = tensors.pop("vocabulary.features")
     if features.ndim != 2 or features.dtype != np.int32:
         raise ValueError("the vocabulary has no pairs of numbers")
     vocabulary = Vocabulary(
-        strings(words.split("\n") if words else []),
+        words,
         np.ascontiguousarray(features[:, 0]),
         np.ascontiguousarray(features[:, 1]),
     )
     _check_vocabulary(vocabulary)
+    try:
+        return _around(_namespace(header["config"]), vocabulary, tensors, header["scores"])
+    except AttributeError:  # written before some setting was there: the schema knows its default
+        from .config import Config
+
+        return _around(Config.model_validate(header["config"]), vocabulary, tensors, header["scores"])
+
+
+def _around(config: Any, vocabulary: Vocabulary, tensors: dict[str, Array], scores: dict[str, Any]) -> Classifier:
+    """The classifier around the tensors of a model file, once they are seen to be those that the settings ask for."""
     for name, (shape, _) in _plan(config, len(vocabulary)).items():
         if name not in tensors:
             raise ValueError(f"{name} is missing")
@@ -292,7 +313,23 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
         if name.endswith(".norm.variance") and (tensors[name] < 0).any():
             raise ValueError(f"{name} holds negative numbers")
     network = _assemble(config, tensors, stream(config.train.seed, "dropout"))
-    return Classifier(config, vocabulary, network, header["scores"])
+    return Classifier(config, vocabulary, network, scores)
+
+
+def _namespace(value: Any) -> Any:
+    """Nested mappings as objects with attributes; but for learning_rates, whose keys are names of parts."""
+    if not isinstance(value, dict):
+        return value
+    return SimpleNamespace(
+        **{key: item if key == "learning_rates" else _namespace(item) for key, item in value.items()}
+    )
+
+
+def _plain(value: Any) -> Any:
+    """The mappings that `_namespace` was given."""
+    if not isinstance(value, SimpleNamespace):
+        return value
+    return {key: _plain(item) for key, item in vars(value).items()}
 
 
 def _check_vocabulary(vocabulary: Vocabulary) -> None:

@@ -13,22 +13,20 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import config as settings
 from .arrow import array
-from .config import Config
 from .errors import ConfigError, DataError
 from .files import write
-from .metrics import mcnemar
+
+if TYPE_CHECKING:
+    from .config import Config
 
 ROOT = Path("runs")
 MODEL = "model.safetensors"
@@ -39,6 +37,9 @@ class Run:
     """A run directory that is being written."""
 
     def __init__(self, path: Path, config: Config, **facts: Any):
+        import platform
+        from importlib.metadata import version
+
         self.path = path
         self.facts: dict[str, Any] = {
             "outcome": "running",
@@ -50,7 +51,9 @@ class Run:
             "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
             **facts,
         }
-        write(path / "config.yaml", settings.dump(config).encode())
+        from .config import dump
+
+        write(path / "config.yaml", dump(config).encode())
         self._write_facts()
         self._metrics = open(path / "metrics.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
@@ -81,7 +84,9 @@ def create(config: Config, config_path: Path, out: Path | None = None, **facts: 
 
 
 def _own_directory(config: Config, config_path: Path) -> Path:
-    name = f"{time.strftime('%Y%m%d-%H%M')}-{config_path.stem}-{settings.digest(config)[:4]}"
+    from .config import digest
+
+    name = f"{time.strftime('%Y%m%d-%H%M')}-{config_path.stem}-{digest(config)[:4]}"
     number = 1
     while True:
         path = ROOT / (name if number == 1 else f"{name}-{number}")
@@ -162,8 +167,10 @@ def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> Non
 
 def compare(a: Path, b: Path) -> dict[str, Any]:
     """Settings that differ, scores side by side, and a paired test on the validation reviews if these are the same."""
+    from .config import load
+
     facts_a, facts_b = facts(a), facts(b)
-    config_a, config_b = (flat(settings.load(path / "config.yaml").config.model_dump()) for path in (a, b))
+    config_a, config_b = (flat(load(path / "config.yaml").config.model_dump()) for path in (a, b))
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
     data_a, data_b = (content.get("data", {}).get("validation") for content in (facts_a, facts_b))
@@ -186,6 +193,8 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
 
 def _paired(a: Path, b: Path) -> dict[str, Any]:
     from pyarrow import parquet
+
+    from .metrics import mcnemar
 
     try:
         tables = [parquet.read_table(path / PREDICTIONS) for path in (a, b)]

@@ -18,6 +18,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def hold_from_the_start() -> None:
+    """Hold BLAS to one thread in this process, which has not loaded numpy yet. Takes no time, unlike to do it later."""
+    os.environ |= dict.fromkeys(_SETTINGS, "1")
+
+
+def _held_from_the_start() -> bool:
+    return all(os.environ.get(name) == "1" for name in _SETTINGS)
+
+
 class _Hold:
     """BLAS on one thread, in the whole process, from the first user that enters to the last one that leaves."""
 
@@ -28,15 +40,16 @@ class _Hold:
 
     def __enter__(self) -> None:
         with self.lock:
-            if self.users == 0:
+            if self.users == 0 and not _held_from_the_start():
                 self.limit = _controller().limit(limits=1, user_api="blas")
             self.users += 1
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
             self.users -= 1
-            if self.users == 0:
+            if self.users == 0 and self.limit is not None:
                 self.limit.restore_original_limits()
+                self.limit = None
 
 
 single_threaded_blas = _Hold()

@@ -181,8 +181,8 @@ def _pairs(level: np.ndarray, word: np.ndarray, offsets: np.ndarray, m: int) -> 
 def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct keys (k,), in any order, and the place of each key among them (t,) int32, NONE for NONE."""
 
-    shard_of = (keys % _SHARDS).astype(np.int8)
-    shard_of[keys == NONE] = NONE
+    shard_of = keys.astype(np.uint8) % _SHARDS  # the last byte tells
+    shard_of[keys == NONE] = _SHARDS
 
     def shard(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         members = np.flatnonzero(shard_of == number)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentibp.arrow import TEXT, array, numbers, places, segments, strings
+from sentibp.arrow import TEXT, array, lines, numbers, places, segments, strings
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]))))
@@ -64,3 +64,21 @@ print("pandas" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)))
+def test_lines_are_split_without_a_string_of_python(texts):
+    data = np.frombuffer("\n".join(texts).encode(), np.uint8)
+    assert lines(data).to_pylist() == texts
+
+
+def test_lines_that_are_not_utf8():
+    with pytest.raises(pa.ArrowInvalid):
+        lines(np.frombuffer(b"\xff", np.uint8))
+
+
+@pytest.mark.parametrize("values", [[], [3], [3, 3, 7], [99, 3, 98], [0, 19]])
+def test_few_values_among_many(values):
+    known = np.arange(1000) * 2
+    expected = [value // 2 if value % 2 == 0 else -1 for value in values]
+    assert places(array(np.array(values, int)), array(known)).tolist() == expected

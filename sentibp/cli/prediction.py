@@ -52,15 +52,18 @@ def predict(
     """Say whether reviews are positive or negative, and how surely."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give reviews, each in quotes, or --input FILE; one of the two")
-    from .. import data, runs
     from .. import model as models
+    from .. import runs
     from ..arrow import strings
     from . import show
 
-    texts = strings(text or []) if input is None else data.read_texts(input, text_column=text_column)
-    if input == "-" and data.looks_like_json(texts):
-        show.talk(
-            f"the lines look like JSON without '{text_column}', and are read as text; name the column: --text-column"
-        )
+    if input is None:
+        texts = strings(text or [])
+    else:
+        from .. import data
+
+        texts = data.read_texts(input, text_column=text_column)
+        if input == "-" and data.looks_like_json(texts):
+            show.talk(f"the lines look like JSON without '{text_column}': read as text; else give --text-column")
     classifier = models.load(runs.model_file(model))
     show.predictions(classifier.predict(texts), texts, output, format.value if format else None)

@@ -5,12 +5,15 @@ The settings themselves, and what they mean, are in `settings`.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import hashlib
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +21,7 @@ from pydantic import ValidationError
 
 from .. import shipped as _shipped
 from ..errors import ConfigError
+from . import settings as _settings
 from . import yamlfile
 from .settings import Config, EarlyStopping, Optimizer, Schedule
 from .wording import Schema, dotted, show, words
@@ -224,16 +228,34 @@ def _field(path: Keys) -> Keys:
 def json_schema() -> dict[str, Any]:
     """The schema for editors that check and complete YAML."""
     schema = Config.model_json_schema()
+    about = _docstrings()
+    for name, part in {"Config": schema, **schema["$defs"]}.items():
+        for key, node in part.get("properties", {}).items():
+            if (name, key) in about:  # a section says it in its class
+                node["description"] = about[name, key]
     for part in _BARE.values():
         full = schema["$defs"][part.__name__]
         bare = {key: value for key, value in full["properties"][part.bare].items() if key != "default"}
         schema["$defs"][part.__name__] = {"anyOf": [bare, full]}
     for node in _nodes(schema):
-        if "description" in node:
+        if isinstance(node.get("description"), str):
             node["description"] = " ".join(node["description"].split())
         if isinstance(node.get("default"), dict) and node["default"]:
             del node["default"]  # the settings in a mapping say their own defaults
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "sentibp config"}
+
+
+def _docstrings() -> dict[tuple[str, str], str]:
+    """What stands below each setting in `settings`, by class and key. (pydantic reads it too, but at every start.)"""
+    source = ast.parse(inspect.getsource(_settings))
+    return {
+        (part.name, field.target.id): " ".join(text.value.value.split())
+        for part in source.body
+        if isinstance(part, ast.ClassDef)
+        for field, text in pairwise(part.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }
 
 
 def reference() -> str:

@@ -47,9 +47,7 @@ Values = Annotated[list[Value], BeforeValidator(_listed, json_schema_input_type=
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     bare: ClassVar[str] = ""  # the key that a value stands for which is no mapping: `optimizer: adam`
 
     @model_validator(mode="before")
