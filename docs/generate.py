@@ -10,7 +10,17 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ["train", "eval", "predict", "runs list", "runs compare", "config show", "config list", "config schema"]
+COMMANDS = [
+    "train",
+    "eval",
+    "predict",
+    "runs list",
+    "runs compare",
+    "config show",
+    "config list",
+    "config schema",
+    "cache",
+]
 
 
 def commands() -> str:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
-from . import data, metrics, model, runs, vocab
+import pyarrow as pa
+
+from . import arrow, cache, data, metrics, model, runs, text, vocab
+from .arrow import strings
 from .config import Config, Resolved
 from .data import Corpus
 from .errors import ConfigError, DataError
 from .files import write
 from .model import Classifier
+from .nn import Ragged
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
+
+_ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
+"""What else the encoded text depends on: the code that makes it."""
 
 
 class Note(NamedTuple):
@@ -101,14 +110,9 @@ def train(
     corpora = load_data(config)
     for note in _notes(*corpora):
         watch(Note(note))
-    training, validation, vocabulary = _encode(config, *corpora, origin)
-    run = runs.create(
-        config,
-        resolved.path,
-        out,
-        command=list(command),
-        data={"training": _facts(corpora[0]), "validation": _facts(corpora[1])},
-    )
+    facts = {"training": _facts(corpora[0]), "validation": _facts(corpora[1])}
+    training, validation, vocabulary = _encode(config, *corpora, origin, facts)
+    run = runs.create(config, resolved.path, out, command=list(command), data=facts)
     keeper = _Keeper(run, config)
     classifier = None
     try:
@@ -254,28 +258,40 @@ def _notes(training: Corpus, validation: Corpus | None) -> list[str]:
 
 
 def _encode(
-    config: Config, training: Corpus, validation: Corpus | None, origin: Classifier | None
+    config: Config, training: Corpus, validation: Corpus | None, origin: Classifier | None, facts: dict[str, Any]
 ) -> tuple[Examples, Examples | None, vocab.Vocabulary]:
-    tokens = tokenize(training.text, config.text.lowercase)
-    vocabulary, features = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
-    if origin is not None:
-        vocabulary = vocab.merge(origin.vocabulary, vocabulary)
-        features, _ = vocabulary.encode(tokens)
-    if not len(vocabulary):
-        raise DataError(
-            f"no word occurs {config.text.min_count} times in the {len(training):,} training reviews; "
-            "lower text.min_count, or give more text"
-        )
+    """The reviews as features: from the cache, or made, and given to the cache in the background."""
+    name = cache.key(facts, config.text.model_dump(), _ENCODING)
+    found = cache.load(name) if origin is None else None
+    if found is not None:
+        vocabulary = vocab.Vocabulary.from_tensors(found["words"], found["features"])
+        parts = [Ragged(found[f"{part}.ids"], found[f"{part}.offsets"]) for part in ("training", "validation")]
+    else:
+        tokens = tokenize(training.text, config.text.lowercase)
+        vocabulary, features = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
+        if origin is not None:
+            vocabulary = vocab.merge(origin.vocabulary, vocabulary)
+            features, _ = vocabulary.encode(tokens)
+        if not len(vocabulary):
+            raise DataError(
+                f"no word occurs {config.text.min_count} times in the {len(training):,} training reviews; "
+                "lower text.min_count, or give more text"
+            )
+        held_out = validation.text if validation is not None else strings([])
+        parts = [features, vocabulary.encode(tokenize(held_out, config.text.lowercase))[0]]
+        if origin is None:
+            arrays = vocabulary.tensors()
+            for part, ragged in zip(("training", "validation"), parts, strict=True):
+                arrays |= {f"{part}.ids": ragged.ids, f"{part}.offsets": ragged.offsets}
+            about = f"{config.data.source}, n-grams to {config.text.ngrams}, {len(training):,} reviews"
+            Thread(target=cache.store, args=(name, about, arrays)).start()  # the program waits for it at its end
 
-    def examples(corpus: Corpus, features: Any) -> Examples:
+    def examples(corpus: Corpus, features: Ragged) -> Examples:
         assert corpus.label is not None
         return Examples(features, corpus.label, corpus.weight)
 
-    encoded = examples(training, features)
-    if validation is None:
-        return encoded, None, vocabulary
-    tokens = tokenize(validation.text, config.text.lowercase)
-    return encoded, examples(validation, vocabulary.encode(tokens)[0]), vocabulary
+    held_out = None if validation is None else examples(validation, parts[1])
+    return examples(training, parts[0]), held_out, vocabulary
 
 
 def _ready(run: Path, seed: int, classifier: Classifier, training: Examples, validation: Examples | None) -> Ready:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from .arrow import lines
 from .errors import ConfigError, DataError
 from .nn import layers as nn
 from .nn.fast import FastEmbeddingBag
@@ -23,7 +22,7 @@ from .nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, log_count
 from .nn.layers import Array, Ragged
 from .text import tokenize
 from .threads import on_all_cores, single_threaded_blas
-from .vocab import NONE, Vocabulary
+from .vocab import Vocabulary
 
 if TYPE_CHECKING:
     from .config import Config
@@ -108,7 +107,7 @@ class Classifier:
         }
         return save(
             {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}
-            | _vocabulary_tensors(self.vocabulary),
+            | {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()},
             metadata={"sentibp": json.dumps(header, sort_keys=True)},
         )
 
@@ -246,14 +245,6 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
         raise DataError(f"{path}: {error.strerror}; set model.embedding.vectors to a file of word vectors") from None
 
 
-def _vocabulary_tensors(vocabulary: Vocabulary) -> dict[str, Array]:
-    words = "\n".join(vocabulary.words.to_pylist()).encode()  # no token contains a line break
-    return {
-        "vocabulary.words": np.frombuffer(words, np.uint8),
-        "vocabulary.features": np.stack((vocabulary.prefix, vocabulary.word), axis=1),
-    }
-
-
 def load(path: Path) -> Classifier:
     """Read a model file. DataError if it is none, is damaged, or comes from a later version."""
     from safetensors import SafetensorError, safe_open
@@ -283,16 +274,7 @@ class _Newer(Exception):
 def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if header["format"] > FORMAT:
         raise _Newer(f"model format {header['format']}, written by sentibp {header['version']}, is newer than {FORMAT}")
-    words = lines(tensors.pop("vocabulary.words"))
-    features = tensors.pop("vocabulary.features")
-    if features.ndim != 2 or features.dtype != np.int32:
-        raise ValueError("the vocabulary has no pairs of numbers")
-    vocabulary = Vocabulary(
-        words,
-        np.ascontiguousarray(features[:, 0]),
-        np.ascontiguousarray(features[:, 1]),
-    )
-    _check_vocabulary(vocabulary)
+    vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
     try:
         return _around(_namespace(header["config"]), vocabulary, tensors, header["scores"])
     except AttributeError:  # written before some setting was there: the schema knows its default
@@ -330,14 +312,3 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, SimpleNamespace):
         return value
     return {key: _plain(item) for key, item in vars(value).items()}
-
-
-def _check_vocabulary(vocabulary: Vocabulary) -> None:
-    """A prefix comes before what extends it, and a word is one of the words."""
-    own = np.arange(len(vocabulary))
-    if ((vocabulary.prefix < NONE) | (vocabulary.prefix >= own)).any():
-        raise ValueError("the vocabulary's features are not in order")
-    if len(vocabulary) and not 0 <= vocabulary.word.min() <= vocabulary.word.max() < len(vocabulary.words):
-        raise ValueError("the vocabulary names a word that it does not hold")
-    if not np.array_equal(vocabulary.word[vocabulary.word_features], np.arange(len(vocabulary.words))):
-        raise ValueError("the vocabulary's words are not each a feature, in order")

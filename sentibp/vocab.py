@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow import TEXT, array, numbers, places
+from .arrow import TEXT, array, lines, numbers, places
 from .nn import Ragged
 from .text import Tokens
 from .threads import on_all_cores
@@ -34,6 +34,26 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.prefix)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """All of it as numbers: `words` (t,) uint8, with line breaks between, and `features` (V, 2) int32."""
+        text = "\n".join(self.words.to_pylist()).encode()  # no word contains a line break
+        return {"words": np.frombuffer(text, np.uint8), "features": np.stack((self.prefix, self.word), axis=1)}
+
+    @classmethod
+    def from_tensors(cls, words: np.ndarray, features: np.ndarray) -> Vocabulary:
+        """What `tensors` gave. ValueError or ArrowInvalid if it cannot have."""
+        if features.ndim != 2 or features.shape[1] != 2 or features.dtype != np.int32:
+            raise ValueError("the vocabulary has no pairs of numbers")
+        vocabulary = cls(lines(words), np.ascontiguousarray(features[:, 0]), np.ascontiguousarray(features[:, 1]))
+        prefix, word = vocabulary.prefix, vocabulary.word
+        if ((prefix < NONE) | (prefix >= np.arange(len(prefix)))).any():
+            raise ValueError("the vocabulary's features are not in order")
+        if len(word) and not 0 <= word.min() <= word.max() < len(vocabulary.words):
+            raise ValueError("the vocabulary names a word that it does not hold")
+        if not np.array_equal(word[vocabulary.word_features], np.arange(len(vocabulary.words))):
+            raise ValueError("the vocabulary's words are not each a feature, in order")
+        return vocabulary
 
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
         """The features of each text, in the order in which they end, and how many of its tokens are unknown (n,)."""

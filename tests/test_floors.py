@@ -22,6 +22,7 @@ SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for pat
 GROUND, TOP = -1, 6
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
+    "cache": GROUND,
     "errors": GROUND,
     "files": GROUND,
     "shipped": GROUND,
