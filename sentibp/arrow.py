@@ -12,7 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .threads import on_all_cores
+
 TEXT = pa.large_string()  # 64-bit offsets: a corpus may pass 2 GB
+
+_PART = 1 << 21  # values looked up at once by one thread; each makes a hash table of what is known
 
 _TYPES = {
     np.dtype(np.int8): pa.int8(),
@@ -64,7 +68,8 @@ def lines(data: np.ndarray) -> pa.LargeStringArray:
 def places(values: pa.Array, known: pa.Array) -> np.ndarray:
     """The place of each value in `known`, which are distinct, or -1: (n,) int32."""
     if len(values) > len(known) // 8:
-        return _index_in(values, known)
+        parts = [values.slice(start, _PART) for start in range(0, len(values), _PART)]
+        return np.concatenate([np.zeros(0, np.int32), *on_all_cores(lambda part: _index_in(part, known), parts)])
     encoded = values.dictionary_encode()  # few values: a hash table of them, not of all that is known
     found = _index_in(known, encoded.dictionary)
     place = np.full(len(encoded.dictionary), -1, np.int32)

@@ -8,12 +8,14 @@ import hashlib
 import json
 import os
 import re
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -391,11 +393,16 @@ def _hub_reached(timeout: float = 3.0) -> bool:
 
 
 def _answers(timeout: float) -> bool:
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        try:
+            socket.getaddrinfo(urlsplit(endpoint).hostname, None)
+        except OSError:
+            return False  # offline: known before the modules that could ask are loaded
     from ssl import SSLError
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
 
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
         urlopen(Request(endpoint, method="HEAD"), timeout=timeout).close()
     except HTTPError as error:

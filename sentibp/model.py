@@ -33,7 +33,7 @@ FORMAT = 1
 LABELS = ("negative", "positive")
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
-_BLOCK = 256  # reviews that one thread predicts at a time
+_BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
