@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -103,15 +106,7 @@ def train(
     Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
     """
     began = time.monotonic()
-    config = resolved.config
-    path = _origin(config.model.init_from)
-    origin = model.load(path) if path is not None else None
-    config = _settled(config, resolved.path.parent, path)
-    corpora = load_data(config)
-    for note in _notes(*corpora):
-        watch(Note(note))
-    facts = {"training": _facts(corpora[0]), "validation": _facts(corpora[1])}
-    training, validation, vocabulary = _encode(config, *corpora, origin, facts)
+    config, origin, training, validation, vocabulary, facts = _prepare(resolved, watch)
     run = runs.create(config, resolved.path, out, command=list(command), data=facts)
     keeper = _Keeper(run, config)
     classifier = None
@@ -156,6 +151,68 @@ def train(
     )
     run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
     return result
+
+
+class Rehearsal(NamedTuple):
+    """What a training would cost on this machine, from its first steps."""
+
+    training: int  # reviews
+    validation: int
+    features: int
+    parameters: int
+    model_bytes: int  # of the file
+    peak_bytes: int  # of memory, so far; the steps to come need no more
+    steps: int
+    step_seconds: float  # the median
+    reviews_per_second: float
+    seconds: float  # of the whole training, estimated
+
+
+def rehearse(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, steps: int = 30) -> Rehearsal:
+    """Do all that a training does up to some steps, and write nothing but the cache. Raises as `train` does."""
+    import resource  # not on Windows
+
+    began = time.monotonic()
+    config, origin, training, validation, vocabulary, _ = _prepare(resolved, watch)
+    classifier = model.build(config, vocabulary, config.train.seed, origin, (training.features, training.label))
+    size = len(classifier.to_bytes())
+    prepared = time.monotonic() - began
+    marks = [time.monotonic()]
+    for event in fit(classifier, training, None, config.train.seed):
+        if isinstance(event, Step):
+            marks.append(time.monotonic())
+        if len(marks) > steps:
+            break
+    step = statistics.median(end - start for start, end in pairwise(marks))
+    total = config.train.epochs * steps_per_epoch(config.train, len(training)) * config.train.seeds
+    return Rehearsal(
+        training=len(training),
+        validation=0 if validation is None else len(validation),
+        features=len(vocabulary),
+        parameters=sum(parameter.size for parameter in classifier.network.params.values()),
+        model_bytes=size,
+        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        steps=total,
+        step_seconds=step,
+        reviews_per_second=min(config.train.batch_size, len(training)) / step,
+        seconds=prepared + total * step,
+    )
+
+
+def _prepare(
+    resolved: Resolved, watch: Callable[[Event], None]
+) -> tuple[Config, Classifier | None, Examples, Examples | None, vocab.Vocabulary, dict[str, Any]]:
+    """Settled settings, the model to start from, the encoded reviews, their vocabulary, and facts about the data."""
+    config = resolved.config
+    path = _origin(config.model.init_from)
+    origin = model.load(path) if path is not None else None
+    config = _settled(config, resolved.path.parent, path)
+    corpora = load_data(config)
+    for note in _notes(*corpora):
+        watch(Note(note))
+    facts = {"training": _facts(corpora[0]), "validation": _facts(corpora[1])}
+    training, validation, vocabulary = _encode(config, *corpora, origin, facts)
+    return config, origin, training, validation, vocabulary, facts
 
 
 class _Keeper:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..config import Resolved
-    from ..experiment import Evaluation, Outcome
+    from ..experiment import Evaluation, Outcome, Rehearsal
     from ..model import Prediction
 
 LABELS = ("negative", "positive")
@@ -57,6 +57,23 @@ def outcome(result: Outcome, json: bool) -> None:
     size = result.model.stat().st_size / 1e6
     typer.echo(f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)")
     typer.echo('next        sentibp predict "I love this movie"')
+
+
+def rehearsal(result: Rehearsal, json: bool) -> None:
+    """What a training would cost."""
+    if json:
+        _print(result._asdict())
+        return
+    lines = {
+        "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
+        "network": f"{result.features:,} features, {result.parameters:,} parameters",
+        "model file": f"{result.model_bytes / 1e6:.1f} MB",
+        "memory": f"{result.peak_bytes / 1e6:.0f} MB at most so far",
+        "steps": f"{result.steps:,} of {result.step_seconds * 1e3:.1f} ms: {result.reviews_per_second:,.0f} reviews/s",
+        "in all": f"about {result.seconds:.1f} s",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<11} {value}")
 
 
 def _summary(scores: dict[str, Any]) -> str:

@@ -30,6 +30,9 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="The same as --set train.seed=N.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the training would cost, from its first steps.")
+    ] = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:
@@ -46,6 +49,11 @@ def train(
     resolved = settings.load(config, overrides)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a model to save
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if dry_run:
+        with Progress(quiet) as progress:
+            rehearsal = experiment.rehearse(resolved, progress.watch)
+        show.rehearsal(rehearsal, json)
+        return
     with Progress(quiet) as progress:
         outcome = experiment.train(resolved, out, sys.argv, progress.watch)
     show.outcome(outcome, json)
