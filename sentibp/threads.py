@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
@@ -76,6 +77,16 @@ def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
 
 
 def on_all_cores(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
-    """The function of each shard, in order. It must spend its time where the interpreter lock is released."""
+    """The function of each shard, in order. It must spend its time where the interpreter lock is released.
+
+    Shards are taken, and results kept, no further ahead of the caller than the cores need: neither need fit in memory.
+    """
+    ahead = 2 * (os.cpu_count() or 1)
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(function, shards)
+        for shard in shards:
+            waiting.append(pool.submit(function, shard))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -8,20 +8,24 @@ memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow import TEXT, array, lines, numbers, places
+from . import scratch
+from .arrow import TEXT, array, lines, numbers, places, sums
 from .nn import Ragged
-from .text import Tokens
+from .pairs import NONE, Pairs
+from .scratch import gathered
+from .text import Tokens, cuts
 from .threads import on_all_cores
 
-NONE = -1
-_SHARDS = 4  # parts of the pairs, by their last bits, that are counted at once
-_TEXTS = 1000  # texts handled at once
+_PIECE = 1 << 20  # tokens handled at once by one thread
+_FEW = 1 << 18  # those whose features are put in their order at once: they fit the cache of a core
 
 
 class Vocabulary:
@@ -57,14 +61,24 @@ class Vocabulary:
 
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
         """The features of each text, in the order in which they end, and how many of its tokens are unknown (n,)."""
-        word = places(tokens.words, self.words)[tokens.ids]
-        unknown = np.diff(_sums(word == NONE)[tokens.offsets])
-        levels = [np.append(self.word_features, np.int32(NONE))[word]]  # NONE is -1: the last
-        while self._pair_ids.size and len(levels) < self._depth:
-            pairs = _pairs(levels[-1], word, tokens.offsets, len(self.words))
-            found = places(array(pairs), array(self._pair_keys))
-            levels.append(np.where(found == NONE, NONE, self._pair_ids[found]))
-        return _interleave(levels, tokens.offsets), unknown
+        number = places(tokens.words, self.words)
+        word_feature = np.append(self.word_features, np.int32(NONE))
+
+        def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            at, offsets = _within(tokens.offsets, texts)
+            word = number.take(tokens.ids[at])
+            unknown = np.diff(sums(word == NONE)[offsets])
+            levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last
+            while self._pair_ids.size and len(levels) < self._depth:
+                pairs = _pairs(levels[-1], word, offsets, len(self.words))
+                found = places(array(pairs), array(self._pair_keys))
+                levels.append(np.where(found == NONE, NONE, self._pair_ids[found]))
+            return *_interleave(levels, offsets), unknown
+
+        # each piece makes a hash table of all that is known, so it should not be much smaller than that
+        cut = cuts(tokens.offsets, max(2 * _PIECE, len(self)))
+        ids, lengths, unknown = gathered(on_all_cores(piece, cut), np.int32, np.int64, np.int64)
+        return Ragged(ids, sums(lengths)), unknown
 
     def features(self) -> pa.LargeStringArray:
         """The text of each feature (V,), its words joined by a space."""
@@ -108,49 +122,123 @@ def build(
 
     An n-gram is kept only with its words and its prefix, which are at least as frequent: a cut through features of
     equal count can leave a few less than `max_features`. With the vocabulary come the encoded texts themselves.
+
+    What grows with the number of tokens lies in `scratch`. In memory are the distinct words, and the features that
+    occur `min_count` times; of n-grams no more than twice `max_features`.
     """
-    count = np.bincount(tokens.ids, minlength=len(tokens.words))
+    pieces = [_within(tokens.offsets, texts) for texts in cuts(tokens.offsets, _PIECE)]
+    distinct = len(tokens.words)
+    count = np.zeros(distinct, np.int64)
+    for part in on_all_cores(lambda piece: np.bincount(tokens.ids[piece[0]], minlength=distinct), pieces):
+        count += part
     kept = np.flatnonzero(count >= min_count)
     kept = kept[numbers(pc.sort_indices(tokens.words.take(array(kept))))]  # words in alphabetical order
     words = tokens.words.take(array(kept))
     m = len(words)
-    rank = np.full(len(count), NONE, np.int32)
+    rank = np.full(distinct, NONE, np.int32)
     rank[kept] = np.arange(m, dtype=np.int32)
-    word = rank.take(tokens.ids)
+    word = scratch.empty(len(tokens.ids), np.int32)
+    for at, _ in pieces:
+        rank.take(tokens.ids[at], out=word[at], mode="clip")
 
-    # features in order of discovery: prefix, last word, count, and the words that order them
-    prefixes, lasts, counts = [np.full(m, NONE)], [np.arange(m)], [count[kept]]
-    texts = [np.arange(m).reshape(m, 1)]
-    found, levels = m, [word]
+    # features in order of discovery, and for each token the one of so many words that ends there
+    alphabet = np.arange(m)
+    found = [_Found(np.full(m, NONE), alphabet, count[kept], alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
+    levels = [word]
+    start = 0  # the number of the first feature of the longest kind
     for _ in range(1, ngrams):
-        keys, place = _distinct(_pairs(levels[-1], word, tokens.offsets, m))
-        pair_count = np.bincount(place[place != NONE], minlength=len(keys))
-        frequent = np.flatnonzero(pair_count >= min_count)
-        prefix, last = np.divmod(keys[frequent], max(m, 1))
-        prefixes.append(prefix)
-        lasts.append(last)
-        counts.append(pair_count[frequent])
-        texts.append(np.column_stack((texts[-1][prefix - (found - len(texts[-1]))], last)))
-        ids = np.full(len(keys) + 1, NONE, np.int32)  # the last one for place NONE, which is -1
-        ids[frequent] = found + np.arange(len(frequent))
-        levels.append(ids.take(place, mode="wrap"))
-        found += len(frequent)
+        longer, level = _longer(found[-1], start, levels[-1], word, pieces, m, min_count, max_features)
+        start += len(found[-1].last)
+        found.append(longer)
+        levels.append(level)
 
     # (-count, text): a space sorts before every character of a word, so texts compare word by word, short before long
-    columns = np.full((found, ngrams), NONE, np.int32)
-    for n, part in zip(np.cumsum([len(part) for part in texts]), texts, strict=True):
-        columns[n - len(part) : n, : part.shape[1]] = part
-    order = np.lexsort((*columns.T[::-1], -np.concatenate(counts)))
-    prefix, last = np.concatenate(prefixes), np.concatenate(lasts)
+    total = start + len(found[-1].last)
+    columns = np.full((total, ngrams), NONE, np.int32)
+    for n, part in zip(np.cumsum([len(part.last) for part in found]), found, strict=True):
+        columns[n - len(part.last) : n, : part.texts.shape[1]] = part.texts
+    order = np.lexsort((*columns.T[::-1], -np.concatenate([part.count for part in found])))
+    prefix, last = (np.concatenate(parts) for parts in zip(*((part.prefix, part.last) for part in found), strict=True))
     if max_features is not None:
         order = _closed(order[:max_features], prefix, last)
-    new = np.full(found + 1, NONE, np.int32)  # the last one for NONE
+    new = np.full(total + 1, NONE, np.int32)  # the last one for NONE
     new[order] = np.arange(len(order))
     is_word = prefix[order] == NONE
     new_word = np.full(m, NONE, np.int32)
     new_word[last[order][is_word]] = np.arange(is_word.sum())
     vocabulary = Vocabulary(words.take(array(last[order][is_word])), new[prefix[order]], new_word[last[order]])
-    return vocabulary, _interleave([new.take(level, mode="wrap") for level in levels], tokens.offsets)
+
+    def encode(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        at, offsets = _within(tokens.offsets, texts)
+        return _interleave([new.take(level[at], mode="wrap") for level in levels], offsets)
+
+    ids, lengths = gathered(on_all_cores(encode, cuts(tokens.offsets, _FEW)), np.int32, np.int64)
+    return vocabulary, Ragged(ids, sums(lengths))
+
+
+class _Found(NamedTuple):
+    """k features of n words each."""
+
+    prefix: np.ndarray  # (k,) the number of the feature that each extends, or NONE
+    last: np.ndarray  # (k,) its last word
+    count: np.ndarray  # (k,)
+    texts: np.ndarray  # (k, n) its words, which are in alphabetical order
+    home: np.ndarray  # (k, 2) the shard of pairs that it was found in, and its number there
+
+    def most_frequent(self, limit: int | None) -> _Found:
+        """The first `limit` by (-count, text), in the order in which they stand."""
+        if limit is None or len(self.last) <= limit:
+            return self
+        chosen = np.sort(np.lexsort((*self.texts.T[::-1], -self.count))[:limit])
+        return _Found(*(column[chosen] for column in self))
+
+
+def _longer(
+    found: _Found,
+    start: int,
+    level: np.ndarray,
+    word: np.ndarray,
+    pieces: Sequence[tuple[slice, np.ndarray]],
+    m: int,
+    min_count: int,
+    limit: int | None,
+) -> tuple[_Found, np.ndarray]:
+    """The features that extend those found by a word, and the number of the one that ends at each token (t,).
+
+    `start` is the number of the first feature in `found`, and `level` (t,) that of the one that ends at each token. Of
+    more than `limit` the most frequent are kept. None that is left out has an extension among these: that would be at
+    most as frequent, and its text longer.
+    """
+
+    def keys(piece: int) -> np.ndarray:
+        at, offsets = pieces[piece]
+        return _pairs(level[at], word[at], offsets, m)
+
+    pairs = Pairs([at for at, _ in pieces], keys)
+    parts: list[_Found] = []
+    counted = on_all_cores(lambda shard: pairs.count(shard, min_count), range(pairs.shards))
+    for shard, (key, count, number) in enumerate(counted):
+        prefix, last = np.divmod(key, max(m, 1))
+        texts = np.column_stack((found.texts[prefix - start], last))
+        parts.append(_Found(prefix, last, count, texts, np.column_stack((np.full(len(key), shard), number))))
+        if limit is not None and sum(len(part.last) for part in parts) > 2 * limit:
+            parts = [_joined(parts).most_frequent(limit)]
+    longer = _joined(parts).most_frequent(limit)
+
+    first = start + len(found.last)
+    edges = np.searchsorted(longer.home[:, 0], np.arange(pairs.shards + 1))
+
+    def rename(shard: int) -> None:
+        own = slice(edges[shard], edges[shard + 1])
+        pairs.rename(shard, longer.home[own, 1], first + np.arange(own.start, own.stop))
+
+    for _ in on_all_cores(rename, range(pairs.shards)):
+        pass
+    return longer, pairs.names()
+
+
+def _joined(parts: list[_Found]) -> _Found:
+    return _Found(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
@@ -198,44 +286,15 @@ def _pairs(level: np.ndarray, word: np.ndarray, offsets: np.ndarray, m: int) -> 
     return pairs
 
 
-def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct keys (k,), in any order, and the place of each key among them (t,) int32, NONE for NONE."""
-
-    shard_of = keys.astype(np.uint8) % _SHARDS  # the last byte tells
-    shard_of[keys == NONE] = _SHARDS
-
-    def shard(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        members = np.flatnonzero(shard_of == number)
-        encoded = array(keys.take(members)).dictionary_encode()
-        return members, numbers(encoded.indices), numbers(encoded.dictionary)
-
-    place = np.full(len(keys), NONE, np.int32)
-    distinct = []
-    found = 0
-    for members, indices, dictionary in on_all_cores(shard, range(_SHARDS)):
-        place[members] = indices + found
-        distinct.append(dictionary)
-        found += len(dictionary)
-    return np.concatenate(distinct), place
+def _within(offsets: np.ndarray, texts: tuple[int, int]) -> tuple[slice, np.ndarray]:
+    """The place of the tokens of some texts, from which to which, and the offsets of these texts in there."""
+    own = offsets[texts[0] : texts[1] + 1]
+    return slice(int(own[0]), int(own[-1])), own - own[0]
 
 
-def _interleave(levels: list[np.ndarray], offsets: np.ndarray) -> Ragged:
-    """The features that end at each token, short ones first, token after token; without the NONEs."""
-
-    def shard(first: int) -> tuple[np.ndarray, np.ndarray]:
-        bounds = offsets[first : first + _TEXTS + 1]
-        ids = np.stack([level[bounds[0] : bounds[-1]] for level in levels], axis=1).ravel()
-        present = ids != NONE
-        before = _sums(present)[(bounds - bounds[0]) * len(levels)]
-        return ids.compress(present), np.diff(before)
-
-    shards = list(on_all_cores(shard, range(0, len(offsets) - 1, _TEXTS)))
-    ids = np.concatenate([np.zeros(0, np.int32), *(ids for ids, _ in shards)])
-    return Ragged(ids, _sums(np.concatenate([np.zeros(0, np.int64), *(lengths for _, lengths in shards)])))
-
-
-def _sums(values: np.ndarray) -> np.ndarray:
-    """The sum of the values before each place: (t + 1,) int64."""
-    sums = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(values, out=sums[1:])
-    return sums
+def _interleave(levels: list[np.ndarray], offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The features that end at each token, short ones first, token after token, without the NONEs; and how many each
+    text has."""
+    ids = np.stack(levels, axis=1).ravel()
+    present = ids != NONE
+    return ids.compress(present), np.diff(sums(present)[offsets * len(levels)])

@@ -22,12 +22,14 @@ SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for pat
 GROUND, TOP = -1, 6
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
-    "cache": GROUND,
-    "errors": GROUND,
+    "cache": GROUND - 2,
+    "errors": GROUND - 2,
     "files": GROUND,
     "shipped": GROUND,
+    "scratch": GROUND - 1,
     "threads": GROUND - 1,
     "nn": 0,
+    "pairs": 0,
     "text": 0,
     "metrics": 0,
     "config": 0,

@@ -194,10 +194,12 @@ def test_any_text_survives_json(written, ascii_only):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n")))
-def test_plain_text_has_a_text_a_line(data):
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n")), st.sampled_from([1, 3, 1 << 24]))
+def test_plain_text_has_a_text_a_line(data, part):
     expected = data.replace("\r\n", "\n").split("\n")
-    lines = readers.lines(data.encode()).to_pylist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers, "_PART", part)
+        lines = [line for some in readers._lines(memoryview(data.encode())) for line in some.to_pylist()]
     assert lines == (expected[:-1] if expected[-1] == "" else expected)
 
 

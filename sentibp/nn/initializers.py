@@ -47,8 +47,13 @@ def log_count_ratio(x: Ragged, label: Array, features: int) -> Array:
     log of p / |p| over q / |q|, where p and q are the counts in positive and negative reviews, each plus 1: the weights
     of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). `label` (n,) is 0 or 1.
     """
-    total = np.bincount(x.ids, minlength=features)
-    positive = np.bincount(x.ids[np.repeat(label == 1, x.lengths)], minlength=features)
+    total, positive = np.zeros((2, features), np.int64)
+    block = len(label) * max(features, 1 << 21) // max(len(x.ids), 1) + 1  # reviews: all ids may not fit in memory
+    for start in range(0, len(label), block):
+        part = x.slice(start, min(start + block, len(label)))
+        total += np.bincount(part.ids, minlength=features)
+        ids = part.ids[np.repeat(label[start : start + block] == 1, part.lengths)]
+        positive += np.bincount(ids, minlength=features)
     p, q = positive + 1.0, total - positive + 1.0
     return np.log((p / p.sum()) / (q / q.sum())).astype(np.float32)
 
