@@ -75,6 +75,26 @@ def gathered(parts: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[np.nda
     return [array.array() for array in arrays]
 
 
+def fetch(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
+    """Have the system read these parts of an array, if it is a large mapped one, all at once and not in turn.
+
+    Touched without that, each would wait for the disk on its own. Where the pages are there already, nothing happens.
+    """
+    if array.nbytes <= IN_MEMORY or not isinstance(mapped := _mapping(array), mmap.mmap):
+        return
+    first = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data  # bytes of the file before the array
+    pages = (first + starts * array.itemsize) // mmap.PAGESIZE * mmap.PAGESIZE
+    for start, stop in zip(pages.tolist(), (first + stops * array.itemsize).tolist(), strict=True):
+        mapped.madvise(mmap.MADV_WILLNEED, start, stop - start)
+
+
+def _mapping(array: Any) -> Any:
+    """What an array's memory belongs to in the end."""
+    while (base := array.obj if isinstance(array, memoryview) else getattr(array, "base", None)) is not None:
+        array = base
+    return array
+
+
 def _file() -> IO[bytes]:
     folder = cache.folder()
     if folder is not None:

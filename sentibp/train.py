@@ -15,6 +15,7 @@ from .model import Classifier, stream
 from .nn.layers import Array, Gradient, RowGrad, sigmoid
 from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
+from .scratch import fetch
 from .threads import one_ahead, single_threaded_blas
 
 
@@ -72,6 +73,7 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
     shuffle = stream(seed, "shuffle")
 
     def prepare(chosen: Array) -> Examples:
+        fetch(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
         features = model.network.prepare(train.features.take(chosen))
         return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
 
