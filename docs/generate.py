@@ -14,6 +14,7 @@ COMMANDS = [
     "train",
     "eval",
     "predict",
+    "bench",
     "runs list",
     "runs compare",
     "config show",

@@ -168,8 +168,17 @@ class Rehearsal(NamedTuple):
     seconds: float  # of the whole training, estimated
 
 
-def rehearse(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, steps: int = 30) -> Rehearsal:
-    """Do all that a training does up to some steps, and write nothing but the cache. Raises as `train` does."""
+def rehearse(
+    resolved: Resolved,
+    watch: Callable[[Event], None] = lambda event: None,
+    steps: int = 30,
+    begin: Callable[[Classifier, Examples], None] = lambda classifier, training: None,
+    stepped: Callable[[], None] = lambda: None,
+) -> Rehearsal:
+    """Do all that a training does up to some steps, and write nothing but the cache. Raises as `train` does.
+
+    `begin` is called before the first step, with what is trained and on what, and `stepped` after each.
+    """
     import resource  # not on Windows
 
     began = time.monotonic()
@@ -177,14 +186,21 @@ def rehearse(resolved: Resolved, watch: Callable[[Event], None] = lambda event: 
     classifier = model.build(config, vocabulary, config.train.seed, origin, (training.features, training.label))
     size = len(classifier.to_bytes())
     prepared = time.monotonic() - began
+    begin(classifier, training)
     marks = [time.monotonic()]
     for event in fit(classifier, training, None, config.train.seed):
         if isinstance(event, Step):
+            stepped()
             marks.append(time.monotonic())
         if len(marks) > steps:
             break
     step = statistics.median(end - start for start, end in pairwise(marks))
-    total = config.train.epochs * steps_per_epoch(config.train, len(training)) * config.train.seeds
+    began = time.monotonic()
+    if validation is not None:
+        classifier.logits(validation.features)
+    validated = time.monotonic() - began
+    epochs = config.train.epochs * config.train.seeds
+    total = epochs * steps_per_epoch(config.train, len(training))
     return Rehearsal(
         training=len(training),
         validation=0 if validation is None else len(validation),
@@ -195,7 +211,7 @@ def rehearse(resolved: Resolved, watch: Callable[[Event], None] = lambda event: 
         steps=total,
         step_seconds=step,
         reviews_per_second=min(config.train.batch_size, len(training)) / step,
-        seconds=prepared + total * step,
+        seconds=prepared + total * step + epochs * validated,
     )
 
 
@@ -206,7 +222,7 @@ def _prepare(
     config = resolved.config
     path = _origin(config.model.init_from)
     origin = model.load(path) if path is not None else None
-    config = _settled(config, resolved.path.parent, path)
+    config = settled(config, resolved.path.parent, path)
     corpora = load_data(config)
     for note in _notes(*corpora):
         watch(Note(note))
@@ -289,7 +305,7 @@ def _origin(init_from: str | None) -> Path | None:
         raise ConfigError(f"model.init_from: {error}") from None
 
 
-def _settled(config: Config, base: Path, origin: Path | None) -> Config:
+def settled(config: Config, base: Path, origin: Path | None = None) -> Config:
     """The config with names that mean the same from anywhere: `last` is soon another run, and a path beside the config
     file is not beside the copy of it in the run directory."""
     source = data.located(config.data.source, base)

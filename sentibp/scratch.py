@@ -41,6 +41,10 @@ class Gathered:
         self._held = 0  # bytes of these
         self._file: IO[bytes] | None = None
 
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
     def append(self, piece: np.ndarray) -> None:
         """Add the numbers of a piece (k,)."""
         self._pieces.append(piece.astype(self.dtype, copy=False))

@@ -73,9 +73,7 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
     shuffle = stream(seed, "shuffle")
 
     def prepare(chosen: Array) -> Examples:
-        fetch(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
-        features = model.network.prepare(train.features.take(chosen))
-        return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
+        return take_batch(model, train, weight, chosen)
 
     step = 0
     for epoch in range(1, settings.epochs + 1):
@@ -101,6 +99,13 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
         yield Epoch(epoch, step, total / len(train), scores, positive)
+
+
+def take_batch(model: Classifier, train: Examples, weight: Array | None, chosen: Array) -> Examples:
+    """The chosen examples, as the network's forward(train=True) wants them; `weight` is that of all in the loss."""
+    fetch(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
+    features = model.network.prepare(train.features.take(chosen))
+    return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
 
 
 def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float, Mapping[str, Gradient]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import csv, parquet
 
-from sentibp import config, experiment, metrics, model, runs
+from sentibp import cache, config, data, experiment, metrics, model, pairs, readers, runs, scratch, text, vocab
 from sentibp.errors import ConfigError, DataError
 from sentibp.experiment import Note, Outcome, Ready, evaluate_on, train
 from sentibp.train import Diverged, Epoch, Step
@@ -201,6 +204,77 @@ def test_a_directory_in_use_is_refused_before_training(small, complaint):
     outcome = train(small(), Path("out/first"))
     assert outcome.run == Path("out/first")
     assert runs.find("last") == Path("out/first")
+
+
+# Data that do not fit in memory
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """From here on all is done in small pieces, and lies in files."""
+
+    def switch():
+        for module, name, value in (
+            (scratch, "IN_MEMORY", 0),
+            (text, "_PIECE_BYTES", 500),
+            (text, "_TOGETHER", 2),
+            (vocab, "_PIECE", 100),
+            (vocab, "_FEW", 70),
+            (pairs, "_SHARD", 50),
+            (data, "_ROWS", 7),
+            (readers, "_ROWS", 9),
+            (readers, "_PART", 1000),
+            (readers, "_BLOCKS", (2000, 20000)),
+        ):
+            monkeypatch.setattr(module, name, value)
+
+    return switch
+
+
+def in_format(name: str) -> str:
+    """The sample in another format, thrice, so that there is something to be found twice."""
+    sample = data.load("sample")
+    texts, labels = [text for text in sample.text.to_pylist() * 3], sample.label.tolist() * 3
+    table = pa.table({"text": texts, "label": labels, "weight": [1 + i % 3 for i in range(len(texts))]})
+    if name.endswith(".parquet"):
+        parquet.write_table(table, name, row_group_size=100)
+    elif name.endswith(".csv.gz"):
+        with gzip.open(name, "wb") as file:
+            csv.write_csv(table, file)
+    elif name.endswith(".csv"):
+        csv.write_csv(table, name)
+    elif name.endswith(".jsonl"):
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        Path(name).write_text("".join(f"__label__{label} {text}\n" for text, label in zip(texts, labels, strict=True)))
+    return name
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.csv.gz", "x.jsonl", "x.ft"])
+@pytest.mark.parametrize("ngrams", [1, 3])
+def test_data_larger_than_memory_give_the_same_bytes(small, in_pieces, cache_folder, monkeypatch, name, ngrams):
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0")
+    monkeypatch.setattr(cache, "SMALLEST", 1)
+    weights = [] if name == "x.ft" else ["data.weight_column=weight"]
+    resolved = small(f"data.source={in_format(name)}", f"text.ngrams={ngrams}", "text.max_features=700", *weights)
+    events: list[list[Any]] = [[], []]
+    whole = train(resolved, watch=events[0].append)
+    in_pieces()
+    pieces = train(resolved, watch=events[1].append)
+    assert pieces.digest == whole.digest
+    assert runs.facts(pieces.run)["data"] == runs.facts(whole.run)["data"]
+    notes = [[event.text for event in some if isinstance(event, Note)] for some in events]
+    assert "validation reviews also stand in the training data" in notes[0][0]
+    assert notes[1] == notes[0]
+    assert os.listdir(cache_folder) == [], "nothing is left behind, and what is larger than the cache is not kept"
+
+
+def test_larger_than_memory_and_from_several_sources_and_with_a_model_to_start_from(small, in_pieces):
+    train(small("train.epochs=1"))
+    resolved = small(f"data.source=[{in_format('x.csv')}, sample]", f"model.init_from={runs.find('last')}")
+    whole = train(resolved)
+    in_pieces()
+    assert train(resolved).digest == whole.digest
 
 
 # When it stops

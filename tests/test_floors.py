@@ -19,7 +19,7 @@ import sentibp
 PACKAGE = Path(sentibp.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
-GROUND, TOP = -1, 6
+GROUND, TOP = -1, 7
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
     "cache": GROUND - 2,
@@ -40,7 +40,8 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "train": 3,
     "runs": 3,
     "experiment": 4,
-    "cli": 5,
+    "bench": 5,
+    "cli": 6,
     "__init__": TOP,
     "__main__": TOP,
 }
@@ -172,7 +173,7 @@ print(json.dumps(sorted(sys.modules)))
     return set(json.loads(end.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("command", ["", "train", "eval", "predict", "runs compare", "config show"])
+@pytest.mark.parametrize("command", ["", "train", "eval", "predict", "bench", "runs compare", "config show"])
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
     assert not heavy & loaded_by(*command.split(), "--help")

@@ -321,12 +321,13 @@ with_borders = st.lists(any_text | st.sampled_from(["", "a", "'", "b'"]), max_si
 
 
 @few
-@given(with_borders, st.sampled_from([1, 2, 5, 16, 64]))
-def test_pieces_make_no_difference(texts, piece):
+@given(with_borders, st.sampled_from([1, 2, 5, 16, 64]), st.integers(1, 3))
+def test_pieces_make_no_difference(texts, piece, together):
     texts = to_arrow(texts)
     whole = tokenize(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_PIECE_BYTES", piece)
+        patch.setattr(module, "_TOGETHER", together)
         pieces = list(module.pieces(texts))
         assert [text for one_piece in pieces for text in one_piece.to_pylist()] == texts.to_pylist()
         assert all(len(p) == 1 or pc.sum(pc.binary_length(p)).as_py() <= piece for p in pieces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp import vocab
+from sentibp import pairs, scratch, vocab
 from sentibp.arrow import TEXT
 from sentibp.arrow import strings as to_arrow
 from sentibp.text import Tokens, tokenize
@@ -83,6 +84,15 @@ def encoding(vocabulary, corpus):
 def check_features(corpus, **options):
     vocabulary = make(corpus, **options)
     assert vocabulary.features().to_pylist() == oracle_features(corpus, **options)
+
+
+@contextmanager
+def in_pieces():
+    """All in pieces as small as can be, and in files."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in (vocab, "_PIECE"), (vocab, "_FEW"), (pairs, "_SHARD"), (scratch, "IN_MEMORY"):
+            patch.setattr(module, name, 1)
+        yield
 
 
 def check_encoding(vocabulary, corpus):
@@ -193,6 +203,27 @@ def test_encoding_is_that_of_the_oracle(corpus, others, options, limit):
     vocabulary = make(corpus, **options, max_features=limit)
     check_encoding(vocabulary, corpus)
     check_encoding(vocabulary, others)  # words and pairs that the vocabulary has not seen
+
+
+@many
+@given(corpora, corpora, sizes, limits)
+def test_pieces_and_files_make_no_difference(corpus, others, options, limit):
+    whole, encoded = build(tokens_of(corpus), **options, max_features=limit)
+    with in_pieces():
+        vocabulary, features = build(tokens_of(corpus), **options, max_features=limit)
+        assert same(vocabulary, whole)
+        assert (features.ids.tolist(), features.offsets.tolist()) == (encoded.ids.tolist(), encoded.offsets.tolist())
+        assert encoding(vocabulary, others) == encoding(whole, others)
+
+
+def test_a_piece_that_is_left_out_of_the_count_is_noticed(monkeypatch):
+    """The classic mistake of merging: pairs are counted as if there were one piece of text."""
+    parts = pairs.Pairs._parts
+    monkeypatch.setattr(pairs.Pairs, "_parts", lambda self, shard: list(parts(self, shard))[:1])
+    corpus = split("a b c", "b c")
+    check_features(corpus, ngrams=2, min_count=2)
+    with in_pieces(), pytest.raises(AssertionError):
+        check_features(corpus, ngrams=2, min_count=2)
 
 
 @few

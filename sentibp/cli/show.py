@@ -19,6 +19,7 @@ from ..files import write
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ..bench import Speed
     from ..config import Resolved
     from ..experiment import Evaluation, Outcome, Rehearsal
     from ..model import Prediction
@@ -74,6 +75,30 @@ def rehearsal(result: Rehearsal, json: bool) -> None:
     }
     for name, value in lines.items():
         typer.echo(f"{name:<11} {value}")
+
+
+def speed(result: Speed, json: bool) -> None:
+    """How fast a config is."""
+    training = result.training
+    if json:
+        _print(result._asdict() | {"training": training._asdict()})
+        return
+    about = {
+        "batch": "taken and prepared, while the step before is computed",
+        "wait": "for the batch",
+        "update": "with the length of the gradient",
+    }
+    lines = {
+        "text": f"{result.reviews:,} reviews, {result.tokens:,} tokens",
+        "  tokens": f"{result.tokenize / 1e6:.1f} million tokens/s, from text",
+        "  vocabulary": f"{result.build / 1e6:.1f} million tokens/s, with the features of the text",
+        "  features": f"{result.encode / 1e6:.1f} million tokens/s, by a vocabulary that is there",
+        "step": f"{training.step_seconds * 1e3:.2f} ms: {training.reviews_per_second:,.0f} reviews/s",
+        **{f"  {part}": f"{took * 1e3:.2f} ms {about.get(part, '')}" for part, took in result.parts.items()},
+        "training": f"about {training.seconds:.1f} s: {training.steps:,} steps on {training.training:,} reviews",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<13} {value}".rstrip())
 
 
 def _summary(scores: dict[str, Any]) -> str:

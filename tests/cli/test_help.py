@@ -9,7 +9,10 @@ from importlib.metadata import version
 
 import pytest
 
-COMMANDS = ["train", "eval", "predict", "runs list", "runs compare", "config show", "config schema", "config list"]
+COMMANDS = [
+    *["train", "eval", "predict", "bench"],
+    *["runs list", "runs compare", "config show", "config schema", "config list"],
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "config"])

@@ -1,0 +1,39 @@
+"""`sentibp bench`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import Json, Set
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp bench imdb
+  sentibp bench imdb --set train.batch_size=64 --json | jq .parts"""
+    )(bench)
+
+
+def bench(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Measure how fast a config is on this machine.
+
+    Text to tokens, tokens to features, each part of a training step, and how long the whole training would take.
+    """
+    from .. import bench as benchmarks
+    from .. import config as settings
+    from . import show
+    from .progress import Progress
+
+    resolved = settings.load(config, set_ or [])
+    with Progress() as progress:
+        speed = benchmarks.measure(resolved, progress.watch)
+    show.speed(speed, json)
