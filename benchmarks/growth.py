@@ -1,87 +1,208 @@
 """How time and memory grow: with the number of reviews, the vocabulary, the dimension, the depth.
 
-    python benchmarks/growth.py
+    python benchmarks/growth.py                      # the table, and the plot: benchmarks/growth.svg
+    python benchmarks/growth.py --memory 1200        # 1.6 million reviews in so many MB (Linux, as root)
 
 Real IMDB reviews, repeated; in the copies one word in twenty is another one, drawn as often as it occurs, so that the
-vocabulary grows as that of more text would. Each row is a process of its own; memory is its peak.
+vocabulary grows as that of more text would. They are written to Parquet in a temporary folder, and read as anyone's
+would be. Each row is a process of its own. Its memory is the most that it held for itself (RssAnon), and that with the
+mapped pages of its files (maximum RSS), which the system takes back when it needs them: with --memory, it must.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from chart import Line, Panel, svg
+from pyarrow import parquet
 
-from sentibp import config, experiment, model, vocab
-from sentibp.text import Tokens, tokenize
+from sentibp import config, data, experiment, model, vocab
+from sentibp.arrow import array, buffers, numbers, segments
+from sentibp.text import tokenize
 from sentibp.train import Examples, fit
 
-REVIEWS = [22_500, 45_000, 90_000, 180_000]
+COPIES = [1, 4, 16, 64]  # of 25,000 reviews
+LIMIT = "text.max_features=400000"
 VARIED = [
     *(["text.max_features", size] for size in (10_000, 50_000, 200_000, 1_000_000)),
     *(["model.embedding.dim", size] for size in (8, 16, 32, 64)),
     *(["model.hidden", widths] for widths in ([], [16], [16] * 4, [16] * 16)),
 ]
+MEASURED = ["features", "read", "tokenize", "vocabulary", "epoch", "step", "own", "mapped"]
 
 
-def repeated(tokens: Tokens, copies: int) -> Tokens:
+def write(path: Path, copies: int) -> None:
+    """So many copies of the reviews, perturbed, in a Parquet file; never more than one of them in memory."""
+    reviews = data.load("imdb")
+    (text,) = reviews.text.chunks
+    split = pc.split_pattern(text, " ")
+    encoded = split.values.dictionary_encode()
+    ids, offsets = numbers(encoded.indices), numbers(split.offsets)
+    words = pc.binary_join_element_wise(encoded.dictionary, pa.scalar("", text.type), pa.scalar(" ", text.type))
     rng = np.random.default_rng(0)
-    ids = [tokens.ids]
-    for _ in range(copies - 1):
-        other = rng.random(len(tokens.ids)) < 0.05
-        ids.append(np.where(other, rng.permutation(tokens.ids), tokens.ids))
-    lengths = np.tile(np.diff(tokens.offsets), copies)
-    return Tokens(np.concatenate(ids), np.concatenate(([0], np.cumsum(lengths))), tokens.words)
+    label = pa.array(reviews.label)
+    with parquet.ParquetWriter(path, pa.schema({"text": text.type, "label": label.type})) as file:
+        for copy in range(copies):
+            other = rng.random(len(ids), np.float32) < (0.05 if copy else 0)
+            ends, content = buffers(words.take(array(np.where(other, rng.permutation(ids), ids))))
+            file.write_table(pa.table({"text": segments(ends[offsets], content), "label": label}))
 
 
-def measure(reviews: int, overrides: list[str]) -> dict[str, float]:
-    settings = config.load("imdb", overrides).config
+class Memory(threading.Thread):
+    """The most memory that this process has held for itself, in GB."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0.0
+
+    def run(self) -> None:
+        while True:
+            (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "RssAnon" in line)
+            self.peak = max(self.peak, int(line.split()[1]) / 1e6)
+            time.sleep(0.02)
+
+
+def measure(source: str, overrides: list[str]) -> dict[str, float]:
+    memory = Memory()
+    memory.start()
+    settings = config.load("imdb", [f"data.source={source}", *overrides]).config
+    marks = [time.perf_counter()]
     training, _ = experiment.load_data(settings)
-    assert training.label is not None
-    copies = reviews // len(training)
-    tokens = repeated(tokenize(training.text), copies)
-    start = time.perf_counter()
+    marks.append(time.perf_counter())
+    tokens = tokenize(training.text)
+    marks.append(time.perf_counter())
     vocabulary, features = vocab.build(tokens, 2, 2, settings.text.max_features)
-    built = time.perf_counter()
-    train = Examples(features, np.tile(training.label, copies))
+    marks.append(time.perf_counter())
+    train = Examples(features, training.label)
+    del training, tokens
     classifier = model.build(settings, vocabulary, 0, None, (train.features, train.label))
-    before = time.perf_counter()
+    start = time.perf_counter()
     steps = sum(1 for _ in fit(classifier, train, None, 0)) - 1
-    seconds = time.perf_counter() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return {
-        "features": len(vocabulary),
-        "build": built - start,
-        "epoch": seconds,
-        "step": seconds / steps,
-        "peak": peak,
-    }
+    epoch = time.perf_counter() - start
+    mapped = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    figures = [len(vocabulary), *np.diff(marks).tolist(), epoch, epoch / steps, memory.peak, mapped]
+    return dict(zip(MEASURED, figures, strict=True))
+
+
+def in_a_process(source: str, overrides: list[str]) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", json.dumps([source, overrides])]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def table(folder: Path) -> None:
+    print(
+        "| reviews | setting | features | read s | tokens s | vocabulary s | epoch s | step ms | own GB | mapped GB |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    rows = [(copies, overrides) for copies in COPIES for overrides in ([], [LIMIT])]
+    rows += [(1, [f"{key}={json.dumps(value)}"]) for key, value in VARIED]
+    found = []
+    for copies, overrides in rows:
+        path = folder / f"{copies}.parquet"
+        if not path.exists():
+            write(path, copies)
+        row = in_a_process(str(path), overrides)
+        found.append(row | {"reviews": 25_000 * copies, "setting": overrides[0] if overrides else ""})
+        print(
+            f"| {25_000 * copies:,} | {found[-1]['setting']} | {row['features']:,} | {row['read']:.1f} "
+            f"| {row['tokenize']:.1f} | {row['vocabulary']:.1f} | {row['epoch']:.2f} | {row['step'] * 1e3:.2f} "
+            f"| {row['own']:.2f} | {row['mapped'] - row['own']:.2f} |",
+            flush=True,
+        )
+    Path(__file__).with_suffix(".svg").write_text(plot(found), encoding="utf-8")
+
+
+def plot(rows: list[dict]) -> str:
+    sizes = [row for row in rows if row["setting"] == ""]
+    bounded = [row for row in rows if row["setting"] == LIMIT]
+
+    def against(key: str, rows: list[dict], value: str, factor: float = 1) -> list[tuple[float, float]]:
+        return [(row[key], row[value] * factor) for row in rows]
+
+    def steps(setting: str) -> list[tuple[float, float]]:
+        chosen = [row for row in rows if row["setting"].startswith(setting)]
+        values = [json.loads(row["setting"].partition("=")[2]) for row in chosen]
+        x = [len(value) if isinstance(value, list) else value for value in values]
+        return [(at, row["step"] * 1e3) for at, row in zip(x, chosen, strict=True)]
+
+    time_lines = [Line(name, against("reviews", sizes, name)) for name in ("read", "tokenize", "vocabulary", "epoch")]
+    memory = [
+        Line("own, every feature", against("reviews", sizes, "own")),
+        Line("own, 400,000 features", against("reviews", bounded, "own")),
+        Line("mapped besides", [(row["reviews"], row["mapped"] - row["own"]) for row in sizes]),
+    ]
+    vocabulary = [(row["features"], row["step"] * 1e3) for row in rows if "max_features" in row["setting"]]
+    vocabulary += [(row["features"], row["step"] * 1e3) for row in sizes]
+    return svg(
+        [
+            Panel("Seconds, by reviews", time_lines, True),
+            Panel("GB of memory, by reviews", memory, True),
+            Panel("ms a step, by features", [Line("", sorted(vocabulary))], True),
+            Panel("ms a step, by dimension", [Line("", steps("model.embedding.dim"))], False),
+            Panel("ms a step, by hidden layers", [Line("", steps("model.hidden"))], False),
+        ]
+    )
+
+
+@contextmanager
+def group(megabytes: int) -> Iterator[Path]:
+    """A control group that may hold so much memory, the cached pages of its files included."""
+    root = Path("/sys/fs/cgroup")
+    first = (root / "memory").is_dir()  # version 1 of control groups, or 2
+    folder = (root / "memory" if first else root) / f"sentibp-growth-{os.getpid()}"
+    folder.mkdir()
+    try:
+        (folder / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(megabytes << 20))
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+def limited(folder: Path, megabytes: int) -> None:
+    path = folder / "reviews.parquet"
+    write(path, COPIES[-1])
+    with group(megabytes) as members:
+        command = [sys.executable, "-m", "sentibp", "train", "imdb", "--json"]
+        command += ["--set", f"data.source={path}", "--set", LIMIT]
+        enter = ["sh", "-c", f'echo $$ > {members}/cgroup.procs; exec "$@"', "sh"]
+        start = time.perf_counter()
+        done = subprocess.run(enter + command, cwd=folder, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - start
+    print(done.stderr, end="")
+    if done.returncode:
+        sys.exit(f"failed with {done.returncode}: killed for want of memory, if that is -9")
+    accuracy = json.loads(done.stdout)["scores"]["accuracy"]
+    print(f"{25_000 * COPIES[-1]:,} reviews in {megabytes:,} MB: {seconds:.0f} s, validation accuracy {accuracy:.4f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memory", type=int, metavar="MB", help="train the largest in so much memory, and stop")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(measure(*json.loads(arguments.one))))
         return
-    print("| reviews | setting | features | vocabulary s | epoch s | step ms | peak GB |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    rows = [(reviews, []) for reviews in REVIEWS]
-    rows += [(REVIEWS[0], [f"{key}={json.dumps(value)}"]) for key, value in VARIED]
-    for reviews, overrides in rows:
-        command = [sys.executable, __file__, "--one", json.dumps([reviews, overrides])]
-        row = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        print(
-            f"| {reviews:,} | {overrides[0] if overrides else ''} | {row['features']:,} | {row['build']:.1f} "
-            f"| {row['epoch']:.2f} | {row['step'] * 1e3:.2f} | {row['peak']:.2f} |",
-            flush=True,
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SENTIBP_CACHE"] = f"{folder}/cache"
+        if arguments.memory:
+            limited(Path(folder), arguments.memory)
+        else:
+            table(Path(folder))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Pairs:
         bits = max(2, (size // _SHARD).bit_length())
         self.shards = 1 << bits
         self._spans = spans
-        self._keys = scratch.empty(size, np.int64)
+        self._keys = scratch.scattered(scratch.empty(size, np.int64))
         self._order = scratch.empty(size, np.int32)  # the place in its piece that each sorted key had
         self._distinct = [0] * self.shards
 
@@ -44,10 +44,12 @@ class Pairs:
             self._order[spans[number]] = order
             return np.cumsum([0, *np.bincount(shard, minlength=self.shards + 1)[: self.shards]]) + spans[number].start
 
-        self._starts = list(on_all_cores(sort, range(len(spans))))
+        # where in each piece each shard begins, and the last one ends
+        self._starts = np.array([*on_all_cores(sort, range(len(spans)))]).reshape(-1, self.shards + 1)
 
     def count(self, shard: int, at_least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The distinct keys of a shard that occur so often, their counts, and their numbers in the shard; (k,) each."""
+        self._fetch(shard)
         own = np.concatenate([np.zeros(0, np.int64), *(self._keys[part] for part in self._parts(shard))])
         encoded = array(own).dictionary_encode()
         number, distinct = numbers(encoded.indices), numbers(encoded.dictionary)
@@ -61,6 +63,7 @@ class Pairs:
         """What the keys of these numbers in the shard (k,) are to be called; all others become NONE."""
         name = np.full(self._distinct[shard], NONE, np.int64)
         name[numbers] = names
+        self._fetch(shard)
         for part in self._parts(shard):
             self._keys[part] = name.take(self._keys[part])
 
@@ -69,6 +72,7 @@ class Pairs:
 
         def restore(number: int) -> None:
             span = self._spans[number]
+            scratch.fetch(self._keys, np.array([span.start]), np.array([span.stop]))
             name = np.empty(span.stop - span.start, np.int32)
             name[self._order[span]] = self._keys[span]  # those of NONE stand last, and are NONE still
             self._order[span] = name
@@ -79,8 +83,10 @@ class Pairs:
 
     def _parts(self, shard: int) -> Iterator[slice]:
         """Where the keys of a shard are: a place in each piece."""
-        for starts in self._starts:
-            yield slice(starts[shard], starts[shard + 1])
+        yield from map(slice, self._starts[:, shard], self._starts[:, shard + 1])
+
+    def _fetch(self, shard: int) -> None:
+        scratch.fetch(self._keys, self._starts[:, shard], self._starts[:, shard + 1])
 
     def _put(self, shard: int, values: np.ndarray) -> None:
         done = 0

@@ -27,7 +27,7 @@ def empty(size: int, dtype: Any) -> np.ndarray:
     if size * np.dtype(dtype).itemsize <= IN_MEMORY:
         return np.empty(size, dtype)
     with _file() as file, _no_room_told():
-        os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)  # or a full disk would end the program
+        _reserve(file, size * np.dtype(dtype).itemsize)
         return _mapped(file, size, dtype)
 
 
@@ -79,6 +79,16 @@ def gathered(parts: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[np.nda
     return [array.array() for array in arrays]
 
 
+def scattered(array: np.ndarray) -> np.ndarray:
+    """The array, with word to the system, if it is mapped, that only what `fetch` names will be read.
+
+    Else a page that is touched brings megabytes of its neighbours with it.
+    """
+    if isinstance(mapped := _mapping(array), mmap.mmap):
+        mapped.madvise(mmap.MADV_RANDOM)
+    return array
+
+
 def fetch(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
     """Have the system read these parts of an array, if it is a large mapped one, all at once and not in turn.
 
@@ -107,6 +117,13 @@ def _file() -> IO[bytes]:
             return tempfile.TemporaryFile(dir=folder)
     with _no_room_told():
         return tempfile.TemporaryFile()
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)  # without it, a disk that is full would end the program later
+    else:
+        file.truncate(size)
 
 
 @contextlib.contextmanager

@@ -63,16 +63,17 @@ class Vocabulary:
         """The features of each text, in the order in which they end, and how many of its tokens are unknown (n,)."""
         number = places(tokens.words, self.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
+        pair_ids, known, depth = self._pair_ids, array(self._pair_keys), self._depth
 
         def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             at, offsets = _within(tokens.offsets, texts)
             word = number.take(tokens.ids[at])
             unknown = np.diff(sums(word == NONE)[offsets])
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last
-            while self._pair_ids.size and len(levels) < self._depth:
+            while len(levels) < depth:
                 pairs = _pairs(levels[-1], word, offsets, len(self.words))
-                found = places(array(pairs), array(self._pair_keys))
-                levels.append(np.where(found == NONE, NONE, self._pair_ids[found]))
+                found = places(array(pairs), known)
+                levels.append(np.where(found == NONE, NONE, pair_ids[found]))
             return *_interleave(levels, offsets), unknown
 
         # each piece makes a hash table of all that is known, so it should not be much smaller than that

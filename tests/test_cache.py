@@ -66,6 +66,13 @@ def test_the_entry_longest_unused_goes_first(monkeypatch):
     assert [entry.name for entry in cache.entries()] == ["c", "a"]
 
 
+def test_what_is_larger_than_the_cache_is_not_kept(monkeypatch, cache_folder):
+    cache.store("a", "about", ARRAYS)
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0.00000401")  # the arrays have 4,024 bytes
+    cache.store("b", "about", ARRAYS)
+    assert stored(cache_folder) == ["a"], "nor does it drive out what is"
+
+
 def test_an_entry_of_another_training_that_was_first_stays(cache_folder):
     cache.store("a", "first", ARRAYS)
     cache.store("a", "second", ARRAYS)

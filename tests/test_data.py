@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp import data
+from sentibp import data, scratch
 from sentibp.data import Corpus
 from sentibp.errors import DataError
 
@@ -528,6 +528,19 @@ def test_texts_of_files():
 
 
 # Cutting and comparing
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=4), st.randoms(), st.sampled_from([0, 1 << 26]))
+def test_taking_from_chunks_of_any_length(chunks, random, in_memory):
+    whole = [text for chunk in chunks for text in chunk]
+    rows = random.choices(range(len(whole)), k=7) if whole else []
+    parts = [pa.array(["before", *chunk], pa.large_string())[1:] for chunk in chunks]
+    text = pa.chunked_array(parts, pa.large_string())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "IN_MEMORY", in_memory)
+        patch.setattr(data, "_ROWS", 2)
+        assert Corpus(text).take(np.array(rows, int)).text.to_pylist() == [whole[row] for row in rows]
 
 
 @settings(max_examples=50, deadline=None)

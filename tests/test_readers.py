@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import mmap
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from sentibp import readers
+from sentibp import readers, scratch
 from sentibp.errors import DataError
 from sentibp.readers import Columns, Records
 
@@ -338,6 +339,33 @@ def test_other_encodings_are_refused_by_name(name):
     assert complaint(SAME[name].encode("latin-1"), name) == (
         f"{name}:{line}: not UTF-8 (byte 0xE9); save the file as UTF-8"
     )
+
+
+few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(few_bytes, max_size=8), st.integers(1, 4))
+def test_the_line_of_a_bad_byte_in_whatever_part_it_is(pieces, part):
+    content = b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers, "_PART", part)
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            where = f"^x.csv:{line}: not UTF-8 \\(byte 0x{content[error.start]:02X}\\);"
+            with pytest.raises(DataError, match=where):
+                readers._utf8(memoryview(content), "x.csv")
+        else:
+            assert readers._utf8(memoryview(content), "x.csv") == content
+
+
+def test_a_large_file_is_mapped(tmp_path, monkeypatch):
+    (tmp_path / "x.csv").write_text("text,label\na,1\n")
+    monkeypatch.setattr(scratch, "IN_MEMORY", 3)
+    assert isinstance(readers._contents(tmp_path / "x.csv").obj, mmap.mmap)
+    assert rows(readers.read(tmp_path / "x.csv", "x.csv", BOTH)) == [("a", "1")]
 
 
 def test_damaged_gzip():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -21,6 +23,14 @@ def test_results_come_in_order(spread, count):
 def test_an_error_reaches_the_caller(spread):
     with pytest.raises(ZeroDivisionError):
         list(spread(lambda number: 1 // number, [1, 0, 2]))
+
+
+def test_shards_are_taken_no_further_ahead_than_the_cores_need():
+    taken = []
+    results = on_all_cores(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))
+    next(results)
+    assert len(taken) <= 2 * (os.cpu_count() or 1) + 2
+    results.close()
 
 
 def test_one_ahead_is_one_ahead_and_no_more():

@@ -8,6 +8,8 @@ import numpy as np
 
 from .layers import Array, Ragged
 
+_IDS = 1 << 21  # ids counted at once; all of them may not fit in memory
+
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
@@ -48,7 +50,7 @@ def log_count_ratio(x: Ragged, label: Array, features: int) -> Array:
     of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). `label` (n,) is 0 or 1.
     """
     total, positive = np.zeros((2, features), np.int64)
-    block = len(label) * max(features, 1 << 21) // max(len(x.ids), 1) + 1  # reviews: all ids may not fit in memory
+    block = len(label) * max(features, _IDS) // max(len(x.ids), 1) + 1  # reviews
     for start in range(0, len(label), block):
         part = x.slice(start, min(start + block, len(label)))
         total += np.bincount(part.ids, minlength=features)

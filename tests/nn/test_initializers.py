@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentibp.nn import ReLU, Sigmoid, Tanh
-from sentibp.nn.initializers import INITIALIZERS, SUITS, glorot, he, normal, ones, zeros
+from sentibp.nn import Ragged, ReLU, Sigmoid, Tanh, initializers
+from sentibp.nn.initializers import INITIALIZERS, SUITS, glorot, he, log_count_ratio, normal, ones, zeros
 
 SHAPE = (300, 200)  # 60,000 numbers: their deviation is known to about 0.3 %
 every_initializer = pytest.mark.parametrize("start", [*INITIALIZERS.values(), ones], ids=[*INITIALIZERS, "ones"])
@@ -22,6 +22,15 @@ def test_glorot_is_uniform_within_its_limit():
     assert -limit <= w.min() < -0.99 * limit
     assert 0.99 * limit < w.max() <= limit
     assert w.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)  # of a uniform distribution
+
+
+def test_log_count_ratios_by_hand_and_in_blocks(monkeypatch):
+    """Feature 0 occurs twice in positive reviews and once in a negative one, 1 once in a negative one, 2 nowhere."""
+    x = Ragged(np.array([0, 0, 0, 1], np.int32), np.array([0, 2, 2, 4]))
+    expected = np.log([(3 / 5) / (2 / 5), (1 / 5) / (2 / 5), (1 / 5) / (1 / 5)])
+    for ids in 1, 3, 1 << 21:
+        monkeypatch.setattr(initializers, "_IDS", ids)
+        np.testing.assert_allclose(log_count_ratio(x, np.array([1, 1, 0]), 3), expected, rtol=1e-6)
 
 
 def test_he_is_normal_with_deviation_from_the_number_of_inputs():
