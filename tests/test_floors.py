@@ -38,6 +38,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "train": 3,
     "runs": 3,
     "probes": 3,
+    "words": 3,
     "experiment": 4,
     "cli": 5,
     "__init__": TOP,

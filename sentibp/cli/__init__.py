@@ -82,7 +82,7 @@ def _sentibp(
     pass
 
 
-from . import config, evaluation, prediction, run, store, training  # noqa: E402
+from . import config, evaluation, prediction, run, store, training, words  # noqa: E402
 
-for _module in (training, evaluation, prediction, run, config, store):
+for _module in (training, evaluation, prediction, run, words, config, store):
     _module.register(app)

@@ -8,6 +8,7 @@ import json as jsons
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..config import Resolved
     from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
     from ..model import Prediction
+    from ..words import Top
 
 LABELS = ("negative", "positive")
 
@@ -139,6 +141,28 @@ def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
         typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")
         for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
             typer.echo(f"  {positive:.4f}  {_line(text)}")
+
+
+def top(result: Top, json: bool) -> None:
+    """The features that speak most for positive and for negative."""
+    meaning = "the logit of a review that is this feature alone, less that of an empty review"
+    if json:
+        sides = {
+            name: [{"feature": feature, "weight": weight} for feature, weight in getattr(result, name)]
+            for name in ("positive", "negative")
+        }
+        _print({"weight": meaning, "linear": result.linear, **sides})
+        return
+    rows(
+        ["most positive", "weight", "most negative", "weight"],
+        [(*good, *bad) for good, bad in zip_longest(result.positive, result.negative, fillvalue=(None, None))],
+    )
+    typer.echo(f"\nweight: {meaning};")
+    typer.echo(
+        "a review's logit is a constant plus the pooled weights of its features"
+        if result.linear
+        else "the network has hidden layers, so that weights do not simply add up"
+    )
 
 
 def predictions(
