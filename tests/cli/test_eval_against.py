@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
+from sentibp import shipped
 from sentibp.metrics import mcnemar
 
 
@@ -37,24 +39,22 @@ def test_as_json_it_is_the_scores_of_both_and_the_test(sentibp, trained, other):
     assert 0 <= paired["p_value"] <= 1
 
 
-def test_the_test_is_that_of_the_answers_one_by_one(sentibp, trained, other):
-    texts = [
-        "a wonderful film",
-        "dull",
-        "I loved it",
-        "terrible and boring",
-        "not good",
-        "not bad",
-        "the cast is great",
+def test_the_test_is_that_of_the_answers_one_by_one(sentibp, trained):
+    """On the training reviews, which one model knows and one that has hardly begun does not."""
+    settings = ("model.embedding.init=normal", "train.epochs=1", "train.optimizer.learning_rate=1e-6")
+    args = ("train", "quickstart", "--json", "--quiet", *(part for each in settings for part in ("--set", each)))
+    other = sentibp(*args).json["run"]
+    reviews = shipped.folder("data") / "train.csv"
+    with open(reviews, encoding="utf-8", newline="") as file:
+        label = [row["label"] == "positive" for row in csv.DictReader(file)]
+    answers = [
+        [each["positive"] for each in sentibp("predict", "-m", model, "--input", reviews).jsonl]
+        for model in (trained, other)
     ]
-    label = [1, 0, 1, 0, 0, 1, 0]
-    Path("r.csv").write_text("text,label\n" + "".join(f"{text},{y}\n" for text, y in zip(texts, label, strict=True)))
-    answers = [[each["positive"] for each in sentibp("predict", "-m", m, *texts).jsonl] for m in (trained, other)]
-    said = sentibp("eval", trained, "--against", other, "--data", "r.csv", "--json").json
-    assert said["n"] == said["against"]["n"] == len(texts)
+    said = sentibp("eval", trained, "--against", other, "--data", reviews, "--json").json
+    assert said["n"] == said["against"]["n"] == len(label)
     assert said["paired"] == mcnemar(label, *answers)
-    turned = sentibp("eval", other, "--against", trained, "--data", "r.csv", "--json").json["paired"]
-    assert (turned["a_only"], turned["b_only"]) == (said["paired"]["b_only"], said["paired"]["a_only"])
+    assert said["paired"]["a_only"] > said["paired"]["b_only"]
 
 
 def test_it_agrees_with_runs_compare(sentibp, trained, other):
@@ -86,14 +86,17 @@ def test_a_second_model_that_was_trained_on_these_reviews_is_told(sentibp, train
     assert sentibp("eval", trained, "--against", run, "--data", "sample").err == "", "the test split, which it is not"
 
 
-def test_training_data_of_another_name_or_that_is_gone_is_not_looked_at(sentibp, trained):
-    for name in ("here.csv", "gone.csv"):
+def test_training_data_of_another_name_or_that_is_gone_is_not_looked_at(sentibp):
+    for name in ("one.csv", "same.csv"):
         Path(name).write_text("text,label\n" + "good,1\nbad,0\n" * 10)
-    args = ("train", "quickstart", "--json", "--quiet", "--set", "data.source=gone.csv", "--set", "data.validation=0.4")
+    args = ("train", "quickstart", "--json", "--quiet", "--set", "data.source=one.csv", "--set", "data.validation=0.4")
     run = sentibp(*args).json["run"]
-    assert sentibp("eval", trained, "--against", run).err == ""
-    Path("gone.csv").rename("moved.csv")
-    assert sentibp("eval", run, "--against", run, "--data", "here.csv").err == ""
+    assert sentibp("eval", run, "--against", run, "--data", "one.csv").err.startswith("20 of 20 reviews")
+    assert sentibp("eval", run, "--against", run, "--data", "same.csv").err == ""
+    assert sentibp("eval", run, "--against", run).err == "", "both have left out the same reviews"
+    run = sentibp(*args, "--set", "data.source=[one.csv, same.csv]").json["run"]
+    Path("same.csv").unlink()
+    assert sentibp("eval", run, "--against", run, "--data", "one.csv").err == ""
 
 
 def test_what_is_no_model(fails, trained):
