@@ -75,8 +75,8 @@ def _long_reviews(verdicts: Sequence[str], retelling: Sequence[str]) -> Iterator
 def run(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any]:
     """How many pairs get the answers that they expect, in all and by kind, and those that do not, with their answers.
 
-    `n`, `passed`, `rate` and its 95 % `interval`; `kinds`: of each kind `n`, `passed`, `rate`; `failures`: of each pair
-    what the file says, and `positive`, the probability of positive of `a` and of `b`.
+    `n`, `passed`, their share `probes` and its 95 % `probes_interval`; `kinds`: of each kind `n`, `passed`, `rate`;
+    `failures`: of each pair what the file says, and `positive`, the probability of positive of `a` and of `b`.
     """
     positive = classifier.predict(strings(text for probe in probes for text in (probe.a, probe.b))).positive
     kinds = {probe.kind: {"n": 0, "passed": 0} for probe in probes}
@@ -92,8 +92,8 @@ def run(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any]:
     return {
         "n": n,
         "passed": passed,
-        "rate": passed / n,
-        "interval": list(wilson_interval(passed, n)),
+        "probes": passed / n,
+        "probes_interval": list(wilson_interval(passed, n)),
         "kinds": {name: kind | {"rate": kind["passed"] / kind["n"]} for name, kind in kinds.items()},
         "failures": failures,
     }

@@ -72,12 +72,12 @@ def test_the_result_in_all_and_by_kind():
         Probe("two", "z", "w", "rising"),
     ]
     result = probes.run(Stub([(0.1, 0.9), (0.2, 0.3), (0.3, 0.2)]), pairs)
-    low, high = result.pop("interval")
+    low, high = result.pop("probes_interval")
     assert 0 < low < 2 / 3 < high < 1
     assert result == {
         "n": 3,
         "passed": 2,
-        "rate": 2 / 3,
+        "probes": 2 / 3,
         "kinds": {"one": {"n": 1, "passed": 1, "rate": 1.0}, "two": {"n": 2, "passed": 1, "rate": 0.5}},
         "failures": [{"kind": "two", "a": "z", "b": "w", "expect": "rising", "positive": [0.3, 0.2]}],
     }

@@ -116,7 +116,7 @@ def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool
     result = probes.run(models.load(runs.model_file(name)), pairs)
     show.probes(result, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
-    return _missed({"probes": result["rate"], **rates}, bounds, better)
+    return _missed({"probes": result["probes"], **rates}, bounds, better)
 
 
 def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, float]]:

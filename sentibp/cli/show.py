@@ -131,11 +131,18 @@ def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
     if json:
         _print(result)
         return
-    low, high = result["interval"]
+    low, high = result["probes_interval"]
     rows(
         ["kind", "pairs", "passed", "rate"],
         [(kind, *each.values()) for kind, each in result["kinds"].items()]
-        + [("in all", result["n"], result["passed"], f"{result['rate']:.4f}  (95 % interval {low:.4f} to {high:.4f})")],
+        + [
+            (
+                "in all",
+                result["n"],
+                result["passed"],
+                f"{result['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
+            )
+        ],
     )
     for failure in result["failures"] if failures else []:
         typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")

@@ -17,9 +17,9 @@ def test_as_json_it_has_the_rates_and_every_failure(sentibp):
     assert said["n"] == len(probes.load())
     assert said["n"] == sum(kind["n"] for kind in said["kinds"].values())
     assert said["passed"] == sum(kind["passed"] for kind in said["kinds"].values())
-    assert said["rate"] == said["passed"] / said["n"]
-    low, high = said["interval"]
-    assert low < said["rate"] < high
+    assert said["probes"] == said["passed"] / said["n"]
+    low, high = said["probes_interval"]
+    assert low < said["probes"] < high
     assert len(said["failures"]) == said["n"] - said["passed"] > 0
     for failure in said["failures"]:
         assert not probes.EXPECTATIONS[failure["expect"]](*failure["positive"])
@@ -36,7 +36,7 @@ def test_for_people_it_is_a_table_and_the_failures_if_asked_for(sentibp):
     said = sentibp("eval", "--probes", "--json").json
     assert [line.split()[0] for line in plain[1:-1]] == list(said["kinds"])
     assert plain[-1].startswith("in all")
-    assert f"{said['rate']:.4f}" in plain[-1]
+    assert f"{said['probes']:.4f}" in plain[-1]
     shown = sentibp("eval", "--probes", "--failures").out.splitlines()
     assert shown[: len(plain)] == plain
     assert sum(": expected " in line for line in shown[len(plain) :]) == len(said["failures"])
