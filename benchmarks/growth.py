@@ -134,27 +134,32 @@ def plot(rows: list[dict]) -> str:
         return [(row[key], row[value] * factor) for row in rows]
 
     def steps(setting: str) -> list[tuple[float, float]]:
-        chosen = [row for row in rows if row["setting"].startswith(setting)]
+        chosen = [row for row in rows if row["setting"].startswith(setting) and row["setting"] != LIMIT]
         values = [json.loads(row["setting"].partition("=")[2]) for row in chosen]
         x = [len(value) if isinstance(value, list) else value for value in values]
         return [(at, row["step"] * 1e3) for at, row in zip(x, chosen, strict=True)]
 
-    time_lines = [Line(name, against("reviews", sizes, name)) for name in ("read", "tokenize", "vocabulary", "epoch")]
+    seconds = [Line(name, against("reviews", sizes, name)) for name in ("read", "tokenize", "vocabulary", "epoch")]
     memory = [
-        Line("own, every feature", against("reviews", sizes, "own")),
-        Line("own, 400,000 features", against("reviews", bounded, "own")),
-        Line("mapped besides", [(row["reviews"], row["mapped"] - row["own"]) for row in sizes]),
+        Line("own", against("reviews", sizes, "own")),
+        Line("own, 400k features", against("reviews", bounded, "own")),
+        Line("mapped", [(row["reviews"], row["mapped"] - row["own"]) for row in sizes]),
     ]
-    vocabulary = [(row["features"], row["step"] * 1e3) for row in rows if "max_features" in row["setting"]]
-    vocabulary += [(row["features"], row["step"] * 1e3) for row in sizes]
+    vocabulary = [
+        Line("more reviews", against("features", sizes, "step", 1e3)),
+        Line(
+            "25k reviews, fewer features", [*steps("text.max_features")[:3], against("features", sizes, "step", 1e3)[0]]
+        ),
+    ]
     return svg(
         [
-            Panel("Seconds, by reviews", time_lines, True),
+            Panel("Seconds, by reviews", seconds, True),
             Panel("GB of memory, by reviews", memory, True),
-            Panel("ms a step, by features", [Line("", sorted(vocabulary))], True),
-            Panel("ms a step, by dimension", [Line("", steps("model.embedding.dim"))], False),
-            Panel("ms a step, by hidden layers", [Line("", steps("model.hidden"))], False),
-        ]
+            Panel("Milliseconds a step, by features", vocabulary, True),
+            Panel("Milliseconds a step, by dimension", [Line("", steps("model.embedding.dim"))], False),
+            Panel("Milliseconds a step, by hidden layers", [Line("", steps("model.hidden"))], False),
+        ],
+        columns=3,
     )
 
 

@@ -25,6 +25,7 @@ from .errors import ConfigError, DataError
 from .files import write
 from .model import Classifier
 from .nn import Ragged
+from .nn.layers import Array
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
 
@@ -392,6 +393,15 @@ class Evaluation(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Comparison(NamedTuple):
+    """The scores of two models on the same reviews, the paired test, and what the user should know of the reviews."""
+
+    a: dict[str, Any]
+    b: dict[str, Any]
+    paired: dict[str, Any]  # as metrics.mcnemar gives it
+    notes: tuple[str, ...]
+
+
 def evaluate_on(
     classifier: Classifier,
     source: str | None = None,
@@ -400,6 +410,63 @@ def evaluate_on(
     label_column: str | None = None,
 ) -> Evaluation:
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
+    corpus = _reviews(classifier, source, split, text_column, label_column)
+    return Evaluation(_score(classifier, corpus)[0], corpus.notes)
+
+
+def compare_on(
+    a: Classifier,
+    b: Classifier,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Comparison:
+    """The scores of both on the reviews that `evaluate_on` would score `a` on."""
+    corpus = _reviews(a, source, split, text_column, label_column)
+    (scores_a, positive_a), (scores_b, positive_b) = (_score(classifier, corpus) for classifier in (a, b))
+    assert corpus.label is not None
+    paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
+    seen = _seen_in_training(b, corpus) if _may_know(b, a, source, split) else []
+    return Comparison(scores_a, scores_b, paired, (*corpus.notes, *seen))
+
+
+def _may_know(b: Classifier, a: Classifier, source: str | None, split: str | None) -> bool:
+    """Whether b may have been trained on the reviews that a is scored on, going by the names of their sources."""
+    ours, theirs = a.config.data, b.config.data
+    if source is None and split is None and (ours.source, ours.split) == (theirs.source, theirs.split):
+        return ours.validation != theirs.validation  # the same cut leaves the same reviews out
+    return bool(_names(source or ours.source) & _names(theirs.source))
+
+
+def _names(source: str | Sequence[str]) -> set[str]:
+    names = [source] if isinstance(source, str) else source
+    return {each for name in names for each in (data.HUB_IDS if name == "reviews" else (name,))}
+
+
+def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
+    """A warning if some of the reviews stand in the training data, as far as that can still be read."""
+    try:
+        training = load_data(classifier.config)[0]
+    except DataError:
+        return []
+    seen = len(data.repeated(training, corpus))
+    return [f"{seen:,} of {len(corpus):,} reviews also stand in the training data of the second model"] if seen else []
+
+
+def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array]:
+    """The scores on some reviews, and the probability of positive of each (n,) float64."""
+    features, tokens, unknown = classifier.encode(corpus.text)
+    assert corpus.label is not None
+    scores, positive = evaluate(classifier, Examples(features, corpus.label))
+    scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
+    return scores, positive
+
+
+def _reviews(
+    classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
+) -> Corpus:
+    """The reviews that a model is scored on."""
     settings = classifier.config.data
     if source is None and split is None:
         try:
@@ -410,26 +477,22 @@ def evaluate_on(
             ) from None
         if corpus is None:
             raise DataError("the model was trained without validation data; name a file or a data set with --data")
-    else:
-        if source is None:
-            data.require_splits(settings.source)
-        read = partial(
-            data.load,
-            source or settings.source,
-            split=split or "test",
-            text_column=text_column or settings.text_column,
-            label_column=label_column or settings.label_column,
-        )
-        try:
-            corpus = read(labels=settings.labels)
-        except DataError:
-            if settings.labels is None:
-                raise
-            corpus = read()  # labels that the training did not know: then the usual names
-    features, tokens, unknown = classifier.encode(corpus.text)
-    assert corpus.label is not None
+        return corpus
+    if source is None:
+        data.require_splits(settings.source)
+    read = partial(
+        data.load,
+        source or settings.source,
+        split=split or "test",
+        text_column=text_column or settings.text_column,
+        label_column=label_column or settings.label_column,
+    )
+    try:
+        corpus = read(labels=settings.labels)
+    except DataError:
+        if settings.labels is None:
+            raise
+        corpus = read()  # labels that the training did not know: then the usual names
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")
-    scores, _ = evaluate(classifier, Examples(features, corpus.label))
-    scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return Evaluation(scores, corpus.notes)
+    return corpus

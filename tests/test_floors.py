@@ -39,6 +39,8 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "model": 2,
     "train": 3,
     "runs": 3,
+    "probes": 3,
+    "words": 3,
     "experiment": 4,
     "bench": 5,
     "cli": 6,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from . import Json, Model
+from . import Json
 
 
 def register(app: typer.Typer) -> None:
@@ -19,12 +20,21 @@ Examples:
   sentibp eval
   sentibp eval --data imdb --split test
   sentibp eval --data mine.csv --label-column stars --json
+  sentibp eval runs/first --against last
+  sentibp eval --probes --failures
   sentibp eval --data mine.csv --fail-under accuracy=0.9 --fail-under log_loss=0.3""",
     )(evaluate)
 
 
 def evaluate(
-    model: Model = "last",
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -35,31 +45,82 @@ def evaluate(
     split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
     text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
     label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Score this model on the same reviews, and test whether the two differ."),
+    ] = None,
+    probes: Annotated[
+        bool, typer.Option("--probes", help="Common sense: score pairs of texts that come with the program.")
+    ] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="With --probes: print the pairs that fail, and their probabilities.")
+    ] = False,
     json: Json = False,
     fail_under: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC=VALUE", help="Exit with 1 if the score is worse than this. May be repeated."),
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="Exit with 1 if the score is worse than this; with --probes, METRIC is probes, the share of pairs "
+            "that pass, or a kind of them. May be repeated.",
+        ),
     ] = None,
 ) -> None:
     """Score a model on labelled reviews."""
-    from .. import experiment, runs
-    from .. import model as models
-    from . import show
+    from ..errors import ConfigError
 
-    bounds = _bounds(fail_under or [])
-    classifier = models.load(runs.model_file(model))
-    evaluation = experiment.evaluate_on(classifier, data, split, text_column, label_column)
-    show.evaluation(evaluation, json)
-    missed = [line for metric, bound in bounds if (line := _missed(evaluation.scores, metric, bound))]
-    for line in missed:
-        show.talk(line)
+    if named is not None and model is not None:
+        raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
+    where = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
+    surplus = [option for option, value in {**where, "--against": against}.items() if value is not None]
+    if probes and surplus:
+        raise ConfigError(f"--probes brings its own texts, for one model; leave out {', '.join(surplus)}")
+    if failures and not probes:
+        raise ConfigError("--failures shows pairs of --probes; add --probes, or leave it out")
+    name, checks = named or model or "last", fail_under or []
+    missed = (
+        _on_probes(name, checks, failures, json)
+        if probes
+        else _on_reviews(name, checks, json, against, *where.values())
+    )
     if missed:
         raise typer.Exit(1)
 
 
-def _bounds(checks: list[str]) -> list[tuple[str, float]]:
-    from ..errors import ConfigError
+def _on_reviews(name: str, checks: list[str], json: bool, against: str | None, *where: str | None) -> bool:
+    """Score a model on labelled reviews, alone or against another; whether a check was missed."""
+    from .. import experiment, runs
+    from .. import model as models
     from ..metrics import BETTER
+    from . import show
+
+    bounds = _bounds(checks, BETTER)
+    classifier = models.load(runs.model_file(name))
+    if against is None:
+        evaluation = experiment.evaluate_on(classifier, *where)
+        show.evaluation(evaluation, json)
+        return _missed(evaluation.scores, bounds, BETTER)
+    comparison = experiment.compare_on(classifier, models.load(runs.model_file(against)), *where)
+    show.against(comparison, name, against, json)
+    return _missed(comparison.a, bounds, BETTER)
+
+
+def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
+    """Score a model on pairs of texts; whether a check was missed."""
+    from .. import model as models
+    from .. import probes, runs
+    from . import show
+
+    pairs = probes.load()
+    better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
+    bounds = _bounds(checks, better)
+    result = probes.run(models.load(runs.model_file(name)), pairs)
+    show.probes(result, failures, json)
+    rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
+    return _missed({"probes": result["probes"], **rates}, bounds, better)
+
+
+def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, float]]:
+    from ..errors import ConfigError
 
     bounds = []
     for check in checks:
@@ -67,21 +128,30 @@ def _bounds(checks: list[str]) -> list[tuple[str, float]]:
         try:
             bounds.append((metric, float(value)))
         except ValueError:
-            raise ConfigError(f"--fail-under {check}: not METRIC=VALUE; write --fail-under accuracy=0.9, say") from None
-        if metric not in BETTER or math.isnan(bounds[-1][1]):
-            raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(BETTER)}, and VALUE a number")
+            example = next(iter(better))
+            raise ConfigError(
+                f"--fail-under {check}: not METRIC=VALUE; write --fail-under {example}=0.9, say"
+            ) from None
+        if metric not in better or math.isnan(bounds[-1][1]):
+            raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(better)}, and VALUE a number")
     return bounds
 
 
-def _missed(scores: dict[str, Any], metric: str, bound: float) -> str | None:
-    """What to say of a score that is worse than its bound."""
-    from ..metrics import BETTER
+def _missed(scores: Mapping[str, Any], bounds: list[tuple[str, float]], better: Mapping[str, str]) -> bool:
+    """Whether a score is worse than its bound; each that is has its line."""
+    from . import show
 
-    value, higher = scores[metric], BETTER[metric] == "higher"
+    lines = [line for metric, bound in bounds if (line := _miss(scores[metric], metric, bound, better[metric]))]
+    for line in lines:
+        show.talk(line)
+    return bool(lines)
+
+
+def _miss(value: float | None, metric: str, bound: float, better: str) -> str | None:
+    """What to say of a score that is worse than its bound."""
     if value is None:
         return f"--fail-under {metric}={bound:g}: not met: it is undefined on reviews of one class"
-    if value < bound if higher else value > bound:
-        return (
-            f"--fail-under {metric}={bound:g}: not met: it is {value:.6g}, which is {'lower' if higher else 'higher'}"
-        )
+    if value < bound if better == "higher" else value > bound:
+        wrong = "lower" if better == "higher" else "higher"
+        return f"--fail-under {metric}={bound:g}: not met: it is {value:.6g}, which is {wrong}"
     return None

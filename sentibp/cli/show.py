@@ -7,7 +7,8 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
     from ..bench import Speed
     from ..config import Resolved
-    from ..experiment import Evaluation, Outcome, Rehearsal
+    from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
     from ..model import Prediction
+    from ..words import Top
 
 LABELS = ("negative", "positive")
 
@@ -135,6 +137,66 @@ def evaluation(result: Evaluation, json: bool) -> None:
         typer.echo(f"\n{scores['no_known_word']:,} reviews have no known word; their answer is the model's bias")
 
 
+def against(result: Comparison, a: str, b: str, json: bool) -> None:
+    """The scores of two models on the same reviews, and whether they differ."""
+    for note in result.notes:
+        talk(note)
+    if json:
+        _print({**result.a, "against": result.b, "paired": result.paired})
+        return
+    rows(
+        ["score", a, b],
+        [(name, value, result.b[name]) for name, value in result.a.items() if not isinstance(value, dict | list)],
+    )
+    typer.echo(f"\n{_verdict(result.paired)}")
+
+
+def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
+    """The pairs that got the answers they expect, by kind; and those that did not."""
+    if json:
+        _print(result)
+        return
+    low, high = result["probes_interval"]
+    rows(
+        ["kind", "pairs", "passed", "rate"],
+        [(kind, *each.values()) for kind, each in result["kinds"].items()]
+        + [
+            (
+                "in all",
+                result["n"],
+                result["passed"],
+                f"{result['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
+            )
+        ],
+    )
+    for failure in result["failures"] if failures else []:
+        typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")
+        for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
+            typer.echo(f"  {positive:.4f}  {_line(text)}")
+
+
+def top(result: Top, json: bool) -> None:
+    """The features that speak most for positive and for negative."""
+    meaning = "the logit of a review that is this feature alone, less that of an empty review"
+    if json:
+        sides = {
+            name: [{"feature": feature, "weight": weight} for feature, weight in getattr(result, name)]
+            for name in ("positive", "negative")
+        }
+        _print({"weight": meaning, "linear": result.linear, **sides})
+        return
+    rows(
+        ["most positive", "weight", "most negative", "weight"],
+        [(*good, *bad) for good, bad in zip_longest(result.positive, result.negative, fillvalue=(None, None))],
+    )
+    typer.echo(f"\nweight: {meaning};")
+    typer.echo(
+        "a review's logit is a constant plus the pooled weights of its features"
+        if result.linear
+        else "the network has hidden layers, so that weights do not simply add up"
+    )
+
+
 def predictions(
     prediction: Prediction, texts: pa.LargeStringArray | pa.ChunkedArray, output: Path | None, format: str | None
 ) -> None:
@@ -178,10 +240,14 @@ def _csv(records: list[dict[str, Any]]) -> str:
 
 
 def _table_line(record: dict[str, Any], text: str) -> str:
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
-    text = text if len(text) <= 60 else f"{text[:59]}…"
     note = f"  ({record['note']}: the answer is the model's bias)" if "note" in record else ""
-    return f"{record['label']}  {record['score']:.4f}  {text}{note}"
+    return f"{record['label']}  {record['score']:.4f}  {_line(text)}{note}"
+
+
+def _line(text: str) -> str:
+    """A text, or its beginning, on one line."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def settings(resolved: Resolved, json: bool) -> None:
@@ -217,8 +283,13 @@ def comparison(result: dict[str, Any], json: bool) -> None:
     if paired is None:
         typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
         return
+    typer.echo(_verdict(paired))
+
+
+def _verdict(paired: Mapping[str, Any]) -> str:
+    """What a paired test says."""
     verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
-    typer.echo(
+    return (
         f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
         f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}"
     )

@@ -10,12 +10,22 @@ from importlib.metadata import version
 import pytest
 
 COMMANDS = [
-    *["train", "eval", "predict", "bench"],
-    *["runs list", "runs compare", "config show", "config schema", "config list"],
+    *(
+        "train",
+        "eval",
+        "predict",
+        "bench",
+        "runs list",
+        "runs compare",
+        "words neighbors",
+        "words analogy",
+        "words top",
+    ),
+    *("config show", "config schema", "config list"),
 ]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "config"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config"])
 def test_help(sentibp, command):
     result = sentibp(*command.split(), "--help")
     assert result.err == ""
@@ -34,7 +44,7 @@ def test_the_first_help_says_how_to_begin(sentibp):
 
 
 def test_every_command_is_listed_with_a_whole_sentence(sentibp):
-    for group in ([], ["runs"], ["config"]):
+    for group in ([], ["runs"], ["words"], ["config"]):
         listed = sentibp(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
         assert listed
         for line in listed:

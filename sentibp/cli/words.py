@@ -1,0 +1,82 @@
+"""`sentibp words neighbors | analogy | top`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import Json, Model
+
+commands = typer.Typer(
+    help="Look at what a model has learned of its words.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Count = Annotated[int, typer.Option(metavar="N", min=1, help="How many to print.")]
+MostFrequent = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, help="Choose from the N words and n-grams that are most frequent in training."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="words")
+
+
+@commands.command(epilog="Examples: sentibp words neighbors great; sentibp words neighbors 'not good'")
+def neighbors(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A word, or an n-gram in quotes.")],
+    model: Model = "last",
+    count: Count = 10,
+    most_frequent: MostFrequent = 5_000,
+    json: Json = False,
+) -> None:
+    """Print the words and n-grams most like one.
+
+    That is: those whose vectors have the largest cosine with its own.
+    """
+    from .. import model as models
+    from .. import runs, words
+    from . import show
+
+    found = words.neighbors(models.load(runs.model_file(model)), text, count, most_frequent)
+    show.rows(["feature", "cosine"], found, json)
+
+
+@commands.command(epilog="Example: sentibp words analogy king man woman")
+def analogy(
+    a: Annotated[str, typer.Argument(help="A word, or an n-gram in quotes.")],
+    b: Annotated[str, typer.Argument(help="What A is to.")],
+    c: Annotated[str, typer.Argument(help="What the answer is to.")],
+    model: Model = "last",
+    count: Count = 10,
+    most_frequent: MostFrequent = 5_000,
+    json: Json = False,
+) -> None:
+    """Print what is to C as A is to B.
+
+    King is to man as what is to woman? The words and n-grams whose vectors have the largest cosine with A - B + C.
+    """
+    from .. import model as models
+    from .. import runs, words
+    from . import show
+
+    found = words.analogy(models.load(runs.model_file(model)), a, b, c, count, most_frequent)
+    show.rows(["feature", "cosine"], found, json)
+
+
+@commands.command(epilog="Example: sentibp words top --count 30")
+def top(model: Model = "last", count: Count = 20, most_frequent: MostFrequent = 5_000, json: Json = False) -> None:
+    """Print the words and n-grams with the largest weights.
+
+    A weight is the logit of a review that consists of this feature alone, less that of an empty review. Without hidden
+    layers a review's logit is a constant plus the pooled weights of its features.
+    """
+    from .. import model as models
+    from .. import runs, words
+    from . import show
+
+    show.top(words.top(models.load(runs.model_file(model)), count, most_frequent), json)

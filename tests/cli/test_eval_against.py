@@ -1,0 +1,103 @@
+"""`sentibp eval A --against B`: two models on the same reviews, and a paired test."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from sentibp import shipped
+from sentibp.metrics import mcnemar
+
+
+@pytest.fixture
+def other(sentibp, trained) -> str:
+    """A second model, on the same cut of the same reviews."""
+    return sentibp("train", "quickstart", "--json", "--quiet", "--set", "model.hidden=[]").json["run"]
+
+
+def test_the_model_may_be_named_either_way(sentibp, fails, trained):
+    expected = sentibp("eval", "--json")
+    for args in ([trained], ["-m", trained], ["last"], [trained / "model.safetensors"]):
+        assert sentibp("eval", *args, "--json") == expected
+    line = fails(2, "eval", trained, "-m", "last")
+    assert line == f"{trained} and -m last: two models; leave one out, or compare them with --against"
+
+
+def test_as_json_it_is_the_scores_of_both_and_the_test(sentibp, trained, other):
+    said = sentibp("eval", trained, "--against", other, "--json")
+    assert said.err == ""
+    against, paired = said.json.pop("against"), said.json.pop("paired")
+    assert {**said.json, "against": None, "paired": None} == {
+        **sentibp("eval", trained, "--json").json,
+        "against": None,
+        "paired": None,
+    }
+    assert against == sentibp("eval", other, "--json").json
+    assert paired["difference"] == pytest.approx(said.json["accuracy"] - against["accuracy"])
+    assert 0 <= paired["p_value"] <= 1
+
+
+def test_the_test_is_that_of_the_answers_one_by_one(sentibp, trained):
+    """On the training reviews, which one model knows and one that has hardly begun does not."""
+    settings = ("model.embedding.init=normal", "train.epochs=1", "train.optimizer.learning_rate=1e-6")
+    args = ("train", "quickstart", "--json", "--quiet", *(part for each in settings for part in ("--set", each)))
+    other = sentibp(*args).json["run"]
+    reviews = shipped.folder("data") / "train.csv"
+    with open(reviews, encoding="utf-8", newline="") as file:
+        label = [row["label"] == "positive" for row in csv.DictReader(file)]
+    answers = [
+        [each["positive"] for each in sentibp("predict", "-m", model, "--input", reviews).jsonl]
+        for model in (trained, other)
+    ]
+    said = sentibp("eval", trained, "--against", other, "--data", reviews, "--json").json
+    assert said["n"] == said["against"]["n"] == len(label)
+    assert said["paired"] == mcnemar(label, *answers)
+    assert said["paired"]["a_only"] > said["paired"]["b_only"]
+
+
+def test_it_agrees_with_runs_compare(sentibp, trained, other):
+    expected = sentibp("runs", "compare", trained, other, "--json").json["paired"]
+    assert sentibp("eval", trained, "--against", other, "--json").json["paired"] == expected
+    verdict = sentibp("runs", "compare", trained, other).out.splitlines()[-1]
+    assert sentibp("eval", trained, "--against", other).out.splitlines()[-1] == verdict
+
+
+def test_a_model_against_itself(sentibp, trained):
+    out = sentibp("eval", "--against", "last").out
+    assert out.splitlines()[0].split() == ["score", "last", "last"]
+    assert "0 reviews only the first got right, 0 only the second; p = 1 " in out
+    assert out.endswith("no clear difference\n")
+
+
+def test_a_check_is_of_the_first_model(sentibp, trained, other):
+    accuracy = sentibp("eval", trained, "--json").json["accuracy"]
+    args = ("eval", trained, "--against", other, "--fail-under")
+    sentibp(*args, f"accuracy={accuracy}")
+    assert "not met" in sentibp(*args, f"accuracy={accuracy + 0.001}", code=1).err
+
+
+def test_a_second_model_that_was_trained_on_these_reviews_is_told(sentibp, trained):
+    run = sentibp("train", "quickstart", "--json", "--quiet", "--set", "data.validation=0").json["run"]
+    warning = "32 of 32 reviews also stand in the training data of the second model\n"
+    assert sentibp("eval", trained, "--against", run).err == warning
+    assert sentibp("eval", trained, "--against", run, "--data", "sample", "--split", "train").err.startswith("320 of ")
+    assert sentibp("eval", trained, "--against", run, "--data", "sample").err == "", "the test split, which it is not"
+
+
+def test_training_data_of_another_name_or_that_is_gone_is_not_looked_at(sentibp):
+    for name in ("one.csv", "same.csv"):
+        Path(name).write_text("text,label\n" + "good,1\nbad,0\n" * 10)
+    args = ("train", "quickstart", "--json", "--quiet", "--set", "data.source=one.csv", "--set", "data.validation=0.4")
+    run = sentibp(*args).json["run"]
+    assert sentibp("eval", run, "--against", run, "--data", "one.csv").err.startswith("20 of 20 reviews")
+    assert sentibp("eval", run, "--against", run, "--data", "same.csv").err == ""
+    assert sentibp("eval", run, "--against", run).err == "", "both have left out the same reviews"
+    run = sentibp(*args, "--set", "data.source=[one.csv, same.csv]").json["run"]
+    Path("same.csv").unlink()
+    assert sentibp("eval", run, "--against", run, "--data", "one.csv").err == ""
+
+
+def test_what_is_no_model(fails, trained):
+    assert fails(2, "eval", "--against", "nosuch").startswith("nosuch: no such run or model")

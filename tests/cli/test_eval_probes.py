@@ -1,0 +1,69 @@
+"""`sentibp eval --probes`: the share of pairs that pass, by kind, and those that fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentibp import probes
+
+
+@pytest.fixture(autouse=True)
+def _model(trained):
+    """Quickstart is `last`."""
+
+
+def test_as_json_it_has_the_rates_and_every_failure(sentibp):
+    said = sentibp("eval", "--probes", "--json").json
+    assert said["n"] == len(probes.load())
+    assert said["n"] == sum(kind["n"] for kind in said["kinds"].values())
+    assert said["passed"] == sum(kind["passed"] for kind in said["kinds"].values())
+    assert said["probes"] == said["passed"] / said["n"]
+    low, high = said["probes_interval"]
+    assert low < said["probes"] < high
+    assert len(said["failures"]) == said["n"] - said["passed"] > 0
+    for failure in said["failures"]:
+        assert not probes.EXPECTATIONS[failure["expect"]](*failure["positive"])
+
+
+def test_its_probabilities_are_those_of_predict(sentibp):
+    failure = sentibp("eval", "--probes", "--json").json["failures"][0]
+    predicted = sentibp("predict", failure["a"], failure["b"]).jsonl
+    assert [each["positive"] for each in predicted] == pytest.approx(failure["positive"])
+
+
+def test_for_people_it_is_a_table_and_the_failures_if_asked_for(sentibp):
+    plain = sentibp("eval", "--probes").out.splitlines()
+    said = sentibp("eval", "--probes", "--json").json
+    assert [line.split()[0] for line in plain[1:-1]] == list(said["kinds"])
+    assert plain[-1].startswith("in all")
+    assert f"{said['probes']:.4f}" in plain[-1]
+    shown = sentibp("eval", "--probes", "--failures").out.splitlines()
+    assert shown[: len(plain)] == plain
+    assert sum(": expected " in line for line in shown[len(plain) :]) == len(said["failures"])
+    assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize("metric", ["probes", "negation"])
+def test_a_check_of_all_pairs_or_of_a_kind(sentibp, metric):
+    sentibp("eval", "--probes", "--fail-under", f"{metric}=0.01")
+    err = sentibp("eval", "--probes", "--fail-under", f"{metric}=0.99", code=1).err
+    assert err.startswith(f"--fail-under {metric}=0.99: not met: it is 0.")
+    assert err.endswith(", which is lower\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--probes", "--data", "sample"], "leave out --data"),
+        (["--probes", "--split", "test", "--against", "last"], "leave out --split, --against"),
+        (["--failures"], "add --probes"),
+        (["--probes", "--fail-under", "accuracy=0.9"], "METRIC is one of probes, negation, litotes,"),
+        (["--probes", "--fail-under", "probes"], "write --fail-under probes=0.9, say"),
+        (["--fail-under", "probes=0.9"], "METRIC is one of accuracy,"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_told_in_a_line(fails, args, said):
+    line = fails(2, "eval", *args)
+    assert said in line
+    assert "\n" not in line
