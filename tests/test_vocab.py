@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from contextlib import contextmanager
 from itertools import pairwise
@@ -214,6 +215,34 @@ def test_pieces_and_files_make_no_difference(corpus, others, options, limit):
         assert same(vocabulary, whole)
         assert (features.ids.tolist(), features.offsets.tolist()) == (encoded.ids.tolist(), encoded.offsets.tolist())
         assert encoding(vocabulary, others) == encoding(whole, others)
+
+
+def peak_of_building(monkeypatch, texts: int) -> int:
+    """The most bytes that numpy holds while texts of 1,000 tokens, which lie in a file, are counted and encoded."""
+    for module, name, value in (vocab, "_PIECE", 4000), (vocab, "_FEW", 1000), (pairs, "_SHARD", 1 << 14):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(scratch, "IN_MEMORY", 1 << 14)
+    ids = scratch.empty(texts * 1000, np.int32)
+    ids[:] = np.random.default_rng(0).integers(0, 40, len(ids))
+    tokens = Tokens(ids, np.arange(texts + 1) * 1000, to_arrow(f"w{i}" for i in range(40)))
+    tracemalloc.start()
+    try:
+        build(tokens, ngrams=2, max_features=100)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_text(monkeypatch):
+    few, many = (peak_of_building(monkeypatch, texts) for texts in (100, 800))
+    assert many < 3 * few
+    assert many < 800 * 1000 * 4, "which is less than the ids of the words alone"
+
+
+def test_a_text_that_is_handled_whole_is_noticed(monkeypatch):
+    few = peak_of_building(monkeypatch, 100)
+    monkeypatch.setattr(vocab, "cuts", lambda offsets, size: iter([(0, len(offsets) - 1)]))
+    assert peak_of_building(monkeypatch, 800) > 3 * few
 
 
 def test_a_piece_that_is_left_out_of_the_count_is_noticed(monkeypatch):
