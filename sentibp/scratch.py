@@ -43,7 +43,8 @@ class Gathered:
 
     def __del__(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk has been told
+                self._file.close()
 
     def append(self, piece: np.ndarray) -> None:
         """Add the numbers of a piece (k,)."""
@@ -58,7 +59,7 @@ class Gathered:
         if self._file is None or not self.size:
             pieces, self._pieces = self._pieces, []
             return pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros(0, self.dtype), *pieces])
-        with self._file as file, _no_room_told():
+        with _no_room_told(), self._file as file:
             file.flush()
             return _mapped(file, self.size, self.dtype)
 

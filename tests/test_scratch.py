@@ -79,6 +79,15 @@ def test_a_full_disk_is_told(monkeypatch):
         empty(10, np.int64)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_disk_that_fills_up_is_told(monkeypatch, size):
+    monkeypatch.setattr(scratch, "IN_MEMORY", 1)
+    monkeypatch.setattr(scratch, "_file", lambda: open("/dev/full", "w+b"))  # noqa: SIM115
+    with pytest.raises(DataError, match="No space left on device"):
+        gathered([[np.zeros(size, np.int32)]] * 3, np.int32)
+
+
 def test_parts_are_fetched_by_their_pages(monkeypatch):
     """Of an array that begins within a file, as one that the cache keeps behind its header."""
     monkeypatch.setattr(scratch, "IN_MEMORY", 1)
