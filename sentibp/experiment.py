@@ -8,24 +8,26 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, metrics, model, runs, text, vocab
+from . import arrow, cache, data, ensemble, metrics, model, runs, text, vocab
 from .arrow import strings
+from .calibrate import temperature
 from .config import Config, Resolved
 from .data import Corpus
 from .errors import ConfigError, DataError
 from .files import write
 from .model import Classifier
 from .nn import Ragged
-from .nn.layers import Array
+from .nn.layers import Array, sigmoid
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
 
@@ -107,19 +109,27 @@ def train(
     Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
     """
     began = time.monotonic()
-    config, origin, training, validation, vocabulary, facts = _prepare(resolved, watch)
-    run = runs.create(config, resolved.path, out, command=list(command), data=facts)
-    keeper = _Keeper(run, config)
+    prepared = _prepare(resolved, watch)
+    config, training, validation = prepared.config, prepared.training, prepared.validation
+    run = runs.create(config, resolved.path, out, command=list(command), data=prepared.facts)
+    keeper = _Keeper(run, config, validation)
     classifier = None
     try:
         for seed in range(config.train.seed, config.train.seed + config.train.seeds):
-            classifier = model.build(config, vocabulary, seed, origin, (training.features, training.label))
-            watch(_ready(run.path, seed, classifier, training, validation))
-            for event in fit(classifier, training, validation, seed):
-                keeper.saw(seed, event, classifier, validation)
-                watch(event)
-                if keeper.patience_is_out:
-                    break
+            if _is_ensemble(config):
+                members = []
+                for classifier in _members(prepared, seed, keeper, watch):
+                    members.append(classifier)  # an interrupt leaves the last one
+                classifier = ensemble.combined(members, validation)
+                keeper.saw_ensemble(seed, classifier)
+            else:
+                classifier = _build(prepared, seed)
+                watch(_ready(run.path, seed, classifier, prepared))
+                for event in fit(classifier, training, validation, seed):
+                    keeper.saw(seed, event, classifier)
+                    watch(event)
+                    if keeper.patience_is_out:
+                        break
             keeper.end_of_seed(seed, classifier, training)
         outcome = "finished"
     except KeyboardInterrupt:
@@ -154,6 +164,45 @@ def train(
     return result
 
 
+def _is_ensemble(config: Config) -> bool:
+    return config.train.members > 1 or config.pretrain.vectors != "none"
+
+
+def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None]) -> Iterator[Classifier]:
+    """The classifiers that are averaged: that of the pretraining, then each network after its last epoch."""
+    config, training, validation = prepared.config, prepared.training, prepared.validation
+    columns = row = None
+    if config.pretrain.vectors == "reviews":
+        watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
+        yield ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
+        row = ensemble.shared_rows(training, len(prepared.vocabulary))
+        training = ensemble.sharing(training, row)
+        validation = None if validation is None else ensemble.sharing(validation, row)
+    elif config.pretrain.vectors == "words":
+        watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
+        columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
+    for member in range(config.train.members):
+        chance = seed + member * config.train.seeds  # no random start serves twice
+        classifier = _build(prepared, chance, columns)
+        watch(_ready(keeper.run.path, chance, classifier, prepared))
+        for event in fit(classifier, training, validation, chance):
+            keeper.record(chance, event)
+            watch(event)
+        if row is not None:
+            ensemble.spread(classifier, row)
+        yield classifier
+
+
+def _build(prepared: Prepared, seed: int, columns: Any = None) -> Classifier:
+    examples = prepared.training.features, prepared.training.label
+    return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, examples, columns)
+
+
+def _count_extra(prepared: Prepared) -> str:
+    more = len(prepared.extra.unlabelled.offsets) - 1 + (len(prepared.extra.labelled or ()))
+    return f"{len(prepared.training):,} reviews of the training, {more:,} more"
+
+
 class Rehearsal(NamedTuple):
     """What a training would cost on this machine, from its first steps."""
 
@@ -183,8 +232,9 @@ def rehearse(
     import resource  # not on Windows
 
     began = time.monotonic()
-    config, origin, training, validation, vocabulary, _ = _prepare(resolved, watch)
-    classifier = model.build(config, vocabulary, config.train.seed, origin, (training.features, training.label))
+    prepared_data = _prepare(resolved, watch)
+    config, training, validation = prepared_data.config, prepared_data.training, prepared_data.validation
+    classifier = _build(prepared_data, config.train.seed)
     size = len(classifier.to_bytes())
     prepared = time.monotonic() - began
     begin(classifier, training)
@@ -200,12 +250,12 @@ def rehearse(
     if validation is not None:
         classifier.logits(validation.features)
     validated = time.monotonic() - began
-    epochs = config.train.epochs * config.train.seeds
+    epochs = config.train.epochs * config.train.seeds * config.train.members
     total = epochs * steps_per_epoch(config.train, len(training))
     return Rehearsal(
         training=len(training),
         validation=0 if validation is None else len(validation),
-        features=len(vocabulary),
+        features=len(prepared_data.vocabulary),
         parameters=sum(parameter.size for parameter in classifier.network.params.values()),
         model_bytes=size,
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
@@ -216,27 +266,55 @@ def rehearse(
     )
 
 
-def _prepare(
-    resolved: Resolved, watch: Callable[[Event], None]
-) -> tuple[Config, Classifier | None, Examples, Examples | None, vocab.Vocabulary, dict[str, Any]]:
-    """Settled settings, the model to start from, the encoded reviews, their vocabulary, and facts about the data."""
+class Prepared(NamedTuple):
+    """All that a training works on."""
+
+    config: Config  # with settled names
+    origin: Classifier | None  # the model to start from
+    training: Examples
+    validation: Examples | None
+    extra: ensemble.Extra  # the reviews of pretraining
+    vocabulary: vocab.Vocabulary
+    facts: dict[str, Any]  # about the data
+
+
+def _prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
     config = resolved.config
     path = _origin(config.model.init_from)
     origin = model.load(path) if path is not None else None
     config = settled(config, resolved.path.parent, path)
     corpora = load_data(config)
-    for note in _notes(*corpora):
+    labelled, unlabelled = _load_extra(config)
+    for note in _notes(*corpora, labelled, unlabelled):
         watch(Note(note))
     facts = {"training": _facts(corpora[0]), "validation": _facts(corpora[1])}
-    training, validation, vocabulary = _encode(config, *corpora, origin, facts)
-    return config, origin, training, validation, vocabulary, facts
+    if config.pretrain.vectors != "none":
+        facts |= {"labelled": _facts(labelled), "unlabelled": _facts(unlabelled)}
+    training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
+    return Prepared(config, origin, training, validation, extra, vocabulary, facts)
+
+
+def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
+    """The reviews of pretraining: those with labels, and those whose labels are not looked at."""
+    settings = config.pretrain
+    if settings.vectors == "none":
+        return None, None
+    labelled = unlabelled = None
+    if settings.labelled is not None:
+        labelled = data.load(settings.labelled, split="train")
+        data.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
+    if settings.source is not None:
+        unlabelled = data.load(settings.source, split=settings.split, text_column=settings.text_column, labelled=False)
+    return labelled, unlabelled
 
 
 class _Keeper:
     """Records events, keeps the best epoch in the run directory, and says when patience is out."""
 
-    def __init__(self, run: runs.Run, config: Config):
+    def __init__(self, run: runs.Run, config: Config, validation: Examples | None):
         self.run = run
+        self.validation = validation
+        self.calibrate = config.train.calibrate
         stopping = config.train.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
         self.patience = stopping.patience if stopping else math.inf
@@ -263,17 +341,33 @@ class _Keeper:
     def patience_is_out(self) -> bool:
         return self.waited >= self.patience
 
-    def saw(self, seed: int, event: Step | Epoch, classifier: Classifier, validation: Examples | None) -> None:
+    def record(self, seed: int, event: Step | Epoch) -> None:
         if isinstance(event, Step):
             self.run.record(event="step", seed=seed, **event._asdict())
             return
         self.run.record(
             event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
         )
-        if event.scores is None or event.positive is None or validation is None:
-            return
-        if self._consider(seed, event.epoch, event.scores, classifier):
-            runs.save_predictions(self.run.path, validation.label, event.positive)
+
+    def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
+        self.record(seed, event)
+        if isinstance(event, Epoch) and self.validation is not None:
+            self._consider_validated(seed, event.epoch, event.logits, classifier)
+
+    def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
+        if self.validation is not None:
+            logits = classifier.logits(self.validation.features)
+            self._consider_validated(seed, classifier.config.train.epochs, logits, classifier)
+
+    def _consider_validated(self, seed: int, epoch: int, logits: Any, classifier: Classifier) -> None:
+        assert self.validation is not None
+        label = self.validation.label
+        if self.calibrate:
+            factor = temperature(logits, label)
+            classifier, logits = model.calibrated(classifier, factor), logits * factor
+        positive = sigmoid(logits.astype(np.float64))
+        if self._consider(seed, epoch, metrics.scores(label, positive), classifier):
+            runs.save_predictions(self.run.path, label, positive)
 
     def _consider(self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier) -> bool:
         """Keep the model if it is the best so far, of all seeds."""
@@ -310,6 +404,11 @@ def settled(config: Config, base: Path, origin: Path | None = None) -> Config:
     """The config with names that mean the same from anywhere: `last` is soon another run, and a path beside the config
     file is not beside the copy of it in the run directory."""
     source = data.located(config.data.source, base)
+    pretrain = {
+        key: data.located(value, base)
+        for key in ("source", "labelled")
+        if (value := getattr(config.pretrain, key)) is not None
+    }
     embedding, model_update = config.model.embedding, {}
     if embedding.vectors is not None:
         vectors = data.located(embedding.vectors, base)
@@ -319,43 +418,55 @@ def settled(config: Config, base: Path, origin: Path | None = None) -> Config:
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"source": source}),
+            "pretrain": config.pretrain.model_copy(update=pretrain),
             "model": config.model.model_copy(update=model_update),
         }
     )
 
 
-def _notes(training: Corpus, validation: Corpus | None) -> list[str]:
-    notes = list(dict.fromkeys((*training.notes, *(validation.notes if validation is not None else ()))))
+def _notes(training: Corpus, validation: Corpus | None, *extra: Corpus | None) -> list[str]:
+    corpora = (training, validation, *extra)
+    notes = list(dict.fromkeys(note for corpus in corpora if corpus is not None for note in corpus.notes))
     if validation is not None and len(repeated := data.repeated(training, validation)):
         notes.append(f"{len(repeated):,} of {len(validation):,} validation reviews also stand in the training data")
     return notes
 
 
 def _encode(
-    config: Config, training: Corpus, validation: Corpus | None, origin: Classifier | None, facts: dict[str, Any]
-) -> tuple[Examples, Examples | None, vocab.Vocabulary]:
+    config: Config,
+    training: Corpus,
+    validation: Corpus | None,
+    labelled: Corpus | None,
+    unlabelled: Corpus | None,
+    origin: Classifier | None,
+    facts: dict[str, Any],
+) -> tuple[Examples, Examples | None, ensemble.Extra, vocab.Vocabulary]:
     """The reviews as features: from the cache, or made, and given to the cache in the background."""
     name = cache.key(facts, config.text.model_dump(), _ENCODING)
     found = cache.load(name) if origin is None else None
     if found is not None:
         vocabulary = vocab.Vocabulary.from_tensors(found["words"], found["features"])
-        parts = [Ragged(found[f"{part}.ids"], found[f"{part}.offsets"]) for part in ("training", "validation")]
+        known, held_out = (
+            Ragged(found[f"{part}.ids"], found[f"{part}.offsets"]) for part in ("training", "validation")
+        )
     else:
-        tokens = tokenize(training.text, config.text.lowercase)
-        vocabulary, features = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
+        corpora = [corpus for corpus in (training, labelled, unlabelled) if corpus is not None]
+        text = pa.chunked_array([chunk for corpus in corpora for chunk in corpus.text.chunks], arrow.TEXT)
+        tokens = tokenize(text, config.text.lowercase)
+        vocabulary, known = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
         if origin is not None:
             vocabulary = vocab.merge(origin.vocabulary, vocabulary)
-            features, _ = vocabulary.encode(tokens)
+            known, _ = vocabulary.encode(tokens)
         if not len(vocabulary):
             raise DataError(
                 f"no word occurs {config.text.min_count} times in the {len(training):,} training reviews; "
                 "lower text.min_count, or give more text"
             )
-        held_out = validation.text if validation is not None else strings([])
-        parts = [features, vocabulary.encode(tokenize(held_out, config.text.lowercase))[0]]
+        validation_text = validation.text if validation is not None else strings([])
+        held_out = vocabulary.encode(tokenize(validation_text, config.text.lowercase))[0]
         if origin is None:
             arrays = vocabulary.tensors()
-            for part, ragged in zip(("training", "validation"), parts, strict=True):
+            for part, ragged in ("training", known), ("validation", held_out):
                 arrays |= {f"{part}.ids": ragged.ids, f"{part}.offsets": ragged.offsets}
             about = f"{config.data.source}, n-grams to {config.text.ngrams}, {len(training):,} reviews"
             Thread(target=cache.store, args=(name, about, arrays)).start()  # the program waits for it at its end
@@ -364,11 +475,19 @@ def _encode(
         assert corpus.label is not None
         return Examples(features, corpus.label, corpus.weight)
 
-    held_out = None if validation is None else examples(validation, parts[1])
-    return examples(training, parts[0]), held_out, vocabulary
+    ends = np.cumsum([0, *(0 if corpus is None else len(corpus) for corpus in (training, labelled, unlabelled))])
+    parts = [known.slice(int(start), int(stop)) for start, stop in pairwise(ends)]
+    extra = ensemble.Extra(None if labelled is None else examples(labelled, parts[1]), parts[2])
+    return (
+        examples(training, parts[0]),
+        None if validation is None else examples(validation, held_out),
+        extra,
+        vocabulary,
+    )
 
 
-def _ready(run: Path, seed: int, classifier: Classifier, training: Examples, validation: Examples | None) -> Ready:
+def _ready(run: Path, seed: int, classifier: Classifier, prepared: Prepared) -> Ready:
+    training, validation = prepared.training, prepared.validation
     settings = classifier.config.train
     return Ready(
         run=run,
@@ -458,9 +577,9 @@ def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Arra
     """The scores on some reviews, and the probability of positive of each (n,) float64."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
-    scores, positive = evaluate(classifier, Examples(features, corpus.label))
+    scores, logits = evaluate(classifier, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, positive
+    return scores, sigmoid(logits.astype(np.float64))
 
 
 def _reviews(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -27,8 +27,8 @@ from .vocab import Vocabulary
 if TYPE_CHECKING:
     from .config import Config
 
-FORMAT = 1
-"""Version of the model file; raised when an older program could no longer read it."""
+FORMAT = 2
+"""Version of the model file; raised when an older program could no longer read it (2: embedding.padding)."""
 
 LABELS = ("negative", "positive")
 
@@ -118,20 +118,24 @@ def build(
     seed: int,
     origin: Classifier | None = None,
     examples: tuple[Ragged, Array] | None = None,
+    columns: Array | None = None,
 ) -> Classifier:
     """A new classifier; its weights are drawn at random, then taken from word vectors or from `origin` if given.
 
     With `origin`, the vocabulary is one that begins with its features (`vocab.merge`). `examples` are the training
-    reviews and their labels (n,), which embedding.init: naive_bayes looks at; without them it is `normal`.
+    reviews and their labels (n,), which embedding.init: naive_bayes looks at; without them it is `normal`. `columns`
+    (V, k) are what the last columns of the embedding start from.
     """
     rng = stream(seed, "init")
     weights = {name: start(rng, shape) for name, (shape, start) in _plan(config, len(vocabulary)).items()}
     if config.model.embedding.vectors:
         _fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
+    if columns is not None:
+        weights["embedding.weight"][:, -columns.shape[1] :] = columns
     if origin is not None:
         _inherit(weights, origin)
     elif config.model.embedding.init == "naive_bayes" and examples is not None:
-        weights["embedding.weight"][:, 0] = _naive_bayes(*examples, len(vocabulary), config.model.embedding.pooling)
+        weights["embedding.weight"][:, 0] = naive_bayes(*examples, len(vocabulary), config.model.embedding)
     return Classifier(config, vocabulary, _assemble(config, weights, stream(seed, "dropout")))
 
 
@@ -164,7 +168,7 @@ def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Gener
     if config.train.word_dropout:
         layers["words"] = nn.WordDropout(config.train.word_dropout, rng)
     bag = {"plain": nn.EmbeddingBag, "fast": FastEmbeddingBag}[config.train.math]
-    layers["embedding"] = bag(weights["embedding.weight"], model.embedding.pooling)
+    layers["embedding"] = bag(weights["embedding.weight"], model.embedding.pooling, model.embedding.padding)
     width = model.embedding.dim
     for i, wide in enumerate(model.hidden):
         name = f"hidden.{i}"
@@ -186,12 +190,16 @@ def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Gener
     return nn.Sequential(layers)
 
 
-def _naive_bayes(x: Ragged, label: Array, features: int, pooling: str) -> Array:
+def naive_bayes(x: Ragged, label: Array, features: int, embedding: Any) -> Array:
     """The log-count ratio of each feature, scaled so that its pooled values have a root mean square of 1."""
-    ratio = log_count_ratio(x, label, features)
-    some = x.take(np.arange(0, len(label), -(-len(label) // 2000)))  # about 2,000 reviews tell the scale
-    pooled = FastEmbeddingBag(ratio[:, None], pooling).forward(some)
-    return ratio / max(float(np.sqrt(np.mean(pooled**2))), 1e-6)
+    return scaled(log_count_ratio(x, label, features)[:, None], x, embedding)[:, 0]
+
+
+def scaled(columns: Array, x: Ragged, embedding: Any) -> Array:
+    """Columns of an embedding (V, k), so that their pooled values over the reviews x have a root mean square of 1."""
+    some = x.take(np.arange(0, len(x.offsets) - 1, -(-(len(x.offsets) - 1) // 2000)))  # about 2,000 tell the scale
+    pooled = FastEmbeddingBag(columns, embedding.pooling, embedding.padding).forward(some)
+    return columns / max(float(np.sqrt(np.mean(pooled**2))), 1e-6)
 
 
 def _inherit(weights: dict[str, Array], origin: Classifier) -> None:
@@ -245,6 +253,69 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
         raise DataError(f"{path}: {error.strerror}; set model.embedding.vectors to a file of word vectors") from None
 
 
+def calibrated(classifier: Classifier, factor: float) -> Classifier:
+    """The same classifier with its logit times `factor`; it shares all tensors but those of the output layer."""
+    weights = dict(classifier.tensors())
+    for name in "output.weight", "output.bias":
+        weights[name] = weights[name] * np.float32(factor)
+    network = _assemble(classifier.config, weights, stream(0, "dropout"))
+    return Classifier(classifier.config, classifier.vocabulary, network, classifier.scores)
+
+
+def fold(members: Sequence[tuple[Classifier, float]]) -> Classifier:
+    """One network whose logit is the sum of the members' logits, each times its weight.
+
+    The members have one vocabulary and no hidden layer, or one with ReLU: their embeddings stand side by side, their
+    hidden units too, and no member's embedding reaches another's units. A member without a hidden layer is its logit
+    as one column; beside members that have one it passes through two units, as z = relu(z) - relu(-z).
+    """
+    deep = any(classifier.config.model.hidden for classifier, _ in members)
+    columns, blocks, biases, outputs, bias = [], [], [], [], np.zeros(1, np.float32)
+    for classifier, weight in members:
+        tensors = classifier.tensors()
+        embedding, output = tensors["embedding.weight"], tensors["output.weight"] * np.float32(weight)
+        bias = bias + tensors["output.bias"] * np.float32(weight)
+        if classifier.config.model.hidden:
+            columns.append(embedding)
+            blocks.append(tensors["hidden.0.weight"])
+            biases.append(tensors["hidden.0.bias"])
+            outputs.append(output)
+        else:
+            columns.append(embedding @ output)  # (V, d) @ (d, 1) -> (V, 1)
+            blocks.append(np.array([[1, -1]], np.float32))
+            biases.append(np.zeros(2, np.float32))
+            outputs.append(np.array([[1], [-1]], np.float32))
+    if not deep:
+        weights = {"embedding.weight": sum(columns[1:], columns[0]), "output.weight": np.ones((1, 1), np.float32)}
+    else:
+        weights = {"embedding.weight": np.concatenate(columns, axis=1), "output.weight": np.concatenate(outputs)}
+        weights["hidden.0.weight"] = np.zeros(
+            (sum(map(len, blocks)), sum(block.shape[1] for block in blocks)), np.float32
+        )
+        weights["hidden.0.bias"] = np.concatenate(biases)
+        row = column = 0
+        for block in blocks:
+            weights["hidden.0.weight"][row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+    weights["output.bias"] = bias
+    config = members[0][0].config
+    dim, hidden = weights["embedding.weight"].shape[1], [len(weights["hidden.0.bias"])] if deep else []
+    plain = config.model_dump() | {"pretrain": {}}  # what it has become, not how: that is in the run's config.yaml
+    plain["model"]["embedding"]["dim"], plain["model"]["hidden"], plain["train"]["members"] = dim, hidden, 1
+    config = type(config).model_validate(plain)
+    return Classifier(config, members[0][0].vocabulary, _assemble(config, weights, stream(0, "dropout")))
+
+
+def _block_diagonal(blocks: Sequence[Array]) -> Array:
+    """The blocks from corner to corner, zeros around them."""
+    matrix = np.zeros(np.sum([block.shape for block in blocks], axis=0), np.float32)
+    row = column = 0
+    for block in blocks:
+        matrix[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return matrix
+
+
 def load(path: Path) -> Classifier:
     """Read a model file. DataError if it is none, is damaged, or comes from a later version."""
     from safetensors import SafetensorError, safe_open
@@ -274,6 +345,8 @@ class _Newer(Exception):
 def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if header["format"] > FORMAT:
         raise _Newer(f"model format {header['format']}, written by sentibp {header['version']}, is newer than {FORMAT}")
+    if header["format"] == 1:
+        header["config"]["model"]["embedding"].setdefault("padding", 0)
     vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
     try:
         return _around(_namespace(header["config"]), vocabulary, tensors, header["scores"])

@@ -48,7 +48,7 @@ class Epoch(NamedTuple):
     step: int
     loss: float  # the mean over the epoch's batches, each before its update
     scores: dict[str, Any] | None  # on the validation data
-    positive: Array | None  # the probability of positive of each validation review: (n,) float64
+    logits: Array | None  # of the validation reviews: (n,)
 
 
 class Diverged(SentibpError):
@@ -95,10 +95,10 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
                         optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
             total += value * len(batch)
             yield Step(step, epoch, value, rate, length)
-        scores, positive = evaluate(model, validation) if validation is not None else (None, None)
+        scores, logits = evaluate(model, validation) if validation is not None else (None, None)
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
-        yield Epoch(epoch, step, total / len(train), scores, positive)
+        yield Epoch(epoch, step, total / len(train), scores, logits)
 
 
 def take_batch(model: Classifier, train: Examples, weight: Array | None, chosen: Array) -> Examples:
@@ -121,12 +121,11 @@ def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float
 
 
 def evaluate(model: Classifier, examples: Examples) -> tuple[dict[str, Any], Array]:
-    """The scores on some examples, and the probability of positive of each (n,) float64. Raises Diverged."""
+    """The scores on some examples, and the logit of each (n,). Raises Diverged."""
     logits = model.logits(examples.features)
     if not np.isfinite(logits).all():
         raise Diverged(f"diverged: the network's answers are not finite; {_repair(model.config.train)}")
-    positive = sigmoid(logits.astype(np.float64))
-    return metrics.scores(examples.label, positive), positive
+    return metrics.scores(examples.label, sigmoid(logits.astype(np.float64))), logits
 
 
 def example_weights(settings: Train, examples: Examples) -> Array | None:

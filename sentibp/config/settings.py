@@ -131,8 +131,9 @@ class Text(_Part):
     ngrams: Annotated[int, Field(ge=1, le=3), BeforeValidator(_exact)] = 2
     """The longest run of words that is a feature: 1 for words alone, 2 adds pairs such as `not good`, 3 adds
     triples. Less is faster and smaller."""
-    min_count: Count = 2
-    """How often a feature must occur in the training data to be kept. Raise it for a smaller model."""
+    min_count: Count = 1
+    """How often a feature must occur in the training data (and those of pretrain) to be kept. Raise it for a smaller
+    model, and if there is much training data."""
     max_features: Count | None = None
     """How many features are kept at most, the most frequent first; null: all."""
 
@@ -145,6 +146,9 @@ class Embedding(_Part):
     pooling: Literal["mean", "sum", "sqrt"] = "mean"
     """How the rows of a review are combined: their mean, their sum, or their sum divided by the square root of
     how many they are."""
+    padding: Whole = 10
+    """How many features with rows of zeros are added to every review before pooling by mean or sqrt. Raise it if short
+    texts are answered too surely."""
     init: Literal["naive_bayes", "normal", "glorot", "he", "zeros"] = "naive_bayes"
     """The values that rows start from: random; with naive_bayes, the first of them tells how much more often the
     feature occurs in positive reviews than in negative ones."""
@@ -199,7 +203,7 @@ class Optimizer(_Choice):
     }
     name: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = "adagrad"
     """The method. `optimizer: adam` is short for `optimizer: {name: adam}`."""
-    learning_rate: Positive = 0.01
+    learning_rate: Positive = 0.03
     """The length of a step. Lower it if the loss jumps or grows, raise it if the loss hardly falls."""
     momentum: Share = 0.9
     """momentum, nesterov: the share of the last step that is kept."""
@@ -270,11 +274,11 @@ class Train(_Part):
     """How the weights follow the gradient: a name, or a mapping with the keys below."""
     schedule: Schedule = Schedule()
     """How the learning rate changes: a name, or a mapping with the keys below."""
-    epochs: Count = 3
+    epochs: Count = 2
     """How often every review is visited. Raise it if the validation score still gets better."""
     batch_size: Count = 64
     """How many reviews make a step. Raise it for speed, lower it for more steps per epoch."""
-    word_dropout: Share = 0.0
+    word_dropout: Share = 0.3
     """The share of the words of a training review that are hidden at each visit. Raise it against
     overfitting."""
     early_stopping: EarlyStopping | None = None
@@ -288,10 +292,38 @@ class Train(_Part):
     smaller."""
     math: Literal["fast", "plain"] = "fast"
     """How the embedding is computed: plain, as nn/layers.py spells it out, or fast, which differs by rounding only."""
+    members: Count = 1
+    """How many networks are trained, each from a random start of its own, and averaged. They are folded into one
+    network, as wide as all together."""
+    calibrate: bool = True
+    """Whether the logit is scaled such that the validation log loss is least: probabilities that can be trusted.
+    Answers stay what they are."""
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_exact)] = 0
     """The random start. The same seed gives the same model."""
     seeds: Count = 1
     """Train from so many random starts (seed, seed + 1, ...) and report the mean and the spread."""
+
+
+class Pretrain(_Part):
+    """What is learned from reviews without labels before the training."""
+
+    vectors: Literal["none", "reviews", "words"] = "none"
+    """none; reviews: vectors of n-grams by the reviews that share them, from which a linear classifier is made that is
+    averaged with the network: for long reviews; words: vectors of words by their neighbours, which the last columns of
+    the embedding start from: for short texts."""
+    source: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    """More reviews, beside those that are trained on, whose labels are not looked at: as data.source; null: none."""
+    split: Name = "unsupervised"
+    """The split of built-in or hub data that is read."""
+    text_column: Name = "text"
+    """The column that holds the review."""
+    labelled: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    """words: reviews of another kind with labels, as data.source, of which the train split is read. Their log-count
+    ratios become a column of the embedding, the second one; null: none."""
+    dim: Count = 300
+    """The length of a vector. More is slower, and often better."""
+    min_count: Count = 10
+    """reviews: how often a feature must occur, of whatever reviews, to have a vector."""
 
 
 class Config(_Part):
@@ -299,6 +331,7 @@ class Config(_Part):
 
     data: Data = Data()
     text: Text = Text()
+    pretrain: Pretrain = Pretrain()
     model: Model = Model()
     train: Train = Train()
 
@@ -326,6 +359,8 @@ def _clashes(config: Config) -> Iterator[Clash]:
     yield from _nothing_to_skip(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
+    yield from _cannot_be_folded(config)
+    yield from _no_room_for_vectors(config)
     yield from _no_validation(config)
     yield from _unknown_parts(config)
 
@@ -337,6 +372,30 @@ def _labels_in_two_lists(labels: Labels | None) -> Iterator[Clash]:
             same = str(_exact(value)).strip().casefold()  # to the reader of labels, 1, 1.0 and "1" are one
             if (other := seen.setdefault(same, kind)) != kind:
                 yield Clash(("data", "labels", kind, i), f"{show(value)} is in {other} too; keep it in one list")
+
+
+def _cannot_be_folded(config: Config) -> Iterator[Clash]:
+    model = config.model
+    if config.train.members > 1:
+        key: Keys = ("train", "members")
+    elif config.pretrain.vectors == "reviews":
+        key = ("pretrain", "vectors")
+    else:
+        return
+    wide = len(model.hidden) > 1 or model.batch_norm or model.residual or (model.hidden and model.activation != "relu")
+    if wide:
+        message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
+        yield Clash(key, f"{message}model.hidden, or write {'1' if key[0] == 'train' else 'none'}", ("model",))
+
+
+def _no_room_for_vectors(config: Config) -> Iterator[Clash]:
+    pretrain, dim = config.pretrain, config.model.embedding.dim
+    taken = pretrain.dim + 1 + (pretrain.labelled is not None)
+    if pretrain.vectors == "words" and dim < taken:
+        message = f"the embedding has {dim} columns and needs {taken}; raise model.embedding.dim or lower this"
+        yield Clash(("pretrain", "dim"), message, ("model.embedding.dim",))
+    if pretrain.vectors != "words" and pretrain.labelled is not None:
+        yield Clash(("pretrain", "labelled"), "only vectors: words looks at it; remove it", ("pretrain.vectors",))
 
 
 def _nothing_to_skip(model: Model) -> Iterator[Clash]:

@@ -25,8 +25,8 @@ class Indexed(NamedTuple):
 class FastEmbeddingBag(EmbeddingBag):
     """y = scale * (counts @ weight[rows]); see `EmbeddingBag`."""
 
-    def __init__(self, weight: Array, pooling: str = "mean"):
-        super().__init__(weight, pooling)
+    def __init__(self, weight: Array, pooling: str = "mean", padding: int = 0):
+        super().__init__(weight, pooling, padding)
         self._slot = np.zeros(0, np.int32)  # scratch of `_distinct`, one number per feature; holds no state
 
     def prepare(self, x: Ragged) -> Indexed:

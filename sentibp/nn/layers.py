@@ -122,7 +122,8 @@ class EmbeddingBag(Layer):
     """The pooled embedding of each review: a linear layer whose input is the batch's count matrix.
 
     `shares[j, i]` says how often the batch's i-th distinct feature occurs in review j, divided by the review's
-    length (`mean`), by the square root of it (`sqrt`), or by nothing (`sum`). With it,
+    length (`mean`), by the square root of it (`sqrt`), or by nothing (`sum`). `padding` features whose rows are zero
+    lengthen every review: a short one then moves the answer less (shrinkage towards the mean of all). With it,
 
         y = shares @ weight[rows]        d loss / d weight[rows] = shares.T @ dy
 
@@ -131,13 +132,14 @@ class EmbeddingBag(Layer):
 
     _BLOCK = 64  # reviews per count matrix: its size is block x distinct features, so the cost stays linear
 
-    def __init__(self, weight: Array, pooling: str = "mean"):
+    def __init__(self, weight: Array, pooling: str = "mean", padding: int = 0):
         super().__init__(weight=weight)
         self.pooling = pooling
+        self.padding = padding
 
     def _scale(self, x: Ragged) -> Array:
         """What the sum of each review's rows is divided by: (n, 1)."""
-        length = np.maximum(x.lengths, 1)[:, None].astype(self.params["weight"].dtype)
+        length = np.maximum(x.lengths + self.padding, 1)[:, None].astype(self.params["weight"].dtype)
         return {"mean": length, "sqrt": np.sqrt(length), "sum": np.ones_like(length)}[self.pooling]
 
     def _shares(self, x: Ragged) -> tuple[Array, Array]:

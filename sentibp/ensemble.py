@@ -1,0 +1,120 @@
+"""Several classifiers of one vocabulary made into one: the networks of a training, and what pretraining brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from . import model, pretrain
+from .calibrate import mixture
+from .config import Config
+from .model import Classifier, fold, naive_bayes, scaled, stream
+from .nn import Ragged
+from .nn.fast import FastEmbeddingBag
+from .nn.initializers import log_count_ratio
+from .nn.layers import Array
+from .train import Examples
+from .vocab import Vocabulary
+
+_BLOCK = 256  # reviews pooled at once
+_LEAST = 2  # labelled reviews' occurrences of a feature that has a row of its own
+_WORDS = 30_000  # the most frequent ones, which have vectors
+
+
+class Extra(NamedTuple):
+    """The encoded reviews of `pretrain`, beside those that are trained on."""
+
+    labelled: Examples | None  # of another kind, from pretrain.labelled
+    unlabelled: Ragged
+
+
+def review_classifier(
+    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, seed: int
+) -> Classifier:
+    """A classifier without hidden layer, on the vectors of n-grams by the reviews that share them.
+
+    Its embedding is a single column: the vectors times the weights of the output layer.
+    """
+    settings, n = config.pretrain, len(vocabulary)
+    reviews = joined([training.features, extra.unlabelled])
+    count = np.bincount(reviews.ids, minlength=n)
+    seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
+    guide = log_count_ratio(training.features, training.label, n)[:seen]
+    vectors = pretrain.review_vectors(reviews, seen, guide, settings.dim, stream(seed, "pretrain"))
+    bag = FastEmbeddingBag(_rows(vectors, n), config.model.embedding.pooling, config.model.embedding.padding)
+    starts = range(0, len(training), _BLOCK)
+    pooled = [bag.forward(training.features.slice(start, min(start + _BLOCK, len(training)))) for start in starts]
+    weight, bias = pretrain.linear_head(np.concatenate(pooled), training.label)
+    plain = config.model_dump() | {"pretrain": {}}
+    plain["model"]["hidden"], plain["model"]["embedding"]["dim"] = [], 1
+    classifier = model.build(Config.model_validate(plain), vocabulary, seed)
+    params = classifier.network.params
+    params["embedding.weight"][:, 0] = _rows(vectors @ weight, n)
+    params["output.weight"][:], params["output.bias"][:] = 1, bias
+    return classifier
+
+
+def word_columns(config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, seed: int) -> Array:
+    """What the last columns of the embedding start from: (V, k).
+
+    The first of them tells the log-count ratios of reviews of another kind, if there are labelled ones; the others are
+    vectors of words by their neighbours.
+    """
+    settings, n = config.pretrain, len(vocabulary)
+    embedding = config.model.embedding
+    parts = [training.features, extra.unlabelled]
+    columns = []
+    if extra.labelled is not None:
+        parts.append(extra.labelled.features)
+        columns.append(naive_bayes(extra.labelled.features, extra.labelled.label, n, embedding)[:, None])
+    words = pretrain.only_words(joined(parts), vocabulary.word_features)
+    known = min(len(vocabulary.words), _WORDS)
+    vectors = np.zeros((n, settings.dim), np.float32)
+    found = pretrain.word_vectors(words, known, settings.dim, stream(seed, "pretrain"))
+    vectors[vocabulary.word_features[:known], : found.shape[1]] = found
+    columns.append(scaled(vectors, training.features, embedding))
+    return np.concatenate(columns, axis=1)
+
+
+def shared_rows(training: Examples, features: int) -> Array:
+    """For each feature the one whose row it uses: its own; all that are too rare in the labelled reviews share one.
+
+    Of these, which only other reviews hold often, the labels tell too little: (features,) int32.
+    """
+    row = np.arange(features, dtype=np.int32)
+    rare = np.bincount(training.features.ids, minlength=features) < _LEAST
+    row[rare] = row[rare][:1]
+    return row
+
+
+def sharing(examples: Examples, row: Array) -> Examples:
+    """The examples with each feature replaced by the one whose row it uses."""
+    return Examples(Ragged(row[examples.features.ids], examples.features.offsets), examples.label, examples.weight)
+
+
+def spread(classifier: Classifier, row: Array) -> None:
+    """Give each feature the row that it used in training."""
+    embedding = classifier.network.params["embedding.weight"]
+    embedding[:] = embedding[row]
+
+
+def combined(members: Sequence[Classifier], validation: Examples | None) -> Classifier:
+    """The members as one classifier, with the weights that suit the validation data; without these, their mean."""
+    weights = np.full(len(members), 1 / len(members))
+    if validation is not None and len(members) > 1:
+        logits = np.stack([member.logits(validation.features) for member in members], axis=1)
+        weights = mixture(logits, validation.label)
+    return fold([(member, float(weight)) for member, weight in zip(members, weights, strict=True)])
+
+
+def joined(parts: Sequence[Ragged]) -> Ragged:
+    """The reviews of all parts, one after the other."""
+    lengths = np.concatenate([part.lengths for part in parts])
+    return Ragged(np.concatenate([part.ids for part in parts]), np.concatenate(([0], np.cumsum(lengths))))
+
+
+def _rows(values: Array, n: int) -> Array:
+    """The values with rows of zeros up to n."""
+    return np.concatenate((values, np.zeros((n - len(values), *values.shape[1:]), values.dtype)))
