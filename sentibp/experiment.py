@@ -351,37 +351,36 @@ class _Keeper:
 
     def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         self.record(seed, event)
-        if isinstance(event, Epoch) and self.validation is not None:
-            self._consider_validated(seed, event.epoch, event.logits, classifier)
+        if isinstance(event, Epoch) and event.scores is not None:
+            self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
     def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
         if self.validation is not None:
-            logits = classifier.logits(self.validation.features)
-            self._consider_validated(seed, classifier.config.train.epochs, logits, classifier)
+            scores, logits = evaluate(classifier, self.validation)
+            self._consider(seed, classifier.config.train.epochs, scores, classifier, logits)
 
-    def _consider_validated(self, seed: int, epoch: int, logits: Any, classifier: Classifier) -> None:
-        assert self.validation is not None
-        label = self.validation.label
-        if self.calibrate:
-            factor = temperature(logits, label)
-            classifier, logits = model.calibrated(classifier, factor), logits * factor
-        positive = sigmoid(logits.astype(np.float64))
-        if self._consider(seed, epoch, metrics.scores(label, positive), classifier):
-            runs.save_predictions(self.run.path, label, positive)
-
-    def _consider(self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier) -> bool:
-        """Keep the model if it is the best so far, of all seeds."""
+    def _consider(
+        self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier, logits: Any = None
+    ) -> None:
+        """Keep the model, calibrated, if it is the best so far, of all seeds; `logits` are those of validation."""
         value = scores[self.metric]
         value = -math.inf if value is None else value if metrics.BETTER[self.metric] == "higher" else -value
         self.waited += 1
-        if value > self.seed_best or self.seed_best_scores is None:
-            self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
-        if self.scores is not None and value <= self.best:
-            return False
-        self.best, self.scores, classifier.scores = value, scores, scores
-        self.kept = {"seed": seed, "epoch": epoch}
-        self.save(classifier)
-        return True
+        seed_best = value > self.seed_best or self.seed_best_scores is None
+        best = value > self.best or self.scores is None
+        if not seed_best:  # nor the best of all
+            return
+        if self.calibrate and self.validation is not None:
+            classifier = model.calibrated(classifier, temperature(logits, self.validation.label))
+            scores, logits = evaluate(classifier, self.validation)
+        self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
+        if best:
+            self.best, self.scores, classifier.scores = value, scores, scores
+            self.kept = {"seed": seed, "epoch": epoch}
+            self.save(classifier)
+            if self.validation is not None:
+                positive = sigmoid(logits.astype(np.float64))
+                runs.save_predictions(self.run.path, self.validation.label, positive)
 
     def save(self, classifier: Classifier) -> None:
         content = classifier.to_bytes()

@@ -151,10 +151,11 @@ def _principal(matrix: csr_array, dim: int, rng: np.random.Generator) -> tuple[A
 
 
 def _orthonormal(q: Array) -> Array:
-    """The same directions (v, k), at right angles to one another: Cholesky QR, in few products."""
-    gram = _inner(q, q)
-    gram += 1e-10 * np.trace(gram) * np.eye(len(gram))
-    return _rotated(q, np.linalg.inv(np.linalg.cholesky(gram)).T)
+    """The same directions (v, k), at right angles to one another and of length 1; zeros for those that are lost in
+    rounding, where there are fewer directions than k."""
+    value, turn = np.linalg.eigh(_inner(q, q))
+    length = np.sqrt(np.maximum(value, 0))
+    return _rotated(q, turn * np.where(value > 1e-6 * value[-1], 1 / np.maximum(length, 1e-30), 0))
 
 
 def _inner(a: Array, b: Array) -> Array:

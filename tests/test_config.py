@@ -68,7 +68,7 @@ MISTAKES = {
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
     "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
-    '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, model, train",
+    '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
     "train: {epochs: three}": "train.epochs: 'three' is not a whole number; give a whole number of at least 1",
     "train: {epochs: '3'}": "train.epochs: '3' is not a whole number; write 3 without quotes",
@@ -146,7 +146,7 @@ MISTAKES = {
     "model: {hidden: [16, 0]}": "model.hidden: 0 is too small; give a whole number of at least 1",
     "model: {hidden: [wide]}": "model.hidden: 'wide' is not a whole number; give a whole number of at least 1",
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
-    "give a mapping with the keys dim, pooling, init, vectors",
+    "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
     "give a mapping with the keys lowercase, ngrams, min_count, max_features",
     # labels
@@ -373,10 +373,10 @@ BROKEN = {
     "- " * 100_000: "1: nested more than 20 levels deep; settings need at most five",
     "a: &a [x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b]": "1: anchors and aliases (& and *) are not used here; write the "
     "value out, or put it in quotes",
-    "- train": "1: ['train'] is not a config; begin with 'data:', 'text:', 'model:', 'train:'",
-    "a good film, positive\n": "1: 'a good film, positive' is not a config; begin with 'data:', 'text:', 'model:', "
-    "'train:'",
-    "false": "1: false is not a config; begin with 'data:', 'text:', 'model:', 'train:'",
+    "- train": "1: ['train'] is not a config; begin with 'data:', 'text:', 'pretrain:', 'model:', 'train:'",
+    "a good film, positive\n": "1: 'a good film, positive' is not a config; begin with 'data:', 'text:', "
+    "'pretrain:', 'model:', 'train:'",
+    "false": "1: false is not a config; begin with 'data:', 'text:', 'pretrain:', 'model:', 'train:'",
 }
 
 
@@ -541,10 +541,18 @@ data:
 text:
   lowercase: true
   ngrams: 2
-  min_count: 2
+  min_count: 1
   max_features: null
+pretrain:
+  vectors: none
+  source: null
+  split: unsupervised
+  text_column: text
+  labelled: null
+  dim: 300
+  min_count: 10
 model:
-  embedding: {dim: 16, pooling: mean, init: naive_bayes, vectors: null}
+  embedding: {dim: 16, pooling: mean, padding: 10, init: naive_bayes, vectors: null}
   hidden: [16]
   activation: relu
   init: auto
@@ -555,15 +563,17 @@ model:
 train:
   loss: cross_entropy
   class_weight: null
-  optimizer: {name: adagrad, learning_rate: 0.01, epsilon: 1e-8, row_wise: true, weight_decay: 0.0, clip_norm: null}
+  optimizer: {name: adagrad, learning_rate: 0.03, epsilon: 1e-8, row_wise: true, weight_decay: 0.0, clip_norm: null}
   schedule: {name: linear, warmup: 0.0, final: 0.0}
-  epochs: 3
+  epochs: 2
   batch_size: 64
-  word_dropout: 0.0
+  word_dropout: 0.3
   early_stopping: null
   freeze: []
   learning_rates: {}
   math: fast
+  members: 1
+  calibrate: true
   seed: 0
   seeds: 1
 """

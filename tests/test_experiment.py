@@ -22,9 +22,15 @@ from sentibp.train import Diverged, Epoch, Step
 
 SMALL: dict[str, Any] = {
     "data": {"source": "sample"},
-    "text": {"ngrams": 1},
-    "model": {"embedding": {"dim": 8}, "hidden": [4]},
-    "train": {"optimizer": {"learning_rate": 0.1}, "epochs": 4, "batch_size": 32},
+    "text": {"ngrams": 1, "min_count": 2},
+    "model": {"embedding": {"dim": 8, "padding": 0}, "hidden": [4]},
+    "train": {
+        "optimizer": {"learning_rate": 0.1},
+        "epochs": 4,
+        "batch_size": 32,
+        "word_dropout": 0,
+        "calibrate": False,  # what is recorded of an epoch is what is kept
+    },
 }
 
 

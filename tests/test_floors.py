@@ -19,7 +19,7 @@ import sentibp
 PACKAGE = Path(sentibp.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
-GROUND, TOP = -1, 7
+GROUND, TOP = -1, 8
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
     "cache": GROUND - 2,

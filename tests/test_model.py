@@ -426,7 +426,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, sound, scratch)
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 2, "version": "9.9"}, "model format 2, written by sentibp 9.9, is newer than 1; update sentibp"),
+        ({"format": 3, "version": "9.9"}, "model format 3, written by sentibp 9.9, is newer than 2; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),

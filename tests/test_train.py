@@ -71,16 +71,16 @@ def test_a_step_after_each_batch_and_an_epoch_after_each_pass(toy):
     assert [event.epoch for event in events] == [1] * 4 + [2] * 4
     *steps, epoch = events[4:]
     assert epoch.loss == pytest.approx((5 * steps[0].loss + 5 * steps[1].loss + 2 * steps[2].loss) / 12)
-    scores, positive = evaluate(classifier, examples)
+    scores, logits = evaluate(classifier, examples)
     assert epoch.scores == scores
-    np.testing.assert_array_equal(epoch.positive, positive)
-    assert positive.shape == (12,)
+    np.testing.assert_array_equal(epoch.logits, logits)
+    assert logits.shape == (12,)
 
 
 def test_without_validation_data_there_are_no_scores(toy):
     classifier, examples = toy()
     epochs = [event for event in fit(classifier, examples, None, 0) if isinstance(event, Epoch)]
-    assert [(epoch.scores, epoch.positive) for epoch in epochs] == [(None, None)] * 3
+    assert [(epoch.scores, epoch.logits) for epoch in epochs] == [(None, None)] * 3
 
 
 def test_the_loop_may_be_left_early(toy):
@@ -176,8 +176,8 @@ def test_dropout_is_active_in_training_only(toy):
     classifier, examples = toy(model={"dropout": 0.5}, train={"word_dropout": 0.5})
     first, second = (classifier.network.forward(examples.features, train=True) for _ in range(2))
     assert (first != second).any()
-    positives = [evaluate(classifier, examples)[1] for _ in range(2)]
-    np.testing.assert_array_equal(*positives)
+    logits = [evaluate(classifier, examples)[1] for _ in range(2)]
+    np.testing.assert_array_equal(*logits)
 
 
 SCRIPT = """

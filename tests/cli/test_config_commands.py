@@ -48,7 +48,7 @@ def test_the_schema_is_json_and_knows_every_setting(sentibp):
     schema = sentibp("config", "schema").json
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert schema["additionalProperties"] is False
-    assert schema["properties"].keys() == {"data", "text", "model", "train"}
+    assert schema["properties"].keys() == {"data", "text", "pretrain", "model", "train"}
     assert sentibp("config", "schema").out == sentibp("config", "schema").out
 
 
@@ -82,15 +82,17 @@ def test_those_on_rotten_tomatoes_train(sentibp, name):
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"finetune", "quickstart"}))
 def test_every_network_trains_on_the_sample(sentibp, name):
     text_column = ["--set", "data.text_column=text"]
+    more = ["--set", "pretrain.source=sample", "--set", "pretrain.split=test"] if name == "imdb_pretrained" else []
+    more += ["--set", "pretrain.labelled=sample"] if name == "rotten_tomatoes_pretrained" else []
     said = sentibp(
         "train", name, "--json", "--quiet", "--set", "data.source=sample", "--set", "data.validation=0.1", *text_column,
-        "--set", "train.epochs=2", "--set", "train.optimizer.learning_rate=0.05",
+        "--set", "train.epochs=2", "--set", "train.optimizer.learning_rate=0.05", *more,
     ).json  # fmt: skip
     assert said["scores"]["n"] == 32
     sentibp("predict", "a wonderful film")
 
 
-SAMPLE = ["--quiet", "--set", "data.source=sample", "--set", "train.epochs=1"]
+SAMPLE = ["--quiet", "--set", "data.source=sample", "--set", "train.epochs=1", "--set", "train.calibrate=false"]
 
 
 def test_finetune_goes_on_from_another_run(sentibp):

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-SHIPPED = "article, deep_residual, deep_sigmoid, finetune, imdb, quickstart, reviews, rotten_tomatoes, sst2, xor"
+SHIPPED = (
+    "article, deep_residual, deep_sigmoid, finetune, imdb, imdb_best, imdb_pretrained, quickstart, reviews, "
+    "rotten_tomatoes, rotten_tomatoes_pretrained, sst2, xor"
+)
 
 
 def config(text: str, name: str = "mine.yaml") -> str:

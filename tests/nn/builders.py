@@ -140,6 +140,12 @@ LAYERS = {
     "fast embedding bag, mean": Case(lambda rng, dtype: fast_bag(rng, dtype, "mean"), True),
     "fast embedding bag, sum": Case(lambda rng, dtype: fast_bag(rng, dtype, "sum"), True),
     "fast embedding bag, sqrt": Case(lambda rng, dtype: fast_bag(rng, dtype, "sqrt"), True),
+    "embedding bag, padded": Case(
+        lambda rng, dtype: EmbeddingBag(numbers(rng, VOCABULARY, WIDTH, dtype=dtype), "mean", 3), True
+    ),
+    "fast embedding bag, padded": Case(
+        lambda rng, dtype: FastEmbeddingBag(numbers(rng, VOCABULARY, WIDTH, dtype=dtype), "sqrt", 3), True
+    ),
     "word dropout and bag": Case(word_dropout, True),
     "linear": Case(lambda rng, dtype: linear(rng, WIDTH, 3, dtype), False),
     "relu": Case(lambda rng, dtype: ReLU(), False),

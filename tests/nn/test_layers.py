@@ -285,6 +285,8 @@ def test_pooling_by_hand():
     assert EmbeddingBag(weight, "sum").forward(x).tolist() == [[22, 44], [0, 0], [10, 20]]
     assert EmbeddingBag(weight, "mean").forward(x).tolist() == [[5.5, 11], [0, 0], [10, 20]]
     assert EmbeddingBag(weight, "sqrt").forward(x).tolist() == [[11, 22], [0, 0], [10, 20]]
+    assert EmbeddingBag(weight, "mean", padding=1).forward(x).tolist() == [[4.4, 8.8], [0, 0], [5, 10]]
+    assert EmbeddingBag(weight, "sum", padding=1).forward(x).tolist() == [[22, 44], [0, 0], [10, 20]]
 
 
 def test_an_empty_review_has_no_gradient_and_gives_its_neighbours_none():

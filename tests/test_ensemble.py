@@ -1,0 +1,124 @@
+"""Several classifiers as one: the folded network answers as the sum of its members does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentibp import ensemble, experiment, model
+from sentibp.arrow import strings
+from sentibp.nn.layers import Ragged
+from sentibp.train import Examples
+
+TEXTS = ["a good film", "a bad film", "", "good good bad plot", "the plot"]
+NETWORKS = {
+    "hidden layers": [[4], [3]],
+    "none": [[], []],
+    "one with, one without": [[4], []],
+    "one alone": [[5]],
+}
+
+
+@pytest.mark.parametrize("hidden", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("pooling", ["mean", "sqrt", "sum"])
+def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classifier, hidden, pooling):
+    embedding = {"pooling": pooling, "padding": 2, "dim": 6}
+    members = [
+        new_classifier(TEXTS, seed, model={"hidden": widths, "embedding": embedding})
+        for seed, widths in enumerate(hidden)
+    ]
+    rng = np.random.default_rng(0)
+    for member in members:
+        for tensor in member.tensors().values():
+            tensor[:] = rng.standard_normal(tensor.shape)
+    weights = [0.5, 2.0][: len(members)]
+    folded = model.fold(list(zip(members, weights, strict=True)))
+    features, _, _ = folded.encode(strings(TEXTS))
+    expected = sum(weight * member.logits(features) for member, weight in zip(members, weights, strict=True))
+    np.testing.assert_allclose(folded.logits(features), expected, rtol=1e-4, atol=1e-5)
+    assert folded.config.model.embedding.dim == folded.tensors()["embedding.weight"].shape[1]
+
+
+def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
+    members = [new_classifier(TEXTS, seed, model={"hidden": [3]}, train={"members": 2}) for seed in (0, 1)]
+    folded = model.fold([(member, 0.5) for member in members])
+    (tmp_path / "model.safetensors").write_bytes(folded.to_bytes())
+    loaded = model.load(tmp_path / "model.safetensors")
+    assert loaded.config == folded.config
+    np.testing.assert_array_equal(loaded.predict(strings(TEXTS)).positive, folded.predict(strings(TEXTS)).positive)
+
+
+def test_a_calibrated_classifier_is_surer_and_the_original_unchanged(new_classifier):
+    classifier = new_classifier(TEXTS)
+    features, _, _ = classifier.encode(strings(TEXTS))
+    before = classifier.logits(features)
+    np.testing.assert_allclose(model.calibrated(classifier, 3).logits(features), 3 * before, rtol=1e-5)
+    np.testing.assert_array_equal(classifier.logits(features), before)
+
+
+def test_rare_features_share_a_row(new_classifier):
+    training = Examples(Ragged(np.array([0, 0, 1, 2, 2, 3], np.int32), np.array([0, 3, 6])), np.array([0, 1], np.int8))
+    row = ensemble.shared_rows(training, 6)
+    assert row.tolist() == [0, 1, 2, 1, 1, 1]
+    assert ensemble.sharing(training, row).features.ids.tolist() == [0, 0, 1, 2, 2, 1]
+    classifier = new_classifier(["a b c d e f"], text={"ngrams": 1}, model={"embedding": {"dim": 1}})
+    classifier.tensors()["embedding.weight"][:, 0] = range(6)
+    ensemble.spread(classifier, row)
+    assert classifier.tensors()["embedding.weight"][:, 0].tolist() == [0, 1, 2, 1, 1, 1]
+
+
+def sections(**pretrain) -> dict:
+    return {
+        "data": {"source": "sample"},
+        "text": {"ngrams": 2, "min_count": 2},
+        "pretrain": {"dim": 8, "min_count": 3, "source": "sample", "split": "test"} | pretrain,
+        "model": {"embedding": {"dim": 12}, "hidden": [4]},
+        "train": {"optimizer": {"learning_rate": 0.1}, "epochs": 2, "batch_size": 32},
+    }
+
+
+@pytest.mark.parametrize(
+    "pretrain", [{"vectors": "reviews"}, {"vectors": "words"}, {"vectors": "words", "labelled": "sample"}]
+)
+def test_a_pretrained_training_gives_the_same_bytes_again_and_scores_what_it_saved(write_config, pretrain):
+    resolved = write_config("small.yaml", **sections(**pretrain))
+    one, two = (experiment.train(resolved, Path(name)) for name in ("one", "two"))
+    assert one.digest == two.digest
+    scores = experiment.evaluate_on(model.load(one.model)).scores
+    assert scores["accuracy"] == one.scores["accuracy"]
+    assert scores["log_loss"] == pytest.approx(one.scores["log_loss"], rel=1e-6)
+    facts = json.loads((one.run / "run.json").read_text())["data"]
+    assert facts["unlabelled"]["reviews"] == 80
+    assert (facts["labelled"] is None) == ("labelled" not in pretrain)
+
+
+def test_several_members_are_averaged_and_folded(write_config):
+    settings = sections(vectors="none", source=None)
+    settings["train"]["members"] = 3
+    outcome = experiment.train(write_config("small.yaml", **settings))
+    assert model.load(outcome.model).tensors()["hidden.0.weight"].shape == (36, 12)
+    starts = {json.loads(line)["seed"] for line in (outcome.run / "metrics.jsonl").read_text().splitlines()}
+    assert starts == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("model.hidden=[4,4]", "pretrain.vectors"),
+        ("model.activation=tanh", "pretrain.vectors"),
+        ("train.members=2", "train.members"),
+        ("pretrain.labelled=sample", "pretrain.labelled"),
+    ],
+)
+def test_what_cannot_be_folded_is_refused(write_config, override, key):
+    more = ["model.activation=tanh"] if key == "train.members" else []
+    with pytest.raises(experiment.ConfigError, match=key):
+        write_config("small.yaml", [override, *more], **sections(vectors="reviews"))
+
+
+def test_vectors_need_room_in_the_embedding(write_config):
+    with pytest.raises(experiment.ConfigError, match="the embedding has 12 columns and needs 13"):
+        write_config("small.yaml", ["pretrain.dim=12"], **sections(vectors="words"))

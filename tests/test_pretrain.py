@@ -1,0 +1,105 @@
+"""Vectors from company: the subspace is that of the exact decomposition, and the head is at its minimum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from sentibp import pretrain
+from sentibp.nn.layers import Ragged
+from sentibp.nn.losses import cross_entropy
+
+
+def ragged(*reviews: list[int]) -> Ragged:
+    offsets = np.concatenate(([0], np.cumsum([len(review) for review in reviews])))
+    return Ragged(np.array([i for review in reviews for i in review], np.int32), offsets.astype(np.int64))
+
+
+def matrix(rank: int, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    left, _ = np.linalg.qr(rng.standard_normal((shape[0], rank)))
+    right, _ = np.linalg.qr(rng.standard_normal((shape[1], rank)))
+    return (left * 2.0 ** -np.arange(rank)) @ right.T
+
+
+@pytest.mark.parametrize("shape", [(300, 60), (40, 90), (7, 5)])
+def test_the_directions_are_those_of_the_exact_decomposition(shape):
+    dense = matrix(min(*shape, 6), shape)
+    directions, strength = pretrain._principal(csr_array(dense.astype(np.float32)), 3, np.random.default_rng(0))
+    _, exact, right = np.linalg.svd(dense)
+    np.testing.assert_allclose(strength, exact[:3], rtol=1e-3)
+    np.testing.assert_allclose(np.abs(right[:3] @ directions), np.eye(3), atol=2e-2)
+
+
+def test_fewer_directions_than_asked_for_are_found_without_complaint():
+    directions, strength = pretrain._principal(csr_array(np.ones((50, 40), np.float32)), 9, np.random.default_rng(0))
+    assert np.isfinite(directions).all()
+    assert strength[0] == pytest.approx(np.sqrt(50 * 40), rel=1e-4)
+    assert (strength[1:] < 1e-2).all()
+
+
+def test_same_seed_same_bytes():
+    sparse = csr_array(matrix(6, (300, 60)).astype(np.float32))
+    one, two = (pretrain._principal(sparse, 4, np.random.default_rng(5))[0] for _ in range(2))
+    assert one.tobytes() == two.tobytes()
+
+
+def test_features_of_the_same_reviews_have_similar_vectors():
+    reviews = ragged(*[[0, 1, 4]] * 20, *[[2, 3, 4]] * 20, [])
+    vectors = pretrain.review_vectors(reviews, 5, np.ones(5), 2, np.random.default_rng(0))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    alike = unit @ unit.T
+    assert alike[0, 1] == pytest.approx(1, abs=1e-3)
+    assert alike[2, 3] == pytest.approx(1, abs=1e-3)
+    assert alike[0, 2] < 0.5
+
+
+def test_the_arguments_are_left_as_they_are():
+    """scipy sorts and sums duplicates within the arrays that it is given."""
+    reviews = ragged([3, 0, 3, 1], [2, 2, 2], [], [1, 0])
+    ids, offsets = reviews.ids.copy(), reviews.offsets.copy()
+    pretrain.review_vectors(reviews, 4, np.ones(4), 2, np.random.default_rng(0))
+    pretrain.word_vectors(reviews, 4, 2, np.random.default_rng(0))
+    np.testing.assert_array_equal(reviews.ids, ids)
+    np.testing.assert_array_equal(reviews.offsets, offsets)
+
+
+def test_words_meet_within_a_window_and_not_across_reviews():
+    meetings = pretrain._meetings(ragged([0, 1, 2], [3, 4, 5, 6, 7, 8, 9]), 10).toarray()
+    assert (meetings == meetings.T).all()
+    assert meetings[0, 1] > meetings[0, 2] > 0, "nearer counts more"
+    assert meetings[2, 3] == 0, "another review"
+    assert meetings[3, 8] > 0
+    assert meetings[3, 9] == 0, "six words apart"
+
+
+def test_words_in_the_same_places_have_similar_vectors():
+    reviews = ragged(*[[0, 2, 1], [0, 3, 1], [4, 5, 6], [4, 7, 6]] * 5)
+    vectors = pretrain.word_vectors(reviews, 8, 4, np.random.default_rng(0))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert unit[2] @ unit[3] > 0.9
+    assert unit[5] @ unit[7] > 0.9
+    assert unit[2] @ unit[5] < 0.5
+
+
+def test_the_head_is_at_the_minimum_of_loss_and_penalty():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 3)).astype(np.float32) * [1, 10, 0.1] + [0, 5, 0]
+    label = (x[:, 0] + x[:, 1] / 10 + rng.standard_normal(400) > 0.5).astype(np.int8)
+    weight, bias = pretrain.linear_head(x, label, decay=0.01)
+
+    def objective(weight, bias):
+        return cross_entropy(x @ weight + bias, label)[0] + 0.01 / 2 * ((weight * x.std(axis=0)) ** 2).sum()
+
+    least = objective(weight, bias)
+    for _ in range(20):
+        step = 0.01 * rng.standard_normal(4)
+        assert objective(weight + step[:3] / x.std(axis=0), bias + step[3]) > least - 1e-6
+
+
+def test_only_words_remain_in_their_order():
+    reviews = ragged([0, 3, 1], [3], [], [2, 2])
+    words = pretrain.only_words(reviews, np.array([0, 2, 3]))  # feature 1 is an n-gram
+    assert words.ids.tolist() == [0, 2, 2, 1, 1]
+    assert words.offsets.tolist() == [0, 2, 3, 3, 5]
