@@ -14,6 +14,7 @@ COMMANDS = [
     "train",
     "eval",
     "predict",
+    "explain",
     "bench",
     "runs list",
     "runs compare",

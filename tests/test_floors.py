@@ -25,6 +25,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "cache": GROUND - 2,
     "errors": GROUND - 2,
     "files": GROUND,
+    "page": GROUND,
     "shipped": GROUND,
     "scratch": GROUND - 1,
     "threads": GROUND - 1,
@@ -36,11 +37,13 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "readers": 0,
     "vocab": 1,
     "data": 2,
+    "spans": 2,
     "model": 2,
     "train": 3,
     "runs": 3,
     "probes": 3,
     "words": 3,
+    "explain": 3,
     "experiment": 4,
     "bench": 5,
     "cli": 6,
@@ -175,7 +178,7 @@ print(json.dumps(sorted(sys.modules)))
     return set(json.loads(end.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("command", ["", "train", "eval", "predict", "bench", "runs compare", "config show"])
+@pytest.mark.parametrize("command", ["", "train", "eval", "predict", "explain", "bench", "runs compare", "config show"])
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
     assert not heavy & loaded_by(*command.split(), "--help")

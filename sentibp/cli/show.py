@@ -7,14 +7,14 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..files import write
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from ..bench import Speed
     from ..config import Resolved
     from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
+    from ..explain import Explanation
     from ..model import Prediction
     from ..words import Top
 
 LABELS = ("negative", "positive")
+_PARTS = 10  # of each explanation among several
 
 
 def talk(line: str) -> None:
@@ -198,17 +200,33 @@ def top(result: Top, json: bool) -> None:
 
 
 def predictions(
-    prediction: Prediction, texts: pa.LargeStringArray | pa.ChunkedArray, output: Path | None, format: str | None
+    prediction: Prediction,
+    texts: pa.LargeStringArray | pa.ChunkedArray,
+    output: Path | None,
+    format: str | None,
+    explanations: Iterable[Explanation] | None = None,
 ) -> None:
-    """One line per text, in order."""
+    """One line per text, in order; with explanations, in a table, several."""
+    from . import explanation
+
     if format is None and output is not None:
         format = "csv" if output.suffix == ".csv" else "jsonl"
     format = format or ("table" if sys.stdout.isatty() else "jsonl")
     records = [_record(*row) for row in zip(*(column.tolist() for column in prediction), strict=True)]
+    if format == "csv" and explanations is not None:
+        raise ConfigError("--explain does not fit into CSV; use --format jsonl or table")
     if format == "jsonl":
+        if explanations is not None:
+            pairs = zip(records, explanations, strict=True)
+            records = [record | explanation.record(each) | record for record, each in pairs]
         content = "".join(jsons.dumps(record) + "\n" for record in records)
     elif format == "csv":
         content = _csv(records)
+    elif explanations is not None:
+        pairs = zip(texts.to_pylist(), explanations, strict=True)
+        colours = output is None and explanation.may_colour()
+        blocks = (explanation.lines(*pair, _PARTS, colours) for pair in pairs)
+        content = "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
     else:
         content = "".join(_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
     if output is None:
