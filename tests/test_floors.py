@@ -44,8 +44,10 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "probes": 3,
     "words": 3,
     "explain": 3,
+    "layercheck": 1,
     "experiment": 4,
     "bench": 5,
+    "checks": 5,
     "cli": 6,
     "__init__": TOP,
     "__main__": TOP,
@@ -178,7 +180,9 @@ print(json.dumps(sorted(sys.modules)))
     return set(json.loads(end.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("command", ["", "train", "eval", "predict", "explain", "bench", "runs compare", "config show"])
+@pytest.mark.parametrize(
+    "command", ["", "train", "eval", "predict", "explain", "gradcheck", "bench", "runs compare", "config show"]
+)
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
     assert not heavy & loaded_by(*command.split(), "--help")

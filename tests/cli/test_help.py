@@ -15,6 +15,7 @@ COMMANDS = [
         "eval",
         "predict",
         "explain",
+        "gradcheck",
         "bench",
         "runs list",
         "runs compare",
