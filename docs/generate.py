@@ -15,6 +15,7 @@ COMMANDS = [
     "eval",
     "predict",
     "explain",
+    "trace",
     "gradcheck",
     "bench",
     "runs list",

@@ -29,8 +29,9 @@ mark.unknown { color: var(--faint); border-bottom: 1px dotted var(--faint); bord
 .bar .positive { background: var(--positive); } .bar .negative { background: var(--negative); }
 code, .formula { font-family: ui-monospace, monospace; font-size: .88rem; }
 .formula { background: var(--box); border-radius: .3rem; padding: .4rem .6rem; margin: .4rem 0; white-space: pre-wrap; }
+.formula div { padding-left: 1rem; text-indent: -1rem; }
 .source { color: var(--faint); font-size: .8rem; }
-.gap { border-bottom: 1px solid var(--ink); padding: 0 1.6rem 0 .2rem; color: var(--faint); font-size: .75rem; }
+.gap { border-bottom: 1px solid var(--ink); padding: 0 9rem 0 .2rem; color: var(--faint); font-size: .75rem; }
 @media print { body { max-width: none; } .key { break-before: page; } }
 """
 
@@ -56,4 +57,4 @@ def page(title: str, body: str) -> str:
 
 def text(content: str) -> str:
     """Text as HTML that shows it: markup in it is shown, not obeyed. What no page may hold becomes a replacement."""
-    return escape("".join(c if c in "\n\t" or c.isprintable() or ord(c) > 0xA0 else "�" for c in content))
+    return escape("".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in content))

@@ -26,6 +26,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "errors": GROUND - 2,
     "files": GROUND,
     "page": GROUND,
+    "sheet": 0,
     "shipped": GROUND,
     "scratch": GROUND - 1,
     "threads": GROUND - 1,
@@ -44,6 +45,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "probes": 3,
     "words": 3,
     "explain": 3,
+    "trace": 3,
     "layercheck": 1,
     "experiment": 4,
     "bench": 5,
@@ -181,7 +183,7 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "predict", "explain", "gradcheck", "bench", "runs compare", "config show"]
+    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "config show"]
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
