@@ -1,4 +1,4 @@
-"""What each word and n-gram of a text contributed to the answer, and the fewest words without which it is another.
+"""What each word and n-gram of a text contributed to the answer.
 
 The logit is that of an empty review, the bias, plus a part of each feature. On the straight line from the empty review
 to this one, the pooled vector grows from nothing to what it is; a part is the feature's row times the gradient that its
@@ -13,9 +13,6 @@ says what its row added to the sum that was pooled, not what happens to the othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import combinations, islice
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -25,15 +22,13 @@ from .model import LABELS, Classifier
 from .nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh, sigmoid
 from .nn.inference import as_predicted
 from .nn.layers import Array, Layer
-from .spans import Feature, features, joined, place, without
-from .text import Tokens, tokenize
+from .spans import Feature, features, joined, place
+from .text import tokenize
 from .threads import single_threaded_blas
 
 _CLOSE = 1e-9  # the residual up to which an integral is done
 _POINTS = 4  # of Gauss and Legendre on each piece of a smooth network
 _PIECES = 1 << 12  # at most, for a smooth network
-_BUDGET = 4_000_000  # words in all the texts that are tried for one that changes the answer
-_TOGETHER = 1 << 18  # of them at a time
 
 
 class Part(NamedTuple):
@@ -183,93 +178,3 @@ def _bends(layer: Layer, knots: Array, x: Array) -> tuple[Array, Array]:
 def _at(more: Array, knots: Array, x: Array) -> Array:
     """x (m, i), known at the knots, at more of them: (k, i)."""
     return np.stack([np.interp(more, knots, column) for column in x.T], axis=1)
-
-
-# --- the fewest words without which the answer is another
-
-
-class Flip(NamedTuple):
-    """Words without which the answer is the other one, as if they had never been there."""
-
-    deletions: list[Word] | None  # in the order of the text; None if none were found
-    exact: bool  # whether no fewer words will do, or, without deletions, none at all
-    logit: float | None  # without them
-    positive: float | None
-
-
-def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
-    """The fewest words whose deletion changes the answer, or more than these: `exact` says which.
-
-    Exact are a model that is a sum of words, of which the largest go first, and a text of which all smaller sets of
-    words could be tried. Else the words with the largest parts go until the answer changes, and those come back that
-    it does not take.
-    """
-    words = explanation.words
-    tokens = tokenize(strings([text]), classifier.settings.text.lowercase)
-    side = 1.0 if explanation.logit >= 0 else -1.0
-    of_words = bool((classifier.vocabulary.prefix == -1).all())
-    may_matter = [i for i, word in enumerate(words) if word.known or not of_words]  # what is unknown parts an n-gram
-    order = sorted(may_matter, key=lambda i: -side * words[i].contribution)
-
-    def first(sets: Iterator[tuple[int, ...]]) -> tuple[tuple[int, ...], float] | None:
-        return _first_flip(classifier, tokens, sets, side)
-
-    def result(found: tuple[tuple[int, ...], float] | None, exact: bool) -> Flip:
-        if found is None:
-            return Flip(None, exact, None, None)
-        deleted, logit = found
-        return Flip([words[i] for i in sorted(deleted)], exact, logit, float(sigmoid(np.array(logit))))
-
-    affordable = _BUDGET // max(len(words), 1)
-    if of_words and _is_sum_of_words(classifier):
-        sizes = _sizes(len(order), affordable)
-        return result(first(tuple(order[:k]) for k in sizes), len(sizes) == len(order))
-    for k in range(1, len(order) + 1):
-        affordable -= comb(len(order), k)
-        if affordable < 0:
-            break
-        if found := first(combinations(order, k)):
-            return result(found, True)
-    else:
-        return result(None, True)
-    found = first(tuple(order[:k]) for k in _sizes(len(order), _BUDGET // len(words)))
-    return result(found and _pruned(found, first), False)
-
-
-def _is_sum_of_words(classifier: Classifier) -> bool:
-    """Whether the logit is the pooled numbers of the features, and a constant."""
-    return set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
-
-
-def _sizes(largest: int, affordable: int) -> list[int]:
-    """The numbers from 1 to `largest`; of more than are affordable, some that grow evenly by a factor."""
-    if largest <= affordable:
-        return list(range(1, largest + 1))
-    return sorted({round(largest ** (i / affordable)) for i in range(affordable + 1)})
-
-
-def _first_flip(
-    classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int, ...]], side: float
-) -> tuple[tuple[int, ...], float] | None:
-    """The first of some sets of words, all of one size or growing, without which the answer is on the other side.
-
-    Of those of its size that are tried together, the one that goes furthest.
-    """
-    block = max(1, _TOGETHER // max(len(tokens.ids), 1))
-    while some := list(islice(sets, block)):
-        logits = classifier.logits(classifier.vocabulary.encode(without(tokens, some))[0]).astype(np.float64)
-        flipped = np.flatnonzero((logits >= 0) != (side > 0))
-        if len(flipped):
-            size = len(some[flipped[0]])
-            best = min((i for i in flipped.tolist() if len(some[i]) == size), key=lambda i: side * logits[i])
-            return some[best], float(logits[best])
-    return None
-
-
-def _pruned(
-    found: tuple[tuple[int, ...], float], first: Callable[..., tuple[tuple[int, ...], float] | None]
-) -> tuple[tuple[int, ...], float]:
-    """Let words come back, one after the other, those that matter least first, while the answer stays changed."""
-    for word in reversed(found[0]):
-        found = first(iter([tuple(i for i in found[0] if i != word)])) or found
-    return found

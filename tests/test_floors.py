@@ -48,6 +48,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "trace": 3,
     "layercheck": 1,
     "experiment": 4,
+    "flip": 4,
     "bench": 5,
     "checks": 5,
     "cli": 6,

@@ -14,7 +14,8 @@ import typer
 from . import Json, Model
 
 if TYPE_CHECKING:
-    from ..explain import Explanation, Flip, Word
+    from ..explain import Explanation, Word
+    from ..flip import Flip
 
 _BAR = 24  # characters of the longest bar
 _GREEN, _RED = (194, 157, 114), (224, 217, 210)  # of the 256 colours of terminals, from faint to strong
@@ -56,12 +57,13 @@ def explain(
     the divisor of the pooling held.)
     """
     from .. import explain as explaining
+    from .. import flip as flipping
     from .. import model as models
     from .. import runs
 
     classifier = models.load(runs.model_file(model))
     explanation = explaining.explain(classifier, text)
-    flipped = explaining.flip(classifier, text, explanation) if flip else None
+    flipped = flipping.flip(classifier, text, explanation) if flip else None
     if json or format is Format.json:
         typer.echo(jsons.dumps(record(explanation) | ({"flip": flip_record(flipped)} if flipped else {})))
     elif format is Format.html:
