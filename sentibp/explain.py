@@ -26,7 +26,7 @@ from .spans import Feature, features, joined, place
 from .text import tokenize
 from .threads import single_threaded_blas
 
-_CLOSE = 1e-9  # the residual up to which an integral is done
+_CLOSE = 1e-9  # the residual up to which an integral is done, as a share of the logit if that is above 1
 _POINTS = 4  # of Gauss and Legendre on each piece of a smooth network
 _PIECES = 1 << 12  # at most, for a smooth network
 
@@ -128,6 +128,10 @@ def _attribute(bag: Layer, head: Sequential, t: int) -> tuple[Array, float, floa
 
 def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float) -> tuple[Array, str]:
     """The gradient of the logit by the pooled vector, averaged over the line from `origin` to `x`: (1, d)."""
+
+    def close(mean: Array) -> bool:
+        return bool(abs(difference - ((x - origin) * mean).sum()) < _CLOSE * max(1.0, abs(difference)))
+
     kinds = {type(layer) for _, layer in head.walk()}
     knots = np.array([0.0, 1.0])
     if not kinds & {Tanh, Sigmoid}:
@@ -135,14 +139,15 @@ def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float)
             knots, _ = _bends(head, knots, origin + knots[:, None] * (x - origin))
         middle, width = (knots[1:] + knots[:-1]) / 2, np.diff(knots)
         mean = width[None] @ _gradients(head, origin, x, middle)
-        return mean, "piecewise linear" if ReLU in kinds else "linear"
+        if close(mean):  # as it is, unless there is a layer of a kind that bends otherwise
+            return mean, "piecewise linear" if ReLU in kinds else "linear"
     point, weight = np.polynomial.legendre.leggauss(_POINTS)
     pieces = 1
     while True:
         start = np.arange(pieces)[:, None] / pieces
         at = (start + (point + 1) / 2 / pieces).ravel()
         mean = np.tile(weight / 2 / pieces, pieces)[None] @ _gradients(head, origin, x, at)
-        if abs(difference - ((x - origin) * mean).sum()) < _CLOSE or pieces >= _PIECES:
+        if close(mean) or pieces >= _PIECES:
             return mean, "quadrature"
         pieces *= 2
 

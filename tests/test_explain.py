@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sentibp import explain as explaining
 from sentibp.arrow import strings
 from sentibp.explain import explain
+from sentibp.model import Classifier
+from sentibp.nn import Layer, Sequential
 from sentibp.nn.inference import as_predicted
 
 TEXTS = ["a good film , not bad at all", "not good , a bad , bad film", "very good !", "the worst of all"]
@@ -111,7 +113,26 @@ def test_the_gradient_is_averaged_over_the_whole_line(classifiers, kind):
     assert [part.contribution for part in found.parts] == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_layer_of_a_kind_that_bends_otherwise_is_integrated_numerically(classifiers):
+    class Cube(Layer):
+        def forward(self, x, *, train=False):
+            if train:
+                self._saved = x
+            return x**3
+
+        def backward(self, dy):
+            return 3 * dy * self._take() ** 2
+
+    known = classifiers["linear"]
+    inner = dict(known.network.layers)
+    network = Sequential({"embedding": inner["embedding"], "cube": Cube(), "output": inner["output"]})
+    found = explain(Classifier(known.settings, known.vocabulary, network), "a good film , not bad at all")
+    assert found.method == "quadrature"
+    assert abs(found.residual) < 1e-9
+
+
 def test_a_line_without_its_bends_is_seen_in_the_residual(classifiers, monkeypatch):
     monkeypatch.setattr(explaining, "_bends", lambda layer, knots, x: (knots, x))
+    monkeypatch.setattr(explaining, "_PIECES", 1)
     residuals = [explain(classifiers["deep relu"], text).residual for text in TEXTS]
     assert max(map(abs, residuals)) > 1e-3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsons
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,7 +72,7 @@ def explain(
     else:
         typer.echo("\n".join(lines(text, explanation, count, may_colour())))
         if flipped:
-            typer.echo(f"\n{_flip_line(explanation, flipped)}")
+            typer.echo("\n" + textwrap.fill(_flip_line(explanation, flipped), 80, subsequent_indent="  "))
 
 
 def record(explanation: Explanation) -> dict[str, Any]:

@@ -95,6 +95,20 @@ def test_html_stands_alone_and_shows_markup_as_text(sentibp):
     assert sentibp("explain", "\x1b\x00 good", "--format", "html").out.count("�") == 2
 
 
+@pytest.mark.parametrize(
+    "text", [b"bad \xff\xfe bytes", b"\xed\xa0\x80 x", "👨‍👩‍👧 ไทย 映画 e\u0301".encode(), b"```", b"a\nb\r\tc"]
+)
+def test_any_text(process, trained, text):
+    name = str(trained)
+    said = process("explain", "-m", name, "--json", "--flip", b"good " + text).json
+    assert said["words"][0]["text"] == "good"
+    assert said["words"][-1]["end"] <= len((b"good " + text).decode(errors="surrogateescape"))
+    for format in ("text", "html"):
+        assert process("explain", "-m", name, "--format", format, text).out
+    for format in ("text", "html", "markdown", "json"):
+        assert process("trace", "-m", name, "--label", "positive", "--format", format, text).out
+
+
 def test_predict_explains_too(sentibp):
     plain = sentibp("predict", "a great film", "zzzq").jsonl
     said = sentibp("predict", "a great film", "zzzq", "--explain").jsonl
