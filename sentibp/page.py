@@ -32,6 +32,8 @@ code, .formula { font-family: ui-monospace, monospace; font-size: .88rem; }
 .formula div { padding-left: 1rem; text-indent: -1rem; }
 .source { color: var(--faint); font-size: .8rem; }
 .gap { border-bottom: 1px solid var(--ink); padding: 0 9rem 0 .2rem; color: var(--faint); font-size: .75rem; }
+@media (max-width: 30rem) { table { font-size: .8rem; } th, td { padding-right: .4rem; }
+  td:first-child { min-width: 3.5rem; } .bar { min-width: 3rem; } }
 @media print { body { max-width: none; } .key { break-before: page; } }
 """
 
