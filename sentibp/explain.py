@@ -26,7 +26,7 @@ from .spans import Feature, features, joined, place
 from .text import tokenize
 from .threads import single_threaded_blas
 
-_CLOSE = 1e-9  # the residual up to which an integral is done, as a share of the logit if that is above 1
+_CLOSE = 1e-9  # the residual up to which an integral is done; and what rounding makes of large logits
 _POINTS = 4  # of Gauss and Legendre on each piece of a smooth network
 _PIECES = 1 << 12  # at most, for a smooth network
 
@@ -130,7 +130,7 @@ def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float)
     """The gradient of the logit by the pooled vector, averaged over the line from `origin` to `x`: (1, d)."""
 
     def close(mean: Array) -> bool:
-        return bool(abs(difference - ((x - origin) * mean).sum()) < _CLOSE * max(1.0, abs(difference)))
+        return bool(np.isclose(((x - origin) * mean).sum(), difference, rtol=1e-12, atol=_CLOSE))
 
     kinds = {type(layer) for _, layer in head.walk()}
     knots = np.array([0.0, 1.0])

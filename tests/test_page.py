@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.page import page, text
@@ -17,6 +17,7 @@ def test_a_page_needs_nothing_from_elsewhere():
         assert outside not in content
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_is_shown_not_obeyed(content):
     shown = text(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp import sheet
@@ -105,6 +105,7 @@ class Text(HTMLParser):
         self.shown += data
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_pages_show_any_word_as_text(word):
     lines = [word, Table([word], [(word, [])]), Formula(word, word), Number(word, word, 1.0)]
@@ -132,6 +133,7 @@ def test_pages_show_any_word_as_text(word):
     assert page.shown.count(word) >= 8
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_markdown_shows_any_word_as_text(word):
     """No sign that Markdown or HTML would obey is left bare, and a row of a table stays one."""

@@ -47,7 +47,7 @@ def slices(text: str, lowercase: bool = True) -> list[tuple[str, str]]:
     return [(span.text, text[span.start : span.end]) for span in spans.words(text, lowercase)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(texts, st.booleans())
 def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
     found = spans.words(text, lowercase)
