@@ -26,7 +26,7 @@ from .spans import Feature, features, joined, place
 from .text import tokenize
 from .threads import single_threaded_blas
 
-_CLOSE = 1e-9  # the residual up to which an integral is done; and what rounding makes of large logits
+_CLOSE = 1e-9  # the residual up to which an integral is done; beside it, rounding
 _POINTS = 4  # of Gauss and Legendre on each piece of a smooth network
 _PIECES = 1 << 12  # at most, for a smooth network
 
