@@ -312,6 +312,8 @@ class _Keeper:
     """Records events, keeps the best epoch in the run directory, and says when patience is out."""
 
     def __init__(self, run: runs.Run, config: Config, validation: Examples | None):
+        import pyarrow.parquet  # noqa: F401  # what saving needs; an import that Ctrl-C breaks off makes a mess
+
         self.run = run
         self.validation = validation
         self.calibrate = config.train.calibrate

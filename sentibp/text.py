@@ -26,8 +26,8 @@ from .threads import on_all_cores
 _PIECE_BYTES = 4_000_000  # text handled at once by one thread; fixed, so that results do not depend on the cores
 _TOGETHER = 16  # pieces whose words are put together at once
 
-_ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
-_LINE_BREAK = r"(?i)<br\s*/?>"
+ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
+LINE_BREAK = r"(?i)<br[\t\n\f\r ]*/?>"
 
 # For text that is not pure ASCII (RE2 syntax). L, M, N: letters, marks, numbers; Z, Cc: separators, controls;
 # Cf: invisible characters, which stay where they are but for those that are spaces in disguise.
@@ -62,8 +62,8 @@ class Tokens(NamedTuple):
 
 def normalise(text: pa.LargeStringArray, lowercase: bool = True) -> pa.LargeStringArray:
     """Resolve HTML entities and `<br />`, lower the case, unify Unicode, set symbols apart by spaces."""
-    text = _where(text, pc.match_substring_regex(text, _ENTITY), _unescape)
-    text = pc.replace_substring_regex(text, _LINE_BREAK, "\n")
+    text = _where(text, pc.match_substring_regex(text, ENTITY), _unescape)
+    text = pc.replace_substring_regex(text, LINE_BREAK, "\n")
     text = _where(text, pc.invert(pc.string_is_ascii(text)), lambda some: _unify(some, lowercase))
     return pc.utf8_lower(text) if lowercase else text
 
@@ -74,11 +74,13 @@ def _where(text: pa.LargeStringArray, mask: pa.BooleanArray, function) -> pa.Lar
 
 
 def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
-    def one(match: re.Match[str]) -> str:
-        known = match[0][1] == "#" or match[0][1:] in html5  # unescape() would also take `&not` out of `&notit;`
-        return unescape(match[0]) if known else match[0]
+    return strings(re.sub(ENTITY, entity, raw) for raw in text.to_pylist())
 
-    return strings(re.sub(_ENTITY, one, raw) for raw in text.to_pylist())
+
+def entity(match: re.Match[str]) -> str:
+    """The characters that an HTML entity stands for; what is none stays."""
+    known = match[0][1] == "#" or match[0][1:] in html5  # unescape() would also take `&not` out of `&notit;`
+    return unescape(match[0]) if known else match[0]
 
 
 def _compose(text: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -25,6 +25,8 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "cache": GROUND - 2,
     "errors": GROUND - 2,
     "files": GROUND,
+    "page": GROUND,
+    "sheet": 0,
     "shipped": GROUND,
     "scratch": GROUND - 1,
     "threads": GROUND - 1,
@@ -37,15 +39,21 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "vocab": 1,
     "pretrain": 1,
     "calibrate": 1,
+    "layercheck": 1,
     "data": 2,
+    "spans": 2,
     "model": 2,
     "train": 3,
     "runs": 3,
     "probes": 3,
     "words": 3,
+    "explain": 3,
+    "trace": 3,
     "ensemble": 4,
+    "flip": 4,
     "experiment": 5,
     "bench": 6,
+    "checks": 6,
     "cli": 7,
     "__init__": TOP,
     "__main__": TOP,
@@ -178,7 +186,9 @@ print(json.dumps(sorted(sys.modules)))
     return set(json.loads(end.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("command", ["", "train", "eval", "predict", "bench", "runs compare", "config show"])
+@pytest.mark.parametrize(
+    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "config show"]
+)
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
     assert not heavy & loaded_by(*command.split(), "--help")

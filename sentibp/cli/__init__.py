@@ -82,7 +82,7 @@ def _sentibp(
     pass
 
 
-from . import bench, config, evaluation, prediction, run, store, training, words  # noqa: E402
+from . import bench, config, evaluation, explanation, gradcheck, prediction, run, store, tracing, training, words  # noqa: E402
 
-for _module in (training, evaluation, prediction, run, words, bench, config, store):
+for _module in (training, evaluation, prediction, explanation, tracing, gradcheck, run, words, bench, config, store):
     _module.register(app)

@@ -48,6 +48,9 @@ def predict(
     text_column: Annotated[
         str, typer.Option(metavar="C", help="The column of --input that holds the review.")
     ] = "text",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say what each word and n-gram contributed, as `explain` does.")
+    ] = False,
 ) -> None:
     """Say whether reviews are positive or negative, and how surely."""
     if bool(text) == (input is not None):
@@ -66,4 +69,9 @@ def predict(
         if input == "-" and data.looks_like_json(texts):
             show.talk(f"the lines look like JSON without '{text_column}': read as text; else give --text-column")
     classifier = models.load(runs.model_file(model))
-    show.predictions(classifier.predict(texts), texts, output, format.value if format else None)
+    explanations = None
+    if explain:
+        from ..explain import explain as explained
+
+        explanations = (explained(classifier, text) for text in texts.to_pylist())
+    show.predictions(classifier.predict(texts), texts, output, format.value if format else None, explanations)

@@ -7,14 +7,14 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..files import write
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from ..bench import Speed
     from ..config import Resolved
     from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
+    from ..explain import Explanation
     from ..model import Prediction
     from ..words import Top
 
 LABELS = ("negative", "positive")
+_PARTS = 10  # of each explanation among several
 
 
 def talk(line: str) -> None:
@@ -37,7 +39,8 @@ def talk(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def _print(value: Any) -> None:
+def as_json(value: Any) -> None:
+    """One JSON value."""
     typer.echo(jsons.dumps(value))
 
 
@@ -46,7 +49,7 @@ def outcome(result: Outcome, json: bool) -> None:
     if result.outcome == "interrupted":
         talk("interrupted: the best model so far is kept")
     if json:
-        _print({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        as_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
     if result.scores is not None:
         typer.echo(f"{result.scored_on:<11} {_summary(result.scores)}")
@@ -65,7 +68,7 @@ def outcome(result: Outcome, json: bool) -> None:
 def rehearsal(result: Rehearsal, json: bool) -> None:
     """What a training would cost."""
     if json:
-        _print(result._asdict())
+        as_json(result._asdict())
         return
     lines = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
@@ -83,7 +86,7 @@ def speed(result: Speed, json: bool) -> None:
     """How fast a config is."""
     training = result.training
     if json:
-        _print(result._asdict() | {"training": training._asdict()})
+        as_json(result._asdict() | {"training": training._asdict()})
         return
     about = {
         "batch": "taken and prepared, while the step before is computed",
@@ -115,7 +118,7 @@ def evaluation(result: Evaluation, json: bool) -> None:
         talk(note)
     scores = result.scores
     if json:
-        _print(scores)
+        as_json(scores)
         return
     low, high = scores["accuracy_interval"]
     lines = {
@@ -142,7 +145,7 @@ def against(result: Comparison, a: str, b: str, json: bool) -> None:
     for note in result.notes:
         talk(note)
     if json:
-        _print({**result.a, "against": result.b, "paired": result.paired})
+        as_json({**result.a, "against": result.b, "paired": result.paired})
         return
     rows(
         ["score", a, b],
@@ -154,7 +157,7 @@ def against(result: Comparison, a: str, b: str, json: bool) -> None:
 def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
     """The pairs that got the answers they expect, by kind; and those that did not."""
     if json:
-        _print(result)
+        as_json(result)
         return
     low, high = result["probes_interval"]
     rows(
@@ -183,7 +186,7 @@ def top(result: Top, json: bool) -> None:
             name: [{"feature": feature, "weight": weight} for feature, weight in getattr(result, name)]
             for name in ("positive", "negative")
         }
-        _print({"weight": meaning, "linear": result.linear, **sides})
+        as_json({"weight": meaning, "linear": result.linear, **sides})
         return
     rows(
         ["most positive", "weight", "most negative", "weight"],
@@ -198,17 +201,33 @@ def top(result: Top, json: bool) -> None:
 
 
 def predictions(
-    prediction: Prediction, texts: pa.LargeStringArray | pa.ChunkedArray, output: Path | None, format: str | None
+    prediction: Prediction,
+    texts: pa.LargeStringArray | pa.ChunkedArray,
+    output: Path | None,
+    format: str | None,
+    explanations: Iterable[Explanation] | None = None,
 ) -> None:
-    """One line per text, in order."""
+    """One line per text, in order; with explanations, in a table, several."""
+    from . import explanation
+
     if format is None and output is not None:
         format = "csv" if output.suffix == ".csv" else "jsonl"
     format = format or ("table" if sys.stdout.isatty() else "jsonl")
     records = [_record(*row) for row in zip(*(column.tolist() for column in prediction), strict=True)]
+    if format == "csv" and explanations is not None:
+        raise ConfigError("--explain does not fit into CSV; use --format jsonl or table")
     if format == "jsonl":
+        if explanations is not None:
+            pairs = zip(records, explanations, strict=True)
+            records = [record | explanation.record(each) | record for record, each in pairs]
         content = "".join(jsons.dumps(record) + "\n" for record in records)
     elif format == "csv":
         content = _csv(records)
+    elif explanations is not None:
+        pairs = zip(texts.to_pylist(), explanations, strict=True)
+        colours = output is None and explanation.may_colour()
+        blocks = (explanation.lines(*pair, _PARTS, colours) for pair in pairs)
+        content = "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
     else:
         content = "".join(_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
     if output is None:
@@ -256,7 +275,7 @@ def settings(resolved: Resolved, json: bool) -> None:
 
     values = flat(resolved.config.model_dump())
     if json:
-        _print({key: {"value": value, "from": resolved.origins.get(key)} for key, value in values.items()})
+        as_json({key: {"value": value, "from": resolved.origins.get(key)} for key, value in values.items()})
         return
     rows(
         ["setting", "value", "from"],
@@ -267,7 +286,7 @@ def settings(resolved: Resolved, json: bool) -> None:
 def comparison(result: dict[str, Any], json: bool) -> None:
     """Two runs side by side."""
     if json:
-        _print(result)
+        as_json(result)
         return
     rows(
         ["setting", result["a"], result["b"]],
@@ -298,7 +317,7 @@ def _verdict(paired: Mapping[str, Any]) -> str:
 def rows(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:
     """A plain table, or a JSON list of objects."""
     if json:
-        _print([dict(zip(columns, line, strict=True)) for line in lines])
+        as_json([dict(zip(columns, line, strict=True)) for line in lines])
         return
     cells = [list(columns), *([_cell(value) for value in line] for line in lines)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]

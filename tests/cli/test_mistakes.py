@@ -26,7 +26,7 @@ def config(text: str, name: str = "mine.yaml") -> str:
     ("args", "said"),
     [
         (["frobnicate"], "No such command 'frobnicate'"),
-        (["trian", "quickstart"], "Did you mean 'train'?"),
+        (["trian", "quickstart"], "Did you mean 'train'"),
         (["train"], "Missing argument 'CONFIG'"),
         (["train", "quickstart", "--frob"], "No such option: --frob"),
         (["train", "quickstart", "--seed", "x"], "'--seed'"),

@@ -1,0 +1,752 @@
+"""One step of one review, with every number: forward, loss, backward, update, and the answer after it.
+
+The numbers are those that pass the layers of nn: each forward and backward is watched, none is done again here. The
+network is the one that predicts (`nn.inference`): no dropout, and batch norm with its running averages.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arrow import strings
+from .errors import SentibpError
+from .model import LABELS, Classifier
+from .nn import EmbeddingBag, Layer, Linear, Ragged, ReLU, Residual, RowGrad, Sequential, Sigmoid, Tanh, sigmoid
+from .nn.inference import FixedBatchNorm, as_predicted
+from .nn.layers import Activation, Array, path
+from .nn.losses import LOSSES, Loss
+from .nn.optim import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from .sheet import Formula, Line, Number, Section, Sheet, Table, number, total
+from .spans import Span, features, place
+from .text import tokenize
+from .threads import single_threaded_blas
+
+_WORDS = 8  # rows of the embedding that a sheet shows at least
+
+
+class Diverged(SentibpError):
+    """A step was so long that its numbers are none any more."""
+
+    exit_code = 4
+
+
+class State(NamedTuple):
+    """What the network says of the review."""
+
+    logit: float
+    positive: float
+    loss: float
+
+
+@dataclass(eq=False)
+class Call:
+    """What passed a layer, y = forward(x) and dx = backward(dy), for one review; and what it is called in formulas."""
+
+    name: str  # its path in the network
+    layer: Layer
+    symbols: dict[str, str] = field(default_factory=dict)  # of x, y, its parameters
+    x: Any = None
+    y: Any = None
+    dy: Any = None
+    dx: Any = None
+    grads: Mapping[str, Any] = field(default_factory=dict)
+    before: dict[str, Array] = field(default_factory=dict)  # its parameters
+    after: dict[str, Array] = field(default_factory=dict)  # the same after the update
+    state: dict[str, dict[str, Array]] = field(default_factory=dict)  # of the optimizer, after the update
+
+
+@dataclass(eq=False)
+class Trace:
+    """A step of one review; more steps, if there were more, left only their states."""
+
+    text: str
+    label: str
+    loss: str
+    optimizer: Optimizer
+    learning_rate: float
+    words: list[Span]
+    known: list[bool]
+    rows: list[str]  # the distinct features of the review: the rows of its embedding
+    counts: list[int]  # how often each occurs
+    calls: list[Call]  # in the order of the forward pass
+    dz: float
+    states: list[State]  # before the first step, and after each
+
+
+def trace(
+    classifier: Classifier,
+    text: str,
+    label: str,
+    loss: str | None = None,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    steps: int = 1,
+) -> Trace:
+    """Learn that the review has this label. The classifier is left as it is. Raises Diverged.
+
+    Loss, optimizer and rate are those of its training, if none are given; the optimizer remembers no earlier step.
+    """
+    settings = classifier.settings
+    tokens = tokenize(strings([text]), settings.text.lowercase)
+    words = place(text, tokens, settings.text.lowercase)
+    found, known = features(classifier.vocabulary, tokens)
+    ids = list(dict.fromkeys(each.id for each in found))  # in the order of the text
+    row = {id: i for i, id in enumerate(ids)}
+    rows = np.array([row[each.id] for each in found], np.int32)
+    names = {each.id: " ".join(word.text for word in words[each.first : each.last + 1]) for each in found}
+    network = as_predicted(classifier.network, np.array(ids, np.int64))
+    calls = [Call(name, layer) for name, layer in _in_order(network)]
+    _name(calls)
+    result = Trace(
+        text=text,
+        label=label,
+        loss=loss or settings.train.loss,
+        optimizer=_optimizer(settings.train.optimizer, optimizer),
+        learning_rate=settings.train.optimizer.learning_rate if learning_rate is None else learning_rate,
+        words=words,
+        known=known,
+        rows=[names[id] for id in ids],
+        counts=np.bincount(rows, minlength=len(ids)).tolist(),
+        calls=calls,
+        dz=0.0,
+        states=[],
+    )
+    review = Ragged(rows, np.array([0, len(rows)]))
+    with single_threaded_blas, np.errstate(all="ignore"):  # what is not finite is seen below
+        _learn(result, network, review, steps)
+    return result
+
+
+def _learn(result: Trace, network: Sequential, review: Ragged, steps: int) -> None:
+    """The steps; the first one is watched."""
+    loss, target = LOSSES[result.loss], np.array([LABELS.index(result.label)])
+    for step in range(steps):
+        for call in result.calls if step == 0 else ():
+            _watch(call)
+        state, dz = _state(network, review, loss, target, train=True)
+        network.backward(dz)
+        result.states.append(state)
+        if step == 0:
+            result.dz = float(dz[0, 0])
+        for call in result.calls if step == 0 else ():
+            call.grads = dict(call.layer.grads)
+            call.before = {name: value.copy() for name, value in _own(call.layer).items()}
+            del call.layer.forward, call.layer.backward  # watched no more
+        result.optimizer.step(
+            [(name, value, network.grads[name]) for name, value in network.params.items() if value.size],
+            result.learning_rate,
+        )
+        for call in result.calls if step == 0 else ():
+            call.after = {name: value.copy() for name, value in _own(call.layer).items()}
+            slots = {name: result.optimizer.state.get(path(call.name, name), {}) for name in call.after}
+            call.state = {name: {key: np.array(value) for key, value in slot.items()} for name, slot in slots.items()}
+        if not all(np.isfinite(value).all() for value in network.params.values()):
+            raise Diverged(f"diverged at step {step + 1}: a weight is not finite; lower --learning-rate")
+    result.states.append(_state(network, review, loss, target, train=False)[0])
+    if not all(math.isfinite(number) for state in result.states for number in state):
+        raise Diverged("diverged: the answer is not finite; lower --learning-rate")
+
+
+def _state(network: Layer, review: Ragged, loss: Loss, target: Array, train: bool) -> tuple[State, Array]:
+    """What the network says, and the derivative of the loss by its logit: (1, 1)."""
+    z = network.forward(review, train=train)
+    value, dz = loss(z[:, 0], target, None)
+    return State(float(z[0, 0]), float(sigmoid(z)[0, 0]), value), dz[:, None]
+
+
+def _watch(call: Call) -> None:
+    """Let the layer's next forward and backward leave what passes them in `call`."""
+    forward, backward = call.layer.forward, call.layer.backward
+
+    def watched_forward(x: Any, *, train: bool = False) -> Any:
+        call.x, call.y = x, forward(x, train=train)
+        return call.y
+
+    def watched_backward(dy: Any) -> Any:
+        call.dy, call.dx = dy, backward(dy)
+        return call.dx
+
+    call.layer.forward, call.layer.backward = watched_forward, watched_backward
+
+
+def _own(layer: Layer) -> Mapping[str, Array]:
+    """The parameters of the layer itself, not of those inside it."""
+    return {} if isinstance(layer, Residual) else layer.params
+
+
+def _in_order(layer: Layer, name: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers in the order in which their output is ready: a skip connection after its block."""
+    if isinstance(layer, Sequential):
+        for inner, each in layer.layers.items():
+            yield from _in_order(each, path(name, inner))
+        return
+    if isinstance(layer, Residual):
+        yield from _in_order(layer.block, name)
+    yield name, layer
+
+
+def _optimizer(own: Any, name: str | None) -> Optimizer:
+    """The optimizer of that name, as the settings have it if it is theirs."""
+    kind = OPTIMIZERS[name or own.name]
+    arguments = inspect.signature(kind).parameters if name in (None, own.name) else ()
+    return kind(**{argument: getattr(own, argument) for argument in arguments if hasattr(own, argument)})
+
+
+def record(trace: Trace) -> dict[str, Any]:
+    """All of it, as JSON has it."""
+    states = [state._asdict() for state in trace.states]
+    return {
+        "text": trace.text,
+        "label": trace.label,
+        "loss": trace.loss,
+        "optimizer": type(trace.optimizer).__name__.lower(),
+        "learning_rate": trace.learning_rate,
+        "words": [word._asdict() | {"known": known} for word, known in zip(trace.words, trace.known, strict=True)],
+        "features": [{"text": name, "count": n} for name, n in zip(trace.rows, trace.counts, strict=True)],
+        "before": states[0],
+        "layers": [_layer_record(call) for call in trace.calls],
+        "logit_gradient": trace.dz,
+        "after": states[-1],
+        "steps": states,
+    }
+
+
+def _layer_record(call: Call) -> dict[str, Any]:
+    def values(array: Any) -> Any:
+        return array[0].tolist() if isinstance(array, np.ndarray) else None
+
+    return {
+        "name": call.name,
+        "kind": type(call.layer).__name__,
+        "forward": source(type(call.layer).forward),
+        "backward": source(type(call.layer).backward),
+        "input": values(call.x),
+        "output": values(call.y),
+        "output_gradient": values(call.dy),
+        "input_gradient": values(call.dx),
+        "parameters": {
+            name: {
+                "before": value.tolist(),
+                "gradient": _dense(call.grads[name], value).tolist(),
+                "after": call.after[name].tolist(),
+            }
+            for name, value in call.before.items()
+        },
+    }
+
+
+def _dense(gradient: Any, like: Array) -> Array:
+    """A gradient as a whole array; here every row of the embedding has one."""
+    if not isinstance(gradient, RowGrad):
+        return gradient
+    dense = np.zeros_like(like)
+    dense[gradient.rows] = gradient.values
+    return dense
+
+
+def source(function: Callable[..., Any]) -> str:
+    """Where the function stands: nn.layers.Linear.forward."""
+    return f"{function.__module__.removeprefix('sentibp.')}.{function.__qualname__}"
+
+
+# --- the sheet: what is said of each kind of layer
+
+_NAMES = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNorm: "n", Residual: "r"}
+"""What the output of a layer is called in formulas."""
+
+
+def _name(calls: Sequence[Call]) -> None:
+    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b."""
+    before = ""
+    entered: dict[str, str] = {}  # what goes into the block of each hidden layer
+    for call in calls:
+        part = ".".join(call.name.split(".")[:2]) if call.name.startswith("hidden.") else ""
+        suffix = str(int(part.split(".")[1]) + 1) if part else ""
+        kind = next((name for kind, name in _NAMES.items() if isinstance(call.layer, kind)), "y")
+        entered.setdefault(part, before)
+        call.symbols = {"y": kind + suffix, "x": before, "number": suffix, "weight": f"W{suffix}", "bias": f"b{suffix}"}
+        if isinstance(call.layer, Residual):
+            call.symbols |= {"x": entered[part], "block": before}
+        before = call.symbols["y"]
+    joins = {call.symbols["x"] for call in calls if isinstance(call.layer, Residual)}
+    for call in calls:  # into a block its input's gradient is a part of the whole
+        through = call.symbols["x"] in joins and not isinstance(call.layer, Residual)
+        call.symbols["dx"] = f"d{call.symbols['x']}{chr(39) * through}"
+
+
+def sheet(trace: Trace, dims: int) -> Sheet:
+    """All of it, for people: of each vector the first `dims` numbers."""
+    before, after = trace.states[0], trace.states[-1]
+    n = sum(trace.counts)
+    return Sheet(
+        f'"{_short(trace.text, 50)}" is {trace.label}: one step of learning it',
+        [
+            Section("Forward", _words(trace, n)),
+            *(Section(_title(call), _kind(call).forward(call, trace, dims)) for call in trace.calls),
+            Section("the answer and the loss", _answer(trace, before)),
+            Section("Backward", ["dv is d loss / d v: how much the loss grows with v. From the loss to the words:"]),
+            Section("the logit", _logit_gradient(trace, before)),
+            *(Section(_title(call), lines) for call, lines in _backward(trace, dims)),
+            Section("Update", _update(trace, dims)),
+            Section("After", _after(trace, before, after)),
+        ],
+    )
+
+
+class Kind(NamedTuple):
+    """What is said of a kind of layer, going forward and going back."""
+
+    forward: Callable[[Call, Trace, int], list[Line]]
+    backward: Callable[[Call, Trace, int], list[Line]]
+
+
+def _kind(call: Call) -> Kind:
+    return next(kind for layer, kind in _KINDS.items() if isinstance(call.layer, layer))
+
+
+def _title(call: Call) -> str:
+    return f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}"
+
+
+def _backward(trace: Trace, dims: int) -> Iterator[tuple[Call, list[Line]]]:
+    """From the last layer to the first. What a skip connection adds is known once its block is done."""
+    waiting: list[Call] = []
+    for call in reversed(trace.calls):
+        while waiting and not _inside(call, waiting[-1]):
+            yield waiting[-1], _joined(waiting.pop(), dims)
+        yield call, _kind(call).backward(call, trace, dims)
+        if isinstance(call.layer, Residual):
+            waiting.append(call)
+    for call in reversed(waiting):
+        yield call, _joined(call, dims)
+
+
+def _inside(call: Call, residual: Call) -> bool:
+    return call.name == residual.name or call.name.startswith(f"{residual.name}.")
+
+
+def _forward_source(call: Call) -> str:
+    return source(type(call.layer).forward)
+
+
+def _backward_source(call: Call) -> str:
+    return source(type(call.layer).backward)
+
+
+def _short(text: str, width: int) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _vector(name: str, values: Array, dims: int, computed: bool = True) -> Table:
+    """The first numbers of a vector (1, k), as a table of one row."""
+    shown = values[0, :dims].tolist()
+    more = ["..."] if values.shape[1] > dims else []
+    return Table(
+        ["", *(f"[{i + 1}]" for i in range(len(shown))), *more], [(name, [*shown, *([""] * len(more))])], computed
+    )
+
+
+def _matrix(name: str, values: Array, dims: int, computed: bool = False) -> Table:
+    """The first rows and columns of a matrix, or the first numbers of a vector (k,)."""
+    if values.ndim == 1:
+        return _vector(name, values[None], dims, computed)
+    rows, columns = (min(dims, n) for n in values.shape)
+    more = ["..."] if values.shape[1] > columns else []
+    body: list[tuple[str, Sequence[float | str]]] = [
+        (f"[{i + 1},]", [*values[i, :columns].tolist(), *([""] * len(more))]) for i in range(rows)
+    ]
+    if values.shape[0] > rows:
+        body.append(("...", [""] * (columns + len(more))))
+    return Table([name, *(f"[,{j + 1}]" for j in range(columns)), *more], body, computed)
+
+
+def _products(a: Array, b: Array, dims: int) -> list[str]:
+    """The first terms of the sum of a[i] * b[i]; both (k,)."""
+    terms = [f"{number(x)}*{number(y)}" for x, y in zip(a[:dims].tolist(), b[:dims].tolist(), strict=True)]
+    return [*terms, *(["..."] if len(a) > dims else [])]
+
+
+def _each(values: Array, dims: int) -> list[tuple[int, float]]:
+    """The first numbers of a vector (1, k), counted from 1."""
+    return list(enumerate(values[0, :dims].tolist(), 1))
+
+
+def _words(trace: Trace, n: int) -> list[Line]:
+    unknown = [word.text for word, known in zip(trace.words, trace.known, strict=True) if not known]
+    lines: list[Line] = [f"words: {_short(' | '.join(word.text for word in trace.words), 200) or 'none'}"]
+    lines.append(f"{n:,} words and n-grams that the model knows; each is a row of the embedding")
+    if unknown:
+        lines.append(f"not known, and left out: {_short(', '.join(unknown), 100)}")
+    return lines
+
+
+_DIVISOR = {"mean": ("{}", " / n"), "sqrt": ("sqrt({})", " / sqrt(n)"), "sum": ("1", "")}
+
+
+def _bag_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    weight, n, padding = call.before["weight"], sum(trace.counts), call.layer.padding  # type: ignore[attr-defined]
+    most = max(dims, _WORDS)
+    divisor, symbols = _DIVISOR[call.layer.pooling]  # type: ignore[attr-defined]
+    shown = weight[:most, :dims]
+    counts = [f"{c}*" if c > 1 else "" for c in trace.counts]
+    lines: list[Line] = [_rows("row w of", trace, shown, computed=False)]
+    if not n:
+        return [*lines, "No row: the pooled vector is 0.", _vector("x", call.y, dims)]
+    of = f"{n} + {padding} of padding = {n + padding}" if padding else str(n)
+    formula = f"x = (w1 + ...){symbols}, n = {of}" if symbols else "x = w1 + ... + wn"
+    lines.append(Formula(formula, _forward_source(call)))
+    for j, value in _each(call.y, dims):
+        terms = [f"{c}{number(w)}" for c, w in zip(counts, weight[:most, j - 1].tolist(), strict=False)]
+        if len(weight) > most:
+            terms.append("...")
+        expression = f"({total(terms)}) / {divisor.format(n + padding)}" if symbols else total(terms)
+        lines.append(Number(f"x[{j}]", expression, value))
+    return lines
+
+
+def _rows(title: str, trace: Trace, values: Array, computed: bool) -> Table:
+    """The first rows of the embedding, or of what belongs to them, with the features they stand for."""
+    body: list[tuple[str, Sequence[float | str]]] = [
+        (_short(name, 24), [str(count), *row])
+        for name, count, row in zip(trace.rows, trace.counts, values.tolist(), strict=False)
+    ]
+    if len(trace.rows) > len(values):
+        body.append((f"and {len(trace.rows) - len(values)} more", [""] * (values.shape[1] + 1)))
+    return Table([title, "times", *(f"[{j + 1}]" for j in range(values.shape[1]))], body, computed)
+
+
+def _bag_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    n = sum(trace.counts)
+    if not n:
+        return ["No row: no gradient."]
+    divisor, symbols = _DIVISOR[call.layer.pooling]  # type: ignore[attr-defined]
+    gradient = _dense(call.grads["weight"], call.before["weight"])
+    over = f" / {divisor.format(n + call.layer.padding)}" if symbols else ""  # type: ignore[attr-defined]
+    lines: list[Line] = [Formula(f"dw = times{symbols} * dx", _backward_source(call))]
+    for j, value in _each(gradient, dims):
+        expression = f"{trace.counts[0]}{over} * {number(call.dy[0, j - 1])}"
+        lines.append(Number(f"dw({_short(trace.rows[0], 24)})[{j}]", expression, value))
+    return [*lines, _rows("dw of", trace, gradient[: max(dims, _WORDS), :dims], computed=True)]
+
+
+def _linear_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s, weight, bias = call.symbols, call.before["weight"], call.before["bias"]
+    lines: list[Line] = [_matrix(s["weight"], weight, dims), _matrix(s["bias"], bias, dims)]
+    lines.append(Formula(f"{s['y']} = {s['x']} {s['weight']} + {s['bias']}", _forward_source(call)))
+    for j, value in _each(call.y, dims):
+        terms = [*_products(call.x[0], weight[:, j - 1], dims), number(bias[j - 1])]
+        lines.append(Number(_at(s["y"], j, call.y), total(terms), value))
+    return lines
+
+
+def _at(name: str, j: int, values: Array) -> str:
+    """The name of a number in a vector; a vector of one number is that number."""
+    return f"{name}[{j}]" if values.shape[1] > 1 else name
+
+
+def _linear_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s, weight = call.symbols, call.before["weight"]
+    dy, dweight = f"d{s['y']}", call.grads["weight"]
+    lines: list[Line] = [Formula(f"d{s['weight']} = {s['x']}^T {dy}", _backward_source(call))]
+    entries = [(i, j) for i in range(min(dims, weight.shape[0])) for j in range(min(dims, weight.shape[1]))]
+    for i, j in entries[:dims]:
+        expression = f"{number(call.x[0, i])} * {number(call.dy[0, j])}"
+        lines.append(Number(f"d{s['weight']}[{i + 1},{j + 1}]", expression, float(dweight[i, j])))
+    if len(entries) > dims:
+        lines.append(_matrix(f"d{s['weight']}", dweight, dims, computed=True))
+    lines.append(Formula(f"d{s['bias']} = {dy}", _backward_source(call)))
+    lines.append(_matrix(f"d{s['bias']}", call.grads["bias"], dims, computed=True))
+    lines.append(Formula(f"{s['dx']} = {dy} {s['weight']}^T", _backward_source(call)))
+    for i, value in _each(call.dx, dims):
+        terms = _products(call.dy[0], weight[i - 1], dims)
+        lines.append(Number(_at(s["dx"], i, call.dx), total(terms), value))
+    return lines
+
+
+class _Function(NamedTuple):
+    """An activation in symbols: of its input x and its output y, as text."""
+
+    forward: Callable[[str], str]
+    backward: Callable[[str, str, str], str]  # of dy, x, y
+
+
+_FUNCTIONS: dict[type[Activation], _Function] = {
+    ReLU: _Function(lambda x: f"max({x}, 0)", lambda dy, x, y: f"{dy} * ({y} > 0)"),
+    Tanh: _Function(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y}^2)"),
+    Sigmoid: _Function(lambda x: f"1 / (1 + e^-{_bracket(x)})", lambda dy, x, y: f"{dy} * {y} * (1 - {y})"),
+}
+
+
+def _bracket(x: str) -> str:
+    return f"({x})" if x.startswith("-") else x
+
+
+def _activation_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s, function = call.symbols, _FUNCTIONS[type(call.layer)]  # type: ignore[index]
+    lines: list[Line] = [Formula(f"{s['y']} = {function.forward(s['x'])}", _forward_source(call))]
+    for j, value in _each(call.y, dims):
+        lines.append(Number(_at(s["y"], j, call.y), function.forward(number(call.x[0, j - 1])), value))
+    return lines
+
+
+def _activation_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s, function = call.symbols, _FUNCTIONS[type(call.layer)]  # type: ignore[index]
+    formula = function.backward(f"d{s['y']}", s["x"], s["y"])
+    lines: list[Line] = [Formula(f"{s['dx']} = {formula}", _backward_source(call))]
+    for j, value in _each(call.dx, dims):
+        dy, x, y = (number(array[0, j - 1]) for array in (call.dy, call.x, call.y))
+        lines.append(Number(_at(s["dx"], j, call.dx), function.backward(dy, x, _bracket(y)), value))
+    return lines
+
+
+def _norm_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s, tensors = call.symbols, {**call.before, **call.layer.buffers}
+    lines: list[Line] = [_matrix(name, tensors[name], dims) for name in ("scale", "shift", "mean", "variance")]
+    formula = f"{s['y']} = scale * ({s['x']} - mean) / sqrt(variance + {_epsilon(call)}) + shift"
+    lines.append(Formula(formula, _forward_source(call)))
+    for j, value in _each(call.y, dims):
+        scale, shift, mean, variance = (number(tensors[k][j - 1]) for k in ("scale", "shift", "mean", "variance"))
+        expression = f"{scale} * ({number(call.x[0, j - 1])} - {_bracket(mean)}) / sqrt({variance} + {_epsilon(call)})"
+        lines.append(Number(_at(s["y"], j, call.y), total([expression, shift]), value))
+    return lines
+
+
+def _epsilon(call: Call) -> str:
+    return f"{call.layer._EPSILON:g}"  # type: ignore[attr-defined]
+
+
+def _norm_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s, tensors, dy = call.symbols, {**call.before, **call.layer.buffers}, f"d{call.symbols['y']}"
+    lines: list[Line] = [
+        Formula(f"dscale = {dy} * ({s['x']} - mean) / sqrt(variance + {_epsilon(call)})", _backward_source(call)),
+        _matrix("dscale", call.grads["scale"], dims, computed=True),
+        Formula(f"dshift = {dy}", _backward_source(call)),
+        _matrix("dshift", call.grads["shift"], dims, computed=True),
+        Formula(f"{s['dx']} = {dy} * scale / sqrt(variance + {_epsilon(call)})", _backward_source(call)),
+    ]
+    for j, value in _each(call.dx, dims):
+        scale, variance = (number(tensors[name][j - 1]) for name in ("scale", "variance"))
+        expression = f"{number(call.dy[0, j - 1])} * {scale} / sqrt({variance} + {_epsilon(call)})"
+        lines.append(Number(_at(s["dx"], j, call.dx), expression, value))
+    return lines
+
+
+def _residual_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s = call.symbols
+    block = call.y - call.x
+    lines: list[Line] = [Formula(f"{s['y']} = {s['x']} + {s['block']}", _forward_source(call))]
+    for j, value in _each(call.y, dims):
+        terms = [number(call.x[0, j - 1]), number(block[0, j - 1])]
+        lines.append(Number(_at(s["y"], j, call.y), total(terms), value))
+    return lines
+
+
+def _residual_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    s = call.symbols
+    return [
+        f"The sum hands its gradient to both of its terms; the block gets d{s['block']} = d{s['y']}.",
+        _vector(f"d{s['block']}", call.dy, dims),
+    ]
+
+
+def _joined(call: Call, dims: int) -> list[Line]:
+    """What comes back through the block, and past it."""
+    s = call.symbols
+    through = call.dx - call.dy
+    formula = f"d{s['x']} = d{s['y']} + d{s['x']}'"
+    lines: list[Line] = [Formula(formula, _backward_source(call))]
+    for j, value in _each(call.dx, dims):
+        terms = [number(call.dy[0, j - 1]), number(through[0, j - 1])]
+        lines.append(Number(_at(f"d{s['x']}", j, call.dx), total(terms), value))
+    return lines
+
+
+def _other_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    formula = Formula(f"{call.symbols['y']} = f({call.symbols['x']})", _forward_source(call))
+    return [formula, _vector(call.symbols["y"], call.y, dims)]
+
+
+def _other_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+    if not isinstance(call.dx, np.ndarray):
+        return []
+    formula = Formula(f"{call.symbols['dx']} = d{call.symbols['y']} * f'({call.symbols['x']})", _backward_source(call))
+    return [formula, _vector(call.symbols["dx"], call.dx, dims)]
+
+
+_KINDS: dict[type[Layer], Kind] = {
+    EmbeddingBag: Kind(_bag_forward, _bag_backward),
+    Linear: Kind(_linear_forward, _linear_backward),
+    FixedBatchNorm: Kind(_norm_forward, _norm_backward),
+    Residual: Kind(_residual_forward, _residual_backward),
+    ReLU: Kind(_activation_forward, _activation_backward),
+    Tanh: Kind(_activation_forward, _activation_backward),
+    Sigmoid: Kind(_activation_forward, _activation_backward),
+    Layer: Kind(_other_forward, _other_backward),  # any other
+}
+"""The first that fits."""
+
+
+class _Loss(NamedTuple):
+    """A loss in symbols, and with numbers put in: of p and y."""
+
+    symbols: str
+    numbers: Callable[[str, int], str]
+    gradient_symbols: str
+    gradient: Callable[[str, int], str]
+
+
+_LOSSES = {
+    "cross_entropy": _Loss(
+        "L = -y log p - (1 - y) log(1 - p)",
+        lambda p, y: f"-log({p})" if y else f"-log(1 - {p})",
+        "dz = p - y",
+        lambda p, y: f"{p} - {y}",
+    ),
+    "squared_error": _Loss(
+        "L = (p - y)^2",
+        lambda p, y: f"({p} - {y})^2",
+        "dz = 2 (p - y) p (1 - p)",
+        lambda p, y: f"2 * ({p} - {y}) * {p} * (1 - {p})",
+    ),
+}
+
+
+def _answer(trace: Trace, state: State) -> list[Line]:
+    y, loss = LABELS.index(trace.label), _LOSSES[trace.loss]
+    return [
+        Formula("p = 1 / (1 + e^-z)", source(sigmoid)),
+        Number("p", f"1 / (1 + e^-{_bracket(number(state.logit))})", state.positive),
+        f"p is the probability of positive; the label is {trace.label}: y = {y}",
+        Formula(loss.symbols, source(LOSSES[trace.loss])),
+        Number("L", loss.numbers(number(state.positive), y), state.loss),
+    ]
+
+
+def _logit_gradient(trace: Trace, state: State) -> list[Line]:
+    y, loss = LABELS.index(trace.label), _LOSSES[trace.loss]
+    return [
+        Formula(loss.gradient_symbols, source(LOSSES[trace.loss])),
+        Number("dz", loss.gradient(number(state.positive), y), trace.dz),
+    ]
+
+
+class _Rule(NamedTuple):
+    """An optimizer's rule in symbols, and its first step with numbers put in: of w, g, the rate, itself, its state."""
+
+    symbols: str
+    numbers: Callable[[str, str, str, Any, Mapping[str, float]], str]
+
+
+_RULES: dict[type[Optimizer], _Rule] = {
+    SGD: _Rule("w <- w - rate * g", lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(g)}"),
+    Nesterov: _Rule(
+        "v <- momentum v + g;  w <- w - rate * (g + momentum v)",
+        lambda w, g, rate, o, s: f"{w} - {rate} * ({g} + {o.momentum:g} * {_bracket(number(s['velocity']))})",
+    ),
+    Momentum: _Rule(
+        "v <- momentum v + g;  w <- w - rate * v",
+        lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(number(s['velocity']))}",
+    ),
+    Adagrad: _Rule(
+        "s <- s + g^2;  w <- w - rate * g / (sqrt(s) + epsilon)",
+        lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(g)} / (sqrt({number(s['sum'])}) + {o.epsilon:g})",
+    ),
+    RMSprop: _Rule(
+        "s <- rho s + (1 - rho) g^2;  w <- w - rate * g / (sqrt(s) + epsilon)",
+        lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(g)} / (sqrt({number(s['square'])}) + {o.epsilon:g})",
+    ),
+    Adam: _Rule(
+        "m <- beta1 m + (1 - beta1) g;  s <- beta2 s + (1 - beta2) g^2;  "
+        "w <- w - rate * m / (1 - beta1) / (sqrt(s / (1 - beta2)) + epsilon), in the first step",
+        lambda w, g, rate, o, s: (
+            f"{w} - {rate} * {_bracket(number(s['mean']))} / (1 - {o.beta1:g})"
+            f" / (sqrt({number(s['square'])} / (1 - {o.beta2:g})) + {o.epsilon:g})"
+        ),
+    ),
+}
+"""The first that fits."""
+
+
+def _update(trace: Trace, dims: int) -> list[Line]:
+    optimizer = trace.optimizer
+    rule = next(rule for kind, rule in _RULES.items() if isinstance(optimizer, kind))
+    lines: list[Line] = [
+        Formula(rule.symbols, source(type(optimizer).rule)),
+        f"for each number w and its gradient g; rate = {trace.learning_rate:g}",
+    ]
+    if optimizer.weight_decay:
+        lines.append(f"and a weight decay of {optimizer.weight_decay:g}, which the numbers below contain")
+    for call in trace.calls:
+        for name, before in call.before.items():
+            if not before.size:
+                continue
+            gradient = _dense(call.grads[name], before)
+            for at in list(np.ndindex(before.shape))[: min(dims, 2)]:
+                state = {key: _entry(value, at) for key, value in call.state[name].items()}
+                numbers = (number(float(before[at])), number(float(gradient[at])), f"{trace.learning_rate:g}")
+                expression = rule.numbers(*numbers, optimizer, state)
+                lines.append(Number(_entry_name(call, trace, name, at), expression, float(call.after[name][at])))
+    return lines
+
+
+def _entry(value: Array, at: tuple[int, ...]) -> float:
+    """A number of the optimizer's state; a row may share one."""
+    return float(value[tuple(min(i, n - 1) for i, n in zip(at, value.shape, strict=True))] if value.ndim else value)
+
+
+def _entry_name(call: Call, trace: Trace, name: str, at: tuple[int, ...]) -> str:
+    if isinstance(call.layer, EmbeddingBag):
+        return f"w({_short(trace.rows[at[0]], 24)})[{at[1] + 1}]"
+    known = call.symbols.get(name, f"{name}{call.symbols['number']}")
+    return f"{known}[{','.join(str(i + 1) for i in at)}]"
+
+
+def _after(trace: Trace, before: State, after: State) -> list[Line]:
+    y, loss = LABELS.index(trace.label), _LOSSES[trace.loss]
+    steps = len(trace.states) - 1
+    lines: list[Line] = [f"The forward pass again, after {'the update' if steps == 1 else f'{steps} such steps'}:"]
+    if steps == 1:
+        lines.append(Number("p", f"1 / (1 + e^-{_bracket(number(after.logit))})", after.positive))
+        lines.append(Number("L", loss.numbers(number(after.positive), y), after.loss))
+    rows = [(str(i), list(state)) for i, state in enumerate(trace.states)]
+    if steps == 1:
+        rows = [("before", list(before)), ("after", list(after))]
+    lines.append(Table(["step" if steps > 1 else "", "z", "p", "L"], rows, computed=True))
+    return lines
+
+
+def article() -> Classifier:
+    """The article's example: "I love this movie" is predicted 0.3, and after a step of 0.457 it is 0.35.
+
+    Words of two numbers each, their mean, two sigmoid units, a sigmoid. tests/nn/test_article.py works it by hand.
+    """
+    from . import vocab
+    from .config import Config
+
+    rows = {"i": [0.0, 0.2], "love": [1.0, 0.6], "this": [0.2, -0.2], "movie": [0.4, 0.2], "boring": [-0.5, 0.3]}
+    vocabulary = vocab.build(tokenize(strings([" ".join(rows)])))[0]
+    settings = Config.model_validate(
+        {
+            "text": {"ngrams": 1},
+            "model": {"embedding": {"dim": 2}, "hidden": [2], "activation": "sigmoid"},
+            "train": {"loss": "squared_error", "optimizer": {"name": "sgd", "learning_rate": 0.457}},
+        }
+    )
+    hidden = Linear(np.array([[0.5, -1.0], [1.0, 0.5]]), np.array([0.1, -0.2]))
+    weight = np.array([rows[word] for word in vocabulary.features().to_pylist()])
+    network = Sequential(
+        {
+            "embedding": EmbeddingBag(weight),
+            "hidden.0": Sequential({"": hidden, "activation": Sigmoid()}),
+            # the bias is what makes the first prediction 0.3
+            "output": Linear(np.array([[1.0], [-1.0]]), np.array([-1.0922165227909129])),
+        }
+    )
+    return Classifier(settings, vocabulary, network)

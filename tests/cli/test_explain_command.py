@@ -1,0 +1,133 @@
+"""`sentibp explain`, and `predict --explain`."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+REVIEW = "Not a bad film &amp; <script>alert(1)</script> caf&eacute; zzzq"
+
+
+@pytest.fixture(autouse=True)
+def _model(trained):
+    """Quickstart is `last`."""
+
+
+def test_the_parts_are_the_logit(sentibp):
+    said = sentibp("explain", "I love this movie", "--json").json
+    assert list(said) == ["label", "positive", "logit", "bias", "parts", "residual", "method", "words"]
+    assert said["bias"] + sum(part["contribution"] for part in said["parts"]) == pytest.approx(said["logit"], abs=1e-6)
+    assert abs(said["residual"]) < 1e-6
+    predicted = sentibp("predict", "I love this movie").jsonl[0]
+    assert said["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
+    assert said["label"] == predicted["label"]
+    for part in said["parts"]:
+        assert set(part) == {"text", "start", "end", "contribution"}
+        assert "I love this movie"[part["start"] : part["end"]].lower() == part["text"]
+    assert sentibp("explain", "I love this movie", "--format", "json").json == said
+
+
+def test_the_same_bytes_every_time(sentibp, process, trained):
+    command = ["explain", "-m", str(trained), REVIEW, "--flip", "--json"]
+    assert process(*command).out == process(*command).out == sentibp(*command).out
+
+
+def test_for_people(sentibp):
+    out = sentibp("explain", "a great film , zzzq", "--flip").out
+    assert re.match(r"(positive|negative)  0\.\d{4}\na great film , zzzq\n\n", out)
+    assert re.search(r"^great +\+\d+\.\d{4}  \++$", out, re.MULTILINE)
+    assert re.search(r"^logit +[-+]\d+\.\d{4}  the sum of these$", out, re.MULTILINE)
+    assert "\nunknown: zzzq\n" in out
+    assert "\nflip: " in out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= 80
+    one = sentibp("explain", "a great film , zzzq", "--count", 1).out
+    assert re.search(r"^3 others ", one, re.MULTILINE)
+    assert "(no words)" in sentibp("explain", "").out
+
+
+def test_flip(sentibp):
+    said = sentibp("explain", "a great film , a bad film", "--flip", "--json").json["flip"]
+    assert set(said) == {"deletions", "count", "exact", "logit", "positive"}
+    assert said["exact"] is True
+    assert said["count"] == len(said["deletions"]) > 0
+
+
+def test_colours_on_a_terminal_only(terminal, trained):
+    shown = terminal("explain", "-m", trained, "a great film, a bad film").out
+    assert re.search(r"\x1b\[38;5;16;48;5;(194|157|114)mgreat\x1b\[0m", shown)
+    assert re.search(r"\x1b\[38;5;16;48;5;(224|217|210)mbad\x1b\[0m", shown)
+    assert "\x1b" not in terminal("explain", "-m", trained, "a great film", env={"NO_COLOR": "1"}).out
+    assert "\x1b[2J" not in terminal("explain", "-m", trained, "great \x1b[2J").out
+
+
+class Page(HTMLParser):
+    """The tags and the text of a page."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(content)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_html_stands_alone_and_shows_markup_as_text(sentibp):
+    content = sentibp("explain", REVIEW, "--flip", "--format", "html").out
+    page = Page(content)
+    assert content.startswith("<!doctype html>")
+    assert "<script" not in content
+    assert "<script>alert(1)</script>" in page.text
+    assert "&amp; <script>" in page.text  # as typed
+    assert not any({"src", "href"} & set(attrs) for _, attrs in page.tags)
+    assert "http:" not in content and "https:" not in content
+    assert "prefers-color-scheme: dark" in content
+    assert 'name="viewport"' in content
+    assert sum(tag == "mark" for tag, _ in page.tags) == 18
+    assert "flip: " in page.text
+    assert sentibp("explain", "\x1b\x00 good", "--format", "html").out.count("�") == 2
+
+
+@pytest.mark.parametrize(
+    "text", [b"bad \xff\xfe bytes", b"\xed\xa0\x80 x", "👨‍👩‍👧 ไทย 映画 e\u0301".encode(), b"```", b"a\nb\r\tc"]
+)
+def test_any_text(process, trained, text):
+    name = str(trained)
+    said = process("explain", "-m", name, "--json", "--flip", b"good " + text).json
+    assert said["words"][0]["text"] == "good"
+    assert said["words"][-1]["end"] <= len((b"good " + text).decode(errors="surrogateescape"))
+    for format in ("text", "html"):
+        assert process("explain", "-m", name, "--format", format, text).out
+    for format in ("text", "html", "markdown", "json"):
+        assert process("trace", "-m", name, "--label", "positive", "--format", format, text).out
+
+
+def test_predict_explains_too(sentibp):
+    plain = sentibp("predict", "a great film", "zzzq").jsonl
+    said = sentibp("predict", "a great film", "zzzq", "--explain").jsonl
+    for one, more in zip(plain, said, strict=True):
+        assert one.items() <= more.items()
+        assert list(more)[: len(one)] == list(one)
+        own = sentibp("explain", {0: "zzzq", 3: "a great film"}[len(more["parts"])], "--json").json
+        assert {key: more[key] for key in ("logit", "bias", "parts", "residual")} == {
+            key: own[key] for key in ("logit", "bias", "parts", "residual")
+        }
+    table = sentibp("predict", "a great film", "zzzq", "--explain", "--format", "table").out
+    assert table.count("the logit of an empty review") == 2
+    sentibp("predict", "a great film", "--explain", "--output", "out.jsonl")
+    with open("out.jsonl") as file:
+        assert json.loads(file.read())["parts"] == said[0]["parts"]
+
+
+def test_mistakes(fails):
+    assert "--explain" in fails(2, "predict", "good", "--explain", "--format", "csv")
+    assert fails(2, "explain", "good", "-m", "nosuch").startswith("nosuch: no such run or model")
+    assert "TEXT" in fails(2, "explain")
+    assert "--format" in fails(2, "explain", "good", "--format", "pdf")

@@ -1,0 +1,87 @@
+"""`sentibp gradcheck`: a model, a config, a layer of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sentibp.nn import layers
+
+LAYER = """
+from sentibp.nn import Linear
+
+class Mine(Linear):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.grads = {**self.grads, "weight": SIGN * self.grads["weight"]}
+        return dx
+"""
+
+
+def test_the_last_model(sentibp, trained):
+    said = sentibp("gradcheck", "--json").json
+    assert set(said) == {"tensors", "compared", "reviews", "loss", "tolerance", "ok"}
+    assert said["ok"] is True
+    assert said["tensors"][0]["name"] == "embedding.weight"
+    for tensor in said["tensors"]:
+        assert set(tensor) == {"name", "shape", "gradient", "reached", "error", "verdict"}
+        assert tensor["error"] < 1e-6
+    assert sentibp("gradcheck", "-m", trained, "--json").json == said
+    out = sentibp("gradcheck").out
+    assert out.splitlines()[0].split() == ["tensor", "shape", "reached", "gradient", "error", "verdict"]
+    assert out.splitlines()[-1] == "no error is over 1e-06"
+    assert max(map(len, out.splitlines())) <= 80
+    assert sentibp("gradcheck", "--data", "xor", "--json").json["reviews"] == 4
+
+
+def test_a_config(sentibp):
+    said = sentibp("gradcheck", "xor", "--set", "model.hidden=[4,4]", "--reviews", "3", "--json").json
+    assert said["ok"] is True
+    assert said["reviews"] == 3
+    assert [tensor["shape"] for tensor in said["tensors"] if tensor["name"] == "hidden.1.weight"] == [[4, 4]]
+
+
+def test_a_wrong_derivative_exits_with_1(sentibp, monkeypatch):
+    monkeypatch.setattr(layers.Tanh, "derivative", lambda self, y: 1 - y)
+    result = sentibp("gradcheck", "xor", code=1)
+    assert "\nwrong: embedding.weight, hidden.0.weight, hidden.0.bias: over 1e-06\n" in result.out
+    assert sentibp("gradcheck", "xor", "--json", code=1).json["ok"] is False
+    assert sentibp("gradcheck", "xor", "--tolerance", "10").out.endswith("no error is over 10\n")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_layer(sentibp, here, sign):
+    Path("my_layer.py").write_text(LAYER.replace("SIGN", str(sign)))
+    result = sentibp("gradcheck", "--layer", "my_layer.py", code=0 if sign == 1 else 1)
+    said = sentibp("gradcheck", "--layer", "my_layer.py", "--json", code=0 if sign == 1 else 1).json
+    assert said["ok"] is (sign == 1)
+    (layer,) = said["layers"]
+    assert layer["layer"] == "Mine"
+    mistakes = {tensor["name"]: tensor["mistake"] for tensor in layer["tensors"]}
+    if sign == 1:
+        assert result.out.startswith("Mine: every gradient is right\n")
+        assert not any(mistakes.values())
+    else:
+        assert result.out.startswith("Mine: wrong\n")
+        assert "\nweight: sign: " in result.out
+        assert mistakes["weight"].startswith("sign")
+
+
+def test_help_says_that_the_file_is_run(sentibp):
+    text = " ".join(sentibp("gradcheck", "--help").out.split())
+    assert "It is run as it is: give only files that you trust." in text
+
+
+def test_mistakes(fails, here):
+    assert fails(2, "gradcheck").startswith("no finished run here")
+    assert fails(2, "gradcheck", "nosuch").startswith("nosuch")
+    assert fails(2, "gradcheck", "xor", "-m", "last").startswith("CONFIG and -m: two things to check")
+    assert fails(2, "gradcheck", "--set", "model.hidden=[]").startswith("--set: ")
+    assert fails(2, "gradcheck", "xor", "--data", "xor").startswith("--data: ")
+    assert fails(2, "gradcheck", "xor", "--tolerance", "nan").startswith("--tolerance nan")
+    assert fails(2, "gradcheck", "--layer", "nosuch.py").startswith("--layer nosuch.py: no such file")
+    Path("empty.py").write_text("")
+    assert fails(2, "gradcheck", "--layer", "empty.py").startswith("empty.py: defines no layer")
+    Path("crash.py").write_text(LAYER.replace("SIGN", "NOSUCH"))
+    assert fails(1, "gradcheck", "--layer", "crash.py").startswith("crash.py:7: in backward: NameError")
