@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from . import sealed
 from .errors import ConfigError, DataError
 from .nn import layers as nn
 from .nn.fast import FastEmbeddingBag
@@ -27,8 +27,9 @@ from .vocab import Vocabulary
 if TYPE_CHECKING:
     from .config import Config
 
-FORMAT = 2
-"""Version of the model file; raised when an older program could no longer read it (2: embedding.padding)."""
+FORMAT = 3
+"""Version of the model file; raised when what an older one says, or leaves out, is read otherwise (2:
+embedding.padding; 3: a checksum, which 1 and 2 may lack). Older ones are read as ever, newer ones refused."""
 
 LABELS = ("negative", "positive")
 
@@ -61,9 +62,16 @@ class Classifier:
     @cached_property
     def config(self) -> Config:
         """The settings, checked. Prediction does without: the schema takes longer to load than a text to predict."""
+        from pydantic import ValidationError
+
         from .config import Config
 
-        return self.settings if isinstance(self.settings, Config) else Config.model_validate(_plain(self.settings))
+        try:
+            return self.settings if isinstance(self.settings, Config) else Config.model_validate(_plain(self.settings))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "together"
+            raise DataError(f"the model's settings are damaged: {where}: {first['msg']}; train again") from None
 
     def tensors(self) -> dict[str, Array]:
         """Everything the network has learned, by name: parameters, and the running averages of batch norm."""
@@ -96,8 +104,6 @@ class Classifier:
         """The content of the model file. Same model, same bytes."""
         from importlib.metadata import version
 
-        from safetensors.numpy import save
-
         header = {
             "format": FORMAT,
             "version": version("sentibp"),
@@ -105,11 +111,8 @@ class Classifier:
             "labels": LABELS,
             "scores": self.scores,
         }
-        return save(
-            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}
-            | {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()},
-            metadata={"sentibp": json.dumps(header, sort_keys=True)},
-        )
+        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
+        return sealed.pack(header, self.tensors() | words)
 
 
 def build(
@@ -318,19 +321,8 @@ def _block_diagonal(blocks: Sequence[Array]) -> Array:
 
 def load(path: Path) -> Classifier:
     """Read a model file. DataError if it is none, is damaged, or comes from a later version."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="np") as file:
-            header = (file.metadata() or {}).get("sentibp")
-            if header is None:
-                raise DataError(f"{path}: a safetensors file, but not of sentibp; give a model.safetensors of a run")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _restore(json.loads(header), tensors)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; give a run directory or a model file") from None
-    except SafetensorError as error:
-        raise DataError(f"{path}: not a model file, or damaged ({error}); train again or copy it anew") from None
+        return _restore(*sealed.read(path))
     except _Newer as error:
         raise DataError(f"{path}: {error}; update sentibp") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, pa.ArrowException) as error:
@@ -344,7 +336,9 @@ class _Newer(Exception):
 
 def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if header["format"] > FORMAT:
-        raise _Newer(f"model format {header['format']}, written by sentibp {header['version']}, is newer than {FORMAT}")
+        version = " ".join(str(header["version"]).split())[:20]
+        raise _Newer(f"model format {header['format']}, written by sentibp {version}, is newer than {FORMAT}")
+    sealed.verify(header, tensors, required=header["format"] >= 3)
     if header["format"] == 1:
         header["config"]["model"]["embedding"].setdefault("padding", 0)
     vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
@@ -358,6 +352,7 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
 
 def _around(config: Any, vocabulary: Vocabulary, tensors: dict[str, Array], scores: dict[str, Any]) -> Classifier:
     """The classifier around the tensors of a model file, once they are seen to be those that the settings ask for."""
+    _look_at(config, len(tensors))
     for name, (shape, _) in _plan(config, len(vocabulary)).items():
         if name not in tensors:
             raise ValueError(f"{name} is missing")
@@ -367,8 +362,33 @@ def _around(config: Any, vocabulary: Vocabulary, tensors: dict[str, Array], scor
             raise ValueError(f"{name} holds numbers that are not finite")
         if name.endswith(".norm.variance") and (tensors[name] < 0).any():
             raise ValueError(f"{name} holds negative numbers")
+    if not isinstance(scores, dict):
+        raise ValueError("its scores are no mapping")
     network = _assemble(config, tensors, stream(config.train.seed, "dropout"))
     return Classifier(config, vocabulary, network, scores)
+
+
+def _look_at(config: Any, tensors: int) -> None:
+    """ValueError for settings that no network has, of those that prediction uses: it does without the schema. Nor can
+    there be more hidden layers than tensors."""
+    model, embedding = config.model, config.model.embedding
+    if not isinstance(model.hidden, list) or len(model.hidden) > tensors:
+        raise ValueError("model.hidden has other layers than the network")
+    whole = [(value, 1) for value in (embedding.dim, *model.hidden)] + [(embedding.padding, 0), (config.train.seed, 0)]
+    sound = {
+        "model.embedding, model.hidden or train.seed": all(
+            type(value) is int and least <= value < 1 << 63 for value, least in whole
+        ),
+        "model.embedding.pooling": embedding.pooling in ("mean", "sum", "sqrt"),
+        "model.dropout or train.word_dropout": all(
+            type(share) in (int, float) and 0 <= share < 1 for share in (model.dropout, config.train.word_dropout)
+        ),
+        "text.lowercase, model.batch_norm or model.residual": all(
+            type(flag) is bool for flag in (config.text.lowercase, model.batch_norm, model.residual)
+        ),
+    }
+    if wrong := [names for names, fine in sound.items() if not fine]:
+        raise ValueError(f"{wrong[0]} has a value that it cannot have")
 
 
 def _namespace(value: Any) -> Any:

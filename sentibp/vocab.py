@@ -24,6 +24,7 @@ from .scratch import gathered
 from .text import Tokens, cuts
 from .threads import on_all_cores
 
+LONGEST = 3  # words in an n-gram, as text.ngrams has it
 _PIECE = 1 << 20  # tokens handled at once by one thread
 _FEW = 1 << 18  # those whose features are put in their order at once: they fit the cache of a core
 
@@ -49,6 +50,8 @@ class Vocabulary:
         """What `tensors` gave. ValueError or ArrowInvalid if it cannot have."""
         if features.ndim != 2 or features.shape[1] != 2 or features.dtype != np.int32:
             raise ValueError("the vocabulary has no pairs of numbers")
+        if np.count_nonzero(words == ord("\n")) >= len(features) + 1:  # each would take tens of bytes
+            raise ValueError("the vocabulary has more words than features")
         vocabulary = cls(lines(words), np.ascontiguousarray(features[:, 0]), np.ascontiguousarray(features[:, 1]))
         prefix, word = vocabulary.prefix, vocabulary.word
         if ((prefix < NONE) | (prefix >= np.arange(len(prefix)))).any():
@@ -57,6 +60,7 @@ class Vocabulary:
             raise ValueError("the vocabulary names a word that it does not hold")
         if not np.array_equal(word[vocabulary.word_features], np.arange(len(vocabulary.words))):
             raise ValueError("the vocabulary's words are not each a feature, in order")
+        _ = vocabulary._depth  # which complains
         return vocabulary
 
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
@@ -108,11 +112,13 @@ class Vocabulary:
 
     @cached_property
     def _depth(self) -> int:
-        """The most words in a feature."""
+        """The most words in a feature. ValueError if more than LONGEST: a chain of a million would take for ever."""
         depth, prefix = 1, self._pair_ids
         while len(prefix := prefix[self.prefix[prefix] != NONE]):
             prefix = self.prefix[prefix]
             depth += 1
+            if depth > LONGEST:
+                raise ValueError(f"the vocabulary has n-grams of more than {LONGEST} words")
         return depth
 
 

@@ -29,6 +29,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "sheet": 0,
     "shipped": GROUND,
     "scratch": GROUND - 1,
+    "sealed": GROUND,
     "threads": GROUND - 1,
     "nn": 0,
     "pairs": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentibp import sealed
 from sentibp.arrow import strings as to_arrow
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import Classifier, load, stream
@@ -334,7 +336,7 @@ def test_the_file_has_one_metadata_key_with_sorted_json(new_classifier):
     assert list(metadata) == ["sentibp"]
     header = json.loads(metadata["sentibp"])
     assert metadata["sentibp"] == json.dumps(header, sort_keys=True)
-    assert list(header) == ["config", "format", "labels", "scores", "version"]
+    assert list(header) == ["checksum", "config", "format", "labels", "scores", "version"]
     assert header["labels"] == ["negative", "positive"]
     assert header["scores"] == {"accuracy": 0.75, "f1": 0.5}
     assert set(tensors) == {*classifier.tensors(), "vocabulary.words", "vocabulary.features"}
@@ -367,7 +369,8 @@ def damaged(sound: bytes, scratch: Path, tensors: dict | None = None, **header) 
     own |= tensors or {}
     content = json.loads(metadata["sentibp"]) | header
     kept = {name: tensor for name, tensor in own.items() if tensor is not None}
-    scratch.write_bytes(safetensors.numpy.save(kept, {"sentibp": json.dumps(content)}))
+    content.pop("checksum")  # whoever changes a file on purpose writes the checksum that belongs to it
+    scratch.write_bytes(sealed.pack(content, kept))
     return scratch
 
 
@@ -426,7 +429,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, sound, scratch)
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 3, "version": "9.9"}, "model format 3, written by sentibp 9.9, is newer than 2; update sentibp"),
+        ({"format": 4, "version": "9.9"}, "model format 4, written by sentibp 9.9, is newer than 3; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),
@@ -484,22 +487,176 @@ def test_a_file_cut_anywhere_is_refused(complaint, sound, scratch):
         complaint(DataError, load, scratch)
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_random_damage_is_refused_or_harmless(sound, scratch, data):
-    """Some bytes flipped, some cut out: a DataError, or a model; never anything else."""
+def corrupted(sound: bytes, data: st.DataObject) -> bytes:
+    """The file with some bytes flipped, some cut out or put in; the header is hit as often as the numbers."""
     content = bytearray(sound)
-    end = data.draw(st.sampled_from([8 + int.from_bytes(sound[:8], "little"), len(content)]))  # header, or anywhere
+    end = data.draw(st.sampled_from([8 + int.from_bytes(sound[:8], "little"), len(content)]))
     places = st.integers(0, end - 1)
     for place, mask in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=4)):
         content[place] ^= mask
     start, length = data.draw(st.tuples(places, st.sampled_from([0, 0, 0, 1, 8, 100])))
-    del content[start : start + length]
-    scratch.write_bytes(content)
+    content[start : start + length] = data.draw(st.sampled_from([b"", b"", bytes(length), b"0" * length]))
+    return bytes(content)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_random_damage_is_refused_or_harmless(sound, scratch, data):
+    """A DataError, or the very same model; nothing else, and never another answer."""
+    scratch.write_bytes(corrupted(sound, data))
     try:
-        load(scratch)
+        found = load(scratch)
     except DataError as error:
         assert str(error).startswith(f"{scratch}: ")
+        assert "\n" not in str(error)
+    else:
+        assert found.to_bytes() == sound
+
+
+def test_every_bit_of_a_small_file(sound, scratch):
+    """Each byte of the file with one of its bits turned: refused, or the very same model."""
+    kept = 0
+    for place in range(len(sound)):
+        content = bytearray(sound)
+        content[place] ^= 1 << (place % 8)
+        scratch.write_bytes(content)
+        try:
+            kept += load(scratch).to_bytes() == sound or pytest.fail(f"byte {place}: another model")
+        except DataError:
+            pass
+    assert kept < len(sound) / 100  # such as the spaces that fill the header up
+
+
+def test_a_number_that_changed_is_noticed(complaint, sound, scratch):
+    """The classic: a weight that is still a number. Without the checksum it would load, and answer otherwise."""
+    metadata, tensors = parts_of(sound)
+    changed = {**tensors, "output.weight": tensors["output.weight"] + np.float32(0.5)}
+    scratch.write_bytes(safetensors.numpy.save(changed, metadata))
+    assert "its content is not what its checksum says" in complaint(DataError, load, scratch)
+    header = json.loads(metadata["sentibp"])
+    del header["checksum"]
+    scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header)}))
+    assert "checksum" in complaint(DataError, load, scratch)  # a file of this format must have one
+    scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header | {"format": 2})}))
+    assert load(scratch).to_bytes() != sound  # one of an older format need not
+
+
+# Files from strangers: whatever they declare is looked at before it is believed
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("model", "embedding", "pooling"), "max"),
+        (("model", "embedding", "pooling"), ["mean"]),
+        (("model", "embedding", "padding"), -11),
+        (("model", "embedding", "padding"), "ten"),
+        (("model", "embedding", "padding"), 10**30),
+        (("model", "embedding", "dim"), 10**18),
+        (("model", "embedding", "dim"), True),
+        (("model", "hidden"), [2**62]),
+        (("model", "hidden"), [1] * 100_000),
+        (("model", "hidden"), {"0": 2}),
+        (("model", "hidden"), [2.0]),
+        (("model", "dropout"), 1),
+        (("model", "dropout"), "half"),
+        (("model", "batch_norm"), None),
+        (("model", "activation"), "eval"),
+        (("model", "activation"), {}),
+        (("text", "lowercase"), "yes"),
+        (("train", "seed"), -1),
+        (("train", "math"), "__class__"),
+        (("train", "word_dropout"), float("nan")),
+        (("model",), {}),
+        (("train",), []),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line(complaint, sound, scratch, path, value):
+    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+    node = settings
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    assert "damaged" in complaint(DataError, load, damaged(sound, scratch, config=settings))
+
+
+def test_settings_that_prediction_does_not_need_are_looked_at_when_they_are_used(complaint, sound, scratch):
+    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+    settings["data"]["source"] = 5
+    found = load(damaged(sound, scratch, config=settings))
+    assert complaint(DataError, lambda: found.config).startswith("the model's settings are damaged: data.source")
+
+
+def declaring(
+    scratch: Path, length: int | None = None, body: bytes = b"", **tensors: tuple[str, list[int], int]
+) -> Path:
+    """A safetensors file whose header tells of tensors (type, shape, bytes) that need not be there."""
+    start, header = 0, {"__metadata__": {"sentibp": "{}"}}
+    for name, (dtype, shape, size) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + size]}
+        start += size
+    text = json.dumps(header).encode()
+    scratch.write_bytes((len(text) if length is None else length).to_bytes(8, "little") + text + body)
+    return scratch
+
+
+@pytest.mark.parametrize(
+    ("length", "tensors"),
+    [
+        (None, {"w": ("F32", [1 << 40], 1 << 42)}),
+        (None, {"w": ("F32", [1 << 62, 4], 16)}),
+        (None, {"w": ("F32", [1 << 63], 0)}),
+        (None, {"w": ("F32", [1 << 62, 0], 0)}),
+        (None, {"w": ("F32", [0, 1 << 62, 1 << 62], 0)}),
+        (None, {"w": ("F32", [1] * 1000, 4)}),
+        (1 << 40, {}),
+        ((1 << 64) - 1, {}),
+        (99_000_000, {}),
+        (0, {}),
+    ],
+)
+def test_declared_sizes_are_not_believed(complaint, scratch, length, tensors):
+    import tracemalloc
+
+    tracemalloc.start()
+    complaint(DataError, load, declaring(scratch, length, bytes(16), **tensors))
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_long_chain_of_prefixes_is_refused(complaint, sound, scratch):
+    """Each feature longer than the one before by a word: to follow a million of them would take for ever."""
+    n = 100_000
+    features = np.stack((np.arange(-1, n - 1), np.zeros(n)), axis=1).astype(np.int32)
+    tensors = {
+        "vocabulary.features": features,
+        "vocabulary.words": np.frombuffer(b"a", np.uint8),
+        "embedding.weight": np.zeros((n, 2), np.float32),
+    }
+    assert "n-grams of more than 3 words" in complaint(DataError, load, damaged(sound, scratch, tensors))
+
+
+def test_more_words_than_features(complaint, sound, scratch):
+    words = np.full(1_000_000, ord("\n"), np.uint8)
+    text = complaint(DataError, load, damaged(sound, scratch, {"vocabulary.words": words}))
+    assert "more words than features" in text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes_and_devices_are_no_model_files(complaint, tmp_path):
+    """A pipe would wait for its other end, and a device never end."""
+    os.mkfifo(tmp_path / "pipe")
+    assert complaint(DataError, load, tmp_path / "pipe").endswith("not a file; give a run directory or a model file")
+    if Path("/dev/zero").exists():
+        (tmp_path / "zero").symlink_to("/dev/zero")
+        assert "not a file" in complaint(DataError, load, tmp_path / "zero")
+
+
+def test_links_that_lead_nowhere(complaint, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nothing")
+    for name in "loop", "gone":
+        assert complaint(DataError, load, tmp_path / name).startswith(f"{tmp_path / name}: ")
 
 
 # Starting from a trained model
