@@ -86,7 +86,7 @@ def checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> st
     total = hashlib.sha256(json.dumps([header, about], sort_keys=True).encode())
     pieces = []
     for name in names:
-        numbers = memoryview(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8))
+        numbers = np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data
         pieces += [numbers[start : start + _PIECE] for start in range(0, len(numbers), _PIECE)]
     for digest in on_all_cores(lambda piece: hashlib.sha256(piece).digest(), pieces):
         total.update(digest)

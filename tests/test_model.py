@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -520,10 +521,8 @@ def test_every_bit_of_a_small_file(sound, scratch):
         content = bytearray(sound)
         content[place] ^= 1 << (place % 8)
         scratch.write_bytes(content)
-        try:
+        with suppress(DataError):
             kept += load(scratch).to_bytes() == sound or pytest.fail(f"byte {place}: another model")
-        except DataError:
-            pass
     assert kept < len(sound) / 100  # such as the spaces that fill the header up
 
 
