@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
+_CONTROL |= {number: f"\\u{number:04x}" for number in (0x2028, 0x2029)}  # lines and paragraphs end with these
+
 
 class SentibpError(Exception):
-    """A mistake the user can repair. `lines` are shown as they are, one below the other, without a traceback."""
+    """A mistake the user can repair. `lines` are shown as they are, one below the other, without a traceback.
+
+    What they quote may come from anywhere: control characters, which a terminal would obey, are written as escapes.
+    """
 
     exit_code = 1
 
     def __init__(self, *lines: str):
-        super().__init__("\n".join(lines))
-        self.lines: Sequence[str] = lines
+        self.lines: Sequence[str] = [line.translate(_CONTROL) for line in lines]
+        super().__init__("\n".join(self.lines))
 
 
 class ConfigError(SentibpError):

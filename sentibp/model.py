@@ -98,7 +98,11 @@ class Classifier:
     def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
         """What the network says of each text. A text without a known word gets the answer for an empty review."""
         features, tokens, unknown = self.encode(text)
-        return Prediction(nn.sigmoid(self.logits(features).astype(np.float64)), tokens, unknown)
+        logits = self.logits(features).astype(np.float64)
+        if np.isnan(logits).any():
+            first = int(np.flatnonzero(np.isnan(logits))[0]) + 1
+            raise DataError(f"the model's numbers are too large: its answer for review {first} is none; train again")
+        return Prediction(nn.sigmoid(logits), tokens, unknown)
 
     def to_bytes(self) -> bytes:
         """The content of the model file. Same model, same bytes."""

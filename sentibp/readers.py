@@ -35,6 +35,7 @@ FORMATS = "CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lin
 _BLOCKS = (1 << 22, 1 << 26, 1 << 30)  # bytes Arrow reads at once; a record must fit in one block
 _PART = 1 << 24  # bytes handled at once where Arrow does not choose
 _ROWS = 4096  # records likewise
+_LOOK = 64  # bytes that tell the encoding
 _STRINGS = ("string", "large_string", "string_view")
 OPTION = {
     "text": "--text-column (data.text_column)",
@@ -121,14 +122,28 @@ def _gunzip(data: memoryview, name: str) -> memoryview:
 
 def _utf8(data: memoryview, name: str) -> memoryview:
     """The bytes without their mark, once they are known to be UTF-8."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{name}: UTF-16; save the file as UTF-8")
+    if other := _other_encoding(bytes(data[:_LOOK])):
+        raise DataError(f"{name}: {other}; save the file as UTF-8")
     data = _unmarked(data)
     try:
         _one_string(data).validate(full=True)
     except ValueError:
         _complain_of_bytes(data, name)
     return data
+
+
+def _other_encoding(start: bytes) -> str | None:
+    """The name of an encoding that is not UTF-8, by its mark or by where the zeros of the first letters lie."""
+    if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "UTF-32"
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "UTF-16"
+    for width, kind in (4, "UTF-32"), (2, "UTF-16"):
+        letters = [start[at : at + width] for at in range(0, len(start) // width * width, width)]
+        for zeros in slice(1, None), slice(None, -1):  # the low byte comes first, or last
+            if len(letters) > 7 and all(not any(each[zeros]) and any(each) for each in letters):
+                return f"looks like {kind}"
+    return None
 
 
 def _complain_of_bytes(data: memoryview, name: str) -> None:

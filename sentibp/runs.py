@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 ROOT = Path("runs")
 MODEL = "model.safetensors"
 PREDICTIONS = "validation.parquet"
+_SMALL = 10_000_000  # bytes of run.json at most
+_FACTS = {"outcome": str, "start": str, "scores": dict | None, "data": dict | None}  # what is read of run.json
 
 
 class Run:
@@ -112,7 +115,9 @@ def find(name: str = "last") -> Path:
     """The run directory or model file of that name: a path, a directory in runs/, or `last`."""
     if name == "last":
         try:
-            name = (ROOT / "last").read_text(encoding="utf-8").strip()
+            name = _own(ROOT / "last").strip()
+        except UnicodeDecodeError:
+            raise ConfigError(f"{ROOT / 'last'}: damaged; name a run directory or a model file with -m") from None
         except OSError:
             raise ConfigError(
                 "no finished run here (there is no runs/last); train one with `sentibp train quickstart`, "
@@ -137,14 +142,28 @@ def model_file(name: str = "last") -> Path:
 def facts(path: Path) -> dict[str, Any]:
     """What run.json says."""
     try:
-        content = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        content = json.loads(_own(path / "run.json"))
     except OSError as error:
         raise DataError(f"{path / 'run.json'}: {error.strerror}; give a run directory") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path / 'run.json'}: damaged: {error}") from None
     if not isinstance(content, dict):
         raise DataError(f"{path / 'run.json'}: damaged: not an object")
+    for name, kind in _FACTS.items():
+        if not isinstance(content.get(name), kind):
+            raise DataError(f"{path / 'run.json'}: damaged: {name!r} is {content.get(name)!r:.40}")
     return content
+
+
+def _own(path: Path) -> str:
+    """The text of a small file of a run directory, which may be a stranger's. OSError if it is no file, or endless."""
+    if path.exists() and not path.is_file():  # a pipe would wait, a device never end
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    with open(path, "rb") as file:
+        content = file.read(_SMALL + 1)
+    if len(content) > _SMALL:
+        raise OSError(errno.EFBIG, f"longer than {_SMALL // 1_000_000} MB", str(path))
+    return content.decode()
 
 
 def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -173,7 +192,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     config_a, config_b = (flat(load(path / "config.yaml").config.model_dump()) for path in (a, b))
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
-    data_a, data_b = (content.get("data", {}).get("validation") for content in (facts_a, facts_b))
+    data_a, data_b = ((content.get("data") or {}).get("validation") for content in (facts_a, facts_b))
     same = data_a is not None and data_a == data_b and all((path / PREDICTIONS).exists() for path in (a, b))
     return {
         "a": str(a),

@@ -341,6 +341,17 @@ def test_other_encodings_are_refused_by_name(name):
     )
 
 
+@pytest.mark.parametrize("kind", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", [name for name in SAME if len(SAME[name]) > 8])
+def test_wide_letters_without_their_mark(name, kind):
+    told = kind[:6].upper() if kind == "utf-32" else f"looks like {kind[:6].upper()}"
+    assert complaint(SAME[name].encode(kind), name) == f"{name}: {told}; save the file as UTF-8"
+
+
+def test_zeros_in_a_text_are_no_other_encoding():
+    assert texts(parse("a\0b\0c\0\n\0\0\0\0", "a.txt", Columns())) == ["a\0b\0c\0", "\0\0\0\0"]
+
+
 few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
 
 

@@ -7,8 +7,8 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..words import Top
 
 LABELS = ("negative", "positive")
+_LINES = 4096  # made at once
 _PARTS = 10  # of each explanation among several
 
 
@@ -213,32 +214,39 @@ def predictions(
     if format is None and output is not None:
         format = "csv" if output.suffix == ".csv" else "jsonl"
     format = format or ("table" if sys.stdout.isatty() else "jsonl")
-    records = [_record(*row) for row in zip(*(column.tolist() for column in prediction), strict=True)]
+    records = _records(prediction)
     if format == "csv" and explanations is not None:
         raise ConfigError("--explain does not fit into CSV; use --format jsonl or table")
     if format == "jsonl":
         if explanations is not None:
             pairs = zip(records, explanations, strict=True)
-            records = [record | explanation.record(each) | record for record, each in pairs]
-        content = "".join(jsons.dumps(record) + "\n" for record in records)
+            records = (record | explanation.record(each) | record for record, each in pairs)
+        content = (jsons.dumps(record) + "\n" for record in records)
     elif format == "csv":
         content = _csv(records)
     elif explanations is not None:
         pairs = zip(texts.to_pylist(), explanations, strict=True)
         colours = output is None and explanation.may_colour()
         blocks = (explanation.lines(*pair, _PARTS, colours) for pair in pairs)
-        content = "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
+        content = ("\n" * (number > 0) + "".join(f"{line}\n" for line in block) for number, block in enumerate(blocks))
     else:
-        content = "".join(_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
+        content = (_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
+    pieces = iter(lambda: "".join(islice(content, _LINES)), "")  # of millions, not all at once
     if output is None:
-        typer.echo(content, nl=False)
+        for piece in pieces:
+            typer.echo(piece, nl=False)
         return
     if not output.name:
         raise DataError(f"--output {output}: not the name of a file")
     try:
-        write(output, content.encode())
+        write(output, b"".join(piece.encode() for piece in pieces))
     except OSError as error:
         raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
+
+
+def _records(prediction: Prediction) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(prediction.positive), _LINES):
+        yield from map(_record, *(column[start : start + _LINES].tolist() for column in prediction))
 
 
 def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
@@ -249,13 +257,15 @@ def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
     )
 
 
-def _csv(records: list[dict[str, Any]]) -> str:
-    content = io.StringIO()
+def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:
+    line = io.StringIO()
     columns = ["label", "score", "positive", "tokens", "unknown", "note"]
-    writer = csv.DictWriter(content, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return content.getvalue()
+    writer = csv.DictWriter(line, columns, restval="", lineterminator="\n")
+    yield ",".join(columns) + "\n"
+    for record in records:
+        line.seek(line.truncate(0))
+        writer.writerow(record)
+        yield line.getvalue()
 
 
 def _table_line(record: dict[str, Any], text: str) -> str:

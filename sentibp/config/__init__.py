@@ -29,7 +29,7 @@ from .yamlfile import Keys
 
 __all__ = ["Config", "Resolved", "digest", "dump", "json_schema", "load", "reference", "shipped"]
 
-SIZE = 1_000_000  # bytes; a longer file is data, given by mistake
+SIZE = 100_000  # bytes; a longer file is data, given by mistake, and would take its time to be refused line by line
 MOST = 50  # mistakes shown
 
 
@@ -118,7 +118,7 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], dict[Keys, _Place], l
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror or error}") from None
     if len(data) > SIZE:
-        raise ConfigError(f"{shown}: longer than {SIZE // 1_000_000} MB; give a config, not data")
+        raise ConfigError(f"{shown}: longer than {SIZE // 1000} kB; give a config, not data")
     try:
         document = yamlfile.parse(data)
     except yamlfile.YamlError as error:
