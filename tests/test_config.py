@@ -528,6 +528,13 @@ def test_mistakes_on_the_command_line(override, message):
     assert line.startswith(f"--set {override}: {message or ''}")
 
 
+@pytest.mark.parametrize("override", ["\udcffmodel.hidden=[2]", "model.\ud800=1", "data.source=\udcff", "\udcff"])
+def test_bytes_that_are_no_letters_on_the_command_line(override):
+    """As a shell hands them over: what is no UTF-8 cannot be written to config.yaml either."""
+    (line,) = complaints("train: {epochs: 2}", override)
+    assert line.endswith(": not UTF-8; write it in letters that are")
+
+
 # --- writing --------------------------------------------------------------------------------------------------
 
 DEFAULTS = """\

@@ -137,7 +137,10 @@ def _override(settings: dict, places: dict[Keys, _Place], override: str, order: 
     path: Keys = tuple(key.strip().split("."))
     if path[:2] == ("train", "learning_rates"):  # the parts below it have dots in their names
         path = (*path[:2], *filter(None, [".".join(map(str, path[2:]))]))
-    place = _Place(order, f"--set {override}", path)
+    shown = override.encode(errors="replace").decode()
+    place = _Place(order, f"--set {shown}", path)
+    if shown != override:  # half a character, or a byte of no character, as the name of a file may have
+        return [_Mistake(place, path, "not UTF-8; write it in letters that are")]
     if not equals or not all(path):
         return [_Mistake(place, path, "not KEY=VALUE; write --set train.epochs=5, say")]
     try:

@@ -1,0 +1,247 @@
+"""What is fuzzed: each target takes any bytes, and raises only if there is something wrong with the program.
+
+tests/test_fuzz.py feeds them some thousand inputs, benchmarks/fuzz.py as many as one likes. What a user would see must
+be one of ours: a SentibpError in printable lines, or a result.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+from collections.abc import Callable
+from contextlib import chdir
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import yaml
+from typer.testing import CliRunner
+
+from sentibp import config, data, model, runs, sealed, vocab
+from sentibp.arrow import strings
+from sentibp.errors import SentibpError
+from sentibp.text import tokenize
+
+TEXTS = strings(["a good film", "", "bad bad 🎬 not good", "zebra"])
+
+
+@cache
+def folder() -> Path:
+    """A folder for this process alone."""
+    return Path(tempfile.mkdtemp(prefix="sentibp-fuzz-"))
+
+
+def ends_well(function: Callable, *arguments, **options):
+    """What the function returns; None if it ended in an error of ours, whose lines are fit to be shown."""
+    try:
+        return function(*arguments, **options)
+    except SentibpError as error:
+        assert error.lines
+        for line in error.lines:
+            assert 0 < len(line) < 5000, f"{len(line)} characters: {line[:200]!r}"
+            assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in line), repr(line)
+
+
+def tokenizer(content: bytes) -> None:
+    """Any text is cut into tokens, and these into features of any vocabulary."""
+    texts = [part.decode("utf-8", "surrogateescape") for part in content.split(b"\n")]
+    tokens = tokenize(strings(texts), lowercase=len(content) % 2 == 0)
+    assert len(tokens.offsets) == len(texts) + 1
+    vocabulary, features = vocab.build(tokens, ngrams=1 + len(content) % 3)
+    again, unknown = vocabulary.encode(tokens)
+    assert not unknown.any()
+    np.testing.assert_array_equal(features.ids, again.ids)
+
+
+def settings(content: bytes) -> None:
+    """A config file."""
+    path = folder() / "fuzz.yaml"
+    path.write_bytes(content)
+    if (found := ends_well(config.load, path)) is not None:
+        assert config.load(path).config == found.config
+
+
+def override(content: bytes) -> None:
+    """A setting on the command line."""
+    ends_well(config.load, "quickstart", content.decode("utf-8", "surrogateescape").split("\0"))
+
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".gz", ".csv.gz")
+
+
+def reader(content: bytes) -> None:
+    """A file of reviews, in the format that the first byte chooses: with labels, and as texts to predict."""
+    suffix = SUFFIXES[content[0] % len(SUFFIXES)] if content else ".csv"
+    path = folder() / f"reviews{suffix}"
+    path.write_bytes(content[1:])
+    corpus = ends_well(data.load, str(path))
+    if corpus is not None:
+        assert corpus.label is not None
+        assert len(corpus.label) == len(corpus.text) == len(corpus)
+        assert set(corpus.label.tolist()) <= {0, 1}
+        corpus.text.validate(full=True)
+        if len(corpus):
+            tokenize(corpus.text)
+    texts = ends_well(data.read_texts, str(path))
+    if texts is not None:
+        texts.validate(full=True)
+        assert texts.null_count == 0
+
+
+@cache
+def sound() -> bytes:
+    """A good model file."""
+    plain = {"embedding": {"dim": 2, "padding": 1}, "hidden": [2], "batch_norm": True}
+    settings = config.Config.model_validate({"model": plain})
+    vocabulary = vocab.build(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
+    return model.build(settings, vocabulary, seed=0).to_bytes()
+
+
+def model_file(content: bytes) -> None:
+    """A model file: refused, or a model that answers as the one that was saved."""
+    path = folder() / "model.safetensors"
+    path.write_bytes(content)
+    if (found := ends_well(model.load, path)) is not None and found.to_bytes() == sound():
+        np.testing.assert_array_equal(found.predict(TEXTS).positive, answers())
+
+
+@cache
+def answers() -> np.ndarray:
+    path = folder() / "sound.safetensors"
+    path.write_bytes(sound())
+    return model.load(path).predict(TEXTS).positive
+
+
+def strangers_model(content: bytes) -> None:
+    """A model file whose checksum is taken for right: whoever writes one on purpose can make it so."""
+    path = folder() / "stranger.safetensors"
+    path.write_bytes(content)
+    with mock.patch.object(sealed, "verify", lambda *arguments, **options: None):
+        found = ends_well(model.load, path)
+    if found is not None:
+        ends_well(found.predict, TEXTS)
+        ends_well(lambda: found.config)
+
+
+def run_directory(content: bytes) -> None:
+    """run.json, and the file that names the last run."""
+    with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
+        Path("runs/one").mkdir(parents=True)
+        Path("runs/one/run.json").write_bytes(content)
+        Path("runs/last").write_bytes(content)
+        Path("runs/one/config.yaml").write_bytes(content)
+        Path("runs/one/validation.parquet").write_bytes(content)
+        for words in (
+            ["runs", "list"],
+            ["runs", "compare", "one", "one"],
+            ["predict", "a"],
+            ["predict", "-m", "one", "a"],
+        ):
+            command(words)
+
+
+WORDS = (  # what a command line is made of; a byte chooses one, or the bytes between quotes are one
+    "predict|eval|explain|trace|gradcheck|words|neighbors|analogy|top|runs|list|compare|config|show|schema|cache|"
+    "train|bench|--help|--version|--json|-m|--model|--input|--text-column|--label-column|--format|jsonl|csv|html|"
+    "table|--data|--split|--against|--probes|--failures|--fail-under|accuracy=0.5|--set|--count|--flip|--explain|"
+    "--label|positive|negative|--article|--loss|--optimizer|--learning-rate|--steps|--dims|--blank|--layer|--reviews|"
+    "--tolerance|--most-frequent|last|sound.safetensors|reviews.csv|broken.csv|.|..|-|--|-1|0|1|3|1e999|nan|\0|\ud800|"
+    "good|a good film|xor|quickstart|sample|nothing.yaml|deep.yaml|model.hidden=[2]|train.epochs=0|x=|=|--dry-run|"
+    "🎬|\x1b[31m|%s|{}|../../etc|/dev/null|/|"
+).split("|")
+
+
+def command_line(content: bytes) -> None:
+    """Any words after `sentibp`, in a folder with a model, some reviews and a broken config; none that trains long."""
+    words = [WORDS[byte % len(WORDS)] for byte in content[:12]]
+    if "train" in words or "bench" in words:
+        words = [word for word in words if word not in ("quickstart", "xor")] + ["nothing.yaml"]
+    with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
+        Path("sound.safetensors").write_bytes(sound())
+        Path("reviews.csv").write_text("text,label\na good film,1\na bad film,0\nnot good,0\ngood,1\n" * 5)
+        Path("broken.csv").write_bytes(b'text,label\n"a,1\n')
+        Path("deep.yaml").write_text("[" * 100)
+        command(words)
+
+
+def command(words: list[str]) -> None:
+    """Run the command line: it must end by itself, with one of the exit codes that are promised."""
+    done = CliRunner().invoke(sentibp(), words, input=b"good\n", catch_exceptions=False, prog_name="sentibp")
+    assert done.exit_code in (0, 1, 2, 3, 4), f"{shlex.join(words)}: exit code {done.exit_code}"
+    assert done.exit_code == 0 or done.stderr.strip(), f"{shlex.join(words)}: fails and says nothing"
+    assert "Traceback" not in done.stderr
+
+
+@cache
+def sentibp():
+    from sentibp.cli import app
+
+    return app
+
+
+def nested(content: bytes) -> None:
+    """JSON lines and YAML of the same bytes, read as texts to predict and as settings: neither knows a depth too deep."""
+    reader(b"\2" + content)
+    settings(content)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "tokenizer": tokenizer,
+    "config": settings,
+    "override": override,
+    "reader": reader,
+    "model": model_file,
+    "stranger": strangers_model,
+    "run": run_directory,
+    "command": command_line,
+}
+
+
+@cache
+def seeds(target: str) -> list[bytes]:
+    """Good inputs, to begin from."""
+    shipped = Path(__file__).parent.parent
+    if target == "config":
+        return [path.read_bytes() for path in sorted((shipped / "configs").glob("*.yaml"))]
+    if target == "override":
+        return [b"model.hidden=[32,16]", b"train.optimizer=adam\0train.optimizer.learning_rate=1e-3", b"train.seed=5"]
+    if target == "reader":
+        return [bytes([SUFFIXES.index(suffix)]) + content for suffix, content in reviews()]
+    if target in ("model", "stranger"):
+        return [sound()]
+    if target == "run":
+        facts = {"outcome": "finished", "start": "2026", "scores": {"accuracy": 0.5}, "data": {"validation": {}}}
+        return [json.dumps(facts).encode(), b"runs/one\n", yaml.safe_dump({"train": {"epochs": 3}}).encode()]
+    if target == "command":
+        lines = ["predict good", "eval --data reviews.csv", "predict --input reviews.csv -m sound.safetensors"]
+        lines += ["eval -m sound.safetensors --data reviews.csv --json", "explain -m sound.safetensors good --flip"]
+        lines += ["gradcheck -m sound.safetensors --data reviews.csv", "words top -m sound.safetensors --count 3"]
+        lines += ["config show quickstart --set model.hidden=[2]", "runs list", "trace -m sound.safetensors good"]
+        return [bytes(WORDS.index(word) for word in line.split()) for line in lines]
+    return ["It's not GOOD... 10/10!! <br /> naïve e\u0301 👍🏽 日本語\n\0\r\n".encode()]
+
+
+def reviews() -> list[tuple[str, bytes]]:
+    """Some reviews in each format."""
+    import gzip
+    import io
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    comma = 'text,label\n"a ""good"", long\nfilm",1\nbad,0\n,1\n'.encode()
+    lines = b'{"text": "good \\ud83d\\ude00", "label": 1}\n{"text": null, "label": 0.0, "more": [{}]}\n'
+    table = io.BytesIO()
+    parquet.write_table(pa.table({"text": ["good", None], "label": [1, 0]}), table)
+    return [
+        (".csv", comma),
+        (".tsv", comma.replace(b",", b"\t")),
+        (".jsonl", lines),
+        (".json", b"[" + lines.strip().replace(b"\n", b",") + b"]"),
+        (".parquet", table.getvalue()),
+        (".txt", b"a good film\r\n\nbad\n"),
+        (".ft", b"__label__pos a good film\n__label__0 __label__neg bad\n"),
+        (".csv.gz", gzip.compress(comma)),
+    ]
