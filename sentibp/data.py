@@ -358,6 +358,20 @@ def _from_package(name: str, columns: Columns) -> Records:
 # The hub
 
 
+_QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "DO_NOT_TRACK": "1"}
+"""What keeps the libraries from telling the hub who loads what; read when they are imported."""
+
+
+def go_offline() -> None:
+    """From here on hub data come from the local cache only, in this process and those it starts."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def is_offline() -> bool:
+    """Whether the hub is not to be asked."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
 class _NotReached(DataError):
     """The hub does not answer, and its set is not in the local cache."""
 
@@ -368,12 +382,14 @@ def _from_hub(
     """A split by the datasets library, which reads data files and runs no code of theirs."""
     if not reached():
         if not _cached(dataset):
+            why = "working offline" if is_offline() else "the hub cannot be reached"
             raise _NotReached(
-                f"{name}: the hub cannot be reached, and this set has no local copy; "
+                f"{name}: {why}, and this set has no local copy in {_hub_cache()}; "
                 "give a local file (CSV, TSV, JSONL, Parquet) instead"
             )
-        os.environ["HF_HUB_OFFLINE"] = "1"  # or the library would try, and try again
-    for variable in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
+        go_offline()  # or the library would try, and try again
+    os.environ |= _QUIET
+    for variable in "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS":
         os.environ.setdefault(variable, "1")
     import datasets
     from datasets.exceptions import DatasetNotFoundError
@@ -414,7 +430,7 @@ def _hub_error(name: str, split: str, error: Exception) -> DataError:
 
 def _hub_reached(timeout: float = 3.0) -> bool:
     """Whether the hub answers in time. In a thread, since looking its name up knows no time limit."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if is_offline():
         return False
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(_answers(timeout)), daemon=True)
@@ -447,14 +463,17 @@ def _answers(timeout: float) -> bool:
 
 def _cached(dataset: str) -> bool:
     """Whether the datasets library has a copy of the set: a look at its folder, before its slow import."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
-    folder = Path(os.environ.get("HF_DATASETS_CACHE") or f"{home}/datasets").expanduser()
 
     def plain(name: str) -> str:  # stanfordnlp/imdb lies in stanfordnlp___imdb, SetFit/BigSet in SetFit___big_set
         return name.replace("/", "").replace("_", "").casefold()
 
-    return plain(dataset) in map(plain, _listing(folder))
+    return plain(dataset) in map(plain, _listing(Path(_hub_cache()).expanduser()))
+
+
+def _hub_cache() -> str:
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    return os.environ.get("HF_DATASETS_CACHE") or f"{home}/datasets"
 
 
 # Records -> Corpus

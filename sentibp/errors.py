@@ -17,7 +17,7 @@ class SentibpError(Exception):
     exit_code = 1
 
     def __init__(self, *lines: str):
-        self.lines: Sequence[str] = [line.translate(_CONTROL) for line in lines]
+        self.lines: Sequence[str] = tuple(line.translate(_CONTROL) for line in lines)
         super().__init__("\n".join(self.lines))
 
 

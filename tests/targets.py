@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from typer.testing import CliRunner
 
-from sentibp import config, data, model, runs, sealed, vocab
+from sentibp import config, data, model, sealed, vocab
 from sentibp.arrow import strings
 from sentibp.errors import SentibpError
 from sentibp.text import tokenize
@@ -142,15 +142,16 @@ def run_directory(content: bytes) -> None:
             command(words)
 
 
-WORDS = (  # what a command line is made of; a byte chooses one, or the bytes between quotes are one
-    "predict|eval|explain|trace|gradcheck|words|neighbors|analogy|top|runs|list|compare|config|show|schema|cache|"
-    "train|bench|--help|--version|--json|-m|--model|--input|--text-column|--label-column|--format|jsonl|csv|html|"
-    "table|--data|--split|--against|--probes|--failures|--fail-under|accuracy=0.5|--set|--count|--flip|--explain|"
-    "--label|positive|negative|--article|--loss|--optimizer|--learning-rate|--steps|--dims|--blank|--layer|--reviews|"
-    "--tolerance|--most-frequent|last|sound.safetensors|reviews.csv|broken.csv|.|..|-|--|-1|0|1|3|1e999|nan|\0|\ud800|"
-    "good|a good film|xor|quickstart|sample|nothing.yaml|deep.yaml|model.hidden=[2]|train.epochs=0|x=|=|--dry-run|"
-    "🎬|\x1b[31m|%s|{}|../../etc|/dev/null|/|"
-).split("|")
+WORDS = """\
+predict|eval|explain|trace|gradcheck|words|neighbors|analogy|top|runs|list|compare|config|show|schema|cache|
+train|bench|--help|--version|--json|-m|--model|--input|--text-column|--label-column|--format|jsonl|csv|html|
+table|--data|--split|--against|--probes|--failures|--fail-under|accuracy=0.5|--set|--count|--flip|--explain|
+--label|positive|negative|--article|--loss|--optimizer|--learning-rate|--steps|--dims|--blank|--layer|--reviews|
+--tolerance|--most-frequent|last|sound.safetensors|reviews.csv|broken.csv|.|..|-|--|-1|0|1|3|1e999|nan|\0|\ud800|
+good|a good film|xor|quickstart|sample|nothing.yaml|deep.yaml|model.hidden=[2]|train.epochs=0|x=|=|--dry-run|
+🎬|\x1b[31m|%s|{}|../../etc|/dev/null|/|""".replace("\n", "").split(
+    "|"
+)  # what a command line is made of: a byte chooses one
 
 
 def command_line(content: bytes) -> None:
@@ -160,7 +161,7 @@ def command_line(content: bytes) -> None:
         words = [word for word in words if word not in ("quickstart", "xor")] + ["nothing.yaml"]
     with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
         Path("sound.safetensors").write_bytes(sound())
-        Path("reviews.csv").write_text("text,label\na good film,1\na bad film,0\nnot good,0\ngood,1\n" * 5)
+        Path("reviews.csv").write_text("text,label\n" + "a good film,1\na bad film,0\nnot good,0\ngood,1\n" * 5)
         Path("broken.csv").write_bytes(b'text,label\n"a,1\n')
         Path("deep.yaml").write_text("[" * 100)
         command(words)
@@ -179,12 +180,6 @@ def sentibp():
     from sentibp.cli import app
 
     return app
-
-
-def nested(content: bytes) -> None:
-    """JSON lines and YAML of the same bytes, read as texts to predict and as settings: neither knows a depth too deep."""
-    reader(b"\2" + content)
-    settings(content)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -231,7 +226,7 @@ def reviews() -> list[tuple[str, bytes]]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    comma = 'text,label\n"a ""good"", long\nfilm",1\nbad,0\n,1\n'.encode()
+    comma = b'text,label\n"a ""good"", long\nfilm",1\nbad,0\n,1\n'
     lines = b'{"text": "good \\ud83d\\ude00", "label": 1}\n{"text": null, "label": 0.0, "more": [{}]}\n'
     table = io.BytesIO()
     parquet.write_table(pa.table({"text": ["good", None], "label": [1, 0]}), table)

@@ -125,9 +125,9 @@ def test_sources_that_are_not_there(here):
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
         "x" * 5000: f"{'x' * 5000}: neither a file nor a known name; "
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
-        "stanfordnlp/x": "stanfordnlp/x: the hub cannot be reached, and this set has no local copy; "
+        "stanfordnlp/x": f"stanfordnlp/x: working offline, and this set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
-        "glue:sst2": "glue:sst2: the hub cannot be reached, and this set has no local copy; "
+        "glue:sst2": f"glue:sst2: working offline, and this set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
     }.items():
         assert complaint(source) == expected
@@ -447,7 +447,35 @@ def test_a_set_in_the_cache_needs_no_hub(hub, here, monkeypatch):
     monkeypatch.setattr(data, "_hub_reached", lambda: False)
     (here / "cache" / "SetFit___my_big_set").mkdir(parents=True)
     assert len(data.load("SetFit/MyBigSet")) == 2
-    assert "the hub cannot be reached" in complaint("SetFit/Other")
+    assert "working offline, and this set has no local copy in " in complaint("SetFit/Other")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert "the hub cannot be reached, and this set has no local copy in " in complaint("SetFit/Other")
+
+
+def test_nothing_is_told_to_the_hub(hub, monkeypatch):
+    """What keeps the libraries from counting and reporting is set whatever the user's settings, before they load."""
+    told = "HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS", "DO_NOT_TRACK"
+    for variable in told:
+        monkeypatch.setenv(variable, "")
+    data.load("user/set")
+    assert [os.environ[variable] for variable in told] == ["1", "0", "1"]
+    script = "from datasets import config; from huggingface_hub import constants; "
+    script += "print(constants.HF_HUB_DISABLE_TELEMETRY, config.HF_UPDATE_DOWNLOAD_COUNTS)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
+def test_no_code_of_a_data_set_is_run(hub):
+    """`load_dataset` is asked for data alone, by name and split; the word that would allow code stands nowhere."""
+    data.load("user/set")
+    assert hub.asked == [("user/set", None, "train")]
+    for path in (Path(data.__file__).parent).rglob("*.py"):
+        assert "remote_code" not in path.read_text(encoding="utf-8"), path
+    import datasets
+
+    with pytest.raises(RuntimeError, match="scripts are no longer supported"):
+        Path("set.py").write_text("raise SystemExit('run')")
+        datasets.load.load_dataset_builder("set.py")
 
 
 def test_reaching_the_hub(monkeypatch):

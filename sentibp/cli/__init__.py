@@ -59,6 +59,20 @@ Model = Annotated[
     str, typer.Option("-m", "--model", help="A run directory, a model file, or `last`, the newest finished run here.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def _offline(wanted: bool) -> bool:
+    if wanted:
+        from ..data import go_offline
+
+        go_offline()
+    return wanted
+
+
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", callback=_offline, help="Ask no network: hub data from the local cache only."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.hidden=[32,16]. May be repeated."),

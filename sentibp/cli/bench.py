@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import Json, Set
+from . import Json, Offline, Set
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +22,7 @@ Examples:
 def bench(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
     set_: Set = None,
+    offline: Offline = False,
     json: Json = False,
 ) -> None:
     """Measure how fast a config is on this machine.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import Json
+from . import Json, Offline
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +55,7 @@ def evaluate(
     failures: Annotated[
         bool, typer.Option("--failures", help="With --probes: print the pairs that fail, and their probabilities.")
     ] = False,
+    offline: Offline = False,
     json: Json = False,
     fail_under: Annotated[
         list[str] | None,

@@ -103,9 +103,11 @@ def _network(
     json: bool,
 ) -> bool:
     from .. import checks
+    from ..data import go_offline
     from ..nn.gradcheck import TOLERANCE
     from . import show
 
+    go_offline()  # a check needs some reviews, wherever they are; the data of a training are there
     if config is None:
         classifier, examples = checks.of_model(model, reviews, data)
     else:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import Json, Set
+from . import Json, Offline, Set
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +30,7 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="The same as --set train.seed=N.")] = None,
+    offline: Offline = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what the training would cost, from its first steps.")
     ] = False,

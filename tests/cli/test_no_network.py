@@ -1,0 +1,107 @@
+"""Who predicts, scores files, explains or checks asks nothing of the network: shown where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+SILENT = [  # what never needs a network, whatever the model was trained on
+    ["predict", "a good film"],
+    ["predict", "--input", "reviews.csv", "--explain"],
+    ["eval", "--data", "reviews.csv"],
+    ["eval", "--against", "last", "--data", "reviews.csv"],
+    ["eval", "--probes"],
+    ["explain", "a good film", "--flip"],
+    ["trace", "a good film", "--label", "positive"],
+    ["gradcheck"],
+    ["gradcheck", "--data", "reviews.csv"],
+    ["words", "top"],
+    ["words", "neighbors", "good"],
+    ["words", "analogy", "good", "bad", "film"],
+    ["runs", "list"],
+    ["config", "show", "imdb"],
+    ["cache"],
+]
+
+
+@pytest.fixture
+def reached(monkeypatch):
+    """What was asked of the network; it gives no answer."""
+    asked = []
+
+    def refuse(*arguments, **options):
+        asked.append(arguments)
+        raise OSError("no network in this test")
+
+    for name in "getaddrinfo", "gethostbyname", "create_connection":
+        monkeypatch.setattr(socket, name, refuse)
+    for name in "connect", "connect_ex", "sendto":
+        monkeypatch.setattr(socket.socket, name, refuse)
+    return asked
+
+
+@pytest.fixture
+def online(here, trained, monkeypatch):
+    """A folder with a model and some reviews, of a user who has not switched the hub off."""
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    (here / "reviews.csv").write_text("text,label\n" + "a good film,1\na bad film,0\n" * 10)
+    return here
+
+
+@pytest.mark.parametrize("words", SILENT, ids=" ".join)
+@pytest.mark.usefixtures("online")
+def test_no_socket_is_opened(sentibp, reached, words):
+    sentibp(*words)
+    assert reached == []
+
+
+@pytest.mark.usefixtures("online")
+def test_gradcheck_of_a_set_of_the_hub_takes_a_local_copy(sentibp, reached):
+    """Here that of the package. Who trained on a set of the hub has it in the cache."""
+    sentibp("gradcheck", "rotten_tomatoes", "--reviews", "20")
+    assert reached == []
+
+
+@pytest.mark.usefixtures("online")
+def test_the_check_would_notice(sentibp, reached):
+    """A training on a set of the hub looks whether the hub is there."""
+    sentibp("train", "rotten_tomatoes", "--dry-run", "--quiet")
+    assert reached
+
+
+@pytest.mark.parametrize("words", [["train", "--quiet", "--dry-run"], ["bench"]], ids=" ".join)
+@pytest.mark.usefixtures("online")
+def test_offline_asks_for_nothing(sentibp, reached, words):
+    sentibp(*words, "rotten_tomatoes", "--offline", "--set", "train.epochs=1")
+    assert reached == []
+
+
+@pytest.mark.usefixtures("online")
+def test_what_is_not_there_offline_is_told(fails, reached):
+    for words in ["train", "sst2"], ["bench", "sst2"], ["eval", "--data", "stanfordnlp/sst2"]:
+        said = fails(3, *words, "--offline")
+        assert "stanfordnlp/sst2: working offline, and this set has no local copy in " in said
+    assert "imdb: the hub is not reached" in fails(3, "eval", "--data", "imdb", "--offline")
+    assert reached == []
+
+
+def isolated() -> bool:
+    """Whether a process can be started without any network."""
+    command = ["unshare", "--net", "true"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not isolated(), reason="needs `unshare --net`")
+@pytest.mark.parametrize("words", [SILENT[0], SILENT[2], SILENT[7], SILENT[9]], ids=" ".join)
+def test_in_a_process_without_a_network(online, words):
+    """Whatever a library does below Python: the kernel has no network for this process, not even to itself."""
+    command = ["unshare", "--net", sys.executable, "-W", "error", "-m", "sentibp", *words]
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run(command, cwd=online, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
