@@ -1,0 +1,61 @@
+"""Write the golden model of this format, and what it says: `python tests/golden/make.py`, once for each new format.
+
+It is trained as any other, on the reviews in data/. Then its numbers are rounded to multiples of 1/64 of at most 4, of
+which a sum of products is exact in float32 in whatever order it is made, with or without fused multiplication: another
+BLAS or processor must give the very same logit. (Rows are pooled by their sum: a mean would have to be rounded.)
+The probability is 1 / (1 + exp(-logit)) in float64, whose exponential may differ in its last bit.
+
+The files of formats 1 and 2 were written by the programs of their time, with the settings that these knew.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sentibp import config, experiment, model
+from sentibp.arrow import strings
+
+HERE = Path(__file__).parent
+TEXTS = [
+    "I love this movie",
+    "not worth the ticket",
+    "",
+    "It's a GOOD film, not a bad one... 10/10!!",
+    "zebra",
+    "boring boring boring boring boring boring boring boring",
+    "naïve <br /> e\u0301 👍🏽 日本語",
+    "The story is dull, the actors are wonderful and the ending made me laugh and cry.",
+]
+SETTINGS = {
+    "data": {"source": "sample"},
+    "text": {"max_features": 120, "min_count": 2, "ngrams": 2},
+    "model": {"embedding": {"dim": 3, "pooling": "sum", "padding": 0, "init": "normal"}, "hidden": [4]},
+    "train": {"epochs": 20, "optimizer": {"learning_rate": 0.1}, "calibrate": False, "word_dropout": 0.0},
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "golden.yaml"
+        path.write_text(json.dumps(SETTINGS))
+        classifier = model.load(experiment.train(config.load(path), Path(folder) / "run").model)
+    for tensor in classifier.tensors().values():
+        tensor[...] = np.clip(np.round(tensor * 64), -256, 256) / 64
+    content = classifier.to_bytes()
+    (HERE / f"format{model.FORMAT}.safetensors").write_bytes(content)
+    logits = classifier.logits(classifier.encode(strings(TEXTS))[0])
+    expected = {
+        text: {"logit": float(logit).hex(), "positive": float(positive).hex(), "tokens": tokens, "unknown": unknown}
+        for text, logit, positive, tokens, unknown in zip(
+            TEXTS, logits, *(column.tolist() for column in classifier.predict(strings(TEXTS))), strict=True
+        )
+    }
+    (HERE / f"format{model.FORMAT}.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

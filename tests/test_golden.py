@@ -1,0 +1,89 @@
+"""Models of every format there has been load for ever, and say what they said (tests/golden/make.py tells how)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentibp import model, sealed
+from sentibp.arrow import strings
+from sentibp.errors import DataError
+
+GOLDEN = Path(__file__).parent / "golden"
+FORMATS = range(1, model.FORMAT + 1)
+
+
+def expected(number: int) -> dict[str, dict]:
+    return json.loads((GOLDEN / f"format{number}.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("number", FORMATS)
+def test_an_old_model_says_what_it_said(number):
+    """The logit to the last bit, on any machine; the probability as exactly as an exponential is."""
+    header, _ = sealed.read(GOLDEN / f"format{number}.safetensors")
+    assert header["format"] == number  # not one that a newer program wrote
+    said = expected(number)
+    classifier = model.load(GOLDEN / f"format{number}.safetensors")
+    features, tokens, unknown = classifier.encode(strings(said))
+    logits = classifier.logits(features)
+    positive = classifier.predict(strings(said)).positive
+    for i, told in enumerate(said.values()):
+        assert float(logits[i]).hex() == told["logit"]
+        assert (tokens[i], unknown[i]) == (told["tokens"], told["unknown"])
+        before = float.fromhex(told["positive"])
+        assert abs(positive[i] - before) <= 4 * np.spacing(before)
+
+
+@pytest.mark.parametrize("number", FORMATS)
+def test_no_machine_can_say_otherwise(number):
+    """Every sum is of multiples of a power of two, and even without their signs within 24 bits of it: no partial sum is
+    rounded, in whatever order. If a golden file is made anew, this must hold of it."""
+    classifier = model.load(GOLDEN / f"format{number}.safetensors")
+    tensors = {name: tensor.astype(np.float64) for name, tensor in classifier.tensors().items()}
+    for name, tensor in tensors.items():
+        assert (tensor * 64 == np.round(tensor * 64)).all(), name
+    features, _, _ = classifier.encode(strings(expected(number)))
+    for start, stop in zip(features.offsets[:-1], features.offsets[1:], strict=True):
+        rows = tensors["embedding.weight"][features.ids[start:stop]]
+        pooled, unsigned = rows.sum(axis=0), np.abs(rows).sum(axis=0)
+        assert (unsigned * 2**6 < 2**24).all()
+        hidden = pooled @ tensors["hidden.0.weight"] + tensors["hidden.0.bias"]
+        unsigned = np.abs(pooled) @ np.abs(tensors["hidden.0.weight"]) + np.abs(tensors["hidden.0.bias"])
+        assert (unsigned * 2**12 < 2**24).all()
+        active = np.maximum(hidden, 0)
+        unsigned = active @ np.abs(tensors["output.weight"]) + np.abs(tensors["output.bias"])
+        assert (unsigned * 2**18 < 2**24).all()
+
+
+def test_a_model_of_this_format_is_kept():
+    assert (GOLDEN / f"format{model.FORMAT}.safetensors").exists(), "a new format: run tests/golden/make.py"
+
+
+def test_a_newer_format_is_refused_by_name(tmp_path):
+    header, tensors = sealed.read(GOLDEN / f"format{model.FORMAT}.safetensors")
+    del header["checksum"]
+    path = tmp_path / "newer.safetensors"
+    path.write_bytes(sealed.pack(header | {"format": model.FORMAT + 1, "version": "9.0.0"}, tensors))
+    with pytest.raises(DataError) as caught:
+        model.load(path)
+    assert str(caught.value) == (
+        f"{path}: model format {model.FORMAT + 1}, written by sentibp 9.0.0, is newer than {model.FORMAT}; "
+        "update sentibp"
+    )
+
+
+def test_what_a_table_shows():
+    """The last digit that a table shows."""
+    from typer.testing import CliRunner
+
+    from sentibp.cli import app
+
+    file = str(GOLDEN / f"format{model.FORMAT}.safetensors")
+    done = CliRunner().invoke(app, ["predict", "-m", file, "--format", "table", "I love this movie", "zebra"])
+    assert done.stdout.splitlines() == [
+        "positive  0.5991  I love this movie",
+        "negative  0.5030  zebra  (no known word: the answer is the model's bias)",
+    ]
