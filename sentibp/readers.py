@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import gzip
 import io
 import itertools
@@ -17,6 +18,7 @@ import json
 import mmap
 import os
 import re
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -98,6 +100,8 @@ def parse(data: bytes | memoryview, name: str, columns: Columns, suffix: str) ->
 
 
 def _contents(path: Path) -> memoryview:
+    if stat.S_ISCHR(os.stat(path).st_mode) and str(path) != os.devnull:  # which may never end
+        raise OSError(errno.EINVAL, "a device, not a file")
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size <= scratch.IN_MEMORY:  # or not known, as of a pipe
             return memoryview(file.read())

@@ -189,6 +189,9 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     from .config import load
 
     facts_a, facts_b = facts(a), facts(b)
+    for path in (each / name for each in (a, b) for name in ("config.yaml", PREDICTIONS)):
+        if path.exists() and not path.is_file():  # a pipe would wait
+            raise DataError(f"{path}: not a file; give a run directory as a training left it")
     config_a, config_b = (flat(load(path / "config.yaml").config.model_dump()) for path in (a, b))
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
