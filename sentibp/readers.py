@@ -399,10 +399,9 @@ def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, An
     for number, line in enumerate(_file(data), 1):
         if line.strip():
             try:
-                value = json.loads(line, strict=False)
-            except (json.JSONDecodeError, RecursionError) as error:
-                reason = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-                raise DataError(f"{name}:{number}: not JSON: {reason}; write one object a line") from None
+                value = json.loads(str(line, "utf-8"), strict=False)  # of bytes it would guess the encoding
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{name}:{number}: not JSON: {_json_reason(error)}; write one object a line") from None
             yield number, _json_object(value, f"{name}:{number}")
 
 
@@ -420,10 +419,9 @@ def _json_array(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, An
         line, counted = line + text.count("\n", counted, end), end
         try:
             value, end = decoder.raw_decode(text, end)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", line)
-            raise DataError(f"{name}:{line}: not JSON: {reason}; repair the array") from None
+            raise DataError(f"{name}:{line}: not JSON: {_json_reason(error)}; repair the array") from None
         yield line, _json_object(value, f"{name}:{line}")
         end = skip(end)
         if text[end : end + 1] == ",":
@@ -431,6 +429,12 @@ def _json_array(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, An
         elif text[end : end + 1] != "]":
             line += text.count("\n", counted, end)
             raise DataError(f"{name}:{line}: not JSON: expecting ',' or ']'; repair the array")
+
+
+def _json_reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg.lower()
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number of thousands of digits"
 
 
 def _json_object(value: Any, place: str) -> dict[str, Any]:

@@ -165,6 +165,11 @@ JSON_MISTAKES = {
     '[{"text": "a", "label": 1},\n': "x.json:2: not JSON: expecting value; repair the array",
     '[{"text": "a", "label": 1}': "x.json:1: not JSON: expecting ',' or ']'; repair the array",
     '{"text": "a", "label": ' + "[" * 100_000: "x.json:1: not JSON: nested too deeply; write one object a line",
+    '{"text": "a", "label": ' + "9" * 5000 + "}": "x.json:1: not JSON: a number of thousands of digits; "
+    "write one object a line",
+    '[{"text": "a", "label": ' + "9" * 5000 + "}]": "x.json:1: not JSON: a number of thousands of digits; "
+    "repair the array",
+    "\0\0\0{\r": "x.json:1: not JSON: expecting value; write one object a line",  # whose zeros look like UTF-32
 }
 
 
