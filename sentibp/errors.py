@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
-_CONTROL |= {number: f"\\u{number:04x}" for number in (0x2028, 0x2029)}  # lines and paragraphs end with these
+_CONTROL |= {number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+# the last ones end lines, or turn the direction of what follows
 
 
 class SentibpError(Exception):

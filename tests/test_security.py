@@ -1,0 +1,49 @@
+"""SECURITY.md promises nothing without a test that shows it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/reliability.md")}
+ROWS = [line for line in PAGES["SECURITY.md"].splitlines() if re.match(r"\| (?!---|Promise)", line)]
+
+
+def named(text: str) -> list[tuple[str, str]]:
+    """The tests that a text names: file and function."""
+    return re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+
+
+def exists(file: str, function: str) -> bool:
+    path = ROOT / file
+    if not path.is_file():
+        return False
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef) and node.name == function for node in tree.body)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_is_named_exists(page):
+    assert [test for test in named(PAGES[page]) if not exists(*test)] == []
+
+
+def test_every_promise_names_a_test():
+    assert len(ROWS) >= 15
+    assert [row for row in ROWS if not named(row)] == []
+
+
+def test_a_test_that_is_not_there_would_be_noticed():
+    assert exists("tests/test_security.py", "test_every_promise_names_a_test")
+    assert not exists("tests/test_security.py", "test_nothing")
+    assert not exists("tests/test_nowhere.py", "test_nothing")
+
+
+def test_every_command_of_the_figures_is_there():
+    """A script that a page says repeats a figure."""
+    scripts = re.findall(r"(benchmarks/\w+\.py|tests/golden/\w+\.py)", PAGES["docs/reliability.md"])
+    assert scripts
+    assert [script for script in scripts if not (ROOT / script).is_file()] == []
