@@ -147,7 +147,7 @@ predict|eval|explain|trace|gradcheck|words|neighbors|analogy|top|runs|list|compa
 train|bench|--help|--version|--json|-m|--model|--input|--text-column|--label-column|--format|jsonl|csv|html|
 table|--data|--split|--against|--probes|--failures|--fail-under|accuracy=0.5|--set|--count|--flip|--explain|
 --label|positive|negative|--article|--loss|--optimizer|--learning-rate|--steps|--dims|--blank|--layer|--reviews|
---tolerance|--most-frequent|last|sound.safetensors|reviews.csv|broken.csv|.|..|-|--|-1|0|1|3|1e999|nan|\0|\ud800|
+--tolerance|--most-frequent|last|sound.safetensors|reviews.csv|broken.csv|.|..|-|--|-1|0|1|3|1e999|nan|\udcff|a\udc80b|
 good|a good film|xor|quickstart|sample|nothing.yaml|deep.yaml|model.hidden=[2]|train.epochs=0|x=|=|--dry-run|
 🎬|\x1b[31m|%s|{}|../../etc|/dev/null|/|""".replace("\n", "").split(
     "|"

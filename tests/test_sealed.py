@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -30,6 +30,7 @@ some_tensors = st.dictionaries(
 headers = st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.floats() | st.text() | st.integers())
 
 
+@settings(deadline=None)
 @given(headers, some_tensors)
 def test_what_is_packed_is_read(tmp_path_factory, header, tensors):
     header.pop("checksum", None)
