@@ -576,6 +576,8 @@ def _key(value: object) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = str(value).strip().casefold().removeprefix("__label__")
+    if text == "nan":  # how a table writes that there is none
+        return ""
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
         return text
     number = float(text)

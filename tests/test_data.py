@@ -172,6 +172,14 @@ def test_labels_of_json_that_are_missing():
         assert complaint("x.jsonl") == "x.jsonl:2: no label; fill it in, or remove the row"
 
 
+@pytest.mark.parametrize("missing", ["NaN", "nan", "", " "])
+def test_labels_of_csv_that_are_missing(missing):
+    write("x.csv", f"text,label\na,{missing}\nb,{missing}\n")
+    assert complaint("x.csv") == "x.csv: no row has a label; give data with labels"
+    write("x.csv", f"text,label\na,1.0\nb,{missing}\nc,0.0\n")
+    assert complaint("x.csv") == "x.csv:3: no label; fill it in, or remove the row"
+
+
 @pytest.mark.parametrize("values", [[False, True], [0, 1], [0.0, 1.0], ["neg", 1], [-1, 1]])
 def test_json_labels(values):
     lines = [json.dumps({"text": "a", "label": value}) for value in values]
