@@ -181,6 +181,7 @@ def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Ev
     elif config.pretrain.vectors == "words":
         watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
         columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
+        yield ensemble.word_classifier(config, prepared.vocabulary, training, prepared.extra, columns, seed)
     for member in range(config.train.members):
         chance = seed + member * config.train.seeds  # no random start serves twice
         classifier = _build(prepared, chance, columns)
