@@ -51,6 +51,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "trace": 3,
     "ensemble": 4,
     "flip": 4,
+    "health": 4,
     "experiment": 5,
     "bench": 6,
     "checks": 6,
