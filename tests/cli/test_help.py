@@ -20,6 +20,8 @@ COMMANDS = [
         "bench",
         "runs list",
         "runs compare",
+        "runs flow",
+        "runs watch",
         "words neighbors",
         "words analogy",
         "words top",
