@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .config import Config
 
 ROOT = Path("runs")
+METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
 PREDICTIONS = "validation.parquet"
 
@@ -55,7 +56,7 @@ class Run:
 
         write(path / "config.yaml", dump(config).encode())
         self._write_facts()
-        self._metrics = open(path / "metrics.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._metrics = open(path / METRICS, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
     def record(self, **event: Any) -> None:
         """Append one event to metrics.jsonl."""
@@ -147,6 +148,23 @@ def facts(path: Path) -> dict[str, Any]:
     return content
 
 
+def events(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of metrics.jsonl, in order. A line that is still being written is left out."""
+    try:
+        with open(path / METRICS, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):  # noqa: B007
+                if not line.endswith("\n"):
+                    return
+                event = json.loads(line)
+                if not isinstance(event, dict):
+                    raise ValueError("not an object")
+                yield event
+    except OSError as error:
+        raise DataError(f"{path / METRICS}: {error.strerror}; give a run directory") from None
+    except ValueError as error:
+        raise DataError(f"{path / METRICS}:{number}: damaged: {error}") from None
+
+
 def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
     """The runs under runs/, oldest first."""
     found = [(path.parent, facts(path.parent)) for path in ROOT.glob("*/run.json")]
@@ -163,6 +181,19 @@ def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> Non
     content = io.BytesIO()
     parquet.write_table(pa.table({"label": array(label), "positive": array(positive)}), content)
     write(path / PREDICTIONS, content.getvalue())
+
+
+def predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """What `save_predictions` kept: the label (n,) of each validation review, and its probability of positive (n,)."""
+    from pyarrow import parquet
+
+    if not (path / PREDICTIONS).exists():
+        return None
+    try:
+        table = parquet.read_table(path / PREDICTIONS)
+        return table["label"].to_numpy(), table["positive"].to_numpy()
+    except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{path / PREDICTIONS}: damaged ({error})") from None
 
 
 def compare(a: Path, b: Path) -> dict[str, Any]:

@@ -235,10 +235,15 @@ def predictions(
     if output is None:
         typer.echo(content, nl=False)
         return
+    save(output, content.encode())
+
+
+def save(output: Path, content: bytes) -> None:
+    """Write what --output names."""
     if not output.name:
         raise DataError(f"--output {output}: not the name of a file")
     try:
-        write(output, content.encode())
+        write(output, content)
     except OSError as error:
         raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
 
