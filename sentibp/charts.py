@@ -42,10 +42,10 @@ class Answers(NamedTuple):
 
 
 def rounded(value: Any) -> Any:
-    """Numbers with six digits that count, as lists."""
+    """Numbers with six digits that count, as lists; JSON has no infinity, and charts leave a gap for None."""
     if np.ndim(value):
         return [rounded(each) for each in value]
-    return float(f"{float(value):.6g}")
+    return float(f"{float(value):.6g}") if np.isfinite(value) else None
 
 
 def training(runs: Sequence[Lines]) -> list[Chart]:

@@ -195,27 +195,32 @@ def _unix(script: str) -> str:
 def _content(subjects: Sequence[Subject], safe: Callable[[str], str]) -> dict[str, Any]:
     """What the template shows."""
     drawn = _charts(subjects)
-    steps = [
-        {"name": subject.name, "reviews": _steps(subject.classifier, subject.answers)}
+    steps = {
+        subject.name: _steps(subject.classifier, subject.answers)
         for subject in subjects
         if subject.classifier is not None
+    }
+    leaps = [
+        (name, "its steps: at the learning rate of its training they diverge") for name in steps if not steps[name]
     ]
+    steps = {name: found for name, found in steps.items() if found}
     return {
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
-        "left_out": [(subject.name, line) for subject in subjects for line in subject.left_out],
+        "left_out": [(subject.name, line) for subject in subjects for line in subject.left_out] + leaps,
         "scores": _scores(subjects),
         "paired": _paired(subjects),
+        "comparable": _comparable(subjects),
         "charts": drawn,
         "confusions": [(each.name, each.answers.scores["confusion"]) for each in subjects if each.answers is not None],
         "words": [(each.name, _top(each.classifier)) for each in subjects if each.classifier is not None],
         "mistakes": [(subject.name, _mistakes(subject, safe)) for subject in subjects],
-        "steps": [step["name"] for step in steps],
+        "steps": list(steps),
         "settings": _settings(subjects),
         "environment": _environment(subjects),
         "numbers": {
             "charts": [chart for group in drawn.values() for chart in group],
-            "steps": [step["reviews"] for step in steps],
+            "steps": list(steps.values()),
         },
     }
 
@@ -261,17 +266,32 @@ def _top(classifier: Classifier) -> list[tuple[str, list[tuple[str, float, float
     return [(name, [(word, weight, abs(weight) / scale) for word, weight in side]) for name, side in sides]
 
 
+def _reviews(subject: Subject) -> str | None:
+    """The fingerprint of the reviews that it is scored on."""
+    if subject.answers is None:
+        return None
+    if subject.answers.scored is None:
+        return ((subject.facts.get("data") or {}).get("validation") or {}).get("fingerprint")
+    return data.fingerprint(subject.answers.scored.reviews)
+
+
+def _comparable(subjects: Sequence[Subject]) -> bool:
+    """Whether all that are scored are scored on the same reviews."""
+    return len({_reviews(subject) for subject in subjects if subject.answers is not None}) < 2
+
+
 def _scores(subjects: Sequence[Subject]) -> list[tuple[str, list[str], int | None]]:
-    """A row for each score: its name, its value for each run, and which is the best, if that differs."""
+    """A row for each score: its name, its value for each run, and which is the best, if they can be compared."""
     if not any(subject.answers for subject in subjects):
         return []
+    comparable = _comparable(subjects)
     rows: list[tuple[str, list[str], int | None]] = []
     for name in ("n", *metrics.BETTER):
         values = [None if each.answers is None else each.answers.scores[name] for each in subjects]
         said = ["" if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
         best = None
         known = [value for value in values if value is not None]
-        if name != "n" and len(known) > 1 and len(set(known)) > 1:
+        if comparable and name != "n" and len(set(known)) > 1:
             best = values.index((max if metrics.BETTER[name] == "higher" else min)(known))
         rows.append((name.replace("_", " ") if name != "n" else "reviews", said, best))
         if name == "accuracy":
@@ -289,9 +309,7 @@ def _paired(subjects: Sequence[Subject]) -> list[str]:
     found = []
     for other in others:
         a, b = first.answers, other.answers
-        if a is None or b is None or a.scored is None or b.scored is None:
-            continue
-        if data.fingerprint(a.scored.reviews) == data.fingerprint(b.scored.reviews):
+        if a is not None and b is not None and _reviews(first) == _reviews(other):
             verdict = metrics.verdict(metrics.mcnemar(a.label, a.positive, b.positive))
             found.append(f"{first.name} and {other.name}: {verdict}")
     return found
@@ -326,7 +344,10 @@ def _steps(classifier: Classifier, answers: Answers | None) -> list[dict[str, An
     chosen = [("", *each) for each in _OWN] if answers is None or answers.scored is None else _handful(answers)
     steps = []
     for kind, text, label in chosen:
-        drawing = stepper.drawing(trace.trace(classifier, text, label))
+        try:
+            drawing = stepper.drawing(trace.trace(classifier, text, label))
+        except trace.Diverged:
+            continue
         flat = " ".join(text.split())
         title = f"{kind}“{flat[:50]}{'…' if len(flat) > 50 else ''}” is {label}"
         steps.append({"title": title, "drawing": drawing})

@@ -55,6 +55,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "charts": 1,
     "stepper": 4,
     "report": 6,
+    "play": 5,
     "bench": 6,
     "checks": 6,
     "cli": 7,

@@ -88,6 +88,7 @@ from . import (  # noqa: E402
     evaluation,
     explanation,
     gradcheck,
+    playing,
     prediction,
     reporting,
     run,
@@ -97,7 +98,6 @@ from . import (  # noqa: E402
     words,
 )
 
-for _module in (
-    training, evaluation, prediction, explanation, tracing, gradcheck, reporting, run, words, bench, config, store
-):  # fmt: skip
+_FIRST = (training, evaluation, prediction, explanation, tracing, gradcheck, reporting, playing)
+for _module in (*_FIRST, run, words, bench, config, store):
     _module.register(app)

@@ -268,6 +268,6 @@ function stepper(host) {
       at = Math.min(stage < 0 ? data.stages.length + stage : stage, data.stages.length - 1);
       draw(true);
     },
-    get stage() { return at; },
+    get stage() { return data ? at : null; },
   };
 }
