@@ -28,6 +28,7 @@ Chart = dict[str, Any]  # id, title, about, data, layout
 class Lines(NamedTuple):
     """What a run recorded while it was trained; of several seeds or members, each on its own."""
 
+    number: int  # of the run on the page, which is its colour
     name: str
     events: Sequence[Mapping[str, Any]]
 
@@ -35,6 +36,7 @@ class Lines(NamedTuple):
 class Answers(NamedTuple):
     """What a model said of n reviews."""
 
+    number: int
     name: str
     label: Array  # (n,) 0 or 1
     positive: Array  # (n,) the probability of positive
@@ -51,7 +53,8 @@ def rounded(value: Any) -> Any:
 def training(runs: Sequence[Lines]) -> list[Chart]:
     """Loss, accuracy and length of the gradient over the steps; empty without records."""
     loss, accuracy, gradient = [], [], []
-    for i, run in enumerate(runs):
+    for run in runs:
+        i = run.number
         for j, seed in enumerate(dict.fromkeys(event["seed"] for event in run.events)):
             steps = [event for event in run.events if event["event"] == "step" and event["seed"] == seed]
             epochs = [event for event in run.events if event["event"] == "epoch" and event["seed"] == seed]
@@ -77,11 +80,12 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
     return [chart for chart in charts if chart["data"]]
 
 
-def flow(number: int, run: Lines) -> list[Chart]:
+def flow(run: Lines) -> list[Chart]:
     """How long the gradient of each layer is, over the steps, if the run has recorded it."""
     events = [event for event in run.events if event["event"] == "flow"]
     if not events:
         return []
+    seeds = {event["seed"] for event in events}
     events = [event for event in events if event["seed"] == events[0]["seed"]]
     layers = list(events[0]["layers"])
     data = []
@@ -93,32 +97,33 @@ def flow(number: int, run: Lines) -> list[Chart]:
     about = (
         "How long the gradient of each layer's weights is, from the first layer (dark) to the output (bright). Lines "
         "that lie far apart are layers that learn at different speeds; one near zero does not learn."
-    )
-    return [_chart(f"flow{number}", f"Gradient flow: {run.name}", about, data, "step", "length", log=True)]
+    ) + (f" Of the first of {len(seeds)} networks." if len(seeds) > 1 else "")
+    return [_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "length", log=True)]
 
 
 def answers(models: Sequence[Answers]) -> list[Chart]:
     """ROC and calibration of all, then of each a histogram; accuracy by length of all."""
-    both = [(i, each) for i, each in enumerate(models) if 0 < np.sum(each.label) < len(each.label)]
     roc, reliability, lengths = [], [], []
-    for i, each in both:
+    for each in models:
+        if not 0 < np.sum(each.label) < len(each.label):
+            continue  # one class only
         false, true, _ = roc_curve(each.label, each.positive)
         some = np.unique(np.linspace(0, len(false) - 1, _CORNERS).round().astype(int))
         name = f"{each.name}: area {roc_auc(each.label, each.positive):.4f}"
-        roc.append(_line(i, name, rounded(false[some]), rounded(true[some]), width=2))
-    for i, each in enumerate(models):
+        roc.append(_line(each.number, name, rounded(false[some]), rounded(true[some]), width=2))
+    for each in models:
         bins = [bin for bin in calibration_bins(each.label, each.positive) if bin["n"]]
-        line = _line(i, each.name, [b["confidence"] for b in bins], [b["accuracy"] for b in bins], width=2, marks=True)
+        line = _line(
+            each.number, each.name, [b["confidence"] for b in bins], [b["accuracy"] for b in bins], width=2, marks=True
+        )
         line["text"] = [f"{b['n']:,} reviews" for b in bins]
         intervals = [wilson_interval(round(b["accuracy"] * b["n"]), b["n"]) for b in bins]
         reliability.append(line | {"error_y": _whiskers(line["y"], intervals)})
         if each.tokens is not None:
-            lengths.append(_by_length(i, each))
+            lengths.append(_by_length(each))
     charts = []
     if roc:
-        about = (
-            "The share of positive reviews found, against that of negative ones taken for positive, as the bar falls."
-        )
+        about = "The share of positive reviews found, against that of negative ones taken for positive,"
         charts.append(
             _chart("roc", "ROC", about, [*roc, _diagonal([0, 1])], "false positives", "true positives", square=True)
         )
@@ -132,17 +137,17 @@ def answers(models: Sequence[Answers]) -> list[Chart]:
     if lengths:
         about = "Of sixths of the reviews, from the shortest to the longest, with 95 % intervals."
         charts.append(_chart("lengths", "Accuracy by length", about, lengths, "words", "accuracy"))
-    return charts + [_histogram(i, each) for i, each in enumerate(models)]
+    return charts + [_histogram(each) for each in models]
 
 
-def _by_length(i: int, each: Answers) -> Chart:
+def _by_length(each: Answers) -> Chart:
     assert each.tokens is not None
     order = np.argsort(each.tokens, kind="stable")
     right = (each.positive >= 0.5) == (each.label == 1)
     groups = [group for group in np.array_split(order, _LENGTHS) if len(group)]
     at = [float(np.median(each.tokens[group])) for group in groups]
     shares = [float(right[group].mean()) for group in groups]
-    line = _line(i, each.name, at, shares, width=2, marks=True)
+    line = _line(each.number, each.name, at, shares, width=2, marks=True)
     line["text"] = [
         f"{lengths.min():,} to {lengths.max():,} words, {len(lengths):,} reviews"
         for lengths in (each.tokens[group] for group in groups)
@@ -157,7 +162,7 @@ def _whiskers(values: Sequence[float], intervals: Sequence[tuple[float, float]])
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 3}
 
 
-def _histogram(i: int, each: Answers) -> Chart:
+def _histogram(each: Answers) -> Chart:
     edges = np.linspace(0, 1, _BINS + 1)
     data = []
     for number, name in (1, "positive"), (0, "negative"):
@@ -173,7 +178,7 @@ def _histogram(i: int, each: Answers) -> Chart:
             }
         )
     about = "What the model says of reviews of each kind. Those on the other's side of 0.5 are mistakes."
-    chart = _chart(f"scores{i}", f"Scores: {each.name}", about, data, "probability of positive", "reviews")
+    chart = _chart(f"scores{each.number}", f"Scores: {each.name}", about, data, "probability of positive", "reviews")
     chart["layout"] |= {"barmode": "stack", "bargap": 0}
     return chart
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import math
 import secrets
 import threading
 from collections.abc import Callable
@@ -32,6 +31,8 @@ ADDRESS = "127.0.0.1"
 LIMIT = 1 << 18  # bytes of a request
 _PATIENCE = 30  # seconds that a request may take to arrive
 _REMEMBERED = 200  # steps that can be undone
+_FASTEST = 1e300  # learning rate that is taken for a number
+_LARGEST = 1e6  # weight, beyond which a step led nowhere
 _PARTS = 12  # words and n-grams that the page lists
 _TEMPLATES = Path(__file__).parent / "templates"
 _FILES = {
@@ -101,20 +102,20 @@ class Session:
     def learn(self, text: str, label: str, optimizer: str | None, rate: float | None) -> dict[str, Any]:
         """Learn that the text has this label: the step that is drawn. Raises trace.Diverged, with nothing learned."""
         found = trace.trace(self.classifier, text, label, None, optimizer, rate)
-        drawing = stepper.drawing(found)
+        changed = [(path(call.name, name), call, after) for call in found.calls for name, after in call.after.items()]
+        if any(np.abs(after).max(initial=0) > _LARGEST for _, _, after in changed):
+            raise trace.Diverged(f"diverged: a weight would be over {_LARGEST:,.0f}; lower the rate")
         rows, before = np.array(found.ids, np.int64), {}
         params = self.classifier.network.params
-        for call in found.calls:
-            for name, after in call.after.items():
-                tensor = params[path(call.name, name)]
-                at = rows if isinstance(call.layer, EmbeddingBag) else ...
-                before[path(call.name, name)] = tensor[at].copy()
-                self._keep_original(path(call.name, name), tensor, at)
-                tensor[at] = after
+        for name, call, after in changed:
+            at = rows if isinstance(call.layer, EmbeddingBag) else ...
+            before[name] = params[name][at].copy()
+            self._keep_original(name, params[name], at)
+            params[name][at] = after
         first, last = found.states[0], found.states[-1]
         self.steps = [*self.steps, Step(text, label, first.positive, last.positive, rows, before)][-_REMEMBERED:]
         self.learned += 1
-        return self.look(text, None) | {"drawing": drawing}
+        return self.look(text, None) | {"drawing": stepper.drawing(found)}
 
     def _keep_original(self, name: str, tensor: Array, at: Any) -> None:
         if at is ...:
@@ -272,7 +273,7 @@ def _called(session: Session, name: str, said: dict[str, Any]) -> dict[str, Any]
         raise Refused(HTTPStatus.BAD_REQUEST, "label: positive or negative")
     if optimizer not in (*OPTIMIZERS, None):
         raise Refused(HTTPStatus.BAD_REQUEST, f"optimizer: one of {', '.join(OPTIMIZERS)}")
-    if rate is not None and not (isinstance(rate, int | float) and rate is not True and 0 < rate < math.inf):
+    if rate is not None and not (isinstance(rate, int | float) and rate is not True and 0 < rate <= _FASTEST):
         raise Refused(HTTPStatus.BAD_REQUEST, "rate: a number above 0; try 0.1")
     if name == "learn":
         if label is None:

@@ -83,7 +83,8 @@ def libraries() -> tuple[Any, str]:
         import jinja2
         from plotly.offline import get_plotlyjs
     except ImportError as error:
-        raise ConfigError(f"a report needs {error.name}: pip install 'sentibp[report]'") from None
+        missing = (error.name or "").partition(".")[0]
+        raise ConfigError(f"a report needs {missing}: pip install 'sentibp[report]'") from None
     return jinja2, get_plotlyjs()
 
 
@@ -102,7 +103,7 @@ def _subject(path: Path, name: str, where: Where) -> Subject:
     if not path.is_dir():
         left_out.append("its training and its environment: a model file does not hold them; name its run directory")
     elif (path / "run.json").exists():
-        facts, events = runs.facts(path), list(runs.events(path))
+        facts, events = runs.facts(path), _events(path)
     else:
         left_out.append(f"its training and its environment: there is no {path / 'run.json'}")
     classifier = answers = None
@@ -120,6 +121,27 @@ def _subject(path: Path, name: str, where: Where) -> Subject:
     return Subject(name, path, classifier, facts, events, answers, left_out)
 
 
+def _events(path: Path) -> list[dict[str, Any]]:
+    """The records of the training that the charts are of."""
+    numbers = {"step": ("step", "loss", "gradient_norm"), "epoch": ("step",), "flow": ("step",)}
+    mappings = {"flow": "layers"}
+    events = [event for event in runs.events(path) if event.get("event") in numbers]
+    for event in events:
+        kind = event["event"]
+        right = all(isinstance(event.get(key), int | float) for key in numbers[kind]) and "seed" in event
+        if not right or (kind in mappings and not isinstance(event.get(mappings[kind]), dict)):
+            raise DataError(f"{path / runs.METRICS}: damaged: not the records of a training")
+    return events
+
+
+def _fingerprint(facts: Mapping[str, Any]) -> str | None:
+    """That of the validation reviews, as run.json has it."""
+    try:
+        return facts["data"]["validation"]["fingerprint"]
+    except (KeyError, TypeError):
+        return None
+
+
 def _answers(
     path: Path, classifier: Classifier, facts: Mapping[str, Any], where: Where, left_out: list[str]
 ) -> Answers | None:
@@ -135,7 +157,7 @@ def _answers(
         else:
             left_out.append(f"mistakes, accuracy by length: {error}; scores are as recorded")
         return recorded
-    then = ((facts.get("data") or {}).get("validation") or {}).get("fingerprint")
+    then = _fingerprint(facts)
     if not any(where) and then is not None and then != data.fingerprint(scored.reviews):
         left_out.append("its validation reviews: they have changed since; the scores are of those there now")
     assert scored.reviews.label is not None
@@ -207,7 +229,9 @@ def _content(subjects: Sequence[Subject], safe: Callable[[str], str]) -> dict[st
     return {
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
-        "left_out": [(subject.name, line) for subject in subjects for line in subject.left_out] + leaps,
+        "left_out": _together(
+            [(subject.name, line) for subject in subjects for line in subject.left_out] + leaps, len(subjects)
+        ),
         "scores": _scores(subjects),
         "paired": _paired(subjects),
         "comparable": _comparable(subjects),
@@ -225,21 +249,29 @@ def _content(subjects: Sequence[Subject], safe: Callable[[str], str]) -> dict[st
     }
 
 
+def _together(lines: Sequence[tuple[str, str]], n: int) -> list[str]:
+    """What is left out, and of which of n runs, each reason once."""
+    reasons = dict.fromkeys(line for _, line in lines)
+    names = {reason: [name for name, line in lines if line == reason] for reason in reasons}
+    return [reason if len(names[reason]) == n else f"{', '.join(names[reason])}: {reason}" for reason in reasons]
+
+
 def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
     """The charts of each part of the page."""
-    lines = [charts.Lines(subject.name, subject.events) for subject in subjects]
+    lines = [charts.Lines(i, subject.name, subject.events) for i, subject in enumerate(subjects)]
     told = [
         charts.Answers(
+            i,
             subject.name,
             subject.answers.label,
             subject.answers.positive,
             None if subject.answers.scored is None else subject.answers.scored.tokens,
         )
-        for subject in subjects
+        for i, subject in enumerate(subjects)
         if subject.answers is not None
     ]
     return {
-        "training": charts.training(lines) + [chart for i, run in enumerate(lines) for chart in charts.flow(i, run)],
+        "training": charts.training(lines) + [chart for run in lines for chart in charts.flow(run)],
         "answers": charts.answers(told) if told else [],
         "words": [
             charts.word_map(i, subject.name, _mapped(subject.classifier))
@@ -271,7 +303,7 @@ def _reviews(subject: Subject) -> str | None:
     if subject.answers is None:
         return None
     if subject.answers.scored is None:
-        return ((subject.facts.get("data") or {}).get("validation") or {}).get("fingerprint")
+        return _fingerprint(subject.facts)
     return data.fingerprint(subject.answers.scored.reviews)
 
 
@@ -280,19 +312,19 @@ def _comparable(subjects: Sequence[Subject]) -> bool:
     return len({_reviews(subject) for subject in subjects if subject.answers is not None}) < 2
 
 
-def _scores(subjects: Sequence[Subject]) -> list[tuple[str, list[str], int | None]]:
-    """A row for each score: its name, its value for each run, and which is the best, if they can be compared."""
+def _scores(subjects: Sequence[Subject]) -> list[tuple[str, list[str], str | None]]:
+    """A row for each score: its name, its value for each run, and the best of these, if they can be compared."""
     if not any(subject.answers for subject in subjects):
         return []
     comparable = _comparable(subjects)
-    rows: list[tuple[str, list[str], int | None]] = []
+    rows: list[tuple[str, list[str], str | None]] = []
     for name in ("n", *metrics.BETTER):
         values = [None if each.answers is None else each.answers.scores[name] for each in subjects]
         said = ["" if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
         best = None
         known = [value for value in values if value is not None]
         if comparable and name != "n" and len(set(known)) > 1:
-            best = values.index((max if metrics.BETTER[name] == "higher" else min)(known))
+            best = said[values.index((max if metrics.BETTER[name] == "higher" else min)(known))]
         rows.append((name.replace("_", " ") if name != "n" else "reviews", said, best))
         if name == "accuracy":
             intervals = [
