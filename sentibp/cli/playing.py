@@ -35,7 +35,7 @@ def play(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Play with a model in the browser: type, see each word's part, let it learn.
+    """Play with a model in the browser.
 
     Type a review, see the probability and what each word says; choose a label, let the model learn it, watch its
     weights change and the probability move; undo, reset. The page is served to this machine alone, until Ctrl-C. What

@@ -25,7 +25,7 @@ def report(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Run directories, model files, or `last`, the newest finished run here. Several stand side by side. "
             "Default: last.",
         ),
@@ -45,11 +45,11 @@ def report(
     label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
     json: Json = False,
 ) -> None:
-    """Write a page about trained models: how they learned, what they know.
+    """Write a page about trained models.
 
-    Loss and accuracy, gradients, confusion, ROC, calibration, accuracy by length, words, a map of the embedding,
-    mistakes, settings; and the network drawn, to step through the learning of a review. The page is one file that
-    needs no network.
+    How they learned, how good they are, what they know: loss and accuracy, gradients, confusion, ROC, calibration,
+    accuracy by length, words, a map of the embedding, mistakes, settings; and the network drawn, to step through the
+    learning of a review. The page is one file that needs no network.
 
     Needs the extra `report`: pip install 'sentibp[report]'.
     """
