@@ -28,7 +28,7 @@ from .nn.layers import Array, path
 from .nn.optim import OPTIMIZERS
 
 ADDRESS = "127.0.0.1"
-LIMIT = 1 << 18  # bytes of a request
+LIMIT = 1 << 16  # bytes of a request
 _PATIENCE = 30  # seconds that a request may take to arrive
 _REMEMBERED = 200  # steps that can be undone
 _FASTEST = 1e300  # learning rate that is taken for a number
