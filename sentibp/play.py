@@ -29,6 +29,7 @@ from .nn.optim import OPTIMIZERS
 
 ADDRESS = "127.0.0.1"
 LIMIT = 1 << 16  # bytes of a request
+_HEARD_OUT = 10_000_000  # bytes of a request that is then refused for its length
 _PATIENCE = 30  # seconds that a request may take to arrive
 _REMEMBERED = 200  # steps that can be undone
 _FASTEST = 1e300  # learning rate that is taken for a number
@@ -226,6 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()):
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "a request says its Content-Length")
         if len(length) > 12 or int(length) > LIMIT:
+            if len(length) < len(str(_HEARD_OUT)):
+                self.rfile.read(int(length))  # or the browser would see a broken connection, not the answer
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the text is too long; give at most {LIMIT:,} bytes")
         try:
             said = json.loads(self.rfile.read(int(length)))
