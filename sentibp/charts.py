@@ -80,8 +80,17 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
     return [chart for chart in charts if chart["data"]]
 
 
-def flow(run: Lines) -> list[Chart]:
-    """How long the gradient of each layer is, over the steps, if the run has recorded it."""
+def flows(runs: Sequence[Lines]) -> list[Chart]:
+    """How long the gradient of each layer is, over the steps, of each run that has recorded it; on one scale."""
+    found = [chart for run in runs for chart in _flow(run)]
+    lengths = np.array([y for chart in found for line in chart["data"] for y in line["y"] if y > 0])
+    for chart in found if len(lengths) else ():
+        low, high = np.log10([lengths.min(), lengths.max()])
+        chart["layout"]["yaxis"]["range"] = rounded([low - 0.2, high + 0.2])  # of a logarithmic axis
+    return found
+
+
+def _flow(run: Lines) -> list[Chart]:
     events = [event for event in run.events if event["event"] == "flow"]
     if not events:
         return []

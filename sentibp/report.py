@@ -271,7 +271,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
         if subject.answers is not None
     ]
     return {
-        "training": charts.training(lines) + [chart for run in lines for chart in charts.flow(run)],
+        "training": charts.training(lines) + charts.flows(lines),
         "answers": charts.answers(told) if told else [],
         "words": [
             charts.word_map(i, subject.name, _mapped(subject.classifier))

@@ -150,9 +150,11 @@ def facts(path: Path) -> dict[str, Any]:
 
 def events(path: Path) -> Iterator[dict[str, Any]]:
     """The records of metrics.jsonl, in order. A line that is still being written is left out."""
+    number = 0
     try:
         with open(path / METRICS, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):  # noqa: B007
+            for line in file:
+                number += 1
                 if not line.endswith("\n"):
                     return
                 event = json.loads(line)

@@ -46,7 +46,7 @@ def test_training_shows_each_seed_of_each_run():
 
 def test_no_record_no_chart():
     assert charts.training([Lines(0, "a", [])]) == []
-    assert charts.flow(Lines(0, "a", [step(1)])) == []
+    assert charts.flows([Lines(0, "a", [step(1)])]) == []
 
 
 def test_long_trainings_are_thinned_to_means_of_neighbours():
@@ -59,10 +59,19 @@ def test_long_trainings_are_thinned_to_means_of_neighbours():
 def test_flow_shows_each_layer_and_a_gap_where_it_is_not_finite():
     layers = [{"embedding": {"gradient": 0.1}, "output": {"gradient": g}} for g in (0.5, None)]
     events = [{"event": "flow", "seed": 0, "step": i + 1, "layers": each} for i, each in enumerate(layers)]
-    (chart,) = charts.flow(Lines(1, "a", [*events, {**events[0], "seed": 1}]))
+    (chart,) = charts.flows([Lines(1, "a", [*events, {**events[0], "seed": 1}])])
     assert {line["name"]: line["y"] for line in chart["data"]} == {"embedding": [0.1, 0.1], "output": [0.5]}
     assert chart["id"] == "flow1"
     assert "first of 2 networks" in chart["about"]
+
+
+def test_the_flows_of_several_runs_have_one_scale():
+    def run(number, gradient):
+        event = {"event": "flow", "seed": 0, "step": 1, "layers": {"output": {"gradient": gradient}}}
+        return Lines(number, "a", [event])
+
+    ranges = [chart["layout"]["yaxis"]["range"] for chart in charts.flows([run(0, 1e-4), run(1, 10), run(2, 0)])]
+    assert ranges == [[pytest.approx(-4.2), pytest.approx(1.2)]] * 3
 
 
 def test_answers():

@@ -25,7 +25,7 @@ def report(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RUN",
+            metavar="[RUN]...",
             help="Run directories, model files, or `last`, the newest finished run here. Several stand side by side. "
             "Default: last.",
         ),
