@@ -56,6 +56,10 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "postmortem": 4,
     "watch": 4,
     "experiment": 5,
+    "charts": 1,
+    "stepper": 4,
+    "report": 6,
+    "play": 5,
     "bench": 6,
     "ratetest": 6,
     "checks": 6,
@@ -192,7 +196,8 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "config show"]
+    "command",
+    ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "report", "play", "runs compare", "config show"],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
