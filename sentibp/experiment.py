@@ -18,18 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, ensemble, metrics, model, runs, text, vocab
+from . import arrow, cache, data, ensemble, health, metrics, model, postmortem, runs, text, vocab
 from .arrow import strings
+from .breaks import Break
 from .calibrate import temperature
 from .config import Config, Resolved
 from .data import Corpus
-from .errors import ConfigError, DataError
+from .errors import ConfigError, DataError, SentibpError
 from .files import write
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Step, Stopped, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -65,6 +66,7 @@ class Outcome(NamedTuple):
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str  # SHA-256 of the model file
+    warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
 
@@ -103,29 +105,30 @@ def train(
     out: Path | None = None,
     command: Sequence[str] = (),
     watch: Callable[[Event], None] = lambda event: None,
+    stop: Break | None = None,
 ) -> Outcome:
     """Train what the settings describe, telling `watch` of every event. Ctrl-C ends it and keeps the best model so far.
 
-    Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
+    Raises ConfigError, DataError, Diverged, Broken if `stop` holds; and KeyboardInterrupt only before the first step.
     """
     began = time.monotonic()
     prepared = _prepare(resolved, watch)
     config, training, validation = prepared.config, prepared.training, prepared.validation
     run = runs.create(config, resolved.path, out, command=list(command), data=prepared.facts)
-    keeper = _Keeper(run, config, validation)
+    keeper = _Keeper(run, config, validation, watch)
     classifier = None
     try:
         for seed in range(config.train.seed, config.train.seed + config.train.seeds):
             if _is_ensemble(config):
                 members = []
-                for classifier in _members(prepared, seed, keeper, watch):
+                for classifier in _members(prepared, seed, keeper, watch, stop):
                     members.append(classifier)  # an interrupt leaves the last one
                 classifier = ensemble.combined(members, validation)
                 keeper.saw_ensemble(seed, classifier)
             else:
                 classifier = _build(prepared, seed)
                 watch(_ready(run.path, seed, classifier, prepared))
-                for event in fit(classifier, training, validation, seed):
+                for event in fit(classifier, training, validation, seed, stop=stop):
                     keeper.saw(seed, event, classifier)
                     watch(event)
                     if keeper.patience_is_out:
@@ -139,10 +142,8 @@ def train(
             raise
         if keeper.digest is None:
             keeper.save(classifier)
-    except Diverged as error:
-        run.finish("diverged", error=str(error))
-        kept = f"the best model so far is kept: {run.path / runs.MODEL}" if keeper.digest else "no epoch was finished"
-        raise Diverged(*error.lines, kept) from None
+    except Stopped as error:
+        raise _stopped(error, run, prepared, keeper) from None
     except BaseException:
         run.finish("failed")
         raise
@@ -158,17 +159,51 @@ def train(
         keeper.kept,
         seeds,
         keeper.digest,
+        keeper.warnings,
         round(seconds, 3),
     )
     run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
     return result
 
 
+def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper) -> Stopped:
+    """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
+    outcome = "diverged" if isinstance(error, Diverged) else "stopped"
+    lines, moment, found = list(error.lines), error.moment, {}
+    if moment is not None:
+        found = postmortem.facts(moment)
+        folder = run.path / postmortem.FOLDER
+        try:
+            corpus = load_data(prepared.config)[0]  # its text was let go of, once it was encoded
+        except (SentibpError, OSError):
+            corpus = None
+        lines += postmortem.lines(moment, corpus)
+        try:
+            postmortem.save(folder, str(error), moment, prepared.training, corpus)
+            found["postmortem"] = str(folder)
+            lines.append(f"to look closer: {folder}")
+        except OSError as problem:
+            lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
+    kept = keeper.digest is not None
+    lines.append(f"the best model so far is kept: {run.path / runs.MODEL}" if kept else "no epoch was finished")
+    run.finish(outcome, error=str(error), **found, scores=keeper.scores, kept=keeper.kept, digest=keeper.digest)
+    stopped = type(error)(*lines)
+    model_path = str(run.path / runs.MODEL) if kept else None
+    stopped.facts = {
+        "run": str(run.path),
+        "model": model_path,
+        **{key: run.facts.get(key) for key in ("outcome", "error", *found, "scores", "kept", "digest")},
+    }
+    return stopped
+
+
 def _is_ensemble(config: Config) -> bool:
     return config.train.members > 1 or config.pretrain.vectors != "none"
 
 
-def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None]) -> Iterator[Classifier]:
+def _members(
+    prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None], stop: Break | None
+) -> Iterator[Classifier]:
     """The classifiers that are averaged: that of the pretraining, then each network after its last epoch."""
     config, training, validation = prepared.config, prepared.training, prepared.validation
     columns = row = None
@@ -181,11 +216,12 @@ def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Ev
     elif config.pretrain.vectors == "words":
         watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
         columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
+        yield ensemble.word_classifier(config, prepared.vocabulary, training, prepared.extra, columns, seed)
     for member in range(config.train.members):
         chance = seed + member * config.train.seeds  # no random start serves twice
         classifier = _build(prepared, chance, columns)
         watch(_ready(keeper.run.path, chance, classifier, prepared))
-        for event in fit(classifier, training, validation, chance):
+        for event in fit(classifier, training, validation, chance, stop=stop):
             keeper.record(chance, event)
             watch(event)
         if row is not None:
@@ -196,6 +232,16 @@ def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Ev
 def _build(prepared: Prepared, seed: int, columns: Any = None) -> Classifier:
     examples = prepared.training.features, prepared.training.label
     return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, examples, columns)
+
+
+def untrained(
+    resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, **settings: Any
+) -> tuple[Classifier, Examples]:
+    """The network that would be trained, without pretraining, and on what; `settings` are other ones of train."""
+    prepared = _prepare(resolved, watch)
+    train_settings = prepared.config.train.model_copy(update=settings)
+    prepared = prepared._replace(config=prepared.config.model_copy(update={"train": train_settings}))
+    return _build(prepared, train_settings.seed), prepared.training
 
 
 def _count_extra(prepared: Prepared) -> str:
@@ -311,11 +357,14 @@ def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
 class _Keeper:
     """Records events, keeps the best epoch in the run directory, and says when patience is out."""
 
-    def __init__(self, run: runs.Run, config: Config, validation: Examples | None):
+    def __init__(self, run: runs.Run, config: Config, validation: Examples | None, watch: Callable[[Event], None]):
         import pyarrow.parquet  # noqa: F401  # what saving needs; an import that Ctrl-C breaks off makes a mess
 
         self.run = run
         self.validation = validation
+        self.watch = watch
+        self.health = health.Health(config)
+        self.warnings: list[str] = []
         self.calibrate = config.train.calibrate
         stopping = config.train.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
@@ -345,8 +394,17 @@ class _Keeper:
 
     def record(self, seed: int, event: Step | Epoch) -> None:
         if isinstance(event, Step):
-            self.run.record(event="step", seed=seed, **event._asdict())
+            step = event._asdict()
+            flows = step.pop("flow")
+            self.run.record(event="step", seed=seed, **step)
+            if flows is not None:
+                layers = health.record(flows)
+                self.run.record(event="flow", seed=seed, step=event.step, epoch=event.epoch, layers=layers)
+                self.health.saw(flows)
             return
+        for warning in self.health.epoch_ended(event.epoch):
+            self.warnings.append(warning)
+            self.watch(Note(warning))
         self.run.record(
             event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
         )
@@ -530,8 +588,29 @@ def evaluate_on(
     label_column: str | None = None,
 ) -> Evaluation:
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
+    scored = scored_on(classifier, source, split, text_column, label_column)
+    return Evaluation(scored.scores, scored.reviews.notes)
+
+
+class Scored(NamedTuple):
+    """Reviews, a model's scores on them, and the probability of positive that it gives each."""
+
+    reviews: Corpus
+    scores: dict[str, Any]
+    positive: Array  # (n,) float64
+    tokens: Array  # (n,): how many each review has
+
+
+def scored_on(
+    classifier: Classifier,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Scored:
+    """What the model says of the reviews that `evaluate_on` scores it on."""
     corpus = _reviews(classifier, source, split, text_column, label_column)
-    return Evaluation(_score(classifier, corpus)[0], corpus.notes)
+    return Scored(corpus, *_score(classifier, corpus))
 
 
 def compare_on(
@@ -544,7 +623,7 @@ def compare_on(
 ) -> Comparison:
     """The scores of both on the reviews that `evaluate_on` would score `a` on."""
     corpus = _reviews(a, source, split, text_column, label_column)
-    (scores_a, positive_a), (scores_b, positive_b) = (_score(classifier, corpus) for classifier in (a, b))
+    (scores_a, positive_a, _), (scores_b, positive_b, _) = (_score(classifier, corpus) for classifier in (a, b))
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
     seen = _seen_in_training(b, corpus) if _may_know(b, a, source, split) else []
@@ -574,13 +653,13 @@ def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
     return [f"{seen:,} of {len(corpus):,} reviews also stand in the training data of the second model"] if seen else []
 
 
-def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array]:
-    """The scores on some reviews, and the probability of positive of each (n,) float64."""
+def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
+    """The scores on some reviews, the probability of positive of each (n,) float64, and its tokens (n,)."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     scores, logits = evaluate(classifier, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, sigmoid(logits.astype(np.float64))
+    return scores, sigmoid(logits.astype(np.float64)), tokens
 
 
 def _reviews(

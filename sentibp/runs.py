@@ -2,7 +2,7 @@
 
     config.yaml         every setting, defaults filled in: training it repeats the run
     run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
-    metrics.jsonl       one event a line: every step, every epoch
+    metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
     model.safetensors   the best epoch
     validation.parquet  what the model said of each validation review, for paired comparisons
 
@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .config import Config
 
 ROOT = Path("runs")
+METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
 PREDICTIONS = "validation.parquet"
 _SMALL = 10_000_000  # bytes of run.json at most
@@ -58,7 +59,8 @@ class Run:
 
         write(path / "config.yaml", dump(config).encode())
         self._write_facts()
-        self._metrics = open(path / "metrics.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._metrics = open(path / METRICS, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        _lock(self._metrics)
 
     def record(self, **event: Any) -> None:
         """Append one event to metrics.jsonl."""
@@ -157,13 +159,60 @@ def facts(path: Path) -> dict[str, Any]:
 
 def _own(path: Path) -> str:
     """The text of a small file of a run directory, which may be a stranger's. OSError if it is no file, or endless."""
-    if path.exists() and not path.is_file():  # a pipe would wait, a device never end
-        raise OSError(errno.EINVAL, "not a file", str(path))
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         content = file.read(_SMALL + 1)
     if len(content) > _SMALL:
         raise OSError(errno.EFBIG, f"longer than {_SMALL // 1_000_000} MB", str(path))
     return content.decode()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.exists() and not path.is_file():  # a pipe would wait, a device never end
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return open(path, "rb")
+
+
+def _lock(file: IO[Any], alone: bool = True) -> bool:
+    """Say, as long as this process lives, that it writes the run; False if another one does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process trains this run now."""
+    try:
+        with _opened(path / METRICS) as file:
+            return not _lock(file, alone=False)
+    except OSError:
+        return False
+
+
+def events(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of metrics.jsonl, in order. A line that is still being written is left out."""
+    number = 0
+    try:
+        with _opened(path / METRICS) as file:
+            for line in file:
+                number += 1
+                if not line.endswith(b"\n"):
+                    return
+                event = json.loads(line.decode())
+                if not isinstance(event, dict):
+                    raise ValueError("not an object")
+                yield event
+    except OSError as error:
+        raise DataError(f"{path / METRICS}: {error.strerror}; give a run directory") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path / METRICS}:{number}: damaged: {error}") from None
 
 
 def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -39,6 +39,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "readers": 0,
     "vocab": 1,
     "pretrain": 1,
+    "breaks": 1,
     "calibrate": 1,
     "layercheck": 1,
     "data": 2,
@@ -52,8 +53,16 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "trace": 3,
     "ensemble": 4,
     "flip": 4,
+    "health": 4,
+    "postmortem": 4,
+    "watch": 4,
     "experiment": 5,
+    "charts": 1,
+    "stepper": 4,
+    "report": 6,
+    "play": 5,
     "bench": 6,
+    "ratetest": 6,
     "checks": 6,
     "cli": 7,
     "__init__": TOP,
@@ -188,7 +197,8 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "config show"]
+    "command",
+    ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "report", "play", "runs compare", "config show"],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())

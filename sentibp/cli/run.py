@@ -1,4 +1,4 @@
-"""`sentibp runs list | compare`."""
+"""`sentibp runs list | compare | flow | watch`."""
 
 from __future__ import annotations
 
@@ -51,3 +51,47 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
     from . import show
 
     show.comparison(runs.compare(runs.find(a), runs.find(b)), json)
+
+
+@commands.command(epilog="Example: sentibp runs flow last --epoch 1")
+def flow(
+    run: Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")] = "last",
+    epoch: Annotated[int | None, typer.Option(metavar="N", min=1, help="Default: the last epoch.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Of a run with several networks. Default: the first.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print how the gradient flowed through the layers of a run.
+
+    The lengths of each layer's gradient, update and weights, and its idle units, of a few batches of an epoch. With
+    --json, of every epoch, unless one is asked for.
+    """
+    from .. import health, runs
+    from . import show
+
+    path = runs.find(run)
+    chosen = health.chosen(health.recorded(path), str(path), seed, epoch)
+    show.flow(path, chosen, runs.facts(path).get("warnings") or [], json)
+
+
+@commands.command(epilog="Examples: sentibp runs watch; sentibp runs watch runs/first --json")
+def watch(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run directory or its name in runs/. Default: the one begun last.", show_default=False),
+    ] = None,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Between two looks.")] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Follow a training that goes on elsewhere, until it ends.
+
+    Exits as the training does: 0 finished, 4 diverged, 130 interrupted, 1 stopped by --break, failed, or killed.
+    """
+    from .. import runs, watch
+    from . import show
+
+    path = watch.newest() if run is None else runs.find(run)
+    outcome = show.watched(watch.follow(path, interval), json)
+    if code := {"finished": 0, "diverged": 4, "interrupted": 130}.get(outcome, 1):
+        raise typer.Exit(code)

@@ -7,7 +7,7 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from ..config import Resolved
     from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
     from ..explain import Explanation
+    from ..health import EpochFlow
     from ..model import Prediction
+    from ..ratetest import Point, RateTest
+    from ..watch import State
     from ..words import Top
 
 LABELS = ("negative", "positive")
 _LINES = 4096  # made at once
 _PARTS = 10  # of each explanation among several
+_RATE_STEP = 10  # steps of a rate test that are a line: three lines to a power of ten
+_RATE_BAR = 40  # the width of its bars
 
 
 def talk(line: str) -> None:
@@ -152,7 +157,9 @@ def against(result: Comparison, a: str, b: str, json: bool) -> None:
         ["score", a, b],
         [(name, value, result.b[name]) for name, value in result.a.items() if not isinstance(value, dict | list)],
     )
-    typer.echo(f"\n{_verdict(result.paired)}")
+    from ..metrics import verdict
+
+    typer.echo(f"\n{verdict(result.paired)}")
 
 
 def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
@@ -236,10 +243,15 @@ def predictions(
         for piece in pieces:
             typer.echo(piece, nl=False)
         return
+    save(output, b"".join(piece.encode() for piece in pieces))
+
+
+def save(output: Path, content: bytes) -> None:
+    """Write what --output names."""
     if not output.name:
         raise DataError(f"--output {output}: not the name of a file")
     try:
-        write(output, b"".join(piece.encode() for piece in pieces))
+        write(output, content)
     except OSError as error:
         raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
 
@@ -293,6 +305,97 @@ def settings(resolved: Resolved, json: bool) -> None:
     )
 
 
+def rate_test(result: RateTest, json: bool) -> None:
+    """The loss at each learning rate, and the one that is suggested."""
+    if json:
+        as_json(result._asdict() | {"curve": [point._asdict() for point in result.curve]})
+        return
+    marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
+    full = 1.25 * max(result.chance, result.curve[0].smooth)
+    typer.echo(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
+    for i in range(0, len(result.curve), _RATE_STEP):
+        here = result.curve[i : i + _RATE_STEP]
+        middle = here[len(here) // 2]
+        bar = "#" * min(round(middle.smooth / full * _RATE_BAR), _RATE_BAR)
+        names = [name for name, rate in marks.items() if rate is not None and here[0].rate <= rate < _next(here)]
+        typer.echo(f"{middle.rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_RATE_BAR}} {', '.join(names)}".rstrip())
+    typer.echo(f"ended at {result.curve[-1].rate:.1e}: {result.ended}\n")
+    if result.suggestion is None:
+        typer.echo(
+            f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
+            f"{result.chance:.3g});\nit takes more steps, or does not learn: see `sentibp runs flow` after a training"
+        )
+        return
+    typer.echo(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    typer.echo(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
+
+
+def _next(points: Sequence[Point]) -> float:
+    """The rate of the step after these."""
+    return points[-1].rate * (points[-1].rate / points[0].rate) ** (1 / max(len(points) - 1, 1))
+
+
+def watched(states: Iterable[State], json: bool) -> str:
+    """A training as it goes on: a line each time, or on a terminal one that changes. Returns how it ended."""
+    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
+    outcome, scored = "running", None
+    for number, state in enumerate(states):
+        if json:
+            as_json(state._asdict() | {"progress": state.progress})
+        else:
+            if not number:
+                typer.echo(state.run)
+            if state.scores is not None and state.scored_epoch != scored:
+                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
+            _over(_state(state), live, stays=state.outcome != "running")
+        sys.stdout.flush()
+        outcome, scored = state.outcome, state.scored_epoch
+    return outcome
+
+
+def _over(line: str, live: bool, stays: bool) -> None:
+    """A line; on a terminal it takes the place of the last one that does not stay."""
+    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+
+
+def _state(state: State) -> str:
+    parts = [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}", f"{state.progress:.0%}"]
+    if state.loss is not None:
+        parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
+    if state.outcome != "running":
+        return ", ".join([*parts, f"{state.outcome} after {_time(state.seconds)}"])
+    return ", ".join([*parts, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
+    """How the gradient flowed: of the first network, the last epoch that is given; as JSON, all of them."""
+    if json:
+        as_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
+        return
+    shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
+    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    lines = []
+    for layer, each in shown.layers.items():
+        idle = f"{each.dead:.0%} dead" if each.dead is not None else ""
+        idle = f"{each.saturated:.0%} saturated" if each.saturated is not None else idle
+        share = each.update / each.weight if each.weight else 0.0
+        numbers = (each.gradient, each.update, each.weight, share)
+        lines.append([layer, *(f"{number:.1e}" for number in numbers), idle])
+    rows(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
+    if (pace := shown.factor) is not None:
+        typer.echo(f"\nwith each hidden layer back, the gradient is {pace:.2g} times as long")
+    for warning in warnings:
+        typer.echo(f"\n{warning}")
+
+
 def comparison(result: dict[str, Any], json: bool) -> None:
     """Two runs side by side."""
     if json:
@@ -312,16 +415,9 @@ def comparison(result: dict[str, Any], json: bool) -> None:
     if paired is None:
         typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
         return
-    typer.echo(_verdict(paired))
+    from ..metrics import verdict
 
-
-def _verdict(paired: Mapping[str, Any]) -> str:
-    """What a paired test says."""
-    verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
-    return (
-        f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
-        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}"
-    )
+    typer.echo(verdict(paired))
 
 
 def rows(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:

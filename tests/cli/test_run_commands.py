@@ -1,8 +1,10 @@
-"""`sentibp runs list | compare`."""
+"""`sentibp runs list | compare | flow | watch`."""
 
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,70 @@ def test_what_is_no_run(sentibp, fails):
     assert "run directory" in fails(3, "runs", "compare", run, Path(run, "model.safetensors"))
     Path(run, "run.json").write_text("{")
     assert "damaged" in fails(3, "runs", "compare", run, run)
+
+
+# flow
+
+
+def test_the_flow_of_the_last_run_layer_by_layer(sentibp, trained):
+    lines = sentibp("runs", "flow").out.splitlines()
+    assert lines[0] == f"{trained}: seed 0, epoch 8"
+    assert lines[2].split() == ["layer", "gradient", "update", "weights", "update/weights", "units"]
+    assert [line.split()[0] for line in lines[3:6]] == ["embedding", "hidden.0", "output"]
+    assert lines[4].endswith("% dead")
+    said = sentibp("runs", "flow", "--json").json
+    assert [each["epoch"] for each in said["epochs"]] == [*range(1, 9)]
+    assert said["warnings"] == []
+    (first,) = sentibp("runs", "flow", trained, "--epoch", 1, "--json").json["epochs"]
+    assert first == said["epochs"][0]
+    assert f"{first['layers']['output']['gradient']:.1e}" in sentibp("runs", "flow", "--epoch", 1).out
+
+
+def test_the_flow_of_a_network_whose_gradients_vanish(sentibp):
+    deep = ["--set", "model.hidden=[8,8,8,8,8,8]", "--set", "model.activation=sigmoid", "--set", "train.epochs=2"]
+    done = sentibp("train", "quickstart", *deep, "--json")
+    (warning,) = done.json["warnings"]
+    assert done.err.count(warning) == 1
+    out = sentibp("runs", "flow").out
+    assert "with each hidden layer back, the gradient is 0." in out
+    assert warning in out
+    assert sentibp("runs", "flow", "--json").json["epochs"][0]["factor"] < 0.5
+
+
+def test_a_flow_that_is_not_there(sentibp, fails, trained):
+    assert f"--epoch 9: {trained} has 1 to 8" in fails(2, "runs", "flow", "--epoch", 9)
+    assert "--seed 1" in fails(2, "runs", "flow", "--seed", 1)
+    assert "give a run directory" in fails(3, "runs", "flow", ".")
+
+
+# watch
+
+
+def test_watching_a_run_that_has_ended(sentibp, trained):
+    lines = sentibp("runs", "watch", trained).out.splitlines()
+    assert lines[0] == str(trained)
+    assert lines[1].startswith("epoch 8: validation accuracy 0.")
+    assert lines[2].startswith("epoch 8/8, step 144/144, 100%, loss 0.")
+    assert ", finished after " in lines[2]
+    (said,) = sentibp("runs", "watch", trained, "--json").jsonl
+    assert (said["outcome"], said["progress"], said["seconds_left"]) == ("finished", 1, 0)
+
+
+def test_watching_a_training_that_goes_on_and_exiting_as_it_does(start, process):
+    running = start("train", "quickstart", "--quiet", "--set", "train.epochs=1000000")
+    while not list(Path("runs").glob("*/model.safetensors")):
+        assert running.poll() is None
+        time.sleep(0.01)
+    watching = start("runs", "watch", "--json", "--interval", "0.05")
+    first = json.loads(watching.stdout.readline())
+    second = json.loads(watching.stdout.readline())
+    assert first["outcome"] == second["outcome"] == "running"
+    assert first["step"] < second["step"] < second["steps"] == 18_000_000
+    running.send_signal(signal.SIGINT)
+    rest, _ = watching.communicate()
+    assert json.loads(rest.splitlines()[-1])["outcome"] == "interrupted"
+    assert watching.returncode == 130
+
+
+def test_watching_before_the_first_run(fails):
+    assert "no run in runs/" in fails(2, "runs", "watch")
