@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from typer.testing import CliRunner
 
-from sentibp import config, data, model, sealed, vocab
+from sentibp import config, data, experiment, model, sealed, vocab
 from sentibp.arrow import strings
 from sentibp.errors import SentibpError
 from sentibp.text import tokenize
@@ -142,8 +142,29 @@ def run_directory(content: bytes) -> None:
             command(words)
 
 
+def records(content: bytes) -> None:
+    """metrics.jsonl of a run that is sound otherwise: what follows and draws a training reads it."""
+    with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
+        run = Path("runs/one")
+        run.mkdir(parents=True)
+        for name in "run.json", "config.yaml":
+            (run / name).write_bytes((trained() / name).read_bytes())
+        (run / "metrics.jsonl").write_bytes(content)
+        for line in "runs flow one", "runs watch one", "report one --output page.html":
+            command(line.split())
+
+
+@cache
+def trained() -> Path:
+    """The directory of a short training."""
+    run = folder() / "trained"
+    if not run.exists():
+        experiment.train(config.load("quickstart", ["train.epochs=2"]), run)
+    return run
+
+
 WORDS = """\
-predict|eval|explain|trace|gradcheck|words|neighbors|analogy|top|runs|list|compare|config|show|schema|cache|
+predict|eval|explain|trace|gradcheck|words|neighbors|analogy|top|runs|list|compare|flow|watch|config|show|schema|cache|
 train|bench|--help|--version|--json|-m|--model|--input|--text-column|--label-column|--format|jsonl|csv|html|
 table|--data|--split|--against|--probes|--failures|--fail-under|accuracy=0.5|--set|--count|--flip|--explain|
 --label|positive|negative|--article|--loss|--optimizer|--learning-rate|--steps|--dims|--blank|--layer|--reviews|
@@ -190,6 +211,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "model": model_file,
     "stranger": strangers_model,
     "run": run_directory,
+    "records": records,
     "command": command_line,
 }
 
@@ -209,6 +231,10 @@ def seeds(target: str) -> list[bytes]:
     if target == "run":
         facts = {"outcome": "finished", "start": "2026", "scores": {"accuracy": 0.5}, "data": {"validation": {}}}
         return [json.dumps(facts).encode(), b"runs/one\n", yaml.safe_dump({"train": {"epochs": 3}}).encode()]
+    if target == "records":
+        lines = (trained() / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+        kinds = {json.loads(line)["event"]: line for line in lines}
+        return [b"".join(kinds.values()), *kinds.values()]
     if target == "command":
         lines = ["predict good", "eval --data reviews.csv", "predict --input reviews.csv -m sound.safetensors"]
         lines += ["eval -m sound.safetensors --data reviews.csv --json", "explain -m sound.safetensors good --flip"]
