@@ -237,7 +237,7 @@ def predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """What `save_predictions` kept: the label (n,) of each validation review, and its probability of positive (n,)."""
     from pyarrow import parquet
 
-    if not (path / PREDICTIONS).exists():
+    if not (path / PREDICTIONS).is_file():  # a pipe would wait
         return None
     try:
         table = parquet.read_table(path / PREDICTIONS)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import Json
+from . import Json, Offline
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +43,7 @@ def report(
     split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
     text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
     label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    offline: Offline = False,
     json: Json = False,
 ) -> None:
     """Write a page about trained models.

@@ -23,6 +23,7 @@ SILENT = [  # what never needs a network, whatever the model was trained on
     ["words", "top"],
     ["words", "neighbors", "good"],
     ["words", "analogy", "good", "bad", "film"],
+    ["report", "--data", "reviews.csv"],
     ["runs", "list"],
     ["config", "show", "imdb"],
     ["cache"],
