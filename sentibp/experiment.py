@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, ensemble, metrics, model, runs, text, vocab
+from . import arrow, cache, checkpoint, data, digests, ensemble, metrics, model, runs, text, vocab
 from .arrow import strings
 from .calibrate import temperature
+from .checkpoint import Checkpoints, Saved
 from .config import Config, Resolved
 from .data import Corpus
 from .errors import ConfigError, DataError
-from .files import write
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Position, Step, beginning, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -108,28 +108,27 @@ def train(
 
     Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
     """
-    began = time.monotonic()
-    prepared = _prepare(resolved, watch)
+    prepared = prepare(resolved, watch)
+    run = runs.create(prepared.config, resolved.path, out, command=list(command), data=prepared.facts)
+    return carry_out(prepared, run, watch)
+
+
+def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None], saved: Saved | None = None) -> Outcome:
+    """The training itself, into a run directory; from where the checkpoint `saved` was written, if there is one."""
     config, training, validation = prepared.config, prepared.training, prepared.validation
-    run = runs.create(config, resolved.path, out, command=list(command), data=prepared.facts)
     keeper = _Keeper(run, config, validation)
+    checkpoints = Checkpoints(run, config, saved)
+    first = config.train.seed
     classifier = None
     try:
-        for seed in range(config.train.seed, config.train.seed + config.train.seeds):
-            if _is_ensemble(config):
-                members = []
-                for classifier in _members(prepared, seed, keeper, watch):
-                    members.append(classifier)  # an interrupt leaves the last one
-                classifier = ensemble.combined(members, validation)
-                keeper.saw_ensemble(seed, classifier)
-            else:
-                classifier = _build(prepared, seed)
-                watch(_ready(run.path, seed, classifier, prepared))
-                for event in fit(classifier, training, validation, seed):
-                    keeper.saw(seed, event, classifier)
-                    watch(event)
-                    if keeper.patience_is_out:
-                        break
+        if saved is not None:
+            checkpoint.restore_best(run, saved)
+            keeper.go_on(saved.state["best"])
+            first = saved.state["seed"]
+        for seed in range(first, config.train.seed + config.train.seeds):
+            for network in _networks(prepared, seed, keeper, checkpoints, watch):
+                classifier = network  # an interrupt leaves it
+            assert classifier is not None
             keeper.end_of_seed(seed, classifier, training)
         outcome = "finished"
     except KeyboardInterrupt:
@@ -140,15 +139,14 @@ def train(
         if keeper.digest is None:
             keeper.save(classifier)
     except Diverged as error:
+        checkpoints.remove()  # from there it would come to the same end
         run.finish("diverged", error=str(error))
         kept = f"the best model so far is kept: {run.path / runs.MODEL}" if keeper.digest else "no epoch was finished"
         raise Diverged(*error.lines, kept) from None
     except BaseException:
-        run.finish("failed")
+        run.fail()
         raise
     assert keeper.digest is not None
-    seeds = keeper.spread() if config.train.seeds > 1 else None
-    seconds = time.monotonic() - began
     result = Outcome(
         run.path,
         run.path / runs.MODEL,
@@ -156,40 +154,104 @@ def train(
         keeper.scores,
         "training" if validation is None else "validation",
         keeper.kept,
-        seeds,
+        keeper.spread() if config.train.seeds > 1 else None,
         keeper.digest,
-        round(seconds, 3),
+        round(prepared.seconds + checkpoints.total_seconds, 3),
     )
-    run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
+    note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
+    if note is not None:
+        watch(Note(note))
+    if outcome == "finished":
+        checkpoints.remove()
     return result
+
+
+def _networks(
+    prepared: Prepared, seed: int, keeper: _Keeper, checkpoints: Checkpoints, watch: Callable[[Event], None]
+) -> Iterator[Classifier]:
+    """What is trained from one random start: the network, before it is trained; or each of an ensemble, and their mean
+    in the end."""
+    training, validation = prepared.training, prepared.validation
+    if _is_ensemble(prepared.config):
+        members = []
+        for member in _members(prepared, seed, keeper, checkpoints, watch):
+            members.append(member)
+            yield member
+        classifier = ensemble.combined(members, validation)
+        keeper.saw_ensemble(seed, classifier)
+        yield classifier
+        return
+    classifier = _build(prepared, seed)
+    yield classifier
+    position = _begin(prepared, seed, classifier, keeper, checkpoints, watch)
+    for event in fit(classifier, training, validation, seed, position):
+        keeper.saw(seed, event, classifier)
+        if isinstance(event, Step):
+            checkpoints.stepped(seed, seed, classifier, position, keeper.known)
+        watch(event)
+        if keeper.patience_is_out:
+            break
+
+
+def _begin(
+    prepared: Prepared,
+    chance: int,
+    classifier: Classifier,
+    keeper: _Keeper,
+    checkpoints: Checkpoints,
+    watch: Callable[[Event], None],
+) -> Position:
+    """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
+    watch(_ready(keeper.run.path, chance, classifier, prepared))
+    position = beginning(classifier.config.train, len(prepared.training), chance)
+    if checkpoints.go_on(chance, classifier, position):
+        watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
+    else:
+        keeper.record_start(chance, classifier)
+    return position
 
 
 def _is_ensemble(config: Config) -> bool:
     return config.train.members > 1 or config.pretrain.vectors != "none"
 
 
-def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None]) -> Iterator[Classifier]:
-    """The classifiers that are averaged: that of the pretraining, then each network after its last epoch."""
+def _members(
+    prepared: Prepared, seed: int, keeper: _Keeper, checkpoints: Checkpoints, watch: Callable[[Event], None]
+) -> Iterator[Classifier]:
+    """The classifiers that are averaged: that of the pretraining, then each network after its last epoch.
+
+    What is kept of a training that was broken off is not made again.
+    """
     config, training, validation = prepared.config, prepared.training, prepared.validation
+    chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
+    kept = {name: checkpoints.member(name) for name in (f"{seed}-reviews", *map(str, chances))}
     columns = row = None
     if config.pretrain.vectors == "reviews":
-        watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
-        yield ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
+        classifier = kept[f"{seed}-reviews"]
+        if classifier is None:
+            watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
+            classifier = ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
+        checkpoints.finished(seed, f"{seed}-reviews", classifier)
+        yield classifier
         row = ensemble.shared_rows(training, len(prepared.vocabulary))
         training = ensemble.sharing(training, row)
         validation = None if validation is None else ensemble.sharing(validation, row)
-    elif config.pretrain.vectors == "words":
+    elif config.pretrain.vectors == "words" and None in (kept[str(chance)] for chance in chances):
         watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
         columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
-    for member in range(config.train.members):
-        chance = seed + member * config.train.seeds  # no random start serves twice
-        classifier = _build(prepared, chance, columns)
-        watch(_ready(keeper.run.path, chance, classifier, prepared))
-        for event in fit(classifier, training, validation, chance):
-            keeper.record(chance, event)
-            watch(event)
-        if row is not None:
-            ensemble.spread(classifier, row)
+    for chance in chances:
+        classifier = kept[str(chance)]
+        if classifier is None:
+            classifier = _build(prepared, chance, columns)
+            position = _begin(prepared, chance, classifier, keeper, checkpoints, watch)
+            for event in fit(classifier, training, validation, chance, position):
+                keeper.record(chance, event, classifier)
+                if isinstance(event, Step):
+                    checkpoints.stepped(seed, chance, classifier, position, keeper.known)
+                watch(event)
+            if row is not None:
+                ensemble.spread(classifier, row)
+        checkpoints.finished(seed, str(chance), classifier)
         yield classifier
 
 
@@ -232,7 +294,7 @@ def rehearse(
     import resource  # not on Windows
 
     began = time.monotonic()
-    prepared_data = _prepare(resolved, watch)
+    prepared_data = prepare(resolved, watch)
     config, training, validation = prepared_data.config, prepared_data.training, prepared_data.validation
     classifier = _build(prepared_data, config.train.seed)
     size = len(classifier.to_bytes())
@@ -276,13 +338,14 @@ class Prepared(NamedTuple):
     extra: ensemble.Extra  # the reviews of pretraining
     vocabulary: vocab.Vocabulary
     facts: dict[str, Any]  # about the data
+    seconds: float  # that this took
 
 
-def _prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
-    config = resolved.config
-    path = _origin(config.model.init_from)
-    origin = model.load(path) if path is not None else None
-    config = settled(config, resolved.path.parent, path)
+def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
+    """Load and encode what a training works on."""
+    began = time.monotonic()
+    config = settled_with_origin(resolved)
+    origin = None if config.model.init_from is None else model.load(Path(config.model.init_from))
     corpora = load_data(config)
     labelled, unlabelled = _load_extra(config)
     for note in _notes(*corpora, labelled, unlabelled):
@@ -291,7 +354,7 @@ def _prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
     if config.pretrain.vectors != "none":
         facts |= {"labelled": _facts(labelled), "unlabelled": _facts(unlabelled)}
     training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
-    return Prepared(config, origin, training, validation, extra, vocabulary, facts)
+    return Prepared(config, origin, training, validation, extra, vocabulary, facts, time.monotonic() - began)
 
 
 def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
@@ -306,6 +369,9 @@ def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
     if settings.source is not None:
         unlabelled = data.load(settings.source, split=settings.split, text_column=settings.text_column, labelled=False)
     return labelled, unlabelled
+
+
+_KNOWN = ("best", "scores", "digest", "kept", "seed_scores", "seed_best", "seed_best_scores", "waited")
 
 
 class _Keeper:
@@ -343,16 +409,29 @@ class _Keeper:
     def patience_is_out(self) -> bool:
         return self.waited >= self.patience
 
-    def record(self, seed: int, event: Step | Epoch) -> None:
+    def record_start(self, seed: int, classifier: Classifier) -> None:
+        """The weights before the first step, by a check of each."""
+        weights = {name: digests.check([tensor]) for name, tensor in classifier.tensors().items()}
+        self.run.record(event="start", seed=seed, weights=weights)
+
+    def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         if isinstance(event, Step):
             self.run.record(event="step", seed=seed, **event._asdict())
             return
+        weights = digests.of(classifier.tensors())
         self.run.record(
-            event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
+            event="epoch",
+            seed=seed,
+            epoch=event.epoch,
+            step=event.step,
+            loss=event.loss,
+            scores=event.scores,
+            digest=digests.together(weights),
+            weights={name: digest[:16] for name, digest in weights.items()},
         )
 
     def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        self.record(seed, event)
+        self.record(seed, event, classifier)
         if isinstance(event, Epoch) and event.scores is not None:
             self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
@@ -382,11 +461,24 @@ class _Keeper:
             self.save(classifier)
             if self.validation is not None:
                 positive = sigmoid(logits.astype(np.float64))
-                runs.save_predictions(self.run.path, self.validation.label, positive)
+                runs.save_predictions(self.run, self.validation.label, positive)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {name: getattr(self, name) for name in _KNOWN}
+
+    def go_on(self, known: dict[str, Any]) -> None:
+        """Take up what a checkpoint has kept. The model is there; what it said is made again."""
+        for name in _KNOWN:
+            setattr(self, name, known[name])
+        if self.digest is not None and self.validation is not None:
+            _, logits = evaluate(model.load(self.run.path / runs.MODEL), self.validation)
+            runs.save_predictions(self.run, self.validation.label, sigmoid(logits.astype(np.float64)))
 
     def save(self, classifier: Classifier) -> None:
         content = classifier.to_bytes()
-        write(self.run.path / runs.MODEL, content)
+        self.run.write(runs.MODEL, content)
         self.digest = hashlib.sha256(content).hexdigest()
 
     def spread(self) -> dict[str, dict[str, float]]:
@@ -399,6 +491,11 @@ def _origin(init_from: str | None) -> Path | None:
         return None if init_from is None else runs.model_file(init_from)
     except ConfigError as error:
         raise ConfigError(f"model.init_from: {error}") from None
+
+
+def settled_with_origin(resolved: Resolved) -> Config:
+    """The settings with names that mean the same from anywhere, that of the model to start from among them."""
+    return settled(resolved.config, resolved.path.parent, _origin(resolved.config.model.init_from))
 
 
 def settled(config: Config, base: Path, origin: Path | None = None) -> Config:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import metrics
+from . import digests, metrics
 from .config.settings import Train
 from .errors import SentibpError
 from .model import Classifier, stream
@@ -17,6 +18,8 @@ from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
 from .scratch import fetch
 from .threads import one_ahead, single_threaded_blas
+
+_NOTHING = np.zeros(0)  # what is updated of a frozen parameter
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +42,7 @@ class Step(NamedTuple):
     loss: float
     learning_rate: float
     gradient_norm: float
+    check: str = ""  # of what the step made of each parameter, or of its rows that had a gradient: digests.check
 
 
 class Epoch(NamedTuple):
@@ -49,6 +53,18 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the epoch's batches, each before its update
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
+
+
+@dataclass(eq=False, slots=True)
+class Position:
+    """How far a training is: beside the weights, all that it takes to go on from there. `fit` moves it along."""
+
+    optimizer: Optimizer
+    schedule: Schedule
+    shuffle: np.random.Generator  # as it was before it drew the order of this epoch
+    epoch: int = 1
+    step: int = 0  # steps done, in all epochs
+    loss: float = 0.0  # the sum over the reviews that this epoch has visited
 
 
 class Diverged(SentibpError):
@@ -62,43 +78,55 @@ def steps_per_epoch(settings: Train, n: int) -> int:
     return -(-n // settings.batch_size)
 
 
-def fit(model: Classifier, train: Examples, validation: Examples | None, seed: int) -> Iterator[Step | Epoch]:
-    """Train the model in place. Raises Diverged."""
+def beginning(settings: Train, n: int, seed: int) -> Position:
+    """Before the first step of a training on n reviews."""
+    return Position(_optimizer(settings), _schedule(settings, steps_per_epoch(settings, n)), stream(seed, "shuffle"))
+
+
+def fit(
+    model: Classifier, train: Examples, validation: Examples | None, seed: int, position: Position | None = None
+) -> Iterator[Step | Epoch]:
+    """Train the model in place, from `position` on, by default from the beginning. Raises Diverged.
+
+    After each Step, and before the next event is asked for, the position and the weights belong together.
+    """
     settings = model.config.train
     loss = LOSSES[settings.loss]
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
-    optimizer, schedule = _optimizer(settings), _schedule(settings, per_epoch)
+    here = position or beginning(settings, len(train), seed)
+    optimizer, schedule = here.optimizer, here.schedule
     factors = {name: _factor(settings, name) for name in model.network.params}
-    shuffle = stream(seed, "shuffle")
 
     def prepare(chosen: Array) -> Examples:
         return take_batch(model, train, weight, chosen)
 
-    step = 0
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(here.epoch, settings.epochs + 1):
+        shuffle = deepcopy(here.shuffle)
         order = shuffle.permutation(len(train))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
-        total = 0.0
-        for batch in one_ahead(prepare, batches):
-            rate = settings.optimizer.learning_rate * schedule.factor(step)
-            step += 1
+        done = here.step - (epoch - 1) * per_epoch
+        for batch in one_ahead(prepare, batches[done:]):
+            rate = settings.optimizer.learning_rate * schedule.factor(here.step)
+            here.step += 1
             value, gradients = backpropagate(model, batch, loss)
             length = norm(gradients)
             if not np.isfinite(value) or not np.isfinite(length):
-                raise _diverged(settings, step, epoch, value, gradients)
+                raise _diverged(settings, here.step, epoch, value, gradients)
             if settings.optimizer.clip_norm is not None:
                 gradients = clip(gradients, settings.optimizer.clip_norm)
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen at the next loss or score
                 for name, parameter in model.network.params.items():
                     if factors[name]:
                         optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
-            total += value * len(batch)
-            yield Step(step, epoch, value, rate, length)
+            here.loss += value * len(batch)
+            check = digests.check(optimizer.updated.get(name, _NOTHING) for name in factors)
+            yield Step(here.step, epoch, value, rate, length, check)
         scores, logits = evaluate(model, validation) if validation is not None else (None, None)
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
-        yield Epoch(epoch, step, total / len(train), scores, logits)
+        yield Epoch(epoch, here.step, here.loss / len(train), scores, logits)
+        here.epoch, here.loss, here.shuffle = epoch + 1, 0.0, shuffle
 
 
 def take_batch(model: Classifier, train: Examples, weight: Array | None, chosen: Array) -> Examples:

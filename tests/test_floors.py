@@ -19,12 +19,13 @@ import sentibp
 PACKAGE = Path(sentibp.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
-GROUND, TOP = -1, 8
+GROUND, TOP = -1, 9
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
     "cache": GROUND - 2,
     "errors": GROUND - 2,
     "files": GROUND,
+    "machine": GROUND,
     "page": GROUND,
     "sheet": 0,
     "shipped": GROUND,
@@ -37,6 +38,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "config": 0,
     "readers": 0,
     "vocab": 1,
+    "digests": 1,
     "pretrain": 1,
     "calibrate": 1,
     "layercheck": 1,
@@ -50,11 +52,14 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "explain": 3,
     "trace": 3,
     "ensemble": 4,
+    "checkpoint": 4,
     "flip": 4,
     "experiment": 5,
     "bench": 6,
+    "resume": 6,
+    "reproduce": 7,
     "checks": 6,
-    "cli": 7,
+    "cli": 8,
     "__init__": TOP,
     "__main__": TOP,
 }

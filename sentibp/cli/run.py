@@ -1,4 +1,4 @@
-"""`sentibp runs list | compare`."""
+"""`sentibp runs list | compare`, `sentibp reproduce`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(commands, name="runs")
+    app.command(epilog="Examples: sentibp reproduce last; sentibp reproduce runs/first --json")(reproduce)
 
 
 @commands.command("list", epilog="Example: sentibp runs list --json")
@@ -51,3 +52,29 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
     from . import show
 
     show.comparison(runs.compare(runs.find(a), runs.find(b)), json)
+
+
+def reproduce(
+    run: RunName,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
+) -> None:
+    """Train a run again and compare it, step by step and epoch by epoch.
+
+    Exits with 0 if every number comes out the same, and with 1 at the first that does not, which is named with its
+    epoch, step and tensor, and with what has changed of versions, processor and threads.
+    """
+    import signal
+
+    from .. import runs
+    from ..reproduce import reproduce
+    from . import show
+    from .progress import Progress
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # there is a folder to remove
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Progress(quiet) as progress:
+        result = reproduce(runs.find(run), progress.watch)
+    show.reproduction(result, json)
+    if not result.same:
+        raise typer.Exit(1)

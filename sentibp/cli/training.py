@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import ConfigError
 from . import Json, Set
 
 
@@ -19,17 +20,29 @@ def register(app: typer.Typer) -> None:
 Examples:
   sentibp train quickstart
   sentibp train imdb --set model.hidden=[32,16] --set train.optimizer.learning_rate=0.05
-  sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy"""
+  sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy
+  sentibp train --resume last"""
     )(train)
 
 
 def train(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    config: Annotated[
+        str | None,
+        typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.", show_default=False),
+    ] = None,
     set_: Set = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="The same as --set train.seed=N.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a training that was broken off: its run directory, or `last`, the newest begun here. "
+            "CONFIG may be left out. Of the settings, epochs may be raised, and patience and checkpoint changed.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what the training would cost, from its first steps.")
     ] = False,
@@ -41,12 +54,18 @@ def train(
     Its best epoch is kept in a run directory, and is what eval and predict use next.
     """
     from .. import config as settings
-    from .. import experiment
+    from .. import experiment, runs
+    from .. import resume as resumption
     from . import show
     from .progress import Progress
 
+    if config is None and resume is None:
+        raise typer.BadParameter("Missing argument 'CONFIG'")
+    if resume is not None and (out is not None or dry_run):
+        raise ConfigError("--resume goes on in the run's own directory; leave out --out and --dry-run")
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
-    resolved = settings.load(config, overrides)
+    path = runs.find_started(resume) if resume is not None else None
+    resolved = settings.load(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a model to save
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if dry_run:
@@ -55,7 +74,10 @@ def train(
         show.rehearsal(rehearsal, json)
         return
     with Progress(quiet) as progress:
-        outcome = experiment.train(resolved, out, sys.argv, progress.watch)
+        if path is not None:
+            outcome = resumption.resume(path, resolved, progress.watch)
+        else:
+            outcome = experiment.train(resolved, out, sys.argv, progress.watch)
     show.outcome(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
