@@ -132,12 +132,6 @@ class Checkpoints:
             self._write(seed, chance, classifier, position, best)
             self.last, self.steps = time.monotonic(), 0
 
-    def remove(self) -> None:
-        """Remove all of it: the training is over."""
-        with contextlib.suppress(OSError):
-            for path in files(self.run.path):
-                path.unlink(missing_ok=True)
-
     def _write(
         self, seed: int, chance: int, classifier: Classifier, position: Position, best: Mapping[str, Any]
     ) -> None:
@@ -214,9 +208,12 @@ def best_file(digest: str) -> str:
     return f"best-{digest[:16]}.safetensors"
 
 
-def files(run: Path) -> list[Path]:
-    """The checkpoint of a run and what belongs to it."""
-    return [path for name in (FILE, "best-*.safetensors", "member-*.safetensors") for path in run.glob(name)]
+def remove(run: Path) -> None:
+    """Remove the checkpoint of a run and what belongs to it, the checkpoint first: it names the others."""
+    with contextlib.suppress(OSError):
+        for name in FILE, "best-*.safetensors", "member-*.safetensors":
+            for path in run.glob(name):
+                path.unlink(missing_ok=True)
 
 
 def _to_bytes(state: dict[str, Any], tensors: Mapping[str, Array]) -> bytes:

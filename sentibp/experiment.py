@@ -110,7 +110,10 @@ def train(
     """
     prepared = prepare(resolved, watch)
     run = runs.create(prepared.config, resolved.path, out, command=list(command), data=prepared.facts)
-    return carry_out(prepared, run, watch)
+    try:
+        return carry_out(prepared, run, watch)
+    finally:
+        run.close()
 
 
 def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None], saved: Saved | None = None) -> Outcome:
@@ -139,7 +142,7 @@ def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None],
         if keeper.digest is None:
             keeper.save(classifier)
     except Diverged as error:
-        checkpoints.remove()  # from there it would come to the same end
+        checkpoint.remove(run.path)  # from there it would come to the same end
         run.finish("diverged", error=str(error))
         kept = f"the best model so far is kept: {run.path / runs.MODEL}" if keeper.digest else "no epoch was finished"
         raise Diverged(*error.lines, kept) from None
@@ -162,7 +165,7 @@ def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None],
     if note is not None:
         watch(Note(note))
     if outcome == "finished":
-        checkpoints.remove()
+        checkpoint.remove(run.path)
     return result
 
 

@@ -56,7 +56,10 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
         with tempfile.TemporaryDirectory(prefix="sentibp-") as folder:
             run = runs.create(prepared.config, path, Path(folder), pointers=False)
             run.listener = comparison.hear
-            again = carry_out(prepared, run, watch).digest
+            try:
+                again = carry_out(prepared, run, watch).digest
+            finally:
+                run.close()
         comparison.end()
         if digest is not None and again != digest:
             comparison.differs(None, ["the model, but no step: was config.yaml edited?"], [])

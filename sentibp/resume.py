@@ -34,6 +34,8 @@ def resume(path: Path, resolved: Resolved, watch: Callable[[Event], None] = lamb
             if differences:
                 raise ConfigError(f"{path}: finished already; train anew for other settings")
             watch(Note(f"{path}: finished already"))
+            checkpoint.remove(path)  # it may have been killed just before it did so
+            run.become_last()
             return _outcome(path, run.facts)
         if run.facts["outcome"] == "diverged":
             raise ConfigError(f"{path}: diverged, and would again; train anew with other settings")
@@ -55,8 +57,7 @@ def _begin(
     now = {"versions": versions(), "machine": machine()}
     if saved is None:
         watch(Note(f"{run.path}: has no checkpoint yet; begins again"))
-        for path in checkpoint.files(run.path):
-            path.unlink(missing_ok=True)
+        checkpoint.remove(run.path)
         run.facts |= now
     elif changed := changes(run.facts, now):
         watch(Note(f"changed since: {told(changed)}; the last digits may be others than of a run never broken off"))

@@ -98,6 +98,10 @@ class Run:
         self.facts |= {"outcome": outcome, "end": _now(), **facts}
         self._write_facts()
         self.close()
+        return self.become_last()
+
+    def become_last(self) -> str | None:
+        """Have runs/last name this run, if it has a model; a note if that cannot be written."""
         if not (self.pointers and (self.path / MODEL).exists()):
             return None
         try:
