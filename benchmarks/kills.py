@@ -117,10 +117,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             kills = min(each, arguments.kills - number * each)
             count = killed_often(overrides, kills, chance, Path(folder))
-            print(
-                f"{kind:36}{count.kills:>6}{count.while_writing:>9}{count.before_the_first:>7}{count.ended:>6}{count.same:>6}",
-                flush=True,
-            )
+            figures = "".join(f"{number:>{width}}" for number, width in zip(count, (6, 9, 7, 6, 6), strict=True))
+            print(f"{kind:36}{figures}", flush=True)
 
 
 if __name__ == "__main__":
