@@ -20,6 +20,7 @@ COMMANDS = [
     "bench",
     "runs list",
     "runs compare",
+    "reproduce",
     "words neighbors",
     "words analogy",
     "words top",

@@ -16,7 +16,7 @@ _REPAIRS = {
     errno.EROFS: "choose a place that can be written",
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
-    errno.ENOENT: "its folder is gone",
+    errno.ENOENT: "its folder is gone: bring it back",
 }
 
 

@@ -133,7 +133,9 @@ def test_a_run_directory_that_vanishes(small):
     with pytest.raises(DataError) as caught:
         experiment.train(small(), Path("run"), watch=vanish)
     assert len(caught.value.lines) == 1
-    assert "cannot be written: No such file or directory; its folder is gone" in str(caught.value)
+    assert "cannot be written: No such file or directory; its folder is gone: bring it back; then go on with" in str(
+        caught.value
+    )
     assert not Path("run").exists()
     os.rename("elsewhere", "run")
     assert again(Path("run")).digest == experiment.train(small(), Path("whole")).digest

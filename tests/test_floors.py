@@ -192,7 +192,7 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "config show"]
+    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "reproduce", "config show"]
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
