@@ -21,6 +21,7 @@ COMMANDS = [
     "runs list",
     "runs compare",
     "reproduce",
+    "runs flow",
     "words neighbors",
     "words analogy",
     "words top",

@@ -18,18 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, checkpoint, data, digests, ensemble, metrics, model, runs, text, vocab
+from . import arrow, cache, checkpoint, data, digests, ensemble, health, metrics, model, postmortem, runs, text, vocab
 from .arrow import strings
+from .breaks import Break
 from .calibrate import temperature
 from .checkpoint import Checkpoints, Saved
 from .config import Config, Resolved
 from .data import Corpus
-from .errors import ConfigError, DataError
+from .errors import ConfigError, DataError, SentibpError
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Position, Step, beginning, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Position, Step, Stopped, beginning, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -65,6 +66,7 @@ class Outcome(NamedTuple):
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str  # SHA-256 of the model file
+    warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
 
@@ -103,24 +105,32 @@ def train(
     out: Path | None = None,
     command: Sequence[str] = (),
     watch: Callable[[Event], None] = lambda event: None,
+    stop: Break | None = None,
 ) -> Outcome:
     """Train what the settings describe, telling `watch` of every event. Ctrl-C ends it and keeps the best model so far.
 
-    Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
+    Raises ConfigError, DataError, Diverged, Broken if `stop` holds; and KeyboardInterrupt only before the first step.
     """
     prepared = prepare(resolved, watch)
     run = runs.create(prepared.config, resolved.path, out, command=list(command), data=prepared.facts)
     try:
-        return carry_out(prepared, run, watch)
+        return carry_out(prepared, run, watch, stop=stop)
     finally:
         run.close()
 
 
-def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None], saved: Saved | None = None) -> Outcome:
+def carry_out(
+    prepared: Prepared,
+    run: runs.Run,
+    watch: Callable[[Event], None],
+    saved: Saved | None = None,
+    stop: Break | None = None,
+) -> Outcome:
     """The training itself, into a run directory; from where the checkpoint `saved` was written, if there is one."""
     config, training, validation = prepared.config, prepared.training, prepared.validation
-    keeper = _Keeper(run, config, validation)
+    keeper = _Keeper(run, config, validation, watch)
     checkpoints = Checkpoints(run, config, saved)
+    now = _Training(prepared, keeper, checkpoints, watch, stop)
     first = config.train.seed
     classifier = None
     try:
@@ -129,7 +139,7 @@ def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None],
             keeper.go_on(saved.state["best"])
             first = saved.state["seed"]
         for seed in range(first, config.train.seed + config.train.seeds):
-            for network in _networks(prepared, seed, keeper, checkpoints, watch):
+            for network in _networks(now, seed):
                 classifier = network  # an interrupt leaves it
             assert classifier is not None
             keeper.end_of_seed(seed, classifier, training)
@@ -141,11 +151,8 @@ def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None],
             raise
         if keeper.digest is None:
             keeper.save(classifier)
-    except Diverged as error:
-        checkpoint.remove(run.path)  # from there it would come to the same end
-        run.finish("diverged", error=str(error))
-        kept = f"the best model so far is kept: {run.path / runs.MODEL}" if keeper.digest else "no epoch was finished"
-        raise Diverged(*error.lines, kept) from None
+    except Stopped as error:
+        raise _stopped(error, run, prepared, keeper) from None
     except BaseException:
         run.fail()
         raise
@@ -159,6 +166,7 @@ def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None],
         keeper.kept,
         keeper.spread() if config.train.seeds > 1 else None,
         keeper.digest,
+        keeper.warnings,
         round(prepared.seconds + checkpoints.total_seconds, 3),
     )
     note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
@@ -169,62 +177,95 @@ def carry_out(prepared: Prepared, run: runs.Run, watch: Callable[[Event], None],
     return result
 
 
-def _networks(
-    prepared: Prepared, seed: int, keeper: _Keeper, checkpoints: Checkpoints, watch: Callable[[Event], None]
-) -> Iterator[Classifier]:
+class _Training(NamedTuple):
+    """What the training of each network has to do with."""
+
+    prepared: Prepared
+    keeper: _Keeper
+    checkpoints: Checkpoints
+    watch: Callable[[Event], None]
+    stop: Break | None
+
+
+def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
     """What is trained from one random start: the network, before it is trained; or each of an ensemble, and their mean
     in the end."""
-    training, validation = prepared.training, prepared.validation
-    if _is_ensemble(prepared.config):
+    training, validation = now.prepared.training, now.prepared.validation
+    if _is_ensemble(now.prepared.config):
         members = []
-        for member in _members(prepared, seed, keeper, checkpoints, watch):
+        for member in _members(now, seed):
             members.append(member)
             yield member
         classifier = ensemble.combined(members, validation)
-        keeper.saw_ensemble(seed, classifier)
+        now.keeper.saw_ensemble(seed, classifier)
         yield classifier
         return
-    classifier = _build(prepared, seed)
+    classifier = _build(now.prepared, seed)
     yield classifier
-    position = _begin(prepared, seed, classifier, keeper, checkpoints, watch)
-    for event in fit(classifier, training, validation, seed, position):
-        keeper.saw(seed, event, classifier)
+    position = _begin(now, seed, classifier)
+    for event in fit(classifier, training, validation, seed, position, stop=now.stop):
+        now.keeper.saw(seed, event, classifier)
         if isinstance(event, Step):
-            checkpoints.stepped(seed, seed, classifier, position, keeper.known)
-        watch(event)
-        if keeper.patience_is_out:
+            now.checkpoints.stepped(seed, seed, classifier, position, now.keeper.known)
+        now.watch(event)
+        if now.keeper.patience_is_out:
             break
 
 
-def _begin(
-    prepared: Prepared,
-    chance: int,
-    classifier: Classifier,
-    keeper: _Keeper,
-    checkpoints: Checkpoints,
-    watch: Callable[[Event], None],
-) -> Position:
+def _begin(now: _Training, chance: int, classifier: Classifier) -> Position:
     """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
-    watch(_ready(keeper.run.path, chance, classifier, prepared))
-    position = beginning(classifier.config.train, len(prepared.training), chance)
-    if checkpoints.go_on(chance, classifier, position):
-        watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
+    now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared))
+    position = beginning(classifier.config.train, len(now.prepared.training), chance)
+    if now.checkpoints.go_on(chance, classifier, position):
+        now.watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
     else:
-        keeper.record_start(chance, classifier)
+        now.keeper.record_start(chance, classifier)
     return position
+
+
+def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper) -> Stopped:
+    """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
+    outcome = "diverged" if isinstance(error, Diverged) else "stopped"
+    lines, moment, found = list(error.lines), error.moment, {}
+    if outcome == "diverged":
+        checkpoint.remove(run.path)  # from there it would come to the same end
+    if moment is not None:
+        found = postmortem.facts(moment)
+        folder = run.path / postmortem.FOLDER
+        try:
+            corpus = load_data(prepared.config)[0]  # its text was let go of, once it was encoded
+        except (SentibpError, OSError):
+            corpus = None
+        lines += postmortem.lines(moment, corpus)
+        try:
+            postmortem.save(folder, str(error), moment, prepared.training, corpus)
+            found["postmortem"] = str(folder)
+            lines.append(f"to look closer: {folder}")
+        except OSError as problem:
+            lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
+    kept = keeper.digest is not None
+    lines.append(f"the best model so far is kept: {run.path / runs.MODEL}" if kept else "no epoch was finished")
+    run.finish(outcome, error=str(error), **found, scores=keeper.scores, kept=keeper.kept, digest=keeper.digest)
+    stopped = type(error)(*lines)
+    model_path = str(run.path / runs.MODEL) if kept else None
+    stopped.facts = {
+        "run": str(run.path),
+        "model": model_path,
+        **{key: run.facts.get(key) for key in ("outcome", "error", *found, "scores", "kept", "digest")},
+    }
+    return stopped
 
 
 def _is_ensemble(config: Config) -> bool:
     return config.train.members > 1 or config.pretrain.vectors != "none"
 
 
-def _members(
-    prepared: Prepared, seed: int, keeper: _Keeper, checkpoints: Checkpoints, watch: Callable[[Event], None]
-) -> Iterator[Classifier]:
+def _members(now: _Training, seed: int) -> Iterator[Classifier]:
     """The classifiers that are averaged: that of the pretraining, then each network after its last epoch.
 
     What is kept of a training that was broken off is not made again.
     """
+    prepared, checkpoints, watch = now.prepared, now.checkpoints, now.watch
     config, training, validation = prepared.config, prepared.training, prepared.validation
     chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
     kept = {name: checkpoints.member(name) for name in (f"{seed}-reviews", *map(str, chances))}
@@ -246,11 +287,11 @@ def _members(
         classifier = kept[str(chance)]
         if classifier is None:
             classifier = _build(prepared, chance, columns)
-            position = _begin(prepared, chance, classifier, keeper, checkpoints, watch)
-            for event in fit(classifier, training, validation, chance, position):
-                keeper.record(chance, event, classifier)
+            position = _begin(now, chance, classifier)
+            for event in fit(classifier, training, validation, chance, position, stop=now.stop):
+                now.keeper.record(chance, event, classifier)
                 if isinstance(event, Step):
-                    checkpoints.stepped(seed, chance, classifier, position, keeper.known)
+                    checkpoints.stepped(seed, chance, classifier, position, now.keeper.known)
                 watch(event)
             if row is not None:
                 ensemble.spread(classifier, row)
@@ -261,6 +302,16 @@ def _members(
 def _build(prepared: Prepared, seed: int, columns: Any = None) -> Classifier:
     examples = prepared.training.features, prepared.training.label
     return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, examples, columns)
+
+
+def untrained(
+    resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, **settings: Any
+) -> tuple[Classifier, Examples]:
+    """The network that would be trained, without pretraining, and on what; `settings` are other ones of train."""
+    prepared = prepare(resolved, watch)
+    train_settings = prepared.config.train.model_copy(update=settings)
+    prepared = prepared._replace(config=prepared.config.model_copy(update={"train": train_settings}))
+    return _build(prepared, train_settings.seed), prepared.training
 
 
 def _count_extra(prepared: Prepared) -> str:
@@ -374,17 +425,21 @@ def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
     return labelled, unlabelled
 
 
-_KNOWN = ("best", "scores", "digest", "kept", "seed_scores", "seed_best", "seed_best_scores", "waited")
+_KNOWN = ("best", "scores", "digest", "kept", "warnings")
+_KNOWN += ("seed_scores", "seed_best", "seed_best_scores", "waited")  # of the seed that is trained
 
 
 class _Keeper:
     """Records events, keeps the best epoch in the run directory, and says when patience is out."""
 
-    def __init__(self, run: runs.Run, config: Config, validation: Examples | None):
+    def __init__(self, run: runs.Run, config: Config, validation: Examples | None, watch: Callable[[Event], None]):
         import pyarrow.parquet  # noqa: F401  # what saving needs; an import that Ctrl-C breaks off makes a mess
 
         self.run = run
         self.validation = validation
+        self.watch = watch
+        self.health = health.Health(config)
+        self.warnings: list[str] = []
         self.calibrate = config.train.calibrate
         stopping = config.train.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
@@ -419,8 +474,17 @@ class _Keeper:
 
     def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         if isinstance(event, Step):
-            self.run.record(event="step", seed=seed, **event._asdict())
+            step = event._asdict()
+            flows = step.pop("flow")
+            self.run.record(event="step", seed=seed, **step)
+            if flows is not None:
+                layers = health.record(flows)
+                self.run.record(event="flow", seed=seed, step=event.step, epoch=event.epoch, layers=layers)
+                self.health.saw(flows)
             return
+        for warning in self.health.epoch_ended(event.epoch):
+            self.warnings.append(warning)
+            self.watch(Note(warning))
         weights = digests.of(classifier.tensors())
         self.run.record(
             event="epoch",
@@ -469,12 +533,13 @@ class _Keeper:
     @property
     def known(self) -> dict[str, Any]:
         """What a checkpoint keeps of it."""
-        return {name: getattr(self, name) for name in _KNOWN}
+        return {name: getattr(self, name) for name in _KNOWN} | {"health": self.health.known}
 
     def go_on(self, known: dict[str, Any]) -> None:
         """Take up what a checkpoint has kept. The model is there; what it said is made again."""
         for name in _KNOWN:
             setattr(self, name, known[name])
+        self.health.go_on(known["health"])
         if self.digest is not None and self.validation is not None:
             _, logits = evaluate(model.load(self.run.path / runs.MODEL), self.validation)
             runs.save_predictions(self.run, self.validation.label, sigmoid(logits.astype(np.float64)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import checkpoint, config, runs
+from .breaks import Break
 from .config import Config, Resolved
 from .config.wording import show
 from .errors import ConfigError, DataError
@@ -18,7 +19,12 @@ _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoin
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
 
 
-def resume(path: Path, resolved: Resolved, watch: Callable[[Event], None] = lambda event: None) -> Outcome:
+def resume(
+    path: Path,
+    resolved: Resolved,
+    watch: Callable[[Event], None] = lambda event: None,
+    stop: Break | None = None,
+) -> Outcome:
     """Go on with a run from its last checkpoint; if it has none yet, from its beginning.
 
     `resolved` are the settings to go on with, such as its config.yaml. A run that is finished already gives the outcome
@@ -42,7 +48,7 @@ def resume(path: Path, resolved: Resolved, watch: Callable[[Event], None] = lamb
         prepared = prepare(resolved, watch)
         require_same_data(path, run.facts, prepared.facts)
         _begin(run, saved, prepared.config, differences, watch)
-        return carry_out(prepared, run, watch, saved)
+        return carry_out(prepared, run, watch, saved, stop)
     finally:
         run.close()
 

@@ -40,6 +40,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "vocab": 1,
     "digests": 1,
     "pretrain": 1,
+    "breaks": 1,
     "calibrate": 1,
     "layercheck": 1,
     "data": 2,
@@ -54,10 +55,13 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "ensemble": 4,
     "checkpoint": 4,
     "flip": 4,
+    "health": 4,
+    "postmortem": 4,
     "experiment": 5,
     "bench": 6,
     "resume": 6,
     "reproduce": 7,
+    "ratetest": 6,
     "checks": 6,
     "cli": 8,
     "__init__": TOP,
@@ -192,7 +196,20 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "reproduce", "config show"]
+    "command",
+    [
+        "",
+        "train",
+        "eval",
+        "predict",
+        "explain",
+        "trace",
+        "gradcheck",
+        "bench",
+        "runs compare",
+        "reproduce",
+        "config show",
+    ],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())

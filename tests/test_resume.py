@@ -75,6 +75,7 @@ EVERY_KIND = {
     "plateau": ["train.schedule={name: plateau, patience: 0}", "train.optimizer=sgd"],
     "early stopping": ["train.early_stopping=1", "train.epochs=30", "train.optimizer.learning_rate=0.3"],
     "no validation": ["data.validation=0"],
+    "vanishing gradients, which are warned of": ["model.hidden=[4,4,4,4,4,4]", "model.activation=sigmoid"],
     "frozen": ["train.freeze=[embedding]", "train.learning_rates.hidden.0=0.5"],
     "several seeds": ["train.seeds=2", "train.epochs=2"],
     "members": ["train.members=2", "train.epochs=2"],
@@ -101,6 +102,11 @@ def test_it_ends_with_the_same_bytes(small, killed, kind):
         assert contents(path) == contents(whole.run)
         assert outcome._replace(run=0, model=0, seconds=0) == whole._replace(run=0, model=0, seconds=0)
         assert sorted(os.listdir(path)) == sorted(os.listdir(whole.run)), "the checkpoint is removed"
+
+
+def test_the_warnings_are_those_of_a_whole_training(small):
+    outcome = experiment.train(small(*EVERY_KIND["vanishing gradients, which are warned of"]))
+    assert len(outcome.warnings) == 1, "or the test above shows nothing of them"
 
 
 @pytest.mark.parametrize("kind", ["all that is random", "early stopping", "members of several seeds"])

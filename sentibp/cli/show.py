@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from ..config import Resolved
     from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
     from ..explain import Explanation
+    from ..health import EpochFlow
     from ..model import Prediction
+    from ..ratetest import Point, RateTest
     from ..reproduce import Reproduction
     from ..words import Top
 
 LABELS = ("negative", "positive")
 _PARTS = 10  # of each explanation among several
+_RATE_STEP = 10  # steps of a rate test that are a line: three lines to a power of ten
+_RATE_BAR = 40  # the width of its bars
 
 
 def talk(line: str) -> None:
@@ -324,6 +328,57 @@ def settings(resolved: Resolved, json: bool) -> None:
         ["setting", "value", "from"],
         [(key, jsons.dumps(value), resolved.origins.get(key, "")) for key, value in values.items()],
     )
+
+
+def rate_test(result: RateTest, json: bool) -> None:
+    """The loss at each learning rate, and the one that is suggested."""
+    if json:
+        as_json(result._asdict() | {"curve": [point._asdict() for point in result.curve]})
+        return
+    marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
+    full = 1.25 * max(result.chance, result.curve[0].smooth)
+    typer.echo(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
+    for i in range(0, len(result.curve), _RATE_STEP):
+        here = result.curve[i : i + _RATE_STEP]
+        middle = here[len(here) // 2]
+        bar = "#" * min(round(middle.smooth / full * _RATE_BAR), _RATE_BAR)
+        names = [name for name, rate in marks.items() if rate is not None and here[0].rate <= rate < _next(here)]
+        typer.echo(f"{middle.rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_RATE_BAR}} {', '.join(names)}".rstrip())
+    typer.echo(f"ended at {result.curve[-1].rate:.1e}: {result.ended}\n")
+    if result.suggestion is None:
+        typer.echo(
+            f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
+            f"{result.chance:.3g});\nit takes more steps, or does not learn: see `sentibp runs flow` after a training"
+        )
+        return
+    typer.echo(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    typer.echo(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
+
+
+def _next(points: Sequence[Point]) -> float:
+    """The rate of the step after these."""
+    return points[-1].rate * (points[-1].rate / points[0].rate) ** (1 / max(len(points) - 1, 1))
+
+
+def flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
+    """How the gradient flowed: of the first network, the last epoch that is given; as JSON, all of them."""
+    if json:
+        as_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
+        return
+    shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
+    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    lines = []
+    for layer, each in shown.layers.items():
+        idle = f"{each.dead:.0%} dead" if each.dead is not None else ""
+        idle = f"{each.saturated:.0%} saturated" if each.saturated is not None else idle
+        share = each.update / each.weight if each.weight else 0.0
+        numbers = (each.gradient, each.update, each.weight, share)
+        lines.append([layer, *(f"{number:.1e}" for number in numbers), idle])
+    rows(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
+    if (pace := shown.factor) is not None:
+        typer.echo(f"\nwith each hidden layer back, the gradient is {pace:.2g} times as long")
+    for warning in warnings:
+        typer.echo(f"\n{warning}")
 
 
 def comparison(result: dict[str, Any], json: bool) -> None:
