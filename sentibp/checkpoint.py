@@ -105,9 +105,12 @@ class Checkpoints:
         if self.saved is None or self.saved.state["chance"] != chance:
             return False
         (state, tensors), self.saved = self.saved, None
-        weights = classifier.tensors()
-        for name, tensor in weights.items():
-            tensor[...] = tensors[f"weights/{name}"]
+        for name, tensor in classifier.tensors().items():
+            kept = tensors.get(f"weights/{name}")
+            if kept is None or kept.shape != tensor.shape:
+                path = self.run.path / FILE
+                raise DataError(f"{path}: {name} is not of this network; remove it to begin again from the start")
+            tensor[...] = kept
         for key, tensor in tensors.items():
             if key.startswith("optimizer/"):
                 _, name, slot = key.split("/")

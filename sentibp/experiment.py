@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import os
 import statistics
 import sys
 import time
@@ -408,7 +409,19 @@ def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
     if config.pretrain.vectors != "none":
         facts |= {"labelled": _facts(labelled), "unlabelled": _facts(unlabelled)}
     training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
+    facts |= _files(config)
     return Prepared(config, origin, training, validation, extra, vocabulary, facts, time.monotonic() - began)
+
+
+def _files(config: Config) -> dict[str, Any]:
+    """The files that weights start from, as facts about the data."""
+    named = {"init_from": config.model.init_from, "vectors": config.model.embedding.vectors}
+    found = {}
+    for key, path in named.items():
+        if path is not None and os.path.isfile(path):  # else it is told where it is read
+            with open(path, "rb") as file:
+                found[key] = {"fingerprint": hashlib.file_digest(file, "sha256").hexdigest()}
+    return found
 
 
 def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:

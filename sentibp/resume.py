@@ -17,6 +17,8 @@ from .machine import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
+# files that weights start from: their names in run.json, and the settings that name them
+_PLACES = {"init_from": "init_from", "vectors": "embedding.vectors"}
 
 
 def resume(
@@ -97,10 +99,14 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
     """DataError if the reviews are not those that a run was trained on."""
     for part, facts in (then.get("data") or {}).items():
         if facts != now.get(part):
-            before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(part)))
-            count = f"{before:,} reviews then, {after:,} now" if before != after else "other texts, labels or weights"
+            if part in _PLACES:
+                what, count = f"file of model.{_PLACES[part]} has", "other weights"
+            else:
+                before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(part)))
+                what, count = f"{part} data have", f"{before:,} reviews then, {after:,} now"
+                count = "other texts, labels or weights" if before == after else count
             raise DataError(
-                f"{path}: the {part} data have changed since it was trained: {count}; bring them back, or train anew"
+                f"{path}: the {what} changed since it was trained: {count}; bring back what was there, or train anew"
             )
 
 

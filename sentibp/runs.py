@@ -164,6 +164,15 @@ def reopen(path: Path) -> Run:
     return Run(path, before, metrics)
 
 
+def is_running(path: Path) -> bool:
+    """Whether a process is training it now. A run that says it is running, and is not, was killed."""
+    try:
+        with open(path / METRICS, "rb") as metrics:
+            return not _lock(metrics)
+    except OSError:
+        return False
+
+
 def _lock(file: IO[bytes]) -> bool:
     """Keep other processes from going on with this run, until this one ends, however it does; False if one is at it."""
     try:

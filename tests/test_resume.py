@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +262,22 @@ def test_other_data(write_config, killed, complaint):
     assert text.startswith("broken: the training data have changed since it was trained: 72 reviews then, 71 now; ")
     Path("mine.jsonl").write_text("\n".join([*lines[:-1], lines[0]]))
     assert "other texts, labels or weights" in complaint(DataError, again, path)
+
+
+def test_another_model_to_start_from(small, killed, complaint):
+    experiment.train(small("train.epochs=1"), Path("origin"))
+    resolved = small("model.init_from=origin")
+    whole = experiment.train(resolved, Path("whole"))
+    path = killed(resolved, Path("broken"), 25)
+    shutil.copytree(path, "other")
+    assert again(path).digest == whole.digest
+    first = Path("origin/model.safetensors").read_bytes()
+    experiment.train(small("train.epochs=2"), Path("second"))
+    files.write(Path("origin/model.safetensors"), Path("second/model.safetensors").read_bytes())
+    said = complaint(DataError, again, Path("other"))
+    assert said.startswith("other: the file of model.init_from has changed since it was trained: other weights; ")
+    files.write(Path("origin/model.safetensors"), first)
+    assert again(Path("other")).digest == whole.digest
 
 
 def test_other_versions_are_told(small, killed):

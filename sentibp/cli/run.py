@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("list", epilog="Example: sentibp runs list --json")
 def list_(json: Json = False) -> None:
-    """Print the runs in runs/, oldest first."""
+    """Print the runs in runs/, oldest first.
+
+    One that was killed, or interrupted, may go on with `sentibp train --resume RUN`.
+    """
     from .. import runs
     from . import show
 
@@ -31,7 +34,7 @@ def list_(json: Json = False) -> None:
         [
             str(path),
             facts["start"],
-            facts["outcome"],
+            "killed" if facts["outcome"] == "running" and not runs.is_running(path) else facts["outcome"],
             scores.get("accuracy"),
             scores.get("log_loss"),
             facts.get("seconds"),
@@ -59,7 +62,7 @@ def reproduce(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:
-    """Train a run again and compare it, step by step and epoch by epoch.
+    """Train a run again and compare each number.
 
     Exits with 0 if every number comes out the same, and with 1 at the first that does not, which is named with its
     epoch, step and tensor, and with what has changed of versions, processor and threads.

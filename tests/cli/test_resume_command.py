@@ -55,6 +55,32 @@ def test_a_training_that_was_ended_goes_on(ended_by, sentibp, number):
     assert again.err == "run: finished already\n"
 
 
+def test_a_killed_run_is_listed_as_such(start, sentibp):
+    running = start(*LONG, "--set", "train.epochs=100000")
+    while not Path("runs/started").exists():
+        time.sleep(0.01)
+
+    def outcomes():
+        return [run["outcome"] for run in sentibp("runs", "list", "--json").json]
+
+    assert outcomes() == ["running"]
+    running.kill()
+    running.wait()
+    assert outcomes() == ["killed"]
+
+
+def test_two_at_once(start, sentibp):
+    """In one directory, with one cache, at the same time: two runs, each as if it were alone."""
+    started = [start("train", "quickstart", "--json", "--quiet") for _ in range(2)]
+    said = [json.loads(running.communicate()[0]) for running in started]
+    assert said[0]["run"] != said[1]["run"]
+    alone = sentibp("train", "quickstart", "--json", "--quiet", "--out", "alone").json
+    for each in said:
+        assert each["digest"] == alone["digest"]
+        assert contents(each["run"]) == contents("alone")
+        assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted([*RESULTS, "run.json"])
+
+
 def test_other_settings(ended_by, fails, sentibp):
     ended_by(signal.SIGKILL)
     assert fails(2, "train", "--resume", "run", "--set", "model.hidden=[7]", "--seed", "1").splitlines() == [
