@@ -164,30 +164,6 @@ def reopen(path: Path) -> Run:
     return Run(path, before, metrics)
 
 
-def is_running(path: Path) -> bool:
-    """Whether a process is training it now. A run that says it is running, and is not, was killed."""
-    try:
-        with open(path / METRICS, "rb") as metrics:
-            return not _lock(metrics)
-    except OSError:
-        return False
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Keep other processes from going on with this run, until this one ends, however it does; False if one is at it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
 def _own_directory(config: Config, config_path: Path) -> Path:
     from .config import digest
 
@@ -263,6 +239,30 @@ def facts(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{path / 'run.json'}: damaged: not an object")
     return content
+
+
+def _lock(file: IO[Any], alone: bool = True) -> bool:
+    """Say, as long as this process lives or until it closes the file, that it writes the run; False if another does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process trains this run now."""
+    try:
+        with open(path / METRICS, "rb") as file:
+            return not _lock(file, alone=False)
+    except OSError:
+        return False
 
 
 def events(path: Path) -> Iterator[dict[str, Any]]:

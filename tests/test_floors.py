@@ -57,6 +57,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "flip": 4,
     "health": 4,
     "postmortem": 4,
+    "watch": 4,
     "experiment": 5,
     "bench": 6,
     "resume": 6,

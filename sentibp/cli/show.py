@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..model import Prediction
     from ..ratetest import Point, RateTest
     from ..reproduce import Reproduction
+    from ..watch import State
     from ..words import Top
 
 LABELS = ("negative", "positive")
@@ -358,6 +359,46 @@ def rate_test(result: RateTest, json: bool) -> None:
 def _next(points: Sequence[Point]) -> float:
     """The rate of the step after these."""
     return points[-1].rate * (points[-1].rate / points[0].rate) ** (1 / max(len(points) - 1, 1))
+
+
+def watched(states: Iterable[State], json: bool) -> str:
+    """A training as it goes on: a line each time, or on a terminal one that changes. Returns how it ended."""
+    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
+    outcome, scored = "running", None
+    for number, state in enumerate(states):
+        if json:
+            as_json(state._asdict() | {"progress": state.progress})
+        else:
+            if not number:
+                typer.echo(state.run)
+            if state.scores is not None and state.scored_epoch != scored:
+                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
+            _over(_state(state), live, stays=state.outcome != "running")
+        sys.stdout.flush()
+        outcome, scored = state.outcome, state.scored_epoch
+    return outcome
+
+
+def _over(line: str, live: bool, stays: bool) -> None:
+    """A line; on a terminal it takes the place of the last one that does not stay."""
+    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+
+
+def _state(state: State) -> str:
+    parts = [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}", f"{state.progress:.0%}"]
+    if state.loss is not None:
+        parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
+    if state.outcome != "running":
+        return ", ".join([*parts, f"{state.outcome} after {_time(state.seconds)}"])
+    return ", ".join([*parts, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:

@@ -22,6 +22,7 @@ COMMANDS = [
         "runs compare",
         "reproduce",
         "runs flow",
+        "runs watch",
         "words neighbors",
         "words analogy",
         "words top",

@@ -66,7 +66,7 @@ def test_a_killed_run_is_listed_as_such(start, sentibp):
     assert outcomes() == ["running"]
     running.kill()
     running.wait()
-    assert outcomes() == ["killed"]
+    assert outcomes() == ["broken off"]
 
 
 def test_two_at_once(start, sentibp):
