@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from . import config, runs
 from .errors import ConfigError, DataError
-from .experiment import Event, carry_out, prepare
+from .experiment import Event, Ready, carry_out, prepare
 from .machine import changes, machine, versions
 from .resume import require_same_data
 
@@ -50,6 +50,10 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
     comparison = _Comparison(_recorded(path))
     prepared = prepare(config.load(path / "config.yaml"), watch)
     require_same_data(path, then, prepared.facts)
+
+    def shown(event: Event) -> None:
+        watch(event._replace(run=path) if isinstance(event, Ready) else event)
+
     digest = then.get("digest") if then.get("outcome") == "finished" else None
     again = None
     try:
@@ -57,7 +61,7 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
             run = runs.create(prepared.config, path, Path(folder), pointers=False)
             run.listener = comparison.hear
             try:
-                again = carry_out(prepared, run, watch).digest
+                again = carry_out(prepared, run, shown).digest
             finally:
                 run.close()
         comparison.end()

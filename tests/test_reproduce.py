@@ -46,7 +46,9 @@ def small(write_config):
 def test_the_same(small, overrides, epochs):
     outcome = experiment.train(small(*overrides))
     last = Path("runs/last").read_text()
-    found = reproduce(outcome.run)
+    events = []
+    found = reproduce(outcome.run, events.append)
+    assert {event.run for event in events if isinstance(event, experiment.Ready)} == {outcome.run}, "not the folder"
     assert found.same
     assert found.whole
     assert found.difference is None
