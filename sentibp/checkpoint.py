@@ -37,6 +37,7 @@ FORMAT = 1
 class Saved(NamedTuple):
     """What a checkpoint file holds."""
 
+    config: Config  # that it was trained with
     state: dict[str, Any]
     tensors: dict[str, Array]
 
@@ -57,6 +58,7 @@ def load(run: Path) -> Saved | None:
             raise DataError(f"{path}: written by another version of sentibp; go on with that one, or {damaged}")
         if state.pop("checksum") != _checksum(state, tensors):
             raise ValueError("its checksum is wrong")
+        config = Config.model_validate(state["config"])
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -64,7 +66,7 @@ def load(run: Path) -> Saved | None:
     for name, digest in state["members"].items():
         if _file_digest(run / name) != digest:
             raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
-    return Saved(state, tensors)
+    return Saved(config, state, tensors)
 
 
 class Checkpoints:
@@ -104,7 +106,7 @@ class Checkpoints:
         """
         if self.saved is None or self.saved.state["chance"] != chance:
             return False
-        (state, tensors), self.saved = self.saved, None
+        (_, state, tensors), self.saved = self.saved, None
         for name, tensor in classifier.tensors().items():
             kept = tensors.get(f"weights/{name}")
             if kept is None or kept.shape != tensor.shape:

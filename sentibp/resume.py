@@ -35,7 +35,7 @@ def resume(
     run = runs.reopen(path)
     try:
         saved = checkpoint.load(path)
-        before = Config.model_validate(saved.state["config"]) if saved else config.load(path / "config.yaml").config
+        before = saved.config if saved else config.load(path / "config.yaml").config
         now = settled_with_origin(resolved)
         differences = _differences(path, before, now)
         if run.facts["outcome"] == "finished":

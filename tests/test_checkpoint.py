@@ -206,6 +206,17 @@ def test_a_checkpoint_of_a_later_version(interrupted, monkeypatch, complaint):
     assert "written by another version" in complaint(DataError, again, interrupted)
 
 
+def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint):
+    saved = checkpoint.load(interrupted)
+    assert saved is not None
+    state = {**saved.state, "config": {**saved.state["config"], "gone": {}}}
+    (interrupted / "checkpoint.safetensors").write_bytes(checkpoint._to_bytes(state, saved.tensors))
+    said = complaint(DataError, again, interrupted)
+    assert said.startswith(
+        "run/checkpoint.safetensors: damaged: 1 validation error for Config gone Extra inputs are not"
+    )
+
+
 def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     written = []
     monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[3].step))
