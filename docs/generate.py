@@ -17,6 +17,8 @@ COMMANDS = [
     "explain",
     "trace",
     "gradcheck",
+    "report",
+    "play",
     "bench",
     "runs list",
     "runs compare",

@@ -269,21 +269,29 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
     prepared, checkpoints, watch = now.prepared, now.checkpoints, now.watch
     config, training, validation = prepared.config, prepared.training, prepared.validation
     chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
-    kept = {name: checkpoints.member(name) for name in (f"{seed}-reviews", *map(str, chances))}
+    first = f"{seed}-pretrained"
+    kept = {name: checkpoints.member(name) for name in (first, *map(str, chances))}
     columns = row = None
     if config.pretrain.vectors == "reviews":
-        classifier = kept[f"{seed}-reviews"]
+        classifier = kept[first]
         if classifier is None:
             watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
             classifier = ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
-        checkpoints.finished(seed, f"{seed}-reviews", classifier)
+        checkpoints.finished(seed, first, classifier)
         yield classifier
         row = ensemble.shared_rows(training, len(prepared.vocabulary))
         training = ensemble.sharing(training, row)
         validation = None if validation is None else ensemble.sharing(validation, row)
-    elif config.pretrain.vectors == "words" and None in (kept[str(chance)] for chance in chances):
-        watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
-        columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
+    elif config.pretrain.vectors == "words":
+        classifier, extra = kept[first], prepared.extra
+        if None in kept.values():  # who is not finished yet starts from the vectors
+            watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
+            columns = ensemble.word_columns(config, prepared.vocabulary, training, extra, seed)
+            if classifier is None:
+                classifier = ensemble.word_classifier(config, prepared.vocabulary, training, extra, columns, seed)
+        assert classifier is not None
+        checkpoints.finished(seed, first, classifier)
+        yield classifier
     for chance in chances:
         classifier = kept[str(chance)]
         if classifier is None:
@@ -708,8 +716,29 @@ def evaluate_on(
     label_column: str | None = None,
 ) -> Evaluation:
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
+    scored = scored_on(classifier, source, split, text_column, label_column)
+    return Evaluation(scored.scores, scored.reviews.notes)
+
+
+class Scored(NamedTuple):
+    """Reviews, a model's scores on them, and the probability of positive that it gives each."""
+
+    reviews: Corpus
+    scores: dict[str, Any]
+    positive: Array  # (n,) float64
+    tokens: Array  # (n,): how many each review has
+
+
+def scored_on(
+    classifier: Classifier,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Scored:
+    """What the model says of the reviews that `evaluate_on` scores it on."""
     corpus = _reviews(classifier, source, split, text_column, label_column)
-    return Evaluation(_score(classifier, corpus)[0], corpus.notes)
+    return Scored(corpus, *_score(classifier, corpus))
 
 
 def compare_on(
@@ -722,7 +751,7 @@ def compare_on(
 ) -> Comparison:
     """The scores of both on the reviews that `evaluate_on` would score `a` on."""
     corpus = _reviews(a, source, split, text_column, label_column)
-    (scores_a, positive_a), (scores_b, positive_b) = (_score(classifier, corpus) for classifier in (a, b))
+    (scores_a, positive_a, _), (scores_b, positive_b, _) = (_score(classifier, corpus) for classifier in (a, b))
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
     seen = _seen_in_training(b, corpus) if _may_know(b, a, source, split) else []
@@ -752,13 +781,13 @@ def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
     return [f"{seen:,} of {len(corpus):,} reviews also stand in the training data of the second model"] if seen else []
 
 
-def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array]:
-    """The scores on some reviews, and the probability of positive of each (n,) float64."""
+def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
+    """The scores on some reviews, the probability of positive of each (n,) float64, and its tokens (n,)."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     scores, logits = evaluate(classifier, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, sigmoid(logits.astype(np.float64))
+    return scores, sigmoid(logits.astype(np.float64)), tokens
 
 
 def _reviews(

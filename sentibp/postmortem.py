@@ -53,7 +53,7 @@ def lines(moment: Moment, corpus: Corpus | None) -> list[str]:
         texts = corpus.take(moment.chosen[:_NAMED]).text.to_pylist()
         named = [f'{place} "{_beginning(text)}"' for place, text in zip(named, texts, strict=True)]
     more = len(moment.chosen) - len(named)
-    named += [f"{more} more"] if more else []
+    named += [f"and {more} more"] if more else []
     return [f"{where}{numbers}", f"training reviews of the batch: {', '.join(named)}"]
 
 
@@ -61,6 +61,7 @@ def save(folder: Path, what: str, moment: Moment, training: Examples, corpus: Co
     """Write it all. `corpus` is the training data, whose texts are shown; `training` the same as features."""
     folder.mkdir(exist_ok=True)
     report = {"what": what, **facts(moment), "tensors": _tensors(moment)}
+    del report["reviews"]  # which batch.jsonl tells
     write(folder / "postmortem.json", (json.dumps(report, indent=2) + "\n").encode())
     write(
         folder / "batch.jsonl", "".join(json.dumps(line) + "\n" for line in _batch(moment, training, corpus)).encode()

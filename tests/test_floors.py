@@ -59,6 +59,10 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "postmortem": 4,
     "watch": 4,
     "experiment": 5,
+    "charts": 1,
+    "stepper": 4,
+    "report": 6,
+    "play": 5,
     "bench": 6,
     "resume": 6,
     "reproduce": 7,
@@ -198,19 +202,7 @@ print(json.dumps(sorted(sys.modules)))
 
 @pytest.mark.parametrize(
     "command",
-    [
-        "",
-        "train",
-        "eval",
-        "predict",
-        "explain",
-        "trace",
-        "gradcheck",
-        "bench",
-        "runs compare",
-        "reproduce",
-        "config show",
-    ],
+    ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "report", "play", "reproduce", "config show"],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())

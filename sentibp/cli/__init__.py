@@ -82,7 +82,22 @@ def _sentibp(
     pass
 
 
-from . import bench, config, evaluation, explanation, gradcheck, prediction, run, store, tracing, training, words  # noqa: E402
+from . import (  # noqa: E402
+    bench,
+    config,
+    evaluation,
+    explanation,
+    gradcheck,
+    playing,
+    prediction,
+    reporting,
+    run,
+    store,
+    tracing,
+    training,
+    words,
+)
 
-for _module in (training, evaluation, prediction, explanation, tracing, gradcheck, run, words, bench, config, store):
+_FIRST = (training, evaluation, prediction, explanation, tracing, gradcheck, reporting, playing)
+for _module in (*_FIRST, run, words, bench, config, store):
     _module.register(app)
