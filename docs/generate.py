@@ -22,6 +22,7 @@ COMMANDS = [
     "bench",
     "runs list",
     "runs compare",
+    "reproduce",
     "runs flow",
     "runs watch",
     "words neighbors",

@@ -8,16 +8,20 @@ SENTIBP_CACHE_GB (2) the entries longest unused go.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+_DAY = 86_400  # seconds
 
 SMALLEST = 1_000_000  # numbers; less is encoded faster than it is worth keeping
 
@@ -59,7 +63,7 @@ def load(name: str) -> dict[str, np.ndarray] | None:
         os.utime(root / name / "entry.json")
         return arrays
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        shutil.rmtree(root / name, ignore_errors=True)
+        _remove(root / name)
         return None
 
 
@@ -125,7 +129,21 @@ def limit() -> float:
 def _shrink(root: Path) -> None:
     kept = entries()
     while len(kept) > 1 and sum(entry.size for entry in kept) > limit():
-        shutil.rmtree(root / kept.pop(0).name, ignore_errors=True)
+        _remove(root / kept.pop(0).name)
+    for left in root.glob(".new-*"):  # by a process that was killed
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _DAY:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _remove(entry: Path) -> None:
+    """Take an entry away at once, and remove it then: who looks for it meanwhile finds it whole, or not at all."""
+    aside = entry.with_name(f".new-{os.getpid()}-{entry.name}")
+    try:
+        entry.rename(aside)
+    except OSError:  # another process was first
+        return
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _digest(path: Path) -> str:

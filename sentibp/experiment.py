@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import os
 import statistics
 import sys
 import time
@@ -18,19 +19,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, ensemble, health, metrics, model, postmortem, runs, text, vocab
+from . import arrow, cache, checkpoint, data, digests, ensemble, health, metrics, model, postmortem, runs, text, vocab
 from .arrow import strings
 from .breaks import Break
 from .calibrate import temperature
+from .checkpoint import Checkpoints, Saved
 from .config import Config, Resolved
 from .data import Corpus
 from .errors import ConfigError, DataError, SentibpError
-from .files import write
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Step, Stopped, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Position, Step, Stopped, beginning, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -111,28 +112,37 @@ def train(
 
     Raises ConfigError, DataError, Diverged, Broken if `stop` holds; and KeyboardInterrupt only before the first step.
     """
-    began = time.monotonic()
-    prepared = _prepare(resolved, watch)
+    prepared = prepare(resolved, watch)
+    run = runs.create(prepared.config, resolved.path, out, command=list(command), data=prepared.facts)
+    try:
+        return carry_out(prepared, run, watch, stop=stop)
+    finally:
+        run.close()
+
+
+def carry_out(
+    prepared: Prepared,
+    run: runs.Run,
+    watch: Callable[[Event], None],
+    saved: Saved | None = None,
+    stop: Break | None = None,
+) -> Outcome:
+    """The training itself, into a run directory; from where the checkpoint `saved` was written, if there is one."""
     config, training, validation = prepared.config, prepared.training, prepared.validation
-    run = runs.create(config, resolved.path, out, command=list(command), data=prepared.facts)
     keeper = _Keeper(run, config, validation, watch)
+    checkpoints = Checkpoints(run, config, saved)
+    now = _Training(prepared, keeper, checkpoints, watch, stop)
+    first = config.train.seed
     classifier = None
     try:
-        for seed in range(config.train.seed, config.train.seed + config.train.seeds):
-            if _is_ensemble(config):
-                members = []
-                for classifier in _members(prepared, seed, keeper, watch, stop):
-                    members.append(classifier)  # an interrupt leaves the last one
-                classifier = ensemble.combined(members, validation)
-                keeper.saw_ensemble(seed, classifier)
-            else:
-                classifier = _build(prepared, seed)
-                watch(_ready(run.path, seed, classifier, prepared))
-                for event in fit(classifier, training, validation, seed, stop=stop):
-                    keeper.saw(seed, event, classifier)
-                    watch(event)
-                    if keeper.patience_is_out:
-                        break
+        if saved is not None:
+            checkpoint.restore_best(run, saved)
+            keeper.go_on(saved.state["best"])
+            first = saved.state["seed"]
+        for seed in range(first, config.train.seed + config.train.seeds):
+            for network in _networks(now, seed):
+                classifier = network  # an interrupt leaves it
+            assert classifier is not None
             keeper.end_of_seed(seed, classifier, training)
         outcome = "finished"
     except KeyboardInterrupt:
@@ -145,11 +155,9 @@ def train(
     except Stopped as error:
         raise _stopped(error, run, prepared, keeper) from None
     except BaseException:
-        run.finish("failed")
+        run.fail()
         raise
     assert keeper.digest is not None
-    seeds = keeper.spread() if config.train.seeds > 1 else None
-    seconds = time.monotonic() - began
     result = Outcome(
         run.path,
         run.path / runs.MODEL,
@@ -157,19 +165,71 @@ def train(
         keeper.scores,
         "training" if validation is None else "validation",
         keeper.kept,
-        seeds,
+        keeper.spread() if config.train.seeds > 1 else None,
         keeper.digest,
         keeper.warnings,
-        round(seconds, 3),
+        round(prepared.seconds + checkpoints.total_seconds, 3),
     )
-    run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
+    note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
+    if note is not None:
+        watch(Note(note))
+    if outcome == "finished":
+        checkpoint.remove(run.path)
     return result
+
+
+class _Training(NamedTuple):
+    """What the training of each network has to do with."""
+
+    prepared: Prepared
+    keeper: _Keeper
+    checkpoints: Checkpoints
+    watch: Callable[[Event], None]
+    stop: Break | None
+
+
+def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
+    """What is trained from one random start: the network, before it is trained; or each of an ensemble, and their mean
+    in the end."""
+    training, validation = now.prepared.training, now.prepared.validation
+    if _is_ensemble(now.prepared.config):
+        members = []
+        for member in _members(now, seed):
+            members.append(member)
+            yield member
+        classifier = ensemble.combined(members, validation)
+        now.keeper.saw_ensemble(seed, classifier)
+        yield classifier
+        return
+    classifier = _build(now.prepared, seed)
+    yield classifier
+    position = _begin(now, seed, classifier)
+    for event in fit(classifier, training, validation, seed, position, stop=now.stop):
+        now.keeper.saw(seed, event, classifier)
+        if isinstance(event, Step):
+            now.checkpoints.stepped(seed, seed, classifier, position, now.keeper.known)
+        now.watch(event)
+        if now.keeper.patience_is_out:
+            break
+
+
+def _begin(now: _Training, chance: int, classifier: Classifier) -> Position:
+    """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
+    now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared))
+    position = beginning(classifier.config.train, len(now.prepared.training), chance)
+    if now.checkpoints.go_on(chance, classifier, position):
+        now.watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
+    else:
+        now.keeper.record_start(chance, classifier)
+    return position
 
 
 def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper) -> Stopped:
     """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
     outcome = "diverged" if isinstance(error, Diverged) else "stopped"
     lines, moment, found = list(error.lines), error.moment, {}
+    if outcome == "diverged":
+        checkpoint.remove(run.path)  # from there it would come to the same end
     if moment is not None:
         found = postmortem.facts(moment)
         folder = run.path / postmortem.FOLDER
@@ -201,31 +261,50 @@ def _is_ensemble(config: Config) -> bool:
     return config.train.members > 1 or config.pretrain.vectors != "none"
 
 
-def _members(
-    prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None], stop: Break | None
-) -> Iterator[Classifier]:
-    """The classifiers that are averaged: that of the pretraining, then each network after its last epoch."""
+def _members(now: _Training, seed: int) -> Iterator[Classifier]:
+    """The classifiers that are averaged: that of the pretraining, then each network after its last epoch.
+
+    What is kept of a training that was broken off is not made again.
+    """
+    prepared, checkpoints, watch = now.prepared, now.checkpoints, now.watch
     config, training, validation = prepared.config, prepared.training, prepared.validation
+    chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
+    first = f"{seed}-pretrained"
+    kept = {name: checkpoints.member(name) for name in (first, *map(str, chances))}
     columns = row = None
     if config.pretrain.vectors == "reviews":
-        watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
-        yield ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
+        classifier = kept[first]
+        if classifier is None:
+            watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
+            classifier = ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
+        checkpoints.finished(seed, first, classifier)
+        yield classifier
         row = ensemble.shared_rows(training, len(prepared.vocabulary))
         training = ensemble.sharing(training, row)
         validation = None if validation is None else ensemble.sharing(validation, row)
     elif config.pretrain.vectors == "words":
-        watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
-        columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
-        yield ensemble.word_classifier(config, prepared.vocabulary, training, prepared.extra, columns, seed)
-    for member in range(config.train.members):
-        chance = seed + member * config.train.seeds  # no random start serves twice
-        classifier = _build(prepared, chance, columns)
-        watch(_ready(keeper.run.path, chance, classifier, prepared))
-        for event in fit(classifier, training, validation, chance, stop=stop):
-            keeper.record(chance, event)
-            watch(event)
-        if row is not None:
-            ensemble.spread(classifier, row)
+        classifier, extra = kept[first], prepared.extra
+        if None in kept.values():  # who is not finished yet starts from the vectors
+            watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
+            columns = ensemble.word_columns(config, prepared.vocabulary, training, extra, seed)
+            if classifier is None:
+                classifier = ensemble.word_classifier(config, prepared.vocabulary, training, extra, columns, seed)
+        assert classifier is not None
+        checkpoints.finished(seed, first, classifier)
+        yield classifier
+    for chance in chances:
+        classifier = kept[str(chance)]
+        if classifier is None:
+            classifier = _build(prepared, chance, columns)
+            position = _begin(now, chance, classifier)
+            for event in fit(classifier, training, validation, chance, position, stop=now.stop):
+                now.keeper.record(chance, event, classifier)
+                if isinstance(event, Step):
+                    checkpoints.stepped(seed, chance, classifier, position, now.keeper.known)
+                watch(event)
+            if row is not None:
+                ensemble.spread(classifier, row)
+        checkpoints.finished(seed, str(chance), classifier)
         yield classifier
 
 
@@ -238,7 +317,7 @@ def untrained(
     resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, **settings: Any
 ) -> tuple[Classifier, Examples]:
     """The network that would be trained, without pretraining, and on what; `settings` are other ones of train."""
-    prepared = _prepare(resolved, watch)
+    prepared = prepare(resolved, watch)
     train_settings = prepared.config.train.model_copy(update=settings)
     prepared = prepared._replace(config=prepared.config.model_copy(update={"train": train_settings}))
     return _build(prepared, train_settings.seed), prepared.training
@@ -278,7 +357,7 @@ def rehearse(
     import resource  # not on Windows
 
     began = time.monotonic()
-    prepared_data = _prepare(resolved, watch)
+    prepared_data = prepare(resolved, watch)
     config, training, validation = prepared_data.config, prepared_data.training, prepared_data.validation
     classifier = _build(prepared_data, config.train.seed)
     size = len(classifier.to_bytes())
@@ -322,13 +401,14 @@ class Prepared(NamedTuple):
     extra: ensemble.Extra  # the reviews of pretraining
     vocabulary: vocab.Vocabulary
     facts: dict[str, Any]  # about the data
+    seconds: float  # that this took
 
 
-def _prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
-    config = resolved.config
-    path = _origin(config.model.init_from)
-    origin = model.load(path) if path is not None else None
-    config = settled(config, resolved.path.parent, path)
+def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
+    """Load and encode what a training works on."""
+    began = time.monotonic()
+    config = settled_with_origin(resolved)
+    origin = None if config.model.init_from is None else model.load(Path(config.model.init_from))
     corpora = load_data(config)
     labelled, unlabelled = _load_extra(config)
     for note in _notes(*corpora, labelled, unlabelled):
@@ -337,7 +417,19 @@ def _prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
     if config.pretrain.vectors != "none":
         facts |= {"labelled": _facts(labelled), "unlabelled": _facts(unlabelled)}
     training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
-    return Prepared(config, origin, training, validation, extra, vocabulary, facts)
+    facts |= _files(config)
+    return Prepared(config, origin, training, validation, extra, vocabulary, facts, time.monotonic() - began)
+
+
+def _files(config: Config) -> dict[str, Any]:
+    """The files that weights start from, as facts about the data."""
+    named = {"init_from": config.model.init_from, "vectors": config.model.embedding.vectors}
+    found = {}
+    for key, path in named.items():
+        if path is not None and os.path.isfile(path):  # else it is told where it is read
+            with open(path, "rb") as file:
+                found[key] = {"fingerprint": hashlib.file_digest(file, "sha256").hexdigest()}
+    return found
 
 
 def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
@@ -352,6 +444,10 @@ def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
     if settings.source is not None:
         unlabelled = data.load(settings.source, split=settings.split, text_column=settings.text_column, labelled=False)
     return labelled, unlabelled
+
+
+_KNOWN = ("best", "scores", "digest", "kept", "warnings")
+_KNOWN += ("seed_scores", "seed_best", "seed_best_scores", "waited")  # of the seed that is trained
 
 
 class _Keeper:
@@ -392,7 +488,12 @@ class _Keeper:
     def patience_is_out(self) -> bool:
         return self.waited >= self.patience
 
-    def record(self, seed: int, event: Step | Epoch) -> None:
+    def record_start(self, seed: int, classifier: Classifier) -> None:
+        """The weights before the first step, by a check of each."""
+        weights = {name: digests.check([tensor]) for name, tensor in classifier.tensors().items()}
+        self.run.record(event="start", seed=seed, weights=weights)
+
+    def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         if isinstance(event, Step):
             step = event._asdict()
             flows = step.pop("flow")
@@ -405,12 +506,20 @@ class _Keeper:
         for warning in self.health.epoch_ended(event.epoch):
             self.warnings.append(warning)
             self.watch(Note(warning))
+        weights = digests.of(classifier.tensors())
         self.run.record(
-            event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
+            event="epoch",
+            seed=seed,
+            epoch=event.epoch,
+            step=event.step,
+            loss=event.loss,
+            scores=event.scores,
+            digest=digests.together(weights),
+            weights={name: digest[:16] for name, digest in weights.items()},
         )
 
     def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        self.record(seed, event)
+        self.record(seed, event, classifier)
         if isinstance(event, Epoch) and event.scores is not None:
             self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
@@ -440,11 +549,25 @@ class _Keeper:
             self.save(classifier)
             if self.validation is not None:
                 positive = sigmoid(logits.astype(np.float64))
-                runs.save_predictions(self.run.path, self.validation.label, positive)
+                runs.save_predictions(self.run, self.validation.label, positive)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {name: getattr(self, name) for name in _KNOWN} | {"health": self.health.known}
+
+    def go_on(self, known: dict[str, Any]) -> None:
+        """Take up what a checkpoint has kept. The model is there; what it said is made again."""
+        for name in _KNOWN:
+            setattr(self, name, known[name])
+        self.health.go_on(known["health"])
+        if self.digest is not None and self.validation is not None:
+            _, logits = evaluate(model.load(self.run.path / runs.MODEL), self.validation)
+            runs.save_predictions(self.run, self.validation.label, sigmoid(logits.astype(np.float64)))
 
     def save(self, classifier: Classifier) -> None:
         content = classifier.to_bytes()
-        write(self.run.path / runs.MODEL, content)
+        self.run.write(runs.MODEL, content)
         self.digest = hashlib.sha256(content).hexdigest()
 
     def spread(self) -> dict[str, dict[str, float]]:
@@ -457,6 +580,11 @@ def _origin(init_from: str | None) -> Path | None:
         return None if init_from is None else runs.model_file(init_from)
     except ConfigError as error:
         raise ConfigError(f"model.init_from: {error}") from None
+
+
+def settled_with_origin(resolved: Resolved) -> Config:
+    """The settings with names that mean the same from anywhere, that of the model to start from among them."""
+    return settled(resolved.config, resolved.path.parent, _origin(resolved.config.model.init_from))
 
 
 def settled(config: Config, base: Path, origin: Path | None = None) -> Config:

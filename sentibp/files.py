@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from .errors import DataError
+
+_REPAIRS = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota of that disk",
+    errno.EROFS: "choose a place that can be written",
+    errno.EACCES: "choose a place that you may write to",
+    errno.EPERM: "choose a place that you may write to",
+    errno.ENOENT: "its folder is gone: bring it back",
+}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -16,4 +30,22 @@ def write(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong before is what is told
+            temporary.unlink(missing_ok=True)
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what `write` has left there in a process that was killed. Nobody else may be writing there."""
+    for path in folder.glob(".*.*"):
+        if path.suffix[1:].isdigit():
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def told(path: Path, advice: str = "") -> Iterator[None]:
+    """Turn an OSError in writing `path` into one line: where, what, and how to repair it; then the advice."""
+    try:
+        yield
+    except OSError as error:
+        repair = "; ".join(filter(None, [_REPAIRS.get(error.errno or 0, ""), advice]))
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}; {repair}".rstrip("; ")) from None

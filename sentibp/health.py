@@ -42,6 +42,17 @@ class Health:
         """Take what was measured in one step."""
         self.flows.append(flows)
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        flows = [{layer: flow._asdict() for layer, flow in each.items()} for each in self.flows]
+        return {"flows": flows, "said": sorted(self.said)}
+
+    def go_on(self, known: dict[str, Any]) -> None:
+        """Take up what a checkpoint has kept."""
+        self.flows = [{layer: Flow(**flow) for layer, flow in each.items()} for each in known["flows"]]
+        self.said = set(known["said"])
+
     def epoch_ended(self, epoch: int) -> list[str]:
         """What is to be warned of after this epoch, that has not been before."""
         flows, self.flows = self.flows, []

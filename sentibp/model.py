@@ -111,7 +111,7 @@ class Classifier:
         header = {
             "format": FORMAT,
             "version": version("sentibp"),
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json", exclude={"train": {"checkpoint"}}),  # it changes no weight
             "labels": LABELS,
             "scores": self.scores,
         }

@@ -13,7 +13,7 @@ from .config.settings import Train
 from .experiment import Event
 from .nn.losses import LOSSES
 from .nn.optim import Schedule
-from .train import Diverged, Examples, Step, example_weights, fit
+from .train import Diverged, Examples, Step, beginning, example_weights, fit
 
 LOWEST, HIGHEST = 1e-5, 100.0
 _STEPS = 210  # 30 to each power of ten
@@ -52,9 +52,11 @@ def run(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None)
     chance = _chance(resolved.config.train, training)
     curve: list[Point] = []
     ended, mean = "all rates were tried", 0.0
-    schedule = _Rising(optimizer.learning_rate)
+    seed = resolved.config.train.seed
+    position = beginning(classifier.config.train, len(training), seed)
+    position.schedule = _Rising(optimizer.learning_rate)
     try:
-        for event in fit(classifier, training, None, resolved.config.train.seed, schedule=schedule):
+        for event in fit(classifier, training, None, seed, position):
             if not isinstance(event, Step):
                 continue
             mean = _SMOOTH * mean + (1 - _SMOOTH) * event.loss

@@ -6,16 +6,18 @@
     model.safetensors   the best epoch
     validation.parquet  what the model said of each validation review, for paired comparisons
 
-`runs/last` is a text file with the path of the newest finished run.
+and while it is trained, or if that was broken off, what `checkpoint` writes. `runs/last` is a text file with the path
+of the newest run that left a model, `runs/started` of the newest that was begun.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -24,7 +26,8 @@ import numpy as np
 
 from .arrow import array
 from .errors import ConfigError, DataError
-from .files import write
+from .files import remove_temporary, told, write
+from .machine import machine, versions
 
 if TYPE_CHECKING:
     from .config import Config
@@ -38,54 +41,130 @@ _FACTS = {"outcome": str, "start": str, "scores": dict | None, "data": dict | No
 
 
 class Run:
-    """A run directory that is being written."""
+    """A run directory that is being written, by this process alone."""
 
-    def __init__(self, path: Path, config: Config, **facts: Any):
-        import platform
-        from importlib.metadata import version
-
+    def __init__(self, path: Path, facts: dict[str, Any], metrics: IO[bytes], pointers: bool = True):
         self.path = path
-        self.facts: dict[str, Any] = {
-            "outcome": "running",
-            "start": _now(),
-            "end": None,
-            "seed": config.train.seed,
-            "versions": {name: version(name) for name in ("sentibp", "numpy", "pyarrow")}
-            | {"python": platform.python_version()},
-            "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
-            **facts,
-        }
+        self.facts = facts
+        self.pointers = pointers  # whether runs/started and runs/last may name it
+        self.advice = f"then go on with `sentibp train --resume {path}`"  # once a file can be written again
+        self.listener: Callable[[dict[str, Any]], None] | None = None  # hears of each event before it is recorded
+        self._metrics = metrics
+        self.length = os.fstat(metrics.fileno()).st_size  # of metrics.jsonl
+
+    def begin(self, config: Config | None = None) -> None:
+        """Say that it runs; `config`, if given, is what it is trained with from here on."""
         from .config import dump
 
-        write(path / "config.yaml", dump(config).encode())
+        if config is not None:
+            self.write("config.yaml", dump(config).encode())
         self._write_facts()
-        self._metrics = open(path / METRICS, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-        _lock(self._metrics)
+        if self.pointers:
+            with contextlib.suppress(OSError):  # a convenience; the run may lie where more can be written
+                ROOT.mkdir(exist_ok=True)
+                write(ROOT / "started", f"{self.path}\n".encode())
 
     def record(self, **event: Any) -> None:
-        """Append one event to metrics.jsonl."""
-        self._metrics.write(json.dumps(event) + "\n")
+        """Append one event to metrics.jsonl: a whole line, or nothing."""
+        if self.listener is not None:
+            self.listener(event)
+        line = memoryview((json.dumps(event) + "\n").encode())
+        with told(self.path / METRICS, self.advice):
+            try:
+                written = 0
+                while written < len(line):
+                    written += self._metrics.write(line[written:])
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._metrics.truncate(self.length)
+                raise
+        self.length += len(line)
 
-    def finish(self, outcome: str, **facts: Any) -> None:
-        """Say how it ended. A run that left a model becomes `last`."""
-        self._metrics.close()
+    def write(self, name: str, content: bytes) -> None:
+        """Write one of its files, whole or not at all."""
+        with told(self.path / name, self.advice):
+            write(self.path / name, content)
+
+    def sync(self) -> None:
+        """Have what was recorded reach the disk."""
+        with told(self.path / METRICS, self.advice):
+            os.fsync(self._metrics.fileno())
+
+    def keep(self, length: int) -> None:
+        """Forget what was recorded beyond so many bytes of metrics.jsonl."""
+        with told(self.path / METRICS, self.advice):
+            self._metrics.truncate(min(length, self.length))
+            self.length = min(length, self.length)
+
+    def finish(self, outcome: str, **facts: Any) -> str | None:
+        """Say how it ended. A run that left a model becomes `last`; if that cannot be written, a note is returned."""
         self.facts |= {"outcome": outcome, "end": _now(), **facts}
         self._write_facts()
-        if (self.path / MODEL).exists():
-            ROOT.mkdir(exist_ok=True)
-            write(ROOT / "last", f"{self.path}\n".encode())
+        self.close()
+        return self.become_last()
+
+    def become_last(self) -> str | None:
+        """Have runs/last name this run, if it has a model; a note if that cannot be written."""
+        if not (self.pointers and (self.path / MODEL).exists()):
+            return None
+        try:
+            with told(ROOT / "last", f"name this model with -m {self.path}"):
+                ROOT.mkdir(exist_ok=True)
+                write(ROOT / "last", f"{self.path}\n".encode())
+        except DataError as error:
+            return str(error)
+        return None
+
+    def fail(self) -> None:
+        """Say that it failed, if that can still be written."""
+        with contextlib.suppress(DataError):
+            self.finish("failed")
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes go on with it."""
+        self._metrics.close()
 
     def _write_facts(self) -> None:
-        write(self.path / "run.json", (json.dumps(self.facts, indent=2) + "\n").encode())
+        self.write("run.json", (json.dumps(self.facts, indent=2) + "\n").encode())
 
 
-def create(config: Config, config_path: Path, out: Path | None = None, **facts: Any) -> Run:
+def create(config: Config, config_path: Path, out: Path | None = None, *, pointers: bool = True, **facts: Any) -> Run:
     """A new run directory: `out`, or one under runs/ named after the time, the config, and its digest."""
     try:
         path = _own_directory(config, config_path) if out is None else _given_directory(out)
-        return Run(path, config, **facts)
+        metrics = open(path / METRICS, "xb", buffering=0)  # noqa: SIM115  # of two at once, one creates it
+    except FileExistsError:
+        raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory") from None
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}; choose another place with --out DIR") from None
+    _lock(metrics)
+    start = {"outcome": "running", "start": _now(), "end": None, "seed": config.train.seed}
+    run = Run(path, {**start, "versions": versions(), "machine": machine(), **facts}, metrics, pointers)
+    advice, run.advice = run.advice, "or choose another place with --out DIR"
+    try:
+        run.begin(config)
+    except DataError:
+        metrics.close()
+        for name in METRICS, "config.yaml", "run.json":
+            (path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may have been there before
+            path.rmdir()
+        raise
+    run.advice = advice
+    return run
+
+
+def reopen(path: Path) -> Run:
+    """A run that was begun before, for this process alone. Nothing is changed but for what a killed one left behind."""
+    before = facts(path)
+    with told(path / METRICS):
+        metrics = open(path / METRICS, "ab", buffering=0)  # noqa: SIM115
+        if not _lock(metrics):
+            metrics.close()
+            raise ConfigError(f"{path}: is being trained now; wait until that has ended, or end it")
+        remove_temporary(path)
+    return Run(path, before, metrics)
 
 
 def _own_directory(config: Config, config_path: Path) -> Path:
@@ -111,6 +190,19 @@ def _given_directory(out: Path) -> Path:
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory")
     out.mkdir(parents=True, exist_ok=True)
     return out
+
+
+def find_started(name: str = "last") -> Path:
+    """The run directory of that name; `last` is the newest that was begun here, whether or not it came to its end."""
+    if name == "last":
+        try:
+            name = (ROOT / "started").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError("--resume last: no training was begun here; name its run directory") from None
+    path = find(name)
+    if not (path / "run.json").is_file():
+        raise ConfigError(f"{path}: no run directory whose training has begun; see `sentibp runs list`")
+    return path
 
 
 def find(name: str = "last") -> Path:
@@ -173,7 +265,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _lock(file: IO[Any], alone: bool = True) -> bool:
-    """Say, as long as this process lives, that it writes the run; False if another one does."""
+    """Say, as long as this process lives or until it closes the file, that it writes the run; False if another does."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -221,7 +313,7 @@ def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
     yield from sorted(found, key=lambda run: (run[1].get("start") or "", run[0]))
 
 
-def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> None:
+def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:
     """Keep what the model said of the validation data."""
     import io
 
@@ -230,7 +322,7 @@ def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> Non
 
     content = io.BytesIO()
     parquet.write_table(pa.table({"label": array(label), "positive": array(positive)}), content)
-    write(path / PREDICTIONS, content.getvalue())
+    run.write(PREDICTIONS, content.getvalue())
 
 
 def predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:

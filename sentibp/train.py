@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import metrics
+from . import digests, metrics
 from .breaks import Break
 from .config.settings import Train
 from .errors import SentibpError
@@ -22,6 +23,7 @@ from .scratch import fetch
 from .threads import one_ahead, single_threaded_blas
 
 _OFTEN = 32  # batches an epoch, from which on two of them are looked at, else one
+_NOTHING = np.zeros(0)  # what is updated of a frozen parameter
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,6 +47,7 @@ class Step(NamedTuple):
     learning_rate: float
     gradient_norm: float
     flow: Mapping[str, Flow] | None = None  # of each layer, in the few steps that are looked at
+    check: str = ""  # of what the step made of each parameter, or of its rows that had a gradient: digests.check
 
 
 class Epoch(NamedTuple):
@@ -55,6 +58,18 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the epoch's batches, each before its update
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
+
+
+@dataclass(eq=False, slots=True)
+class Position:
+    """How far a training is: beside the weights, all that it takes to go on from there. `fit` moves it along."""
+
+    optimizer: Optimizer
+    schedule: Schedule
+    shuffle: np.random.Generator  # as it was before it drew the order of this epoch
+    epoch: int = 1
+    step: int = 0  # steps done, in all epochs
+    loss: float = 0.0  # the sum over the reviews that this epoch has visited
 
 
 class Moment(NamedTuple):
@@ -98,46 +113,52 @@ def steps_per_epoch(settings: Train, n: int) -> int:
     return -(-n // settings.batch_size)
 
 
+def beginning(settings: Train, n: int, seed: int) -> Position:
+    """Before the first step of a training on n reviews."""
+    return Position(_optimizer(settings), _schedule(settings, steps_per_epoch(settings, n)), stream(seed, "shuffle"))
+
+
 def fit(
     model: Classifier,
     train: Examples,
     validation: Examples | None,
     seed: int,
+    position: Position | None = None,
     *,
     stop: Break | None = None,
-    schedule: Schedule | None = None,
 ) -> Iterator[Step | Epoch]:
-    """Train the model in place. Raises Diverged; and Broken, with the weights as before the step, where `stop` holds.
+    """Train the model in place, from `position` on, by default from the beginning.
 
-    `schedule` is used instead of that of the settings.
+    Raises Diverged; and Broken, with the weights as before the step, where `stop` holds. After each Step, and before
+    the next event is asked for, the position and the weights belong together.
     """
     settings = model.config.train
     loss = LOSSES[settings.loss]
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
-    optimizer, schedule = _optimizer(settings), schedule or _schedule(settings, per_epoch)
+    here = position or beginning(settings, len(train), seed)
+    optimizer, schedule = here.optimizer, here.schedule
     params = model.network.params
     factors = {name: _factor(settings, name) for name in params}
-    shuffle = stream(seed, "shuffle")
 
     def prepare(chosen: Array) -> Examples:
         return take_batch(model, train, weight, chosen)
 
-    step = 0
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(here.epoch, settings.epochs + 1):
+        shuffle = deepcopy(here.shuffle)
         order = shuffle.permutation(len(train))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
-        total = 0.0
-        for place, batch in enumerate(one_ahead(prepare, batches)):
-            rate = settings.optimizer.learning_rate * schedule.factor(step)
-            step += 1
+        done = here.step - (epoch - 1) * per_epoch
+        for place, batch in enumerate(one_ahead(prepare, batches[done:]), done):
+            rate = settings.optimizer.learning_rate * schedule.factor(here.step)
+            here.step += 1
             idle: dict[str, Any] | None = {} if place in _looked_at(per_epoch) else None
             value, gradients = backpropagate(model, batch, loss, idle)
             length = norm(gradients)
-            moment = Moment(model, seed, step, epoch, value, rate, length, gradients, batches[place])
+            moment = Moment(model, seed, here.step, epoch, value, rate, length, gradients, batches[place])
             if not np.isfinite(value) or not np.isfinite(length):
                 raise _diverged(moment, train)
-            values = {"loss": value, "grad_norm": length, "lr": rate, "step": step, "epoch": epoch}
+            values = {"loss": value, "grad_norm": length, "lr": rate, "step": here.step, "epoch": epoch}
             if stop is not None and stop.holds(values):
                 raise _broken(stop, values, moment)
             measures_update = stop is not None and stop.name == "update_norm"
@@ -154,15 +175,17 @@ def fit(
                 if stop.holds(values):
                     flow.restore(params, gradients, before)
                     raise _broken(stop, values, moment)
-            total += value * len(batch)
-            yield Step(step, epoch, value, rate, length, _flows(model, gradients, before, idle))
+            here.loss += value * len(batch)
+            check = digests.check(optimizer.updated.get(name, _NOTHING) for name in params)
+            yield Step(here.step, epoch, value, rate, length, _flows(model, gradients, before, idle), check)
         try:
             scores, logits = evaluate(model, validation) if validation is not None else (None, None)
         except Diverged as error:
             raise _diverged_after(moment, str(error)) from None
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
-        yield Epoch(epoch, step, total / len(train), scores, logits)
+        yield Epoch(epoch, here.step, here.loss / len(train), scores, logits)
+        here.epoch, here.loss, here.shuffle = epoch + 1, 0.0, shuffle
 
 
 def _flows(

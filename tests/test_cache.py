@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +119,48 @@ def test_other_data_and_other_text_settings_are_other_entries(here, write_config
     assert len(cache.entries()) == 6
     experiment.train(write_config(data={"source": "sample"}, train={"epochs": 1, "seed": 5}))
     assert len(cache.entries()) == 6, "the seed does not change the text"
+
+
+BUSY = """
+import random, sys
+import numpy as np
+from sentibp import cache
+cache.SMALLEST = 1
+chance, found, others = random.Random(sys.argv[1]), 0, 0
+for _ in range(300):
+    number = chance.randrange(6)
+    arrays = cache.load(f"{number:032}")
+    if arrays is None:
+        cache.store(f"{number:032}", "about", {"ids": np.full(3000, number), "more": np.arange(number, number + 9)})
+        continue
+    found += 1
+    others += not ((arrays["ids"] == number).all() and arrays["more"].tolist() == list(range(number, number + 9)))
+    if chance.random() < 0.05:
+        cache.clear()
+print(found, others)
+"""
+
+
+def test_several_processes_on_one_cache(cache_folder, monkeypatch):
+    """They store, load, drive out and clear the same entries: each finds an entry whole, or none."""
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0.0001")  # 100 kB, and an entry has 24
+    command = [sys.executable, "-W", "error", "-c", BUSY]
+    started = [subprocess.Popen([*command, str(i)], stdout=subprocess.PIPE, text=True) for i in range(3)]
+    for process in started:
+        out = process.communicate()[0]
+        assert process.returncode == 0
+        found, others = map(int, out.split())
+        assert found > 0
+        assert others == 0
+    assert [path for path in stored(cache_folder) if path.startswith(".")] == [], "nothing half-written is left"
+
+
+def test_what_a_killed_process_has_left_is_removed_after_a_day(cache_folder):
+    for name, age in ("old", 100_000), ("young", 1000):
+        (cache_folder / f".new-{name}").mkdir(parents=True)
+        os.utime(cache_folder / f".new-{name}", (time.time() - age,) * 2)
+    cache.store("a", "about", ARRAYS)
+    assert stored(cache_folder) == [".new-young", "a"]
 
 
 def test_the_command_shows_and_clears(cache_folder):

@@ -577,6 +577,7 @@ train:
   batch_size: 64
   word_dropout: 0.3
   early_stopping: null
+  checkpoint: {every_seconds: 30.0, every_steps: null}
   freeze: []
   learning_rates: {}
   math: fast

@@ -96,8 +96,9 @@ def test_a_run_and_what_it_tells(small):
     parameters = 8 * features + (8 * 4 + 4) + (4 + 1)
     assert ready == Ready(outcome.run, 0, 288, 32, features, parameters, 4, 36)
     assert [type(event) for event in rest] == [*[Step] * 9, Epoch] * 4
-    assert [line["event"] for line in lines(outcome.run)] == ["step", "flow", *["step"] * 8, "epoch"] * 4
-    losses = [line["loss"] for line in lines(outcome.run) if line["event"] != "flow"]
+    one = ["step", "flow", *["step"] * 8, "epoch"]
+    assert [line["event"] for line in lines(outcome.run)] == ["start", *one * 4]
+    losses = [line["loss"] for line in lines(outcome.run) if line["event"] not in ("start", "flow")]
     assert losses == [event.loss for event in rest]
 
     assert outcome.outcome == "finished"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
-from sentibp.files import write
+from sentibp.errors import DataError
+from sentibp.files import remove_temporary, told, write
 
 
 def test_a_file_is_written(tmp_path):
@@ -52,3 +54,29 @@ def test_what_is_moved_into_place_has_reached_the_disk(tmp_path, monkeypatch):
 def test_a_folder_that_is_not_there_is_the_callers_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write(tmp_path / "missing" / "model", b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "repair"),
+    [
+        (errno.ENOSPC, "make room on that disk"),
+        (errno.EDQUOT, "make room in your quota of that disk"),
+        (errno.EROFS, "choose a place that can be written"),
+        (errno.EACCES, "choose a place that you may write to"),
+        (errno.ENOENT, "its folder is gone: bring it back"),
+    ],
+)
+def test_what_went_wrong_is_told_with_its_repair(tmp_path, complaint, kind, repair):
+    def fail():
+        with told(tmp_path / "model", "then go on"):
+            raise OSError(kind, os.strerror(kind))
+
+    text = f"{tmp_path}/model: cannot be written: {os.strerror(kind)}; {repair}; then go on"
+    assert complaint(DataError, fail) == text
+
+
+def test_only_what_write_has_left_is_removed(tmp_path):
+    for name in (".model.safetensors.123", ".hidden", ".notes.txt", "model.1", ".a.b"):
+        (tmp_path / name).touch()
+    remove_temporary(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".a.b", ".hidden", ".notes.txt", "model.1"]

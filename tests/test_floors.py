@@ -19,12 +19,13 @@ import sentibp
 PACKAGE = Path(sentibp.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
-GROUND, TOP = -1, 8
+GROUND, TOP = -1, 9
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
     "cache": GROUND - 2,
     "errors": GROUND - 2,
     "files": GROUND,
+    "machine": GROUND,
     "page": GROUND,
     "sheet": 0,
     "shipped": GROUND,
@@ -38,6 +39,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "config": 0,
     "readers": 0,
     "vocab": 1,
+    "digests": 1,
     "pretrain": 1,
     "breaks": 1,
     "calibrate": 1,
@@ -52,6 +54,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "explain": 3,
     "trace": 3,
     "ensemble": 4,
+    "checkpoint": 4,
     "flip": 4,
     "health": 4,
     "postmortem": 4,
@@ -62,9 +65,11 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "report": 6,
     "play": 5,
     "bench": 6,
+    "resume": 6,
+    "reproduce": 7,
     "ratetest": 6,
     "checks": 6,
-    "cli": 7,
+    "cli": 8,
     "__init__": TOP,
     "__main__": TOP,
 }
@@ -198,7 +203,7 @@ print(json.dumps(sorted(sys.modules)))
 
 @pytest.mark.parametrize(
     "command",
-    ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "report", "play", "runs compare", "config show"],
+    ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "report", "play", "reproduce", "config show"],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())

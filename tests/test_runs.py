@@ -32,7 +32,7 @@ def finished(name: str = "mine.yaml", settings: Config = CONFIG, positive=None, 
     run = runs.create(settings, Path(name), **{"data": DATA, **facts})
     (run.path / "model.safetensors").write_bytes(b"a model")
     if positive is not None:
-        runs.save_predictions(run.path, np.array([1, 1, 0, 0], np.int8), np.array(positive, np.float64))
+        runs.save_predictions(run, np.array([1, 1, 0, 0], np.int8), np.array(positive, np.float64))
     run.finish("finished", scores=facts.get("scores"))
     return run.path
 
@@ -56,8 +56,8 @@ def test_a_run_that_has_just_begun():
     assert facts["seed"] == 5
     assert facts["command"] == ["sentibp", "train", "mine.yaml"]
     assert facts["data"] == DATA
-    assert set(facts["versions"]) == {"sentibp", "numpy", "pyarrow", "python"}
-    assert set(facts["machine"]) == {"platform", "cores"}
+    assert facts["versions"]["numpy"] == np.__version__
+    assert facts["machine"]["cores"] == os.cpu_count()
     assert datetime.fromisoformat(facts["start"]).tzinfo is not None
     run.finish("finished")
 

@@ -33,7 +33,7 @@ class Commands(TyperGroup):
             _nowhere(sys.stdout)
             raise typer.Exit(0) from None
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             _nowhere(sys.stdout)
             typer.echo(f"the results cannot be written: {error.strerror}; make room", err=True)

@@ -1,4 +1,4 @@
-"""`sentibp runs list | compare | flow | watch`."""
+"""`sentibp runs list | compare | flow | watch`, `sentibp reproduce`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(commands, name="runs")
+    app.command(epilog="Examples: sentibp reproduce last; sentibp reproduce runs/first --json")(reproduce)
 
 
 @commands.command("list", epilog="Example: sentibp runs list --json")
 def list_(json: Json = False) -> None:
-    """Print the runs in runs/, oldest first."""
+    """Print the runs in runs/, oldest first.
+
+    One that was broken off or interrupted may go on with `sentibp train --resume RUN`.
+    """
     from .. import runs
     from . import show
 
@@ -30,7 +34,7 @@ def list_(json: Json = False) -> None:
         [
             str(path),
             facts["start"],
-            facts["outcome"],
+            "broken off" if facts["outcome"] == "running" and not runs.is_being_written(path) else facts["outcome"],
             scores.get("accuracy"),
             scores.get("log_loss"),
             facts.get("seconds"),
@@ -51,6 +55,32 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
     from . import show
 
     show.comparison(runs.compare(runs.find(a), runs.find(b)), json)
+
+
+def reproduce(
+    run: RunName,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
+) -> None:
+    """Train a run again and compare each number.
+
+    Exits with 0 if every number comes out the same, and with 1 at the first that does not, which is named with its
+    epoch, step and tensor, and with what has changed of versions, processor and threads.
+    """
+    import signal
+
+    from .. import runs
+    from ..reproduce import reproduce
+    from . import show
+    from .progress import Progress
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # there is a folder to remove
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Progress(quiet) as progress:
+        result = reproduce(runs.find(run), progress.watch)
+    show.reproduction(result, json)
+    if not result.same:
+        raise typer.Exit(1)
 
 
 @commands.command(epilog="Example: sentibp runs flow last --epoch 1")

@@ -7,7 +7,7 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..health import EpochFlow
     from ..model import Prediction
     from ..ratetest import Point, RateTest
+    from ..reproduce import Reproduction
     from ..watch import State
     from ..words import Top
 
@@ -68,7 +69,49 @@ def outcome(result: Outcome, json: bool) -> None:
             )
     size = result.model.stat().st_size / 1e6
     typer.echo(f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)")
-    typer.echo('next        sentibp predict "I love this movie"')
+    if result.outcome == "interrupted":
+        typer.echo(f"go on       sentibp train --resume {result.run}")
+    else:
+        typer.echo('next        sentibp predict "I love this movie"')
+
+
+def reproduction(result: Reproduction, json: bool) -> None:
+    """What came of training a run again."""
+    if json:
+        as_json(result._asdict() | {"run": str(result.run)})
+        return
+    compared = f"{_count(result.epochs, 'epoch')}, {_count(result.steps, 'step')}"
+    if result.same and result.whole:
+        typer.echo(f"the same: {compared}, and the model, sha256 {(result.digest or '')[:12]}...")
+    elif result.same:
+        typer.echo(f"the same as far as it was trained: {compared}")
+    if result.difference is not None:
+        where, rest = _difference(result.difference)
+        typer.echo(f"not the same, after {compared} that are")
+        typer.echo(f"first       {where}")
+        for line in rest:
+            typer.echo(f"            {line}")
+    if not result.same or result.changed:
+        lines = [f"{name}: {then} then, {now} now" for name, (then, now) in result.changed.items()]
+        for i, line in enumerate(lines or ["nothing that is recorded: versions, code, processor, threads"]):
+            typer.echo(f"{'' if i else 'changed':<11} {line}")
+
+
+def _difference(difference: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Where the first difference is, and what differs there."""
+    tensors, event = difference["tensors"], difference["event"]
+    named = ", ".join(tensors[:3]) + (f" and {len(tensors) - 3} more" if len(tensors) > 3 else "")
+    if event is None:
+        return difference["what"][0], []
+    network = f"seed {difference['seed']}, epoch {difference['epoch']}"
+    if event == "start":
+        return f"{network}, before the first step: {named}", difference["what"]
+    at = f"step {difference['step']}" if event == "step" else "at its end"
+    return f"{network}, {at}: {named or 'no tensor'}", difference["what"]
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def rehearsal(result: Rehearsal, json: bool) -> None:

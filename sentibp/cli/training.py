@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import ConfigError
 from . import Json, Offline, Set
 
 
@@ -21,18 +22,30 @@ Examples:
   sentibp train imdb --set model.hidden=[32,16] --set train.optimizer.learning_rate=0.05
   sentibp train imdb --find-lr
   sentibp train mine.yaml --break "grad_norm > 100"
-  sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy"""
+  sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy
+  sentibp train --resume last"""
     )(train)
 
 
 def train(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    config: Annotated[
+        str | None,
+        typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.", show_default=False),
+    ] = None,
     set_: Set = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="The same as --set train.seed=N.")] = None,
     offline: Offline = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a training that was broken off: its run directory, or `last`, the newest begun here. "
+            "CONFIG may be left out. Of the settings, epochs may be raised, and patience and checkpoint changed.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what the training would cost, from its first steps.")
     ] = False,
@@ -59,18 +72,23 @@ def train(
 
     Its best epoch is kept in a run directory, and is what eval and predict use next.
     """
-    from .. import breaks, experiment
+    from .. import breaks, experiment, runs
     from .. import config as settings
-    from ..errors import ConfigError
+    from .. import resume as resumption
     from ..train import Stopped
     from . import show
     from .progress import Progress
 
+    if config is None and resume is None:
+        raise typer.BadParameter("Missing argument 'CONFIG'")
+    if resume is not None and (out is not None or dry_run or find_lr):
+        raise ConfigError("--resume goes on in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
     stop = None if break_ is None else breaks.parse(break_)
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
-    resolved = settings.load(config, overrides)
+    path = runs.find_started(resume) if resume is not None else None
+    resolved = settings.load(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a model to save
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if dry_run:
@@ -87,7 +105,10 @@ def train(
         return
     try:
         with Progress(quiet) as progress:
-            outcome = experiment.train(resolved, out, sys.argv, progress.watch, stop)
+            if path is not None:
+                outcome = resumption.resume(path, resolved, progress.watch, stop)
+            else:
+                outcome = experiment.train(resolved, out, sys.argv, progress.watch, stop)
     except Stopped as error:
         if json and error.facts is not None:
             show.as_json(error.facts)

@@ -23,7 +23,7 @@ from .. import shipped as _shipped
 from ..errors import ConfigError
 from . import settings as _settings
 from . import yamlfile
-from .settings import Config, EarlyStopping, Optimizer, Schedule
+from .settings import Checkpoint, Config, EarlyStopping, Optimizer, Schedule
 from .wording import Schema, dotted, show, words
 from .yamlfile import Keys
 
@@ -163,10 +163,11 @@ def _override(settings: dict, places: dict[Keys, _Place], override: str, order: 
     return [_Mistake(place, path + at, message) for _, at, message in document.mistakes]
 
 
-_BARE: dict[Keys, type[EarlyStopping | Optimizer | Schedule]] = {
+_BARE: dict[Keys, type[Checkpoint | EarlyStopping | Optimizer | Schedule]] = {
     ("train", "optimizer"): Optimizer,
     ("train", "schedule"): Schedule,
     ("train", "early_stopping"): EarlyStopping,
+    ("train", "checkpoint"): Checkpoint,
 }
 
 

@@ -261,6 +261,17 @@ class EarlyStopping(_Part):
     key."""
 
 
+class Checkpoint(_Part):
+    """How often a training keeps what it needs to go on, if it is broken off."""
+
+    bare: ClassVar[str] = "every_seconds"
+    every_seconds: Positive | None = 30.0
+    """The seconds from one checkpoint to the next; null: only after so many steps. `checkpoint: 60` is short for this
+    key, and `checkpoint: null` for none at all."""
+    every_steps: Count | None = None
+    """The steps from one checkpoint to the next, of whatever epoch; null: only after so many seconds."""
+
+
 class Train(_Part):
     """How the network learns."""
 
@@ -284,6 +295,9 @@ class Train(_Part):
     early_stopping: EarlyStopping | None = None
     """Stop when the validation score no longer gets better: a number of epochs, or a mapping with the keys
     below; null: all epochs are trained."""
+    checkpoint: Checkpoint = Checkpoint()
+    """How often a training keeps what `train --resume` goes on from: seconds, or a mapping with the keys below. Shorter
+    trainings keep nothing, which costs nothing."""
     freeze: list[Name] = []
     """The parts that are not trained: embedding, hidden.0, hidden.1, ..., output. Useful with init_from and
     vectors."""

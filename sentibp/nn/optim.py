@@ -26,6 +26,7 @@ class Optimizer:
     def __init__(self, weight_decay: float = 0.0):
         self.weight_decay = weight_decay
         self.state: dict[str, State] = {}
+        self.updated: dict[str, Array] = {}  # by the last step: the parameter, or the rows of it that had a gradient
 
     def rule(self, w: Array, g: Array, state: State, lr: float) -> None:
         """Change w and state in place, given the gradient g; all have the shape of w."""
@@ -44,10 +45,12 @@ class Optimizer:
                 block = {key: take_rows(value, rows) if value.ndim else value for key, value in state.items()}
                 self._update(w, gradient.values, block, lr)
                 put_rows(parameter, rows, w)
+                self.updated[name] = w
                 for key in self.slots:
                     put_rows(state[key], rows, block[key])
             else:
                 self._update(parameter, gradient, state, lr)
+                self.updated[name] = parameter
 
     def start(self, parameter: Array, gradient: Gradient) -> State:
         """The state before the first step; `step` counts them."""
@@ -205,6 +208,8 @@ def clip(gradients: Mapping[str, Gradient], limit: float) -> dict[str, Gradient]
 class Schedule:
     """The learning rate, as a share of the one in the settings. Steps are counted from 0."""
 
+    remembers: tuple[str, ...] = ()  # the attributes that change on the way, numbers, so that they can be saved
+
     def __init__(self, steps: int, steps_per_epoch: int, warmup: float = 0.0):
         self.steps = steps
         self.steps_per_epoch = steps_per_epoch
@@ -261,6 +266,8 @@ class Step(Schedule):
 
 class Plateau(Schedule):
     """Multiplied by `factor` when the validation loss has not improved for more than `patience` epochs."""
+
+    remembers = ("share", "best", "waited")
 
     def __init__(self, steps: int, steps_per_epoch: int, warmup: float = 0.0, patience: int = 1, factor: float = 0.5):
         super().__init__(steps, steps_per_epoch, warmup)

@@ -1,0 +1,88 @@
+"""What it costs to record a training such that it can be reproduced and gone on with.
+
+    python benchmarks/records.py imdb --pairs 5
+
+Trains without and with the digests of weights and the checks of steps, in turn, and prints the ratio of each pair; then
+the time of a digest and of a checkpoint for a model of 100 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from sentibp.threads import hold_from_the_start
+
+hold_from_the_start()
+
+import numpy as np  # noqa: E402
+
+from sentibp import checkpoint, config, digests, experiment, runs  # noqa: E402
+from sentibp.train import beginning  # noqa: E402
+
+
+def trained(prepared: experiment.Prepared, recorded: bool) -> float:
+    """The processor seconds of a training, from the first weights to the files: others on the machine do not count."""
+    of, check = digests.of, digests.check
+    if not recorded:
+        digests.of, digests.check = (lambda tensors: {}), (lambda tensors: "")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            run = runs.create(prepared.config, Path("none"), Path(folder), pointers=False)
+            began = time.process_time()
+            experiment.carry_out(prepared, run, lambda event: None)
+            return time.process_time() - began
+    finally:
+        digests.of, digests.check = of, check
+
+
+def of_100_mb() -> None:
+    """A digest, a check and a checkpoint of 100 MB of weights."""
+    prepared = experiment.prepare(config.load("quickstart", ["model.embedding.dim=60000", "text.min_count=2"]), print)
+    classifier = experiment.model.build(prepared.config, prepared.vocabulary, 0)
+    size = sum(tensor.nbytes for tensor in classifier.tensors().values())
+    marks = [time.perf_counter()]
+    digests.of(classifier.tensors())
+    marks.append(time.perf_counter())
+    digests.check(classifier.tensors().values())
+    marks.append(time.perf_counter())
+    with tempfile.TemporaryDirectory() as folder:
+        run = runs.create(prepared.config, Path("none"), Path(folder), pointers=False)
+        checkpoints = checkpoint.Checkpoints(run, prepared.config)
+        position = beginning(prepared.config.train, len(prepared.training), 0)
+        for name, tensor in classifier.network.params.items():
+            position.optimizer.state[name] = {"sum": np.zeros(tensor.shape[:1], np.float32)}
+        start = time.perf_counter()
+        checkpoints._write(0, 0, classifier, position, {"digest": None})
+        took = time.perf_counter() - start
+        start = time.perf_counter()
+        checkpoint.load(run.path)
+        loaded = time.perf_counter() - start
+        run.close()
+    digest, check = (end - begin for begin, end in pairwise(marks))
+    print(f"{size / 1e6:.0f} MB: digest {digest * 1e3:.0f} ms, check {check * 1e3:.1f} ms")
+    print(f"checkpoint written in {took * 1e3:.0f} ms, read and checked in {loaded * 1e3:.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("--pairs", type=int, default=5)
+    arguments = parser.parse_args()
+    prepared = experiment.prepare(config.load(arguments.config), lambda event: None)
+    trained(prepared, True)
+    ratios = []
+    for _ in range(arguments.pairs):
+        without, recorded = trained(prepared, False), trained(prepared, True)
+        ratios.append(recorded / without)
+        print(f"{arguments.config}: {without:.2f} s without, {recorded:.2f} s with: {ratios[-1]:.3f}", flush=True)
+    print(f"{arguments.config}: with / without {statistics.median(ratios):.3f}, the median of {len(ratios)} pairs")
+    of_100_mb()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""Checkpoints: what a training keeps so that, broken off at any moment, it can go on and end with the same bytes.
+
+    checkpoint.safetensors   weights, optimizer, random generators, position, and what is known of the best epoch
+    best-*.safetensors       the model of the best epoch, as it was at the checkpoint: another name of model.safetensors
+    member-*.safetensors     the networks of an ensemble that are finished
+
+The first is moved into place whole; the others are written before it, and it names them by their digests. So at any
+moment there is one checkpoint, and all that it names is there. At the end all of them are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import digests, model
+from .config import Config
+from .errors import DataError
+from .files import told
+from .model import Classifier
+from .nn.layers import Array
+from .runs import MODEL, Run
+from .train import Position
+
+FILE = "checkpoint.safetensors"
+FORMAT = 1
+
+
+class Saved(NamedTuple):
+    """What a checkpoint file holds."""
+
+    config: Config  # that it was trained with
+    state: dict[str, Any]
+    tensors: dict[str, Array]
+
+
+def load(run: Path) -> Saved | None:
+    """The checkpoint of a run; None if there is none yet. DataError if it is damaged, or what it names is."""
+    from safetensors import SafetensorError, safe_open
+
+    path = run / FILE
+    if not path.exists():
+        return None
+    damaged = "remove it to begin this training again from its start"
+    try:
+        with safe_open(path, framework="np") as file:
+            state = json.loads((file.metadata() or {})["sentibp"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if state["format"] != FORMAT:
+            raise DataError(f"{path}: written by another version of sentibp; go on with that one, or {damaged}")
+        if state.pop("checksum") != _checksum(state, tensors):
+            raise ValueError("its checksum is wrong")
+        config = Config.model_validate(state["config"])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {damaged}") from None
+    for name, digest in state["members"].items():
+        if _file_digest(run / name) != digest:
+            raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
+    return Saved(config, state, tensors)
+
+
+class Checkpoints:
+    """Writes the checkpoint of a run when it is due, and brings a training back to where one was written."""
+
+    def __init__(self, run: Run, config: Config, saved: Saved | None = None):
+        self.run = run
+        self.config = config
+        self.saved = saved
+        self.seed: int | None = None  # whose networks `members` are
+        self.members: dict[str, Classifier | None] = {}  # by file; None if it is kept already
+        self.kept: dict[str, str] = {} if saved is None else dict(saved.state["members"])  # file -> digest
+        self.seconds = 0.0 if saved is None else saved.state["seconds"]  # of the trainings before this one
+        self.began = self.last = time.monotonic()
+        self.steps = 0  # since the last one
+
+    @property
+    def total_seconds(self) -> float:
+        """How long the training has taken, before it was broken off and since."""
+        return self.seconds + time.monotonic() - self.began
+
+    def member(self, name: str) -> Classifier | None:
+        """A finished network of an ensemble, if it is kept."""
+        file = f"member-{name}.safetensors"
+        return model.load(self.run.path / file) if file in self.kept else None
+
+    def finished(self, seed: int, name: str, classifier: Classifier) -> None:
+        """A network of the ensemble of this seed is finished; it is kept with the next checkpoint."""
+        if seed != self.seed:
+            self.seed, self.members = seed, {}
+        self.members[f"member-{name}.safetensors"] = classifier
+
+    def go_on(self, chance: int, classifier: Classifier, position: Position) -> bool:
+        """Bring a network and its position to where the checkpoint was written, if it was in this network's training.
+
+        `chance` is its random start, by which networks are told apart.
+        """
+        if self.saved is None or self.saved.state["chance"] != chance:
+            return False
+        (_, state, tensors), self.saved = self.saved, None
+        for name, tensor in classifier.tensors().items():
+            kept = tensors.get(f"weights/{name}")
+            if kept is None or kept.shape != tensor.shape:
+                path = self.run.path / FILE
+                raise DataError(f"{path}: {name} is not of this network; remove it to begin again from the start")
+            tensor[...] = kept
+        for key, tensor in tensors.items():
+            if key.startswith("optimizer/"):
+                _, name, slot = key.split("/")
+                position.optimizer.state.setdefault(name, {})[slot] = tensor.copy()
+        for name in position.schedule.remembers:
+            setattr(position.schedule, name, state["schedule"][name])
+        for name, layer in classifier.network.walk():
+            if layer.rng is not None:
+                layer.rng.bit_generator.state = state["generators"][name]
+        position.shuffle.bit_generator.state = state["shuffle"]
+        position.epoch, position.step, position.loss = state["epoch"], state["step"], state["loss"]
+        return True
+
+    def stepped(
+        self, seed: int, chance: int, classifier: Classifier, position: Position, best: Mapping[str, Any]
+    ) -> None:
+        """After a step: write a checkpoint if it is due. `best` is what is known of the best epochs."""
+        settings = self.config.train.checkpoint
+        self.steps += 1
+        late = settings.every_seconds is not None and time.monotonic() - self.last >= settings.every_seconds
+        if late or (settings.every_steps is not None and self.steps >= settings.every_steps):
+            self._write(seed, chance, classifier, position, best)
+            self.last, self.steps = time.monotonic(), 0
+
+    def _write(
+        self, seed: int, chance: int, classifier: Classifier, position: Position, best: Mapping[str, Any]
+    ) -> None:
+        self._keep_members(seed)
+        digest = best["digest"]
+        if digest is not None:
+            self._keep_best(best_file(digest))
+        self.run.sync()
+        state = {
+            "format": FORMAT,
+            "config": self.config.model_dump(mode="json"),
+            "seed": seed,
+            "chance": chance,
+            "epoch": position.epoch,
+            "step": position.step,
+            "loss": position.loss,
+            "shuffle": position.shuffle.bit_generator.state,
+            "generators": {
+                name: layer.rng.bit_generator.state
+                for name, layer in classifier.network.walk()
+                if layer.rng is not None
+            },
+            "schedule": {name: getattr(position.schedule, name) for name in position.schedule.remembers},
+            "best": dict(best),
+            "members": self.kept,
+            "metrics": self.run.length,
+            "seconds": self.total_seconds,
+        }
+        tensors = {f"weights/{name}": tensor for name, tensor in classifier.tensors().items()}
+        for name, slots in position.optimizer.state.items():
+            tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
+        self.run.write(FILE, _to_bytes(state, tensors))
+        for path in self.run.path.glob("best-*.safetensors"):
+            if digest is None or path.name != best_file(digest):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def _keep_members(self, seed: int) -> None:
+        if seed != self.seed:
+            self.seed, self.members = seed, {}
+        for name, classifier in self.members.items():
+            if classifier is not None and name not in self.kept:
+                content = classifier.to_bytes()
+                self.run.write(name, content)
+                self.kept[name] = hashlib.sha256(content).hexdigest()
+            self.members[name] = None
+
+    def _keep_best(self, name: str) -> None:
+        """Give model.safetensors another name, which stays when the next best model is moved to its place."""
+        path = self.run.path / name
+        if path.exists():
+            return
+        try:
+            os.link(self.run.path / MODEL, path)
+        except OSError:  # a file system without links; or a folder that is gone or full, as the copy will tell
+            with told(path, self.run.advice):
+                self.run.write(name, (self.run.path / MODEL).read_bytes())
+
+
+def restore_best(run: Run, saved: Saved) -> None:
+    """Bring model.safetensors back to what it was at the checkpoint. DataError if that model is lost."""
+    digest = saved.state["best"]["digest"]
+    if digest is None or _file_digest(run.path / MODEL) == digest:
+        return
+    kept = run.path / best_file(digest)
+    if _file_digest(kept) != digest:
+        path = run.path / FILE
+        raise DataError(f"{kept}: damaged or missing; remove {path} to begin again from the start")
+    run.write(MODEL, kept.read_bytes())
+
+
+def best_file(digest: str) -> str:
+    """The name of the best model at a checkpoint."""
+    return f"best-{digest[:16]}.safetensors"
+
+
+def remove(run: Path) -> None:
+    """Remove the checkpoint of a run and what belongs to it, the checkpoint first: it names the others."""
+    with contextlib.suppress(OSError):
+        for name in FILE, "best-*.safetensors", "member-*.safetensors":
+            for path in run.glob(name):
+                path.unlink(missing_ok=True)
+
+
+def _to_bytes(state: dict[str, Any], tensors: Mapping[str, Array]) -> bytes:
+    from safetensors.numpy import save
+
+    whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    header = state | {"checksum": _checksum(state, whole)}
+    return save(whole, metadata={"sentibp": json.dumps(header, sort_keys=True)})
+
+
+def _checksum(state: Mapping[str, Any], tensors: Mapping[str, Array]) -> str:
+    text = json.dumps(state, sort_keys=True) + digests.together(digests.of(tensors))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

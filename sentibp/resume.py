@@ -1,0 +1,123 @@
+"""Going on with a training that was broken off, such that it ends with the same bytes as one that never was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from . import checkpoint, config, runs
+from .breaks import Break
+from .config import Config, Resolved
+from .config.wording import show
+from .errors import ConfigError, DataError
+from .experiment import Event, Note, Outcome, carry_out, prepare, settled_with_origin
+from .machine import changes, machine, versions
+
+_MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
+_MAY_CHANGE += ("train.checkpoint.every_steps",)
+# files that weights start from: their names in run.json, and the settings that name them
+_PLACES = {"init_from": "init_from", "vectors": "embedding.vectors"}
+
+
+def resume(
+    path: Path,
+    resolved: Resolved,
+    watch: Callable[[Event], None] = lambda event: None,
+    stop: Break | None = None,
+) -> Outcome:
+    """Go on with a run from its last checkpoint; if it has none yet, from its beginning.
+
+    `resolved` are the settings to go on with, such as its config.yaml. A run that is finished already gives the outcome
+    that it had. Raises as `train` does, and ConfigError if a setting is not what it was, but for those that may change.
+    """
+    run = runs.reopen(path)
+    try:
+        saved = checkpoint.load(path)
+        before = saved.config if saved else config.load(path / "config.yaml").config
+        now = settled_with_origin(resolved)
+        differences = _differences(path, before, now)
+        if run.facts["outcome"] == "finished":
+            if differences:
+                raise ConfigError(f"{path}: finished already; train anew for other settings")
+            watch(Note(f"{path}: finished already"))
+            checkpoint.remove(path)  # it may have been killed just before it did so
+            run.become_last()
+            return _outcome(path, run.facts)
+        if run.facts["outcome"] == "diverged":
+            raise ConfigError(f"{path}: diverged, and would again; train anew with other settings")
+        prepared = prepare(resolved, watch)
+        require_same_data(path, run.facts, prepared.facts)
+        _begin(run, saved, prepared.config, differences, watch)
+        return carry_out(prepared, run, watch, saved, stop)
+    finally:
+        run.close()
+
+
+def _begin(
+    run: runs.Run,
+    saved: checkpoint.Saved | None,
+    settings: Config,
+    differences: Mapping[str, list[Any]],
+    watch: Callable[[Event], None],
+) -> None:
+    now = {"versions": versions(), "machine": machine()}
+    if saved is None:
+        watch(Note(f"{run.path}: has no checkpoint yet; begins again"))
+        checkpoint.remove(run.path)
+        run.facts |= now
+    elif changed := changes(run.facts, now):
+        watch(Note(f"changed since: {told(changed)}; the last digits may be others than of a run never broken off"))
+    again = {
+        "start": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "step": saved.state["step"] if saved else 0,
+        "settings": differences,
+        **({} if saved is None else now),
+    }
+    run.facts |= {"outcome": "running", "end": None, "resumed": [*run.facts.get("resumed", []), again]}
+    run.keep(saved.state["metrics"] if saved else 0)
+    run.begin(settings)
+
+
+def _differences(path: Path, before: Config, now: Config) -> dict[str, list[Any]]:
+    """The settings that differ from what was trained, [then, now]. ConfigError if one of them may not."""
+    then, wanted = runs.flat(before.model_dump()), runs.flat(now.model_dump())
+    keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
+    several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
+    may = _MAY_CHANGE[2:] if several else _MAY_CHANGE
+    lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may]
+    if now.train.epochs < before.train.epochs and not lines:
+        lines = [f"train.epochs: was {before.train.epochs}, is {now.train.epochs}; it can only be raised"]
+    if lines:
+        advice = "go on with the settings of the run, or train anew"
+        raise ConfigError(f"{path}: other settings than were trained with; {advice}", *lines)
+    return {key: [then.get(key), wanted.get(key)] for key in keys}
+
+
+def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """DataError if the reviews are not those that a run was trained on."""
+    for part, facts in (then.get("data") or {}).items():
+        if facts != now.get(part):
+            if part in _PLACES:
+                what, count = f"file of model.{_PLACES[part]} has", "other weights"
+            else:
+                before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(part)))
+                what, count = f"{part} data have", f"{before:,} reviews then, {after:,} now"
+                count = "other texts, labels or weights" if before == after else count
+            raise DataError(
+                f"{path}: the {what} changed since it was trained: {count}; bring back what was there, or train anew"
+            )
+
+
+def told(changed: Mapping[str, list[Any]]) -> str:
+    """What has changed, in a line."""
+    return ", ".join(f"{name} {then} -> {now}" for name, (then, now) in changed.items())
+
+
+def _outcome(path: Path, facts: Mapping[str, Any]) -> Outcome:
+    try:
+        rest = {name: facts[name] for name in Outcome._fields if name not in ("run", "model")}
+    except KeyError as error:
+        raise DataError(f"{path / 'run.json'}: damaged: no {error}") from None
+    return Outcome(run=path, model=path / runs.MODEL, **rest)

@@ -1,0 +1,153 @@
+"""`train --resume` and `reproduce` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+LONG = ["train", "quickstart", "--set", "train.epochs=50", "--set", "train.checkpoint.every_steps=50"]
+RESULTS = ("model.safetensors", "metrics.jsonl", "validation.parquet", "config.yaml")
+
+
+def contents(run: str) -> dict[str, bytes]:
+    return {name: (Path(run) / name).read_bytes() for name in RESULTS}
+
+
+@pytest.fixture
+def ended_by(start):
+    """Start a training, wait for its first checkpoint, end it by a signal: `(exit code, stdout, stderr)`."""
+
+    def ended_by(number: int, *args: str) -> tuple[int, str, str]:
+        running = start(*LONG, "--out", "run", *args)
+        while not Path("run/checkpoint.safetensors").exists():
+            assert running.poll() is None, running.stderr.read()
+            time.sleep(0.01)
+        running.send_signal(number)
+        out, err = running.communicate()
+        return running.returncode, out.decode(), err.decode()
+
+    return ended_by
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_training_that_was_ended_goes_on(ended_by, sentibp, number):
+    code, out, err = ended_by(number)
+    assert "Traceback" not in err
+    if number == signal.SIGKILL:
+        assert code == -9
+    else:
+        assert code == 130
+        assert err.splitlines()[-1] == "interrupted: the best model so far is kept"
+        assert out.splitlines()[-1] == "go on       sentibp train --resume run"
+    said = sentibp("train", "--resume", "last")
+    assert "\ngoes on after step " in said.err
+    assert said.out.splitlines()[-1].startswith("next ")
+    whole = sentibp(*LONG, "--out", "whole", "--json", "--quiet").json
+    assert contents("run") == contents("whole")
+    again = sentibp("train", "--resume", "run", "--json")
+    assert again.json["digest"] == whole["digest"]
+    assert again.json["outcome"] == "finished"
+    assert again.err == "run: finished already\n"
+
+
+def test_a_killed_run_is_listed_as_such(start, sentibp):
+    running = start(*LONG, "--set", "train.epochs=100000")
+    while not Path("runs/started").exists():
+        time.sleep(0.01)
+
+    def outcomes():
+        return [run["outcome"] for run in sentibp("runs", "list", "--json").json]
+
+    assert outcomes() == ["running"]
+    running.kill()
+    running.wait()
+    assert outcomes() == ["broken off"]
+
+
+def test_two_at_once(start, sentibp):
+    """In one directory, with one cache, at the same time: two runs, each as if it were alone."""
+    started = [start("train", "quickstart", "--json", "--quiet") for _ in range(2)]
+    said = [json.loads(running.communicate()[0]) for running in started]
+    assert said[0]["run"] != said[1]["run"]
+    alone = sentibp("train", "quickstart", "--json", "--quiet", "--out", "alone").json
+    for each in said:
+        assert each["digest"] == alone["digest"]
+        assert contents(each["run"]) == contents("alone")
+        assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted([*RESULTS, "run.json"])
+
+
+def test_other_settings(ended_by, fails, sentibp):
+    ended_by(signal.SIGKILL)
+    assert fails(2, "train", "--resume", "run", "--set", "model.hidden=[7]", "--seed", "1").splitlines() == [
+        "run: other settings than were trained with; go on with the settings of the run, or train anew",
+        "model.hidden: was [8], is [7]",
+        "train.seed: was 0, is 1",
+    ]
+    assert fails(2, "train", "imdb", "--resume", "run").startswith("run: other settings than were trained with; ")
+    shutil.copytree("run", "other")
+    assert sentibp(*LONG[:-1], "train.checkpoint=null", "--resume", "other", "--json").json["outcome"] == "finished"
+    sentibp("train", "--resume", "run", "--set", "train.epochs=51")
+    assert "epochs: 51" in Path("run/config.yaml").read_text()
+    assert "its epochs were raised" in fails(2, "reproduce", "run")
+
+
+def test_after_a_break(sentibp):
+    """A training that was to stop at a step goes on, like one that was broken off."""
+    sentibp(*LONG, "--out", "run", "--quiet", "--break", "step >= 120", code=1)
+    sentibp("train", "--resume", "run", "--quiet")
+    sentibp(*LONG, "--out", "whole", "--quiet")
+    assert contents("run") == contents("whole")
+
+
+def test_mistakes(fails, sentibp):
+    assert fails(2, "train", "--resume", "last").startswith("--resume last: no training was begun here")
+    assert fails(2, "train", "--resume", "nowhere") == "nowhere: no such run or model; see `sentibp runs list`"
+    sentibp("train", "quickstart", "--quiet", "--out", "run")
+    assert "leave out --out" in fails(2, "train", "--resume", "run", "--out", "other")
+    assert "--dry-run" in fails(2, "train", "--resume", "run", "--dry-run")
+    assert fails(2, "train", "--resume", "run/model.safetensors").endswith("see `sentibp runs list`")
+
+
+def test_reproduce(sentibp):
+    sentibp("train", "quickstart", "--quiet")
+    result = sentibp("reproduce", "last")
+    assert result.out.startswith("the same: 8 epochs, 144 steps, and the model, sha256 ")
+    said = sentibp("reproduce", "last", "--json", "--quiet")
+    assert said.err == ""
+    assert said.json["same"]
+    assert said.json["difference"] is None
+    assert said.json["digest"] == said.json["again"]
+
+
+def test_reproduce_names_the_first_difference(sentibp):
+    run = Path(sentibp("train", "quickstart", "--quiet", "--json").json["run"])
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    line = next(line for line in lines if line["event"] == "step" and line["step"] == 29)
+    line["check"] = "ffff" + line["check"][4:]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = sentibp("reproduce", "last", "--quiet", code=1)
+    assert result.out.splitlines() == [
+        "not the same, after 1 epoch, 28 steps that are",
+        "first       seed 0, epoch 2, step 29: embedding.weight",
+        "changed     nothing that is recorded: versions, code, processor, threads",
+    ]
+    facts = json.loads((run / "run.json").read_text())
+    facts["versions"]["numpy"] = "1.0"
+    (run / "run.json").write_text(json.dumps(facts))
+    assert (
+        sentibp("reproduce", "last", "--quiet", code=1).out.splitlines()[-1].startswith("changed     numpy: 1.0 then")
+    )
+    said = sentibp("reproduce", "last", "--quiet", "--json", code=1).json
+    assert said["difference"]["tensors"] == ["embedding.weight"]
+    assert said["changed"]["numpy"][0] == "1.0"
+
+
+def test_reproduce_of_what_is_no_run(fails, sentibp):
+    sentibp("train", "quickstart", "--quiet", "--out", "run")
+    assert fails(3, "reproduce", "run/model.safetensors").startswith("run/model.safetensors/run.json: ")
+    assert fails(2, "reproduce", "no") == "no: no such run or model; see `sentibp runs list`"
