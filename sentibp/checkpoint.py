@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from . import digests, model
+from . import model, sealed
 from .config import Config
 from .errors import DataError
 from .files import told
@@ -32,6 +29,7 @@ from .train import Position
 
 FILE = "checkpoint.safetensors"
 FORMAT = 1
+KEY = "checkpoint"  # of the metadata: no model, though it has the same form
 
 
 class Saved(NamedTuple):
@@ -44,25 +42,18 @@ class Saved(NamedTuple):
 
 def load(run: Path) -> Saved | None:
     """The checkpoint of a run; None if there is none yet. DataError if it is damaged, or what it names is."""
-    from safetensors import SafetensorError, safe_open
-
     path = run / FILE
     if not path.exists():
         return None
-    damaged = "remove it to begin this training again from its start"
+    repair = "remove it to begin this training again from its start"
     try:
-        with safe_open(path, framework="np") as file:
-            state = json.loads((file.metadata() or {})["sentibp"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state, tensors = sealed.read(path, KEY, kind="checkpoint", give=repair, repair=repair)
         if state["format"] != FORMAT:
-            raise DataError(f"{path}: written by another version of sentibp; go on with that one, or {damaged}")
-        if state.pop("checksum") != _checksum(state, tensors):
-            raise ValueError("its checksum is wrong")
+            raise DataError(f"{path}: written by another version of sentibp; go on with that one, or {repair}")
+        sealed.verify(state, tensors)
         config = Config.model_validate(state["config"])
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {damaged}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {repair}") from None
     for name, digest in state["members"].items():
         if _file_digest(run / name) != digest:
             raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
@@ -168,7 +159,7 @@ class Checkpoints:
         tensors = {f"weights/{name}": tensor for name, tensor in classifier.tensors().items()}
         for name, slots in position.optimizer.state.items():
             tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
-        self.run.write(FILE, _to_bytes(state, tensors))
+        self.run.write(FILE, sealed.pack(state, tensors, KEY))
         for path in self.run.path.glob("best-*.safetensors"):
             if digest is None or path.name != best_file(digest):
                 with contextlib.suppress(OSError):
@@ -219,19 +210,6 @@ def remove(run: Path) -> None:
         for name in FILE, "best-*.safetensors", "member-*.safetensors":
             for path in run.glob(name):
                 path.unlink(missing_ok=True)
-
-
-def _to_bytes(state: dict[str, Any], tensors: Mapping[str, Array]) -> bytes:
-    from safetensors.numpy import save
-
-    whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    header = state | {"checksum": _checksum(state, whole)}
-    return save(whole, metadata={"sentibp": json.dumps(header, sort_keys=True)})
-
-
-def _checksum(state: Mapping[str, Any], tensors: Mapping[str, Array]) -> str:
-    text = json.dumps(state, sort_keys=True) + digests.together(digests.of(tensors))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file_digest(path: Path) -> str | None:

@@ -32,34 +32,41 @@ def pack(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], key: str 
     """
     from safetensors.numpy import save
 
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    sealed = {**header, "checksum": checksum(header, tensors)}
+    tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    header = {name: value for name, value in header.items() if name != "checksum"}
+    sealed = header | {"checksum": checksum(header, tensors)}
     return save(tensors, metadata={key: json.dumps(sealed, sort_keys=True)})
 
 
-def read(path: Path, key: str = "sentibp") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read(
+    path: Path,
+    key: str = "sentibp",
+    kind: str = "model file",
+    give: str = "give a run directory or a model file",
+    repair: str = "train again or copy it anew",
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The header and the tensors of a file, for `verify` to look at.
 
-    DataError if it is no such file; ValueError if its header is no JSON object.
+    DataError if it is no such file, with what to give instead or the repair; ValueError if its header is no object.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         if not stat.S_ISREG(os.stat(path).st_mode) and not path.is_dir():  # a pipe would wait, a device never end
-            raise DataError(f"{path}: not a file; give a run directory or a model file")
+            raise DataError(f"{path}: not a file; {give}")
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
         if size > HEADER:  # refused before it is read
-            raise DataError(f"{path}: not a model file, or damaged (a header of {size:,} bytes); copy it anew")
+            raise DataError(f"{path}: not a {kind}, or damaged (a header of {size:,} bytes); {repair}")
         with safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get(key)
             if text is None:
-                raise DataError(f"{path}: a safetensors file, but not of sentibp; give a model.safetensors of a run")
+                raise DataError(f"{path}: a safetensors file, but not a {kind} of sentibp; {give}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; give a run directory or a model file") from None
+        raise DataError(f"{path}: {error.strerror or error}; {give}") from None
     except SafetensorError as error:
-        raise DataError(f"{path}: not a model file, or damaged ({error}); train again or copy it anew") from None
+        raise DataError(f"{path}: not a {kind}, or damaged ({error}); {repair}") from None
     header = json.loads(text)
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
@@ -86,7 +93,7 @@ def checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> st
     total = hashlib.sha256(json.dumps([header, about], sort_keys=True).encode())
     pieces = []
     for name in names:
-        numbers = np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data
+        numbers = np.asarray(tensors[name], order="C").reshape(-1).view(np.uint8).data
         pieces += [numbers[start : start + _PIECE] for start in range(0, len(numbers), _PIECE)]
     for digest in on_all_cores(lambda piece: hashlib.sha256(piece).digest(), pieces):
         total.update(digest)

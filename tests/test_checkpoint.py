@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sentibp import checkpoint, config, experiment, model, runs
+from sentibp import checkpoint, config, experiment, model, runs, sealed
 from sentibp.errors import DataError
 from sentibp.resume import resume
 from sentibp.train import Step
@@ -210,7 +210,7 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
     saved = checkpoint.load(interrupted)
     assert saved is not None
     state = {**saved.state, "config": {**saved.state["config"], "gone": {}}}
-    (interrupted / "checkpoint.safetensors").write_bytes(checkpoint._to_bytes(state, saved.tensors))
+    (interrupted / "checkpoint.safetensors").write_bytes(sealed.pack(state, saved.tensors, checkpoint.KEY))
     said = complaint(DataError, again, interrupted)
     assert said.startswith(
         "run/checkpoint.safetensors: damaged: 1 validation error for Config gone Extra inputs are not"

@@ -474,7 +474,7 @@ def foreign(scratch: Path, dtype: str, size: int, metadata: dict[str, str]) -> P
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}], ids=["bare", "torch"])
 def test_other_peoples_safetensors_are_refused(complaint, scratch, dtype, size, metadata):
     """Those of language models above all, whose numbers are of types that numpy lacks."""
-    assert "not of sentibp" in complaint(DataError, load, foreign(scratch, dtype, size, metadata))
+    assert "not a model file of sentibp" in complaint(DataError, load, foreign(scratch, dtype, size, metadata))
 
 
 def test_a_missing_file_and_a_folder(complaint, tmp_path):

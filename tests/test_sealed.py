@@ -44,7 +44,7 @@ def test_what_is_packed_is_read(tmp_path_factory, header, tensors):
     assert json.dumps(found) == json.dumps(dict(sorted(header.items())))
     assert numbers.keys() == tensors.keys()
     for name, tensor in tensors.items():
-        assert numbers[name].dtype == tensor.dtype
+        assert (numbers[name].dtype, numbers[name].shape) == (tensor.dtype, tensor.shape)
         np.testing.assert_array_equal(numbers[name], tensor)
 
 
@@ -57,6 +57,7 @@ def changes():
     yield "a shape", HEADER, TENSORS | {"weight": weight.reshape(3, 2)}
     yield "an order", HEADER, TENSORS | {"weight": np.ascontiguousarray(weight[::-1])}
     yield "a type of the same bytes", HEADER, TENSORS | {"weight": weight.view(np.int32)}
+    yield "the shape of one number", HEADER, TENSORS | {"step": step.reshape(1)}
     yield "the shape of nothing", HEADER, TENSORS | {"none": none.reshape(4, 0)}
     yield "a name", HEADER, {"weighs": weight, "step": step, "none": none}
     yield "two names", HEADER, {"weight": step, "step": weight, "none": none}
@@ -99,7 +100,7 @@ def test_another_key_is_another_kind_of_file(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(sealed.pack({}, TENSORS, key="other"))
     sealed.verify(*sealed.read(path, key="other"))
-    with pytest.raises(DataError, match="not of sentibp"):
+    with pytest.raises(DataError, match="not a model file of sentibp"):
         sealed.read(path)
 
 
