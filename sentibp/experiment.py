@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, ensemble, metrics, model, runs, text, vocab
+from . import arrow, cache, data, ensemble, metrics, model, runs, text, visits, vocab
 from .arrow import strings
 from .calibrate import temperature
 from .config import Config, Resolved
@@ -29,7 +29,7 @@ from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Step, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Step, Visits, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -330,6 +330,7 @@ class _Keeper:
     def _start_seed(self) -> None:
         self.seed_best = -math.inf
         self.seed_best_scores: dict[str, Any] | None = None
+        self.visits: list[Visits] = []  # of each epoch
         self.waited = 0
 
     def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
@@ -353,6 +354,8 @@ class _Keeper:
 
     def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         self.record(seed, event)
+        if isinstance(event, Epoch):
+            self.visits.append(event.visits)
         if isinstance(event, Epoch) and event.scores is not None:
             self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
@@ -372,14 +375,18 @@ class _Keeper:
         best = value > self.best or self.scores is None
         if not seed_best:  # nor the best of all
             return
+        factor = 1.0
         if self.calibrate and self.validation is not None:
-            classifier = model.calibrated(classifier, temperature(logits, self.validation.label))
+            factor = temperature(logits, self.validation.label)
+            classifier = model.calibrated(classifier, factor)
             scores, logits = evaluate(classifier, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
         if best:
             self.best, self.scores, classifier.scores = value, scores, scores
             self.kept = {"seed": seed, "epoch": epoch}
             self.save(classifier)
+            if self.visits:  # those of several networks say little of the one that they are folded into
+                visits.save(self.run.path, self.visits, self.digest or "", factor)
             if self.validation is not None:
                 positive = sigmoid(logits.astype(np.float64))
                 runs.save_predictions(self.run.path, self.validation.label, positive)

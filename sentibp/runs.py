@@ -5,6 +5,7 @@
     metrics.jsonl       one event a line: every step, every epoch
     model.safetensors   the best epoch
     validation.parquet  what the model said of each validation review, for paired comparisons
+    visits.safetensors  what training told each of its reviews, for blame (see `visits`)
 
 `runs/last` is a text file with the path of the newest finished run.
 """

@@ -41,6 +41,14 @@ class Step(NamedTuple):
     gradient_norm: float
 
 
+class Visits(NamedTuple):
+    """What an epoch told each of n reviews, and when: from it `blame` knows who pushed what."""
+
+    dz: Array  # (n,) float32: d loss / d logit, p - y over the batch's size, at its visit; clipped as the gradient was
+    step: Array  # (n,) int32: the step of the epoch, from 0
+    rate: Array  # (steps,) float64: the learning rate of each step
+
+
 class Epoch(NamedTuple):
     """After each pass over the training data."""
 
@@ -49,6 +57,7 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the epoch's batches, each before its update
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
+    visits: Visits
 
 
 class Diverged(SentibpError):
@@ -65,7 +74,7 @@ def steps_per_epoch(settings: Train, n: int) -> int:
 def fit(model: Classifier, train: Examples, validation: Examples | None, seed: int) -> Iterator[Step | Epoch]:
     """Train the model in place. Raises Diverged."""
     settings = model.config.train
-    loss = LOSSES[settings.loss]
+    loss = _Overheard(LOSSES[settings.loss])
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
     optimizer, schedule = _optimizer(settings), _schedule(settings, per_epoch)
@@ -80,6 +89,7 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
         order = shuffle.permutation(len(train))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         total = 0.0
+        loss.dz, rates, shares = [], [], []
         for batch in one_ahead(prepare, batches):
             rate = settings.optimizer.learning_rate * schedule.factor(step)
             step += 1
@@ -94,11 +104,34 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
                     if factors[name]:
                         optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
             total += value * len(batch)
+            rates.append(rate)
+            shares.append(min(1.0, (settings.optimizer.clip_norm or np.inf) / max(length, 1e-30)))
             yield Step(step, epoch, value, rate, length)
         scores, logits = evaluate(model, validation) if validation is not None else (None, None)
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
-        yield Epoch(epoch, step, total / len(train), scores, logits)
+        yield Epoch(epoch, step, total / len(train), scores, logits, _visits(order, loss.dz, shares, rates))
+
+
+class _Overheard:
+    """A loss that keeps the derivatives that it tells."""
+
+    def __init__(self, loss: Loss):
+        self.loss = loss
+        self.dz: list[Array] = []
+
+    def __call__(self, z: Array, target: Array, weight: Array | None = None) -> tuple[float, Array]:
+        value, dz = self.loss(z, target, weight)
+        self.dz.append(dz)
+        return value, dz
+
+
+def _visits(order: Array, dz: list[Array], shares: list[float], rates: list[float]) -> Visits:
+    """What was told batch by batch, by review; `order` (n,) is that of the visits."""
+    visits = Visits(np.empty(len(order), np.float32), np.empty(len(order), np.int32), np.array(rates))
+    visits.dz[order] = np.concatenate([part * np.float32(share) for part, share in zip(dz, shares, strict=True)])
+    visits.step[order] = np.repeat(np.arange(len(dz)), [len(part) for part in dz])
+    return visits
 
 
 def take_batch(model: Classifier, train: Examples, weight: Array | None, chosen: Array) -> Examples:

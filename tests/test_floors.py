@@ -50,9 +50,12 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "explain": 3,
     "trace": 3,
     "ensemble": 4,
+    "visits": 4,
     "flip": 4,
     "experiment": 5,
     "bench": 6,
+    "blame": 6,
+    "audit": 6,
     "checks": 6,
     "cli": 7,
     "__init__": TOP,
@@ -187,7 +190,11 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "bench", "runs compare", "config show"]
+    "command",
+    [
+        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "bench"),
+        *("runs compare", "config show"),
+    ],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())

@@ -82,7 +82,24 @@ def _sentibp(
     pass
 
 
-from . import bench, config, evaluation, explanation, gradcheck, prediction, run, store, tracing, training, words  # noqa: E402
+from . import (  # noqa: E402
+    audit,
+    bench,
+    blame,
+    config,
+    evaluation,
+    explanation,
+    gradcheck,
+    prediction,
+    run,
+    store,
+    tracing,
+    training,
+    words,
+)
 
-for _module in (training, evaluation, prediction, explanation, tracing, gradcheck, run, words, bench, config, store):
+for _module in (
+    *(training, evaluation, prediction, explanation, blame, audit, tracing, gradcheck, run, words, bench, config),
+    store,
+):
     _module.register(app)
