@@ -22,6 +22,7 @@ COMMANDS = [
     "bench",
     "runs list",
     "runs compare",
+    "runs flow",
     "words neighbors",
     "words analogy",
     "words top",

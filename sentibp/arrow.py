@@ -1,7 +1,8 @@
 """Between numpy and Arrow, by their buffers.
 
-pyarrow's own conversions (pa.array, Array.to_numpy, Python numbers given to a kernel) import pandas on first use, to
-ask whether what they were given is of it. That takes longer than predicting a text. Only booleans are copied here.
+pyarrow's own conversions (pa.array, pa.scalar, Array.to_numpy, Python values given to a kernel) import pandas on first
+use, to ask whether what they were given is of it. That takes longer than predicting a text. Only booleans are copied
+here.
 """
 
 from __future__ import annotations
@@ -27,11 +28,18 @@ _TYPES = {
 }
 
 
-def strings(texts: Iterable[str]) -> pa.LargeStringArray:
+def strings(texts: Iterable[str | None]) -> pa.LargeStringArray:
     """Python strings as Arrow text. Halves of surrogate pairs, which UTF-8 cannot hold, become `?`."""
-    encoded = [text.encode(errors="replace") for text in texts]
+    texts = list(texts)
+    encoded = [(text or "").encode(errors="replace") for text in texts]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    return segments(offsets, b"".join(encoded))
+    found = segments(offsets, b"".join(encoded))
+    return found if None not in texts else _with_missing(found, np.array([text is not None for text in texts]))
+
+
+def scalar(text: str) -> pa.LargeStringScalar:
+    """A Python string as an Arrow kernel takes it."""
+    return strings([text])[0]
 
 
 def segments(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.LargeStringArray:
@@ -51,7 +59,7 @@ class Texts:
         """Add texts."""
         if texts.null_count:
             self._missing.append(np.flatnonzero(numbers(texts.is_null())) + self._lengths.size)
-            texts = texts.fill_null("")
+            texts = texts.fill_null(scalar(""))
         offsets, data = buffers(texts)
         self._lengths.append(np.diff(offsets))
         self._data.append(data)
@@ -63,8 +71,13 @@ class Texts:
             return texts
         there = np.ones(len(texts), bool)
         there[np.concatenate(self._missing)] = False
-        _, *parts = texts.buffers()
-        return pa.Array.from_buffers(TEXT, len(texts), [pa.py_buffer(np.packbits(there, bitorder="little")), *parts])
+        return _with_missing(texts, there)
+
+
+def _with_missing(texts: pa.LargeStringArray, there: np.ndarray) -> pa.LargeStringArray:
+    """The texts, null where not `there` (n,) bool."""
+    _, *parts = texts.buffers()
+    return pa.Array.from_buffers(TEXT, len(texts), [pa.py_buffer(np.packbits(there, bitorder="little")), *parts])
 
 
 def buffers(texts: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:

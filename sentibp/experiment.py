@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, ensemble, metrics, model, runs, text, visits, vocab
+from . import arrow, cache, data, ensemble, health, metrics, model, runs, text, visits, vocab
 from .arrow import strings
 from .calibrate import temperature
 from .config import Config, Resolved
@@ -65,6 +65,7 @@ class Outcome(NamedTuple):
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str  # SHA-256 of the model file
+    warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
 
@@ -112,7 +113,7 @@ def train(
     prepared = _prepare(resolved, watch)
     config, training, validation = prepared.config, prepared.training, prepared.validation
     run = runs.create(config, resolved.path, out, command=list(command), data=prepared.facts)
-    keeper = _Keeper(run, config, validation)
+    keeper = _Keeper(run, config, validation, watch)
     classifier = None
     try:
         for seed in range(config.train.seed, config.train.seed + config.train.seeds):
@@ -158,6 +159,7 @@ def train(
         keeper.kept,
         seeds,
         keeper.digest,
+        keeper.warnings,
         round(seconds, 3),
     )
     run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
@@ -311,11 +313,14 @@ def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
 class _Keeper:
     """Records events, keeps the best epoch in the run directory, and says when patience is out."""
 
-    def __init__(self, run: runs.Run, config: Config, validation: Examples | None):
+    def __init__(self, run: runs.Run, config: Config, validation: Examples | None, watch: Callable[[Event], None]):
         import pyarrow.parquet  # noqa: F401  # what saving needs; an import that Ctrl-C breaks off makes a mess
 
         self.run = run
         self.validation = validation
+        self.watch = watch
+        self.health = health.Health(config)
+        self.warnings: list[str] = []
         self.calibrate = config.train.calibrate
         stopping = config.train.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
@@ -346,8 +351,17 @@ class _Keeper:
 
     def record(self, seed: int, event: Step | Epoch) -> None:
         if isinstance(event, Step):
-            self.run.record(event="step", seed=seed, **event._asdict())
+            step = event._asdict()
+            flows = step.pop("flow")
+            self.run.record(event="step", seed=seed, **step)
+            if flows is not None:
+                layers = health.record(flows)
+                self.run.record(event="flow", seed=seed, step=event.step, epoch=event.epoch, layers=layers)
+                self.health.saw(flows)
             return
+        for warning in self.health.epoch_ended(event.epoch):
+            self.warnings.append(warning)
+            self.watch(Note(warning))
         self.run.record(
             event="epoch", seed=seed, epoch=event.epoch, step=event.step, loss=event.loss, scores=event.scores
         )

@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp import scratch
-from sentibp.arrow import TEXT, Texts, array
+from sentibp.arrow import TEXT, Texts, array, numbers, scalar, segments, strings
 from sentibp.errors import DataError
 
 FORMATS = "CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lines, or a folder with pos/ and neg/"
@@ -248,7 +248,7 @@ def _read_csv(data: memoryview, name: str, columns: Columns, delimiters: str = "
     except pa.ArrowException:
         rows = _checked_csv(data, name, delimiter)
         return gathered(
-            {column: pa.array([row[header.index(column)] for row in some], TEXT) for column in schema.names}
+            {column: strings(row[header.index(column)] for row in some) for column in schema.names}
             for some in _batched(rows)
         )
     quotes = sum(bytes(data[start : start + _PART]).count(b'"') for start in range(0, len(data), _PART))
@@ -428,14 +428,14 @@ def _json_records(rows: Iterator[tuple[int, dict[str, Any]]], name: str, columns
             if number == 0:
                 require(f"{name}:{some[0][0]}", some[0][1], columns)
             batch = {
-                column: pa.array([_json_text(row.get(column), column, f"{name}:{line}") for line, row in some], TEXT)
+                column: strings(_json_text(row.get(column), column, f"{name}:{line}") for line, row in some)
                 for column in columns[1:]
                 if column is not None
             }
             for line, row in some:
                 if not isinstance(row.get(columns.text), str | None):
                     raise DataError(f"{name}:{line}: {columns.text!r} is not a string; put it in quotes")
-            batch[columns.text] = pa.array([_whole(row.get(columns.text)) for _, row in some], TEXT)
+            batch[columns.text] = strings(_whole(row.get(columns.text)) for _, row in some)
             lines.append(np.array([line for line, _ in some]))
             yield batch
 
@@ -518,7 +518,7 @@ def _fasttext(data: memoryview, name: str, columns: Columns) -> Records:
     for some in _lines(data):
         kept = np.arange(len(some))
         if columns.label is not None:  # a blank line is no review here, but a text to predict is never left out
-            kept = np.flatnonzero(pc.not_equal(pc.utf8_trim_whitespace(some), ""))
+            kept = np.flatnonzero(numbers(pc.not_equal(pc.utf8_trim_whitespace(some), scalar(""))))
         parts = pc.extract_regex(some.take(array(kept)), r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
         texts.append(parts.field("text"))
         labels.append(pc.utf8_trim_whitespace(parts.field("label")))
@@ -547,8 +547,8 @@ def _read_folder(path: Path, name: str, columns: Columns, split: str) -> Records
     texts = Texts()
     for some in _batched(zip(files, places, strict=True)):
         contents = [bytes(_utf8(memoryview(file.read_bytes()), place)) for file, place in some]
-        texts.append(pa.array(contents, pa.large_binary()).cast(TEXT))
-    label = pa.array([file.parent.name for file in files], pa.string())
+        texts.append(segments(np.cumsum([0, *map(len, contents)], dtype=np.int64), b"".join(contents)))
+    label = strings(file.parent.name for file in files)
     return Records(
         name=name,
         text=_chunked(texts.array()),

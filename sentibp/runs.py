@@ -2,7 +2,7 @@
 
     config.yaml         every setting, defaults filled in: training it repeats the run
     run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
-    metrics.jsonl       one event a line: every step, every epoch
+    metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
     model.safetensors   the best epoch
     validation.parquet  what the model said of each validation review, for paired comparisons
     visits.safetensors  what training told each of its reviews, for blame (see `visits`)
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .config import Config
 
 ROOT = Path("runs")
+METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
 PREDICTIONS = "validation.parquet"
 
@@ -56,7 +57,7 @@ class Run:
 
         write(path / "config.yaml", dump(config).encode())
         self._write_facts()
-        self._metrics = open(path / "metrics.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._metrics = open(path / METRICS, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
     def record(self, **event: Any) -> None:
         """Append one event to metrics.jsonl."""
@@ -146,6 +147,25 @@ def facts(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{path / 'run.json'}: damaged: not an object")
     return content
+
+
+def events(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of metrics.jsonl, in order. A line that is still being written is left out."""
+    number = 0
+    try:
+        with open(path / METRICS, encoding="utf-8") as file:
+            for line in file:
+                number += 1
+                if not line.endswith("\n"):
+                    return
+                event = json.loads(line)
+                if not isinstance(event, dict):
+                    raise ValueError("not an object")
+                yield event
+    except OSError as error:
+        raise DataError(f"{path / METRICS}: {error.strerror}; give a run directory") from None
+    except ValueError as error:
+        raise DataError(f"{path / METRICS}:{number}: damaged: {error}") from None
 
 
 def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:

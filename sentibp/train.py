@@ -12,11 +12,15 @@ from . import metrics
 from .config.settings import Train
 from .errors import SentibpError
 from .model import Classifier, stream
+from .nn import flow
+from .nn.flow import Flow
 from .nn.layers import Array, Gradient, RowGrad, sigmoid
 from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
 from .scratch import fetch
 from .threads import one_ahead, single_threaded_blas
+
+_OFTEN = 32  # batches an epoch, from which on two of them are looked at, else one
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +43,7 @@ class Step(NamedTuple):
     loss: float
     learning_rate: float
     gradient_norm: float
+    flow: Mapping[str, Flow] | None = None  # of each layer, in the few steps that are looked at
 
 
 class Visits(NamedTuple):
@@ -90,23 +95,30 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         total = 0.0
         loss.dz, rates, shares = [], [], []
-        for batch in one_ahead(prepare, batches):
+        for place, batch in enumerate(one_ahead(prepare, batches)):
             rate = settings.optimizer.learning_rate * schedule.factor(step)
             step += 1
-            value, gradients = backpropagate(model, batch, loss)
+            idle: dict[str, Any] | None = {} if place in _looked_at(per_epoch) else None
+            value, gradients = backpropagate(model, batch, loss, idle)
             length = norm(gradients)
             if not np.isfinite(value) or not np.isfinite(length):
                 raise _diverged(settings, step, epoch, value, gradients)
+            before = None if idle is None else flow.snapshot(model.network.params, gradients)
+            clipped = gradients
             if settings.optimizer.clip_norm is not None:
-                gradients = clip(gradients, settings.optimizer.clip_norm)
+                clipped = clip(gradients, settings.optimizer.clip_norm)
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen at the next loss or score
                 for name, parameter in model.network.params.items():
                     if factors[name]:
-                        optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
+                        optimizer.step([(name, parameter, clipped[name])], rate * factors[name])
             total += value * len(batch)
             rates.append(rate)
             shares.append(min(1.0, (settings.optimizer.clip_norm or np.inf) / max(length, 1e-30)))
-            yield Step(step, epoch, value, rate, length)
+            flows = None
+            if idle is not None and before is not None:
+                with single_threaded_blas:
+                    flows = flow.measure(model.network.params, gradients, before, idle)
+            yield Step(step, epoch, value, rate, length, flows)
         scores, logits = evaluate(model, validation) if validation is not None else (None, None)
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
@@ -141,13 +153,20 @@ def take_batch(model: Classifier, train: Examples, weight: Array | None, chosen:
     return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
 
 
-def backpropagate(model: Classifier, batch: Examples, loss: Loss) -> tuple[float, Mapping[str, Gradient]]:
-    """The loss of a batch, and its gradient by every parameter: forward, loss, backward."""
+def backpropagate(
+    model: Classifier, batch: Examples, loss: Loss, idle: dict[str, Any] | None = None
+) -> tuple[float, Mapping[str, Gradient]]:
+    """The loss of a batch, and its gradient by every parameter: forward, loss, backward.
+
+    `idle`, if given, is filled with each layer's share of idle units (`nn.flow.idle`).
+    """
     with (
         single_threaded_blas,
         np.errstate(over="ignore", invalid="ignore"),
     ):  # what is not finite is reported as Diverged
         z = model.network.forward(batch.features, train=True)
+        if idle is not None:
+            idle |= flow.idle(model.network)
         value, dz = loss(z[:, 0], batch.label, batch.weight)
         model.network.backward(dz[:, None])
     return value, model.network.grads
@@ -185,8 +204,13 @@ def _schedule(settings: Train, per_epoch: int) -> Schedule:
 
 def _factor(settings: Train, name: str) -> float:
     """The learning rate of a parameter as a share of the general one; 0 if its part is frozen."""
-    part = name.rpartition(".")[0].removesuffix(".norm")
+    part = flow.part(name)
     return 0.0 if part in settings.freeze else settings.learning_rates.get(part, 1.0)
+
+
+def _looked_at(per_epoch: int) -> set[int]:
+    """The batches of an epoch, from 0, whose flow is measured: few, so that it takes no time that one could notice."""
+    return {0, per_epoch // 2} if per_epoch >= _OFTEN else {0}
 
 
 def _diverged(settings: Train, step: int, epoch: int, loss: float, gradients: Mapping[str, Gradient]) -> Diverged:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import scratch
-from .arrow import TEXT, array, lines, numbers, places, sums
+from .arrow import array, lines, numbers, places, scalar, sums
 from .nn import Ragged
 from .pairs import NONE, Pairs
 from .scratch import gathered
@@ -87,7 +87,7 @@ class Vocabulary:
         prefix = self.prefix
         while (prefix != NONE).any():
             earlier = self.words.take(array(np.where(prefix == NONE, 0, self.word[prefix])))
-            longer = pc.binary_join_element_wise(earlier, text, pa.scalar(" ", TEXT))
+            longer = pc.binary_join_element_wise(earlier, text, scalar(" "))
             text = pc.if_else(array(prefix == NONE), text, longer)
             prefix = np.where(prefix == NONE, NONE, self.prefix[prefix])
         return text

@@ -82,3 +82,30 @@ def test_few_values_among_many(values):
     known = np.arange(1000) * 2
     expected = [value // 2 if value % 2 == 0 else -1 for value in values]
     assert places(array(np.array(values, int)), array(known)).tolist() == expected
+
+
+def test_training_loads_no_pandas(tmp_path):
+    """From each kind of file; a pandas that is imported on the way takes a third of a cached training of IMDB."""
+    code = """
+import sys
+from pathlib import Path
+from sentibp import data
+Path("a.csv").write_text("text,label,source\\ngood,1,a\\nbad,0,b\\n")
+Path("a.jsonl").write_text('{"text": "good", "label": 1}\\n{"text": "bad", "label": 0}\\n')
+Path("a.json").write_text('[{"text": "good", "label": 1}, {"text": "bad", "label": 0}]')
+Path("a.txt").write_text("__label__1 good\\n\\n__label__0 bad\\n")
+for side in "neg", "pos":
+    Path("folder", side).mkdir(parents=True)
+    Path("folder", side, "a.txt").write_text(side)
+for source in "a.csv", "a.jsonl", "a.json", "a.txt", "folder":
+    data.require_both_classes(data.load(source), source)
+from sentibp.__main__ import main
+sys.argv = ["sentibp", "train", "quickstart", "--quiet"]
+sys.stdout = sys.stderr
+try:
+    main()
+finally:
+    print("pandas" in sys.modules, file=sys.__stdout__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "False\n", done.stderr

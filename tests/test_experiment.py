@@ -16,6 +16,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from sentibp import cache, config, data, experiment, metrics, model, pairs, readers, runs, scratch, text, vocab
+from sentibp import train as training_loop
 from sentibp.errors import ConfigError, DataError
 from sentibp.experiment import Note, Outcome, Ready, evaluate_on, train
 from sentibp.train import Diverged, Epoch, Step
@@ -81,8 +82,9 @@ def test_a_run_and_what_it_tells(small):
     parameters = 8 * features + (8 * 4 + 4) + (4 + 1)
     assert ready == Ready(outcome.run, 0, 288, 32, features, parameters, 4, 36)
     assert [type(event) for event in rest] == [*[Step] * 9, Epoch] * 4
-    assert [line["event"] for line in lines(outcome.run)] == [*["step"] * 9, "epoch"] * 4
-    assert [line["loss"] for line in lines(outcome.run)] == [event.loss for event in rest]
+    assert [line["event"] for line in lines(outcome.run)] == ["step", "flow", *["step"] * 8, "epoch"] * 4
+    losses = [line["loss"] for line in lines(outcome.run) if line["event"] != "flow"]
+    assert losses == [event.loss for event in rest]
 
     assert outcome.outcome == "finished"
     assert outcome.scored_on == "validation"
@@ -442,6 +444,40 @@ def test_diverged_at_the_very_last_step(small, validation):
         train(small(sgd, "train.batch_size=1000", "train.epochs=1", f"data.validation={validation}"))
     ((_, facts),) = runs.all_runs()
     assert facts["outcome"] == "diverged"
+
+
+# Gradient flow
+
+
+def test_each_epoch_records_the_flow_of_each_layer(small):
+    run = train(small("train.seeds=2", "train.freeze=[embedding]")).run
+    found = [line for line in lines(run) if line["event"] == "flow"]
+    assert [(line["seed"], line["epoch"], line["step"]) for line in found] == [
+        (seed, epoch, 9 * epoch - 8) for seed in (0, 1) for epoch in (1, 2, 3, 4)
+    ]
+    for line in found:
+        assert list(line["layers"]) == ["embedding", "hidden.0", "output"]
+        assert line["layers"]["embedding"]["update"] == 0 < line["layers"]["embedding"]["gradient"]
+        assert line["layers"]["output"].keys() == {"gradient", "update", "weight"}
+        assert 0 <= line["layers"]["hidden.0"]["dead"] <= 1
+
+
+def test_looking_changes_no_byte(small, monkeypatch):
+    digest = train(small("model.dropout=0.1", "model.batch_norm=true")).digest
+    monkeypatch.setattr(training_loop, "_looked_at", lambda per_epoch: set(range(per_epoch)))
+    assert train(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
+    monkeypatch.setattr(training_loop, "_looked_at", lambda per_epoch: set())
+    assert train(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
+
+
+def test_vanishing_gradients_are_told_once_and_kept(small):
+    told: list[Any] = []
+    outcome = train(small("model.hidden=[8,8,8,8,8,8]", "model.activation=sigmoid"), watch=told.append)
+    (line,) = outcome.warnings
+    assert line.startswith("epoch 1: vanishing gradients in embedding")
+    assert Note(line) in told
+    assert runs.facts(outcome.run)["warnings"] == [line]
+    assert train(small()).warnings == []
 
 
 # Why a hidden layer

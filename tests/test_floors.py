@@ -52,6 +52,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "ensemble": 4,
     "visits": 4,
     "flip": 4,
+    "health": 4,
     "experiment": 5,
     "bench": 6,
     "blame": 6,

@@ -109,6 +109,19 @@ def test_a_learnable_corpus_is_learned(toy):
     assert epochs[-1].scores["accuracy"] == 1
 
 
+def test_a_few_steps_of_each_epoch_are_looked_at(toy):
+    def looked_at(**train) -> list[int]:
+        return [event.step for event in fit(*toy(train=train), None, 0) if isinstance(event, Step) and event.flow]
+
+    assert looked_at(batch_size=5, epochs=3) == [1, 4, 7]
+    classifier, examples = toy(TEXTS * 4, LABEL * 4, train={"batch_size": 1, "epochs": 2})
+    events = [event for event in fit(classifier, examples, None, 0) if isinstance(event, Step)]
+    assert [event.step for event in events if event.flow] == [1, 25, 49, 73]
+    for event in events:
+        if event.flow:
+            assert event.gradient_norm == pytest.approx(np.sqrt(sum(each.gradient**2 for each in event.flow.values())))
+
+
 # Batches
 
 

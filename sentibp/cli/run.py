@@ -1,4 +1,4 @@
-"""`sentibp runs list | compare`."""
+"""`sentibp runs list | compare | flow`."""
 
 from __future__ import annotations
 
@@ -51,3 +51,25 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
     from . import show
 
     show.comparison(runs.compare(runs.find(a), runs.find(b)), json)
+
+
+@commands.command(epilog="Example: sentibp runs flow last --epoch 1")
+def flow(
+    run: Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")] = "last",
+    epoch: Annotated[int | None, typer.Option(metavar="N", min=1, help="Default: the last epoch.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Of a run with several networks. Default: the first.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print how the gradient flowed through the layers of a run.
+
+    The lengths of each layer's gradient, update and weights, and its idle units, of a few batches of an epoch. With
+    --json, of every epoch, unless one is asked for.
+    """
+    from .. import health, runs
+    from . import show
+
+    path = runs.find(run)
+    chosen = health.chosen(health.recorded(path), str(path), seed, epoch)
+    show.flow(path, chosen, runs.facts(path).get("warnings") or [], json)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..config import Resolved
     from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
     from ..explain import Explanation
+    from ..health import EpochFlow
     from ..model import Prediction
     from ..words import Top
 
@@ -286,6 +287,27 @@ def settings(resolved: Resolved, json: bool) -> None:
         ["setting", "value", "from"],
         [(key, jsons.dumps(value), resolved.origins.get(key, "")) for key, value in values.items()],
     )
+
+
+def flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
+    """How the gradient flowed: of the first network, the last epoch that is given; as JSON, all of them."""
+    if json:
+        as_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
+        return
+    shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
+    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    lines = []
+    for layer, each in shown.layers.items():
+        idle = f"{each.dead:.0%} dead" if each.dead is not None else ""
+        idle = f"{each.saturated:.0%} saturated" if each.saturated is not None else idle
+        share = each.update / each.weight if each.weight else 0.0
+        numbers = (each.gradient, each.update, each.weight, share)
+        lines.append([layer, *(f"{number:.1e}" for number in numbers), idle])
+    rows(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
+    if (pace := shown.factor) is not None:
+        typer.echo(f"\nwith each hidden layer back, the gradient is {pace:.2g} times as long")
+    for warning in warnings:
+        typer.echo(f"\n{warning}")
 
 
 def comparison(result: dict[str, Any], json: bool) -> None:

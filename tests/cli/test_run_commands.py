@@ -1,4 +1,4 @@
-"""`sentibp runs list | compare`."""
+"""`sentibp runs list | compare | flow`."""
 
 from __future__ import annotations
 
@@ -91,3 +91,37 @@ def test_what_is_no_run(sentibp, fails):
     assert "run directory" in fails(3, "runs", "compare", run, Path(run, "model.safetensors"))
     Path(run, "run.json").write_text("{")
     assert "damaged" in fails(3, "runs", "compare", run, run)
+
+
+# flow
+
+
+def test_the_flow_of_the_last_run_layer_by_layer(sentibp, trained):
+    lines = sentibp("runs", "flow").out.splitlines()
+    assert lines[0] == f"{trained}: seed 0, epoch 8"
+    assert lines[2].split() == ["layer", "gradient", "update", "weights", "update/weights", "units"]
+    assert [line.split()[0] for line in lines[3:6]] == ["embedding", "hidden.0", "output"]
+    assert lines[4].endswith("% dead")
+    said = sentibp("runs", "flow", "--json").json
+    assert [each["epoch"] for each in said["epochs"]] == [*range(1, 9)]
+    assert said["warnings"] == []
+    (first,) = sentibp("runs", "flow", trained, "--epoch", 1, "--json").json["epochs"]
+    assert first == said["epochs"][0]
+    assert f"{first['layers']['output']['gradient']:.1e}" in sentibp("runs", "flow", "--epoch", 1).out
+
+
+def test_the_flow_of_a_network_whose_gradients_vanish(sentibp):
+    deep = ["--set", "model.hidden=[8,8,8,8,8,8]", "--set", "model.activation=sigmoid", "--set", "train.epochs=2"]
+    done = sentibp("train", "quickstart", *deep, "--json")
+    (warning,) = done.json["warnings"]
+    assert done.err.count(warning) == 1
+    out = sentibp("runs", "flow").out
+    assert "with each hidden layer back, the gradient is 0." in out
+    assert warning in out
+    assert sentibp("runs", "flow", "--json").json["epochs"][0]["factor"] < 0.5
+
+
+def test_a_flow_that_is_not_there(sentibp, fails, trained):
+    assert f"--epoch 9: {trained} has 1 to 8" in fails(2, "runs", "flow", "--epoch", 9)
+    assert "--seed 1" in fails(2, "runs", "flow", "--seed", 1)
+    assert "give a run directory" in fails(3, "runs", "flow", ".")
