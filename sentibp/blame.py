@@ -4,18 +4,20 @@ A training review and a text have to do with each other through the features tha
 gradient did to the rows of these, the text's logit feels. `visits` has d loss / d logit, as each review was told it at
 each visit, and the rate. With z the logit of the text, z_i that of review i, and w the rows that both have,
 
-    push of review i = - sum over its visits of  rate * dz_i * sum over w of  d z / d w . (scale_w * d z_i / d w)
+    push of review i = - sum over its visits of  rate * dz_i * sum over w of  d z / d w . d z_i / d w
 
-where scale_w is what the optimizer makes of a gradient: 1 for plain descent; for Adagrad and its kin, which are
-followed step by step with their own rules, one over the root of the squares they have seen. It is the sum that TracIn
-takes over a training (Pruthi, Liu, Kale & Sundararajan, 2020, section 3), with shortcuts: the derivatives of z and z_i
-are those of the trained network, not of each step; only the rows of the embedding count, not the layers above;
-momentum, weight decay and the words that word dropout hid are left out.
+for plain descent: the sum that TracIn takes over a training (Pruthi, Liu, Kale & Sundararajan, 2020, section 3), with
+shortcuts: the derivatives of z and z_i are those of the trained network, not of each step; only the rows of the
+embedding count, not the layers above; momentum, weight decay and the words that word dropout hid are left out.
+
+Adagrad divides each step of a row by the root of the squares it has seen. There, the push is what the path of the row
+lacks if the review's gradient is taken out of it, from the division too. RMSprop and Adam are followed step by step,
+and the review has its share of each step as they scaled it.
 
 Where the embedding starts from naive Bayes, the labels have spoken before the first step; to that belongs the
-derivative of the log-count ratios by the review's counts, its `start`. All of it is to first order: what the other
-reviews would have taught in its absence is not asked. benchmarks/blame.py leaves reviews out, trains again, and says
-how far that agrees.
+derivative of the log-count ratios by the review's counts, its `start`. All others are taken to be told what they were:
+what they would have taught in the review's absence is not asked. benchmarks/blame.py leaves reviews out, trains again,
+and says how far that agrees.
 """
 
 from __future__ import annotations
@@ -35,11 +37,14 @@ from .nn.fast import FastEmbeddingBag
 from .nn.inference import as_predicted
 from .nn.initializers import log_count_ratio
 from .nn.layers import Array, RowGrad
-from .nn.optim import OPTIMIZERS, Optimizer
+from .nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
 from .threads import single_threaded_blas
+from .train import Visits
 
-_BLOCK = 4096  # reviews that are looked through at once
+_BLOCK = 1024  # reviews that are looked through at once
 _SHARED = 8  # features of a review that are named
+_LITTLE = 0.01  # the share of a sum of squares up to which its change is little
+_TINY = 1e-300
 
 
 class Shared(NamedTuple):
@@ -202,41 +207,111 @@ def _of_start(
 
 def _of_steps(classifier: Classifier, training: Ragged, met: _Meetings, gradient: Array, kept: visits.Kept) -> Array:
     """What each meeting did to the logit by the steps of the optimizer on the rows that both have: (m,)."""
-    from scipy.sparse import csr_array
-
     settings = classifier.config.train
     of_reviews = _review_gradients(classifier, training) / kept.factor  # (n, d), of the logit that was trained
-    optimizer = OPTIMIZERS[settings.optimizer.name](
-        **settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm", "weight_decay"})
-    )
+    chosen = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm", "weight_decay"})
+    optimizer = OPTIMIZERS[settings.optimizer.name](**chosen)
     factor = 0.0 if "embedding" in settings.freeze else settings.learning_rates.get("embedding", 1.0)
-    rows = np.zeros(gradient.shape)  # which the optimizer moves, so that it sees what it saw
-    push = np.zeros(len(met.review))
-    for epoch in kept.epochs:
-        step = epoch.step[met.review]
-        order = np.argsort(step, kind="stable")
-        edges = np.searchsorted(step[order], np.arange(len(epoch.rate) + 1))
-        for rate, (first, last) in zip(epoch.rate.tolist(), pairwise(edges.tolist()), strict=True):
-            now = order[first:last]
-            review, column = met.review[now], met.column[now]
-            told = (met.times[now] * epoch.dz[review])[:, None] * of_reviews[review]  # (b, d) d loss / d row
-            share = csr_array((np.ones(len(now)), (column, np.arange(len(now)))), shape=(len(rows), len(now)))
-            touched = np.unique(column)
-            sums = RowGrad(touched, (share @ told)[touched])  # (k, b) @ (b, d) -> (k, d)
-            optimizer.step([("rows", rows, sums)], rate)
-            scale = _scale(optimizer, settings.optimizer.name, touched)[np.searchsorted(touched, column)]
-            push[now] -= rate * factor * np.einsum("bd,bd->b", scale * told, gradient[column])
-    return push
+    seen = _Seen(met, gradient, of_reviews, kept.epochs)
+    return factor * (seen.by_adagrad(optimizer) if isinstance(optimizer, Adagrad) else seen.by_scale(optimizer))
 
 
-def _scale(optimizer: Optimizer, name: str, rows: Array) -> Array:
+class _Seen(NamedTuple):
+    """What the optimizer saw of the rows where reviews and text meet."""
+
+    met: _Meetings
+    gradient: Array  # (k, d) of the text's logit, by row
+    of_reviews: Array  # (n, d) of each review's logit, by a row that it has once
+    epochs: list[Visits]
+
+    def told(self, epoch: Visits, meetings: Array) -> Array:
+        """What some meetings added to the gradient of the loss by their row: (b, d)."""
+        review = self.met.review[meetings]
+        return (self.met.times[meetings] * epoch.dz[review])[:, None] * self.of_reviews[review]
+
+    def by_adagrad(self, optimizer: Adagrad) -> Array:
+        """What is gone of each row's path when the meeting's gradient is: (m,).
+
+        Without it, the sum of squares is smaller from its step on, and all later steps are longer; that of a row which
+        has met nobody else is gone as a whole.
+        """
+        push = np.zeros(len(self.met.review))
+        first = np.cumsum([0, *(len(epoch.rate) for epoch in self.epochs)])
+        rates = np.concatenate([epoch.rate for epoch in self.epochs])
+        order = np.argsort(self.met.column, kind="stable")
+        edges = np.searchsorted(self.met.column[order], np.arange(len(self.gradient) + 1))
+        for row, (start, stop) in enumerate(pairwise(edges.tolist())):
+            own = order[start:stop]
+            told = np.concatenate([self.told(epoch, own) for epoch in self.epochs])  # (v, d), v visits
+            at = [number + epoch.step[self.met.review[own]] for number, epoch in zip(first, self.epochs, strict=False)]
+            step, place = np.unique(np.concatenate(at), return_inverse=True)
+            left_out = _without(told, place, rates[step], self.gradient[row], optimizer)
+            push[own] = -left_out.reshape(len(self.epochs), -1).sum(axis=0)
+        return push
+
+    def by_scale(self, optimizer: Optimizer) -> Array:
+        """The meeting's share of each step, as the optimizer scaled it: (m,)."""
+        from scipy.sparse import csr_array
+
+        push = np.zeros(len(self.met.review))
+        rows = np.zeros(self.gradient.shape)  # which the optimizer moves, so that it sees what it saw
+        for epoch in self.epochs:
+            step = epoch.step[self.met.review]
+            order = np.argsort(step, kind="stable")
+            edges = np.searchsorted(step[order], np.arange(len(epoch.rate) + 1))
+            for rate, (start, stop) in zip(epoch.rate.tolist(), pairwise(edges.tolist()), strict=True):
+                now = order[start:stop]
+                told, column = self.told(epoch, now), self.met.column[now]
+                share = csr_array((np.ones(len(now)), (column, np.arange(len(now)))), shape=(len(rows), len(now)))
+                touched = np.unique(column)
+                sums = RowGrad(touched, (share @ told)[touched])  # (k, b) @ (b, d) -> (k, d)
+                optimizer.step([("rows", rows, sums)], rate)
+                scale = _scale(optimizer, touched)[np.searchsorted(touched, column)]
+                push[now] -= rate * np.einsum("bd,bd->b", scale * told, self.gradient[column])
+        return push
+
+
+def _without(told: Array, place: Array, rate: Array, gradient: Array, optimizer: Adagrad) -> Array:
+    """Adagrad's steps of one row, along the gradient of the text's logit: what of them each visit is missed for (v,).
+
+    `told` (v, d) is the gradient of each visit, `place` (v,) its step, of which there are T with rates (T,).
+    """
+    g = np.zeros((len(rate), told.shape[1]))
+    np.add.at(g, place, told)
+    rest = g[place] - told  # (v, d) the gradient of its step without the visit
+
+    def summed(square: Array) -> Array:  # over the row, as the optimizer does
+        return square.mean(axis=1, keepdims=True) if optimizer.row_wise else square
+
+    def along(vector: Array, rate: Array) -> Array:
+        moved = rate[:, None] * vector * gradient
+        return moved.sum(axis=1, keepdims=True) if optimizer.row_wise else moved
+
+    s = np.cumsum(summed(g * g), axis=0)  # (T, 1) or (T, d)
+    less = summed(rest * rest) - summed(g[place] * g[place])  # (v, 1) or (v, d): what the sum lacks from there on
+    moved, length = along(g, rate), np.sqrt(s) + optimizer.epsilon
+    there = np.sqrt(np.maximum(s[place] + less, 0)) + optimizer.epsilon
+    missed = moved[place] / length[place] - along(rest, rate[place]) / there
+    # the later steps: where little is missing from a large sum by the derivative, all at once; else one by one
+    slope = moved / np.maximum(2 * np.maximum(s, _TINY) * length, _TINY)
+    later = np.cumsum(slope[::-1], axis=0)[::-1] - slope
+    missed = missed + later[place] * less
+    few = np.flatnonzero((np.abs(less) > _LITTLE * s[place]).any(axis=1))
+    for start in range(0, len(few), _BLOCK):
+        some = few[start : start + _BLOCK]
+        missed[some] -= later[place[some]] * less[some]
+        shorter = np.sqrt(np.maximum(s[None] + less[some, None], _TINY)) + optimizer.epsilon  # (b, T, 1 or d)
+        after = np.arange(len(rate))[None, :, None] > place[some, None, None]
+        missed[some] += np.where(after, moved[None] * (1 / length[None] - 1 / shorter), 0).sum(axis=1)
+    return missed.sum(axis=1)
+
+
+def _scale(optimizer: Optimizer, rows: Array) -> Array:
     """What the optimizer multiplied the gradient of some rows by, beside the rate: (k, d) or (k, 1)."""
     state = optimizer.state["rows"]
-    if name == "adagrad":
-        return 1 / (np.sqrt(state["sum"][rows]) + optimizer.epsilon)
-    if name == "rmsprop":
+    if isinstance(optimizer, RMSprop):
         return 1 / (np.sqrt(state["square"][rows]) + optimizer.epsilon)
-    if name in ("adam", "adamw"):
+    if isinstance(optimizer, Adam):
         return 1 / (np.sqrt(state["square"][rows] / (1 - optimizer.beta2 ** int(state["step"]))) + optimizer.epsilon)
     return np.ones((len(rows), 1))
 

@@ -10,7 +10,8 @@ import pytest
 from sentibp import blame, config, experiment, model, visits
 from sentibp.arrow import strings
 from sentibp.errors import ConfigError, DataError
-from sentibp.nn import Ragged
+from sentibp.nn import Ragged, RowGrad
+from sentibp.nn.optim import Adagrad
 
 TEXT = "a great film , but not the best one"
 LINEAR = ["model.hidden=[]", "train.freeze=[output]", "train.calibrate=false", "model.embedding.padding=2"]
@@ -45,8 +46,8 @@ def moved(run, text: str) -> float:
     [
         ("{name: sgd, learning_rate: 1.0}", "mean"),
         ("{name: sgd, learning_rate: 1.0, clip_norm: 0.05}", "mean"),
-        ("{name: adagrad, learning_rate: 0.1}", "sqrt"),
-        ("{name: adagrad, learning_rate: 0.1, row_wise: false}", "sum"),
+        ("{name: sgd, learning_rate: 0.3}", "sqrt"),
+        ("{name: sgd, learning_rate: 0.01}", "sum"),
         ("{name: rmsprop, learning_rate: 0.01}", "mean"),
     ],
 )
@@ -59,6 +60,29 @@ def test_the_pushes_of_all_steps_are_what_training_did(train, optimizer, pooling
     assert total(found) == pytest.approx(moved(run, TEXT), rel=1e-3)
     assert all(push.start == 0 for push in found.up + found.down)
     assert found.logit == pytest.approx(float(model.load(run / "model.safetensors").logits(encoded(run))[0]))
+
+
+@pytest.mark.parametrize("row_wise", [True, False])
+@pytest.mark.parametrize("steps", [1, 3, 40])
+def test_adagrad_without_a_visit(steps, row_wise):
+    """Against the optimizer itself, which is not given that visit's gradient."""
+    rng = np.random.default_rng(steps)
+    place = np.sort(np.concatenate([np.arange(steps), rng.integers(steps, size=2 * steps)]))
+    told, gradient = rng.standard_normal((len(place), 4)), rng.standard_normal(4)
+    told[::3] *= 1e-3  # of which little is missing
+    rate = rng.uniform(0.5, 1, steps)
+
+    def path(without: int | None) -> float:
+        optimizer, row = Adagrad(row_wise=row_wise), np.zeros((1, 4))
+        for step in range(steps):
+            own = [i for i in np.flatnonzero(place == step).tolist() if i != without]
+            sums = RowGrad(np.array([0]), told[own].sum(axis=0)[None])
+            optimizer.step([("row", row, sums)], rate[step])
+        return -float(row[0] @ gradient)
+
+    found = blame._without(told, place, rate, gradient, Adagrad(row_wise=row_wise))
+    expected = [path(None) - path(i) for i in range(len(place))]
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
 def encoded(run) -> Ragged:
