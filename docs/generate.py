@@ -23,6 +23,7 @@ COMMANDS = [
     "runs list",
     "runs compare",
     "runs flow",
+    "runs watch",
     "words neighbors",
     "words analogy",
     "words top",

@@ -18,18 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, data, ensemble, health, metrics, model, runs, text, visits, vocab
+from . import arrow, cache, data, ensemble, health, metrics, model, postmortem, runs, text, visits, vocab
 from .arrow import strings
+from .breaks import Break
 from .calibrate import temperature
 from .config import Config, Resolved
 from .data import Corpus
-from .errors import ConfigError, DataError
+from .errors import ConfigError, DataError, SentibpError
 from .files import write
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Step, Visits, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Step, Stopped, Visits, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -104,10 +105,11 @@ def train(
     out: Path | None = None,
     command: Sequence[str] = (),
     watch: Callable[[Event], None] = lambda event: None,
+    stop: Break | None = None,
 ) -> Outcome:
     """Train what the settings describe, telling `watch` of every event. Ctrl-C ends it and keeps the best model so far.
 
-    Raises ConfigError, DataError, Diverged; and KeyboardInterrupt only before the first step.
+    Raises ConfigError, DataError, Diverged, Broken if `stop` holds; and KeyboardInterrupt only before the first step.
     """
     began = time.monotonic()
     prepared = _prepare(resolved, watch)
@@ -119,14 +121,14 @@ def train(
         for seed in range(config.train.seed, config.train.seed + config.train.seeds):
             if _is_ensemble(config):
                 members = []
-                for classifier in _members(prepared, seed, keeper, watch):
+                for classifier in _members(prepared, seed, keeper, watch, stop):
                     members.append(classifier)  # an interrupt leaves the last one
                 classifier = ensemble.combined(members, validation)
                 keeper.saw_ensemble(seed, classifier)
             else:
                 classifier = _build(prepared, seed)
                 watch(_ready(run.path, seed, classifier, prepared))
-                for event in fit(classifier, training, validation, seed):
+                for event in fit(classifier, training, validation, seed, stop=stop):
                     keeper.saw(seed, event, classifier)
                     watch(event)
                     if keeper.patience_is_out:
@@ -140,10 +142,8 @@ def train(
             raise
         if keeper.digest is None:
             keeper.save(classifier)
-    except Diverged as error:
-        run.finish("diverged", error=str(error))
-        kept = f"the best model so far is kept: {run.path / runs.MODEL}" if keeper.digest else "no epoch was finished"
-        raise Diverged(*error.lines, kept) from None
+    except Stopped as error:
+        raise _stopped(error, run, prepared, keeper) from None
     except BaseException:
         run.finish("failed")
         raise
@@ -166,11 +166,44 @@ def train(
     return result
 
 
+def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper) -> Stopped:
+    """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
+    outcome = "diverged" if isinstance(error, Diverged) else "stopped"
+    lines, moment, found = list(error.lines), error.moment, {}
+    if moment is not None:
+        found = postmortem.facts(moment)
+        folder = run.path / postmortem.FOLDER
+        try:
+            corpus = load_data(prepared.config)[0]  # its text was let go of, once it was encoded
+        except (SentibpError, OSError):
+            corpus = None
+        lines += postmortem.lines(moment, corpus)
+        try:
+            postmortem.save(folder, str(error), moment, prepared.training, corpus)
+            found["postmortem"] = str(folder)
+            lines.append(f"to look closer: {folder}")
+        except OSError as problem:
+            lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
+    kept = keeper.digest is not None
+    lines.append(f"the best model so far is kept: {run.path / runs.MODEL}" if kept else "no epoch was finished")
+    run.finish(outcome, error=str(error), **found, scores=keeper.scores, kept=keeper.kept, digest=keeper.digest)
+    stopped = type(error)(*lines)
+    model_path = str(run.path / runs.MODEL) if kept else None
+    stopped.facts = {
+        "run": str(run.path),
+        "model": model_path,
+        **{key: run.facts.get(key) for key in ("outcome", "error", *found, "scores", "kept", "digest")},
+    }
+    return stopped
+
+
 def _is_ensemble(config: Config) -> bool:
     return config.train.members > 1 or config.pretrain.vectors != "none"
 
 
-def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None]) -> Iterator[Classifier]:
+def _members(
+    prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Event], None], stop: Break | None
+) -> Iterator[Classifier]:
     """The classifiers that are averaged: that of the pretraining, then each network after its last epoch."""
     config, training, validation = prepared.config, prepared.training, prepared.validation
     columns = row = None
@@ -187,7 +220,7 @@ def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Ev
         chance = seed + member * config.train.seeds  # no random start serves twice
         classifier = _build(prepared, chance, columns)
         watch(_ready(keeper.run.path, chance, classifier, prepared))
-        for event in fit(classifier, training, validation, chance):
+        for event in fit(classifier, training, validation, chance, stop=stop):
             keeper.record(chance, event)
             watch(event)
         if row is not None:
@@ -198,6 +231,16 @@ def _members(prepared: Prepared, seed: int, keeper: _Keeper, watch: Callable[[Ev
 def _build(prepared: Prepared, seed: int, columns: Any = None) -> Classifier:
     examples = prepared.training.features, prepared.training.label
     return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, examples, columns)
+
+
+def untrained(
+    resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, **settings: Any
+) -> tuple[Classifier, Examples]:
+    """The network that would be trained, without pretraining, and on what; `settings` are other ones of train."""
+    prepared = _prepare(resolved, watch)
+    train_settings = prepared.config.train.model_copy(update=settings)
+    prepared = prepared._replace(config=prepared.config.model_copy(update={"train": train_settings}))
+    return _build(prepared, train_settings.seed), prepared.training
 
 
 def _count_extra(prepared: Prepared) -> str:
@@ -399,7 +442,8 @@ class _Keeper:
             self.best, self.scores, classifier.scores = value, scores, scores
             self.kept = {"seed": seed, "epoch": epoch}
             self.save(classifier)
-            if self.visits:  # those of several networks say little of the one that they are folded into
+            # those of several networks say little of the one that they are folded into
+            if len(self.visits) == epoch and not any(np.isnan(each.dz).any() for each in self.visits):
                 visits.save(self.run.path, self.visits, self.digest or "", factor)
             if self.validation is not None:
                 positive = sigmoid(logits.astype(np.float64))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class Run:
         write(path / "config.yaml", dump(config).encode())
         self._write_facts()
         self._metrics = open(path / METRICS, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        _lock(self._metrics)
 
     def record(self, **event: Any) -> None:
         """Append one event to metrics.jsonl."""
@@ -147,6 +148,30 @@ def facts(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{path / 'run.json'}: damaged: not an object")
     return content
+
+
+def _lock(file: IO[Any], alone: bool = True) -> bool:
+    """Say, as long as this process lives, that it writes the run; False if another one does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process trains this run now."""
+    try:
+        with open(path / METRICS, "rb") as file:
+            return not _lock(file, alone=False)
+    except OSError:
+        return False
 
 
 def events(path: Path) -> Iterator[dict[str, Any]]:

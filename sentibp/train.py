@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import metrics
+from .breaks import Break
 from .config.settings import Train
 from .errors import SentibpError
 from .model import Classifier, stream
@@ -49,7 +50,7 @@ class Step(NamedTuple):
 class Visits(NamedTuple):
     """What an epoch told each of n reviews, and when: from it `blame` knows who pushed what."""
 
-    dz: Array  # (n,) float32: d loss / d logit, p - y over the batch's size, at its visit; clipped as the gradient was
+    dz: Array  # (n,) float32: d loss / d logit, p - y over the batch's size; clipped as the gradient was; nan: no visit
     step: Array  # (n,) int32: the step of the epoch, from 0
     rate: Array  # (steps,) float64: the learning rate of each step
 
@@ -65,10 +66,40 @@ class Epoch(NamedTuple):
     visits: Visits
 
 
-class Diverged(SentibpError):
+class Moment(NamedTuple):
+    """The step in which a training stopped, with what it takes to look closer. The model is as before the step."""
+
+    model: Classifier
+    seed: int
+    step: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    gradients: Mapping[str, Gradient]
+    chosen: Array  # (n,) the batch: places in the training data
+    tensor: str | None = None  # the one that shows what went wrong
+
+
+class Stopped(SentibpError):
+    """A training that ended in the middle, at a moment worth a look."""
+
+    def __init__(self, *lines: str, moment: Moment | None = None):
+        super().__init__(*lines)
+        self.moment = moment
+        self.facts: dict[str, Any] | None = None  # what a run says of it
+
+
+class Diverged(Stopped):
     """The loss or a gradient is not a finite number any more."""
 
     exit_code = 4
+
+
+class Broken(Stopped):
+    """The condition of --break holds."""
+
+    exit_code = 1
 
 
 def steps_per_epoch(settings: Train, n: int) -> int:
@@ -76,14 +107,26 @@ def steps_per_epoch(settings: Train, n: int) -> int:
     return -(-n // settings.batch_size)
 
 
-def fit(model: Classifier, train: Examples, validation: Examples | None, seed: int) -> Iterator[Step | Epoch]:
-    """Train the model in place. Raises Diverged."""
+def fit(
+    model: Classifier,
+    train: Examples,
+    validation: Examples | None,
+    seed: int,
+    *,
+    stop: Break | None = None,
+    schedule: Schedule | None = None,
+) -> Iterator[Step | Epoch]:
+    """Train the model in place. Raises Diverged; and Broken, with the weights as before the step, where `stop` holds.
+
+    `schedule` is used instead of that of the settings.
+    """
     settings = model.config.train
     loss = _Overheard(LOSSES[settings.loss])
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
-    optimizer, schedule = _optimizer(settings), _schedule(settings, per_epoch)
-    factors = {name: _factor(settings, name) for name in model.network.params}
+    optimizer, schedule = _optimizer(settings), schedule or _schedule(settings, per_epoch)
+    params = model.network.params
+    factors = {name: _factor(settings, name) for name in params}
     shuffle = stream(seed, "shuffle")
 
     def prepare(chosen: Array) -> Examples:
@@ -94,56 +137,75 @@ def fit(model: Classifier, train: Examples, validation: Examples | None, seed: i
         order = shuffle.permutation(len(train))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         total = 0.0
-        loss.dz, rates, shares = [], [], []
+        loss.begin(len(train), per_epoch)
         for place, batch in enumerate(one_ahead(prepare, batches)):
             rate = settings.optimizer.learning_rate * schedule.factor(step)
             step += 1
             idle: dict[str, Any] | None = {} if place in _looked_at(per_epoch) else None
             value, gradients = backpropagate(model, batch, loss, idle)
             length = norm(gradients)
+            moment = Moment(model, seed, step, epoch, value, rate, length, gradients, batches[place])
             if not np.isfinite(value) or not np.isfinite(length):
-                raise _diverged(settings, step, epoch, value, gradients)
-            before = None if idle is None else flow.snapshot(model.network.params, gradients)
+                raise _diverged(moment, train)
+            values = {"loss": value, "grad_norm": length, "lr": rate, "step": step, "epoch": epoch}
+            if stop is not None and stop.holds(values):
+                raise _broken(stop, values, moment)
+            measures_update = stop is not None and stop.name == "update_norm"
+            before = flow.snapshot(params, gradients) if idle is not None or measures_update else {}
             clipped = gradients
             if settings.optimizer.clip_norm is not None:
                 clipped = clip(gradients, settings.optimizer.clip_norm)
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen at the next loss or score
-                for name, parameter in model.network.params.items():
+                for name, parameter in params.items():
                     if factors[name]:
                         optimizer.step([(name, parameter, clipped[name])], rate * factors[name])
+            if stop is not None and measures_update:
+                values = {"update_norm": flow.update_norm(params, gradients, before)}
+                if stop.holds(values):
+                    flow.restore(params, gradients, before)
+                    raise _broken(stop, values, moment)
             total += value * len(batch)
-            rates.append(rate)
-            shares.append(min(1.0, (settings.optimizer.clip_norm or np.inf) / max(length, 1e-30)))
-            flows = None
-            if idle is not None and before is not None:
-                with single_threaded_blas:
-                    flows = flow.measure(model.network.params, gradients, before, idle)
-            yield Step(step, epoch, value, rate, length, flows)
-        scores, logits = evaluate(model, validation) if validation is not None else (None, None)
+            loss.told(
+                place, batches[place], rate, min(1.0, (settings.optimizer.clip_norm or np.inf) / max(length, 1e-30))
+            )
+            yield Step(step, epoch, value, rate, length, _flows(model, gradients, before, idle))
+        try:
+            scores, logits = evaluate(model, validation) if validation is not None else (None, None)
+        except Diverged as error:
+            raise _diverged_after(moment, str(error)) from None
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
-        yield Epoch(epoch, step, total / len(train), scores, logits, _visits(order, loss.dz, shares, rates))
+        yield Epoch(epoch, step, total / len(train), scores, logits, loss.visits)
 
 
 class _Overheard:
-    """A loss that keeps the derivatives that it tells."""
+    """A loss that notes what it tells each review."""
 
     def __init__(self, loss: Loss):
         self.loss = loss
-        self.dz: list[Array] = []
 
     def __call__(self, z: Array, target: Array, weight: Array | None = None) -> tuple[float, Array]:
-        value, dz = self.loss(z, target, weight)
-        self.dz.append(dz)
-        return value, dz
+        value, self.dz = self.loss(z, target, weight)
+        return value, self.dz
+
+    def begin(self, n: int, steps: int) -> None:
+        """Before an epoch of so many steps on n reviews."""
+        self.visits = Visits(np.full(n, np.nan, np.float32), np.zeros(n, np.int32), np.zeros(steps))
+
+    def told(self, step: int, chosen: Array, rate: float, share: float) -> None:
+        """After a step of the epoch, from 0, on the chosen reviews; `share` is what clipping left of the gradient."""
+        self.visits.dz[chosen] = self.dz * np.float32(share)
+        self.visits.step[chosen] = step
+        self.visits.rate[step] = rate
 
 
-def _visits(order: Array, dz: list[Array], shares: list[float], rates: list[float]) -> Visits:
-    """What was told batch by batch, by review; `order` (n,) is that of the visits."""
-    visits = Visits(np.empty(len(order), np.float32), np.empty(len(order), np.int32), np.array(rates))
-    visits.dz[order] = np.concatenate([part * np.float32(share) for part, share in zip(dz, shares, strict=True)])
-    visits.step[order] = np.repeat(np.arange(len(dz)), [len(part) for part in dz])
-    return visits
+def _flows(
+    model: Classifier, gradients: Mapping[str, Gradient], before: Mapping[str, Array], idle: dict[str, Any] | None
+) -> Mapping[str, Flow] | None:
+    if idle is None:
+        return None
+    with single_threaded_blas:
+        return flow.measure(model.network.params, gradients, before, idle)
 
 
 def take_batch(model: Classifier, train: Examples, weight: Array | None, chosen: Array) -> Examples:
@@ -213,15 +275,47 @@ def _looked_at(per_epoch: int) -> set[int]:
     return {0, per_epoch // 2} if per_epoch >= _OFTEN else {0}
 
 
-def _diverged(settings: Train, step: int, epoch: int, loss: float, gradients: Mapping[str, Gradient]) -> Diverged:
-    what = f"the loss is {loss}"
-    if np.isfinite(loss):
-        values = {name: g.values if isinstance(g, RowGrad) else g for name, g in gradients.items()}
-        wrong = next((name for name, value in values.items() if not np.isfinite(value).all()), "all weights together")
-        what = f"the gradient of {wrong} is not finite"
-    return Diverged(f"diverged at step {step} (epoch {epoch}): {what}; {_repair(settings)}")
+def _broken(stop: Break, values: Mapping[str, float], moment: Moment) -> Broken:
+    found = f"{stop.name} is {values[stop.name]:g}"
+    return Broken(f"stopped at step {moment.step} (epoch {moment.epoch}), as {stop}: {found}", moment=moment)
+
+
+def _diverged(moment: Moment, train: Examples) -> Diverged:
+    gradients = {name: g.values if isinstance(g, RowGrad) else g for name, g in moment.gradients.items()}
+    if np.isfinite(moment.loss):  # the one that backward came to first
+        wrong = next((name for name in reversed(gradients) if not np.isfinite(gradients[name]).all()), None)
+        what, tensor = f"the gradient of {wrong or 'all weights together'} is not finite", wrong
+    else:
+        what, tensor = f"the loss is {moment.loss}", None
+    cause, origin = _cause(moment.model, train.features.take(moment.chosen))
+    where = f"diverged at step {moment.step} (epoch {moment.epoch}): {what}{cause}"
+    moment = moment._replace(tensor=origin or tensor)
+    return Diverged(f"{where}; {_repair(moment.model.config.train)}", moment=moment)
+
+
+def _diverged_after(moment: Moment, what: str) -> Diverged:
+    """The update of this step was the one too many, as the validation shows."""
+    cause, tensor = _cause(moment.model)
+    what = what.removeprefix("diverged").partition("; ")[0]
+    where = f"diverged after step {moment.step} (epoch {moment.epoch}){what}{cause}"
+    return Diverged(f"{where}; {_repair(moment.model.config.train)}", moment=moment._replace(tensor=tensor))
+
+
+def _cause(model: Classifier, features: Any = None) -> tuple[str, str | None]:
+    """The first tensor that is not finite, or the first layer that makes it so, going forward; in words, by name."""
+    for name, parameter in model.tensors().items():
+        if not np.isfinite(parameter).all():
+            return f", as {name} holds numbers that are not finite", name
+    x = features
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name, layer in model.network.layers.items() if features is not None else ():
+            x = layer.forward(x)
+            if isinstance(x, np.ndarray) and not np.isfinite(x).all():
+                return f", as {name} gives numbers too large for float32", f"{name}.weight"
+    return "", None
 
 
 def _repair(settings: Train) -> str:
-    rate = settings.optimizer.learning_rate
-    return f"lower train.optimizer.learning_rate (it is {rate:g}), or set train.optimizer.clip_norm: 1.0"
+    optimizer = settings.optimizer
+    lower = f"lower train.optimizer.learning_rate (it is {optimizer.learning_rate:g}; train --find-lr suggests one)"
+    return lower if optimizer.clip_norm is not None else f"{lower}, or set train.optimizer.clip_norm: 1.0"

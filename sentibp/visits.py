@@ -45,7 +45,7 @@ def load(run: Path) -> Kept:
     if not file.is_file():
         raise DataError(
             f"{run}: has no {FILE}, which says what training told its reviews; train its config again. (A single "
-            "network without pretraining keeps it)"
+            "network keeps it, without pretraining, trained in one go)"
         )
     try:
         with safe_open(file, framework="np") as content:

@@ -15,11 +15,26 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from sentibp import cache, config, data, experiment, metrics, model, pairs, readers, runs, scratch, text, vocab
+from sentibp import (
+    cache,
+    config,
+    data,
+    experiment,
+    metrics,
+    model,
+    pairs,
+    postmortem,
+    readers,
+    runs,
+    scratch,
+    text,
+    vocab,
+)
 from sentibp import train as training_loop
+from sentibp.breaks import parse
 from sentibp.errors import ConfigError, DataError
 from sentibp.experiment import Note, Outcome, Ready, evaluate_on, train
-from sentibp.train import Diverged, Epoch, Step
+from sentibp.train import Broken, Diverged, Epoch, Step
 
 SMALL: dict[str, Any] = {
     "data": {"source": "sample"},
@@ -406,8 +421,8 @@ def test_another_error_is_recorded_and_passed_on(small):
 def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
     fit = experiment.fit
 
-    def fit_then_diverge(*arguments):
-        for event in fit(*arguments):
+    def fit_then_diverge(*arguments, **options):
+        for event in fit(*arguments, **options):
             yield event
             if isinstance(event, Epoch) and event.epoch == 2:
                 raise Diverged("diverged at step 19")
@@ -429,11 +444,67 @@ def test_diverged_before_the_first_epoch_is_over(small):
         train(small("train.optimizer={name: sgd, learning_rate: 1e20}"))
     ((run, facts),) = runs.all_runs()
     assert caught.value.exit_code == 4
-    assert caught.value.lines[0].startswith("diverged at step ")
-    assert caught.value.lines[1:] == ("no epoch was finished",)
+    first, where, batch, look, last = caught.value.lines
+    assert first.startswith("diverged at step ")
+    assert where.startswith(f"layer {facts['layer']}, tensor {facts['tensor']}; loss ")
+    assert batch.startswith(f'training reviews of the batch: {facts["reviews"][0]} "')
+    assert look == f"to look closer: {run}/postmortem"
+    assert last == "no epoch was finished"
     assert facts["outcome"] == "diverged"
+    texts = data.split(data.load("sample"), 0.1, model.stream(0, "split"))[0].text.to_pylist()
+    for line in (run / "postmortem/batch.jsonl").read_text().splitlines():
+        assert json.loads(line)["text"] == texts[json.loads(line)["review"]]
     assert not (run / "model.safetensors").exists()
     assert not Path("runs/last").exists()
+
+
+def test_a_training_that_is_to_stop_keeps_its_best_model_and_the_step(small):
+    with pytest.raises(Broken) as caught:
+        train(small(), stop=parse("epoch >= 3"))
+    ((run, facts),) = runs.all_runs()
+    assert caught.value.lines[-1] == f"the best model so far is kept: {run}/model.safetensors"
+    assert facts["outcome"] == "stopped"
+    assert (facts["step"], facts["epoch"]) == (19, 3)
+    assert facts["kept"]["epoch"] < 3
+    assert facts["digest"] == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert caught.value.facts is not None
+    assert caught.value.facts["postmortem"] == f"{run}/postmortem"
+    assert sorted(os.listdir(run / "postmortem")) == [
+        "batch.jsonl",
+        "config.yaml",
+        "postmortem.json",
+        "weights.safetensors",
+    ]
+
+
+def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, monkeypatch):
+    def gone(*arguments):
+        raise DataError("gone")
+
+    def vanish(event) -> None:  # once the data is read
+        if isinstance(event, Ready):
+            monkeypatch.setattr(experiment, "load_data", gone)
+
+    with pytest.raises(Broken) as caught:
+        train(small(), watch=vanish, stop=parse("step == 2"))
+    assert '"' not in caught.value.lines[2]
+    monkeypatch.undo()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(postmortem, "write", full)
+    with pytest.raises(Broken) as caught:
+        train(small(), stop=parse("step == 2"))
+    assert "postmortem: No space left on device; nothing is kept there" in caught.value.lines[3]
+
+
+def test_a_member_of_an_ensemble_that_is_to_stop(small):
+    with pytest.raises(Broken):
+        train(small("train.members=2"), stop=parse("step == 2"))
+    ((run, facts),) = runs.all_runs()
+    assert facts["seed"] == 0
+    assert model.load(run / "postmortem/weights.safetensors").config.train.members == 2
 
 
 @pytest.mark.parametrize("validation", ["0.1", "0"])

@@ -13,11 +13,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentibp.breaks import parse
 from sentibp.model import Classifier
 from sentibp.nn import optim
 from sentibp.nn.layers import Ragged, RowGrad
 from sentibp.nn.losses import LOSSES
-from sentibp.train import Diverged, Epoch, Examples, Step, backpropagate, evaluate, example_weights, fit
+from sentibp.train import (
+    Broken,
+    Diverged,
+    Epoch,
+    Examples,
+    Moment,
+    Step,
+    Stopped,
+    backpropagate,
+    evaluate,
+    example_weights,
+    fit,
+)
 
 TEXTS = [f"{word} {noun}" for word in ("good", "great", "bad", "awful") for noun in ("film", "plot", "cast")]
 LABEL = [1] * 6 + [0] * 6
@@ -373,13 +386,18 @@ def complaint_of(classifier: Classifier, examples: Examples, validation: Example
     return line
 
 
-REPAIR = "lower train.optimizer.learning_rate (it is 0.25), or set train.optimizer.clip_norm: 1.0"
+REPAIR = (
+    "lower train.optimizer.learning_rate (it is 0.25; train --find-lr suggests one), "
+    "or set train.optimizer.clip_norm: 1.0"
+)
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_the_repair(toy):
     classifier, examples = toy(model={"hidden": []}, train=PLAIN)
     classifier.network.params["output.weight"][:] = np.inf
-    assert complaint_of(classifier, examples) == f"diverged at step 1 (epoch 1): the loss is nan; {REPAIR}"
+    assert complaint_of(classifier, examples) == (
+        f"diverged at step 1 (epoch 1): the loss is nan, as output.weight holds numbers that are not finite; {REPAIR}"
+    )
 
 
 def test_a_gradient_that_is_not_finite_is_named(toy):
@@ -387,7 +405,7 @@ def test_a_gradient_that_is_not_finite_is_named(toy):
     classifier, examples = toy(model={"hidden": []}, train={**PLAIN, "loss": "squared_error"})
     classifier.network.params["embedding.weight"][:] = 1
     classifier.network.params["output.weight"][:] = np.inf
-    what = "the gradient of embedding.weight is not finite"
+    what = "the gradient of embedding.weight is not finite, as output.weight holds numbers that are not finite"
     assert complaint_of(classifier, examples) == f"diverged at step 1 (epoch 1): {what}; {REPAIR}"
 
 
@@ -412,3 +430,76 @@ def test_no_optimizer_warns_on_the_way_to_diverged(toy, optimizer):
     classifier.network.params["output.weight"][:] = 1e25
     with suppress(Diverged):
         list(fit(classifier, examples, None, 0))
+
+
+def moment_of(
+    classifier: Classifier, examples: Examples, *conditions: str, validation: Examples | None = None
+) -> Moment:
+    stop = parse(conditions[0]) if conditions else None
+    with pytest.raises(Stopped) as caught:
+        list(fit(classifier, examples, validation, 3, stop=stop))
+    assert caught.value.moment is not None
+    return caught.value.moment
+
+
+def test_the_moment_of_divergence_names_tensor_batch_and_rate(toy):
+    classifier, examples = toy(train={**PLAIN, "batch_size": 5, "optimizer": {**SGD, "clip_norm": 1.0}})
+    classifier.network.params["hidden.0.bias"][1] = np.inf
+    moment = moment_of(classifier, examples)
+    assert (moment.seed, moment.step, moment.epoch, moment.tensor) == (3, 1, 1, "hidden.0.bias")
+    assert moment.learning_rate == 0.25
+    assert moment.chosen.tolist() == batches(*toy(train={**PLAIN, "batch_size": 5}), 3)[0][0]
+    classifier.network.params["hidden.0.bias"][1] = np.inf
+    assert "clip_norm" not in complaint_of(classifier, examples), "it is set already"
+
+
+def test_a_layer_whose_answers_are_too_large_is_named(toy):
+    classifier, examples = toy(model={"embedding": {"init": "normal"}}, train=PLAIN)
+    classifier.network.params["embedding.weight"][:] = 1e30
+    classifier.network.params["hidden.0.weight"][:] = 1e30
+    assert moment_of(classifier, examples).tensor == "hidden.0.weight"
+    assert "as hidden.0 gives numbers too large for float32" in complaint_of(classifier, examples)
+
+
+def test_a_step_whose_update_is_too_much_is_named_though_validation_shows_it(toy):
+    settings = {**PLAIN, "optimizer": {"name": "sgd", "learning_rate": 1e25}}
+    classifier, examples = toy(model={"hidden": [8, 8, 8], "embedding": {"dim": 8}}, train=settings)
+    assert complaint_of(classifier, examples, examples).startswith(
+        "diverged after step 1 (epoch 1): the network's answers are not finite; lower"
+    )
+
+
+# Breaks
+
+
+@pytest.mark.parametrize(
+    "condition", ["step == 3", "epoch == 2", "lr < 0.2", "update_norm > 0", "loss > 0", "grad_norm > 0"]
+)
+def test_a_break_stops_at_the_first_step_of_which_it_holds_and_before_it(toy, condition):
+    settings = {**PLAIN, "batch_size": 6, "epochs": 4, "schedule": "linear", "optimizer": {"name": "adam"}}
+    classifier, examples = toy(train=settings | {"optimizer": {"name": "adam", "learning_rate": 0.25}})
+    moment = moment_of(classifier, examples, condition)
+    wanted = {"step == 3": 3, "epoch == 2": 3, "lr < 0.2": 3}.get(condition, 1)
+    assert moment.step == wanted
+    other, examples = toy(train=settings | {"optimizer": {"name": "adam", "learning_rate": 0.25}})
+    loop = fit(other, examples, None, 3)
+    for event in loop if wanted > 1 else ():
+        if event.step == wanted - 1:
+            break
+    for name, tensor in other.network.params.items():
+        np.testing.assert_array_equal(classifier.network.params[name], tensor)
+    loop.close()
+
+
+def test_a_break_that_never_holds_changes_nothing(toy):
+    (one, examples), (other, _) = toy(), toy()
+    list(fit(one, examples, None, 0))
+    list(fit(other, examples, None, 0, stop=parse("update_norm > 1e9")))
+    for name, tensor in one.tensors().items():
+        np.testing.assert_array_equal(other.tensors()[name], tensor)
+
+
+def test_a_break_says_what_was_found(toy):
+    with pytest.raises(Broken, match=r"stopped at step 1 \(epoch 1\), as loss > 0: loss is 0\.") as caught:
+        list(fit(*toy(), None, 0, stop=parse("loss > 0")))
+    assert caught.value.exit_code == 1

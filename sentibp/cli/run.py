@@ -1,4 +1,4 @@
-"""`sentibp runs list | compare | flow`."""
+"""`sentibp runs list | compare | flow | watch`."""
 
 from __future__ import annotations
 
@@ -73,3 +73,25 @@ def flow(
     path = runs.find(run)
     chosen = health.chosen(health.recorded(path), str(path), seed, epoch)
     show.flow(path, chosen, runs.facts(path).get("warnings") or [], json)
+
+
+@commands.command(epilog="Examples: sentibp runs watch; sentibp runs watch runs/first --json")
+def watch(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run directory or its name in runs/. Default: the one begun last.", show_default=False),
+    ] = None,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Between two looks.")] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Follow a training that goes on elsewhere, until it ends.
+
+    Exits as the training does: 0 finished, 4 diverged, 130 interrupted, 1 stopped by --break, failed, or killed.
+    """
+    from .. import runs, watch
+    from . import show
+
+    path = watch.newest() if run is None else runs.find(run)
+    outcome = show.watched(watch.follow(path, interval), json)
+    if code := {"finished": 0, "diverged": 4, "interrupted": 130}.get(outcome, 1):
+        raise typer.Exit(code)

@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from ..explain import Explanation
     from ..health import EpochFlow
     from ..model import Prediction
+    from ..ratetest import Point, RateTest
+    from ..watch import State
     from ..words import Top
 
 LABELS = ("negative", "positive")
 _PARTS = 10  # of each explanation among several
+_RATE_STEP = 10  # steps of a rate test that are a line: three lines to a power of ten
+_RATE_BAR = 40  # the width of its bars
 
 
 def talk(line: str) -> None:
@@ -287,6 +291,76 @@ def settings(resolved: Resolved, json: bool) -> None:
         ["setting", "value", "from"],
         [(key, jsons.dumps(value), resolved.origins.get(key, "")) for key, value in values.items()],
     )
+
+
+def rate_test(result: RateTest, json: bool) -> None:
+    """The loss at each learning rate, and the one that is suggested."""
+    if json:
+        as_json(result._asdict() | {"curve": [point._asdict() for point in result.curve]})
+        return
+    marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
+    full = 1.25 * max(result.chance, result.curve[0].smooth)
+    typer.echo(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
+    for i in range(0, len(result.curve), _RATE_STEP):
+        here = result.curve[i : i + _RATE_STEP]
+        middle = here[len(here) // 2]
+        bar = "#" * min(round(middle.smooth / full * _RATE_BAR), _RATE_BAR)
+        names = [name for name, rate in marks.items() if rate is not None and here[0].rate <= rate < _next(here)]
+        typer.echo(f"{middle.rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_RATE_BAR}} {', '.join(names)}".rstrip())
+    typer.echo(f"ended at {result.curve[-1].rate:.1e}: {result.ended}\n")
+    if result.suggestion is None:
+        typer.echo(
+            f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
+            f"{result.chance:.3g});\nit takes more steps, or does not learn: see `sentibp runs flow` after a training"
+        )
+        return
+    typer.echo(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    typer.echo(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
+
+
+def _next(points: Sequence[Point]) -> float:
+    """The rate of the step after these."""
+    return points[-1].rate * (points[-1].rate / points[0].rate) ** (1 / max(len(points) - 1, 1))
+
+
+def watched(states: Iterable[State], json: bool) -> str:
+    """A training as it goes on: a line each time, or on a terminal one that changes. Returns how it ended."""
+    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
+    outcome, scored = "running", None
+    for number, state in enumerate(states):
+        if json:
+            as_json(state._asdict() | {"progress": state.progress})
+        else:
+            if not number:
+                typer.echo(state.run)
+            if state.scores is not None and state.scored_epoch != scored:
+                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
+            _over(_state(state), live, stays=state.outcome != "running")
+        sys.stdout.flush()
+        outcome, scored = state.outcome, state.scored_epoch
+    return outcome
+
+
+def _over(line: str, live: bool, stays: bool) -> None:
+    """A line; on a terminal it takes the place of the last one that does not stay."""
+    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+
+
+def _state(state: State) -> str:
+    parts = [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}", f"{state.progress:.0%}"]
+    if state.loss is not None:
+        parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
+    if state.outcome != "running":
+        return ", ".join([*parts, f"{state.outcome} after {_time(state.seconds)}"])
+    return ", ".join([*parts, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:

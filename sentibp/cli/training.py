@@ -33,6 +33,22 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what the training would cost, from its first steps.")
     ] = False,
+    find_lr: Annotated[
+        bool,
+        typer.Option(
+            "--find-lr",
+            help="Only try learning rates, from tiny to too large, and suggest one.",
+        ),
+    ] = False,
+    break_: Annotated[
+        str | None,
+        typer.Option(
+            "--break",
+            metavar="CONDITION",
+            help='Stop at the first step of which this holds, as "grad_norm > 100", with exit code 1, and keep what '
+            "it takes to look closer. Of loss, grad_norm, update_norm, lr, step, epoch.",
+        ),
+    ] = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:
@@ -40,11 +56,16 @@ def train(
 
     Its best epoch is kept in a run directory, and is what eval and predict use next.
     """
+    from .. import breaks, experiment
     from .. import config as settings
-    from .. import experiment
+    from ..errors import ConfigError
+    from ..train import Stopped
     from . import show
     from .progress import Progress
 
+    if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
+        raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
+    stop = None if break_ is None else breaks.parse(break_)
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     resolved = settings.load(config, overrides)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a model to save
@@ -54,8 +75,20 @@ def train(
             rehearsal = experiment.rehearse(resolved, progress.watch)
         show.rehearsal(rehearsal, json)
         return
-    with Progress(quiet) as progress:
-        outcome = experiment.train(resolved, out, sys.argv, progress.watch)
+    if find_lr:
+        from .. import ratetest
+
+        with Progress(quiet) as progress:
+            test = ratetest.run(resolved, progress.watch)
+        show.rate_test(test, json)
+        return
+    try:
+        with Progress(quiet) as progress:
+            outcome = experiment.train(resolved, out, sys.argv, progress.watch, stop)
+    except Stopped as error:
+        if json and error.facts is not None:
+            show.as_json(error.facts)
+        raise
     show.outcome(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)

@@ -61,7 +61,7 @@ def restore(params: Mapping[str, Array], gradients: Mapping[str, Gradient], befo
 
 def update_norm(params: Mapping[str, Array], gradients: Mapping[str, Gradient], before: Mapping[str, Array]) -> float:
     """How far a step moved all weights, taken as one vector."""
-    return math.hypot(*(length(_touched(params[name], g) - before[name]) for name, g in gradients.items()))
+    return math.hypot(*(_moved(params[name], g, before[name]) for name, g in gradients.items()))
 
 
 def measure(
@@ -73,10 +73,9 @@ def measure(
     """What the step did to each layer, from the input to the output; `before` is a snapshot."""
     lengths: dict[str, list[tuple[float, float, float]]] = {}
     for name, gradient in gradients.items():
-        with np.errstate(over="ignore", invalid="ignore"):
-            moved = _touched(params[name], gradient) - before[name]
         values = gradient.values if isinstance(gradient, RowGrad) else gradient
-        lengths.setdefault(part(name), []).append((length(values), length(moved), length(params[name])))
+        moved = _moved(params[name], gradient, before[name])
+        lengths.setdefault(part(name), []).append((length(values), moved, length(params[name])))
     return {
         layer: Flow(*(math.hypot(*each) for each in zip(*parts, strict=True)), **idle_units.get(layer, {}))
         for layer, parts in lengths.items()
@@ -95,3 +94,8 @@ def length(values: Array) -> float:
 
 def _touched(param: Array, gradient: Gradient) -> Array:
     return take_rows(param, gradient.rows) if isinstance(gradient, RowGrad) else param
+
+
+def _moved(param: Array, gradient: Gradient, before: Array) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return length(_touched(param, gradient) - before)

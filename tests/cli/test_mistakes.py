@@ -215,11 +215,13 @@ def test_a_place_where_no_run_can_be_written(fails):
 
 def test_a_training_that_diverges(sentibp, fails):
     args = ["train", "quickstart", "--quiet", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}"]
-    first, second = fails(4, *args, "--out", "run").splitlines()
+    first, _, batch, look, last = fails(4, *args, "--out", "run").splitlines()
     assert first.startswith("diverged at step ")
     assert "learning_rate" in first
     assert "clip_norm" in first
-    assert second == "no epoch was finished"
+    assert batch.startswith("training reviews of the batch: ")
+    assert look == "to look closer: run/postmortem"
+    assert last == "no epoch was finished"
     assert json.loads(Path("run/run.json").read_text())["outcome"] == "diverged"
     assert not Path("run/model.safetensors").exists()
     assert "train quickstart" in fails(2, "predict", "good"), "it is not `last`"

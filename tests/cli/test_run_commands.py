@@ -1,8 +1,10 @@
-"""`sentibp runs list | compare | flow`."""
+"""`sentibp runs list | compare | flow | watch`."""
 
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,36 @@ def test_a_flow_that_is_not_there(sentibp, fails, trained):
     assert f"--epoch 9: {trained} has 1 to 8" in fails(2, "runs", "flow", "--epoch", 9)
     assert "--seed 1" in fails(2, "runs", "flow", "--seed", 1)
     assert "give a run directory" in fails(3, "runs", "flow", ".")
+
+
+# watch
+
+
+def test_watching_a_run_that_has_ended(sentibp, trained):
+    lines = sentibp("runs", "watch", trained).out.splitlines()
+    assert lines[0] == str(trained)
+    assert lines[1].startswith("epoch 8: validation accuracy 0.")
+    assert lines[2].startswith("epoch 8/8, step 144/144, 100%, loss 0.")
+    assert ", finished after " in lines[2]
+    (said,) = sentibp("runs", "watch", trained, "--json").jsonl
+    assert (said["outcome"], said["progress"], said["seconds_left"]) == ("finished", 1, 0)
+
+
+def test_watching_a_training_that_goes_on_and_exiting_as_it_does(start, process):
+    running = start("train", "quickstart", "--quiet", "--set", "train.epochs=1000000")
+    while not list(Path("runs").glob("*/model.safetensors")):
+        assert running.poll() is None
+        time.sleep(0.01)
+    watching = start("runs", "watch", "--json", "--interval", "0.05")
+    first = json.loads(watching.stdout.readline())
+    second = json.loads(watching.stdout.readline())
+    assert first["outcome"] == second["outcome"] == "running"
+    assert first["step"] < second["step"] < second["steps"] == 18_000_000
+    running.send_signal(signal.SIGINT)
+    rest, _ = watching.communicate()
+    assert json.loads(rest.splitlines()[-1])["outcome"] == "interrupted"
+    assert watching.returncode == 130
+
+
+def test_watching_before_the_first_run(fails):
+    assert "no run in runs/" in fails(2, "runs", "watch")

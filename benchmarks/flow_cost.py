@@ -1,0 +1,51 @@
+"""What recording the gradient flow costs, as a share of the time: `python benchmarks/flow_cost.py CONFIG...`."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sentibp.threads import hold_from_the_start
+
+hold_from_the_start()
+
+from sentibp import config, experiment  # noqa: E402
+from sentibp.nn import flow  # noqa: E402
+from sentibp.train import fit  # noqa: E402
+
+RUNS = 7
+spent = [0.0]
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*arguments)
+        spent[0] += time.perf_counter() - start
+        return result
+
+    return run
+
+
+def main() -> None:
+    for name in "idle", "snapshot", "measure":  # all that a step that is looked at does more than others
+        setattr(flow, name, timed(getattr(flow, name)))
+    print("| config | share of the time | ms an epoch |\n| --- | --- | --- |")
+    for name in sys.argv[1:]:
+        shares, each = [], []
+        for _ in range(RUNS):
+            classifier, training = experiment.untrained(config.load(name))
+            spent[0] = 0.0
+            start = time.perf_counter()
+            for _event in fit(classifier, training, None, 0):
+                pass
+            shares.append(spent[0] / (time.perf_counter() - start))
+            each.append(spent[0] / classifier.config.train.epochs)
+        print(f"| {name} | {statistics.median(shares):.2%} | {statistics.median(each) * 1e3:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Write the pictures and the table of gradient-flow.md, from real trainings: `python docs/gradient_flow.py`.
+
+`deep_sigmoid` with one setting changed at a time, three seeds each, in a minute. What is shown of the
+gradient is what every training records, and `sentibp runs flow` prints.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "benchmarks")]
+
+from chart import Line, Panel, svg  # noqa: E402
+from generate import filled  # noqa: E402
+
+from sentibp import config, experiment, health  # noqa: E402
+from sentibp.health import EpochFlow  # noqa: E402
+from sentibp.runs import events  # noqa: E402
+
+CURES = {
+    "as it is": [],
+    "ReLU": ["model.activation=relu"],
+    "larger start (He)": ["model.init=he"],
+    "smaller start": ["model.init=normal"],
+    "skip connections": ["model.residual=true"],
+    "batch norm": ["model.batch_norm=true"],
+    "ReLU, smaller start": ["model.activation=relu", "model.init=normal"],
+}
+NAMES = ["emb", *map(str, range(8)), "out"]
+
+
+class Trained(NamedTuple):
+    """What came of a config."""
+
+    flows: list[EpochFlow]  # of the first seed
+    accuracy: list[float]  # validation, of each epoch of the first seed
+    spread: dict[str, float]  # of accuracy, over the seeds
+
+
+def train(name: str, overrides: list[str], seeds: int = 3) -> Trained:
+    """Train a shipped config, and read what it recorded."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = config.load(name, [*overrides, f"train.seeds={seeds}"])
+        outcome = experiment.train(settings, Path(folder) / "run")
+        flows = [each for each in health.recorded(outcome.run) if each.seed == 0]
+        epochs = [event for event in events(outcome.run) if event["event"] == "epoch" and event["seed"] == 0]
+    accuracy = [event["scores"]["accuracy"] for event in epochs]
+    return Trained(flows, accuracy, (outcome.seeds or {"accuracy": {}})["accuracy"])
+
+
+def gradients(flow: EpochFlow) -> list[tuple[float, float]]:
+    """The length of each layer's gradient, from the embedding to the output; those that are 0 have no logarithm."""
+    return [(i, each.gradient) for i, each in enumerate(flow.layers.values()) if each.gradient > 0]
+
+
+def share(flow: EpochFlow) -> float:
+    """The gradient of the first hidden layer as a share of that of the last one."""
+    return flow.layers["hidden.0"].gradient / flow.layers["hidden.7"].gradient
+
+
+def row(name: str, setting: str, found: Trained) -> str:
+    """A line of the table."""
+    first, spread = found.flows[0], found.spread
+    pace = "0" if first.factor is None else f"{first.factor:.2f}"
+    accuracy = f"{spread['mean']:.3f} ({spread['min']:.3f} to {spread['max']:.3f})"
+    return f"| {name} | {setting} | {pace} | {share(first):.1g} | {accuracy} |"
+
+
+def main() -> None:
+    """Train, draw, and fill in the table."""
+    found = {name: train("deep_sigmoid", overrides) for name, overrides in CURES.items()}
+    residual = train("deep_residual", [])
+    y = (1e-7, 10.0)
+    both = [
+        Panel(
+            f"{name}: length of the gradient, by layer",
+            [Line(f"epoch {each.epoch}", gradients(each)) for each in trained.flows],
+            True,
+            NAMES,
+            y,
+        )
+        for name, trained in (("deep_sigmoid", found["as it is"]), ("deep_residual", residual))
+    ]
+    (HERE / "gradient-flow.svg").write_text(svg(both), encoding="utf-8")
+    drawn = {name: each for name, each in found.items() if "smaller" not in name}
+    cures = [
+        Panel(
+            "Epoch 1: length of the gradient, by layer",
+            [Line(name, gradients(each.flows[0])) for name, each in drawn.items()],
+            True,
+            NAMES,
+            y,
+        ),
+        Panel(
+            "Validation accuracy, by epoch",
+            [Line(name, [(i, value) for i, value in enumerate(each.accuracy)]) for name, each in drawn.items()],
+            False,
+            [str(i + 1) for i in range(5)],
+            (0.4, 0.9),
+        ),
+    ]
+    (HERE / "gradient-flow-cures.svg").write_text(svg(cures), encoding="utf-8")
+    lines = [
+        "| | setting | each layer back: times | hidden.0 / hidden.7 | accuracy, three seeds |",
+        "| --- | --- | --- | --- | --- |",
+        *(row(name, ", ".join(f"`{part.replace('=', ': ')}`" for part in CURES[name]), found[name]) for name in CURES),
+        row("ReLU and skip connections", "`deep_residual`", residual),
+    ]
+    page = HERE / "gradient-flow.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(filled(text, "cures", "\n".join(lines) + "\n"), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

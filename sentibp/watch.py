@@ -1,0 +1,158 @@
+"""A training as its records tell it, while it goes on: how far it is, and how long it will take."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import config, runs
+from .errors import ConfigError, DataError
+
+_SMOOTH = 0.98  # share of the mean loss that stays at each step
+
+
+class State(NamedTuple):
+    """How far a training is."""
+
+    run: str
+    outcome: str  # "running", as in run.json, or "broken off": killed without a word
+    epoch: int
+    epochs: int
+    step: int  # of all networks that are trained
+    steps: int  # likewise; fewer, if a training stops early
+    loss: float | None  # of the last steps
+    learning_rate: float | None
+    scored_epoch: int | None  # the last one that was validated
+    scores: dict[str, Any] | None  # its scores
+    seconds: float  # since its start
+    seconds_left: float | None  # at the pace so far
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        return min(self.step / self.steps, 1.0) if self.steps else 0.0
+
+
+def newest() -> Path:
+    """The run that was begun last, of those in runs/ that go on; if none does, of all. ConfigError if there is none."""
+    found = list(runs.all_runs())
+    going_on = [path for path, facts in found if facts.get("outcome") == "running"]
+    if not found:
+        raise ConfigError("no run in runs/; name its directory, or begin one with `sentibp train`")
+    return (going_on or [path for path, _ in found])[-1]
+
+
+def follow(
+    run: Path, interval: float, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time
+) -> Iterator[State]:
+    """The state whenever it has changed, looked at every `interval` seconds, until the training has ended."""
+    reader = _Reader(run, now)
+    last = None
+    missed = 0
+    while True:
+        facts = runs.facts(run)
+        outcome = facts.get("outcome", "running")
+        missed = missed + 1 if outcome == "running" and not runs.is_being_written(run) else 0
+        if missed > 1:  # seen twice: between two looks it may have been about to begin or to end
+            outcome = "broken off"
+        state = reader.read(outcome, facts)
+        if last is None or state._replace(seconds=0, seconds_left=0) != last._replace(seconds=0, seconds_left=0):
+            yield state
+            last = state
+        if outcome != "running":
+            return
+        sleep(interval)
+
+
+class _Reader:
+    """Reads on in metrics.jsonl from where it was."""
+
+    def __init__(self, run: Path, now: Callable[[], float]):
+        self.run = run
+        self.now = now
+        facts = runs.facts(run)
+        settings = config.load(run / "config.yaml").config.train
+        try:
+            reviews = facts["data"]["training"]["reviews"]
+            self.start = datetime.fromisoformat(facts["start"]).timestamp()
+        except (KeyError, TypeError, ValueError):
+            raise DataError(f"{run / 'run.json'}: damaged: not the facts of a training") from None
+        self.epochs = settings.epochs
+        self.each = settings.epochs * -(-reviews // settings.batch_size)  # steps of a network
+        self.steps = self.each * settings.members * settings.seeds
+        self.began = now()
+        self.first: int | None = None  # the step at the first look
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self.position = 0
+        self.networks: list[int] = []  # the seeds of those that were begun
+        self.last_step: dict[str, Any] = {}
+        self.loss: float | None = None
+        self.scored: tuple[int, dict[str, Any]] | None = None
+
+    def read(self, outcome: str, facts: dict[str, Any]) -> State:
+        path = self.run / runs.METRICS
+        try:
+            if path.stat().st_size < self.position:  # a resumed training forgets what came after its checkpoint
+                self._rewind()
+            with open(path, "rb") as file:
+                file.seek(self.position)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self.position += len(line)
+                    self._take(json.loads(line))
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}; give a run directory") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}: damaged: {error}") from None
+        return self._state(outcome, facts)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        if event["event"] == "step":
+            if event["seed"] not in self.networks:
+                self.networks.append(event["seed"])
+                self.loss = None
+            loss = event["loss"]
+            self.loss = loss if self.loss is None else _SMOOTH * self.loss + (1 - _SMOOTH) * loss
+            self.last_step = event
+        elif event["event"] == "epoch":
+            self.scored = (event["epoch"], event["scores"]) if event["scores"] is not None else None
+
+    def _state(self, outcome: str, facts: dict[str, Any]) -> State:
+        done = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0)
+        now = self.now()
+        seconds, left = max(now - self.start, 0.0), None
+        if self.first is None:
+            self.first = done
+        if outcome != "running":
+            seconds, left = facts.get("seconds") or self._end(facts) - self.start, 0.0
+        elif done > self.first:  # the pace since the first look; or, at that, since the start
+            left = (now - self.began) / (done - self.first) * (self.steps - done)
+        elif done:
+            left = seconds / done * (self.steps - done)
+        return State(
+            str(self.run),
+            outcome,
+            self.last_step.get("epoch", 0),
+            self.epochs,
+            done,
+            self.steps,
+            self.loss,
+            self.last_step.get("learning_rate"),
+            *(self.scored or (None, None)),
+            round(seconds, 1),
+            None if left is None else round(left, 1),
+        )
+
+    def _end(self, facts: dict[str, Any]) -> float:
+        """When it ended; when it last recorded something, if nobody wrote that down."""
+        try:
+            return datetime.fromisoformat(facts["end"]).timestamp()
+        except (KeyError, TypeError, ValueError):
+            return (self.run / runs.METRICS).stat().st_mtime
