@@ -40,8 +40,8 @@ def blame(
     """Say which training reviews pushed an answer most.
 
     A push is how far a review's steps in training moved the logit, by way of the words that both have, over all epochs.
-    It estimates, and does not prove, what would be without the review. (After TracIn, Pruthi et al., 2020; sentibp/blame.py
-    says what it leaves out.)
+    It estimates, and does not prove, what would be without the review. (After TracIn, Pruthi et al., 2020;
+    sentibp/blame.py says what it leaves out.)
     """
     from .. import blame as blaming
     from . import show
@@ -74,8 +74,8 @@ def _print(text: str, found: Blame) -> None:
     typer.echo(
         "\n"
         + textwrap.fill(
-            "The push of a review: how far its steps in training moved the logit, by the words that both have. It is an "
-            "estimate, which leaves the layers above the embedding out.",
+            "The push of a review: how far its steps in training moved the logit, by the words that both have. It is "
+            "an estimate, which leaves the layers above the embedding out.",
             80,
         )
     )
