@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,12 @@ class Audit(NamedTuple):
     confident: Array  # (n,) bool: whether the other label is as likely as reviews with that label usually find it
     folds: int
     accuracy: float  # the share of labels that the networks of the other folds agree with
+    commoner: float  # the share of the commoner label: what a guess would get
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether the networks may know no better than to say the commoner label always, by two standard errors."""
+        return self.accuracy <= self.commoner + 2 * math.sqrt(self.commoner * (1 - self.commoner) / len(self.corpus))
 
 
 class Subject(NamedTuple):
@@ -129,6 +136,7 @@ def audit(
         confident=confident(positive, label),
         folds=folds,
         accuracy=float(np.mean((logits >= 0) == label)),
+        commoner=float(max(np.mean(label), 1 - np.mean(label))),
     )
 
 

@@ -70,12 +70,18 @@ def audit(
     if output is not None:
         show.write_to(output, auditing.to_csv(found))
         again = _again(subject, set_ or [], output)
+    if found.is_guess:
+        show.talk(
+            f"the networks hardly do better than a guess ({found.accuracy:.4f}; the commoner label: "
+            f"{found.commoner:.4f}): such a ranking says nothing; audit a config that learns"
+        )
     if json:
         show.as_json(
             {
                 "reviews": len(found.corpus),
                 "folds": found.folds,
                 "agreement": found.accuracy,
+                "commoner": found.commoner,
                 "confident": int(found.confident.sum()),
                 "suspects": [_record(suspect) for suspect in found.suspects],
                 "next": again,
@@ -92,7 +98,8 @@ def _record(suspect: Suspect) -> dict[str, Any]:
 def _print(found: Audit, again: str | None) -> None:
     from .show import one_line
 
-    typer.echo(f"{len(found.corpus):,} reviews in {found.folds} folds; {found.accuracy:.4f} of the labels are expected")
+    expected = f"{found.accuracy:.4f} of the labels are what others expect"
+    typer.echo(f"{len(found.corpus):,} reviews in {found.folds} folds; {expected}")
     typer.echo(f"{found.confident.sum():,} are contradicted with confidence; the likeliest mistakes:")
     width = len(str(len(found.suspects)))
     for number, suspect in enumerate(found.suspects, 1):
@@ -117,7 +124,7 @@ def _words(suspect: Suspect, width: int) -> Iterator[str]:
     for sign in (1, -1):
         largest = sorted((-sign * value, text) for text, value in total.items() if value * sign > 0)
         if largest:
-            told = textwrap.shorten(", ".join(text for _, text in largest[:_WORDS]), width, placeholder=" ...")
+            told = textwrap.shorten(" | ".join(text for _, text in largest[:_WORDS]), width, placeholder=" ...")
             yield f"{'+' if sign > 0 else '-'} {told}"
     if not total:
         yield "(no known word)"

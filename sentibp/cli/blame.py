@@ -69,7 +69,7 @@ def _print(text: str, found: Blame) -> None:
     for name, pushes in ("positive", found.up), ("negative", found.down):
         typer.echo(f"\nmost towards {name}" + ("" if pushes else ": none"))
         for push in pushes:
-            typer.echo(f"{push.push:>+8.4f}  review {push.review:,}, {push.label}: {', '.join(_names(push))}")
+            typer.echo(f"{push.push:>+8.4f}  review {push.review:,}, {push.label}: {' | '.join(_names(push))}")
             typer.echo(f"{'':10}{one_line(push.text, 70)}")
     typer.echo(
         "\n"
@@ -85,7 +85,7 @@ def _names(push: Push) -> list[str]:
     """The features that the review and the text share, as many as fit on a line."""
     names, room = [], 42
     for shared in push.shared:
-        room -= len(shared.text) + 2
+        room -= len(shared.text) + 3
         if room < 0 and names:
             return [*names, "..."]
         names.append(shared.text)

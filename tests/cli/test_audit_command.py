@@ -11,7 +11,7 @@ QUICK = ("audit", "quickstart", "--set", "train.epochs=2")
 
 def test_for_people(sentibp):
     result = sentibp(*QUICK, "--limit", 3)
-    assert re.match(r"320 reviews in 5 folds; 0\.\d{4} of the labels are expected\n", result.out)
+    assert re.match(r"320 reviews in 5 folds; 0\.\d{4} of the labels are what others expect\n", result.out)
     rows = re.findall(
         r"^\d  row \d+: labelled (positive|negative), said (positive|negative) [01]\.\d{4}$", result.out, 8
     )
@@ -24,7 +24,7 @@ def test_for_people(sentibp):
 
 def test_json(sentibp):
     said = sentibp(*QUICK, "--limit", 2, "--json").json
-    assert list(said) == ["reviews", "folds", "agreement", "confident", "suspects", "next"]
+    assert list(said) == ["reviews", "folds", "agreement", "commoner", "confident", "suspects", "next"]
     assert [list(suspect) for suspect in said["suspects"]] == [
         ["row", "label", "said", "positive", "logit", "bias", "parts", "text"]
     ] * 2
@@ -51,6 +51,11 @@ def test_correct_and_train_again(sentibp, here):
     assert command[:3] == ["sentibp", "train", "shop.yaml"]
     assert sentibp(*command[1:], "--quiet", "--json").json["scores"]["n"] == 6
     assert sentibp("audit", "--quiet", "--json").json["confident"] == 0, "of the run that this was"
+
+
+def test_networks_that_only_guess_are_told_of(sentibp):
+    assert "hardly do better than a guess" in sentibp("audit", "xor", "--quiet", "--json").err
+    assert "guess" not in sentibp(*QUICK, "--quiet").err
 
 
 def test_of_a_run(sentibp, trained):
