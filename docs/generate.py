@@ -19,6 +19,8 @@ COMMANDS = [
     "audit",
     "trace",
     "gradcheck",
+    "report",
+    "play",
     "bench",
     "runs list",
     "runs compare",

@@ -10,7 +10,7 @@ import numpy as np
 from . import model, pretrain
 from .calibrate import mixture
 from .config import Config
-from .model import Classifier, fold, naive_bayes, scaled, stream
+from .model import Classifier, fold, scaled, stream
 from .nn import Ragged
 from .nn.fast import FastEmbeddingBag
 from .nn.initializers import log_count_ratio
@@ -20,6 +20,7 @@ from .vocab import Vocabulary
 
 _BLOCK = 256  # reviews pooled at once
 _LEAST = 2  # labelled reviews' occurrences of a feature that has a row of its own
+_MOVES = 2.5  # times the deviation of a column of vectors: how far the column of its own moves a feature's share
 _WORDS = 30_000  # the most frequent ones, which have vectors
 
 
@@ -43,15 +44,46 @@ def review_classifier(
     seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
     guide = log_count_ratio(training.features, training.label, n)[:seen]
     vectors = pretrain.review_vectors(reviews, seen, guide, settings.dim, stream(seed, "pretrain"))
-    bag = FastEmbeddingBag(_rows(vectors, n), config.model.embedding.pooling, config.model.embedding.padding)
-    starts = range(0, len(training), _BLOCK)
-    pooled = [bag.forward(training.features.slice(start, min(start + _BLOCK, len(training)))) for start in starts]
-    weight, bias = pretrain.linear_head(np.concatenate(pooled), training.label)
+    weight, bias = pretrain.linear_head(_pooled(_rows(vectors, n), training.features, config), training.label)
+    return _linear(config, vocabulary, _rows(vectors @ weight, n), bias, seed)
+
+
+def word_classifier(
+    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, columns: Array, seed: int
+) -> Classifier:
+    """A classifier without hidden layer, on `word_columns` and on a column of its own, at the minimum of its loss.
+
+    What the log-count ratios, of the training reviews or of the others, say much of may move further in the column of
+    its own. That is naive-Bayes logistic regression (Wang & Manning, 2012) with vectors beside it.
+    """
+    n = len(vocabulary)
+    ratios = [log_count_ratio(each.features, each.label, n) for each in (training, extra.labelled) if each is not None]
+    guide = np.sqrt(np.sum(np.square(ratios), axis=0))
+    x, lengths = training.features, training.features.lengths
+    share = _pooled(np.ones((n, 1), np.float32), x, config)[:, 0] / np.maximum(lengths, 1)  # of a feature in the pool
+    entries = guide[x.ids] * np.repeat(share, lengths)
+    scale = guide * (_MOVES / max(float(np.sqrt(np.mean(entries**2))), 1e-6))
+    embedding = config.model.embedding
+    own, weight, bias = pretrain.linear_network(
+        x, scale, _pooled(columns, x, config), training.label, embedding.pooling, embedding.padding
+    )
+    return _linear(config, vocabulary, own + columns @ weight, bias, seed)
+
+
+def _pooled(rows: Array, x: Ragged, config: Config) -> Array:
+    """The rows (V, k) of each review pooled as the config says: (n, k)."""
+    bag = FastEmbeddingBag(rows, config.model.embedding.pooling, config.model.embedding.padding)
+    n = len(x.offsets) - 1
+    return np.concatenate([bag.forward(x.slice(start, min(start + _BLOCK, n))) for start in range(0, n, _BLOCK)])
+
+
+def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, seed: int) -> Classifier:
+    """The classifier whose logit is the pooled column (V,) plus the bias."""
     plain = config.model_dump() | {"pretrain": {}}
     plain["model"]["hidden"], plain["model"]["embedding"]["dim"] = [], 1
     classifier = model.build(Config.model_validate(plain), vocabulary, seed)
     params = classifier.network.params
-    params["embedding.weight"][:, 0] = _rows(vectors @ weight, n)
+    params["embedding.weight"][:, 0] = column
     params["output.weight"][:], params["output.bias"][:] = 1, bias
     return classifier
 
@@ -68,7 +100,8 @@ def word_columns(config: Config, vocabulary: Vocabulary, training: Examples, ext
     columns = []
     if extra.labelled is not None:
         parts.append(extra.labelled.features)
-        columns.append(naive_bayes(extra.labelled.features, extra.labelled.label, n, embedding)[:, None])
+        ratio = log_count_ratio(extra.labelled.features, extra.labelled.label, n)
+        columns.append(scaled(ratio[:, None], training.features, embedding))
     words = pretrain.only_words(joined(parts), vocabulary.word_features)
     known = min(len(vocabulary.words), _WORDS)
     vectors = np.zeros((n, settings.dim), np.float32)

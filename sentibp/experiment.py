@@ -216,6 +216,7 @@ def _members(
     elif config.pretrain.vectors == "words":
         watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
         columns = ensemble.word_columns(config, prepared.vocabulary, training, prepared.extra, seed)
+        yield ensemble.word_classifier(config, prepared.vocabulary, training, prepared.extra, columns, seed)
     for member in range(config.train.members):
         chance = seed + member * config.train.seeds  # no random start serves twice
         classifier = _build(prepared, chance, columns)
@@ -595,8 +596,29 @@ def evaluate_on(
     label_column: str | None = None,
 ) -> Evaluation:
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
+    scored = scored_on(classifier, source, split, text_column, label_column)
+    return Evaluation(scored.scores, scored.reviews.notes)
+
+
+class Scored(NamedTuple):
+    """Reviews, a model's scores on them, and the probability of positive that it gives each."""
+
+    reviews: Corpus
+    scores: dict[str, Any]
+    positive: Array  # (n,) float64
+    tokens: Array  # (n,): how many each review has
+
+
+def scored_on(
+    classifier: Classifier,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Scored:
+    """What the model says of the reviews that `evaluate_on` scores it on."""
     corpus = _reviews(classifier, source, split, text_column, label_column)
-    return Evaluation(_score(classifier, corpus)[0], corpus.notes)
+    return Scored(corpus, *_score(classifier, corpus))
 
 
 def compare_on(
@@ -609,7 +631,7 @@ def compare_on(
 ) -> Comparison:
     """The scores of both on the reviews that `evaluate_on` would score `a` on."""
     corpus = _reviews(a, source, split, text_column, label_column)
-    (scores_a, positive_a), (scores_b, positive_b) = (_score(classifier, corpus) for classifier in (a, b))
+    (scores_a, positive_a, _), (scores_b, positive_b, _) = (_score(classifier, corpus) for classifier in (a, b))
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
     seen = _seen_in_training(b, corpus) if _may_know(b, a, source, split) else []
@@ -639,13 +661,13 @@ def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
     return [f"{seen:,} of {len(corpus):,} reviews also stand in the training data of the second model"] if seen else []
 
 
-def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array]:
-    """The scores on some reviews, and the probability of positive of each (n,) float64."""
+def _score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
+    """The scores on some reviews, the probability of positive of each (n,) float64, and its tokens (n,)."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     scores, logits = evaluate(classifier, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, sigmoid(logits.astype(np.float64))
+    return scores, sigmoid(logits.astype(np.float64)), tokens
 
 
 def _reviews(

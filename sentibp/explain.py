@@ -13,10 +13,12 @@ says what its row added to the sum that was pooled, not what happens to the othe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from . import page
 from .arrow import strings
 from .model import LABELS, Classifier
 from .nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh, sigmoid
@@ -92,6 +94,27 @@ def explain(classifier: Classifier, text: str) -> Explanation:
         method=method,
         words=words,
     )
+
+
+def shares(explanation: Explanation) -> Iterator[tuple[Word, float]]:
+    """Each word, and the size of its contribution as a share of the largest."""
+    scale = max([abs(word.contribution) for word in explanation.words] or [0.0]) or 1.0
+    for word in explanation.words:
+        yield word, abs(word.contribution) / scale
+
+
+def marked(text: str, explanation: Explanation) -> str:
+    """The text as HTML, its words on green for positive and red for negative."""
+    body, done = "", 0
+    for word, share in shares(explanation):
+        start = max(word.start, done)
+        body += page.text(text[done:start])
+        done = max(done, word.end)
+        kind = "unknown" if not word.known else "positive" if word.contribution > 0 else "negative"
+        told = "unknown" if not word.known else f"{word.contribution:+.4f}"
+        style = f"--share:{70 * share:.0f}%"
+        body += f'<mark class="{kind}" style="{style}" title="{told}">{page.text(text[start:done])}</mark>'
+    return body + page.text(text[done:])
 
 
 def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -169,6 +169,15 @@ def mcnemar(label: ArrayLike, positive_a: ArrayLike, positive_b: ArrayLike) -> d
         "difference": (a_only - b_only) / len(truth),
         "p_value": _fair_coin(a_only, b_only),
     }
+
+
+def verdict(paired: Mapping[str, Any]) -> str:
+    """What a paired test says, `paired` as from `mcnemar`."""
+    verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
+    return (
+        f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
+        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}"
+    )
 
 
 def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fdfdfb; --faint: #6a6a6a; --line: #d8d8d2; --box: #f2f2ec;
   --positive: #2e9e5b; --negative: #d9503f; }
 @media (prefers-color-scheme: dark) {
@@ -47,7 +47,7 @@ def page(title: str, body: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{text(title)}</title>
-<style>{_STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <h1>{text(title)}</h1>

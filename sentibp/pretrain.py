@@ -7,12 +7,13 @@ error. Gradient descent on such a network ends there (Baldi & Hornik, 1989); sub
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from .nn.layers import Array, Linear, Ragged
+from .nn.fast import FastEmbeddingBag
+from .nn.layers import Array, Linear, Ragged, RowGrad
 from .nn.losses import cross_entropy
 from .threads import on_all_cores, single_threaded_blas
 
@@ -64,8 +65,6 @@ def linear_head(x: Array, label: Array, decay: float = 0.0025) -> tuple[Array, f
     Cross-entropy and an L2 penalty on the weights of x scaled to a deviation of 1: convex, so L-BFGS finds the minimum,
     along the gradient that the layers give.
     """
-    from scipy.optimize import minimize
-
     mean, deviation = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
     inputs = ((x - mean) / deviation).astype(np.float64)
     layer = Linear(np.zeros((inputs.shape[1], 1)), np.zeros(1))
@@ -75,14 +74,56 @@ def linear_head(x: Array, label: Array, decay: float = 0.0025) -> tuple[Array, f
         weight[:, 0], bias[:] = theta[:-1], theta[-1]
         loss, dz = cross_entropy(layer.forward(inputs, train=True)[:, 0], label)
         layer.backward(dz[:, None])
-        penalty = decay * weight[:, 0]
-        gradient = np.append(np.asarray(layer.grads["weight"])[:, 0] + penalty, layer.grads["bias"])
-        return loss + float(penalty @ weight[:, 0]) / 2, gradient
+        return loss, np.append(np.asarray(layer.grads["weight"])[:, 0], layer.grads["bias"])
 
-    with single_threaded_blas:
-        theta = minimize(loss_and_gradient, np.zeros(len(weight) + 1), jac=True, method="L-BFGS-B").x
+    theta = _minimum(loss_and_gradient, len(weight) + 1, decay)
     scaled = theta[:-1] / deviation
     return scaled.astype(np.float32), float(theta[-1] - scaled @ mean)
+
+
+def linear_network(
+    features: Ragged, scale: Array, x: Array, label: Array, pooling: str, padding: int, decay: float = 0.005
+) -> tuple[Array, Array, float]:
+    """A network without hidden layer on its own column of the embedding, and on pooled vectors x (n, k) that stay as
+    they are: the column (V,), the weight of x (k,), and the bias.
+
+    As `linear_head`; the penalty is on the column divided by `scale` (V,), so that a feature of a large scale moves
+    further.
+    """
+    bag = FastEmbeddingBag(np.zeros((len(scale), 1)), pooling, padding)
+    batch = bag.prepare(features)
+    layer = Linear(np.zeros((x.shape[1], 1)), np.zeros(1))
+    column, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
+    inputs, seen = x.astype(np.float64), scale[batch.rows].astype(np.float64)
+    k = len(seen)
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        column[batch.rows, 0], weight[:, 0], bias[:] = seen * theta[:k], theta[k:-1], theta[-1]
+        z = bag.forward(batch, train=True) + layer.forward(inputs, train=True)
+        loss, dz = cross_entropy(z[:, 0], label)
+        bag.backward(dz[:, None])
+        layer.backward(dz[:, None])
+        own, output = bag.grads["weight"], np.asarray(layer.grads["weight"])
+        assert isinstance(own, RowGrad)
+        return loss, np.concatenate((seen * own.values[:, 0], output[:, 0], np.asarray(layer.grads["bias"])))
+
+    _minimum(loss_and_gradient, k + len(weight) + 1, decay)
+    return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
+
+
+def _minimum(loss_and_gradient: Callable[[Array], tuple[float, Array]], size: int, decay: float) -> Array:
+    """Where the loss and an L2 penalty on all parameters (size,) but the last, the bias, are least together."""
+    from scipy.optimize import minimize
+
+    def penalised(theta: Array) -> tuple[float, Array]:
+        loss, gradient = loss_and_gradient(theta)
+        penalty = decay * np.append(theta[:-1], 0)
+        return loss + float(penalty @ theta) / 2, gradient + penalty
+
+    with single_threaded_blas:
+        theta = minimize(penalised, np.zeros(size), jac=True, method="L-BFGS-B").x
+    loss_and_gradient(theta)  # leaves the layers at the minimum, not where the search looked last
+    return theta
 
 
 def only_words(reviews: Ragged, word_features: Array) -> Ragged:

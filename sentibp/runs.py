@@ -211,6 +211,19 @@ def save_predictions(path: Path, label: np.ndarray, positive: np.ndarray) -> Non
     write(path / PREDICTIONS, content.getvalue())
 
 
+def predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """What `save_predictions` kept: the label (n,) of each validation review, and its probability of positive (n,)."""
+    from pyarrow import parquet
+
+    if not (path / PREDICTIONS).exists():
+        return None
+    try:
+        table = parquet.read_table(path / PREDICTIONS)
+        return table["label"].to_numpy(), table["positive"].to_numpy()
+    except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{path / PREDICTIONS}: damaged ({error})") from None
+
+
 def compare(a: Path, b: Path) -> dict[str, Any]:
     """Settings that differ, scores side by side, and a paired test on the validation reviews if these are the same."""
     from .config import load

@@ -188,18 +188,23 @@ def _html_sections(sheet: Sheet) -> Iterator[str]:
     for section in sheet.sections:
         if section.title:
             yield f"<h2>{page.text(section.title)}</h2>\n"
-        for group in _groups(section.lines):
-            if isinstance(group, Table):
-                head = "".join(f"<th>{page.text(column)}</th>" for column in group.columns)
-                yield f'<div class="scroll"><table>\n<tr>{head}</tr>\n'
-                for name, values in group.rows:
-                    cells = "".join(f"<td>{page.text(number(value))}</td>" for value in values)
-                    yield f"<tr><td>{page.text(name)}</td>{cells}</tr>\n"
-                yield "</table></div>\n"
-            elif isinstance(group, list):
-                yield f'<div class="formula">{"".join(_html_line(line) for line in group)}</div>\n'
-            else:
-                yield f"<p>{page.text(group)}</p>\n"
+        yield from html_lines(section.lines)
+
+
+def html_lines(lines: Sequence[Line]) -> Iterator[str]:
+    """Lines as HTML, without a page around them."""
+    for group in _groups(lines):
+        if isinstance(group, Table):
+            head = "".join(f"<th>{page.text(column)}</th>" for column in group.columns)
+            yield f'<div class="scroll"><table>\n<tr>{head}</tr>\n'
+            for name, values in group.rows:
+                cells = "".join(f"<td>{page.text(number(value))}</td>" for value in values)
+                yield f"<tr><td>{page.text(name)}</td>{cells}</tr>\n"
+            yield "</table></div>\n"
+        elif isinstance(group, list):
+            yield f'<div class="formula">{"".join(_html_line(line) for line in group)}</div>\n'
+        else:
+            yield f"<p>{page.text(group)}</p>\n"
 
 
 def _html_line(line: Formula | Number | Gap) -> str:

@@ -73,6 +73,7 @@ class Trace:
     words: list[Span]
     known: list[bool]
     rows: list[str]  # the distinct features of the review: the rows of its embedding
+    ids: list[int]  # of these, in the vocabulary
     counts: list[int]  # how often each occurs
     calls: list[Call]  # in the order of the forward pass
     dz: float
@@ -112,6 +113,7 @@ def trace(
         words=words,
         known=known,
         rows=[names[id] for id in ids],
+        ids=ids,
         counts=np.bincount(rows, minlength=len(ids)).tolist(),
         calls=calls,
         dz=0.0,
@@ -280,23 +282,38 @@ def _name(calls: Sequence[Call]) -> None:
         call.symbols["dx"] = f"d{call.symbols['x']}{chr(39) * through}"
 
 
-def sheet(trace: Trace, dims: int) -> Sheet:
-    """All of it, for people: of each vector the first `dims` numbers."""
+class Stage(NamedTuple):
+    """A part of the step, and what is said of it; `call` is the layer that it is about, if it is one."""
+
+    kind: str  # words, forward, loss, backward, logit, gradient, joined, update or after
+    call: Call | None
+    section: Section
+
+
+def stages(trace: Trace, dims: int) -> list[Stage]:
+    """The step from its words to the answer after it, for people: of each vector the first `dims` numbers."""
     before, after = trace.states[0], trace.states[-1]
     n = sum(trace.counts)
-    return Sheet(
-        f'"{_short(trace.text, 50)}" is {trace.label}: one step of learning it',
-        [
-            Section("Forward", _words(trace, n)),
-            *(Section(_title(call), _kind(call).forward(call, trace, dims)) for call in trace.calls),
-            Section("the answer and the loss", _answer(trace, before)),
-            Section("Backward", ["dv is d loss / d v: how much the loss grows with v. From the loss to the words:"]),
-            Section("the logit", _logit_gradient(trace, before)),
-            *(Section(_title(call), lines) for call, lines in _backward(trace, dims)),
-            Section("Update", _update(trace, dims)),
-            Section("After", _after(trace, before, after)),
-        ],
-    )
+    dv = "dv is d loss / d v: how much the loss grows with v. From the loss to the words:"
+    return [
+        Stage("words", None, Section("Forward", _words(trace, n))),
+        *(
+            Stage("forward", call, Section(_title(call), _kind(call).forward(call, trace, dims)))
+            for call in trace.calls
+        ),
+        Stage("loss", None, Section("the answer and the loss", _answer(trace, before))),
+        Stage("backward", None, Section("Backward", [dv])),
+        Stage("logit", None, Section("the logit", _logit_gradient(trace, before))),
+        *_backward(trace, dims),
+        Stage("update", None, Section("Update", _update(trace, dims))),
+        Stage("after", None, Section("After", _after(trace, before, after))),
+    ]
+
+
+def sheet(trace: Trace, dims: int) -> Sheet:
+    """All of it, for people: of each vector the first `dims` numbers."""
+    title = f'"{_short(trace.text, 50)}" is {trace.label}: one step of learning it'
+    return Sheet(title, [stage.section for stage in stages(trace, dims)])
 
 
 class Kind(NamedTuple):
@@ -314,17 +331,17 @@ def _title(call: Call) -> str:
     return f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}"
 
 
-def _backward(trace: Trace, dims: int) -> Iterator[tuple[Call, list[Line]]]:
+def _backward(trace: Trace, dims: int) -> Iterator[Stage]:
     """From the last layer to the first. What a skip connection adds is known once its block is done."""
     waiting: list[Call] = []
     for call in reversed(trace.calls):
         while waiting and not _inside(call, waiting[-1]):
-            yield waiting[-1], _joined(waiting.pop(), dims)
-        yield call, _kind(call).backward(call, trace, dims)
+            yield _joined(waiting.pop(), dims)
+        yield Stage("gradient", call, Section(_title(call), _kind(call).backward(call, trace, dims)))
         if isinstance(call.layer, Residual):
             waiting.append(call)
     for call in reversed(waiting):
-        yield call, _joined(call, dims)
+        yield _joined(call, dims)
 
 
 def _inside(call: Call, residual: Call) -> bool:
@@ -556,7 +573,7 @@ def _residual_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
     ]
 
 
-def _joined(call: Call, dims: int) -> list[Line]:
+def _joined(call: Call, dims: int) -> Stage:
     """What comes back through the block, and past it."""
     s = call.symbols
     through = call.dx - call.dy
@@ -565,7 +582,7 @@ def _joined(call: Call, dims: int) -> list[Line]:
     for j, value in _each(call.dx, dims):
         terms = [number(call.dy[0, j - 1]), number(through[0, j - 1])]
         lines.append(Number(_at(f"d{s['x']}", j, call.dx), total(terms), value))
-    return lines
+    return Stage("joined", call, Section(_title(call), lines))
 
 
 def _other_forward(call: Call, trace: Trace, dims: int) -> list[Line]:

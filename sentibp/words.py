@@ -79,14 +79,19 @@ def top(classifier: Classifier, count: int, most_frequent: int) -> Top:
     it is exactly what the feature adds to the sum that is pooled; with them, how the network answers where nothing else
     speaks.
     """
+    texts, weight = weights(classifier, most_frequent)
+    linear = set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
+    return Top(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
+
+
+def weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:
+    """The most frequent features (k,), and the weight of each (k,) float64, as `top` says what that is."""
     vocabulary = classifier.vocabulary
     n = min(most_frequent, len(vocabulary))
     texts = Vocabulary(vocabulary.words, vocabulary.prefix[:n], vocabulary.word[:n]).features()
     alone = Ragged(np.arange(n, dtype=np.int32), np.arange(n + 1))
     empty = Ragged(np.zeros(0, np.int32), np.zeros(2, np.int64))
-    weight = classifier.logits(alone).astype(np.float64) - classifier.logits(empty)  # (n,) - (1,)
-    linear = set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
-    return Top(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
+    return texts, classifier.logits(alone).astype(np.float64) - classifier.logits(empty)  # (n,) - (1,)
 
 
 def _largest(score: Array, shown: Array, texts: pa.LargeStringArray, count: int) -> Found:

@@ -57,6 +57,10 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "postmortem": 4,
     "watch": 4,
     "experiment": 5,
+    "charts": 1,
+    "stepper": 4,
+    "report": 6,
+    "play": 5,
     "bench": 6,
     "blame": 6,
     "audit": 6,
@@ -197,7 +201,7 @@ print(json.dumps(sorted(sys.modules)))
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "bench"),
+        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play"),
         *("runs compare", "config show"),
     ],
 )

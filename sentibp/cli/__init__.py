@@ -90,7 +90,9 @@ from . import (  # noqa: E402
     evaluation,
     explanation,
     gradcheck,
+    playing,
     prediction,
+    reporting,
     run,
     store,
     tracing,
@@ -98,8 +100,6 @@ from . import (  # noqa: E402
     words,
 )
 
-for _module in (
-    *(training, evaluation, prediction, explanation, blame, audit, tracing, gradcheck, run, words, bench, config),
-    store,
-):
+_FIRST = (training, evaluation, prediction, explanation, blame, audit, tracing, gradcheck, reporting, playing)
+for _module in (*_FIRST, run, words, bench, config, store):
     _module.register(app)

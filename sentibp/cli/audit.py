@@ -68,7 +68,7 @@ def audit(
     found = auditing.audit(subject.resolved, folds, limit, subject.epochs, watch)
     again = None
     if output is not None:
-        show.write_to(output, auditing.to_csv(found))
+        show.save(output, auditing.to_csv(found))
         again = _again(subject, set_ or [], output)
     if found.is_guess:
         show.talk(

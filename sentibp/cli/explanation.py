@@ -15,7 +15,7 @@ import typer
 from . import Json, Model
 
 if TYPE_CHECKING:
-    from ..explain import Explanation, Word
+    from ..explain import Explanation
     from ..flip import Flip
 
 _BAR = 24  # characters of the longest bar
@@ -132,10 +132,12 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     def plain(content: str) -> str:
         return "".join(c if c.isprintable() or c == "\n" else " " for c in content)
 
+    from ..explain import shares
+
     if not colours:
         return plain(text)
     result, done = "", 0
-    for word, share in _shares(explanation):
+    for word, share in shares(explanation):
         start = max(word.start, done)
         result += plain(text[done:start])
         done = max(done, word.end)
@@ -145,13 +147,6 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
             colour = (_GREEN if word.contribution > 0 else _RED)[min(int(3 * share), 2)]
             result += f"\x1b[38;5;16;48;5;{colour}m{plain(text[start:done])}\x1b[0m"
     return result + plain(text[done:])
-
-
-def _shares(explanation: Explanation) -> Iterator[tuple[Word, float]]:
-    """Each word, and the size of its contribution as a share of the largest."""
-    scale = max([abs(word.contribution) for word in explanation.words] or [0.0]) or 1.0
-    for word in explanation.words:
-        yield word, abs(word.contribution) / scale
 
 
 def _flip_line(explanation: Explanation, flip: Flip) -> str:
@@ -168,18 +163,8 @@ def _flip_line(explanation: Explanation, flip: Flip) -> str:
 def _page(text: str, explanation: Explanation, flip: Flip | None) -> str:
     """An explanation as a page."""
     from .. import page
-    from ..explain import METHODS
+    from ..explain import METHODS, marked
 
-    body, done = "", 0
-    for word, share in _shares(explanation):
-        start = max(word.start, done)
-        body += page.text(text[done:start])
-        done = max(done, word.end)
-        kind = "unknown" if not word.known else "positive" if word.contribution > 0 else "negative"
-        told = "unknown" if not word.known else f"{word.contribution:+.4f}"
-        style = f"--share:{70 * share:.0f}%"
-        body += f'<mark class="{kind}" style="{style}" title="{told}">{page.text(text[start:done])}</mark>'
-    body += page.text(text[done:])
     scale = max([abs(part.contribution) for part in explanation.parts] or [0.0]) or 1.0
     rows = "".join(
         f"<tr><td>{page.text(part.text)}</td><td>{part.contribution:+.4f}</td><td>{part.start}–{part.end}</td>"
@@ -190,7 +175,7 @@ def _page(text: str, explanation: Explanation, flip: Flip | None) -> str:
     score = explanation.positive if explanation.label == "positive" else 1 - explanation.positive
     return page.page(
         f"{explanation.label} {score:.4f}",
-        f'<p class="text">{body}</p>\n'
+        f'<p class="text">{marked(text, explanation)}</p>\n'
         f"<p>{explanation.bias:+.4f} (the logit of an empty review) and the parts below make the logit "
         f"{explanation.logit:+.4f}; probability of positive {explanation.positive:.4f}.</p>\n"
         + (f"<p>{page.text(_flip_line(explanation, flip))}</p>\n" if flip else "")

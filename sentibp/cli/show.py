@@ -7,7 +7,7 @@ import io
 import json as jsons
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,9 @@ def against(result: Comparison, a: str, b: str, json: bool) -> None:
         ["score", a, b],
         [(name, value, result.b[name]) for name, value in result.a.items() if not isinstance(value, dict | list)],
     )
-    typer.echo(f"\n{_verdict(result.paired)}")
+    from ..metrics import verdict
+
+    typer.echo(f"\n{verdict(result.paired)}")
 
 
 def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
@@ -238,11 +240,11 @@ def predictions(
     if output is None:
         typer.echo(content, nl=False)
         return
-    write_to(output, content.encode())
+    save(output, content.encode())
 
 
-def write_to(output: Path, content: bytes) -> None:
-    """Write the file that --output names. Raises DataError."""
+def save(output: Path, content: bytes) -> None:
+    """Write what --output names."""
     if not output.name:
         raise DataError(f"--output {output}: not the name of a file")
     try:
@@ -403,16 +405,9 @@ def comparison(result: dict[str, Any], json: bool) -> None:
     if paired is None:
         typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
         return
-    typer.echo(_verdict(paired))
+    from ..metrics import verdict
 
-
-def _verdict(paired: Mapping[str, Any]) -> str:
-    """What a paired test says."""
-    verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
-    return (
-        f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
-        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}"
-    )
+    typer.echo(verdict(paired))
 
 
 def rows(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:

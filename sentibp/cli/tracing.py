@@ -161,15 +161,9 @@ def _rendered(format: Format, content: Sheet) -> str:
 
 
 def _write(content: str, output: Path | None) -> None:
-    from ..errors import DataError
-    from ..files import write
+    from . import show
 
     if output is None:
         typer.echo(content, nl=False)
         return
-    if not output.name:
-        raise DataError(f"--output {output}: not the name of a file")
-    try:
-        write(output, content.encode(errors="replace"))
-    except OSError as error:
-        raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
+    show.save(output, content.encode(errors="replace"))

@@ -1,0 +1,109 @@
+// Asks the program what its model says of the text, lets it learn, and shows both. See play.py for the calls.
+"use strict";
+
+(() => {
+  const at = (id) => document.getElementById(id);
+  const text = at("text"), form = at("teach"), rate = at("rate"), optimizer = at("optimizer");
+  const steps = stepper(at("stepper"));
+  let asked = 0, waiting = null;
+
+  const label = () => form.elements.label.value;
+
+  async function call(name, more = {}) {
+    const number = ++asked;
+    at("error").hidden = true;
+    let answer;
+    try {
+      const response = await fetch(name, {
+        method: "POST", headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ text: text.value, label: label(), ...more }),
+      });
+      answer = await response.json();
+    } catch {
+      answer = { error: "sentibp play no longer answers; start it again" };
+    }
+    if (answer.error) fail(answer.error);
+    else if (number === asked || name !== "look") show(answer, name); // not an answer to what was typed before
+    document.body.dataset.answered = String(number);
+  }
+
+  function fail(message) {
+    at("error").textContent = message;
+    at("error").hidden = false;
+  }
+
+  function show(answer, name) {
+    at("model").textContent = answer.model;
+    at("needle").style.width = `${100 * answer.positive}%`;
+    const score = answer.label === "positive" ? answer.positive : 1 - answer.positive;
+    at("said").textContent = `${answer.label} ${score.toFixed(4)}`;
+    at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
+      + (answer.unknown.length ? `; not known: ${answer.unknown.join(", ")}` : "");
+    at("marked").innerHTML = answer.html; // made, and escaped, by explain.py
+    parts(answer);
+    history(answer);
+    if (!optimizer.options.length) {
+      optimizer.append(...answer.optimizers.map((each) => new Option(each, each)));
+      [optimizer.value, rate.value] = answer.default;
+    }
+    if (answer.drawing) {
+      const stage = (kind) => answer.drawing.stages.findIndex((each) => each.kind === kind);
+      steps.show(answer.drawing, name === "learn" ? stage("update") : steps.stage ?? stage("loss"));
+    }
+  }
+
+  const signed = (value) => (value < 0 ? "" : "+") + value.toFixed(4);
+
+  function row(kind, cells) {
+    const made = document.createElement("tr");
+    for (const cell of cells) {
+      const place = document.createElement(kind);
+      place.append(cell);
+      made.append(place);
+    }
+    return made;
+  }
+
+  function parts(answer) {
+    const table = document.createElement("table");
+    const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
+    table.append(row("th", ["part", "adds to the logit", ""]));
+    for (const [name, value] of answer.parts) {
+      const bar = document.createElement("div");
+      bar.className = value < 0 ? "negative" : "positive";
+      bar.style.setProperty("--share", `${(100 * Math.abs(value)) / largest}%`);
+      const made = row("td", [name, signed(value), bar]);
+      made.lastChild.className = "bar";
+      table.append(made);
+    }
+    const [count, sum] = answer.others;
+    if (count) table.append(row("td", [`${count} others`, signed(sum), ""]));
+    table.append(row("td", ["bias: an empty review", signed(answer.bias), ""]));
+    table.append(row("td", ["logit: the sum", signed(answer.logit), ""]));
+    at("parts").replaceChildren(table);
+  }
+
+  function history(answer) {
+    at("undo").disabled = !answer.steps.length;
+    at("reset").disabled = !answer.learned;
+    at("steps").start = answer.learned - answer.steps.length + 1;
+    at("steps").replaceChildren(...answer.steps.map(([said, kind, before, after]) => {
+      const item = document.createElement("li"), short = said.length > 60 ? `${said.slice(0, 59)}…` : said;
+      item.textContent = `“${short}” is ${kind}: positive ${before.toFixed(4)} → ${after.toFixed(4)}`;
+      return item;
+    }));
+  }
+
+  text.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => call("look"), 120);
+  });
+  form.addEventListener("change", (event) => event.target.name === "label" && call("look"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    call("learn", { optimizer: optimizer.value, rate: Number(rate.value) });
+  });
+  at("undo").addEventListener("click", () => call("undo"));
+  at("reset").addEventListener("click", () => call("reset"));
+  call("look");
+})();

@@ -1,0 +1,285 @@
+"""The pages as a reader meets them: in headless Chromium, by clicks and by keys, light and dark, narrow as a phone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentibp import config, experiment
+from sentibp import report as reporting
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None, reason="no Chromium here: apt-get install chromium chromium-driver"
+)
+
+EVIL = "<script>document.title = 'obeyed'</script>"
+QUIET = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+]
+
+
+class Page:
+    """A browser with one page in it."""
+
+    def __init__(self, driver: Any):
+        self.driver = driver
+
+    def open(self, url: str, width: int = 1200, scheme: str = "light") -> None:
+        """Show a page at a width, and in the colours that the reader prefers."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.prefer(scheme)
+        self.driver.get(url)
+
+    def prefer(self, scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def js(self, script: str) -> Any:
+        return self.driver.execute_script(f"return {script}")
+
+    def wait(self, script: str) -> Any:
+        """Until an expression is true."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return WebDriverWait(self.driver, 30, 0.05).until(lambda _: self.js(script), f"never true: {script}")
+
+    def find(self, selector: str) -> Any:
+        return self.driver.find_element("css selector", selector)
+
+    def text(self, selector: str) -> str:
+        return self.find(selector).text
+
+    def press(self, *keys: str) -> None:
+        """Keys, to whatever has the focus."""
+        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
+
+    def complaints(self) -> list[str]:
+        """What the console said since it was asked last."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield Page(driver)
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a report on two runs; there is markup in all of their reviews."""
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SENTIBP_CACHE", str(folder / "cache"))
+        texts = [f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}" for i in range(60)]
+        rows = (json.dumps({"text": text, "label": (i + (i % 5 == 0)) % 2}) + "\n" for i, text in enumerate(texts))
+        Path("reviews.jsonl").write_text("".join(rows))
+        data = "data: {source: reviews.jsonl, validation: 0.5}\ntrain: {epochs: 2}\n"
+        Path("shallow.yaml").write_text(f"{data}model: {{hidden: []}}\n")
+        Path("deep.yaml").write_text(f"{data}model: {{hidden: [16, 16, 16], residual: true, batch_norm: true}}\n")
+        for name in ("shallow", "deep"):
+            experiment.train(config.load(f"{name}.yaml"), Path(name))
+        Path("report.html").write_bytes(reporting.render(reporting.gather(["shallow", "deep"])))
+    return (folder / "report.html").as_uri()
+
+
+DRAWN = "document.body.dataset.drawn"
+WIDER = "document.documentElement.scrollWidth - innerWidth"
+
+
+def test_the_report_is_drawn_and_nothing_in_it_is_obeyed(page: Page, report: str):
+    page.open(report)
+    charts = int(page.wait(DRAWN))
+    assert charts >= 9
+    assert page.js("document.querySelectorAll('figure .main-svg').length") >= charts
+    assert page.js(
+        "[...document.querySelectorAll('blockquote, .stepper .words')].every(e => !e.querySelector('script'))"
+    )
+    assert "<script>" in page.text("blockquote")
+    assert page.driver.title == "Report: shallow, deep"
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_in_light_and_dark(page: Page, report: str, scheme: str):
+    page.open(report, 360, scheme)
+    page.wait(DRAWN)
+    assert page.js(WIDER) <= 0
+    body = "getComputedStyle(document.body)"
+    ink, paper = (sum(_channels(page.js(f"{body}.{name}"))) for name in ("color", "backgroundColor"))
+    assert (ink > paper) == (scheme == "dark")
+    assert page.js("getComputedStyle(document.querySelector('#loss .xtick text')).fill") == page.js(
+        "getComputedStyle(document.body).color"
+    )
+    picture = page.find(".network").rect
+    assert page.js("document.querySelector('.stepper .scroll').clientWidth") <= 360
+    assert picture["height"] > 200
+    assert page.complaints() == []
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+
+
+def test_the_charts_change_their_colours_with_the_scheme(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    fill = "getComputedStyle(document.querySelector('#loss .xtick text')).fill"
+    light = page.js(fill)
+    page.prefer("dark")
+    page.wait(f"{fill} !== {json.dumps(light)}")
+    page.prefer("light")
+
+
+def test_the_stepper_by_clicks(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    back, forth = page.driver.find_elements("css selector", ".stepper .controls button")
+    assert not back.is_enabled()
+    titles = []
+    while True:
+        titles.append(page.text(".stage-title").partition(": ")[2])
+        assert page.text(".stepper .words")
+        if not forth.is_enabled():
+            break
+        forth.click()
+    assert titles[0] == "The words"
+    assert titles[1:4] == ["embedding: EmbeddingBag", "output: Linear", "The answer and the loss"]
+    assert titles[4:] == [
+        *("Back: the logit", "Back: output: Linear", "Back: embedding: EmbeddingBag", "The update", "After it")
+    ]
+    back.click()
+    assert page.text(".stage-title").endswith("The update")
+    assert page.complaints() == []
+
+
+def test_the_stepper_shows_blame_by_width_and_colour_with_the_models_numbers(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
+    stages = page.js(f"{drawing}.stages.map(stage => stage.kind)")
+    slider = page.find(".stepper input[type=range]")
+    page.js("document.querySelector('.stepper input[type=range]').focus()")
+    for _ in range(stages.index("gradient")):
+        slider.send_keys("\ue014")  # the right arrow
+    assert page.text(".stage-title").endswith("Back: output: Linear")
+    blame = page.js(f"{drawing}.edges.find(edge => edge.symbol === 'W').blame.flat()")
+    largest = max(map(abs, blame))
+    drawn = [value for value in blame if abs(value) > largest / 200]
+    lines = page.js(
+        "[...document.querySelectorAll('.network line:not(.plain):not(.faint-line)')]"
+        ".map(line => [Number(line.getAttribute('stroke-width')), line.classList.contains('negative')])"
+    )
+    assert len(lines) == len(drawn)
+    for (width, negative), value in zip(lines, drawn, strict=True):
+        assert width == pytest.approx(0.25 + 4.75 * abs(value) / largest, abs=0.01)
+        assert negative == (value < 0)
+    positive = page.js(f"{drawing}.before.positive")
+    assert f"{positive:.4f}"[:6] in page.js("document.querySelector('.network').textContent")
+
+
+def test_the_stepper_by_keyboard_alone(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    page.js("document.getElementById('step-run').focus()")
+    page.press("d")  # deep, the other run
+    page.wait("document.querySelector('.stage-title').textContent.startsWith('1 of 36')")  # a stage for each layer
+    page.press("\ue004")  # tab: which review
+    page.press("\ue004", "\ue004")  # tab: the slider, as Back is of no use yet, and Next
+    assert page.js("document.activeElement.textContent") == "Next"
+    page.press("\ue007")  # enter
+    assert page.text(".stage-title").startswith("2 of ")
+    page.press("\ue004")
+    assert page.js("document.activeElement.classList.contains('network')")
+    page.press("n", "n")
+    assert page.text(".stage-title").startswith("4 of ")
+    page.press("b")
+    assert page.text(".stage-title").startswith("3 of ")
+    page.press("\ue014")  # right: choose a unit
+    page.wait("document.querySelectorAll('.unit table tr').length > 1")
+    chosen = page.text(".unit")
+    page.press("\ue015")  # the one below it
+    page.wait(f"document.querySelector('.unit').innerText !== {json.dumps(chosen)}")
+    page.press("\ue00c")  # escape
+    page.wait("document.querySelector('.unit').childNodes.length === 0")
+    assert page.complaints() == []
+
+
+def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    field = page.find("input[data-chart=map0]")
+    field.send_keys("good")
+    page.wait("/weight [+-]/.test(document.querySelector('.find output').textContent)")
+    field.send_keys("ness")
+    page.wait("document.querySelector('.find output').textContent === 'not on the map'")
+    assert page.complaints() == []
+
+
+@pytest.fixture
+def played(start: Callable, trained: Path) -> Iterator[str]:
+    """The address of `sentibp play`; the file of its model is as it was, in the end."""
+    file = trained / "model.safetensors"
+    before = file.read_bytes()
+    running = start("play", str(trained), "--no-browser")
+    yield running.stdout.readline().decode().strip()
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) == 130
+    assert file.read_bytes() == before
+
+
+def _typed(page: Page, text: str) -> None:
+    field = page.find("#text")
+    field.clear()
+    field.send_keys(text)
+    page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
+
+
+def _positive(page: Page) -> float:
+    return float(page.text("#logit").partition("probability of positive ")[2].partition(",")[0])
+
+
+def test_play(page: Page, played: str):
+    page.open(played, 360, "dark")
+    page.wait("document.getElementById('said').textContent !== '…'")
+    _typed(page, f"{EVIL} a superb zorblax")
+    assert page.driver.title == "sentibp play"
+    assert page.js("document.getElementById('marked').querySelectorAll('mark').length") > 5
+    assert "zorblax" in page.text("#logit")
+    before = _positive(page)
+    assert page.js(WIDER) <= 0
+
+    page.find("#teach [value=negative]").send_keys(" ", "\ue007")  # choose the label, and Enter sends the form
+    page.wait("document.querySelectorAll('#steps li').length === 1")
+    after = _positive(page)
+    assert after < before
+    assert f"positive {before:.4f} → {after:.4f}" in page.text("#steps")
+    assert page.text(".stage-title").endswith("The update")
+    assert page.js("document.querySelectorAll('.network line').length") > 10
+
+    page.find("#undo").send_keys(" ")
+    page.wait("document.querySelectorAll('#steps li').length === 0")
+    assert _positive(page) == before
+    page.find("#rate").clear()
+    page.find("#rate").send_keys("1e300")
+    page.find("#learn").click()
+    page.wait("!document.getElementById('error').hidden")
+    assert "diverged" in page.text("#error")
+    assert [line for line in page.complaints() if "422" not in line] == []  # the browser's own word on the refusal

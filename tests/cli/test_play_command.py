@@ -1,0 +1,67 @@
+"""`sentibp play`: served until it is interrupted, and the model's file as it was."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+
+import pytest
+
+from sentibp.play import Server
+
+
+def post(url: str, **said) -> dict:
+    request = urllib.request.Request(url, json.dumps(said).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_interrupted(start, trained, number):
+    before = {path.name: path.read_bytes() for path in trained.iterdir()}
+    running = start("play", str(trained), "--no-browser", "--json")
+    said = json.loads(running.stdout.readline())
+    assert said["model"] == str(trained / "model.safetensors")
+    assert said["url"].startswith("http://127.0.0.1:")
+    text = {"text": "I love this movie", "label": "negative"}
+    first = post(said["url"] + "look", **text)
+    assert first["label"] == "positive"
+    assert post(said["url"] + "learn", **text)["positive"] < first["positive"]
+    running.send_signal(number)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert out == b""
+    lines = err.decode().splitlines()
+    assert "what it learns there stays in memory, the file is never changed; Ctrl-C ends it" in lines[0]
+    assert lines[1:] == ["interrupted: the page is closed, the model's file is as it was"]
+    assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
+
+
+def test_people_get_the_address_on_a_line_of_its_own(start, trained):
+    running = start("play", "--no-browser")
+    line = running.stdout.readline().decode()
+    assert line.startswith("http://127.0.0.1:") and line.endswith("/\n")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) == 130
+
+
+def test_the_browser_is_opened_unless_it_is_not_wanted(sentibp, trained, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own handlers
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Server, "serve_forever", interrupted)
+    sentibp("play", "--no-browser", code=130)
+    assert opened == []
+    url = sentibp("play", code=130).out.strip()
+    assert opened == [url]
+
+
+def test_mistakes(fails, trained):
+    assert fails(2, "play", "nosuch").startswith("nosuch: no such run or model")
+    assert fails(2, "play", "last", "-m", "last").startswith("last and -m last: two models")
+    assert "--port" in fails(2, "play", "--port", "70000")
