@@ -30,7 +30,7 @@ from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
 from .text import tokenize
-from .train import Diverged, Epoch, Examples, Step, Stopped, Visits, evaluate, fit, steps_per_epoch
+from .train import Diverged, Epoch, Examples, Step, Stopped, evaluate, fit, steps_per_epoch
 
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
@@ -147,6 +147,7 @@ def train(
     except BaseException:
         run.finish("failed")
         raise
+    keeper.notes.save(run.path)
     assert keeper.digest is not None
     seeds = keeper.spread() if config.train.seeds > 1 else None
     seconds = time.monotonic() - began
@@ -184,6 +185,7 @@ def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper)
             lines.append(f"to look closer: {folder}")
         except OSError as problem:
             lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
+    keeper.notes.save(run.path)
     kept = keeper.digest is not None
     lines.append(f"the best model so far is kept: {run.path / runs.MODEL}" if kept else "no epoch was finished")
     run.finish(outcome, error=str(error), **found, scores=keeper.scores, kept=keeper.kept, digest=keeper.digest)
@@ -374,12 +376,13 @@ class _Keeper:
         self.digest: str | None = None
         self.kept: dict[str, int] | None = None
         self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
+        self.notes = visits.Notes(run.path)
         self._start_seed()
 
     def _start_seed(self) -> None:
         self.seed_best = -math.inf
         self.seed_best_scores: dict[str, Any] | None = None
-        self.visits: list[Visits] = []  # of each epoch
+        self.notes.begin()
         self.waited = 0
 
     def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
@@ -413,7 +416,7 @@ class _Keeper:
     def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         self.record(seed, event)
         if isinstance(event, Epoch):
-            self.visits.append(event.visits)
+            self.notes.add(event.visits)
         if isinstance(event, Epoch) and event.scores is not None:
             self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
@@ -443,9 +446,7 @@ class _Keeper:
             self.best, self.scores, classifier.scores = value, scores, scores
             self.kept = {"seed": seed, "epoch": epoch}
             self.save(classifier)
-            # those of several networks say little of the one that they are folded into
-            if len(self.visits) == epoch and not any(np.isnan(each.dz).any() for each in self.visits):
-                visits.save(self.run.path, self.visits, self.digest or "", factor)
+            self.notes.keep(epoch, self.digest or "", factor)
             if self.validation is not None:
                 positive = sigmoid(logits.astype(np.float64))
                 runs.save_predictions(self.run.path, self.validation.label, positive)

@@ -8,7 +8,7 @@ import pytest
 from sentibp import config, experiment, visits
 from sentibp.errors import DataError
 from sentibp.nn.layers import sigmoid
-from sentibp.train import Epoch, Step, fit
+from sentibp.train import Epoch, Step, Visits, fit
 
 TEXTS = ["a good film", "a bad film", "good , good", "not good", "", "bad bad film", "fine"]
 LABEL = [1, 0, 1, 0, 0, 0, 1]
@@ -65,6 +65,38 @@ def test_what_does_not_fit_is_told(run, complaint):
     assert "is of another model" in complaint(DataError, visits.load, run)
     (run / visits.FILE).unlink()
     assert f"{run}: has no visits.safetensors" in complaint(DataError, visits.load, run)
+
+
+def test_of_several_seeds_that_whose_model_is_kept(here):
+    outcome = experiment.train(config.load("quickstart", ["train.epochs=2", "train.seeds=3"]))
+    kept = visits.load(outcome.run)
+    assert len(kept.epochs) == outcome.kept["epoch"]
+    alone = config.load("quickstart", ["train.epochs=2", f"train.seed={outcome.kept['seed']}"])
+    for one, other in zip(kept.epochs, visits.load(experiment.train(alone).run).epochs, strict=False):
+        assert all((a == b).all() for a, b in zip(one, other, strict=True))
+
+
+def test_an_epoch_that_was_not_seen_whole_leaves_no_notes(tmp_path):
+    epoch = Visits(np.array([0.5, np.nan], np.float32), np.zeros(2, np.int32), np.ones(1))
+    notes = visits.Notes(tmp_path)
+    notes.add(epoch)
+    notes.keep(1, "", 1.0)
+    notes.save(tmp_path)
+    notes.begin()
+    notes.add(epoch._replace(dz=np.zeros(2, np.float32)))
+    notes.keep(2, "", 1.0)  # nor does a training of which the first epoch is missing
+    notes.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_stops_no_training(here, monkeypatch, complaint):
+    def full(dir):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(visits.tempfile, "TemporaryFile", full)
+    outcome = experiment.train(config.load("quickstart", ["train.epochs=1"]))
+    assert outcome.outcome == "finished"
+    assert "has no visits.safetensors" in complaint(DataError, visits.load, outcome.run)
 
 
 def test_several_networks_keep_none(here, complaint):
