@@ -15,6 +15,8 @@ COMMANDS = [
     "eval",
     "predict",
     "explain",
+    "blame",
+    "audit",
     "trace",
     "gradcheck",
     "report",

@@ -205,6 +205,11 @@ def repeated(a: Corpus, b: Corpus) -> np.ndarray:
     return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
 
 
+def same_text(corpus: Corpus) -> np.ndarray:
+    """A number for each review that those with the same text share, but for space around it: (n,) from 0."""
+    return np.unique(_hashes(corpus.text), return_inverse=True)[1]
+
+
 def _hashes(text: pa.ChunkedArray) -> np.ndarray:
     """A number for each text, without the space around it (n,) int64."""
     parts = [

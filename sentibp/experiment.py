@@ -19,7 +19,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from . import arrow, cache, checkpoint, data, digests, ensemble, health, metrics, model, postmortem, runs, text, vocab
+from . import (
+    arrow,
+    cache,
+    checkpoint,
+    data,
+    digests,
+    ensemble,
+    health,
+    metrics,
+    model,
+    postmortem,
+    runs,
+    text,
+    visits,
+    vocab,
+)
 from .arrow import strings
 from .breaks import Break
 from .calibrate import temperature
@@ -157,6 +172,7 @@ def carry_out(
     except BaseException:
         run.fail()
         raise
+    keeper.notes.save(run.path)
     assert keeper.digest is not None
     result = Outcome(
         run.path,
@@ -244,6 +260,7 @@ def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper)
             lines.append(f"to look closer: {folder}")
         except OSError as problem:
             lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
+    keeper.notes.save(run.path)
     kept = keeper.digest is not None
     lines.append(f"the best model so far is kept: {run.path / runs.MODEL}" if kept else "no epoch was finished")
     run.finish(outcome, error=str(error), **found, scores=keeper.scores, kept=keeper.kept, digest=keeper.digest)
@@ -470,11 +487,13 @@ class _Keeper:
         self.digest: str | None = None
         self.kept: dict[str, int] | None = None
         self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
+        self.notes = visits.Notes(run.path)
         self._start_seed()
 
     def _start_seed(self) -> None:
         self.seed_best = -math.inf
         self.seed_best_scores: dict[str, Any] | None = None
+        self.notes.begin()
         self.waited = 0
 
     def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
@@ -520,6 +539,8 @@ class _Keeper:
 
     def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
         self.record(seed, event, classifier)
+        if isinstance(event, Epoch):
+            self.notes.add(event.visits)
         if isinstance(event, Epoch) and event.scores is not None:
             self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
@@ -539,14 +560,17 @@ class _Keeper:
         best = value > self.best or self.scores is None
         if not seed_best:  # nor the best of all
             return
+        factor = 1.0
         if self.calibrate and self.validation is not None:
-            classifier = model.calibrated(classifier, temperature(logits, self.validation.label))
+            factor = temperature(logits, self.validation.label)
+            classifier = model.calibrated(classifier, factor)
             scores, logits = evaluate(classifier, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
         if best:
             self.best, self.scores, classifier.scores = value, scores, scores
             self.kept = {"seed": seed, "epoch": epoch}
             self.save(classifier)
+            self.notes.keep(epoch, self.digest or "", factor)
             if self.validation is not None:
                 positive = sigmoid(logits.astype(np.float64))
                 runs.save_predictions(self.run, self.validation.label, positive)

@@ -5,6 +5,7 @@
     metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
     model.safetensors   the best epoch
     validation.parquet  what the model said of each validation review, for paired comparisons
+    visits.safetensors  what training told each of its reviews, for blame (see `visits`)
 
 and while it is trained, or if that was broken off, what `checkpoint` writes. `runs/last` is a text file with the path
 of the newest run that left a model, `runs/started` of the newest that was begun.

@@ -50,6 +50,14 @@ class Step(NamedTuple):
     check: str = ""  # of what the step made of each parameter, or of its rows that had a gradient: digests.check
 
 
+class Visits(NamedTuple):
+    """What an epoch told each of n reviews, and when: from it `blame` knows who pushed what."""
+
+    dz: Array  # (n,) float32: d loss / d logit, p - y over the batch's size; clipped as the gradient was; nan: no visit
+    step: Array  # (n,) int32: the step of the epoch, from 0
+    rate: Array  # (steps,) float64: the learning rate of each step
+
+
 class Epoch(NamedTuple):
     """After each pass over the training data."""
 
@@ -58,6 +66,7 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the epoch's batches, each before its update
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
+    visits: Visits
 
 
 @dataclass(eq=False, slots=True)
@@ -133,7 +142,7 @@ def fit(
     the next event is asked for, the position and the weights belong together.
     """
     settings = model.config.train
-    loss = LOSSES[settings.loss]
+    loss = _Overheard(LOSSES[settings.loss])
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
     here = position or beginning(settings, len(train), seed)
@@ -149,6 +158,7 @@ def fit(
         order = shuffle.permutation(len(train))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         done = here.step - (epoch - 1) * per_epoch
+        loss.begin(len(train), per_epoch)
         for place, batch in enumerate(one_ahead(prepare, batches[done:]), done):
             rate = settings.optimizer.learning_rate * schedule.factor(here.step)
             here.step += 1
@@ -163,19 +173,15 @@ def fit(
                 raise _broken(stop, values, moment)
             measures_update = stop is not None and stop.name == "update_norm"
             before = flow.snapshot(params, gradients) if idle is not None or measures_update else {}
-            clipped = gradients
-            if settings.optimizer.clip_norm is not None:
-                clipped = clip(gradients, settings.optimizer.clip_norm)
-            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen at the next loss or score
-                for name, parameter in params.items():
-                    if factors[name]:
-                        optimizer.step([(name, parameter, clipped[name])], rate * factors[name])
+            longest = settings.optimizer.clip_norm
+            _update(optimizer, params, gradients if longest is None else clip(gradients, longest), rate, factors)
             if stop is not None and measures_update:
                 values = {"update_norm": flow.update_norm(params, gradients, before)}
                 if stop.holds(values):
                     flow.restore(params, gradients, before)
                     raise _broken(stop, values, moment)
             here.loss += value * len(batch)
+            loss.told(place, batches[place], rate, min(1.0, (longest or np.inf) / max(length, 1e-30)))
             check = digests.check(optimizer.updated.get(name, _NOTHING) for name in params)
             yield Step(here.step, epoch, value, rate, length, _flows(model, gradients, before, idle), check)
         try:
@@ -184,8 +190,43 @@ def fit(
             raise _diverged_after(moment, str(error)) from None
         if scores is not None:
             schedule.epoch_ended(scores["log_loss"])
-        yield Epoch(epoch, here.step, here.loss / len(train), scores, logits)
+        yield Epoch(epoch, here.step, here.loss / len(train), scores, logits, loss.visits)
         here.epoch, here.loss, here.shuffle = epoch + 1, 0.0, shuffle
+
+
+def _update(
+    optimizer: Optimizer,
+    params: Mapping[str, Array],
+    gradients: Mapping[str, Gradient],
+    rate: float,
+    factors: Mapping[str, float],
+) -> None:
+    """Move every parameter that is not frozen, at its share of the rate."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen at the next loss or score
+        for name, parameter in params.items():
+            if factors[name]:
+                optimizer.step([(name, parameter, gradients[name])], rate * factors[name])
+
+
+class _Overheard:
+    """A loss that notes what it tells each review."""
+
+    def __init__(self, loss: Loss):
+        self.loss = loss
+
+    def __call__(self, z: Array, target: Array, weight: Array | None = None) -> tuple[float, Array]:
+        value, self.dz = self.loss(z, target, weight)
+        return value, self.dz
+
+    def begin(self, n: int, steps: int) -> None:
+        """Before an epoch of so many steps on n reviews."""
+        self.visits = Visits(np.full(n, np.nan, np.float32), np.zeros(n, np.int32), np.zeros(steps))
+
+    def told(self, step: int, chosen: Array, rate: float, share: float) -> None:
+        """After a step of the epoch, from 0, on the chosen reviews; `share` is what clipping left of the gradient."""
+        self.visits.dz[chosen] = self.dz * np.float32(share)
+        self.visits.step[chosen] = step
+        self.visits.rate[step] = rate
 
 
 def _flows(

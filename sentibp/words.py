@@ -38,6 +38,11 @@ def space(classifier: Classifier) -> Space:
     return Space(classifier.tensors()["embedding.weight"], classifier.vocabulary.features())
 
 
+def rows(classifier: Classifier, texts: list[str]) -> Array:
+    """The row of each word or n-gram in the embedding (k,). Raises ConfigError with a line for each unknown one."""
+    return _look_up(classifier, space(classifier), texts)
+
+
 def neighbors(classifier: Classifier, text: str, count: int, most_frequent: int) -> Found:
     """Of the most frequent features those with vectors most like that of `text`, and the cosines. Raises ConfigError.
 

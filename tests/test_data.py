@@ -618,6 +618,12 @@ def test_repeated():
     assert data.repeated(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
 
 
+def test_same_text():
+    number = data.same_text(corpus(["a", "b", " a\n", "A", "", "b"]))
+    assert number[0] == number[2] and number[1] == number[5]
+    assert len(np.unique(number)) == 4 and sorted(np.unique(number)) == [0, 1, 2, 3]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.lists(st.integers(0, 20)))
 def test_fingerprint_does_not_depend_on_chunks(texts, cuts):

@@ -88,6 +88,7 @@ def test_a_run_and_what_it_tells(small):
         "model.safetensors",
         "run.json",
         "validation.parquet",
+        "visits.safetensors",
     ]
     ready, *rest = events
     assert isinstance(ready, Ready)

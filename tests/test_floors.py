@@ -55,6 +55,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "trace": 3,
     "ensemble": 4,
     "checkpoint": 4,
+    "visits": 4,
     "flip": 4,
     "health": 4,
     "postmortem": 4,
@@ -67,6 +68,8 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "bench": 6,
     "resume": 6,
     "reproduce": 7,
+    "blame": 6,
+    "audit": 6,
     "ratetest": 6,
     "checks": 6,
     "cli": 8,
@@ -203,7 +206,10 @@ print(json.dumps(sorted(sys.modules)))
 
 @pytest.mark.parametrize(
     "command",
-    ["", "train", "eval", "predict", "explain", "trace", "gradcheck", "report", "play", "reproduce", "config show"],
+    [
+        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play"),
+        *("reproduce", "runs compare", "config show"),
+    ],
 )
 def test_help_loads_nothing_heavy(command):
     heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())

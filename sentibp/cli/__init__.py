@@ -97,7 +97,9 @@ def _sentibp(
 
 
 from . import (  # noqa: E402
+    audit,
     bench,
+    blame,
     config,
     evaluation,
     explanation,
@@ -112,6 +114,6 @@ from . import (  # noqa: E402
     words,
 )
 
-_FIRST = (training, evaluation, prediction, explanation, tracing, gradcheck, reporting, playing)
+_FIRST = (training, evaluation, prediction, explanation, blame, audit, tracing, gradcheck, reporting, playing)
 for _module in (*_FIRST, run, words, bench, config, store):
     _module.register(app)

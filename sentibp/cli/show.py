@@ -226,7 +226,7 @@ def probes(result: dict[str, Any], failures: bool, json: bool) -> None:
     for failure in result["failures"] if failures else []:
         typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")
         for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
-            typer.echo(f"  {positive:.4f}  {_line(text)}")
+            typer.echo(f"  {positive:.4f}  {one_line(text)}")
 
 
 def top(result: Top, json: bool) -> None:
@@ -325,13 +325,13 @@ def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _table_line(record: dict[str, Any], text: str) -> str:
     note = f"  ({record['note']}: the answer is the model's bias)" if "note" in record else ""
-    return f"{record['label']}  {record['score']:.4f}  {_line(text)}{note}"
+    return f"{record['label']}  {record['score']:.4f}  {one_line(text)}{note}"
 
 
-def _line(text: str) -> str:
+def one_line(text: str, width: int = 60) -> str:
     """A text, or its beginning, on one line."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def settings(resolved: Resolved, json: bool) -> None:

@@ -1,0 +1,77 @@
+"""What `sentibp blame` estimates, against the truth: the review is left out, and the network trained again.
+
+    python benchmarks/blame.py imdb "I love this movie" "not worth the ticket" --reviews 15
+
+Of each text the reviews with the largest pushes, and as many others that share a word with it, one at a time: no count
+in the naive-Bayes start, no weight in the loss, all else, the order of the batches included, as it was. Then the twenty
+with the largest pushes upwards at once, and twenty random ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+
+import numpy as np
+from scipy.stats import pearsonr, spearmanr
+
+from sentibp import blame, config, experiment, model, visits, vocab
+from sentibp.arrow import strings
+from sentibp.text import tokenize
+from sentibp.train import Epoch, Examples, fit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("texts", nargs="+")
+    parser.add_argument("--reviews", type=int, default=15)
+    arguments = parser.parse_args()
+    os.chdir(tempfile.mkdtemp())
+    run = experiment.train(config.load(arguments.config)).run
+    settings = config.load(run / "config.yaml").config
+    corpus, _ = experiment.load_data(settings)
+    words = settings.text
+    vocabulary, features = vocab.build(tokenize(corpus.text), words.ngrams, words.min_count, words.max_features)
+    kept = visits.load(run)
+    classifier = model.load(run / "model.safetensors")
+    n = len(corpus)
+
+    def logit(text: str, without: list[int]) -> float:
+        weight = np.ones(n, np.float32)
+        weight[without] = 0
+        counted = np.flatnonzero(weight)
+        seed = settings.train.seed
+        twin = model.build(settings, vocabulary, seed, None, (features.take(counted), corpus.label[counted]))
+        for event in fit(twin, Examples(features, corpus.label, weight), None, seed):
+            if isinstance(event, Epoch) and event.epoch == len(kept.epochs):
+                break
+        return kept.factor * float(twin.logits(twin.encode(strings([text]))[0])[0])
+
+    print("| text | logit | pearson, largest | pearson, all | spearman, all | signs | 20 up: told | true | 20 random |")
+    print("| --- " * 9 + "|")
+    for text in arguments.texts:
+        found = blame.of_text(str(run), text, n)
+        push = {each.review - 1: each.push for each in found.up + found.down}
+        ranked = sorted(push, key=lambda i: -abs(push[i]))
+        rng = np.random.default_rng(0)
+        m = arguments.reviews
+        chosen = [*ranked[:m], *rng.choice(ranked[m:], m, replace=False).tolist()]
+        all_of_them = logit(text, [])
+        true = np.array([all_of_them - logit(text, [i]) for i in chosen])
+        told = np.array([push[i] for i in chosen])
+        up = [each.review - 1 for each in found.up[:20]]
+        random = rng.choice(n, 20, replace=False).tolist()
+        print(
+            f"| {text} | {float(classifier.logits(classifier.encode(strings([text]))[0])[0]):+.3f} "
+            f"| {pearsonr(true[:m], told[:m])[0]:.2f} | {pearsonr(true, told)[0]:.2f} "
+            f"| {spearmanr(true, told)[0]:.2f} | {np.mean(np.sign(true[:m]) == np.sign(told[:m])):.2f} "
+            f"| {sum(push[i] for i in up):+.3f} | {all_of_them - logit(text, up):+.3f} "
+            f"| {all_of_them - logit(text, random):+.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""`sentibp audit`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+QUICK = ("audit", "quickstart", "--set", "train.epochs=2")
+
+
+def test_for_people(sentibp):
+    result = sentibp(*QUICK, "--limit", 3)
+    assert re.match(r"320 reviews in 5 folds; 0\.\d{4} of the labels are what others expect\n", result.out)
+    rows = re.findall(
+        r"^\d  row \d+: labelled (positive|negative), said (positive|negative) [01]\.\d{4}$", result.out, 8
+    )
+    assert len(rows) == 3 and all(label != said for label, said in rows)
+    assert "ironic, mixed or rare" in result.out
+    assert len(re.findall(r"^fold \d of 5: ", result.err, re.MULTILINE)) == 5
+    assert max(map(len, (result.out + result.err).splitlines())) <= 80
+    assert sentibp(*QUICK, "--limit", 3, "--quiet").err == ""
+
+
+def test_json(sentibp):
+    said = sentibp(*QUICK, "--limit", 2, "--json").json
+    assert list(said) == ["reviews", "folds", "agreement", "commoner", "confident", "suspects", "next"]
+    assert [list(suspect) for suspect in said["suspects"]] == [
+        ["row", "label", "said", "positive", "logit", "bias", "parts", "text"]
+    ] * 2
+    assert said["next"] is None
+    assert sentibp(*QUICK, "--limit", 2, "--folds", 3, "--json").json["folds"] == 3
+
+
+def test_correct_and_train_again(sentibp, here):
+    """As a shop would: its own columns and its own labels, audited, corrected, and the command run that was printed."""
+    lines = ["stars,comment"]
+    lines += [f"{5 if i % 2 else 1},{'good great' if i % 2 else 'bad poor'} thing {i}" for i in range(60)]
+    lines[11] = "1,good great thing 10"
+    (here / "shop.csv").write_text("\n".join(lines) + "\n")
+    (here / "shop.yaml").write_text(
+        "data: {source: shop.csv, text_column: comment, label_column: stars, labels: {negative: [1], positive: [5]}}\n"
+    )
+    options = ["--set", "train.epochs=2", "--set", "data.validation=0.2"]
+    out = sentibp("audit", "shop.yaml", *options, "--output", "my suspects.csv").out
+    top = Path("my suspects.csv").read_text().splitlines()[1]
+    assert re.fullmatch(r"good great thing 10,negative,positive,[01]\.\d+,yes,11", top)
+    corrected = Path("my suspects.csv").read_text().replace(",negative,positive,", ",positive,positive,", 1)
+    Path("my suspects.csv").write_text(corrected)
+    command = shlex.split(out.splitlines()[-1])
+    assert command[:3] == ["sentibp", "train", "shop.yaml"]
+    assert sentibp(*command[1:], "--quiet", "--json").json["scores"]["n"] == 6
+    assert sentibp("audit", "--quiet", "--json").json["confident"] == 0, "of the run that this was"
+
+
+def test_networks_that_only_guess_are_told_of(sentibp):
+    assert "hardly do better than a guess" in sentibp("audit", "xor", "--quiet", "--json").err
+    assert "guess" not in sentibp(*QUICK, "--quiet").err
+
+
+def test_of_a_run(sentibp, trained):
+    said = sentibp("audit", "--limit", 1, "--output", "s.csv", "--json")
+    assert said.json["reviews"] == 320
+    assert said.json["next"] == f"sentibp train {trained / 'config.yaml'} --set data.source=s.csv"
+
+
+def test_mistakes(fails, here):
+    assert "nosuch" in fails(2, "audit", "nosuch")
+    assert fails(2, "audit").startswith("no finished run here")
+    assert "choose another file" in fails(3, *QUICK, "--quiet", "--output", "no/such/place.csv")
+    (here / "few.csv").write_text("text,label\ngood,1\nbad,0\nbad film,0\n")
+    assert "needs two of each" in fails(3, "audit", "quickstart", "--set", "data.source=few.csv", "--quiet")

@@ -1,0 +1,50 @@
+"""`sentibp blame`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _model(trained):
+    """Quickstart is `last`."""
+
+
+def test_for_people(sentibp):
+    out = sentibp("blame", "a great film", "--count", 2).out
+    assert re.match(r"(positive|negative)  0\.\d{4}  a great film\n", out)
+    assert re.search(r"^logit [-+]\d\.\d{4}; \d+ of 288 training reviews share words with it$", out, re.MULTILINE)
+    assert "\nmost towards positive\n" in out and "\nmost towards negative\n" in out
+    assert len(re.findall(r"^ [+-]\d\.\d{4}  review \d+, (positive|negative): ", out, re.MULTILINE)) == 4
+    assert "It is an estimate" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_json(sentibp):
+    said = sentibp("blame", "a great film", "--json").json
+    assert list(said) == ["label", "positive", "logit", "sharing", "reviews", "up", "down"]
+    assert said["positive"] == pytest.approx(sentibp("predict", "a great film").jsonl[0]["positive"], abs=1e-6)
+    pushes = [push["push"] for push in said["up"]]
+    assert len(pushes) == 5 and pushes == sorted(pushes, reverse=True) and pushes[-1] > 0
+    assert all(push["push"] < 0 for push in said["down"])
+    for push in said["up"] + said["down"]:
+        assert list(push) == ["review", "label", "push", "start", "shared", "text"]
+        assert {shared["text"] for shared in push["shared"]} <= {"a", "great", "film"}
+    assert sentibp("blame", "a great film", "--json").json == said
+
+
+def test_a_word(sentibp):
+    said = sentibp("blame", "--word", "Great", "--count", 1, "--json").json
+    assert said["sharing"] < 60
+    assert said["up"][0]["label"] == "positive"
+    assert "great" in said["up"][0]["text"].lower()
+
+
+def test_mistakes(fails, quickstart):
+    assert "one of the two" in fails(2, "blame")
+    assert "one of the two" in fails(2, "blame", "a film", "--word", "film")
+    assert "did you mean 'great'" in fails(2, "blame", "--word", "graet")
+    assert fails(2, "blame", "zzzq").startswith("no word of the text is known")
+    assert "give the run directory" in fails(2, "blame", "film", "-m", quickstart / "model.safetensors")
