@@ -78,7 +78,9 @@ def test_two_at_once(start, sentibp):
     for each in said:
         assert each["digest"] == alone["digest"]
         assert contents(each["run"]) == contents("alone")
-        assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted([*RESULTS, "run.json", "visits.safetensors"])
+        assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted(
+            [*RESULTS, "run.json", "visits.safetensors"]
+        )
 
 
 def test_other_settings(ended_by, fails, sentibp):
