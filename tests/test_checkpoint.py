@@ -85,7 +85,7 @@ def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
         checkpoint.load(path)
         assert again(path).digest == whole.digest
         assert (path / "metrics.jsonl").read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
-        assert sorted(os.listdir(path)) == sorted(os.listdir(whole.run))
+        assert {*os.listdir(path)} | {"visits.safetensors"} == {*os.listdir(whole.run)}, "these: of one go only"
     assert any("; make room on that disk; then go on with `sentibp train --resume full-" in line for line in told)
 
 
