@@ -61,16 +61,17 @@ def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
     whole = experiment.train(small(), Path("whole"))
     counting = Disk(monkeypatch, OSError(), 10**9)
     experiment.train(small(), Path("counted"))
-    assert counting.calls > 30
+    calls = counting.calls
+    assert calls > 30
     told = set()
-    for last in range(0, counting.calls, 3):
+    for last in range(0, calls, 3):
         path = Path(f"full-{last}")
         kind = random.Random(last).choice([errno.ENOSPC, errno.EDQUOT, errno.EROFS])
         with monkeypatch.context() as patched:
             disk = Disk(patched, OSError(kind, os.strerror(kind)), last)
             try:
                 experiment.train(small(), path)
-                assert last >= counting.calls - 3, "only runs/last, in the end, may fail without harm"
+                assert last >= calls - 5, "only runs/last and blame's notes, in the end, may fail without harm"
             except DataError as error:
                 assert disk.calls > last
                 told.add(str(error))
