@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sentibp import pretrain
-from sentibp.nn.layers import Ragged
+from sentibp.nn.layers import EmbeddingBag, Ragged
 from sentibp.nn.losses import cross_entropy
 
 
@@ -96,6 +96,28 @@ def test_the_head_is_at_the_minimum_of_loss_and_penalty():
     for _ in range(20):
         step = 0.01 * rng.standard_normal(4)
         assert objective(weight + step[:3] / x.std(axis=0), bias + step[3]) > least - 1e-6
+
+
+def test_the_linear_network_is_at_the_minimum_of_loss_and_penalty():
+    """On a column of its own, of which each feature moves as far as its scale lets it, beside vectors that stay."""
+    rng = np.random.default_rng(0)
+    reviews = ragged(*[rng.integers(0, 6, rng.integers(1, 5)).tolist() for _ in range(300)])
+    x = rng.standard_normal((300, 2)).astype(np.float32)
+    label = (x[:, 0] + rng.standard_normal(300) > 0).astype(np.int8)
+    scale = np.array([1, 2, 0.5, 0, 1, 3, 1], np.float32)  # the fourth must not move; nothing is known of the last
+    column, weight, bias = pretrain.linear_network(reviews, scale, x, label, "sqrt", 1, decay=0.02)
+    assert column[3] == column[6] == 0
+
+    def objective(own, weight, bias):
+        pooled = EmbeddingBag((scale * own)[:, None].astype(np.float64), "sqrt", 1).forward(reviews)[:, 0]
+        penalty = 0.02 / 2 * (np.square(own).sum() + np.square(weight).sum())
+        return cross_entropy(pooled + x @ weight + bias, label)[0] + penalty
+
+    own = np.divide(column, scale, out=np.zeros(7), where=scale > 0)
+    least = objective(own, weight, bias)
+    for _ in range(30):
+        step = 0.02 * rng.standard_normal(10)
+        assert objective(own + step[:7], weight + step[7:9], bias + step[9]) > least - 1e-6
 
 
 def test_only_words_remain_in_their_order():
