@@ -91,10 +91,14 @@ def _on_reviews(name: str, checks: list[str], json: bool, against: str | None, *
     """Score a model on labelled reviews, alone or against another; whether a check was missed."""
     from .. import experiment, runs
     from .. import model as models
+    from ..errors import ConfigError
     from ..metrics import BETTER
+    from ..readers import SUFFIXES
     from . import show
 
     bounds = _bounds(checks, BETTER)
+    if name.lower().endswith(SUFFIXES):
+        raise ConfigError(f"{name}: reviews, not a model; score the newest model on them with --data {name}")
     classifier = models.load(runs.model_file(name))
     if against is None:
         evaluation = experiment.evaluate_on(classifier, *where)
