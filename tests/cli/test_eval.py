@@ -198,5 +198,5 @@ def test_the_test_split_of_imdb_needs_the_hub(fails):
 
 def test_reviews_in_the_place_of_the_model(fails):
     assert fails(2, "eval", "mine.csv") == (
-        "mine.csv: reviews, not a model; score the newest model on them with --data mine.csv\n"
+        "mine.csv: reviews, not a model; score the newest model on them with --data mine.csv"
     )
