@@ -132,7 +132,7 @@ def answers(models: Sequence[Answers]) -> list[Chart]:
             lengths.append(_by_length(each))
     charts = []
     if roc:
-        about = "The share of positive reviews found, against that of negative ones taken for positive,"
+        about = "Positive reviews found, against negative ones taken for positive, as shares, at every threshold."
         charts.append(
             _chart("roc", "ROC", about, [*roc, _diagonal([0, 1])], "false positives", "true positives", square=True)
         )
