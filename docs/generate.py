@@ -41,12 +41,12 @@ def commands() -> str:
     """The help of each command, as people see it on a terminal of 100 columns."""
     from typer.testing import CliRunner
 
-    from sentibp.cli import app
+    from sentibp.cli import application
 
     os.environ["TERMINAL_WIDTH"] = os.environ["COLUMNS"] = "100"
     parts = []
     for command in COMMANDS:
-        result = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="sentibp")
+        result = CliRunner().invoke(application(), [*command.split(), "--help"], prog_name="sentibp")
         assert result.exit_code == 0, result.output
         lines = [line.rstrip() for line in result.output.strip().splitlines()]
         parts.append("```text\n" + "\n".join(lines) + "\n```\n")

@@ -16,11 +16,11 @@ def main() -> None:
         os.write(2, b"standard output is closed; there is no place for results\n")
         sys.exit(3)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack some letters
-    from sentibp.cli import app
+    from sentibp.cli import application
     from sentibp.threads import hold_from_the_start
 
     hold_from_the_start()
-    app(prog_name="sentibp")
+    application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="sentibp")
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -198,9 +198,9 @@ def command(words: list[str]) -> None:
 
 @cache
 def sentibp():
-    from sentibp.cli import app
+    from sentibp.cli import application
 
-    return app
+    return application()
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentibp import cache, experiment
-from sentibp.cli import app
+from sentibp.cli import application
 
 
 @pytest.fixture(autouse=True)
@@ -165,11 +165,13 @@ def test_what_a_killed_process_has_left_is_removed_after_a_day(cache_folder):
 
 def test_the_command_shows_and_clears(cache_folder):
     cache.store("a" * 32, "imdb, 25,000 reviews", ARRAYS)
-    shown = CliRunner().invoke(app, ["cache"])
+    shown = CliRunner().invoke(application(), ["cache"])
     assert "imdb, 25,000 reviews" in shown.stdout
     assert str(cache_folder) in shown.stdout
-    assert json.loads(CliRunner().invoke(app, ["cache", "--json"]).stdout)[0]["what"] == "imdb, 25,000 reviews"
+    assert (
+        json.loads(CliRunner().invoke(application(), ["cache", "--json"]).stdout)[0]["what"] == "imdb, 25,000 reviews"
+    )
     (cache_folder / ".new-left-by-a-crash").mkdir()
     (cache_folder / "notes.txt").write_text("not ours")
-    assert "removed" in CliRunner().invoke(app, ["cache", "--clear"]).stdout
+    assert "removed" in CliRunner().invoke(application(), ["cache", "--clear"]).stdout
     assert stored(cache_folder) == ["notes.txt"]

@@ -79,10 +79,10 @@ def test_what_a_table_shows():
     """The last digit that a table shows."""
     from typer.testing import CliRunner
 
-    from sentibp.cli import app
+    from sentibp.cli import application
 
     file = str(GOLDEN / f"format{model.FORMAT}.safetensors")
-    done = CliRunner().invoke(app, ["predict", "-m", file, "--format", "table", "I love this movie", "zebra"])
+    done = CliRunner().invoke(application(), ["predict", "-m", file, "--format", "table", "I love this movie", "zebra"])
     assert done.stdout.splitlines() == [
         "positive  0.5991  I love this movie",
         "negative  0.5030  zebra  (no known word: the answer is the model's bias)",

@@ -21,12 +21,12 @@ def table(text: str) -> list[list[str]]:
 
 @pytest.mark.usefixtures("here")
 def test_the_flow_is_the_one_that_is_shown():
-    from sentibp.cli import app
+    from sentibp.cli import application
 
-    done = CliRunner().invoke(app, ["train", "deep_sigmoid", "--set", "train.epochs=1"])
+    done = CliRunner().invoke(application(), ["train", "deep_sigmoid", "--set", "train.epochs=1"])
     (warning,) = [line for line in done.stderr.splitlines() if "vanishing" in line]
     assert warning in " ".join(PAGE.split())
-    flow = CliRunner().invoke(app, ["runs", "flow", "--epoch", "1"]).stdout
+    flow = CliRunner().invoke(application(), ["runs", "flow", "--epoch", "1"]).stdout
     shown, found = table(PAGE), table(flow)
     assert len(shown) == len(found) == 10
     for there, here in zip(shown, found, strict=True):

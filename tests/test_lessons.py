@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sentibp.cli import app
+from sentibp.cli import application
 
 FOLDER = Path(__file__).parent.parent / "docs" / "lessons"
 LESSONS = sorted(FOLDER.glob("[0-9]-*.md"))
@@ -66,7 +66,7 @@ def test_the_commands_print_what_the_lesson_says(lesson):
     found = commands(lesson.read_text(encoding="utf-8"))
     assert len(found) >= 3
     for arguments, code, expected in found:
-        result = CliRunner().invoke(app, arguments, prog_name="sentibp")
+        result = CliRunner().invoke(application(), arguments, prog_name="sentibp")
         printed = result.output.rstrip("\n").splitlines()
         assert result.exit_code == code, (arguments, result.output)
         wrong = missing(expected, printed)

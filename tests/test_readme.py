@@ -36,7 +36,7 @@ def test_every_file_of_the_package_has_its_line_in_the_tree():
 @pytest.mark.usefixtures("here")
 def test_the_commands_run():
     """With the small reviews in place of the large ones, in the order of the page."""
-    from sentibp.cli import app
+    from sentibp.cli import application
 
     lines = [line for block in blocks("bash") for line in block.splitlines()]
     lines += [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines() if line[:2] == "$ "]
@@ -49,17 +49,17 @@ def test_the_commands_run():
         if arguments[0] == "train":
             arguments += SMALL
         arguments = ["last" if argument == "RUN" else argument for argument in arguments]
-        result = CliRunner().invoke(app, arguments)
+        result = CliRunner().invoke(application(), arguments)
         assert result.exit_code == 0, (arguments, result.output)
 
 
 @pytest.mark.usefixtures("here")
 def test_the_mistakes_are_told_as_shown():
-    from sentibp.cli import app
+    from sentibp.cli import application
 
     shown = next(block for block in blocks("console") if "mine.yaml" in block).splitlines()[1:]
     Path("mine.yaml").write_text("data: {source: sample}\n\nmodel:\n  hiden: [8]\n\ntrain:\n  epochs: three\n")
-    result = CliRunner().invoke(app, ["train", "mine.yaml"])
+    result = CliRunner().invoke(application(), ["train", "mine.yaml"])
     assert result.exit_code == 2
     assert result.stderr.splitlines() == shown
 

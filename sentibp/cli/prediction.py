@@ -31,7 +31,7 @@ Examples:
 
 
 def predict(
-    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Reviews, each in quotes.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Reviews, each in quotes.")] = None,
     model: Model = "last",
     input: Annotated[
         str | None,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from sentibp.cli import app
+from sentibp.cli import application
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
 
@@ -55,7 +55,9 @@ def checked(result: Result, code: int) -> Result:
 
 def invoke(*args: object, code: int = 0, stdin: str | bytes | None = None) -> Result:
     """Run the command in this process; an exception that reaches the user fails the test as it is."""
-    done = CliRunner().invoke(app, list(map(str, args)), input=stdin, catch_exceptions=False, prog_name="sentibp")
+    done = CliRunner().invoke(
+        application(), list(map(str, args)), input=stdin, catch_exceptions=False, prog_name="sentibp"
+    )
     return checked(Result(done.exit_code, done.stdout, done.stderr), code)
 
 

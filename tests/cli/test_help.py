@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from typer.testing import CliRunner
 
 COMMANDS = [
     *(
@@ -84,3 +85,15 @@ def test_what_a_command_does_not_need_is_not_loaded(environment, trained, args, 
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert loaded.isdisjoint(absent)
+
+
+def test_a_command_is_the_same_alone():
+    """Only the module of the command that is called is loaded."""
+    from sentibp.cli import MODULES, application
+
+    whole = CliRunner().invoke(application(), ["--help"]).output
+    for name in MODULES:
+        assert f"  {name} " in whole
+        alone, among_all = (CliRunner().invoke(application(first), [name, "--help"]) for first in (name, ""))
+        assert alone.exit_code == 0
+        assert alone.output == among_all.output

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentibp import sealed
-from sentibp.cli import app
+from sentibp.cli import application
 
 COMMANDS = [
     ["predict", "a good film"],
@@ -144,7 +144,7 @@ def test_pipes_links_and_devices_in_a_run_directory(fails, sentibp, run, name, p
 )
 def test_whatever_the_name_of_the_last_run(run, here, content):
     (here / "runs" / "last").write_bytes(content)
-    done = CliRunner().invoke(app, ["predict", "good"], catch_exceptions=False)
+    done = CliRunner().invoke(application(), ["predict", "good"], catch_exceptions=False)
     assert done.exit_code in (2, 3)
     one_line(done.stderr.removesuffix("\n"))
 
@@ -166,7 +166,7 @@ def test_whatever_run_json_says(run, here, content):
     shutil.move(run, here / "runs" / "one")
     (here / "runs" / "one" / "run.json").write_bytes(content)
     for words in ["runs", "list"], ["runs", "compare", "one", "one"]:
-        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        done = CliRunner().invoke(application(), words, catch_exceptions=False)
         assert done.exit_code in (0, 3)
         assert "\x1b" not in done.output
         if done.exit_code:
