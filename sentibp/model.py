@@ -296,14 +296,7 @@ def fold(members: Sequence[tuple[Classifier, float]]) -> Classifier:
         weights = {"embedding.weight": sum(columns[1:], columns[0]), "output.weight": np.ones((1, 1), np.float32)}
     else:
         weights = {"embedding.weight": np.concatenate(columns, axis=1), "output.weight": np.concatenate(outputs)}
-        weights["hidden.0.weight"] = np.zeros(
-            (sum(map(len, blocks)), sum(block.shape[1] for block in blocks)), np.float32
-        )
-        weights["hidden.0.bias"] = np.concatenate(biases)
-        row = column = 0
-        for block in blocks:
-            weights["hidden.0.weight"][row : row + block.shape[0], column : column + block.shape[1]] = block
-            row, column = row + block.shape[0], column + block.shape[1]
+        weights |= {"hidden.0.weight": _block_diagonal(blocks), "hidden.0.bias": np.concatenate(biases)}
     weights["output.bias"] = bias
     config = members[0][0].config
     dim, hidden = weights["embedding.weight"].shape[1], [len(weights["hidden.0.bias"])] if deep else []
