@@ -77,6 +77,10 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
         _chart("gradient", "Length of the gradient", "Of all weights together, at each step, averaged over neighbours.",
                gradient, "step", "length", log=True),
     ]  # fmt: skip
+    if accuracy:  # a single epoch is a single point, of which plotly would make an axis up to 2
+        reached = [value for line in accuracy for value in line["y"]]
+        charts[1]["layout"]["yaxis"]["range"] = rounded([min(reached) - 0.05, max(reached) + 0.05])
+        charts[1]["layout"]["xaxis"]["rangemode"] = "tozero"
     return [chart for chart in charts if chart["data"]]
 
 
