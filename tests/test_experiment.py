@@ -482,14 +482,14 @@ def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, mo
     def gone(*arguments):
         raise DataError("gone")
 
-    def vanish(event) -> None:  # once the data is read
-        if isinstance(event, Ready):
-            monkeypatch.setattr(experiment, "load_data", gone)
+    with monkeypatch.context() as patched, pytest.raises(Broken) as caught:
 
-    with pytest.raises(Broken) as caught:
+        def vanish(event) -> None:  # once the data is read
+            if isinstance(event, Ready):
+                patched.setattr(experiment, "load_data", gone)
+
         train(small(), watch=vanish, stop=parse("step == 2"))
     assert '"' not in caught.value.lines[2]
-    monkeypatch.undo()
 
     def full(*arguments):
         raise OSError(28, "No space left on device")
