@@ -7,6 +7,7 @@ import sys
 from types import TracebackType
 
 from ..experiment import Event, Note, Ready
+from ..pretrain import Round
 from ..train import Epoch, Step
 from .show import talk
 
@@ -55,6 +56,8 @@ class Progress:
             self._line(event.text)
         elif isinstance(event, Ready):
             self._ready(event)
+        elif isinstance(event, Round):
+            self._line(f"round {event.round}/{event.rounds}: {event.restored:.4f} of the squared length restored")
         elif isinstance(event, Epoch):
             if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
                 self._line(_epoch(event, self.epochs))

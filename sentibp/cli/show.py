@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..bench import Speed
     from ..config import Resolved
-    from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
+    from ..experiment import Comparison, Evaluation, Outcome, Pretrained, Rehearsal
     from ..explain import Explanation
     from ..health import EpochFlow
     from ..model import Prediction
@@ -73,6 +73,23 @@ def outcome(result: Outcome, json: bool) -> None:
         typer.echo(f"go on       sentibp train --resume {result.run}")
     else:
         typer.echo('next        sentibp predict "I love this movie"')
+
+
+def pretrained(result: Pretrained, json: bool) -> None:
+    """The end of a pretraining."""
+    if result.outcome == "interrupted":
+        talk("interrupted: the rounds so far are kept")
+    if json:
+        as_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+    elif result.vectors is None or result.restored is None:
+        typer.echo(f"go on       sentibp pretrain --resume {result.run}")
+    else:
+        size = result.vectors.stat().st_size / 1e6
+        digest = (result.digest or "")[:12]
+        typer.echo(f"learned     {result.features:,} vectors of {result.dim} numbers; {result.restored:.4f} restored")
+        typer.echo(f"vectors     {result.vectors} ({size:.1f} MB, sha256 {digest}..., {result.seconds:.1f} s)")
+        typer.echo("next        sentibp words neighbors great")
+        typer.echo(f"            sentibp train CONFIG --set pretrain.vectors_from={result.run}")
 
 
 def reproduction(result: Reproduction, json: bool) -> None:
