@@ -161,7 +161,9 @@ class Checkpoints:
         settings = self.config.train.checkpoint
         self.steps += 1
         late = settings.every_seconds is not None and time.monotonic() - self.last >= settings.every_seconds
-        return late or (settings.every_steps is not None and self.steps >= settings.every_steps)
+        due = late or (settings.every_steps is not None and self.steps >= settings.every_steps)
+        self.steps = 0 if due else self.steps
+        return due
 
     def _write(
         self, seed: int, position: Mapping[str, Any], tensors: Mapping[str, Array], best: Mapping[str, Any]
@@ -186,7 +188,7 @@ class Checkpoints:
             if digest is None or path.name != best_file(digest):
                 with contextlib.suppress(OSError):
                     path.unlink()
-        self.last, self.steps = time.monotonic(), 0
+        self.last = time.monotonic()
 
     def _keep_members(self, seed: int) -> None:
         if seed != self.seed:

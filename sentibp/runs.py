@@ -101,7 +101,7 @@ class Run:
             self.length = min(length, self.length)
 
     def finish(self, outcome: str, **facts: Any) -> str | None:
-        """Say how it ended. What left a model or vectors becomes `last`; a note, if that cannot be written, is returned."""
+        """Say how it ended. With a model or vectors it becomes `last`; a note is returned if that cannot be written."""
         self.facts |= {"outcome": outcome, "end": _now(), **facts}
         self._write_facts()
         self.close()
@@ -256,6 +256,12 @@ def vectors_file(name: str) -> Path:
     if not (path / VECTORS).is_file():
         raise ConfigError(f"{path}: has no {VECTORS}; give the run directory of a finished `sentibp pretrain`")
     return path / VECTORS
+
+
+def require_training(path: Path, facts: Mapping[str, Any]) -> None:
+    """ConfigError if a run is that of a pretraining."""
+    if is_pretraining(facts):
+        raise ConfigError(f"{path}: a pretraining, not a training; name the run of a training")
 
 
 def is_pretraining(facts: Mapping[str, Any]) -> bool:

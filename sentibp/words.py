@@ -127,7 +127,8 @@ def _look_up(where: Space, texts: list[str]) -> Array:
     )
     if unknown:
         frequent = where.features.slice(0, _NEAR).to_pylist()
-        raise ConfigError(*(_unknown(text, difflib.get_close_matches(key, frequent, 3)) for text, key in unknown))
+        near = [difflib.get_close_matches(key, frequent, 3) for _, key in unknown]
+        raise ConfigError(*(_unknown(text, same, frequent[:3]) for (text, _), same in zip(unknown, near, strict=True)))
     return rows
 
 
@@ -137,7 +138,7 @@ def _spelled(where: Space, text: str) -> str:
     return " ".join(tokens.words[i].as_py() for i in tokens.ids.tolist())
 
 
-def _unknown(text: str, near: list[str]) -> str:
+def _unknown(text: str, near: list[str], known: list[str]) -> str:
     said = " ".join(text.split())[:60]
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`sentibp words top` prints some that it knows"
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it knows, say, {', '.join(map(repr, known))}"
     return f"{said!r}: no word or n-gram of the model; {hint}"

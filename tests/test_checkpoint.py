@@ -220,7 +220,7 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
 
 def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     written = []
-    monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[3].step))
+    monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[1]["step"]))
     experiment.train(small())
     assert written == [4, 8, 12, 16, 20, 24]
     written.clear()

@@ -103,6 +103,7 @@ def flow(
     from . import show
 
     path = runs.find(run)
+    runs.require_training(path, runs.facts(path))
     chosen = health.chosen(health.recorded(path), str(path), seed, epoch)
     show.flow(path, chosen, runs.facts(path).get("warnings") or [], json)
 

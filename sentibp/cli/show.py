@@ -86,10 +86,12 @@ def pretrained(result: Pretrained, json: bool) -> None:
     else:
         size = result.vectors.stat().st_size / 1e6
         digest = (result.digest or "")[:12]
-        typer.echo(f"learned     {result.features:,} vectors of {result.dim} numbers; {result.restored:.4f} restored")
+        typer.echo(
+            f"learned     {result.features:,} vectors of {result.dim} numbers; they restore {result.restored:.4f}"
+        )
         typer.echo(f"vectors     {result.vectors} ({size:.1f} MB, sha256 {digest}..., {result.seconds:.1f} s)")
         typer.echo("next        sentibp words neighbors great")
-        typer.echo(f"            sentibp train CONFIG --set pretrain.vectors_from={result.run}")
+        typer.echo("            sentibp train CONFIG --set pretrain.vectors_from=last")
 
 
 def reproduction(result: Reproduction, json: bool) -> None:
@@ -420,7 +422,10 @@ def _over(line: str, live: bool, stays: bool) -> None:
 
 
 def _state(state: State) -> str:
-    parts = [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}", f"{state.progress:.0%}"]
+    parts = [f"round {state.round}/{state.rounds}"] if state.rounds and not state.step else []
+    if state.steps:
+        parts += [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}"]
+    parts.append(f"{state.progress:.0%}")
     if state.loss is not None:
         parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
     if state.outcome != "running":
