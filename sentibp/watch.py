@@ -131,11 +131,14 @@ class _Reader:
         elif event["event"] == "epoch":
             self.scored = (event["epoch"], event["scores"]) if event["scores"] is not None else None
         elif event["event"] == "round":
+            if not all(type(event[key]) is int for key in ("round", "rounds")):
+                raise ValueError("a round without its number")
             self.round, self.rounds = event["round"], event["rounds"]
 
     def _state(self, outcome: str, facts: dict[str, Any]) -> State:
-        step: int = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0)
-        done, of = (self.round, self.rounds) if self.pretraining else (step, self.steps)
+        step = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0)
+        done: int = self.round if self.pretraining else step
+        of = self.rounds if self.pretraining else self.steps
         now = self.now()
         seconds, left = max(now - self.start, 0.0), None
         if self.first is None:

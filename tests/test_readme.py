@@ -46,8 +46,10 @@ def test_the_commands_run():
         arguments = command[1:]
         if arguments[1:2] == ["mine.yaml"]:
             continue  # the one that shows mistakes
-        if arguments[0] == "train":
+        if arguments[0] in ("train", "pretrain"):
             arguments += SMALL
+        if "rotten_tomatoes_pretrained" in arguments:
+            arguments += ["--set", "pretrain.labelled=sample", "--set", "text.min_count=1"]
         arguments = ["last" if argument == "RUN" else argument for argument in arguments]
         result = CliRunner().invoke(application(), arguments)
         assert result.exit_code == 0, (arguments, result.output)

@@ -47,9 +47,10 @@ def pretrain(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while pretraining.")] = False,
 ) -> None:
-    """Learn the vectors of words or n-grams that a config pretrains, and keep them.
+    """Learn the vectors that a config pretrains, and keep them.
 
-    As `train` would learn them first; trainings take them up with pretrain.vectors_from, and `words` looks at them.
+    Those of words or n-grams that `train` would learn first. Trainings start from them with pretrain.vectors_from;
+    `words neighbors` and `words analogy` look at them.
     """
     from .. import config as settings
     from .. import experiment, runs
