@@ -51,7 +51,7 @@ def neighbors(
 ) -> None:
     """Print the words and n-grams most like one.
 
-    That is: those whose vectors have the largest cosine with its own.
+    That is: those whose vectors have the largest cosine with its own, in a trained model or a pretraining.
     """
     from .. import words
     from . import show

@@ -297,7 +297,7 @@ class Train(_Part):
     below; null: all epochs are trained."""
     checkpoint: Checkpoint = Checkpoint()
     """How often a training keeps what `train --resume` goes on from: seconds, or a mapping with the keys below. Shorter
-    trainings keep nothing, which costs nothing."""
+    trainings keep nothing, which costs nothing. `sentibp pretrain` keeps each round, if it is not null."""
     freeze: list[Name] = []
     """The parts that are not trained: embedding, hidden.0, hidden.1, ..., output. Useful with init_from and
     vectors."""
@@ -338,7 +338,7 @@ class Pretrain(_Part):
     """The length of a vector. More is slower, and often better."""
     vectors_from: Name | None = None
     """Take the vectors that `sentibp pretrain` has learned, of the features that are the same text, instead of learning
-    them again: its run directory, its file of vectors, or `last`."""
+    them again: its run directory, its file of vectors, or `last`. Kind and dim must be its own."""
     min_count: Count = 10
     """reviews: how often a feature must occur, of whatever reviews, to have a vector."""
 
