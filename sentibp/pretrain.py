@@ -233,6 +233,7 @@ def _principal(
             product = multiply(q)
             lengths = _lengths(q, product)
             q = _orthonormal(product)
+            del product  # as large as q: what keeps q needs the room
             told(number, lengths, q)
         small = _inner(q, multiply(q))  # the matrix, seen in these directions
         value, turn = np.linalg.eigh((small + small.T) / 2)
