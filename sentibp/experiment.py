@@ -200,7 +200,8 @@ def carry_out_pretraining(
     try:
         now = _Training(prepared, keeper, checkpoints, seen, None)
         found = _vectors(now, config.train.seed)
-        content = vectors.to_bytes(found, prepared.vocabulary, config.model_dump(mode="json"))
+        plain = config.model_dump(mode="json", exclude={"train": {"checkpoint"}})  # it changes no vector
+        content = vectors.to_bytes(found, prepared.vocabulary, plain)
         run.write(runs.VECTORS, content)
         path, digest, outcome = run.path / runs.VECTORS, hashlib.sha256(content).hexdigest(), "finished"
     except KeyboardInterrupt:

@@ -164,8 +164,8 @@ def test_a_pretraining_without_checkpoints_begins_again(small, monkeypatch):
     with pytest.raises(Killed):
         experiment.pretrain(resolved, Path("broken"), watch=kill_at(3, Round))
     assert not (Path("broken") / checkpoint.FILE).exists()
-    again_ = resume_pretraining(Path("broken"), config.load("broken/config.yaml"))
-    assert again_.digest == whole.digest
+    done = resume_pretraining(Path("broken"), config.load("broken/config.yaml"))
+    assert done.digest == whole.digest == experiment.pretrain(small(VECTORS["of words"])).digest
     assert Path("broken/metrics.jsonl").read_bytes() == Path("whole/metrics.jsonl").read_bytes()
 
 

@@ -78,7 +78,8 @@ def outcome(result: Outcome, json: bool) -> None:
 def pretrained(result: Pretrained, json: bool) -> None:
     """The end of a pretraining."""
     if result.outcome == "interrupted":
-        talk("interrupted: the rounds so far are kept")
+        kept = (result.run / "checkpoint.safetensors").exists()
+        talk(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
     if json:
         as_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
     elif result.vectors is None or result.restored is None:

@@ -151,6 +151,27 @@ def test_ended_in_the_third_round_it_goes_on_after_the_second(environment, senti
     assert sentibp("pretrain", "--resume", "run").err == "run: finished already\n"
 
 
+def test_ended_in_the_first_round(environment, sentibp):
+    command = [
+        sys.executable,
+        "-c",
+        KILL,
+        str(int(signal.SIGINT)),
+        "1",
+        "pretrain",
+        "words.yaml",
+        "--out",
+        "run",
+        "--json",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "interrupted: no round is kept yet"
+    said = json.loads(done.stdout)
+    assert (said["outcome"], said["vectors"], said["digest"]) == ("interrupted", None, None)
+    assert "has no checkpoint yet; begins again" in sentibp("pretrain", "--resume", "run").err
+
+
 def test_mistakes(fails, sentibp):
     assert fails(2, "pretrain", "quickstart") == (
         "quickstart.yaml: pretrain.vectors: none: there is nothing to learn; choose words (short texts) or reviews"
