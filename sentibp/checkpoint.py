@@ -1,7 +1,7 @@
 """Checkpoints: what a training keeps so that, broken off at any moment, it can go on and end with the same bytes.
 
     checkpoint.safetensors   weights, optimizer, random generators, position, and what is known of the best epoch;
-                             while vectors are learned, the directions after the last round
+                             while vectors are learned, the state after the last round
     best-*.safetensors       the model of the best epoch, as it was at the checkpoint: another name of model.safetensors
     member-*.safetensors     the networks of an ensemble that are finished
 
@@ -142,19 +142,17 @@ class Checkpoints:
             tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
         self._write(seed, state, tensors, best)
 
-    def rounds(self, seed: int) -> tuple[int, Array | None]:
-        """How many rounds of this seed's pretraining are kept, and the directions after them."""
+    def rounds(self, seed: int) -> tuple[int, Mapping[str, Array]]:
+        """How many rounds of this seed's pretraining are kept, and the state after them."""
         if self.saved is None or self.saved.state["seed"] != seed or "round" not in self.saved.state:
-            return 0, None
+            return 0, {}
         (_, state, tensors), self.saved = self.saved, None
-        return state["round"], tensors["directions"]
+        return state["round"], tensors
 
-    def turned(self, seed: int, number: int, directions: Array, best: Mapping[str, Any], each: bool) -> None:
-        """After a round of pretraining: write a checkpoint if it is due, or, if `each` round is kept, now."""
-        settings = self.config.train.checkpoint
-        wanted = settings.every_seconds is not None or settings.every_steps is not None
-        if self._due() or (each and wanted):
-            self._write(seed, {"chance": None, "step": 0, "round": number}, {"directions": directions}, best)
+    def turned(self, seed: int, number: int, tensors: Mapping[str, Array], best: Mapping[str, Any]) -> None:
+        """After a round of pretraining: write a checkpoint if it is due."""
+        if self._due():
+            self._write(seed, {"chance": None, "step": 0, "round": number}, tensors, best)
 
     def _due(self) -> bool:
         """After a step or a round: whether the time has come."""

@@ -9,7 +9,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -425,18 +425,18 @@ def _vectors(now: _Training, seed: int, again: bool = False) -> vectors.Vectors:
         return _matched(prepared.pretrained, prepared, now.watch)
     what = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
     now.watch(Note(f"vectors of {what[config.pretrain.vectors]} ({_count_extra(prepared)}) ..."))
-    done, directions = (0, None) if again else checkpoints.rounds(seed)
+    done, state = (0, {}) if again else checkpoints.rounds(seed)
     if done:
         now.watch(Note(f"goes on after round {done}"))
 
-    def ended(event: Round, directions: Array) -> None:
+    def ended(event: Round, state: Mapping[str, Array]) -> None:
         if not again:
             run.record(event="round", seed=seed, **event._asdict())
             if event.round < event.rounds:
-                checkpoints.turned(seed, event.round, directions, now.keeper.known, runs.is_pretraining(run.facts))
+                checkpoints.turned(seed, event.round, state, now.keeper.known)
         now.watch(event)
 
-    rounds = Rounds(done, directions, ended)
+    rounds = Rounds(done, state, ended)
     return ensemble.learned(config, prepared.vocabulary, prepared.training, prepared.extra, seed, rounds)
 
 

@@ -111,7 +111,7 @@ def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(writ
     assert mixed.digest != other.digest, "or the vectors are not those of the file"
     rounds = [[event for event in runs.events(each.run) if event["event"] == "round"] for each in (kept, both, later)]
     assert rounds[0] == rounds[1]
-    assert len(rounds[0]) == 4
+    assert len(rounds[0]) == 20
     assert rounds[2] == []
     facts = json.loads((later.run / "run.json").read_text())
     assert facts["data"]["pretrained"] == {"fingerprint": kept.digest}

@@ -12,6 +12,7 @@ from ..train import Epoch, Step
 from .show import talk
 
 _EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
+_TOLD = 5  # one round of a pretraining in so many is told
 
 
 class Progress:
@@ -89,7 +90,8 @@ class Progress:
 
     def _round(self, event: Round) -> None:
         where = f"round {event.round}/{event.rounds}"
-        self._line(f"{where}: {event.restored:.4f} of the squared length restored")
+        if event.round % _TOLD == 0 or event.round == event.rounds:
+            self._line(f"{where}: {event.restored:.4f} of the squared length restored")
         if self.live:
             if not self.bar.task_ids:
                 self._bar(event.rounds)

@@ -297,7 +297,7 @@ class Train(_Part):
     below; null: all epochs are trained."""
     checkpoint: Checkpoint = Checkpoint()
     """How often a training keeps what `train --resume` goes on from: seconds, or a mapping with the keys below. Shorter
-    trainings keep nothing, which costs nothing. `sentibp pretrain` keeps each round, if it is not null."""
+    trainings keep nothing, which costs nothing. So does `sentibp pretrain`, whose rounds are its steps."""
     freeze: list[Name] = []
     """The parts that are not trained: embedding, hidden.0, hidden.1, ..., output. Useful with init_from and
     vectors."""

@@ -15,7 +15,7 @@ data: {source: sample}
 text: {ngrams: 2, min_count: 2}
 pretrain: {vectors: KIND, dim: 8, source: sample, split: test}
 model: {embedding: {dim: 12}, hidden: [4]}
-train: {epochs: 2, batch_size: 32}
+train: {epochs: 2, batch_size: 32, checkpoint: {every_steps: 1}}
 """
 RESULTS = ("vectors.safetensors", "metrics.jsonl", "config.yaml")
 
@@ -35,7 +35,7 @@ def test_pretrained_once_trained_twice(sentibp, kind):
     said = sentibp("pretrain", f"{kind}.yaml", "--out", "kept")
     lines = said.err.splitlines()
     assert lines[0].startswith("kept: seed 0; ")
-    assert [line.split(":")[0] for line in lines[-4:]] == [f"round {i}/4" for i in (1, 2, 3, 4)]
+    assert [line.split(":")[0] for line in lines[-4:]] == [f"round {i}/20" for i in (5, 10, 15, 20)]
     assert "vectors     kept/vectors.safetensors (" in said.out
     assert all(len(line) < 80 for line in said.out.splitlines())
     whole = sentibp("train", f"{kind}.yaml", "--json")
@@ -60,8 +60,8 @@ def test_as_json_and_quiet(sentibp):
     (listed,) = sentibp("runs", "list", "--json").json
     assert (listed["kind"], listed["outcome"], listed["accuracy"]) == ("pretraining", "finished", None)
     (state,) = sentibp("runs", "watch", "--json").jsonl
-    assert (state["outcome"], state["round"], state["progress"]) == ("finished", 4, 1.0)
-    assert "round 4/4, 100%, finished" in sentibp("runs", "watch").out
+    assert (state["outcome"], state["round"], state["progress"]) == ("finished", 20, 1.0)
+    assert "round 20/20, 100%, finished" in sentibp("runs", "watch").out
 
 
 @pytest.mark.parametrize("kind", ["words", "reviews"])
@@ -144,8 +144,8 @@ def test_ended_in_the_third_round_it_goes_on_after_the_second(environment, senti
         assert "finished `sentibp pretrain`" in fails(2, "train", f"{kind}.yaml", "--set", "pretrain.vectors_from=run")
     assert fails(2, "train", "--resume", "last") == "run: is a pretraining; go on with `sentibp pretrain --resume run`"
     said = sentibp("pretrain", "--resume", "last")
-    assert "\ngoes on after round 2\nround 3/4" in said.err
-    assert said.err.count("\nround ") == 2
+    assert "\ngoes on after round 2\nround 5/20" in said.err
+    assert said.err.count("\nround ") == 4
     sentibp("pretrain", f"{kind}.yaml", "--out", "whole", "--quiet")
     assert contents("run") == contents("whole")
     assert sentibp("pretrain", "--resume", "run").err == "run: finished already\n"
