@@ -190,12 +190,13 @@ def _of_start(
     1: a positive review that has it c times of l features moves it by c / p - l / |p|.
     """
     settings = classifier.config.model
-    if settings.embedding.init != "naive_bayes" or settings.init_from is not None:
+    told = settings.embedding.init in ("naive_bayes", "linear") and settings.init_from is None
+    if not told or model.starts_linear(classifier.config, training):
         return np.zeros(len(met.review))
     features = len(classifier.vocabulary)
     ratio = log_count_ratio(training, label, features)
     largest = int(np.argmax(np.abs(ratio)))
-    column = model.naive_bayes(training, label, features, settings.embedding)
+    column = model.naive_bayes(training, label, classifier.vocabulary, settings.embedding)
     unit = column[largest] / ratio[largest] if ratio[largest] else 0.0  # what makes the one of the other
     count = np.zeros((2, len(feature)))
     np.add.at(count, (label[met.review], met.column), met.times)

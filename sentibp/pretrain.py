@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from .nn.fast import FastEmbeddingBag
+from .nn.initializers import class_counts, log_ratio
 from .nn.layers import Array, Linear, Ragged, RowGrad
 from .nn.losses import cross_entropy
 from .threads import on_all_cores, single_threaded_blas
@@ -21,6 +22,10 @@ _ROUNDS = 4  # of subspace iteration
 _SPARE = 20  # directions beyond those asked for, which make the last of those exact sooner
 _SHARDS = 4  # of the matrix: fixed, so that sums do not depend on the number of cores
 _WINDOW = 5  # words to each side
+_MOVES = 2.5  # a linear classifier: the root mean square of a feature's entries, its scale
+_PARTS_MOVE = 1.5  # the same of parts of words, of which each word has several
+_TOLERANCE = 1e-4
+_DECAY = 0.003  # how strongly weights of so large entries are pulled towards zero
 
 
 def review_vectors(reviews: Ragged, seen: int, guide: Array, dim: int, rng: np.random.Generator) -> Array:
@@ -111,8 +116,48 @@ def linear_network(
     return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
 
 
-def _minimum(loss_and_gradient: Callable[[Array], tuple[float, Array]], size: int, decay: float) -> Array:
-    """Where the loss and an L2 penalty on all parameters (size,) but the last, the bias, are least together."""
+def linear_column(
+    x: Ragged, label: Array, shares: tuple[Array, Array], features: int, pooling: str, padding: int
+) -> tuple[Array, float]:
+    """A linear classifier at the minimum of its loss: its embedding, a single column (features,), and its bias.
+
+    `shares` are pairs (feature, part): a word's row is a weight of its own and those of its parts, so that words which
+    begin or end alike say alike. A weight moves the further the more its log-count ratio says: naive-Bayes logistic
+    regression (Wang & Manning, 2012).
+    """
+    own = np.arange(features, dtype=np.int32)
+    row, part = (np.concatenate((own, each)) for each in shares)
+    rows = csr_array((np.ones(len(row)), (row, part)), shape=(features, features))
+    rows.data[:] = 1  # a part is one of its own parts
+    is_part = np.zeros(features, bool)
+    is_part[shares[1]] = True
+    share = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).scale(x)[:, 0], x.lengths)
+    counts = csr_array((share, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
+    columns, parts = csr_array(counts.T), csr_array(rows.T)
+
+    positive, negative = (parts @ count for count in class_counts(x, label, features))
+    ratio = np.abs(log_ratio(positive, negative, float(np.mean(label)))).astype(np.float64)
+    squares = ratio**2 * (parts @ np.bincount(x.ids, share**2, minlength=features))
+    step = ratio.copy()
+    for kind, moves in (~is_part, _MOVES), (is_part, _PARTS_MOVE):
+        step[kind] *= moves / max(np.sqrt(squares[kind].sum() / max((positive + negative)[kind].sum(), 1)), 1e-6)
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        z = counts @ (rows @ (step * theta[:-1])) + theta[-1]
+        loss, dz = cross_entropy(z, label)
+        return loss, np.append(step * (parts @ (columns @ dz)), dz.sum())
+
+    theta = _minimum(loss_and_gradient, features + 1, _DECAY, _TOLERANCE)
+    return rows @ (step * theta[:-1]), float(theta[-1])
+
+
+def _minimum(
+    loss_and_gradient: Callable[[Array], tuple[float, Array]], size: int, decay: float, tolerance: float | None = None
+) -> Array:
+    """Where the loss and an L2 penalty on all parameters (size,) but the last, the bias, are least together.
+
+    The search ends where a step lowers the two by a share of less than `tolerance`; None: as exactly as it can.
+    """
     from scipy.optimize import minimize
 
     def penalised(theta: Array) -> tuple[float, Array]:
@@ -121,7 +166,8 @@ def _minimum(loss_and_gradient: Callable[[Array], tuple[float, Array]], size: in
         return loss + float(penalty @ theta) / 2, gradient + penalty
 
     with single_threaded_blas:
-        theta = minimize(penalised, np.zeros(size), jac=True, method="L-BFGS-B").x
+        options = {} if tolerance is None else {"ftol": tolerance}
+        theta = minimize(penalised, np.zeros(size), jac=True, method="L-BFGS-B", options=options).x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not where the search looked last
     return theta
 
