@@ -260,7 +260,8 @@ def with_parts(vocabulary: Vocabulary) -> Vocabulary:
 
 def _parts(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, pa.LargeStringArray]]:
     """How words begin (0) and end (1), short parts first: which words are so long, and the part of each."""
-    length = numbers(pc.utf8_length(words))
+    punctuation = numbers(pc.match_substring_regex(words, "^[[:punct:]]+$"))  # has none: `~~` would begin `~~~`
+    length = np.where(punctuation, 0, numbers(pc.utf8_length(words)))
     mark, nothing = scalar(_MARK), scalar("")
     for kind, most in enumerate((_BEGINNING, _ENDING)):
         for size in range(2, most + 1):
