@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import model, pretrain
+from . import model, pretrain, vectors
 from .calibrate import mixture
 from .config import Config
 from .model import Classifier, fold, scaled, stream
@@ -15,7 +15,9 @@ from .nn import Ragged
 from .nn.fast import FastEmbeddingBag
 from .nn.initializers import log_count_ratio
 from .nn.layers import Array
+from .pretrain import Rounds
 from .train import Examples
+from .vectors import Vectors
 from .vocab import Vocabulary
 
 _BLOCK = 256  # reviews pooled at once
@@ -31,21 +33,42 @@ class Extra(NamedTuple):
     unlabelled: Ragged
 
 
+def learned(
+    config: Config,
+    vocabulary: Vocabulary,
+    training: Examples,
+    extra: Extra,
+    seed: int,
+    rounds: Rounds = Rounds(),  # noqa: B008  # a tuple
+) -> Vectors:
+    """The vectors of the pretraining: of n-grams by the reviews that share them, or of words by their neighbours."""
+    settings, n = config.pretrain, len(vocabulary)
+    parts, chance = [training.features, extra.unlabelled], stream(seed, "pretrain")
+    if settings.vectors == "reviews":
+        reviews = joined(parts)
+        count = np.bincount(reviews.ids, minlength=n)
+        seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
+        guide = log_count_ratio(training.features, training.label, n)[:seen]
+        found = pretrain.review_vectors(reviews, seen, guide, settings.dim, chance, rounds)
+        return vectors.rounded(np.arange(seen, dtype=np.int32), found)
+    if extra.labelled is not None:
+        parts.append(extra.labelled.features)
+    words = vocabulary.word_features
+    known = words[:_WORDS]
+    found = pretrain.word_vectors(pretrain.only_words(joined(parts), words), len(known), settings.dim, chance, rounds)
+    return vectors.rounded(known, found)
+
+
 def review_classifier(
-    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, seed: int
+    config: Config, vocabulary: Vocabulary, training: Examples, pretrained: Vectors, seed: int
 ) -> Classifier:
     """A classifier without hidden layer, on the vectors of n-grams by the reviews that share them.
 
     Its embedding is a single column: the vectors times the weights of the output layer.
     """
-    settings, n = config.pretrain, len(vocabulary)
-    reviews = joined([training.features, extra.unlabelled])
-    count = np.bincount(reviews.ids, minlength=n)
-    seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
-    guide = log_count_ratio(training.features, training.label, n)[:seen]
-    vectors = pretrain.review_vectors(reviews, seen, guide, settings.dim, stream(seed, "pretrain"))
-    weight, bias = pretrain.linear_head(_pooled(_rows(vectors, n), training.features, config), training.label)
-    return _linear(config, vocabulary, _rows(vectors @ weight, n), bias, seed)
+    rows = pretrained.rows(len(vocabulary))
+    weight, bias = pretrain.linear_head(_pooled(rows, training.features, config), training.label)
+    return _linear(config, vocabulary, rows @ weight, bias, seed)
 
 
 def word_classifier(
@@ -88,26 +111,20 @@ def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, 
     return classifier
 
 
-def word_columns(config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, seed: int) -> Array:
+def word_columns(
+    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, pretrained: Vectors
+) -> Array:
     """What the last columns of the embedding start from: (V, k).
 
     The first of them tells the log-count ratios of reviews of another kind, if there are labelled ones; the others are
     vectors of words by their neighbours.
     """
-    settings, n = config.pretrain, len(vocabulary)
-    embedding = config.model.embedding
-    parts = [training.features, extra.unlabelled]
+    n, embedding = len(vocabulary), config.model.embedding
     columns = []
     if extra.labelled is not None:
-        parts.append(extra.labelled.features)
         ratio = log_count_ratio(extra.labelled.features, extra.labelled.label, n)
         columns.append(scaled(ratio[:, None], training.features, embedding))
-    words = pretrain.only_words(joined(parts), vocabulary.word_features)
-    known = min(len(vocabulary.words), _WORDS)
-    vectors = np.zeros((n, settings.dim), np.float32)
-    found = pretrain.word_vectors(words, known, settings.dim, stream(seed, "pretrain"))
-    vectors[vocabulary.word_features[:known], : found.shape[1]] = found
-    columns.append(scaled(vectors, training.features, embedding))
+    columns.append(scaled(pretrained.rows(n, config.pretrain.dim), training.features, embedding))
     return np.concatenate(columns, axis=1)
 
 
@@ -146,8 +163,3 @@ def joined(parts: Sequence[Ragged]) -> Ragged:
     """The reviews of all parts, one after the other."""
     lengths = np.concatenate([part.lengths for part in parts])
     return Ragged(np.concatenate([part.ids for part in parts]), np.concatenate(([0], np.cumsum(lengths))))
-
-
-def _rows(values: Array, n: int) -> Array:
-    """The values with rows of zeros up to n."""
-    return np.concatenate((values, np.zeros((n - len(values), *values.shape[1:]), values.dtype)))
