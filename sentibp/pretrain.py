@@ -25,7 +25,8 @@ _SHARDS = 4  # of the matrix: fixed, so that sums do not depend on the number of
 _WINDOW = 5  # words to each side
 _MOVES = 2.5  # a linear classifier: the root mean square of a feature's entries, its scale
 _PARTS_MOVE = 1.5  # the same of parts of words, of which each word has several
-_TOLERANCE = 1e-4
+_STEPS = 200  # of the search for its minimum, at most
+_TOLERANCE = 1e-4  # the search ends where a step lowers the loss by less
 _DECAY = 0.003  # how strongly weights of so large entries are pulled towards zero
 
 
@@ -180,28 +181,66 @@ def linear_column(
         loss, dz = cross_entropy(z, label)
         return loss, np.append(step * (parts @ (columns @ dz)), dz.sum())
 
-    theta = _minimum(loss_and_gradient, features + 1, _DECAY, _TOLERANCE)
+    with single_threaded_blas:
+        theta = _nearly_minimum(loss_and_gradient, features + 1, _DECAY)
     return rows @ (step * theta[:-1]), float(theta[-1])
 
 
-def _minimum(
-    loss_and_gradient: Callable[[Array], tuple[float, Array]], size: int, decay: float, tolerance: float | None = None
-) -> Array:
-    """Where the loss and an L2 penalty on all parameters (size,) but the last, the bias, are least together.
-
-    The search ends where a step lowers the two by a share of less than `tolerance`; None: as exactly as it can.
-    """
+def _minimum(loss_and_gradient: Callable[[Array], tuple[float, Array]], size: int, decay: float) -> Array:
+    """Where the loss and an L2 penalty on all parameters (size,) but the last, the bias, are least together."""
     from scipy.optimize import minimize
+
+    with single_threaded_blas:
+        theta = minimize(_penalised(loss_and_gradient, decay), np.zeros(size), jac=True, method="L-BFGS-B").x
+    loss_and_gradient(theta)  # leaves the layers at the minimum, not where the search looked last
+    return theta
+
+
+def _penalised(loss_and_gradient: Callable[[Array], tuple[float, Array]], decay: float) -> Callable:
+    """The same, and the penalty."""
 
     def penalised(theta: Array) -> tuple[float, Array]:
         loss, gradient = loss_and_gradient(theta)
         penalty = decay * np.append(theta[:-1], 0)
         return loss + float(penalty @ theta) / 2, gradient + penalty
 
-    with single_threaded_blas:
-        options = {} if tolerance is None else {"ftol": tolerance}
-        theta = minimize(penalised, np.zeros(size), jac=True, method="L-BFGS-B", options=options).x
-    loss_and_gradient(theta)  # leaves the layers at the minimum, not where the search looked last
+    return penalised
+
+
+def _nearly_minimum(loss_and_gradient: Callable[[Array], tuple[float, Array]], size: int, decay: float) -> Array:
+    """About the same, in a few dozen steps, without scipy's optimizers: their import takes longer than all of this.
+
+    L-BFGS (Liu & Nocedal, 1989): the last ten steps s and what they changed of the gradient, y, tell the curvature. A
+    step is halved until the loss falls enough (Armijo, 1966), and the search ends where it hardly falls.
+    """
+    function = _penalised(loss_and_gradient, decay)
+    theta, memory = np.zeros(size), []
+    value, gradient = function(theta)
+    for _ in range(_STEPS):
+        step, shares = -gradient, []
+        for s, y in reversed(memory):
+            shares.append((s @ step) / (s @ y))
+            step -= shares[-1] * y
+        if memory:
+            s, y = memory[-1]
+            step *= (s @ y) / (y @ y)
+        else:
+            step /= max(float(np.linalg.norm(gradient)), 1e-30)
+        for (s, y), share in zip(memory, reversed(shares), strict=True):
+            step += (share - (y @ step) / (s @ y)) * s
+        slope, before = float(gradient @ step), value
+        for halvings in range(30):
+            there = theta + 0.5**halvings * step
+            value, changed = function(there)
+            if value <= before + 1e-4 * 0.5**halvings * slope:
+                break
+        else:
+            break  # rounding is all that is left
+        if (there - theta) @ (changed - gradient) > 0:
+            memory = [*memory[-9:], (there - theta, changed - gradient)]
+        theta, gradient = there, changed
+        if before - value <= _TOLERANCE:
+            break
     return theta
 
 
