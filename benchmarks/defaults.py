@@ -41,7 +41,7 @@ def ours(texts, label, held_out, seed: int) -> np.ndarray:
             csv.writer(file).writerows([["text", "label"], *zip(texts.to_pylist(), label.tolist(), strict=True)])
         Path(folder, "defaults.yaml").write_text("data: {source: train.csv}\n")
         command = [sys.executable, "-m", "sentibp", "train", "defaults.yaml", "--out", "run", "--seed", str(seed)]
-        subprocess.run([*command, "--quiet"], cwd=folder, check=True)
+        subprocess.run([*command, "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         return model.load(Path(folder, "run", "model.safetensors")).predict(held_out).positive
 
 
