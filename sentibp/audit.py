@@ -108,7 +108,7 @@ def audit(
     folds = int(fold.max()) + 1
     tokens = tokenize(corpus.text, settings.text.lowercase)
     words = settings.text
-    vocabulary, features = vocab.build(tokens, words.ngrams, words.min_count, words.max_features)
+    vocabulary, features = vocab.build(tokens, words.ngrams, words.min_count, words.max_features, words.parts)
     if not len(vocabulary):
         raise DataError(f"no word occurs {words.min_count} times in {n:,} reviews; lower text.min_count")
     settings = _alone(settings)

@@ -41,7 +41,7 @@ def measure(resolved: Resolved, watch: Callable[[Event], None] = lambda event: N
     seconds, tokens = _timed(lambda: tokenize(some.text, settings.lowercase))
     count = len(tokens.ids)
     build, (vocabulary, _) = _timed(
-        lambda: vocab.build(tokens, settings.ngrams, settings.min_count, settings.max_features)
+        lambda: vocab.build(tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts)
     )
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     clock = _Clock()

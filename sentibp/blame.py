@@ -187,21 +187,23 @@ def _of_start(
     """What each meeting did to the logit by way of the log-count ratios that the first column starts from: (m,).
 
     A feature's ratio is log(p / |p|) - log(q / |q|), p and q being its counts in the positive and negative reviews plus
-    1: a positive review that has it c times of l features moves it by c / p - l / |p|.
+    what is added to each: a positive review that has it c times of l features moves it by c / p - l / |p|.
     """
     settings = classifier.config.model
-    if settings.embedding.init != "naive_bayes" or settings.init_from is not None:
+    told = settings.embedding.init in ("naive_bayes", "linear") and settings.init_from is None
+    if not told or model.starts_linear(classifier.config, training):
         return np.zeros(len(met.review))
     features = len(classifier.vocabulary)
     ratio = log_count_ratio(training, label, features)
     largest = int(np.argmax(np.abs(ratio)))
-    column = model.naive_bayes(training, label, features, settings.embedding)
+    column = model.naive_bayes(training, label, classifier.vocabulary, settings.embedding)
     unit = column[largest] / ratio[largest] if ratio[largest] else 0.0  # what makes the one of the other
     count = np.zeros((2, len(feature)))
     np.add.at(count, (label[met.review], met.column), met.times)
-    total = np.bincount(label, training.lengths, minlength=2) + features
+    added = 2 * np.bincount(label, minlength=2) / len(label)  # as log_ratio does
+    total = np.bincount(label, training.lengths, minlength=2) + added * features
     own = label[met.review]
-    moved = met.times / (count[own, met.column] + 1) - training.lengths[met.review] / total[own]
+    moved = met.times / (count[own, met.column] + added[own]) - training.lengths[met.review] / total[own]
     return np.where(own == 1, 1, -1) * moved * unit * gradient[met.column, 0]
 
 

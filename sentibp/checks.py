@@ -76,7 +76,9 @@ def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
     corpus = _sample(config, reviews)
     settings = config.text
     tokens = tokenize(corpus.text, settings.lowercase)
-    vocabulary, features = vocab.build(tokens, settings.ngrams, settings.min_count, settings.max_features)
+    vocabulary, features = vocab.build(
+        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts
+    )
     origin = None
     if path is not None:
         origin = model.load(path)

@@ -53,7 +53,7 @@ def learned(
         return vectors.rounded(np.arange(seen, dtype=np.int32), found)
     if extra.labelled is not None:
         parts.append(extra.labelled.features)
-    words = vocabulary.word_features
+    words = vocabulary.word_features[~vocabulary.is_part[vocabulary.word_features]]
     known = words[:_WORDS]
     found = pretrain.word_vectors(pretrain.only_words(joined(parts), words), len(known), settings.dim, chance, rounds)
     return vectors.rounded(known, found)

@@ -818,7 +818,8 @@ def _encode(
         corpora = [corpus for corpus in (training, labelled, unlabelled) if corpus is not None]
         text = pa.chunked_array([chunk for corpus in corpora for chunk in corpus.text.chunks], arrow.TEXT)
         tokens = tokenize(text, config.text.lowercase)
-        vocabulary, known = vocab.build(tokens, config.text.ngrams, config.text.min_count, config.text.max_features)
+        words = config.text
+        vocabulary, known = vocab.build(tokens, words.ngrams, words.min_count, words.max_features, words.parts)
         if origin is not None:
             vocabulary = vocab.merge(origin.vocabulary, vocabulary)
             known, _ = vocabulary.encode(tokens)

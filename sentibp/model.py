@@ -34,6 +34,7 @@ embedding.padding; 3: a checksum, which 1 and 2 may lack). Older ones are read a
 LABELS = ("negative", "positive")
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+_LARGE = 4_000_000  # features in all training reviews
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 
 
@@ -78,7 +79,7 @@ class Classifier:
         return {**self.network.params, **self.network.buffers}
 
     def encode(self, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Ragged, Array, Array]:
-        """The features of n texts, their number of tokens (n,), and how many of these are unknown (n,)."""
+        """The features of n texts, their number of tokens (n,), and how many of these have none (n,)."""
         tokens = tokenize(text, self.settings.text.lowercase)
         features, unknown = self.vocabulary.encode(tokens)
         return features, np.diff(tokens.offsets), unknown
@@ -137,12 +138,16 @@ def build(
     weights = {name: start(rng, shape) for name, (shape, start) in _plan(config, len(vocabulary)).items()}
     if config.model.embedding.vectors:
         _fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
+    weights["embedding.weight"][vocabulary.is_part] = 0  # no word that is trained on has them
     if columns is not None:
         weights["embedding.weight"][:, -columns.shape[1] :] = columns
     if origin is not None:
         _inherit(weights, origin)
-    elif config.model.embedding.init == "naive_bayes" and examples is not None:
-        weights["embedding.weight"][:, 0] = naive_bayes(*examples, len(vocabulary), config.model.embedding)
+    elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
+        if starts_linear(config, examples[0]):
+            _start_linear(weights, config, *best_linear(*examples, vocabulary, config.model.embedding))
+        else:
+            weights["embedding.weight"][:, 0] = naive_bayes(*examples, vocabulary, config.model.embedding)
     return Classifier(config, vocabulary, _assemble(config, weights, stream(seed, "dropout")))
 
 
@@ -197,9 +202,41 @@ def _assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Gener
     return nn.Sequential(layers)
 
 
-def naive_bayes(x: Ragged, label: Array, features: int, embedding: Any) -> Array:
+def naive_bayes(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any) -> Array:
     """The log-count ratio of each feature, scaled so that its pooled values have a root mean square of 1."""
-    return scaled(log_count_ratio(x, label, features)[:, None], x, embedding)[:, 0]
+    return scaled(log_count_ratio(x, label, len(vocabulary))[:, None], x, embedding)[:, 0]
+
+
+def starts_linear(config: Config, x: Ragged) -> bool:
+    """Whether the embedding starts from the best linear classifier, which takes long on large data."""
+    return config.model.embedding.init == "linear" and len(x.ids) <= _LARGE
+
+
+def best_linear(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any) -> tuple[Array, float, float]:
+    """The best linear classifier: its column (V,), scaled likewise, the weight of that, and the bias."""
+    from .pretrain import linear_column  # scipy: where something is trained
+
+    found, bias = linear_column(x, label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding)
+    column = scaled(found[:, None].astype(np.float32), x, embedding)[:, 0]
+    return column, float(np.abs(found).sum() / max(np.abs(column).sum(), 1e-6)), bias
+
+
+def _start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:
+    """Let the network start as a linear classifier. Its column passes hidden layers through two units, as
+    z = relu(z) - relu(-z); the output learns to listen to the others."""
+    weights["embedding.weight"][:, 0] = column
+    model = config.model
+    bends = model.hidden and (model.activation != "relu" or min(model.hidden) < 2)
+    if bends or model.batch_norm or model.residual:
+        return  # only its column is there, as that of naive_bayes
+    for i in range(len(model.hidden)):
+        hidden, through = weights[f"hidden.{i}.weight"], np.eye(2) if i else np.array([[1, -1]])
+        hidden[:, :2] = 0
+        hidden[: len(through), :2] = through
+    output, signs = weights["output.weight"], [1, -1] if model.hidden else [1]
+    output[:] = 0
+    output[: len(signs), 0] = weight * np.array(signs)
+    weights["output.bias"][:] = bias
 
 
 def scaled(columns: Array, x: Ragged, embedding: Any) -> Array:

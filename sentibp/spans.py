@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrow import places, strings
+from .arrow import array, places, strings
 from .pairs import NONE
 from .text import ENTITY, LINE_BREAK, Tokens, entity, normalise, tokenize
 from .vocab import Vocabulary
@@ -109,33 +109,38 @@ def _is_blank(character: str) -> bool:
 
 
 class Feature(NamedTuple):
-    """A word or n-gram that the vocabulary knows, at one place of a text: tokens first to last, both included."""
+    """A feature that the vocabulary knows, at one place of a text: tokens first to last, both included."""
 
     id: int
     first: int
     last: int
+    part: str = ""  # of a word that is unknown: the beginning or ending that is known
 
 
 def features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
     """The features of one text, in the order of `Vocabulary.encode`, and which of its tokens are known."""
-    known = places(tokens.words, vocabulary.words)[tokens.ids] != NONE
+    known = places(tokens.words, vocabulary.words) != NONE
     ids = vocabulary.encode(tokens)[0].ids
     is_word = vocabulary.prefix[ids] == NONE  # an n-gram follows the word that it ends in
-    last = np.flatnonzero(known)[np.cumsum(is_word) - 1]
+    parts = np.stack(vocabulary.longest_parts(tokens.words, ~known)) != NONE
+    alone = (known + parts.sum(axis=0))[tokens.ids]  # how many features each token has by itself
+    last = np.repeat(np.arange(len(alone)), alone)[np.cumsum(is_word) - 1]
     length = np.ones(len(ids), np.int64)
     prefix = vocabulary.prefix[ids]
     while (longer := prefix != NONE).any():
         length += longer
         prefix = np.where(longer, vocabulary.prefix[prefix], NONE)
-    return [
-        Feature(*row) for row in zip(ids.tolist(), (last - length + 1).tolist(), last.tolist(), strict=True)
-    ], known.tolist()
+    is_part = vocabulary.is_part[ids]
+    names = np.full(len(ids), "", object)
+    names[is_part] = vocabulary.words.take(array(vocabulary.word[ids[is_part]])).to_pylist()
+    rows = zip(ids.tolist(), (last - length + 1).tolist(), last.tolist(), names.tolist(), strict=True)
+    return [Feature(*row) for row in rows], (alone > 0).tolist()
 
 
 def joined(spans: list[Span], feature: Feature) -> Span:
     """The words of a feature as one, from the beginning of its first to the end of its last."""
     inside = spans[feature.first : feature.last + 1]
-    return Span(" ".join(span.text for span in inside), inside[0].start, inside[-1].end)
+    return Span(feature.part or " ".join(span.text for span in inside), inside[0].start, inside[-1].end)
 
 
 def without(tokens: Tokens, deleted: list[tuple[int, ...]]) -> Tokens:

@@ -23,7 +23,7 @@ from .nn.layers import Activation, Array, path
 from .nn.losses import LOSSES, Loss
 from .nn.optim import OPTIMIZERS, SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 from .sheet import Formula, Line, Number, Section, Sheet, Table, number, total
-from .spans import Span, features, place
+from .spans import Span, features, joined, place
 from .text import tokenize
 from .threads import single_threaded_blas
 
@@ -100,7 +100,7 @@ def trace(
     ids = list(dict.fromkeys(each.id for each in found))  # in the order of the text
     row = {id: i for i, id in enumerate(ids)}
     rows = np.array([row[each.id] for each in found], np.int32)
-    names = {each.id: " ".join(word.text for word in words[each.first : each.last + 1]) for each in found}
+    names = {each.id: joined(words, each).text for each in found}
     network = as_predicted(classifier.network, np.array(ids, np.int64))
     calls = [Call(name, layer) for name, layer in _in_order(network)]
     _name(calls)

@@ -4,11 +4,14 @@ A feature is a pair (prefix, word): the feature it extends by one word, or none,
 ("not very", "good"). The pairs form a trie, so that n-grams need no text of their own, and looking one up is looking
 up a pair of numbers. Ids follow (-count, text): deterministic, and the rows of frequent features lie together in
 memory.
+
+After them may come parts of words, `disapp~` and `~ing`: how at least two words begin or end. A word that the
+vocabulary lacks has two features, the longest of either kind. No token looks like a part: `~` is no letter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,6 +30,8 @@ from .threads import on_all_cores
 LONGEST = 3  # words in an n-gram, as text.ngrams has it
 _PIECE = 1 << 20  # tokens handled at once by one thread
 _FEW = 1 << 18  # those whose features are put in their order at once: they fit the cache of a core
+_MARK = "~"  # where a part of a word goes on
+_BEGINNING, _ENDING = 6, 5  # the most characters of a part; the fewest are 2
 
 
 class Vocabulary:
@@ -64,20 +69,25 @@ class Vocabulary:
         return vocabulary
 
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
-        """The features of each text, in the order in which they end, and how many of its tokens are unknown (n,)."""
+        """The features of each text, in the order in which they end, and how many of its tokens have none (n,)."""
         number = places(tokens.words, self.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         pair_ids, known, depth = self._pair_ids, array(self._pair_keys), self._depth
+        silent = number == NONE
+        parts = self.longest_parts(tokens.words, silent) if self.is_part.any() else ()
+        for feature in parts:
+            silent = silent & (feature == NONE)
 
         def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             at, offsets = _within(tokens.offsets, texts)
             word = number.take(tokens.ids[at])
-            unknown = np.diff(sums(word == NONE)[offsets])
+            unknown = np.diff(sums(silent.take(tokens.ids[at]))[offsets])
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last
             while len(levels) < depth:
                 pairs = _pairs(levels[-1], word, offsets, len(self.words))
                 found = places(array(pairs), known)
                 levels.append(np.where(found == NONE, NONE, pair_ids[found]))
+            levels += [kind.take(tokens.ids[at]) for kind in parts]
             return *_interleave(levels, offsets), unknown
 
         # each piece makes a hash table of all that is known, so it should not be much smaller than that
@@ -102,6 +112,51 @@ class Vocabulary:
         return np.flatnonzero(self.prefix == NONE).astype(np.int32)
 
     @cached_property
+    def is_part(self) -> np.ndarray:
+        """Which features are parts of words (V,)."""
+        parts = np.zeros(len(self), bool)
+        ends = [numbers(match(self.words, _MARK)) for match in (pc.starts_with, pc.ends_with)]
+        parts[self.word_features] = ends[0] != ends[1]  # `~~` is a token
+        return parts
+
+    def longest_parts(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The feature of the longest known beginning, and ending, of each wanted word; (m,) int32 each, or NONE."""
+        longest = np.full((2, len(words)), NONE, np.int32)
+        some = np.flatnonzero(wanted)
+        for kind, which, feature in self._parts_in(words.take(array(some))):  # short ones first
+            longest[kind, some[which]] = feature
+        return longest[0], longest[1]
+
+    def shares(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs (feature, part) of all parts that a word, or a longer part, begins or ends with: (k,) int32 each."""
+        is_part = self.is_part[self.word_features]
+        text, rows, columns = self.words, [], []
+        begins = is_part & numbers(pc.ends_with(text, _MARK))
+        for number, kinds in (
+            (np.flatnonzero(~is_part), (0, 1)),
+            (np.flatnonzero(begins), (0,)),
+            (np.flatnonzero(is_part & ~begins), (1,)),
+        ):
+            bare = (
+                pc.replace_substring(text.take(array(number)), _MARK, "")
+                if kinds != (0, 1)
+                else text.take(array(number))
+            )
+            for kind, which, feature in self._parts_in(bare):
+                if kind in kinds:
+                    rows.append(self.word_features[number[which]])
+                    columns.append(feature)
+        return np.concatenate(rows), np.concatenate(columns)
+
+    def _parts_in(self, words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """The known parts of words: kind (0 beginning, 1 ending), which words have one, and the feature of each."""
+        known = self.words.filter(array(self.is_part[self.word_features]))
+        features = np.flatnonzero(self.is_part).astype(np.int32)
+        for kind, which, texts in _parts(words):
+            place = places(texts, known)
+            yield kind, which[place != NONE], features[place[place != NONE]]
+
+    @cached_property
     def _pair_ids(self) -> np.ndarray:
         """The feature ids that are n-grams, not words."""
         return np.flatnonzero(self.prefix != NONE).astype(np.int32)
@@ -123,9 +178,11 @@ class Vocabulary:
 
 
 def build(
-    tokens: Tokens, ngrams: int = 1, min_count: int = 1, max_features: int | None = None
+    tokens: Tokens, ngrams: int = 1, min_count: int = 1, max_features: int | None = None, parts: bool = False
 ) -> tuple[Vocabulary, Ragged]:
     """The words and n-grams that occur at least `min_count` times; of these the `max_features` most frequent.
+
+    With `parts`, the beginnings and endings that they share come on top.
 
     An n-gram is kept only with its words and its prefix, which are at least as frequent: a cut through features of
     equal count can leave a few less than `max_features`. With the vocabulary come the encoded texts themselves.
@@ -179,8 +236,43 @@ def build(
         at, offsets = _within(tokens.offsets, texts)
         return _interleave([new.take(level[at], mode="wrap") for level in levels], offsets)
 
+    if parts:
+        vocabulary = with_parts(vocabulary)
+        if len(kept) < distinct or max_features is not None:  # words that it lacks, which are known by their parts
+            return vocabulary, vocabulary.encode(tokens)[0]
     ids, lengths = gathered(on_all_cores(encode, cuts(tokens.offsets, _FEW)), np.int32, np.int64)
     return vocabulary, Ragged(ids, sums(lengths))
+
+
+def with_parts(vocabulary: Vocabulary) -> Vocabulary:
+    """The vocabulary, and after it each beginning and ending that at least two of its words have."""
+    texts = pa.concat_arrays([texts for _, _, texts in _parts(vocabulary.words)])
+    encoded = texts.dictionary_encode()
+    count = np.bincount(numbers(encoded.indices), minlength=len(encoded.dictionary))
+    often = np.flatnonzero(count >= 2)
+    often = often[numbers(pc.sort_indices(encoded.dictionary.take(array(often))))]
+    often = often[np.argsort(-count[often], kind="stable")]
+    n, m = len(often), len(vocabulary.words)
+    words = pa.concat_arrays([vocabulary.words, encoded.dictionary.take(array(often))])
+    prefix = np.concatenate((vocabulary.prefix, np.full(n, NONE, np.int32)))
+    return Vocabulary(words, prefix, np.concatenate((vocabulary.word, np.arange(m, m + n, dtype=np.int32))))
+
+
+def _parts(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, pa.LargeStringArray]]:
+    """How words begin (0) and end (1), short parts first: which words are so long, and the part of each."""
+    punctuation = numbers(pc.match_substring_regex(words, "^[[:punct:]]+$"))  # has none: `~~` would begin `~~~`
+    length = np.where(punctuation, 0, numbers(pc.utf8_length(words)))
+    mark, nothing = scalar(_MARK), scalar("")
+    for kind, most in enumerate((_BEGINNING, _ENDING)):
+        for size in range(2, most + 1):
+            which = np.flatnonzero(length >= size)
+            long_enough = words.take(array(which))
+            if kind == 0:
+                cut = pc.utf8_slice_codeunits(long_enough, 0, size)
+                yield kind, which, pc.binary_join_element_wise(cut, mark, nothing)
+            else:
+                cut = pc.utf8_slice_codeunits(long_enough, -size)
+                yield kind, which, pc.binary_join_element_wise(mark, cut, nothing)
 
 
 class _Found(NamedTuple):

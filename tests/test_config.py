@@ -65,7 +65,7 @@ MISTAKES = {
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
-    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features",
+    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features, parts",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
     "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
@@ -148,7 +148,7 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, ngrams, min_count, max_features",
+    "give a mapping with the keys lowercase, ngrams, min_count, max_features, parts",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
@@ -551,6 +551,7 @@ text:
   ngrams: 2
   min_count: 1
   max_features: null
+  parts: true
 pretrain:
   vectors: none
   source: null
@@ -561,7 +562,7 @@ pretrain:
   vectors_from: null
   min_count: 10
 model:
-  embedding: {dim: 16, pooling: mean, padding: 10, init: naive_bayes, vectors: null}
+  embedding: {dim: 16, pooling: mean, padding: 10, init: linear, vectors: null}
   hidden: [16]
   activation: relu
   init: auto
@@ -664,7 +665,7 @@ configs = some(
         weight_column=st.none() | names,
         labels=labels(),
     ),
-    text=some(lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts),
+    text=some(lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts, parts=st.booleans()),
     model=some(
         embedding=some(dim=counts, pooling=st.sampled_from(["mean", "sqrt"]), vectors=st.none() | names),
         hidden=st.lists(counts, max_size=3),

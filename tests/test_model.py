@@ -15,13 +15,15 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp import sealed
+from sentibp import model, sealed, vocab
 from sentibp.arrow import strings as to_arrow
+from sentibp.config import Config
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import Classifier, load, stream
 from sentibp.nn import gradcheck
-from sentibp.nn.layers import Composite, Ragged
+from sentibp.nn.layers import Composite, EmbeddingBag, Ragged
 from sentibp.nn.losses import LOSSES
+from sentibp.text import tokenize
 
 TEXTS = ["good good film", "not good", "", "a bad film", "bad, not even a film"]  # a repeated word, an empty review
 LABEL = np.array([1, 0, 1, 0, 0], np.int8)
@@ -780,3 +782,56 @@ def test_features_and_reviews_agree(new_classifier):
     assert isinstance(features, Ragged)
     assert features.ids.tolist() == [1, 1, 0]  # film, good: equal counts, then by text
     assert features.lengths.tolist() == (tokens - unknown).tolist() == [2, 0, 1]
+
+
+# --- the linear start
+
+PRAISE = [
+    "a lovely film",
+    "so lovable",
+    "a charm",
+    "charming and fresh",
+    "a bore",
+    "so boring",
+    "dull and boring",
+    "a mess",
+]
+
+
+@pytest.mark.parametrize("hidden", [[], [4], [5, 3]])
+@pytest.mark.parametrize("pooling", ["mean", "sqrt", "sum"])
+def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
+    """As its column and bias say, through whatever hidden layers; and an unknown word speaks by its parts."""
+    settings = {"model": {"hidden": hidden, "embedding": {"pooling": pooling, "dim": 3}}, "text": {"ngrams": 2}}
+    config = Config.model_validate(settings)
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    vocabulary, x = vocab.build(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    column, weight, bias = model.best_linear(x, label, vocabulary, config.model.embedding)
+    classifier = model.build(config, vocabulary, 0, examples=(x, label))
+    bag = EmbeddingBag(column[:, None], pooling, config.model.embedding.padding)
+    np.testing.assert_allclose(classifier.logits(x), weight * bag.forward(x)[:, 0] + bias, rtol=1e-4, atol=1e-5)
+    assert ((classifier.logits(x) > 0) == label).all()
+    charmer, bored, nothing = classifier.predict(to_arrow(["charmer", "boredom", "zzz"])).positive
+    assert charmer > nothing > bored
+
+
+def test_what_a_linear_start_cannot_pass_through_keeps_its_column():
+    config = Config.model_validate({"model": {"hidden": [4], "activation": "tanh"}})
+    vocabulary, x = vocab.build(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    built = model.build(config, vocabulary, 0, examples=(x, label)).tensors()
+    random = model.build(config, vocabulary, 0).tensors()
+    assert (built["embedding.weight"][:, 0] != random["embedding.weight"][:, 0]).any()
+    assert (built["hidden.0.weight"] == random["hidden.0.weight"]).all()
+
+
+def test_large_data_start_from_naive_bayes(monkeypatch):
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    vocabulary, x = vocab.build(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    monkeypatch.setattr(model, "_LARGE", len(x.ids) - 1)
+    start = {"model": {"embedding": {"init": "naive_bayes"}}}
+    large, plain = (
+        model.build(Config.model_validate(settings), vocabulary, 0, examples=(x, label)) for settings in ({}, start)
+    )
+    assert all((tensor == large.tensors()[name]).all() for name, tensor in plain.tensors().items())
+    assert not plain.tensors()["embedding.weight"][vocabulary.is_part, 1:].any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -151,6 +153,25 @@ def test_the_linear_network_is_at_the_minimum_of_loss_and_penalty():
     for _ in range(30):
         step = 0.02 * rng.standard_normal(10)
         assert objective(own + step[:7], weight + step[7:9], bias + step[9]) > least - 1e-6
+
+
+def test_the_linear_column_is_at_a_minimum_that_parts_share(monkeypatch):
+    """Features 0 to 2 have part 4; 0 has part 3 too, a longer one; 5 is alone."""
+    monkeypatch.setattr(pretrain, "_TOLERANCE", 1e-12)
+    rng = np.random.default_rng(0)
+    reviews = ragged(*[rng.choice([0, 1, 5], rng.integers(1, 5)).tolist() for _ in range(300)])
+    label = np.array([0 in reviews.ids[a:b] for a, b in pairwise(reviews.offsets)], np.int8)
+    label ^= rng.random(300) < 0.2
+    shares = np.array([0, 0, 1, 2, 3, 3, 4]), np.array([3, 4, 4, 4, 3, 4, 4])
+    column, bias = pretrain.linear_column(reviews, label, shares, 6, "mean", 2)
+    assert column[0] > column[3] > column[4] == column[2], "what no review has says what its part says"
+
+    def loss(column, bias):
+        z = EmbeddingBag(column[:, None], "mean", 2).forward(reviews)[:, 0] + bias
+        return cross_entropy(z, label)[0]
+
+    assert loss(column, bias) < loss(0 * column, bias)
+    assert loss(column, bias) == min(loss(column, bias + step) for step in (-0.01, 0, 0.01)), "no penalty on the bias"
 
 
 def test_only_words_remain_in_their_order():

@@ -51,7 +51,8 @@ def numbers(page: str) -> dict:
 
 
 def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):
-    page = html(train("a"))
+    plain = {"hidden": [4], "embedding": {"dim": 3, "init": "naive_bayes"}}  # which makes mistakes to show
+    page = html(train("a", model=plain))
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # plotly's names addresses that it never asks
     assert "obeyed" in own
     assert EVIL not in page

@@ -246,11 +246,15 @@ def test_the_best_model_of_an_epoch_after_the_checkpoint_is_not_taken_for_one_be
 
 
 def test_more_epochs_and_more_patience(small, killed):
-    resolved = small("train.schedule=constant", "train.early_stopping=3")
-    path = killed(resolved, Path("broken"), 25)
+    learned = [
+        "train.schedule=constant",
+        "model.embedding.init=naive_bayes",
+        "text.parts=false",
+    ]  # not best before it is killed
+    path = killed(small(*learned, "train.early_stopping=3"), Path("broken"), 25)
     overrides = ["train.epochs=6", "train.early_stopping=5", "train.checkpoint=null"]
     outcome = again(path, *overrides)
-    whole = experiment.train(small("train.schedule=constant", *overrides), Path("whole"))
+    whole = experiment.train(small(*learned, *overrides), Path("whole"))
     assert outcome.digest == whole.digest, "at a constant rate that is one and the same"
     assert config.load(path / "config.yaml").config.train.epochs == 6
     assert runs.facts(path)["resumed"][0]["settings"] == {

@@ -115,6 +115,21 @@ def test_features_are_those_of_the_vocabulary_and_know_their_words():
     assert {"not very good", "very good indeed", "a good"} <= {names[feature.id] for feature in found}
 
 
+def test_parts_of_an_unknown_word_stand_where_it_does():
+    vocabulary = vocab.build(tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, parts=True)[0]
+    text = "kindly Unhappiest badly zzz unhappy"
+    tokens = tokenize(strings([text]))
+    found, is_known = spans.features(vocabulary, tokens)
+    assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
+    assert is_known == [True, True, True, False, True]
+    assert [spans.joined(spans.words(text), feature) for feature in found] == [
+        ("kindly", 0, 6),
+        ("unhapp~", 7, 17),
+        ("~ly", 18, 23),
+        ("unhappy", 28, 35),
+    ]
+
+
 def test_an_ngram_reaches_from_its_first_word_to_its_last():
     text = "Not,  GOOD &amp; cheap"
     place = spans.words(text)

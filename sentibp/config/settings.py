@@ -136,6 +136,9 @@ class Text(_Part):
     model, and if there is much training data."""
     max_features: Count | None = None
     """How many features are kept at most, the most frequent first; null: all."""
+    parts: bool = True
+    """Whether the beginnings and endings that words share are features, too, which stand for a word that is unknown.
+    They come on top of max_features."""
 
 
 class Embedding(_Part):
@@ -149,9 +152,11 @@ class Embedding(_Part):
     padding: Whole = 10
     """How many features with rows of zeros are added to every review before pooling by mean or sqrt. Raise it if short
     texts are answered too surely."""
-    init: Literal["naive_bayes", "normal", "glorot", "he", "zeros"] = "naive_bayes"
+    init: Literal["linear", "naive_bayes", "normal", "glorot", "he", "zeros"] = "linear"
     """The values that rows start from: random; with naive_bayes, the first of them tells how much more often the
-    feature occurs in positive reviews than in negative ones."""
+    feature occurs in positive reviews than in negative ones; with linear, it is the weight of the feature in the best
+    linear classifier, whose words share what they begin and end with. That is for short texts: of more than four
+    million features in all, linear is naive_bayes."""
     vectors: Name | None = None
     """The path of pretrained word vectors (GloVe, word2vec or fastText, as text) that rows start from; useful
     when there is little training data."""

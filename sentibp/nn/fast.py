@@ -38,11 +38,11 @@ class FastEmbeddingBag(EmbeddingBag):
         weight = self.params["weight"]
         if not train:
             assert isinstance(x, Ragged)
-            return _row_sums(weight, x) / self._scale(x)
+            return _row_sums(weight, x) / self.scale(x)
         from scipy.sparse import csr_array  # loaded where something is trained, not where a text is predicted
 
         x, rows, column = x if isinstance(x, Indexed) else self.prepare(x)
-        scale = self._scale(x)
+        scale = self.scale(x)
         index = np.int32 if len(x.ids) < 2**31 else np.int64
         ones = np.ones(len(x.ids), weight.dtype)
         counts = csr_array((ones, column, x.offsets.astype(index)), shape=(len(scale), len(rows)))

@@ -137,7 +137,7 @@ class EmbeddingBag(Layer):
         self.pooling = pooling
         self.padding = padding
 
-    def _scale(self, x: Ragged) -> Array:
+    def scale(self, x: Ragged) -> Array:
         """What the sum of each review's rows is divided by: (n, 1)."""
         length = np.maximum(x.lengths + self.padding, 1)[:, None].astype(self.params["weight"].dtype)
         return {"mean": length, "sqrt": np.sqrt(length), "sum": np.ones_like(length)}[self.pooling]
@@ -148,7 +148,7 @@ class EmbeddingBag(Layer):
         n, k = len(x.lengths), len(rows)
         count = np.bincount(x.review * k + column, minlength=n * k)  # `count[...] += 1` would count a repeat once
         shares = count.astype(self.params["weight"].dtype).reshape(n, k)
-        return rows, shares / self._scale(x)
+        return rows, shares / self.scale(x)
 
     def forward(self, x: Ragged, *, train: bool = False) -> Array:
         """n reviews -> (n, d)."""

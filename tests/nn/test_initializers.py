@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from sentibp.nn import Ragged, ReLU, Sigmoid, Tanh, initializers
-from sentibp.nn.initializers import INITIALIZERS, SUITS, glorot, he, log_count_ratio, normal, ones, zeros
+from sentibp.nn.initializers import (
+    INITIALIZERS,
+    SUITS,
+    class_counts,
+    glorot,
+    he,
+    log_count_ratio,
+    log_ratio,
+    normal,
+    ones,
+    zeros,
+)
 
 SHAPE = (300, 200)  # 60,000 numbers: their deviation is known to about 0.3 %
 every_initializer = pytest.mark.parametrize("start", [*INITIALIZERS.values(), ones], ids=[*INITIALIZERS, "ones"])
@@ -30,7 +41,17 @@ def test_log_count_ratios_by_hand_and_in_blocks(monkeypatch):
     expected = np.log([(3 / 5) / (2 / 5), (1 / 5) / (2 / 5), (1 / 5) / (1 / 5)])
     for ids in 1, 3, 1 << 21:
         monkeypatch.setattr(initializers, "_IDS", ids)
-        np.testing.assert_allclose(log_count_ratio(x, np.array([1, 1, 0]), 3), expected, rtol=1e-6)
+        np.testing.assert_allclose(log_ratio(*class_counts(x, np.array([1, 1, 0]), 3), 1 / 2), expected, rtol=1e-6)
+        more = np.log([(10 / 12) / (5 / 12), (4 / 12) / (5 / 12), (4 / 12) / (2 / 12)])  # of 2 that are added, 4 / 3
+        found = log_count_ratio(x, np.array([1, 1, 0]), 3)
+        np.testing.assert_allclose(found - found[2], more - more[2], rtol=1e-6)
+
+
+def test_what_occurs_once_says_alike_in_a_rare_and_in_a_frequent_class():
+    x = Ragged(np.arange(20, dtype=np.int32), np.arange(21))  # each review a word of its own
+    ratio = log_count_ratio(x, np.arange(20) < 4, 20)
+    assert ratio[0] > 0 > ratio[10]
+    assert ratio[0] + ratio[10] == pytest.approx(np.log((1.4 / 1.6) * (0.4 / 2.6)) + 2 * np.log(32 / 8), rel=1e-5)
 
 
 def test_he_is_normal_with_deviation_from_the_number_of_inputs():
