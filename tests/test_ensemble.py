@@ -72,6 +72,31 @@ def test_rare_features_share_a_row(new_classifier):
     assert classifier.tensors()["embedding.weight"][:, 0].tolist() == [0, 1, 2, 1, 1, 1]
 
 
+def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_classifier):
+    texts = [
+        "a good film . the plot .",
+        "a fine film . the end .",
+        "a bad film . the plot .",
+        "a poor film . the end .",
+    ]
+    classifier = new_classifier(texts, pretrain={"vectors": "words", "dim": 4}, model={"embedding": {"dim": 9}})
+    features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
+    training = Examples(features.slice(0, 4), label[:4])
+    extra = ensemble.Extra(Examples(features, label), features.slice(0, 0))
+    columns = ensemble.word_columns(classifier.config, classifier.vocabulary, training, extra, 0)
+    assert columns.shape == (len(classifier.vocabulary), 6)
+    names = classifier.vocabulary.features().to_pylist()
+    for good, bad in (("good", "bad"), ("a fine", "a poor")):
+        ratio, said = (columns[names.index(good)] - columns[names.index(bad)])[:2]
+        assert ratio > 0.1
+        assert said > 0.1
+    assert abs(columns[names.index("a"), :2]).max() < 0.1
+    length = np.linalg.norm(columns[:, 2:], axis=1)
+    words = classifier.vocabulary.word_features
+    np.testing.assert_allclose(length[words], length[words[0]], rtol=1e-4)
+    assert np.delete(length, words).max() == 0
+
+
 def test_reviews_are_cut_where_sentences_end(new_classifier):
     vocabulary = new_classifier(["a good film . bad plot ! ... so", "", "the end . the end"]).vocabulary
     texts = ["a good film . bad plot ! ... so", "", "a film", ". bad plot ."]
