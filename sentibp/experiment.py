@@ -213,7 +213,10 @@ def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
         for member in _members(now, seed):
             members.append(member)
             yield member
-        classifier = ensemble.combined(members, validation)
+        if now.prepared.config.pretrain.vectors == "words":
+            classifier = ensemble.taught(members[0], members[1:])
+        else:
+            classifier = ensemble.combined(members, validation)
         now.keeper.saw_ensemble(seed, classifier)
         yield classifier
         return

@@ -44,6 +44,13 @@ def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classif
     assert folded.config.model.embedding.dim == folded.tensors()["embedding.weight"].shape[1]
 
 
+def test_half_of_the_answer_is_the_teachers(new_classifier):
+    teacher, *students = (new_classifier(TEXTS, seed, model={"hidden": []}) for seed in range(3))
+    features = teacher.encode(strings(TEXTS))[0]
+    expected = teacher.logits(features) / 2 + sum(student.logits(features) for student in students) / 4
+    np.testing.assert_allclose(ensemble.taught(teacher, students).logits(features), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
     members = [new_classifier(TEXTS, seed, model={"hidden": [3]}, train={"members": 2}) for seed in (0, 1)]
     folded = model.fold([(member, 0.5) for member in members])
