@@ -1,6 +1,7 @@
 """Checkpoints: what a training keeps so that, broken off at any moment, it can go on and end with the same bytes.
 
-    checkpoint.safetensors   weights, optimizer, random generators, position, and what is known of the best epoch
+    checkpoint.safetensors   weights, optimizer, random generators, position, and what is known of the best epoch;
+                             while vectors are learned, the directions after the last round
     best-*.safetensors       the model of the best epoch, as it was at the checkpoint: another name of model.safetensors
     member-*.safetensors     the networks of an ensemble that are finished
 
@@ -121,25 +122,9 @@ class Checkpoints:
         self, seed: int, chance: int, classifier: Classifier, position: Position, best: Mapping[str, Any]
     ) -> None:
         """After a step: write a checkpoint if it is due. `best` is what is known of the best epochs."""
-        settings = self.config.train.checkpoint
-        self.steps += 1
-        late = settings.every_seconds is not None and time.monotonic() - self.last >= settings.every_seconds
-        if late or (settings.every_steps is not None and self.steps >= settings.every_steps):
-            self._write(seed, chance, classifier, position, best)
-            self.last, self.steps = time.monotonic(), 0
-
-    def _write(
-        self, seed: int, chance: int, classifier: Classifier, position: Position, best: Mapping[str, Any]
-    ) -> None:
-        self._keep_members(seed)
-        digest = best["digest"]
-        if digest is not None:
-            self._keep_best(best_file(digest))
-        self.run.sync()
+        if not self._due():
+            return
         state = {
-            "format": FORMAT,
-            "config": self.config.model_dump(mode="json"),
-            "seed": seed,
             "chance": chance,
             "epoch": position.epoch,
             "step": position.step,
@@ -151,19 +136,59 @@ class Checkpoints:
                 if layer.rng is not None
             },
             "schedule": {name: getattr(position.schedule, name) for name in position.schedule.remembers},
+        }
+        tensors = {f"weights/{name}": tensor for name, tensor in classifier.tensors().items()}
+        for name, slots in position.optimizer.state.items():
+            tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
+        self._write(seed, state, tensors, best)
+
+    def rounds(self, seed: int) -> tuple[int, Array | None]:
+        """How many rounds of this seed's pretraining are kept, and the directions after them."""
+        if self.saved is None or self.saved.state["seed"] != seed or "round" not in self.saved.state:
+            return 0, None
+        (_, state, tensors), self.saved = self.saved, None
+        return state["round"], tensors["directions"]
+
+    def turned(self, seed: int, number: int, directions: Array, best: Mapping[str, Any], each: bool) -> None:
+        """After a round of pretraining: write a checkpoint if it is due, or, if `each` round is kept, now."""
+        settings = self.config.train.checkpoint
+        wanted = settings.every_seconds is not None or settings.every_steps is not None
+        if self._due() or (each and wanted):
+            self._write(seed, {"chance": None, "step": 0, "round": number}, {"directions": directions}, best)
+
+    def _due(self) -> bool:
+        """After a step or a round: whether the time has come."""
+        settings = self.config.train.checkpoint
+        self.steps += 1
+        late = settings.every_seconds is not None and time.monotonic() - self.last >= settings.every_seconds
+        due = late or (settings.every_steps is not None and self.steps >= settings.every_steps)
+        self.steps = 0 if due else self.steps
+        return due
+
+    def _write(
+        self, seed: int, position: Mapping[str, Any], tensors: Mapping[str, Array], best: Mapping[str, Any]
+    ) -> None:
+        self._keep_members(seed)
+        digest = best["digest"]
+        if digest is not None:
+            self._keep_best(best_file(digest))
+        self.run.sync()
+        state = {
+            "format": FORMAT,
+            "config": self.config.model_dump(mode="json"),
+            "seed": seed,
+            **position,
             "best": dict(best),
             "members": self.kept,
             "metrics": self.run.length,
             "seconds": self.total_seconds,
         }
-        tensors = {f"weights/{name}": tensor for name, tensor in classifier.tensors().items()}
-        for name, slots in position.optimizer.state.items():
-            tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
         self.run.write(FILE, sealed.pack(state, tensors, KEY))
         for path in self.run.path.glob("best-*.safetensors"):
             if digest is None or path.name != best_file(digest):
                 with contextlib.suppress(OSError):
                     path.unlink()
+        self.last = time.monotonic()
 
     def _keep_members(self, seed: int) -> None:
         if seed != self.seed:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.compute as pc
 
-from . import model, pretrain
+from . import model, pretrain, vectors
 from .arrow import numbers
 from .calibrate import mixture
 from .config import Config
@@ -18,7 +18,9 @@ from .nn.fast import FastEmbeddingBag
 from .nn.initializers import log_count_ratio
 from .nn.layers import Array, sigmoid
 from .pairs import NONE
+from .pretrain import Rounds
 from .train import Examples
+from .vectors import Vectors
 from .vocab import Vocabulary
 
 _BLOCK = 256  # reviews pooled at once
@@ -36,21 +38,42 @@ class Extra(NamedTuple):
     unlabelled: Ragged
 
 
+def learned(
+    config: Config,
+    vocabulary: Vocabulary,
+    training: Examples,
+    extra: Extra,
+    seed: int,
+    rounds: Rounds = Rounds(),  # noqa: B008  # a tuple
+) -> Vectors:
+    """The vectors of the pretraining: of n-grams by the reviews that share them, or of words by their neighbours."""
+    settings, n = config.pretrain, len(vocabulary)
+    parts, chance = [training.features, extra.unlabelled], stream(seed, "pretrain")
+    if settings.vectors == "reviews":
+        reviews = joined(parts)
+        count = np.bincount(reviews.ids, minlength=n)
+        seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
+        guide = log_count_ratio(training.features, training.label, n)[:seen]
+        found = pretrain.review_vectors(reviews, seen, guide, settings.dim, chance, rounds)
+        return vectors.rounded(np.arange(seen, dtype=np.int32), found)
+    if extra.labelled is not None:
+        parts.append(extra.labelled.features)
+    words = vocabulary.word_features
+    known = words[:_WORDS]
+    found = pretrain.word_vectors(pretrain.only_words(joined(parts), words), len(known), settings.dim, chance, rounds)
+    return vectors.rounded(known, found)
+
+
 def review_classifier(
-    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, seed: int
+    config: Config, vocabulary: Vocabulary, training: Examples, pretrained: Vectors, seed: int
 ) -> Classifier:
     """A classifier without hidden layer, on the vectors of n-grams by the reviews that share them.
 
     Its embedding is a single column: the vectors times the weights of the output layer.
     """
-    settings, n = config.pretrain, len(vocabulary)
-    reviews = joined([training.features, extra.unlabelled])
-    count = np.bincount(reviews.ids, minlength=n)
-    seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
-    guide = log_count_ratio(training.features, training.label, n)[:seen]
-    vectors = pretrain.review_vectors(reviews, seen, guide, settings.dim, stream(seed, "pretrain"))
-    weight, bias = pretrain.linear_head(_pooled(_rows(vectors, n), training.features, config), training.label)
-    return _linear(config, vocabulary, _rows(vectors @ weight, n), bias, seed)
+    rows = pretrained.rows(len(vocabulary))
+    weight, bias = pretrain.linear_head(_pooled(rows, training.features, config), training.label)
+    return _linear(config, vocabulary, rows @ weight, bias, seed)
 
 
 def word_classifier(
@@ -102,7 +125,9 @@ def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, 
     return classifier
 
 
-def word_columns(config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, seed: int) -> Array:
+def word_columns(
+    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, pretrained: Vectors
+) -> Array:
     """What the last columns of the embedding start from: (V, k).
 
     If there are labelled reviews of another kind, the first of them tells their log-count ratios, and the second what
@@ -110,23 +135,16 @@ def word_columns(config: Config, vocabulary: Vocabulary, training: Examples, ext
     that its sentences do not say, but over all sentences that cancels. The others are vectors of words by their
     neighbours, all of one length.
     """
-    settings, n = config.pretrain, len(vocabulary)
-    embedding = config.model.embedding
-    parts = [training.features, extra.unlabelled]
+    n, embedding = len(vocabulary), config.model.embedding
     columns = []
     if extra.labelled is not None:
-        parts.append(extra.labelled.features)
         ratio = log_count_ratio(extra.labelled.features, extra.labelled.label, n)
         x, review = sentences(extra.labelled.features, vocabulary)
         said, _ = _column(config, x, extra.labelled.label[review], np.abs(ratio), ratio[:, None], decay=0.001)
         columns += [scaled(column[:, None], training.features, embedding) for column in (ratio, said)]
-    words = pretrain.only_words(joined(parts), vocabulary.word_features)
-    known = min(len(vocabulary.words), _WORDS)
-    vectors = np.zeros((n, settings.dim), np.float32)
-    found = pretrain.word_vectors(words, known, settings.dim, stream(seed, "pretrain"))
-    found /= np.maximum(np.sqrt(np.square(found).sum(axis=1, keepdims=True)), 1e-6)
-    vectors[vocabulary.word_features[:known], : found.shape[1]] = found
-    columns.append(scaled(vectors, training.features, embedding))
+    found = pretrained.rows(n, config.pretrain.dim)
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    columns.append(scaled(found, training.features, embedding))
     return np.concatenate(columns, axis=1)
 
 
@@ -211,8 +229,3 @@ def joined(parts: Sequence[Ragged]) -> Ragged:
     """The reviews of all parts, one after the other."""
     lengths = np.concatenate([part.lengths for part in parts])
     return Ragged(np.concatenate([part.ids for part in parts]), np.concatenate(([0], np.cumsum(lengths))))
-
-
-def _rows(values: Array, n: int) -> Array:
-    """The values with rows of zeros up to n."""
-    return np.concatenate((values, np.zeros((n - len(values), *values.shape[1:]), values.dtype)))

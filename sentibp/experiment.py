@@ -32,6 +32,7 @@ from . import (
     postmortem,
     runs,
     text,
+    vectors,
     visits,
     vocab,
 )
@@ -45,6 +46,7 @@ from .errors import ConfigError, DataError, SentibpError
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
+from .pretrain import Round, Rounds
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Position, Step, Stopped, beginning, evaluate, fit, steps_per_epoch
 
@@ -86,7 +88,20 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-Event = Note | Ready | Step | Epoch
+class Pretrained(NamedTuple):
+    """What a pretraining left behind; `outcome` as in run.json."""
+
+    run: Path
+    vectors: Path | None  # None if it was interrupted before they were there
+    outcome: str
+    features: int  # that have a vector
+    dim: int  # the length of a vector
+    restored: float | None  # the share of the matrix' squared length, as the last round had it
+    digest: str | None  # SHA-256 of the file of vectors
+    seconds: float
+
+
+Event = Note | Ready | Round | Step | Epoch
 
 
 def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
@@ -133,6 +148,83 @@ def train(
         return carry_out(prepared, run, watch, stop=stop)
     finally:
         run.close()
+
+
+def pretrain(
+    resolved: Resolved,
+    out: Path | None = None,
+    command: Sequence[str] = (),
+    watch: Callable[[Event], None] = lambda event: None,
+) -> Pretrained:
+    """Learn the vectors that `train` would learn first, and keep them. Ctrl-C ends it; it can be resumed.
+
+    Raises ConfigError, DataError; and KeyboardInterrupt only while the data are read.
+    """
+    settings = resolved.config.pretrain
+    if settings.vectors == "none":
+        raise _not_so(resolved, "vectors", "none: there is nothing to learn; choose words (short texts) or reviews")
+    if settings.vectors_from is not None:
+        raise _not_so(resolved, "vectors_from", "these vectors are learned already; remove it to learn others")
+    prepared = prepare(resolved, watch)
+    run = runs.create(
+        prepared.config, resolved.path, out, command=list(command), kind="pretraining", data=prepared.facts
+    )
+    try:
+        return carry_out_pretraining(prepared, run, watch)
+    finally:
+        run.close()
+
+
+def _not_so(resolved: Resolved, key: str, message: str) -> ConfigError:
+    """A setting of pretrain with which nothing can be pretrained."""
+    origin = resolved.origins[f"pretrain.{key}"]
+    place = origin if ":" in origin else resolved.path.name  # not "default" or "--set"
+    return ConfigError(f"{place}: pretrain.{key}: {message}")
+
+
+def carry_out_pretraining(
+    prepared: Prepared, run: runs.Run, watch: Callable[[Event], None], saved: Saved | None = None
+) -> Pretrained:
+    """The pretraining itself, into a run directory; from the round after which the checkpoint `saved` was written."""
+    config = prepared.config
+    checkpoints = Checkpoints(run, config, saved)
+    keeper = _Keeper(run, config, None, watch)
+    found = path = digest = restored = None
+    watch(Note(f"{run.path}: seed {config.train.seed}; {len(prepared.vocabulary):,} features"))
+
+    def seen(event: Event) -> None:
+        nonlocal restored
+        restored = event.restored if isinstance(event, Round) else restored
+        watch(event)
+
+    try:
+        now = _Training(prepared, keeper, checkpoints, seen, None)
+        found = _vectors(now, config.train.seed)
+        plain = config.model_dump(mode="json", exclude={"train": {"checkpoint"}})  # it changes no vector
+        content = vectors.to_bytes(found, prepared.vocabulary, plain)
+        run.write(runs.VECTORS, content)
+        path, digest, outcome = run.path / runs.VECTORS, hashlib.sha256(content).hexdigest(), "finished"
+    except KeyboardInterrupt:
+        outcome = "interrupted"
+    except BaseException:
+        run.fail()
+        raise
+    result = Pretrained(
+        run.path,
+        path,
+        outcome,
+        0 if found is None else len(found.half),
+        0 if found is None else found.half.shape[1],
+        restored,
+        digest,
+        round(prepared.seconds + checkpoints.total_seconds, 3),
+    )
+    note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "vectors")})
+    if note is not None:
+        watch(Note(note))
+    if outcome == "finished":
+        checkpoint.remove(run.path)
+    return result
 
 
 def carry_out(
@@ -295,8 +387,8 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
     if config.pretrain.vectors == "reviews":
         classifier = kept[first]
         if classifier is None:
-            watch(Note(f"vectors of n-grams by the reviews that share them ({_count_extra(prepared)}) ..."))
-            classifier = ensemble.review_classifier(config, prepared.vocabulary, training, prepared.extra, seed)
+            pretrained = _vectors(now, seed)
+            classifier = ensemble.review_classifier(config, prepared.vocabulary, training, pretrained, seed)
         checkpoints.finished(seed, first, classifier)
         yield classifier
         row = ensemble.shared_rows(training, len(prepared.vocabulary))
@@ -305,8 +397,8 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
     elif config.pretrain.vectors == "words":
         classifier, extra = kept[first], prepared.extra
         if None in kept.values():  # who is not finished yet starts from the vectors
-            watch(Note(f"vectors of words by their neighbours ({_count_extra(prepared)}) ..."))
-            columns = ensemble.word_columns(config, prepared.vocabulary, training, extra, seed)
+            pretrained = _vectors(now, seed, again=classifier is not None)
+            columns = ensemble.word_columns(config, prepared.vocabulary, training, extra, pretrained)
             if classifier is None:
                 classifier = ensemble.word_classifier(config, prepared.vocabulary, training, extra, columns, seed)
         assert classifier is not None
@@ -342,6 +434,39 @@ def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Ste
             chosen = place[error.moment.chosen]
             error.moment = error.moment._replace(chosen=chosen[chosen >= 0])
         raise
+
+
+def _vectors(now: _Training, seed: int, again: bool = False) -> vectors.Vectors:
+    """What a pretraining has learned, or what is learned now; `again` if that is recorded already."""
+    prepared, checkpoints = now.prepared, now.checkpoints
+    config, run = prepared.config, now.keeper.run
+    if prepared.pretrained is not None:
+        return _matched(prepared.pretrained, prepared, now.watch)
+    what = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
+    now.watch(Note(f"vectors of {what[config.pretrain.vectors]} ({_count_extra(prepared)}) ..."))
+    done, directions = (0, None) if again else checkpoints.rounds(seed)
+    if done:
+        now.watch(Note(f"goes on after round {done}"))
+
+    def ended(event: Round, directions: Array) -> None:
+        if not again:
+            run.record(event="round", seed=seed, **event._asdict())
+            if event.round < event.rounds:
+                checkpoints.turned(seed, event.round, directions, now.keeper.known, runs.is_pretraining(run.facts))
+        now.watch(event)
+
+    rounds = Rounds(done, directions, ended)
+    return ensemble.learned(config, prepared.vocabulary, prepared.training, prepared.extra, seed, rounds)
+
+
+def _matched(saved: vectors.Saved, prepared: Prepared, watch: Callable[[Event], None]) -> vectors.Vectors:
+    """The vectors of a pretraining that was done before, of the features that this training has."""
+    found, path = vectors.matched(saved, prepared.vocabulary), prepared.config.pretrain.vectors_from
+    n = len(found.features)
+    if not n:
+        raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
+    watch(Note(f"{path}: {n:,} of its {len(saved.texts):,} vectors are of features here"))
+    return found
 
 
 def _build(prepared: Prepared, seed: int, columns: Any = None) -> Classifier:
@@ -432,6 +557,7 @@ class Prepared(NamedTuple):
 
     config: Config  # with settled names
     origin: Classifier | None  # the model to start from
+    pretrained: vectors.Saved | None  # the vectors to start from
     training: Examples
     validation: Examples | None
     extra: ensemble.Extra  # the reviews of pretraining
@@ -445,6 +571,7 @@ def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
     began = time.monotonic()
     config = settled_with_origin(resolved)
     origin = None if config.model.init_from is None else model.load(Path(config.model.init_from))
+    pretrained = _pretrained(config)
     corpora = load_data(config)
     labelled, unlabelled = _load_extra(config)
     for note in _notes(*corpora, labelled, unlabelled):
@@ -454,12 +581,33 @@ def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
         facts |= {"labelled": _facts(labelled), "unlabelled": _facts(unlabelled)}
     training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
     facts |= _files(config)
-    return Prepared(config, origin, training, validation, extra, vocabulary, facts, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Prepared(config, origin, pretrained, training, validation, extra, vocabulary, facts, seconds)
+
+
+def _pretrained(config: Config) -> vectors.Saved | None:
+    """The vectors of a pretraining that was done before, if they are of the kind that the settings say."""
+    settings = config.pretrain
+    if settings.vectors_from is None:
+        return None
+    saved = vectors.load(Path(settings.vectors_from))
+    wrong = [
+        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; set it to {value}"
+        for key, value in (("vectors", saved.kind), ("dim", saved.dim))
+        if getattr(settings, key) != value
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
+    return saved
 
 
 def _files(config: Config) -> dict[str, Any]:
     """The files that weights start from, as facts about the data."""
-    named = {"init_from": config.model.init_from, "vectors": config.model.embedding.vectors}
+    named = {
+        "init_from": config.model.init_from,
+        "vectors": config.model.embedding.vectors,
+        "pretrained": config.pretrain.vectors_from,
+    }
     found = {}
     for key, path in named.items():
         if path is not None and os.path.isfile(path):  # else it is told where it is read
@@ -618,16 +766,22 @@ class _Keeper:
         return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
 
 
-def _origin(init_from: str | None) -> Path | None:
+def _origin(key: str, name: str | None, file: Callable[[str], Path]) -> Path | None:
     try:
-        return None if init_from is None else runs.model_file(init_from)
+        return None if name is None else file(name)
     except ConfigError as error:
-        raise ConfigError(f"model.init_from: {error}") from None
+        raise ConfigError(f"{key}: {error}") from None
 
 
 def settled_with_origin(resolved: Resolved) -> Config:
-    """The settings with names that mean the same from anywhere, that of the model to start from among them."""
-    return settled(resolved.config, resolved.path.parent, _origin(resolved.config.model.init_from))
+    """The settings with names that mean the same from anywhere, also of the model and the vectors to start from."""
+    config = resolved.config
+    origin = _origin("model.init_from", config.model.init_from, runs.model_file)
+    learned = _origin("pretrain.vectors_from", config.pretrain.vectors_from, runs.vectors_file)
+    if learned is not None:
+        settings = config.pretrain.model_copy(update={"vectors_from": str(learned)})
+        config = config.model_copy(update={"pretrain": settings})
+    return settled(config, resolved.path.parent, origin)
 
 
 def settled(config: Config, base: Path, origin: Path | None = None) -> Config:

@@ -8,6 +8,7 @@ error. Gradient descent on such a network ends there (Baldi & Hornik, 1989); sub
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
@@ -17,13 +18,39 @@ from .nn.layers import Array, Linear, Ragged, RowGrad
 from .nn.losses import cross_entropy
 from .threads import on_all_cores, single_threaded_blas
 
-_ROUNDS = 4  # of subspace iteration
+ROUNDS = 4  # of subspace iteration
 _SPARE = 20  # directions beyond those asked for, which make the last of those exact sooner
 _SHARDS = 4  # of the matrix: fixed, so that sums do not depend on the number of cores
 _WINDOW = 5  # words to each side
 
 
-def review_vectors(reviews: Ragged, seen: int, guide: Array, dim: int, rng: np.random.Generator) -> Array:
+class Round(NamedTuple):
+    """A round of subspace iteration is over."""
+
+    round: int  # from 1
+    rounds: int
+    restored: float  # the share of the matrix' squared length that `dim` directions restore; the loss is the rest
+
+
+class Rounds(NamedTuple):
+    """After how many rounds a subspace iteration begins, with which directions; and who hears of each round.
+
+    Directions (columns, k) that `ended` was given and those given here bring the same bytes.
+    """
+
+    done: int = 0
+    directions: Array | None = None  # None: random ones
+    ended: Callable[[Round, Array], None] = lambda ended, directions: None
+
+
+def review_vectors(
+    reviews: Ragged,
+    seen: int,
+    guide: Array,
+    dim: int,
+    rng: np.random.Generator,
+    rounds: Rounds = Rounds(),  # noqa: B008  # a tuple
+) -> Array:
     """Vectors of the first `seen` features, such that a review's pooled vector best restores its features: (seen, dim).
 
     A feature counts in a review if it is there at all. Its weight falls with the number of reviews that have it (to
@@ -36,10 +63,16 @@ def review_vectors(reviews: Ragged, seen: int, guide: Array, dim: int, rng: np.r
     counts = csr_array(counts @ diags_array(weight))
     length = np.sqrt(counts.power(2).sum(axis=1))
     counts = csr_array(diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ counts)
-    return weight[:, None] * _principal(counts, dim, rng)[0]
+    return weight[:, None] * _principal(counts, dim, rng, rounds)[0]
 
 
-def word_vectors(words: Ragged, known: int, dim: int, rng: np.random.Generator) -> Array:
+def word_vectors(
+    words: Ragged,
+    known: int,
+    dim: int,
+    rng: np.random.Generator,
+    rounds: Rounds = Rounds(),  # noqa: B008
+) -> Array:
     """Vectors of the first `known` words by their neighbours, at most five words away: (known, dim).
 
     The matrix holds how much more often two words meet than chance would have it, the positive part of its logarithm
@@ -55,7 +88,7 @@ def word_vectors(words: Ragged, known: int, dim: int, rng: np.random.Generator) 
     surprise = np.log(meetings.data / total / (share[rows] * smooth[meetings.indices]))
     meetings.data = np.maximum(surprise, 0).astype(np.float32)
     meetings.eliminate_zeros()
-    directions, strength = _principal(csr_array(meetings.T), dim, rng)
+    directions, strength = _principal(csr_array(meetings.T), dim, rng, rounds)
     return directions * np.sqrt(strength)  # a root of the singular values on either side
 
 
@@ -166,7 +199,12 @@ def _meetings(words: Ragged, known: int) -> csr_array:
     return csr_array(total + total.T)
 
 
-def _principal(matrix: csr_array, dim: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def _principal(
+    matrix: csr_array,
+    dim: int,
+    rng: np.random.Generator,
+    rounds: Rounds = Rounds(),  # noqa: B008
+) -> tuple[Array, Array]:
     """The `dim` right singular vectors (columns, dim) with the largest singular values (dim,), these too.
 
     Subspace iteration: multiplied by matrix.T @ matrix again and again, any directions turn towards them.
@@ -181,12 +219,25 @@ def _principal(matrix: csr_array, dim: int, rng: np.random.Generator) -> tuple[A
     def multiply(q: Array) -> Array:
         return _sum(on_all_cores(lambda pair: pair[1] @ (pair[0] @ q), zip(shards, turned, strict=True)), q)
 
+    whole = sum(float(np.sum(np.square(shard.data), dtype=np.float64)) for shard in shards)
+
+    def told(number: int, lengths: Array, q: Array) -> None:
+        restored = float(np.sort(lengths)[-dim:].sum()) / max(whole, 1e-30)
+        rounds.ended(Round(number, ROUNDS, restored), q)
+
     with single_threaded_blas:
-        q = _orthonormal(rng.standard_normal((columns, size), dtype=np.float32))
-        for _ in range(_ROUNDS - 1):
-            q = _orthonormal(multiply(q))
+        q = rounds.directions
+        if q is None:
+            q = _orthonormal(rng.standard_normal((columns, size), dtype=np.float32))
+        for number in range(rounds.done + 1, ROUNDS):
+            product = multiply(q)
+            lengths = _lengths(q, product)
+            q = _orthonormal(product)
+            del product  # as large as q: what keeps q needs the room
+            told(number, lengths, q)
         small = _inner(q, multiply(q))  # the matrix, seen in these directions
         value, turn = np.linalg.eigh((small + small.T) / 2)
+        told(ROUNDS, value, q)
         best = np.argsort(-value, kind="stable")[:dim]
         return _rotated(q, turn[:, best]), np.sqrt(np.maximum(value[best], 0)).astype(np.float32)
 
@@ -203,6 +254,12 @@ def _inner(a: Array, b: Array) -> Array:
     """a.T @ b in float64: (k, k)."""
     like = np.zeros((a.shape[1], b.shape[1]))
     return _sum(on_all_cores(lambda part: (a[part].T @ b[part]).astype(np.float64), _blocks(a)), like)
+
+
+def _lengths(q: Array, product: Array) -> Array:
+    """The squared length of the matrix along each direction q (v, k), given matrix.T @ matrix @ q: (k,) float64."""
+    parts = (np.einsum("vk,vk->k", q[part], product[part]) for part in _blocks(q))
+    return _sum(parts, np.zeros(q.shape[1]))
 
 
 def _rotated(q: Array, turn: Array) -> Array:

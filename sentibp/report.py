@@ -103,7 +103,9 @@ def _subject(path: Path, name: str, where: Where) -> Subject:
     if not path.is_dir():
         left_out.append("its training and its environment: a model file does not hold them; name its run directory")
     elif (path / "run.json").exists():
-        facts, events = runs.facts(path), _events(path)
+        facts = runs.facts(path)
+        runs.require_training(path, facts)
+        events = _events(path)
     else:
         left_out.append(f"its training and its environment: there is no {path / 'run.json'}")
     classifier = answers = None

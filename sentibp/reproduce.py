@@ -45,6 +45,8 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
     Raises as `train` does; DataError if the data are not those of the run.
     """
     then = runs.facts(path)
+    if runs.is_pretraining(then):
+        raise ConfigError(f"{path}: a pretraining; `sentibp pretrain {path}/config.yaml` does it again: compare sha256")
     if any(again.get("settings", {}).keys() & {"train.epochs"} for again in then.get("resumed", [])):
         raise ConfigError(f"{path}: its epochs were raised on the way; no single config trains it again")
     comparison = _Comparison(_recorded(path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,27 @@ from .breaks import Break
 from .config import Config, Resolved
 from .config.wording import show
 from .errors import ConfigError, DataError
-from .experiment import Event, Note, Outcome, carry_out, prepare, settled_with_origin
+from .experiment import (
+    Event,
+    Note,
+    Outcome,
+    Prepared,
+    Pretrained,
+    carry_out,
+    carry_out_pretraining,
+    prepare,
+    settled_with_origin,
+)
 from .machine import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
 # files that weights start from: their names in run.json, and the settings that name them
-_PLACES = {"init_from": "init_from", "vectors": "embedding.vectors"}
+_PLACES = {
+    "init_from": "model.init_from",
+    "vectors": "model.embedding.vectors",
+    "pretrained": "pretrain.vectors_from",
+}
 
 
 def resume(
@@ -32,6 +47,27 @@ def resume(
     `resolved` are the settings to go on with, such as its config.yaml. A run that is finished already gives the outcome
     that it had. Raises as `train` does, and ConfigError if a setting is not what it was, but for those that may change.
     """
+    with _reopened(path, resolved, watch) as (run, prepared, saved):
+        if prepared is None:
+            return Outcome(run=path, model=path / runs.MODEL, **_facts(run, Outcome._fields[2:]))
+        return carry_out(prepared, run, watch, saved, stop)
+
+
+def resume_pretraining(
+    path: Path, resolved: Resolved, watch: Callable[[Event], None] = lambda event: None
+) -> Pretrained:
+    """The same for the run of a pretraining."""
+    with _reopened(path, resolved, watch) as (run, prepared, saved):
+        if prepared is None:
+            return Pretrained(run=path, vectors=path / runs.VECTORS, **_facts(run, Pretrained._fields[2:]))
+        return carry_out_pretraining(prepared, run, watch, saved)
+
+
+@contextmanager
+def _reopened(
+    path: Path, resolved: Resolved, watch: Callable[[Event], None]
+) -> Iterator[tuple[runs.Run, Prepared | None, checkpoint.Saved | None]]:
+    """The run, ready to go on; without what it takes if it is finished already."""
     run = runs.reopen(path)
     try:
         saved = checkpoint.load(path)
@@ -44,13 +80,14 @@ def resume(
             watch(Note(f"{path}: finished already"))
             checkpoint.remove(path)  # it may have been killed just before it did so
             run.become_last()
-            return _outcome(path, run.facts)
+            yield run, None, None
+            return
         if run.facts["outcome"] == "diverged":
             raise ConfigError(f"{path}: diverged, and would again; train anew with other settings")
         prepared = prepare(resolved, watch)
         require_same_data(path, run.facts, prepared.facts)
         _begin(run, saved, prepared.config, differences, watch)
-        return carry_out(prepared, run, watch, saved, stop)
+        yield run, prepared, saved
     finally:
         run.close()
 
@@ -100,7 +137,7 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
     for part, facts in (then.get("data") or {}).items():
         if facts != now.get(part):
             if part in _PLACES:
-                what, count = f"file of model.{_PLACES[part]} has", "other weights"
+                what, count = f"file of {_PLACES[part]} has", "other weights"
             else:
                 before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(part)))
                 what, count = f"{part} data have", f"{before:,} reviews then, {after:,} now"
@@ -115,9 +152,9 @@ def told(changed: Mapping[str, list[Any]]) -> str:
     return ", ".join(f"{name} {then} -> {now}" for name, (then, now) in changed.items())
 
 
-def _outcome(path: Path, facts: Mapping[str, Any]) -> Outcome:
+def _facts(run: runs.Run, names: Sequence[str]) -> dict[str, Any]:
+    """What run.json says of how it ended."""
     try:
-        rest = {name: facts[name] for name in Outcome._fields if name not in ("run", "model")}
+        return {name: run.facts[name] for name in names}
     except KeyError as error:
-        raise DataError(f"{path / 'run.json'}: damaged: no {error}") from None
-    return Outcome(run=path, model=path / runs.MODEL, **rest)
+        raise DataError(f"{run.path / 'run.json'}: damaged: no {error}") from None

@@ -7,8 +7,9 @@
     validation.parquet  what the model said of each validation review, for paired comparisons
     visits.safetensors  what training told each of its reviews, for blame (see `visits`)
 
-and while it is trained, or if that was broken off, what `checkpoint` writes. `runs/last` is a text file with the path
-of the newest run that left a model, `runs/started` of the newest that was begun.
+and while it is trained, or if that was broken off, what `checkpoint` writes. The run of a pretraining has
+vectors.safetensors (see `vectors`) in place of a model. `runs/last` is a text file with the path of the newest run that
+left a model or vectors, `runs/started` of the newest that was begun.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ROOT = Path("runs")
 METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
+VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
 _SMALL = 10_000_000  # bytes of run.json at most
 _FACTS = {"outcome": str, "start": str, "scores": dict | None, "data": dict | None}  # what is read of run.json
@@ -48,7 +50,8 @@ class Run:
         self.path = path
         self.facts = facts
         self.pointers = pointers  # whether runs/started and runs/last may name it
-        self.advice = f"then go on with `sentibp train --resume {path}`"  # once a file can be written again
+        command = "pretrain" if is_pretraining(facts) else "train"
+        self.advice = f"then go on with `sentibp {command} --resume {path}`"  # once a file can be written again
         self.listener: Callable[[dict[str, Any]], None] | None = None  # hears of each event before it is recorded
         self._metrics = metrics
         self.length = os.fstat(metrics.fileno()).st_size  # of metrics.jsonl
@@ -98,18 +101,18 @@ class Run:
             self.length = min(length, self.length)
 
     def finish(self, outcome: str, **facts: Any) -> str | None:
-        """Say how it ended. A run that left a model becomes `last`; if that cannot be written, a note is returned."""
+        """Say how it ended. With a model or vectors it becomes `last`; a note is returned if that cannot be written."""
         self.facts |= {"outcome": outcome, "end": _now(), **facts}
         self._write_facts()
         self.close()
         return self.become_last()
 
     def become_last(self) -> str | None:
-        """Have runs/last name this run, if it has a model; a note if that cannot be written."""
-        if not (self.pointers and (self.path / MODEL).exists()):
+        """Have runs/last name this run, if it has a model or vectors; a note if that cannot be written."""
+        if not (self.pointers and any((self.path / name).exists() for name in (MODEL, VECTORS))):
             return None
         try:
-            with told(ROOT / "last", f"name this model with -m {self.path}"):
+            with told(ROOT / "last", f"name this run with -m {self.path}"):
                 ROOT.mkdir(exist_ok=True)
                 write(ROOT / "last", f"{self.path}\n".encode())
         except DataError as error:
@@ -193,8 +196,11 @@ def _given_directory(out: Path) -> Path:
     return out
 
 
-def find_started(name: str = "last") -> Path:
-    """The run directory of that name; `last` is the newest that was begun here, whether or not it came to its end."""
+def find_started(name: str = "last", pretraining: bool = False) -> Path:
+    """The run directory of that name; `last` is the newest that was begun here, whether or not it came to its end.
+
+    ConfigError if it is that of a training and not of a pretraining, or the other way round.
+    """
     if name == "last":
         try:
             name = (ROOT / "started").read_text(encoding="utf-8").strip()
@@ -203,6 +209,9 @@ def find_started(name: str = "last") -> Path:
     path = find(name)
     if not (path / "run.json").is_file():
         raise ConfigError(f"{path}: no run directory whose training has begun; see `sentibp runs list`")
+    if is_pretraining(facts(path)) != pretraining:
+        what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
+        raise ConfigError(f"{path}: is a {what}; go on with `sentibp {command} --resume {path}`")
     return path
 
 
@@ -230,8 +239,34 @@ def model_file(name: str = "last") -> Path:
     if not path.is_dir():
         return path
     if not (path / MODEL).is_file():
+        if (path / VECTORS).is_file():
+            raise ConfigError(
+                f"{path}: a pretraining: vectors, but no classifier and so no weights; train one with `sentibp train "
+                f"CONFIG --set pretrain.vectors_from={path}`, or name a trained run"
+            )
         raise ConfigError(f"{path}: has no {MODEL}; its training left none, or it is not a run directory")
     return path / MODEL
+
+
+def vectors_file(name: str) -> Path:
+    """The file of vectors of a pretraining's run directory, or the file itself."""
+    path = find(name)
+    if not path.is_dir():
+        return path
+    if not (path / VECTORS).is_file():
+        raise ConfigError(f"{path}: has no {VECTORS}; give the run directory of a finished `sentibp pretrain`")
+    return path / VECTORS
+
+
+def require_training(path: Path, facts: Mapping[str, Any]) -> None:
+    """ConfigError if a run is that of a pretraining."""
+    if is_pretraining(facts):
+        raise ConfigError(f"{path}: a pretraining, not a training; name the run of a training")
+
+
+def is_pretraining(facts: Mapping[str, Any]) -> bool:
+    """Whether run.json is that of a pretraining."""
+    return facts.get("kind") == "pretraining"
 
 
 def facts(path: Path) -> dict[str, Any]:

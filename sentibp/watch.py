@@ -30,11 +30,14 @@ class State(NamedTuple):
     scores: dict[str, Any] | None  # its scores
     seconds: float  # since its start
     seconds_left: float | None  # at the pace so far
+    round: int  # of pretraining, the last one that is over
+    rounds: int  # 0 before the first one is over, and where nothing is pretrained
 
     @property
     def progress(self) -> float:
-        """From 0 to 1."""
-        return min(self.step / self.steps, 1.0) if self.steps else 0.0
+        """From 0 to 1: of the steps; of a pretraining, which has none, of the rounds."""
+        done, of = (self.step, self.steps) if self.steps else (self.round, self.rounds)
+        return min(done / of, 1.0) if of else 0.0
 
 
 def newest() -> Path:
@@ -82,7 +85,10 @@ class _Reader:
         except (KeyError, TypeError, ValueError):
             raise DataError(f"{run / 'run.json'}: damaged: not the facts of a training") from None
         self.epochs = settings.epochs
-        self.each = settings.epochs * -(-reviews // settings.batch_size)  # steps of a network
+        self.pretraining = runs.is_pretraining(facts)
+        self.each = (
+            0 if self.pretraining else settings.epochs * -(-reviews // settings.batch_size)
+        )  # steps of a network
         self.steps = self.each * settings.members * settings.seeds
         self.began = now()
         self.first: int | None = None  # the step at the first look
@@ -94,6 +100,7 @@ class _Reader:
         self.last_step: dict[str, Any] = {}
         self.loss: float | None = None
         self.scored: tuple[int, dict[str, Any]] | None = None
+        self.round = self.rounds = 0
 
     def read(self, outcome: str, facts: dict[str, Any]) -> State:
         path = self.run / runs.METRICS
@@ -123,9 +130,15 @@ class _Reader:
             self.last_step = event
         elif event["event"] == "epoch":
             self.scored = (event["epoch"], event["scores"]) if event["scores"] is not None else None
+        elif event["event"] == "round":
+            if not all(type(event[key]) is int for key in ("round", "rounds")):
+                raise ValueError("a round without its number")
+            self.round, self.rounds = event["round"], event["rounds"]
 
     def _state(self, outcome: str, facts: dict[str, Any]) -> State:
-        done = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0)
+        step = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0)
+        done: int = self.round if self.pretraining else step
+        of = self.rounds if self.pretraining else self.steps
         now = self.now()
         seconds, left = max(now - self.start, 0.0), None
         if self.first is None:
@@ -133,21 +146,23 @@ class _Reader:
         if outcome != "running":
             seconds, left = facts.get("seconds") or self._end(facts) - self.start, 0.0
         elif done > self.first:  # the pace since the first look; or, at that, since the start
-            left = (now - self.began) / (done - self.first) * (self.steps - done)
+            left = (now - self.began) / (done - self.first) * (of - done)
         elif done:
-            left = seconds / done * (self.steps - done)
+            left = seconds / done * (of - done)
         return State(
             str(self.run),
             outcome,
             self.last_step.get("epoch", 0),
             self.epochs,
-            done,
+            step,
             self.steps,
             self.loss,
             self.last_step.get("learning_rate"),
             *(self.scored or (None, None)),
             round(seconds, 1),
             None if left is None else round(left, 1),
+            self.round,
+            self.rounds,
         )
 
     def _end(self, facts: dict[str, Any]) -> float:

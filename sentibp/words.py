@@ -19,6 +19,7 @@ from .nn import Ragged
 from .nn.layers import Array
 from .text import tokenize
 from .threads import single_threaded_blas
+from .vectors import Saved
 from .vocab import Vocabulary
 
 _NEAR = 50_000  # features, the most frequent, whose spelling is compared with one that is not known
@@ -31,36 +32,39 @@ class Space(NamedTuple):
 
     vectors: Array  # (k, d)
     features: pa.LargeStringArray  # (k,), the most frequent first
+    lowercase: bool  # whether they are spelled so
 
 
-def space(classifier: Classifier) -> Space:
-    """Where features are near each other or far: the rows of the embedding."""
-    return Space(classifier.tensors()["embedding.weight"], classifier.vocabulary.features())
+def space(of: Classifier | Saved) -> Space:
+    """Where features are near each other or far: the rows of the embedding, or what pretraining has learned."""
+    if isinstance(of, Saved):
+        return Space(of.vectors.rows(len(of.texts)), of.texts, of.lowercase)
+    return Space(of.tensors()["embedding.weight"], of.vocabulary.features(), of.settings.text.lowercase)
 
 
 def rows(classifier: Classifier, texts: list[str]) -> Array:
     """The row of each word or n-gram in the embedding (k,). Raises ConfigError with a line for each unknown one."""
-    return _look_up(classifier, space(classifier), texts)
+    return _look_up(space(classifier), texts)
 
 
-def neighbors(classifier: Classifier, text: str, count: int, most_frequent: int) -> Found:
+def neighbors(of: Classifier | Saved, text: str, count: int, most_frequent: int) -> Found:
     """Of the most frequent features those with vectors most like that of `text`, and the cosines. Raises ConfigError.
 
     `text` itself, which may be rarer, is left out.
     """
-    where = space(classifier)
-    chosen = _look_up(classifier, where, [text])
+    where = space(of)
+    chosen = _look_up(where, [text])
     return _nearest(where, _unit(where.vectors[chosen])[0], chosen, count, most_frequent)
 
 
-def analogy(classifier: Classifier, a: str, b: str, c: str, count: int, most_frequent: int) -> Found:
+def analogy(of: Classifier | Saved, a: str, b: str, c: str, count: int, most_frequent: int) -> Found:
     """What is to `c` as `a` is to `b`: the features nearest to a - b + c, these three left out. Raises ConfigError.
 
     Of vectors of length 1, as in Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous space word
     representations".
     """
-    where = space(classifier)
-    chosen = _look_up(classifier, where, [a, b, c])
+    where = space(of)
+    chosen = _look_up(where, [a, b, c])
     return _nearest(where, np.array([1, -1, 1]) @ _unit(where.vectors[chosen]), chosen, count, most_frequent)
 
 
@@ -114,26 +118,27 @@ def _unit(vectors: Array) -> Array:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-def _look_up(classifier: Classifier, where: Space, texts: list[str]) -> Array:
+def _look_up(where: Space, texts: list[str]) -> Array:
     """The row of each text, spelled as the model spells it. Raises ConfigError with a line for each unknown one."""
-    spelled = [_spelled(classifier, text) for text in texts]
+    spelled = [_spelled(where, text) for text in texts]
     rows = places(strings(spelled), where.features)
     unknown = dict.fromkeys(
         (text, key) for text, key, row in zip(texts, spelled, rows.tolist(), strict=True) if row == -1
     )
     if unknown:
         frequent = where.features.slice(0, _NEAR).to_pylist()
-        raise ConfigError(*(_unknown(text, difflib.get_close_matches(key, frequent, 3)) for text, key in unknown))
+        near = [difflib.get_close_matches(key, frequent, 3) for _, key in unknown]
+        raise ConfigError(*(_unknown(text, same, frequent[:3]) for (text, _), same in zip(unknown, near, strict=True)))
     return rows
 
 
-def _spelled(classifier: Classifier, text: str) -> str:
+def _spelled(where: Space, text: str) -> str:
     """A word or n-gram as the vocabulary has it."""
-    tokens = tokenize(strings([text]), classifier.settings.text.lowercase)
+    tokens = tokenize(strings([text]), where.lowercase)
     return " ".join(tokens.words[i].as_py() for i in tokens.ids.tolist())
 
 
-def _unknown(text: str, near: list[str]) -> str:
+def _unknown(text: str, near: list[str], known: list[str]) -> str:
     said = " ".join(text.split())[:60]
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`sentibp words top` prints some that it knows"
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it knows, say, {', '.join(map(repr, known))}"
     return f"{said!r}: no word or n-gram of the model; {hint}"

@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from typer.testing import CliRunner
 
-from sentibp import config, data, experiment, model, sealed, vocab
+from sentibp import config, data, experiment, model, sealed, vectors, vocab
 from sentibp.arrow import strings
 from sentibp.errors import SentibpError
 from sentibp.text import tokenize
@@ -125,6 +125,26 @@ def strangers_model(content: bytes) -> None:
         ends_well(lambda: found.config)
 
 
+@cache
+def sound_vectors() -> bytes:
+    """A good file of vectors."""
+    settings = config.Config.model_validate({"pretrain": {"vectors": "reviews", "dim": 2}}).model_dump(mode="json")
+    vocabulary = vocab.build(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
+    rows = np.arange(2 * len(vocabulary), dtype=np.float32).reshape(-1, 2)
+    return vectors.to_bytes(vectors.rounded(np.arange(len(rows), dtype=np.int32), rows), vocabulary, settings)
+
+
+def file_of_vectors(content: bytes) -> None:
+    """A file of vectors: refused, or numbers; also if its checksum is taken for right."""
+    path = folder() / "vectors.safetensors"
+    path.write_bytes(content)
+    ends_well(vectors.load, path)
+    with mock.patch.object(sealed, "verify", lambda *arguments, **options: None):
+        found = ends_well(vectors.load, path)
+    if found is not None:
+        assert np.isfinite(found.vectors.rows(len(found.texts))).all()
+
+
 def run_directory(content: bytes) -> None:
     """run.json, and the file that names the last run."""
     with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
@@ -210,6 +230,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "reader": reader,
     "model": model_file,
     "stranger": strangers_model,
+    "vectors": file_of_vectors,
     "run": run_directory,
     "records": records,
     "command": command_line,
@@ -228,6 +249,8 @@ def seeds(target: str) -> list[bytes]:
         return [bytes([SUFFIXES.index(suffix)]) + content for suffix, content in reviews()]
     if target in ("model", "stranger"):
         return [sound()]
+    if target == "vectors":
+        return [sound_vectors()]
     if target == "run":
         facts = {"outcome": "finished", "start": "2026", "scores": {"accuracy": 0.5}, "data": {"validation": {}}}
         return [json.dumps(facts).encode(), b"runs/one\n", yaml.safe_dump({"train": {"epochs": 3}}).encode()]

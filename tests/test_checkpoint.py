@@ -12,7 +12,7 @@ import pytest
 
 from sentibp import checkpoint, config, experiment, model, runs, sealed
 from sentibp.errors import DataError
-from sentibp.resume import resume
+from sentibp.resume import resume, resume_pretraining
 from sentibp.train import Step
 
 ROOT = Path(__file__).parent.parent
@@ -88,6 +88,31 @@ def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
         assert (path / "metrics.jsonl").read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
         assert {*os.listdir(path)} | {"visits.safetensors"} == {*os.listdir(whole.run)}, "these: of one go only"
     assert any("; make room on that disk; then go on with `sentibp train --resume full-" in line for line in told)
+
+
+def test_a_disk_that_is_full_while_it_pretrains(small, monkeypatch):
+    settings = "pretrain={vectors: words, dim: 4}"
+    whole = experiment.pretrain(small(settings), Path("whole"))
+    counting = Disk(monkeypatch, OSError(), 10**9)
+    experiment.pretrain(small(settings), Path("counted"))
+    calls = counting.calls
+    assert calls > 15
+    told = set()
+    for last in range(calls):
+        path = Path(f"full-{last}")
+        with monkeypatch.context() as patched:
+            Disk(patched, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), last)
+            try:
+                experiment.pretrain(small(settings), path)
+                assert last >= calls - 2, "only runs/last may fail without harm"
+            except DataError as error:
+                told.add(str(error))
+                assert len(error.lines) == 1
+        assert list(path.glob(".*")) == []
+        if path.exists():
+            assert resume_pretraining(path, config.load(path / "config.yaml")).digest == whole.digest
+            assert {*os.listdir(path)} == {*os.listdir(whole.run)}
+    assert any("; make room on that disk; then go on with `sentibp pretrain --resume full-" in line for line in told)
 
 
 def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
@@ -220,7 +245,7 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
 
 def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     written = []
-    monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[3].step))
+    monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[1]["step"]))
     experiment.train(small())
     assert written == [4, 8, 12, 16, 20, 24]
     written.clear()

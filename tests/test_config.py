@@ -558,6 +558,7 @@ pretrain:
   text_column: text
   labelled: null
   dim: 300
+  vectors_from: null
   min_count: 10
 model:
   embedding: {dim: 16, pooling: mean, padding: 10, init: naive_bayes, vectors: null}

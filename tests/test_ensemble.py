@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentibp import ensemble, experiment, model
+from sentibp import ensemble, experiment, model, runs
 from sentibp.arrow import strings
 from sentibp.nn.layers import Ragged, sigmoid
 from sentibp.text import tokenize
@@ -90,7 +90,9 @@ def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_class
     features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
     training = Examples(features.slice(0, 4), label[:4])
     extra = ensemble.Extra(Examples(features, label), features.slice(0, 0))
-    columns = ensemble.word_columns(classifier.config, classifier.vocabulary, training, extra, 0)
+    config, vocabulary = classifier.config, classifier.vocabulary
+    pretrained = ensemble.learned(config, vocabulary, training, extra, 0)
+    columns = ensemble.word_columns(config, vocabulary, training, extra, pretrained)
     assert columns.shape == (len(classifier.vocabulary), 6)
     names = classifier.vocabulary.features().to_pylist()
     for good, bad in (("good", "bad"), ("a fine", "a poor")):
@@ -188,6 +190,61 @@ def test_a_pretrained_training_gives_the_same_bytes_again_and_scores_what_it_sav
     facts = json.loads((one.run / "run.json").read_text())["data"]
     assert facts["unlabelled"]["reviews"] == 80
     assert (facts["labelled"] is None) == ("labelled" not in pretrain)
+
+
+@pytest.mark.parametrize("kind", ["reviews", "words"])
+@pytest.mark.parametrize("more", [[], ["train.members=2"], ["pretrain.source=null"]], ids=str)
+def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(write_config, kind, more):
+    def resolved(*overrides):
+        return write_config("small.yaml", [*more, *overrides], **sections(vectors=kind))
+
+    kept = experiment.pretrain(resolved(), Path("kept"))
+    both = experiment.train(resolved(), Path("both"))
+    later = experiment.train(resolved("pretrain.vectors_from=kept"), Path("later"))
+    assert later.digest == both.digest
+    assert later.scores == both.scores
+    other = experiment.train(resolved("train.seed=1"), Path("other"))
+    mixed = experiment.train(resolved("train.seed=1", "pretrain.vectors_from=kept"), Path("mixed"))
+    assert mixed.digest != other.digest, "or the vectors are not those of the file"
+    rounds = [[event for event in runs.events(each.run) if event["event"] == "round"] for each in (kept, both, later)]
+    assert rounds[0] == rounds[1]
+    assert len(rounds[0]) == 4
+    assert rounds[2] == []
+    facts = json.loads((later.run / "run.json").read_text())
+    assert facts["data"]["pretrained"] == {"fingerprint": kept.digest}
+
+
+@pytest.mark.parametrize("kind", ["reviews", "words"])
+def test_kept_vectors_serve_other_data(write_config, kind):
+    """Other words in another order: each feature has the vector of the same text, and others have none."""
+    experiment.pretrain(write_config("small.yaml", **sections(vectors=kind)), Path("kept"))
+    lines = ["good film,1", "bad film,0", "a good zebra,1", "a bad zebra,0"]
+    Path("other.csv").write_text("\n".join(["text,label", *lines * 10]))
+    settings = sections(vectors=kind, vectors_from="kept", source=None)
+    settings["data"] = {"source": "other.csv", "validation": 0}
+    told = []
+    outcome = experiment.train(write_config("other.yaml", **settings), Path("other"), watch=told.append)
+    assert outcome.scores["accuracy"] == 1.0
+    (note,) = [event.text for event in told if isinstance(event, experiment.Note) and "vectors" in event.text]
+    assert note.startswith("kept/vectors.safetensors: ")
+    assert int(note.split()[1]) < 12, "there are 12 features, and no vector of a zebra"
+
+
+def test_kept_vectors_that_do_not_fit(write_config, complaint):
+    def train(*overrides):
+        return experiment.train(write_config("small.yaml", overrides, **sections(vectors="words")), Path("run"))
+
+    experiment.pretrain(write_config("small.yaml", **sections(vectors="words")), Path("kept"))
+    said = complaint(experiment.ConfigError, train, "pretrain.vectors_from=kept", "pretrain.dim=9")
+    assert said == "pretrain.dim: is 9, but kept/vectors.safetensors has 8; set it to 8"
+    said = complaint(experiment.ConfigError, train, "pretrain.vectors_from=kept", "pretrain.vectors=reviews")
+    assert said.startswith("pretrain.vectors: is reviews, but kept/vectors.safetensors has words")
+    Path("other.csv").write_text("text,label\nzebra,1\nokapi,0\nzebra,1\nokapi,0\n")
+    only_other = ("data.source=other.csv", "data.validation=0", "pretrain.source=null")
+    said = complaint(experiment.DataError, train, "pretrain.vectors_from=kept", *only_other)
+    assert "no word or n-gram of the training data has a vector there" in said
+    said = complaint(experiment.ConfigError, train, "pretrain.vectors_from=run")
+    assert said.startswith("pretrain.vectors_from: run: has no vectors.safetensors; ")
 
 
 def test_several_members_are_averaged_and_folded(write_config):

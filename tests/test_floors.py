@@ -47,6 +47,7 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "data": 2,
     "spans": 2,
     "model": 2,
+    "vectors": 2,
     "train": 3,
     "runs": 3,
     "probes": 3,

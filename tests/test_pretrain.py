@@ -39,6 +39,36 @@ def test_fewer_directions_than_asked_for_are_found_without_complaint():
     assert (strength[1:] < 1e-2).all()
 
 
+def test_each_round_tells_how_much_of_the_matrix_the_directions_restore():
+    dense = matrix(6, (300, 60)).astype(np.float32)
+    told = []
+    rounds = pretrain.Rounds(ended=lambda event, directions: told.append((event, directions)))
+    directions, _ = pretrain._principal(csr_array(dense), 3, np.random.default_rng(0), rounds)
+    events = [event for event, _ in told]
+    assert [(event.round, event.rounds) for event in events] == [(i, 4) for i in (1, 2, 3, 4)]
+    restored = [event.restored for event in events]
+    np.testing.assert_allclose(restored, sorted(restored), atol=1e-5)
+    assert restored[-1] > 2 * restored[0]
+    loss = np.square(dense - dense @ directions @ directions.T).sum() / np.square(dense).sum()
+    assert restored[-1] == pytest.approx(1 - loss, abs=1e-5)
+    exact = np.square(np.linalg.svd(dense, compute_uv=False))
+    assert restored[-1] == pytest.approx(exact[:3].sum() / exact.sum(), abs=1e-4)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_begun_after_any_round_it_ends_with_the_same_bytes(done):
+    sparse = csr_array(matrix(6, (300, 60)).astype(np.float32))
+    kept = {}
+    ended = pretrain.Rounds(ended=lambda event, directions: kept.update({event.round: directions.copy()}))
+    whole = pretrain._principal(sparse, 4, np.random.default_rng(5), ended)
+    told = []
+    rest = pretrain.Rounds(done, kept[done], lambda event, directions: told.append(event.round))
+    again = pretrain._principal(sparse, 4, np.random.default_rng(9), rest)  # which draws nothing
+    assert told == [1, 2, 3, 4][done:]
+    for one, two in zip(whole, again, strict=True):
+        assert one.tobytes() == two.tobytes()
+
+
 def test_same_seed_same_bytes():
     sparse = csr_array(matrix(6, (300, 60)).astype(np.float32))
     one, two = (pretrain._principal(sparse, 4, np.random.default_rng(5))[0] for _ in range(2))

@@ -13,7 +13,8 @@ import pytest
 from sentibp import checkpoint, config, data, ensemble, experiment, files, model, runs, scratch, text
 from sentibp.errors import ConfigError, DataError
 from sentibp.experiment import Note
-from sentibp.resume import resume
+from sentibp.pretrain import Round
+from sentibp.resume import resume, resume_pretraining
 from sentibp.train import Epoch, Step
 
 SMALL = {
@@ -48,11 +49,11 @@ def killed(monkeypatch):
     return kill
 
 
-def kill_at(moment: int):
+def kill_at(moment: int, kinds=Step | Epoch):
     seen = []
 
     def watch(event) -> None:
-        if isinstance(event, Step | Epoch):
+        if isinstance(event, kinds):
             seen.append(event)
             if len(seen) == moment:
                 raise Killed
@@ -108,6 +109,64 @@ def test_it_ends_with_the_same_bytes(small, killed, kind):
         assert contents(path) == contents(whole.run)
         assert outcome._replace(run=0, model=0, seconds=0) == whole._replace(run=0, model=0, seconds=0)
         assert _files(path) == _files(whole.run), "the checkpoint is removed"
+
+
+VECTORS = {
+    "of reviews": "pretrain={vectors: reviews, dim: 5, min_count: 2}",
+    "of words": "pretrain={vectors: words, dim: 4}",
+}
+
+
+@pytest.mark.parametrize("round_", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", VECTORS)
+def test_a_pretraining_ends_with_the_same_bytes(small, monkeypatch, kind, round_):
+    """Broken off after any round, it does only those that are left."""
+    resolved = small(VECTORS[kind], "train.checkpoint=1000")
+    whole = experiment.pretrain(resolved, Path("whole"))
+    monkeypatch.setattr(runs.Run, "fail", runs.Run.close)
+    path = Path("broken")
+    with pytest.raises(Killed):
+        experiment.pretrain(resolved, path, watch=kill_at(round_, Round))
+    assert not (path / runs.VECTORS).exists()
+    told = []
+    outcome = resume_pretraining(path, config.load(path / "config.yaml"), told.append)
+    assert [event.round for event in told if isinstance(event, Round)] == [1, 2, 3, 4][min(round_, 3) :]
+    assert outcome._replace(run=0, vectors=0, seconds=0) == whole._replace(run=0, vectors=0, seconds=0)
+    for name in runs.VECTORS, runs.METRICS, "config.yaml":
+        assert (path / name).read_bytes() == (whole.run / name).read_bytes(), name
+    assert {*os.listdir(path)} == {*os.listdir(whole.run)}, "the checkpoint is removed"
+    assert resume_pretraining(path, config.load(path / "config.yaml"))._replace(seconds=0) == outcome._replace(
+        seconds=0
+    )
+
+
+@pytest.mark.parametrize("round_", [1, 3])
+@pytest.mark.parametrize("kind", VECTORS)
+def test_a_training_broken_off_while_it_pretrains(small, monkeypatch, kind, round_):
+    """With several seeds, in the pretraining of the second."""
+    resolved = small(VECTORS[kind], "train.checkpoint={every_steps: 1}", "train.epochs=1", "train.seeds=2")
+    whole = experiment.train(resolved, Path("whole"))
+    monkeypatch.setattr(runs.Run, "fail", runs.Run.close)
+    for before in 0, 4:
+        path = Path(f"broken-{before}")
+        with pytest.raises(Killed):
+            experiment.train(resolved, path, watch=kill_at(before + round_, Round))
+        told = []
+        assert again(path, watch=told.append).digest == whole.digest
+        assert sum(isinstance(event, Round) for event in told) == 8 - before - round_
+        assert contents(path) == contents(whole.run)
+
+
+def test_a_pretraining_without_checkpoints_begins_again(small, monkeypatch):
+    resolved = small(VECTORS["of words"], "train.checkpoint=null")
+    whole = experiment.pretrain(resolved, Path("whole"))
+    monkeypatch.setattr(runs.Run, "fail", runs.Run.close)
+    with pytest.raises(Killed):
+        experiment.pretrain(resolved, Path("broken"), watch=kill_at(3, Round))
+    assert not (Path("broken") / checkpoint.FILE).exists()
+    done = resume_pretraining(Path("broken"), config.load("broken/config.yaml"))
+    assert done.digest == whole.digest == experiment.pretrain(small(VECTORS["of words"])).digest
+    assert Path("broken/metrics.jsonl").read_bytes() == Path("whole/metrics.jsonl").read_bytes()
 
 
 def test_the_warnings_are_those_of_a_whole_training(small):

@@ -36,6 +36,9 @@ class Writer:
         event = {"event": "step", "seed": seed, "step": step, "epoch": (step + 1) // 2, "loss": loss}
         self.file.write(json.dumps(event | {"learning_rate": 0.1, "gradient_norm": 1.0}) + "\n")
 
+    def round(self, number: int) -> None:
+        self.file.write(json.dumps({"event": "round", "seed": 0, "round": number, "rounds": 4, "restored": 0.5}) + "\n")
+
     def epoch(self, epoch: int, seed: int = 0) -> None:
         event = {"event": "epoch", "seed": seed, "epoch": epoch, "step": 2 * epoch, "loss": 0.5, "scores": SCORES}
         self.file.write(json.dumps(event) + "\n")
@@ -109,6 +112,30 @@ def test_several_networks_are_one_training(here, follow, write):
     writer.facts("interrupted", end=datetime.fromtimestamp(1050).astimezone().isoformat())
     (state,) = follow(here / "run")
     assert (state.step, state.steps, state.outcome, state.seconds) == (8, 8, "interrupted", 50)
+
+
+def test_the_rounds_of_a_pretraining(here, follow, write):
+    writer = write(here / "run")
+    writer.facts(kind="pretraining")
+    writer.round(1)
+
+    def end():
+        writer.round(4)
+        writer.facts("finished", kind="pretraining", seconds=123.0)
+
+    first, second, last = follow(here / "run", lambda: writer.round(2), end)
+    assert (first.round, first.rounds, first.step, first.steps, first.progress) == (1, 4, 0, 0, 0.25)
+    assert first.seconds_left == 300, "100 seconds for one of four rounds"
+    assert second.seconds_left == 20
+    assert (last.outcome, last.round, last.progress) == ("finished", 4, 1.0)
+
+
+def test_the_rounds_before_a_training(here, follow, write):
+    writer = write(here / "run")
+    writer.round(1)
+    writer.facts("interrupted")
+    (state,) = follow(here / "run")
+    assert (state.round, state.step, state.steps, state.progress) == (1, 0, 4, 0.0)
 
 
 def test_a_process_that_is_gone_is_told(here, follow, write):

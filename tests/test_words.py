@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sentibp import words
+from sentibp import vectors, words
 from sentibp.arrow import strings
 from sentibp.errors import ConfigError
 from sentibp.nn.layers import sigmoid
@@ -161,6 +161,16 @@ def test_an_ngram_is_weighed_without_its_words(new_classifier):
     classifier.tensors()["embedding.weight"][:] = [[1.0], [2.0], [-5.0]]  # good, not, not good
     classifier.tensors()["output.weight"][:] = 1.0
     assert words.top(classifier, 9, 9) == ([("not", 2.0), ("good", 1.0)], [("not good", -5.0)], True)
+
+
+def test_vectors_of_a_pretraining_are_looked_at_alike(court):
+    rows = np.array(list(ROWS.values()), np.float32)
+    saved = vectors.Saved(strings(ROWS), vectors.rounded(np.arange(len(rows)), rows), "words", 3, True)
+    assert words.neighbors(saved, " Crown", 9, 9) == words.neighbors(court, "crown", 9, 9)
+    assert words.analogy(saved, "king", "man", "woman", 2, 9) == words.analogy(court, "king", "man", "woman", 2, 9)
+    as_typed = saved._replace(lowercase=False)
+    with pytest.raises(ConfigError, match="'Crown': no word"):
+        words.neighbors(as_typed, "Crown", 9, 9)
 
 
 # What is not known

@@ -89,6 +89,7 @@ def _sentibp(
 
 MODULES = {  # command -> where it is registered, in the order of the help
     "train": "training",
+    "pretrain": "pretraining",
     "eval": "evaluation",
     "predict": "prediction",
     "explain": "explanation",

@@ -7,6 +7,7 @@ import sys
 from types import TracebackType
 
 from ..experiment import Event, Note, Ready
+from ..pretrain import Round
 from ..train import Epoch, Step
 from .show import talk
 
@@ -33,7 +34,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.2g}"),
+                TextColumn("{task.fields[told]}"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
@@ -55,6 +56,8 @@ class Progress:
             self._line(event.text)
         elif isinstance(event, Ready):
             self._ready(event)
+        elif isinstance(event, Round):
+            self._round(event)
         elif isinstance(event, Epoch):
             if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
                 self._line(_epoch(event, self.epochs))
@@ -75,10 +78,22 @@ class Progress:
             f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
             f"{event.features:,} features, {event.parameters:,} parameters"
         )
+        self._bar(event.steps)
+
+    def _bar(self, total: int) -> None:
+        """Begin a bar in place of the one before."""
         if self.live:
             for task in self.bar.task_ids:
                 self.bar.remove_task(task)
-            self.task = self.bar.add_task("", total=event.steps, loss=0.0, rate=0.0)
+            self.task = self.bar.add_task("", total=total, told="")
+
+    def _round(self, event: Round) -> None:
+        where = f"round {event.round}/{event.rounds}"
+        self._line(f"{where}: {event.restored:.4f} of the squared length restored")
+        if self.live:
+            if not self.bar.task_ids:
+                self._bar(event.rounds)
+            self.bar.update(self.task, completed=event.round, description=where, told="")
 
     def _step(self, event: Step) -> None:
         self.loss = event.loss if self.loss is None else 0.98 * self.loss + 0.02 * event.loss
@@ -86,8 +101,7 @@ class Progress:
             self.task,
             completed=event.step,
             description=f"epoch {event.epoch}/{self.epochs}",
-            loss=self.loss,
-            rate=event.learning_rate,
+            told=f"loss {self.loss:.4f}  rate {event.learning_rate:.2g}",
         )
 
 

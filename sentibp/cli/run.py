@@ -24,16 +24,18 @@ def register(app: typer.Typer) -> None:
 def list_(json: Json = False) -> None:
     """Print the runs in runs/, oldest first.
 
-    One that was broken off or interrupted may go on with `sentibp train --resume RUN`.
+    One that was broken off or interrupted may go on with `sentibp train --resume RUN`, a pretraining
+    with `sentibp pretrain --resume RUN`.
     """
     from .. import runs
     from . import show
 
-    columns = ["run", "start", "outcome", "accuracy", "log_loss", "seconds"]
+    columns = ["run", "start", "kind", "outcome", "accuracy", "log_loss", "seconds"]
     lines = [
         [
             str(path),
             facts["start"],
+            "pretraining" if runs.is_pretraining(facts) else "training",
             "broken off" if facts["outcome"] == "running" and not runs.is_being_written(path) else facts["outcome"],
             scores.get("accuracy"),
             scores.get("log_loss"),
@@ -101,6 +103,7 @@ def flow(
     from . import show
 
     path = runs.find(run)
+    runs.require_training(path, runs.facts(path))
     chosen = health.chosen(health.recorded(path), str(path), seed, epoch)
     show.flow(path, chosen, runs.facts(path).get("warnings") or [], json)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..bench import Speed
     from ..config import Resolved
-    from ..experiment import Comparison, Evaluation, Outcome, Rehearsal
+    from ..experiment import Comparison, Evaluation, Outcome, Pretrained, Rehearsal
     from ..explain import Explanation
     from ..health import EpochFlow
     from ..model import Prediction
@@ -73,6 +73,26 @@ def outcome(result: Outcome, json: bool) -> None:
         typer.echo(f"go on       sentibp train --resume {result.run}")
     else:
         typer.echo('next        sentibp predict "I love this movie"')
+
+
+def pretrained(result: Pretrained, json: bool) -> None:
+    """The end of a pretraining."""
+    if result.outcome == "interrupted":
+        kept = (result.run / "checkpoint.safetensors").exists()
+        talk(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
+    if json:
+        as_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+    elif result.vectors is None or result.restored is None:
+        typer.echo(f"go on       sentibp pretrain --resume {result.run}")
+    else:
+        size = result.vectors.stat().st_size / 1e6
+        digest = (result.digest or "")[:12]
+        typer.echo(
+            f"learned     {result.features:,} vectors of {result.dim} numbers; they restore {result.restored:.4f}"
+        )
+        typer.echo(f"vectors     {result.vectors} ({size:.1f} MB, sha256 {digest}..., {result.seconds:.1f} s)")
+        typer.echo("next        sentibp words neighbors great")
+        typer.echo("            sentibp train CONFIG --set pretrain.vectors_from=last")
 
 
 def reproduction(result: Reproduction, json: bool) -> None:
@@ -403,7 +423,10 @@ def _over(line: str, live: bool, stays: bool) -> None:
 
 
 def _state(state: State) -> str:
-    parts = [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}", f"{state.progress:.0%}"]
+    parts = [f"round {state.round}/{state.rounds}"] if state.rounds and not state.step else []
+    if state.steps:
+        parts += [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}"]
+    parts.append(f"{state.progress:.0%}")
     if state.loss is not None:
         parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
     if state.outcome != "running":

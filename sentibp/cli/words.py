@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import Json, Model
+
+if TYPE_CHECKING:
+    from ..model import Classifier
+    from ..vectors import Saved
 
 commands = typer.Typer(
     help="Look at what a model has learned of its words.",
@@ -26,6 +30,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="words")
 
 
+def _read(model: str) -> Classifier | Saved:
+    """What has vectors of words: a classifier, or what a pretraining left."""
+    from .. import model as models
+    from .. import runs, vectors
+
+    path = runs.find(model)
+    if path.name == runs.VECTORS or (path / runs.VECTORS).is_file():
+        return vectors.load(runs.vectors_file(model))
+    return models.load(runs.model_file(model))
+
+
 @commands.command(epilog="Examples: sentibp words neighbors great; sentibp words neighbors 'not good'")
 def neighbors(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A word, or an n-gram in quotes.")],
@@ -36,13 +51,12 @@ def neighbors(
 ) -> None:
     """Print the words and n-grams most like one.
 
-    That is: those whose vectors have the largest cosine with its own.
+    That is: those whose vectors have the largest cosine with its own, in a trained model or a pretraining.
     """
-    from .. import model as models
-    from .. import runs, words
+    from .. import words
     from . import show
 
-    found = words.neighbors(models.load(runs.model_file(model)), text, count, most_frequent)
+    found = words.neighbors(_read(model), text, count, most_frequent)
     show.rows(["feature", "cosine"], found, json)
 
 
@@ -60,11 +74,10 @@ def analogy(
 
     King is to man as what is to woman? The words and n-grams whose vectors have the largest cosine with A - B + C.
     """
-    from .. import model as models
-    from .. import runs, words
+    from .. import words
     from . import show
 
-    found = words.analogy(models.load(runs.model_file(model)), a, b, c, count, most_frequent)
+    found = words.analogy(_read(model), a, b, c, count, most_frequent)
     show.rows(["feature", "cosine"], found, json)
 
 

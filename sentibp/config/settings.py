@@ -297,7 +297,7 @@ class Train(_Part):
     below; null: all epochs are trained."""
     checkpoint: Checkpoint = Checkpoint()
     """How often a training keeps what `train --resume` goes on from: seconds, or a mapping with the keys below. Shorter
-    trainings keep nothing, which costs nothing."""
+    trainings keep nothing, which costs nothing. `sentibp pretrain` keeps each round, if it is not null."""
     freeze: list[Name] = []
     """The parts that are not trained: embedding, hidden.0, hidden.1, ..., output. Useful with init_from and
     vectors."""
@@ -338,6 +338,9 @@ class Pretrain(_Part):
     a first classifier, for the networks to learn from; null: none."""
     dim: Count = 300
     """The length of a vector. More is slower, and often better."""
+    vectors_from: Name | None = None
+    """Take the vectors that `sentibp pretrain` has learned, of the features that are the same text, instead of learning
+    them again: its run directory, its file of vectors, or `last`. Kind and dim must be its own."""
     min_count: Count = 10
     """reviews: how often a feature must occur, of whatever reviews, to have a vector."""
 
@@ -412,6 +415,9 @@ def _no_room_for_vectors(config: Config) -> Iterator[Clash]:
         yield Clash(("pretrain", "dim"), message, ("model.embedding.dim",))
     if pretrain.vectors != "words" and pretrain.labelled is not None:
         yield Clash(("pretrain", "labelled"), "only vectors: words looks at it; remove it", ("pretrain.vectors",))
+    if pretrain.vectors == "none" and pretrain.vectors_from is not None:
+        message = "vectors: none looks at no vectors; set pretrain.vectors to what was learned, words or reviews"
+        yield Clash(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
 
 
 def _nothing_to_skip(model: Model) -> Iterator[Clash]:

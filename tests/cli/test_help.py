@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 COMMANDS = [
     *(
         "train",
+        "pretrain",
         "eval",
         "predict",
         "explain",
@@ -72,6 +73,7 @@ def test_version(process):
     [
         (["--help"], ["numpy", "pyarrow", "datasets", "rich", "pydantic"]),
         (["train", "--help"], ["numpy", "pyarrow", "datasets", "rich"]),
+        (["pretrain", "--help"], ["numpy", "pyarrow", "datasets", "rich", "scipy"]),
         (["predict", "good"], ["datasets", "rich"]),
         (["explain", "good", "--flip"], ["datasets", "rich", "sentibp.config", "scipy"]),
         (["trace", "good", "--label", "negative"], ["datasets", "rich", "sentibp.config", "scipy"]),

@@ -19,6 +19,15 @@ def test_training_is_shown_live_on_stderr_and_nowhere_else(terminal):
     assert result.out.splitlines()[0].startswith("validation")
 
 
+def test_pretraining_is_shown_live_too(terminal):
+    sets = [part for each in ("vectors=words", "dim=4") for part in ("--set", f"pretrain.{each}")]
+    result = terminal("pretrain", "quickstart", *sets)
+    assert ESCAPE in result.err
+    assert "round 4/4: 0." in result.err
+    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is back"
+    assert ESCAPE not in result.out
+
+
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}], ids=str)
 def test_plain_lines_where_colours_are_not_wanted(terminal, variable):
     result = terminal("train", "quickstart", env=variable)

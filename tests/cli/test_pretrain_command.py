@@ -1,0 +1,194 @@
+"""`sentibp pretrain` as a user meets it: alone, before a training, killed and resumed, and what its run is good for."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = """
+data: {source: sample}
+text: {ngrams: 2, min_count: 2}
+pretrain: {vectors: KIND, dim: 8, source: sample, split: test}
+model: {embedding: {dim: 12}, hidden: [4]}
+train: {epochs: 2, batch_size: 32}
+"""
+RESULTS = ("vectors.safetensors", "metrics.jsonl", "config.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _configs(here: Path):
+    for kind in "words", "reviews":
+        Path(f"{kind}.yaml").write_text(CONFIG.replace("KIND", kind))
+
+
+def contents(run: str) -> dict[str, bytes]:
+    return {name: (Path(run) / name).read_bytes() for name in RESULTS}
+
+
+@pytest.mark.parametrize("kind", ["words", "reviews"])
+def test_pretrained_once_trained_twice(sentibp, kind):
+    said = sentibp("pretrain", f"{kind}.yaml", "--out", "kept")
+    lines = said.err.splitlines()
+    assert lines[0].startswith("kept: seed 0; ")
+    assert [line.split(":")[0] for line in lines[-4:]] == [f"round {i}/4" for i in (1, 2, 3, 4)]
+    assert "vectors     kept/vectors.safetensors (" in said.out
+    assert all(len(line) < 80 for line in said.out.splitlines())
+    whole = sentibp("train", f"{kind}.yaml", "--json")
+    assert [line for line in whole.err.splitlines() if line.startswith("round")] == lines[-4:]
+    for name in "kept", "kept/vectors.safetensors":
+        part = sentibp("train", f"{kind}.yaml", "--set", f"pretrain.vectors_from={name}", "--json").json
+        assert part["digest"] == whole.json["digest"]
+    assert "vectors_from: kept/vectors.safetensors" in (Path(part["run"]) / "config.yaml").read_text()
+
+
+def test_as_json_and_quiet(sentibp):
+    said = sentibp("pretrain", "words.yaml", "--json", "--quiet", "--seed", 3)
+    assert said.err == ""
+    run = Path(said.json["run"])
+    assert said.json["outcome"] == "finished"
+    assert Path(said.json["vectors"]) == run / "vectors.safetensors"
+    assert 0 < said.json["restored"] < 1
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["kind"] == "pretraining"
+    assert facts["seed"] == 3
+    assert facts["digest"] == said.json["digest"]
+    (listed,) = sentibp("runs", "list", "--json").json
+    assert (listed["kind"], listed["outcome"], listed["accuracy"]) == ("pretraining", "finished", None)
+    (state,) = sentibp("runs", "watch", "--json").jsonl
+    assert (state["outcome"], state["round"], state["progress"]) == ("finished", 4, 1.0)
+    assert "round 4/4, 100%, finished" in sentibp("runs", "watch").out
+
+
+@pytest.mark.parametrize("kind", ["words", "reviews"])
+def test_its_words_are_looked_at(sentibp, fails, kind):
+    sentibp("pretrain", f"{kind}.yaml", "--quiet")
+    found = sentibp("words", "neighbors", "Good", "--count", 3, "--json").json
+    assert len(found) == 3
+    assert found[0]["cosine"] >= found[1]["cosine"] > -1
+    assert (
+        sentibp("words", "neighbors", "good", "-m", next(Path("runs").glob("*/vec*")), "--count", 3, "--json").json
+        == found
+    )
+    assert len(sentibp("words", "analogy", "good", "bad", "film", "--json").json) == 10
+    assert "no word or n-gram of the model" in fails(2, "words", "neighbors", "xyzzy")
+
+
+COMMANDS = [
+    ["predict", "good"],
+    ["eval"],
+    ["explain", "good"],
+    ["words", "top"],
+    ["blame", "good"],
+    ["trace", "good", "--label", "positive"],
+    ["train", "quickstart", "--set", "model.init_from=last"],
+]
+
+
+def test_what_takes_a_classifier_says_what_to_do(sentibp, fails):
+    sentibp("pretrain", "words.yaml", "--quiet", "--out", "kept")
+    for command in COMMANDS:
+        said = fails(2, *command)
+        assert "\n" not in said
+        assert "kept: a pretraining: vectors, but no classifier and so no weights; train one with" in said, command
+    for command in ["report", "kept"], ["runs", "flow", "kept"], ["reproduce", "kept"]:
+        assert fails(2, *command).startswith("kept: a pretraining")
+    sentibp("train", "words.yaml", "--set", "pretrain.vectors_from=last", "--quiet")
+    assert len(sentibp("predict", "good").jsonl) == 1
+    assert "has no vectors.safetensors" in fails(2, "train", "words.yaml", "--set", "pretrain.vectors_from=last")
+
+
+KILL = """
+import os, signal, sys
+from sentibp import checkpoint
+number, after = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+turned = checkpoint.Checkpoints.turned
+def then_killed(self, seed, round, *rest):
+    if round == after:  # before it is kept: the most that can be lost
+        signal.raise_signal(number)
+    turned(self, seed, round, *rest)
+checkpoint.Checkpoints.turned = then_killed
+import runpy
+runpy.run_module("sentibp", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["words", "reviews"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ended_in_the_third_round_it_goes_on_after_the_second(environment, sentibp, fails, number, kind):
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        KILL,
+        str(int(number)),
+        "3",
+        "pretrain",
+        f"{kind}.yaml",
+        "--out",
+        "run",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    if number == signal.SIGKILL:
+        assert done.returncode == -9
+    else:
+        assert done.returncode == 130
+        assert done.stderr.splitlines()[-1] == "interrupted: the rounds so far are kept"
+        assert done.stdout == "go on       sentibp pretrain --resume run\n"
+        assert "finished `sentibp pretrain`" in fails(2, "train", f"{kind}.yaml", "--set", "pretrain.vectors_from=run")
+    assert fails(2, "train", "--resume", "last") == "run: is a pretraining; go on with `sentibp pretrain --resume run`"
+    said = sentibp("pretrain", "--resume", "last")
+    assert "\ngoes on after round 2\nround 3/4" in said.err
+    assert said.err.count("\nround ") == 2
+    sentibp("pretrain", f"{kind}.yaml", "--out", "whole", "--quiet")
+    assert contents("run") == contents("whole")
+    assert sentibp("pretrain", "--resume", "run").err == "run: finished already\n"
+
+
+def test_ended_in_the_first_round(environment, sentibp):
+    command = [
+        sys.executable,
+        "-c",
+        KILL,
+        str(int(signal.SIGINT)),
+        "1",
+        "pretrain",
+        "words.yaml",
+        "--out",
+        "run",
+        "--json",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "interrupted: no round is kept yet"
+    said = json.loads(done.stdout)
+    assert (said["outcome"], said["vectors"], said["digest"]) == ("interrupted", None, None)
+    assert "has no checkpoint yet; begins again" in sentibp("pretrain", "--resume", "run").err
+
+
+def test_mistakes(fails, sentibp):
+    assert fails(2, "pretrain", "quickstart") == (
+        "quickstart.yaml: pretrain.vectors: none: there is nothing to learn; choose words (short texts) or reviews"
+    )
+    Path("none.yaml").write_text("pretrain:\n  vectors: none\n")
+    assert fails(2, "pretrain", "none.yaml").startswith("none.yaml:2: pretrain.vectors: none: there is nothing")
+    sentibp("pretrain", "words.yaml", "--quiet", "--out", "run")
+    said = fails(2, "pretrain", "words.yaml", "--set", "pretrain.vectors_from=run")
+    assert said == "words.yaml: pretrain.vectors_from: these vectors are learned already; remove it to learn others"
+    assert "set pretrain.vectors to what was learned" in fails(
+        2, "train", "quickstart", "--set", "pretrain.vectors_from=run"
+    )
+    assert "never overwritten" in fails(2, "pretrain", "words.yaml", "--out", "run")
+    assert "leave out --out" in fails(2, "pretrain", "--resume", "run", "--out", "other")
+    assert "Missing argument 'CONFIG'" in fails(2, "pretrain")
+    sentibp("train", "quickstart", "--quiet", "--out", "trained")
+    assert fails(2, "pretrain", "--resume", "trained").startswith("trained: is a training; go on with `sentibp train")
+    assert (
+        fails(2, "pretrain", "words.yaml", "--resume", "run", "--seed", 4).splitlines()[1] == "train.seed: was 0, is 4"
+    )
