@@ -305,13 +305,16 @@ def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
         for member in _members(now, seed):
             members.append(member)
             yield member
-        classifier = ensemble.combined(members, validation)
+        if now.prepared.config.pretrain.vectors == "words":
+            classifier = ensemble.taught(members[0], members[1:])
+        else:
+            classifier = ensemble.combined(members, validation)
         now.keeper.saw_ensemble(seed, classifier)
         yield classifier
         return
     classifier = _build(now.prepared, seed)
     yield classifier
-    position = _begin(now, seed, classifier)
+    position = _begin(now, seed, classifier, training)
     for event in fit(classifier, training, validation, seed, position, stop=now.stop):
         now.keeper.saw(seed, event, classifier)
         if isinstance(event, Step):
@@ -321,10 +324,10 @@ def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
             break
 
 
-def _begin(now: _Training, chance: int, classifier: Classifier) -> Position:
+def _begin(now: _Training, chance: int, classifier: Classifier, training: Examples) -> Position:
     """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
-    now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared))
-    position = beginning(classifier.config.train, len(now.prepared.training), chance)
+    now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared._replace(training=training)))
+    position = beginning(classifier.config.train, len(training), chance)
     if now.checkpoints.go_on(chance, classifier, position):
         now.watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
     else:
@@ -380,7 +383,7 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
     chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
     first = f"{seed}-pretrained"
     kept = {name: checkpoints.member(name) for name in (first, *map(str, chances))}
-    columns = row = None
+    columns = row = place = None
     if config.pretrain.vectors == "reviews":
         classifier = kept[first]
         if classifier is None:
@@ -401,20 +404,36 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
         assert classifier is not None
         checkpoints.finished(seed, first, classifier)
         yield classifier
+        if columns is not None:
+            training, place = ensemble.lesson(prepared.vocabulary, training, extra, classifier)
     for chance in chances:
         classifier = kept[str(chance)]
         if classifier is None:
             classifier = _build(prepared, chance, columns)
-            position = _begin(now, chance, classifier)
-            for event in fit(classifier, training, validation, chance, position, stop=now.stop):
+            position = _begin(now, chance, classifier, training)
+            events = fit(classifier, training, validation, chance, position, stop=now.stop)
+            for event in events if place is None else _among_reviews(events, place):
                 now.keeper.record(chance, event, classifier)
                 if isinstance(event, Step):
                     checkpoints.stepped(seed, chance, classifier, position, now.keeper.known)
                 watch(event)
             if row is not None:
                 ensemble.spread(classifier, row)
+            if columns is not None:
+                classifier = model.fold([(classifier, 1.0)])  # a column, if it has no hidden layer
         checkpoints.finished(seed, str(chance), classifier)
         yield classifier
+
+
+def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Step | Epoch]:
+    """The events of a training on a lesson. Where it stops, those examples are told of that are training reviews."""
+    try:
+        yield from events
+    except Stopped as error:
+        if error.moment is not None:
+            chosen = place[error.moment.chosen]
+            error.moment = error.moment._replace(chosen=chosen[chosen >= 0])
+        raise
 
 
 def _vectors(now: _Training, seed: int, again: bool = False) -> vectors.Vectors:

@@ -31,7 +31,7 @@ class Examples:
     """n encoded reviews with their labels."""
 
     features: Any  # Ragged, or as the network's prepare() has made it
-    label: Array  # (n,) int8, 0 or 1
+    label: Array  # (n,) int8, 0 or 1; or float64, the probability of 1
     weight: Array | None = None  # (n,) float32: how much each counts in the loss
 
     def __len__(self) -> int:
@@ -276,11 +276,13 @@ def example_weights(settings: Train, examples: Examples) -> Array | None:
     """The weight of each example in the loss, from its class and its own (n,) float32; None if all count the same."""
     if settings.class_weight is None:
         return examples.weight
+    label = examples.label
     if settings.class_weight == "balanced":
-        per_class = len(examples) / (2 * np.bincount(examples.label, minlength=2))
+        positive = label.sum(dtype=np.float64)
+        per_class = len(label) / (2 * np.array([len(label) - positive, positive]))
     else:
         per_class = np.array([settings.class_weight.negative, settings.class_weight.positive])
-    weight = per_class.astype(np.float32)[examples.label]
+    weight = ((1 - label) * per_class[0] + label * per_class[1]).astype(np.float32)
     return weight if examples.weight is None else weight * examples.weight
 
 

@@ -122,6 +122,8 @@ class _Reader:
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["event"] == "step":
+            if not all(type(event[key]) in (int, float) for key in ("epoch", "step", "loss", "learning_rate")):
+                raise ValueError("a step without its numbers")
             if event["seed"] not in self.networks:
                 self.networks.append(event["seed"])
                 self.loss = None

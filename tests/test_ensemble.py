@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from sentibp import ensemble, experiment, model, runs
 from sentibp.arrow import strings
-from sentibp.nn.layers import Ragged
-from sentibp.train import Examples
+from sentibp.nn.layers import Ragged, sigmoid
+from sentibp.text import tokenize
+from sentibp.train import Diverged, Examples
 
 TEXTS = ["a good film", "a bad film", "", "good good bad plot", "the plot"]
 NETWORKS = {
@@ -42,6 +44,13 @@ def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classif
     assert folded.config.model.embedding.dim == folded.tensors()["embedding.weight"].shape[1]
 
 
+def test_half_of_the_answer_is_the_teachers(new_classifier):
+    teacher, *students = (new_classifier(TEXTS, seed, model={"hidden": []}) for seed in range(3))
+    features = teacher.encode(strings(TEXTS))[0]
+    expected = teacher.logits(features) / 2 + sum(student.logits(features) for student in students) / 4
+    np.testing.assert_allclose(ensemble.taught(teacher, students).logits(features), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
     members = [new_classifier(TEXTS, seed, model={"hidden": [3]}, train={"members": 2}) for seed in (0, 1)]
     folded = model.fold([(member, 0.5) for member in members])
@@ -68,6 +77,94 @@ def test_rare_features_share_a_row(new_classifier):
     classifier.tensors()["embedding.weight"][:, 0] = range(6)
     ensemble.spread(classifier, row)
     assert classifier.tensors()["embedding.weight"][:, 0].tolist() == [0, 1, 2, 1, 1, 1]
+
+
+def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_classifier):
+    texts = [
+        "a good film . the plot .",
+        "a fine film . the end .",
+        "a bad film . the plot .",
+        "a poor film . the end .",
+    ]
+    classifier = new_classifier(texts, pretrain={"vectors": "words", "dim": 4}, model={"embedding": {"dim": 9}})
+    features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
+    training = Examples(features.slice(0, 4), label[:4])
+    extra = ensemble.Extra(Examples(features, label), features.slice(0, 0))
+    config, vocabulary = classifier.config, classifier.vocabulary
+    pretrained = ensemble.learned(config, vocabulary, training, extra, 0)
+    columns = ensemble.word_columns(config, vocabulary, training, extra, pretrained)
+    assert columns.shape == (len(classifier.vocabulary), 6)
+    names = classifier.vocabulary.features().to_pylist()
+    for good, bad in (("good", "bad"), ("a fine", "a poor")):
+        ratio, said = (columns[names.index(good)] - columns[names.index(bad)])[:2]
+        assert ratio > 0.1
+        assert said > 0.1
+    assert abs(columns[names.index("a"), :2]).max() < 0.1
+    length = np.linalg.norm(columns[:, 2:], axis=1)
+    words = classifier.vocabulary.word_features
+    np.testing.assert_allclose(length[words], length[words[0]], rtol=1e-4)
+    assert np.delete(length, words).max() == 0
+
+
+def test_reviews_are_cut_where_sentences_end(new_classifier):
+    vocabulary = new_classifier(["a good film . bad plot ! ... so", "", "the end . the end"]).vocabulary
+    texts = ["a good film . bad plot ! ... so", "", "a film", ". bad plot ."]
+    reviews, _ = vocabulary.encode(tokenize(strings(texts)))
+    found, review = ensemble.sentences(reviews, vocabulary)
+    names = vocabulary.features().to_pylist()
+    words = [" ".join(name for name in (names[i] for i in ids) if " " not in name) for ids in each(found)]
+    assert words == ["a good film .", "bad plot !", "...", "so", "a film", ".", "bad plot ."]
+    assert review.tolist() == [0, 0, 0, 0, 2, 3, 3]
+    np.testing.assert_array_equal(found.ids, reviews.ids)  # nothing is lost, pairs across an end included
+
+
+def each(reviews: Ragged) -> list[list[int]]:
+    return [reviews.ids[a:b].tolist() for a, b in pairwise(reviews.offsets)]
+
+
+def test_a_lesson_is_the_training_reviews_and_the_answers_to_all_other_sentences(new_classifier):
+    teacher = new_classifier(["a good film . a bad plot ."])
+    teacher.tensors()["output.weight"][:] = 3
+    encode = lambda *texts: teacher.encode(strings(texts))[0]  # noqa: E731
+    training = Examples(encode("good", "a bad plot"), np.array([1, 0], np.int8), np.array([2, 3], np.float32))
+    labelled = Examples(encode(*["a bad film . good plot ."] * 20), np.ones(20, np.int8))
+    extra = ensemble.Extra(labelled, encode("a plot . a film"))
+    examples, place = ensemble.lesson(teacher.vocabulary, training, extra, teacher)
+    assert np.mean(place >= 0) == pytest.approx(0.2, abs=0.02)
+    assert place[place >= 0].tolist() == [0, 1] * (sum(place >= 0) // 2)
+    reviews, others = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
+    assert each(examples.features)[: len(reviews)] == each(training.features.take(place[reviews]))
+    np.testing.assert_array_equal(examples.label[reviews], training.label[place[reviews]])
+    np.testing.assert_array_equal(examples.weight[reviews], training.weight[place[reviews]])
+    assert len(others) == 42
+    assert (examples.weight[others] == 1).all()
+    answers = sigmoid(teacher.logits(examples.features.take(others)).astype(np.float64))
+    np.testing.assert_allclose(examples.label[others], answers, rtol=1e-5)
+    assert answers.std() > 0.01
+
+
+def test_without_other_reviews_a_lesson_is_the_training_reviews(new_classifier):
+    teacher = new_classifier(TEXTS)
+    features = teacher.encode(strings(TEXTS))[0]
+    training = Examples(features, np.array([1, 0, 0, 1, 1], np.int8))
+    extra = ensemble.Extra(None, features.slice(0, 0))
+    examples, place = ensemble.lesson(teacher.vocabulary, training, extra, teacher)
+    assert each(examples.features) == each(features)
+    assert examples.label.tolist() == training.label.tolist()
+    assert examples.weight is None
+    assert place.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_lesson_that_diverges_names_reviews_of_the_training(write_config, tmp_path):
+    settings = sections(vectors="words", labelled="sample")
+    settings["train"]["optimizer"] = {"name": "sgd", "learning_rate": 1e30}
+    with pytest.raises(Diverged) as caught:
+        experiment.train(write_config("small.yaml", **settings), tmp_path / "run")
+    assert caught.value.facts is not None
+    reviews = json.loads((tmp_path / "run" / "run.json").read_text())["postmortem"]
+    lines = [json.loads(line) for line in (Path(reviews) / "batch.jsonl").read_text().splitlines()]
+    assert 0 < len(lines) < 32
+    assert all(line["text"] for line in lines)
 
 
 def sections(**pretrain) -> dict:

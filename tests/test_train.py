@@ -289,6 +289,16 @@ def test_balanced_classes_count_the_same(toy):
     assert weight.mean() == pytest.approx(1)
 
 
+def test_a_label_that_is_a_probability_is_of_both_classes(toy):
+    classifier, examples = toy(TEXTS[:4], train={"class_weight": {"negative": 1.0, "positive": 3.0}})
+    soft = Examples(examples.features, np.array([0.0, 0.25, 0.5, 1.0]))
+    assert example_weights(classifier.config.train, soft).tolist() == [1.0, 1.5, 2.0, 3.0]
+    classifier, _ = toy(train={"class_weight": "balanced"})
+    negative, positive = 4 / (2 * 2.25), 4 / (2 * 1.75)  # there are 2.25 and 1.75 of them
+    expected = [negative, 0.75 * negative + 0.25 * positive, (negative + positive) / 2, positive]
+    assert example_weights(classifier.config.train, soft) == pytest.approx(expected, rel=1e-6)
+
+
 def test_the_weights_of_class_and_example_multiply(toy):
     settings = {"class_weight": {"negative": 0.5, "positive": 3.0}}
     classifier, examples = toy(weight=np.arange(12), train=settings)

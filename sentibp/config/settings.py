@@ -329,7 +329,8 @@ class Pretrain(_Part):
     vectors: Literal["none", "reviews", "words"] = "none"
     """none; reviews: vectors of n-grams by the reviews that share them, from which a linear classifier is made that is
     averaged with the network: for long reviews; words: vectors of words by their neighbours, which the last columns of
-    the embedding start from: for short texts."""
+    the embedding start from, and on which a linear classifier is made that the networks learn from, too, on sentences
+    of `labelled` and `source`: for short texts."""
     source: Name | Annotated[list[Name], Field(min_length=1)] | None = None
     """More reviews, beside those that are trained on, whose labels are not looked at: as data.source; null: none."""
     split: Name = "unsupervised"
@@ -337,8 +338,9 @@ class Pretrain(_Part):
     text_column: Name = "text"
     """The column that holds the review."""
     labelled: Name | Annotated[list[Name], Field(min_length=1)] | None = None
-    """words: reviews of another kind with labels, as data.source, of which the train split is read. Their log-count
-    ratios become a column of the embedding, the second one; null: none."""
+    """words: reviews of another kind with labels, as data.source, of which the train split is read. What they say of
+    each feature becomes two columns of the embedding, before those of the vectors, and their sentences are answered by
+    a first classifier, for the networks to learn from; null: none."""
     dim: Count = 300
     """The length of a vector. More is slower, and often better."""
     vectors_from: Name | None = None
@@ -412,7 +414,7 @@ def _cannot_be_folded(config: Config) -> Iterator[Clash]:
 
 def _no_room_for_vectors(config: Config) -> Iterator[Clash]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
-    taken = pretrain.dim + 1 + (pretrain.labelled is not None)
+    taken = pretrain.dim + 1 + 2 * (pretrain.labelled is not None)
     if pretrain.vectors == "words" and dim < taken:
         message = f"the embedding has {dim} columns and needs {taken}; raise model.embedding.dim or lower this"
         yield Clash(("pretrain", "dim"), message, ("model.embedding.dim",))
