@@ -177,9 +177,8 @@ def test_what_is_no_run_or_damaged(here, complaint, write):
     writer = write(here / "run")
     writer.file.write("{]\n")
     assert "metrics.jsonl: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
-    (here / "run/metrics.jsonl").write_text(
-        '{"event": "step", "seed": 0, "loss": 0.5, "step": null, "epoch": 1, "learning_rate": 0}\n'
-    )
+    step = {"event": "step", "seed": 0, "loss": 0.5, "step": None, "epoch": 1, "learning_rate": 0}
+    (here / "run/metrics.jsonl").write_text(json.dumps(step) + "\n")
     assert "metrics.jsonl: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
     (here / "run/run.json").write_text("{}")
     assert "run.json: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
