@@ -3,7 +3,7 @@
     pip install -r benchmarks/requirements.txt
     python benchmarks/epoch.py --epochs 3
 
-The 22,500 IMDB reviews and the features of `imdb`, dim 16, hidden 16, the same batch size. torch trains with Adagrad,
+The 22,500 IMDB reviews of `imdb` as words and pairs, dim 16, hidden 16, the same batch size. torch trains with Adagrad,
 as sentibp does, on its sparse gradients, and with SparseAdam for the embedding. Only the loop is timed: batches,
 forward, loss, backward, update. The contestants take turns; prints the median seconds and the ratio to the first.
 """
