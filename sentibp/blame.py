@@ -75,6 +75,7 @@ class Blame(NamedTuple):
     reviews: int  # all that were trained on
     up: list[Push]  # the largest pushes towards positive
     down: list[Push]  # and towards negative
+    linear_start: bool  # whether the training started from the best linear classifier: what told that is left out
 
 
 def of_text(name: str, text: str, count: int) -> Blame:
@@ -131,6 +132,7 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
         reviews=n,
         up=pushes[: len(up)],
         down=pushes[len(up) :],
+        linear_start=classifier.config.model.init_from is None and model.starts_linear(classifier.config, training),
     )
 
 

@@ -71,14 +71,16 @@ def _print(text: str, found: Blame) -> None:
         for push in pushes:
             typer.echo(f"{push.push:>+8.4f}  review {push.review:,}, {push.label}: {' | '.join(_names(push))}")
             typer.echo(f"{'':10}{one_line(push.text, 70)}")
-    typer.echo(
-        "\n"
-        + textwrap.fill(
-            "The push of a review: how far its steps in training moved the logit, by the words that both have. It is "
-            "an estimate, which leaves the layers above the embedding out.",
-            80,
-        )
+    explained = (
+        "The push of a review: how far its steps in training moved the logit, by the words that both have. It is "
+        "an estimate, which leaves the layers above the embedding out."
     )
+    if found.linear_start:
+        explained += (
+            " So it does what the training started from, the best linear classifier of all reviews, which may be most "
+            "of the answer; train with model.embedding.init=naive_bayes to see that, too."
+        )
+    typer.echo("\n" + textwrap.fill(explained, 80))
 
 
 def _names(push: Push) -> list[str]:

@@ -24,7 +24,7 @@ def test_for_people(sentibp):
 
 def test_json(sentibp):
     said = sentibp("blame", "a great film", "--json").json
-    assert list(said) == ["label", "positive", "logit", "sharing", "reviews", "up", "down"]
+    assert list(said) == ["label", "positive", "logit", "sharing", "reviews", "up", "down", "linear_start"]
     assert said["positive"] == pytest.approx(sentibp("predict", "a great film").jsonl[0]["positive"], abs=1e-6)
     pushes = [push["push"] for push in said["up"]]
     assert len(pushes) == 5 and pushes == sorted(pushes, reverse=True) and pushes[-1] > 0
@@ -33,6 +33,14 @@ def test_json(sentibp):
         assert list(push) == ["review", "label", "push", "start", "shared", "text"]
         assert {shared["text"] for shared in push["shared"]} <= {"a", "great", "film"}
     assert sentibp("blame", "a great film", "--json").json == said
+
+
+def test_what_a_linear_start_has_told_is_said_to_be_left_out(sentibp):
+    assert "linear classifier" not in sentibp("blame", "a great film").out
+    sentibp("train", "quickstart", "--set", "model.embedding.init=linear", "--out", "linear", "--quiet")
+    out = sentibp("blame", "a great film", "-m", "linear").out
+    assert "the best linear classifier of all reviews" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_a_word(sentibp):
