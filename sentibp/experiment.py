@@ -406,6 +406,10 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
         yield classifier
         if columns is not None:
             training, place = ensemble.lesson(prepared.vocabulary, training, extra, classifier)
+            answered, students = np.count_nonzero(place < 0), config.train.members
+            watch(
+                Note(f"a classifier on these has answered {answered:,} sentences; {students} networks learn from that")
+            )
     for chance in chances:
         classifier = kept[str(chance)]
         if classifier is None:
