@@ -263,6 +263,7 @@ def test_several_members_are_averaged_and_folded(write_config):
         ("model.activation=tanh", "pretrain.vectors"),
         ("train.members=2", "train.members"),
         ("pretrain.labelled=sample", "pretrain.labelled"),
+        ("model.init_from=last", "model.init_from"),
     ],
 )
 def test_what_cannot_be_folded_is_refused(write_config, override, key):

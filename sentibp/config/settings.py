@@ -423,6 +423,9 @@ def _no_room_for_vectors(config: Config) -> Iterator[Clash]:
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none looks at no vectors; set pretrain.vectors to what was learned, words or reviews"
         yield Clash(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
+    if pretrain.vectors != "none" and config.model.init_from is not None:
+        message = "a network starts from a model or from vectors, not from both; remove this, or write vectors: none"
+        yield Clash(("model", "init_from"), message, ("pretrain.vectors",))
 
 
 def _nothing_to_skip(model: Model) -> Iterator[Clash]:
