@@ -20,6 +20,7 @@ _NAMES = {  # public name -> module, and its name there
     "load_config": ("config", "load"),
     "load_model": ("model", "load"),
     "find_model": ("runs", "model_file"),
+    "find_validated_model": ("runs", "validated_file"),
     "Classifier": ("model", "Classifier"),
     "to_arrow": ("arrow", "strings"),
     "SentibpError": ("errors", "SentibpError"),

@@ -138,13 +138,15 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
 
 def _training(run: Path) -> tuple[data.Corpus, Array]:
     """The reviews that the run was trained on, and their labels (n,). DataError if they are others by now."""
-    settings = config.load(run / "config.yaml").config
+    settings, facts = config.load(run / "config.yaml").config, runs.facts(run)
+    known = facts.get("refit") or (facts.get("data") or {}).get("training") or {}
+    if facts.get("refit"):  # it has learned those that were held out, too
+        settings = settings.model_copy(update={"data": settings.data.model_copy(update={"validation": 0})})
     try:
         corpus, _ = experiment.load_data(settings)
     except DataError as error:
         raise DataError(f"the training data of {run}: {error}") from None
-    known = runs.facts(run).get("data", {}).get("training", {}).get("fingerprint")
-    if data.fingerprint(corpus) != known:
+    if data.fingerprint(corpus) != known.get("fingerprint"):
         raise DataError(
             f"the training data of {run}, {settings.data.source}, is not what it was; train its config again"
         )

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,14 +21,13 @@ from typing import Any, NamedTuple
 from . import model, sealed
 from .config import Config
 from .errors import DataError
-from .files import told
 from .model import Classifier
 from .nn.layers import Array
 from .runs import MODEL, Run
 from .train import Position
 
 FILE = "checkpoint.safetensors"
-FORMAT = 1
+FORMAT = 2
 KEY = "checkpoint"  # of the metadata: no model, though it has the same form
 
 
@@ -71,6 +69,7 @@ class Checkpoints:
         self.seed: int | None = None  # whose networks `members` are
         self.members: dict[str, Classifier | None] = {}  # by file; None if it is kept already
         self.kept: dict[str, str] = {} if saved is None else dict(saved.state["members"])  # file -> digest
+        self.refit = saved is not None and saved.state["refit"]  # whether the model is trained once more
         self.seconds = 0.0 if saved is None else saved.state["seconds"]  # of the trainings before this one
         self.began = self.last = time.monotonic()
         self.steps = 0  # since the last one
@@ -80,16 +79,25 @@ class Checkpoints:
         """How long the training has taken, before it was broken off and since."""
         return self.seconds + time.monotonic() - self.began
 
+    def begin_refit(self) -> None:
+        """The model is chosen. Its networks are trained once more, under other names: a checkpoint from before names
+        the first ones."""
+        if not self.refit:
+            self.seed, self.members, self.kept, self.refit = None, {}, {}, True
+
+    def _file(self, name: str) -> str:
+        return f"member-{'refit-' if self.refit else ''}{name}.safetensors"
+
     def member(self, name: str) -> Classifier | None:
         """A finished network of an ensemble, if it is kept."""
-        file = f"member-{name}.safetensors"
+        file = self._file(name)
         return model.load(self.run.path / file) if file in self.kept else None
 
     def finished(self, seed: int, name: str, classifier: Classifier) -> None:
         """A network of the ensemble of this seed is finished; it is kept with the next checkpoint."""
         if seed != self.seed:
             self.seed, self.members = seed, {}
-        self.members[f"member-{name}.safetensors"] = classifier
+        self.members[self._file(name)] = classifier
 
     def go_on(self, chance: int, classifier: Classifier, position: Position) -> bool:
         """Bring a network and its position to where the checkpoint was written, if it was in this network's training.
@@ -175,6 +183,7 @@ class Checkpoints:
             "format": FORMAT,
             "config": self.config.model_dump(mode="json"),
             "seed": seed,
+            "refit": self.refit,
             **position,
             "best": dict(best),
             "members": self.kept,
@@ -200,14 +209,8 @@ class Checkpoints:
 
     def _keep_best(self, name: str) -> None:
         """Give model.safetensors another name, which stays when the next best model is moved to its place."""
-        path = self.run.path / name
-        if path.exists():
-            return
-        try:
-            os.link(self.run.path / MODEL, path)
-        except OSError:  # a file system without links; or a folder that is gone or full, as the copy will tell
-            with told(path, self.run.advice):
-                self.run.write(name, (self.run.path / MODEL).read_bytes())
+        if not (self.run.path / name).exists():
+            self.run.copy(MODEL, name)
 
 
 def restore_best(run: Run, saved: Saved) -> None:

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from . import model, pretrain, vectors
 from .arrow import numbers
-from .calibrate import mixture
 from .config import Config
 from .model import Classifier, fold, scaled, stream
 from .nn import Ragged
@@ -74,6 +73,16 @@ def review_classifier(
     rows = pretrained.rows(len(vocabulary))
     weight, bias = pretrain.linear_head(_pooled(rows, training.features, config), training.label)
     return _linear(config, vocabulary, rows @ weight, bias, seed)
+
+
+def ngram_classifier(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
+    """A classifier without hidden layer, on a column of its own for words and n-grams, at the minimum of its loss:
+    naive-Bayes logistic regression (Wang & Manning, 2012)."""
+    embedding = config.model.embedding
+    column, bias = pretrain.linear_column(
+        training.features, training.label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding
+    )
+    return _linear(config, vocabulary, column.astype(np.float32), bias, seed)
 
 
 def word_classifier(
@@ -159,6 +168,16 @@ def sentences(reviews: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, Array]:
     return Ragged(reviews.ids, offsets), np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
 
 
+def answered(training: Examples, reviews: Ragged, teachers: Sequence[Classifier]) -> Lesson:
+    """The training reviews, and others with the mean answer of their teachers."""
+    answer = sigmoid(fold([(teacher, 1 / len(teachers)) for teacher in teachers]).logits(reviews).astype(np.float64))
+    n, m, weight = len(training), len(answer), training.weight
+    if weight is not None:
+        weight = np.append(weight, np.ones(m, np.float32))
+    examples = Examples(joined([training.features, reviews]), np.append(training.label, answer), weight)
+    return Lesson(examples, np.append(np.arange(n), np.full(m, -1)))
+
+
 class Lesson(NamedTuple):
     """What students learn from."""
 
@@ -206,15 +225,6 @@ def spread(classifier: Classifier, row: Array) -> None:
     """Give each feature the row that it used in training."""
     embedding = classifier.network.params["embedding.weight"]
     embedding[:] = embedding[row]
-
-
-def combined(members: Sequence[Classifier], validation: Examples | None) -> Classifier:
-    """The members as one classifier, with the weights that suit the validation data; without these, their mean."""
-    weights = np.full(len(members), 1 / len(members))
-    if validation is not None and len(members) > 1:
-        logits = np.stack([member.logits(validation.features) for member in members], axis=1)
-        weights = mixture(logits, validation.label)
-    return fold([(member, float(weight)) for member, weight in zip(members, weights, strict=True)])
 
 
 def taught(teacher: Classifier, students: Sequence[Classifier]) -> Classifier:

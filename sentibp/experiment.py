@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import math
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,25 +23,22 @@ from . import (
     cache,
     checkpoint,
     data,
-    digests,
     ensemble,
-    health,
     metrics,
     model,
     postmortem,
     runs,
     text,
     vectors,
-    visits,
     vocab,
 )
 from .arrow import strings
 from .breaks import Break
-from .calibrate import temperature
 from .checkpoint import Checkpoints, Saved
 from .config import Config, Resolved
 from .data import Corpus
 from .errors import ConfigError, DataError, SentibpError
+from .keeper import Again, Keeper
 from .model import Classifier
 from .nn import Ragged
 from .nn.layers import Array, sigmoid
@@ -50,6 +46,7 @@ from .pretrain import Round, Rounds
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Position, Step, Stopped, beginning, evaluate, fit, steps_per_epoch
 
+_LARGE = 1_000_000  # features in the training reviews: of more, a tenth on top tells little
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
 
@@ -84,6 +81,7 @@ class Outcome(NamedTuple):
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str  # SHA-256 of the model file
+    refit: dict[str, Any] | None  # the reviews of the last training, if it was done once more on all
     warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
@@ -188,7 +186,7 @@ def carry_out_pretraining(
     """The pretraining itself, into a run directory; from the round after which the checkpoint `saved` was written."""
     config = prepared.config
     checkpoints = Checkpoints(run, config, saved)
-    keeper = _Keeper(run, config, None, watch)
+    keeper = Keeper(run, config, None, _warning(watch))
     found = path = digest = restored = None
     watch(Note(f"{run.path}: seed {config.train.seed}; {len(prepared.vocabulary):,} features"))
 
@@ -235,36 +233,41 @@ def carry_out(
     stop: Break | None = None,
 ) -> Outcome:
     """The training itself, into a run directory; from where the checkpoint `saved` was written, if there is one."""
-    config, training, validation = prepared.config, prepared.training, prepared.validation
-    keeper = _Keeper(run, config, validation, watch)
+    config, training, validation, seconds = prepared.config, prepared.training, prepared.validation, prepared.seconds
+    keeper = Keeper(run, config, validation, _warning(watch))
     checkpoints = Checkpoints(run, config, saved)
     now = _Training(prepared, keeper, checkpoints, watch, stop)
     first = config.train.seed
-    classifier = None
+    classifier = refit = None
     try:
+        (run.path / runs.VALIDATED).unlink(missing_ok=True)  # a training that was broken off at its end may leave it
         if saved is not None:
             checkpoint.restore_best(run, saved)
             keeper.go_on(saved.state["best"])
             first = saved.state["seed"]
-        for seed in range(first, config.train.seed + config.train.seeds):
+        for seed in range(first, config.train.seed + config.train.seeds) if not checkpoints.refit else ():
             for network in _networks(now, seed):
                 classifier = network  # an interrupt leaves it
             assert classifier is not None
             keeper.end_of_seed(seed, classifier, training)
+        if _is_refit(prepared):
+            prepared = _whole(prepared)
+            refit = _refit(now._replace(prepared=prepared), keeper)
         outcome = "finished"
     except KeyboardInterrupt:
         outcome = "interrupted"
-        if classifier is None:
+        if classifier is None and not checkpoints.refit:
             run.finish(outcome)
             raise
-        if keeper.digest is None:
+        if keeper.digest is None and classifier is not None:
             keeper.save(classifier)
     except Stopped as error:
         raise _stopped(error, run, prepared, keeper) from None
     except BaseException:
         run.fail()
         raise
-    keeper.notes.save(run.path)
+    if refit is None:
+        keeper.notes.save(run.path)
     assert keeper.digest is not None
     result = Outcome(
         run.path,
@@ -275,8 +278,9 @@ def carry_out(
         keeper.kept,
         keeper.spread() if config.train.seeds > 1 else None,
         keeper.digest,
+        refit,
         keeper.warnings,
-        round(prepared.seconds + checkpoints.total_seconds, 3),
+        round(seconds + checkpoints.total_seconds, 3),
     )
     note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
     if note is not None:
@@ -286,11 +290,52 @@ def carry_out(
     return result
 
 
+def _is_refit(prepared: Prepared) -> bool:
+    """Whether the model is trained once more when it is chosen."""
+    config, validation = prepared.config, prepared.config.data.validation
+    if config.train.refit == "auto":
+        small = len(prepared.training.features.ids) <= _LARGE
+        return small and validation != 0 and not isinstance(validation, str) and config.train.schedule.name != "plateau"
+    return config.train.refit and validation != 0
+
+
+def _whole(prepared: Prepared) -> Prepared:
+    """All that the last training works on, with the reviews that were held out."""
+    plain = prepared.config.model_dump()
+    plain["data"]["validation"] = 0
+    plain["train"] |= {"early_stopping": None, "refit": False}
+    whole = _prepare(Config.model_validate(plain), lambda event: None)
+    return whole._replace(before=len(prepared.vocabulary))
+
+
+def _refit(now: _Training, keeper: Keeper) -> dict[str, Any]:
+    """Train the model that is kept once more, on all reviews, those too that were held out, and keep that in its place.
+
+    What was chosen stays: the seed, the epoch, the weights of networks that are averaged, the factor of calibration.
+    """
+    run, n = keeper.run, len(now.prepared.training)
+    now.watch(Note(f"trains once more, as it was found best, on all {n:,} reviews"))
+    again = Again(keeper)
+    now.checkpoints.begin_refit()
+    now = now._replace(keeper=again, stop=None)
+    *_, last = _networks(now, again.seed)
+    classifier = model.calibrated(last, keeper.factor)
+    classifier.scores = keeper.scores or {}
+    keeper.save_again(classifier)
+    again.notes.keep(again.epochs, keeper.digest or "", keeper.factor)
+    again.notes.save(run.path)
+    return now.prepared.facts["training"]
+
+
+def _warning(watch: Callable[[Event], None]) -> Callable[[str], None]:
+    return lambda text: watch(Note(text))
+
+
 class _Training(NamedTuple):
     """What the training of each network has to do with."""
 
     prepared: Prepared
-    keeper: _Keeper
+    keeper: Keeper | Again
     checkpoints: Checkpoints
     watch: Callable[[Event], None]
     stop: Break | None
@@ -308,7 +353,8 @@ def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
         if now.prepared.config.pretrain.vectors == "words":
             classifier = ensemble.taught(members[0], members[1:])
         else:
-            classifier = ensemble.combined(members, validation)
+            weights = now.keeper.mixture(members)
+            classifier = model.fold(list(zip(members, weights, strict=True)))
         now.keeper.saw_ensemble(seed, classifier)
         yield classifier
         return
@@ -335,7 +381,7 @@ def _begin(now: _Training, chance: int, classifier: Classifier, training: Exampl
     return position
 
 
-def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: _Keeper) -> Stopped:
+def _stopped(error: Stopped, run: runs.Run, prepared: Prepared, keeper: Keeper) -> Stopped:
     """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
     outcome = "diverged" if isinstance(error, Diverged) else "stopped"
     lines, moment, found = list(error.lines), error.moment, {}
@@ -373,60 +419,98 @@ def _is_ensemble(config: Config) -> bool:
     return config.train.members > 1 or config.pretrain.vectors != "none"
 
 
+class _Lesson(NamedTuple):
+    """What the networks of an ensemble learn from."""
+
+    training: Examples
+    validation: Examples | None
+    place: Array | None = None  # of each example among the training reviews, if there are others; -1 if it is none
+    row: Array | None = None  # of each feature the one whose row it uses, if it shares one
+    starts: Examples | None = None  # whose labels the embedding starts from, if not those of the training reviews
+    columns: Array | None = None  # what its last columns start from
+
+
 def _members(now: _Training, seed: int) -> Iterator[Classifier]:
-    """The classifiers that are averaged: that of the pretraining, then each network after its last epoch.
+    """The classifiers that are averaged: those of the pretraining, then each network after its last epoch.
 
     What is kept of a training that was broken off is not made again.
     """
-    prepared, checkpoints, watch = now.prepared, now.checkpoints, now.watch
-    config, training, validation = prepared.config, prepared.training, prepared.validation
+    prepared, checkpoints = now.prepared, now.checkpoints
+    config = prepared.config
     chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
-    first = f"{seed}-pretrained"
-    kept = {name: checkpoints.member(name) for name in (first, *map(str, chances))}
-    columns = row = place = None
+    kept = {chance: checkpoints.member(str(chance)) for chance in chances}
     if config.pretrain.vectors == "reviews":
-        classifier = kept[first]
-        if classifier is None:
-            pretrained = _vectors(now, seed)
-            classifier = ensemble.review_classifier(config, prepared.vocabulary, training, pretrained, seed)
-        checkpoints.finished(seed, first, classifier)
-        yield classifier
-        row = ensemble.shared_rows(training, len(prepared.vocabulary))
-        training = ensemble.sharing(training, row)
-        validation = None if validation is None else ensemble.sharing(validation, row)
+        lesson = yield from _taught_by_reviews(now, seed)
     elif config.pretrain.vectors == "words":
-        classifier, extra = kept[first], prepared.extra
-        if None in kept.values():  # who is not finished yet starts from the vectors
-            pretrained = _vectors(now, seed, again=classifier is not None)
-            columns = ensemble.word_columns(config, prepared.vocabulary, training, extra, pretrained)
-            if classifier is None:
-                classifier = ensemble.word_classifier(config, prepared.vocabulary, training, extra, columns, seed)
-        assert classifier is not None
-        checkpoints.finished(seed, first, classifier)
-        yield classifier
-        if columns is not None:
-            training, place = ensemble.lesson(prepared.vocabulary, training, extra, classifier)
-            answered, students = np.count_nonzero(place < 0), config.train.members
-            watch(
-                Note(f"a classifier on these has answered {answered:,} sentences; {students} networks learn from that")
-            )
+        lesson = yield from _taught_by_words(now, seed, None not in kept.values())
+    else:
+        lesson = _Lesson(prepared.training, prepared.validation)
     for chance in chances:
-        classifier = kept[str(chance)]
+        classifier = kept[chance]
         if classifier is None:
-            classifier = _build(prepared, chance, columns)
-            position = _begin(now, chance, classifier, training)
-            events = fit(classifier, training, validation, chance, position, stop=now.stop)
-            for event in events if place is None else _among_reviews(events, place):
+            classifier = _build(prepared, chance, lesson.columns, lesson.starts)
+            position = _begin(now, chance, classifier, lesson.training)
+            events = fit(classifier, lesson.training, lesson.validation, chance, position, stop=now.stop)
+            for event in events if lesson.place is None else _among_reviews(events, lesson.place):
                 now.keeper.record(chance, event, classifier)
                 if isinstance(event, Step):
                     checkpoints.stepped(seed, chance, classifier, position, now.keeper.known)
-                watch(event)
-            if row is not None:
-                ensemble.spread(classifier, row)
-            if columns is not None:
+                now.watch(event)
+            if lesson.row is not None:
+                ensemble.spread(classifier, lesson.row)
+            if lesson.columns is not None:
                 classifier = model.fold([(classifier, 1.0)])  # a column, if it has no hidden layer
         checkpoints.finished(seed, str(chance), classifier)
         yield classifier
+
+
+def _taught_by_reviews(now: _Training, seed: int) -> Generator[Classifier, None, _Lesson]:
+    """The classifier on vectors of n-grams. With unlabelled reviews one on n-grams, too, and both answer these."""
+    prepared, checkpoints = now.prepared, now.checkpoints
+    config, vocabulary, training = prepared.config, prepared.vocabulary, prepared.training
+    first, second = f"{seed}-pretrained", f"{seed}-ngrams"
+    classifier, ngrams = checkpoints.member(first), checkpoints.member(second)
+    if classifier is None:
+        classifier = ensemble.review_classifier(config, vocabulary, training, _vectors(now, seed), seed)
+    checkpoints.finished(seed, first, classifier)
+    yield classifier
+    if len(prepared.extra.unlabelled.offsets) == 1:
+        row = ensemble.shared_rows(training, len(vocabulary))
+        validation = None if prepared.validation is None else ensemble.sharing(prepared.validation, row)
+        return _Lesson(ensemble.sharing(training, row), validation, row=row)
+    if ngrams is None:
+        ngrams = ensemble.ngram_classifier(config, vocabulary, training, seed)
+    checkpoints.finished(seed, second, ngrams)
+    yield ngrams
+    answered, place = ensemble.answered(training, prepared.extra.unlabelled, (classifier, ngrams))
+    now.watch(_taught("classifiers on these and on n-grams have", place, "reviews", config))
+    return _Lesson(answered, prepared.validation, place, starts=answered)
+
+
+def _taught_by_words(now: _Training, seed: int, all_kept: bool) -> Generator[Classifier, None, _Lesson]:
+    """The classifier on vectors of words, which answers sentences; it is enough if all others are kept."""
+    prepared, checkpoints = now.prepared, now.checkpoints
+    config, vocabulary, training, extra = prepared.config, prepared.vocabulary, prepared.training, prepared.extra
+    first, columns = f"{seed}-pretrained", None
+    classifier = checkpoints.member(first)
+    if classifier is None or not all_kept:  # who is not finished yet starts from the vectors
+        pretrained = _vectors(now, seed, again=classifier is not None)
+        columns = ensemble.word_columns(config, vocabulary, training, extra, pretrained)
+        if classifier is None:
+            classifier = ensemble.word_classifier(config, vocabulary, training, extra, columns, seed)
+    checkpoints.finished(seed, first, classifier)
+    yield classifier
+    if columns is None:
+        return _Lesson(training, prepared.validation)
+    answered, place = ensemble.lesson(vocabulary, training, extra, classifier)
+    now.watch(_taught("a classifier on these has", place, "sentences", config))
+    return _Lesson(answered, prepared.validation, place, columns=columns)
+
+
+def _taught(who: str, place: Array, what: str, config: Config) -> Note:
+    answered, students = np.count_nonzero(place < 0), config.train.members
+    networks = "a network learns" if students == 1 else f"{students} networks learn"
+    return Note(f"{who} answered {answered:,} {what}; {networks} from that")
 
 
 def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Step | Epoch]:
@@ -443,7 +527,7 @@ def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Ste
 def _vectors(now: _Training, seed: int, again: bool = False) -> vectors.Vectors:
     """What a pretraining has learned, or what is learned now; `again` if that is recorded already."""
     prepared, checkpoints = now.prepared, now.checkpoints
-    config, run = prepared.config, now.keeper.run
+    config = prepared.config
     if prepared.pretrained is not None:
         return _matched(prepared.pretrained, prepared, now.watch)
     what = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
@@ -454,7 +538,7 @@ def _vectors(now: _Training, seed: int, again: bool = False) -> vectors.Vectors:
 
     def ended(event: Round, state: Mapping[str, Array]) -> None:
         if not again:
-            run.record(event="round", seed=seed, **event._asdict())
+            now.keeper.record_round(seed, event)
             if event.round < event.rounds:
                 checkpoints.turned(seed, event.round, state, now.keeper.known)
         now.watch(event)
@@ -473,9 +557,11 @@ def _matched(saved: vectors.Saved, prepared: Prepared, watch: Callable[[Event], 
     return found
 
 
-def _build(prepared: Prepared, seed: int, columns: Any = None) -> Classifier:
-    examples = prepared.training.features, prepared.training.label
-    return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, examples, columns)
+def _build(prepared: Prepared, seed: int, columns: Array | None = None, starts: Examples | None = None) -> Classifier:
+    """A new network. Its embedding starts as the labels tell: those of the training reviews, or of `starts`."""
+    examples = starts or prepared.training
+    told = examples.features, examples.label
+    return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, told, columns, prepared.before)
 
 
 def untrained(
@@ -542,6 +628,9 @@ def rehearse(
     validated = time.monotonic() - began
     epochs = config.train.epochs * config.train.seeds * config.train.members
     total = epochs * steps_per_epoch(config.train, len(training))
+    if validation is not None and _is_refit(prepared_data):
+        again = steps_per_epoch(config.train, len(training) + len(validation))
+        total += config.train.epochs * config.train.members * again
     return Rehearsal(
         training=len(training),
         validation=0 if validation is None else len(validation),
@@ -568,12 +657,16 @@ class Prepared(NamedTuple):
     vocabulary: vocab.Vocabulary
     facts: dict[str, Any]  # about the data
     seconds: float  # that this took
+    before: int | None = None  # features that the model had which is trained once more
 
 
 def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
     """Load and encode what a training works on."""
+    return _prepare(settled_with_origin(resolved), watch)
+
+
+def _prepare(config: Config, watch: Callable[[Event], None]) -> Prepared:
     began = time.monotonic()
-    config = settled_with_origin(resolved)
     origin = None if config.model.init_from is None else model.load(Path(config.model.init_from))
     pretrained = _pretrained(config)
     corpora = load_data(config)
@@ -632,142 +725,6 @@ def _load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
     if settings.source is not None:
         unlabelled = data.load(settings.source, split=settings.split, text_column=settings.text_column, labelled=False)
     return labelled, unlabelled
-
-
-_KNOWN = ("best", "scores", "digest", "kept", "warnings")
-_KNOWN += ("seed_scores", "seed_best", "seed_best_scores", "waited")  # of the seed that is trained
-
-
-class _Keeper:
-    """Records events, keeps the best epoch in the run directory, and says when patience is out."""
-
-    def __init__(self, run: runs.Run, config: Config, validation: Examples | None, watch: Callable[[Event], None]):
-        import pyarrow.parquet  # noqa: F401  # what saving needs; an import that Ctrl-C breaks off makes a mess
-
-        self.run = run
-        self.validation = validation
-        self.watch = watch
-        self.health = health.Health(config)
-        self.warnings: list[str] = []
-        self.calibrate = config.train.calibrate
-        stopping = config.train.early_stopping
-        self.metric = stopping.metric if stopping else "accuracy"
-        self.patience = stopping.patience if stopping else math.inf
-        self.best = -math.inf  # of all seeds
-        self.scores: dict[str, Any] | None = None
-        self.digest: str | None = None
-        self.kept: dict[str, int] | None = None
-        self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
-        self.notes = visits.Notes(run.path)
-        self._start_seed()
-
-    def _start_seed(self) -> None:
-        self.seed_best = -math.inf
-        self.seed_best_scores: dict[str, Any] | None = None
-        self.notes.begin()
-        self.waited = 0
-
-    def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
-        if self.seed_best_scores is None:  # no validation data: the last epoch, scored on what it was trained on
-            self._consider(seed, classifier.config.train.epochs, evaluate(classifier, training)[0], classifier)
-        assert self.seed_best_scores is not None
-        self.seed_scores.append(self.seed_best_scores)
-        self._start_seed()
-
-    @property
-    def patience_is_out(self) -> bool:
-        return self.waited >= self.patience
-
-    def record_start(self, seed: int, classifier: Classifier) -> None:
-        """The weights before the first step, by a check of each."""
-        weights = {name: digests.check([tensor]) for name, tensor in classifier.tensors().items()}
-        self.run.record(event="start", seed=seed, weights=weights)
-
-    def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        if isinstance(event, Step):
-            step = event._asdict()
-            flows = step.pop("flow")
-            self.run.record(event="step", seed=seed, **step)
-            if flows is not None:
-                layers = health.record(flows)
-                self.run.record(event="flow", seed=seed, step=event.step, epoch=event.epoch, layers=layers)
-                self.health.saw(flows)
-            return
-        for warning in self.health.epoch_ended(event.epoch):
-            self.warnings.append(warning)
-            self.watch(Note(warning))
-        weights = digests.of(classifier.tensors())
-        self.run.record(
-            event="epoch",
-            seed=seed,
-            epoch=event.epoch,
-            step=event.step,
-            loss=event.loss,
-            scores=event.scores,
-            digest=digests.together(weights),
-            weights={name: digest[:16] for name, digest in weights.items()},
-        )
-
-    def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        self.record(seed, event, classifier)
-        if isinstance(event, Epoch):
-            self.notes.add(event.visits)
-        if isinstance(event, Epoch) and event.scores is not None:
-            self._consider(seed, event.epoch, event.scores, classifier, event.logits)
-
-    def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
-        if self.validation is not None:
-            scores, logits = evaluate(classifier, self.validation)
-            self._consider(seed, classifier.config.train.epochs, scores, classifier, logits)
-
-    def _consider(
-        self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier, logits: Any = None
-    ) -> None:
-        """Keep the model, calibrated, if it is the best so far, of all seeds; `logits` are those of validation."""
-        value = scores[self.metric]
-        value = -math.inf if value is None else value if metrics.BETTER[self.metric] == "higher" else -value
-        self.waited += 1
-        seed_best = value > self.seed_best or self.seed_best_scores is None
-        best = value > self.best or self.scores is None
-        if not seed_best:  # nor the best of all
-            return
-        factor = 1.0
-        if self.calibrate and self.validation is not None:
-            factor = temperature(logits, self.validation.label)
-            classifier = model.calibrated(classifier, factor)
-            scores, logits = evaluate(classifier, self.validation)
-        self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
-        if best:
-            self.best, self.scores, classifier.scores = value, scores, scores
-            self.kept = {"seed": seed, "epoch": epoch}
-            self.save(classifier)
-            self.notes.keep(epoch, self.digest or "", factor)
-            if self.validation is not None:
-                positive = sigmoid(logits.astype(np.float64))
-                runs.save_predictions(self.run, self.validation.label, positive)
-
-    @property
-    def known(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
-        return {name: getattr(self, name) for name in _KNOWN} | {"health": self.health.known}
-
-    def go_on(self, known: dict[str, Any]) -> None:
-        """Take up what a checkpoint has kept. The model is there; what it said is made again."""
-        for name in _KNOWN:
-            setattr(self, name, known[name])
-        self.health.go_on(known["health"])
-        if self.digest is not None and self.validation is not None:
-            _, logits = evaluate(model.load(self.run.path / runs.MODEL), self.validation)
-            runs.save_predictions(self.run, self.validation.label, sigmoid(logits.astype(np.float64)))
-
-    def save(self, classifier: Classifier) -> None:
-        content = classifier.to_bytes()
-        self.run.write(runs.MODEL, content)
-        self.digest = hashlib.sha256(content).hexdigest()
-
-    def spread(self) -> dict[str, dict[str, float]]:
-        names = [name for name in metrics.BETTER if self.seed_scores and self.seed_scores[0].get(name) is not None]
-        return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
 
 
 def _origin(key: str, name: str | None, file: Callable[[str], Path]) -> Path | None:
@@ -1005,7 +962,10 @@ def _reviews(
                 f"the validation data of the training: {error}; or name other reviews with --data"
             ) from None
         if corpus is None:
-            raise DataError("the model was trained without validation data; name a file or a data set with --data")
+            raise DataError(
+                "no review was held out from this model; name a file or a data set with --data, or the run directory "
+                "of a training that held some out until it was scored"
+            )
         return corpus
     if source is None:
         data.require_splits(settings.source)

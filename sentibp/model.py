@@ -127,15 +127,20 @@ def build(
     origin: Classifier | None = None,
     examples: tuple[Ragged, Array] | None = None,
     columns: Array | None = None,
+    before: int | None = None,
 ) -> Classifier:
     """A new classifier; its weights are drawn at random, then taken from word vectors or from `origin` if given.
 
     With `origin`, the vocabulary is one that begins with its features (`vocab.merge`). `examples` are the training
     reviews and their labels (n,), which embedding.init: naive_bayes looks at; without them it is `normal`. `columns`
-    (V, k) are what the last columns of the embedding start from.
+    (V, k) are what the last columns of the embedding start from. With `before`, the layers above the embedding start as
+    they did with a vocabulary of so many features.
     """
     rng = stream(seed, "init")
-    weights = {name: start(rng, shape) for name, (shape, start) in _plan(config, len(vocabulary)).items()}
+    weights = {name: start(rng, shape) for name, (shape, start) in _plan(config, before or len(vocabulary)).items()}
+    if before is not None:
+        shape, start = _plan(config, len(vocabulary))["embedding.weight"]
+        weights["embedding.weight"] = start(stream(seed, "more words"), shape)
     if config.model.embedding.vectors:
         _fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
     weights["embedding.weight"][vocabulary.is_part] = 0  # no word that is trained on has them

@@ -117,6 +117,9 @@ def _subject(path: Path, name: str, where: Where) -> Subject:
             )
     else:
         classifier = model.load(path / runs.MODEL if path.is_dir() else path)
+        if not any(where) and (held_out_from := runs.validated_file(str(path))) != runs.model_file(str(path)):
+            classifier = model.load(held_out_from)
+            left_out.append(f"what {runs.MODEL} learned of the validation reviews: all is of {held_out_from.name}")
         answers = _answers(path, classifier, facts, where, left_out)
     if events and not any(event["event"] == "flow" for event in events):
         left_out.append("gradient flow: its training did not record it")

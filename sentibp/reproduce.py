@@ -14,7 +14,7 @@ from .experiment import Event, Ready, carry_out, prepare
 from .machine import changes, machine, versions
 from .resume import require_same_data
 
-_COMPARED = ("start", "step", "epoch")
+_COMPARED = ("start", "step", "epoch", "refit")
 
 
 class Reproduction(NamedTuple):

@@ -73,7 +73,7 @@ def _reopened(
         saved = checkpoint.load(path)
         before = saved.config if saved else config.load(path / "config.yaml").config
         now = settled_with_origin(resolved)
-        differences = _differences(path, before, now)
+        differences = _differences(path, before, now, saved is not None and saved.state["refit"])
         if run.facts["outcome"] == "finished":
             if differences:
                 raise ConfigError(f"{path}: finished already; train anew for other settings")
@@ -117,12 +117,13 @@ def _begin(
     run.begin(settings)
 
 
-def _differences(path: Path, before: Config, now: Config) -> dict[str, list[Any]]:
-    """The settings that differ from what was trained, [then, now]. ConfigError if one of them may not."""
+def _differences(path: Path, before: Config, now: Config, refit: bool) -> dict[str, list[Any]]:
+    """The settings that differ from what was trained, [then, now]. ConfigError if one of them may not: if the model is
+    chosen, and being trained once more, it has its epochs."""
     then, wanted = runs.flat(before.model_dump()), runs.flat(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
     several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
-    may = _MAY_CHANGE[2:] if several else _MAY_CHANGE
+    may = _MAY_CHANGE[2:] if several or refit else _MAY_CHANGE
     lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may]
     if now.train.epochs < before.train.epochs and not lines:
         lines = [f"train.epochs: was {before.train.epochs}, is {now.train.epochs}; it can only be raised"]

@@ -3,7 +3,8 @@
     config.yaml         every setting, defaults filled in: training it repeats the run
     run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
     metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
-    model.safetensors   the best epoch
+    model.safetensors   the best epoch, or what was trained once more as that was
+    validated.safetensors  then the best epoch, which the scores are of
     validation.parquet  what the model said of each validation review, for paired comparisons
     visits.safetensors  what training told each of its reviews, for blame (see `visits`)
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 ROOT = Path("runs")
 METRICS = "metrics.jsonl"
 MODEL = "model.safetensors"
+VALIDATED = "validated.safetensors"
 VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
 _SMALL = 10_000_000  # bytes of run.json at most
@@ -88,6 +90,16 @@ class Run:
         """Write one of its files, whole or not at all."""
         with told(self.path / name, self.advice):
             write(self.path / name, content)
+
+    def copy(self, name: str, new: str) -> None:
+        """Give one of its files a second name, which keeps what it holds when the first is written anew."""
+        path = self.path / new
+        path.unlink(missing_ok=True)
+        try:
+            os.link(self.path / name, path)
+        except OSError:  # a file system without links; or a folder that is gone or full, as the copy will tell
+            with told(path, self.advice):
+                self.write(new, (self.path / name).read_bytes())
 
     def sync(self) -> None:
         """Have what was recorded reach the disk."""
@@ -246,6 +258,13 @@ def model_file(name: str = "last") -> Path:
             )
         raise ConfigError(f"{path}: has no {MODEL}; its training left none, or it is not a run directory")
     return path / MODEL
+
+
+def validated_file(name: str = "last") -> Path:
+    """The model that the scores of a training are of: the model file, unless that has learned all reviews since."""
+    path = model_file(name)
+    validated = path.parent / VALIDATED
+    return validated if path.name == MODEL and validated.is_file() else path
 
 
 def vectors_file(name: str) -> Path:

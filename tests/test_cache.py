@@ -98,7 +98,7 @@ def test_switched_off_or_not_writable_or_too_small_is_no_entry(monkeypatch, cach
 
 
 def test_a_training_from_the_cache_gives_the_same_bytes(here, write_config, monkeypatch):
-    resolved = write_config(data={"source": "sample"}, train={"epochs": 2})
+    resolved = write_config(data={"source": "sample"}, train={"epochs": 2, "refit": False})
     monkeypatch.setattr(experiment, "Thread", InThisThread)
     first = experiment.train(resolved)
     assert len(cache.entries()) == 1
@@ -114,10 +114,10 @@ class InThisThread:
 def test_other_data_and_other_text_settings_are_other_entries(here, write_config, monkeypatch):
     monkeypatch.setattr(experiment, "Thread", InThisThread)
     for text in {}, {"ngrams": 1}, {"lowercase": False}, {"min_count": 3}, {"max_features": 9}:
-        experiment.train(write_config(data={"source": "sample"}, text=text, train={"epochs": 1}))
-    experiment.train(write_config(data={"source": "sample", "validation": 0.2}, train={"epochs": 1}))
+        experiment.train(write_config(data={"source": "sample"}, text=text, train={"epochs": 1, "refit": False}))
+    experiment.train(write_config(data={"source": "sample", "validation": 0.2}, train={"epochs": 1, "refit": False}))
     assert len(cache.entries()) == 6
-    experiment.train(write_config(data={"source": "sample"}, train={"epochs": 1, "seed": 5}))
+    experiment.train(write_config(data={"source": "sample"}, train={"epochs": 1, "refit": False, "seed": 5}))
     assert len(cache.entries()) == 6, "the seed does not change the text"
 
 

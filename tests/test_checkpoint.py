@@ -246,13 +246,13 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
 def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     written = []
     monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[1]["step"]))
-    experiment.train(small())
+    experiment.train(small("train.refit=false"))
     assert written == [4, 8, 12, 16, 20, 24]
     written.clear()
     experiment.train(small("train.checkpoint=null"))
     experiment.train(small("train.checkpoint=1000"))
     assert written == []
-    experiment.train(small("train.checkpoint=1e-9"))
+    experiment.train(small("train.checkpoint=1e-9", "train.refit=false"))
     assert written == list(range(1, 28))
 
 

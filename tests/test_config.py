@@ -585,6 +585,7 @@ train:
   math: fast
   members: 1
   calibrate: true
+  refit: auto
   seed: 0
   seeds: 1
 """

@@ -19,7 +19,7 @@ import sentibp
 PACKAGE = Path(sentibp.__file__).parent
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
-GROUND, TOP = -1, 9
+GROUND, TOP = -1, 10
 FLOORS = {  # a module or a folder of them -> its floor; it imports from lower floors only
     "arrow": GROUND,
     "cache": GROUND - 2,
@@ -61,19 +61,20 @@ FLOORS = {  # a module or a folder of them -> its floor; it imports from lower f
     "health": 4,
     "postmortem": 4,
     "watch": 4,
-    "experiment": 5,
+    "keeper": 5,
+    "experiment": 6,
     "charts": 1,
     "stepper": 4,
-    "report": 6,
+    "report": 7,
     "play": 5,
-    "bench": 6,
-    "resume": 6,
-    "reproduce": 7,
-    "blame": 6,
-    "audit": 6,
-    "ratetest": 6,
-    "checks": 6,
-    "cli": 8,
+    "bench": 7,
+    "resume": 7,
+    "reproduce": 8,
+    "blame": 7,
+    "audit": 7,
+    "ratetest": 7,
+    "checks": 7,
+    "cli": 9,
     "__init__": TOP,
     "__main__": TOP,
 }

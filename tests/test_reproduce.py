@@ -183,7 +183,7 @@ def test_a_config_that_was_edited(small):
 
 
 def test_a_config_with_fewer_epochs(small):
-    outcome = experiment.train(small("train.schedule=constant"))
+    outcome = experiment.train(small("train.schedule=constant", "train.refit=false"))
     path = outcome.run / "config.yaml"
     path.write_text(path.read_text().replace("epochs: 2", "epochs: 1"))
     difference = reproduce(outcome.run).difference

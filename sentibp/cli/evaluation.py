@@ -87,7 +87,15 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _on_reviews(name: str, checks: list[str], json: bool, against: str | None, *where: str | None) -> bool:
+def _on_reviews(
+    name: str,
+    checks: list[str],
+    json: bool,
+    against: str | None,
+    data: str | None,
+    split: str | None,
+    *columns: str | None,
+) -> bool:
     """Score a model on labelled reviews, alone or against another; whether a check was missed."""
     from .. import experiment, runs
     from .. import model as models
@@ -99,12 +107,16 @@ def _on_reviews(name: str, checks: list[str], json: bool, against: str | None, *
     bounds = _bounds(checks, BETTER)
     if name.lower().endswith(SUFFIXES):
         raise ConfigError(f"{name}: reviews, not a model; score the newest model on them with --data {name}")
-    classifier = models.load(runs.model_file(name))
+    own = data is None and split is None  # the reviews that were held out, which a model may have learned since
+    file = runs.validated_file if own else runs.model_file
+    classifier = models.load(file(name))
+    if own and file(name) != runs.model_file(name):
+        show.talk(f"scored by {file(name)}: {runs.model_file(name)} has learned these reviews since")
     if against is None:
-        evaluation = experiment.evaluate_on(classifier, *where)
+        evaluation = experiment.evaluate_on(classifier, data, split, *columns)
         show.evaluation(evaluation, json)
         return _missed(evaluation.scores, bounds, BETTER)
-    comparison = experiment.compare_on(classifier, models.load(runs.model_file(against)), *where)
+    comparison = experiment.compare_on(classifier, models.load(file(against)), data, split, *columns)
     show.against(comparison, name, against, json)
     return _missed(comparison.a, bounds, BETTER)
 

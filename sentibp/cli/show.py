@@ -68,6 +68,8 @@ def outcome(result: Outcome, json: bool) -> None:
                 f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
             )
     size = result.model.stat().st_size / 1e6
+    if result.refit is not None:
+        typer.echo(f"then        trained once more, on all {result.refit['reviews']:,} reviews")
     typer.echo(f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)")
     if result.outcome == "interrupted":
         typer.echo(f"go on       sentibp train --resume {result.run}")

@@ -317,6 +317,11 @@ class Train(_Part):
     calibrate: bool = True
     """Whether the logit is scaled such that the validation log loss is least: probabilities that can be trusted.
     Answers stay what they are."""
+    refit: Literal["auto"] | bool = "auto"
+    """Whether the model, once it is chosen and scored, is trained once more, on all reviews, those too that were held
+    out for validation. Scores stay those of before; `sentibp eval` repeats them with the model that they are of, which
+    is kept beside. auto: if the training reviews have at most a million features, so that a tenth more tells
+    something."""
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_exact)] = 0
     """The random start. The same seed gives the same model."""
     seeds: Count = 1
@@ -386,6 +391,7 @@ def _clashes(config: Config) -> Iterator[Clash]:
     yield from _cannot_be_folded(config)
     yield from _no_room_for_vectors(config)
     yield from _no_validation(config)
+    yield from _no_refit(config)
     yield from _unknown_parts(config)
 
 
@@ -452,6 +458,18 @@ def _no_validation(config: Config) -> Iterator[Clash]:
             yield Clash(("train", "early_stopping"), message, ("data.validation",))
         if config.train.schedule.name == "plateau":
             yield Clash(("train", "schedule", "name"), f"plateau {message}", ("data.validation",))
+
+
+def _no_refit(config: Config) -> Iterator[Clash]:
+    if config.train.refit is not True or config.data.validation == 0:  # then all reviews are trained on as it is
+        return
+    path, validation = ("train", "refit"), config.data.validation
+    if isinstance(validation, str):
+        message = f"data.validation: {show(validation)} is a split of its own, which is not learned; write a share, as "
+        yield Clash(path, f"{message}0.1, or refit: auto", ("data.validation",))
+    elif config.train.schedule.name == "plateau":
+        message = "schedule plateau needs validation data at each epoch; choose another, or write auto"
+        yield Clash(path, message, ("train.schedule.name",))
 
 
 def _unknown_parts(config: Config) -> Iterator[Clash]:

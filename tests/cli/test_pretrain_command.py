@@ -15,7 +15,7 @@ data: {source: sample}
 text: {ngrams: 2, min_count: 2}
 pretrain: {vectors: KIND, dim: 8, source: sample, split: test}
 model: {embedding: {dim: 12}, hidden: [4]}
-train: {epochs: 2, batch_size: 32, checkpoint: {every_steps: 1}}
+train: {epochs: 2, batch_size: 32, checkpoint: {every_steps: 1}, refit: false}
 """
 RESULTS = ("vectors.safetensors", "metrics.jsonl", "config.yaml")
 
