@@ -75,16 +75,6 @@ def review_classifier(
     return _linear(config, vocabulary, rows @ weight, bias, seed)
 
 
-def ngram_classifier(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
-    """A classifier without hidden layer, on a column of its own for words and n-grams, at the minimum of its loss:
-    naive-Bayes logistic regression (Wang & Manning, 2012)."""
-    embedding = config.model.embedding
-    column, bias = pretrain.linear_column(
-        training.features, training.label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding
-    )
-    return _linear(config, vocabulary, column.astype(np.float32), bias, seed)
-
-
 def word_classifier(
     config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, columns: Array, seed: int
 ) -> Classifier:
@@ -166,16 +156,6 @@ def sentences(reviews: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, Array]:
     cuts = at[1:][is_end[reviews.ids[at[:-1]]]]
     offsets = np.union1d(reviews.offsets, cuts)
     return Ragged(reviews.ids, offsets), np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
-
-
-def answered(training: Examples, reviews: Ragged, teachers: Sequence[Classifier]) -> Lesson:
-    """The training reviews, and others with the mean answer of their teachers."""
-    answer = sigmoid(fold([(teacher, 1 / len(teachers)) for teacher in teachers]).logits(reviews).astype(np.float64))
-    n, m, weight = len(training), len(answer), training.weight
-    if weight is not None:
-        weight = np.append(weight, np.ones(m, np.float32))
-    examples = Examples(joined([training.features, reviews]), np.append(training.label, answer), weight)
-    return Lesson(examples, np.append(np.arange(n), np.full(m, -1)))
 
 
 class Lesson(NamedTuple):

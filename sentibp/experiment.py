@@ -426,7 +426,6 @@ class _Lesson(NamedTuple):
     validation: Examples | None
     place: Array | None = None  # of each example among the training reviews, if there are others; -1 if it is none
     row: Array | None = None  # of each feature the one whose row it uses, if it shares one
-    starts: Examples | None = None  # whose labels the embedding starts from, if not those of the training reviews
     columns: Array | None = None  # what its last columns start from
 
 
@@ -448,7 +447,7 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
     for chance in chances:
         classifier = kept[chance]
         if classifier is None:
-            classifier = _build(prepared, chance, lesson.columns, lesson.starts)
+            classifier = _build(prepared, chance, lesson.columns)
             position = _begin(now, chance, classifier, lesson.training)
             events = fit(classifier, lesson.training, lesson.validation, chance, position, stop=now.stop)
             for event in events if lesson.place is None else _among_reviews(events, lesson.place):
@@ -465,26 +464,18 @@ def _members(now: _Training, seed: int) -> Iterator[Classifier]:
 
 
 def _taught_by_reviews(now: _Training, seed: int) -> Generator[Classifier, None, _Lesson]:
-    """The classifier on vectors of n-grams. With unlabelled reviews one on n-grams, too, and both answer these."""
+    """The classifier on vectors of n-grams."""
     prepared, checkpoints = now.prepared, now.checkpoints
     config, vocabulary, training = prepared.config, prepared.vocabulary, prepared.training
-    first, second = f"{seed}-pretrained", f"{seed}-ngrams"
-    classifier, ngrams = checkpoints.member(first), checkpoints.member(second)
+    first = f"{seed}-pretrained"
+    classifier = checkpoints.member(first)
     if classifier is None:
         classifier = ensemble.review_classifier(config, vocabulary, training, _vectors(now, seed), seed)
     checkpoints.finished(seed, first, classifier)
     yield classifier
-    if len(prepared.extra.unlabelled.offsets) == 1:
-        row = ensemble.shared_rows(training, len(vocabulary))
-        validation = None if prepared.validation is None else ensemble.sharing(prepared.validation, row)
-        return _Lesson(ensemble.sharing(training, row), validation, row=row)
-    if ngrams is None:
-        ngrams = ensemble.ngram_classifier(config, vocabulary, training, seed)
-    checkpoints.finished(seed, second, ngrams)
-    yield ngrams
-    answered, place = ensemble.answered(training, prepared.extra.unlabelled, (classifier, ngrams))
-    now.watch(_taught("classifiers on these and on n-grams have", place, "reviews", config))
-    return _Lesson(answered, prepared.validation, place, starts=answered)
+    row = ensemble.shared_rows(training, len(vocabulary))
+    validation = None if prepared.validation is None else ensemble.sharing(prepared.validation, row)
+    return _Lesson(ensemble.sharing(training, row), validation, row=row)
 
 
 def _taught_by_words(now: _Training, seed: int, all_kept: bool) -> Generator[Classifier, None, _Lesson]:
@@ -503,14 +494,9 @@ def _taught_by_words(now: _Training, seed: int, all_kept: bool) -> Generator[Cla
     if columns is None:
         return _Lesson(training, prepared.validation)
     answered, place = ensemble.lesson(vocabulary, training, extra, classifier)
-    now.watch(_taught("a classifier on these has", place, "sentences", config))
+    count, students = np.count_nonzero(place < 0), config.train.members
+    now.watch(Note(f"a classifier on these has answered {count:,} sentences; {students} networks learn from that"))
     return _Lesson(answered, prepared.validation, place, columns=columns)
-
-
-def _taught(who: str, place: Array, what: str, config: Config) -> Note:
-    answered, students = np.count_nonzero(place < 0), config.train.members
-    networks = "a network learns" if students == 1 else f"{students} networks learn"
-    return Note(f"{who} answered {answered:,} {what}; {networks} from that")
 
 
 def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Step | Epoch]:
@@ -557,11 +543,10 @@ def _matched(saved: vectors.Saved, prepared: Prepared, watch: Callable[[Event], 
     return found
 
 
-def _build(prepared: Prepared, seed: int, columns: Array | None = None, starts: Examples | None = None) -> Classifier:
-    """A new network. Its embedding starts as the labels tell: those of the training reviews, or of `starts`."""
-    examples = starts or prepared.training
-    told = examples.features, examples.label
-    return model.build(prepared.config, prepared.vocabulary, seed, prepared.origin, told, columns, prepared.before)
+def _build(prepared: Prepared, seed: int, columns: Array | None = None) -> Classifier:
+    examples = prepared.training.features, prepared.training.label
+    config, vocabulary, origin = prepared.config, prepared.vocabulary, prepared.origin
+    return model.build(config, vocabulary, seed, origin, examples, columns, prepared.before)
 
 
 def untrained(

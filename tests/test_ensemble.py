@@ -51,49 +51,6 @@ def test_half_of_the_answer_is_the_teachers(new_classifier):
     np.testing.assert_allclose(ensemble.taught(teacher, students).logits(features), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_unlabelled_reviews_are_learned_with_the_mean_answer_of_their_teachers(new_classifier, examples_of):
-    teachers = [new_classifier(TEXTS, seed, model={"hidden": [3]}) for seed in (0, 1)]
-    training = examples_of(teachers[0], TEXTS[:2], [1, 0], [2.0, 3.0])
-    others = teachers[0].encode(strings(TEXTS[2:]))[0]
-    (x, label, weight), place = _parts(ensemble.answered(training, others, teachers))
-    assert place.tolist() == [0, 1, -1, -1, -1]
-    assert weight.tolist() == [2, 3, 1, 1, 1]
-    np.testing.assert_array_equal(x.ids, teachers[0].encode(strings(TEXTS))[0].ids)
-    mean = (teachers[0].logits(others) + teachers[1].logits(others)) / 2
-    np.testing.assert_allclose(label, [1, 0, *sigmoid(mean)], rtol=1e-5)
-
-
-def _parts(lesson):
-    examples = lesson.examples
-    return (examples.features, examples.label, examples.weight), lesson.place
-
-
-def test_a_classifier_on_ngrams_is_one_column_that_knows_its_reviews(new_classifier, examples_of):
-    config = new_classifier(TEXTS, model={"hidden": [3]}).config
-    vocabulary = new_classifier(TEXTS).vocabulary
-    some = new_classifier(TEXTS)
-    training = examples_of(some, TEXTS[:2], [1, 0])
-    found = ensemble.ngram_classifier(config, vocabulary, training, 0)
-    assert found.tensors()["embedding.weight"].shape == (len(vocabulary), 1)
-    good, bad = found.predict(strings(["good", "bad"])).positive
-    assert good > 0.5 > bad
-
-
-@pytest.mark.parametrize("source", ["null", "sample"])
-def test_with_unlabelled_reviews_networks_learn_from_answers(write_config, source):
-    told = []
-    resolved = write_config("small.yaml", [f"pretrain.source={source}"], **sections(vectors="reviews"))
-    outcome = experiment.train(resolved, Path("run"), watch=told.append)
-    answers = [event.text for event in told if isinstance(event, experiment.Note) and "answered" in event.text]
-    ready = [event.training for event in told if isinstance(event, experiment.Ready)]
-    columns = model.load(outcome.model).tensors()["embedding.weight"].shape[1]
-    if source == "null":
-        assert (answers, ready, columns) == ([], [288], 1 + 12)
-    else:
-        assert answers == ["classifiers on these and on n-grams have answered 80 reviews; a network learns from that"]
-        assert (ready, columns) == ([288 + 80], 2 + 12)
-
-
 def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
     members = [new_classifier(TEXTS, seed, model={"hidden": [3]}, train={"members": 2}) for seed in (0, 1)]
     folded = model.fold([(member, 0.5) for member in members])

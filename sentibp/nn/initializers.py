@@ -46,25 +46,20 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) 
 def log_count_ratio(x: Ragged, label: Array, features: int) -> Array:
     """How much more often each feature occurs in positive reviews than in negative ones: (features,) float32.
 
-    The weights of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). `label` (n,) is 0 or 1, or the probability
-    of 1.
+    The weights of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). `label` (n,) is 0 or 1.
     """
     return log_ratio(*class_counts(x, label, features), float(np.mean(label)))
 
 
 def class_counts(x: Ragged, label: Array, features: int) -> tuple[Array, Array]:
-    """How often each feature occurs in positive and in negative reviews: (features,) each. A review that is positive
-    with some probability (n,) float64 is so with this share of its features."""
-    total, positive = np.zeros((2, features), np.float64 if label.dtype.kind == "f" else np.int64)
+    """How often each feature occurs in positive and in negative reviews: (features,) int64 each."""
+    total, positive = np.zeros((2, features), np.int64)
     block = len(label) * max(features, _IDS) // max(len(x.ids), 1) + 1  # reviews
     for start in range(0, len(label), block):
         part = x.slice(start, min(start + block, len(label)))
         total += np.bincount(part.ids, minlength=features)
-        share = np.repeat(label[start : start + block], part.lengths)
-        if label.dtype.kind == "f":
-            positive += np.bincount(part.ids, share, minlength=features)
-        else:
-            positive += np.bincount(part.ids[share == 1], minlength=features)
+        ids = part.ids[np.repeat(label[start : start + block] == 1, part.lengths)]
+        positive += np.bincount(ids, minlength=features)
     return positive, total - positive
 
 

@@ -35,17 +35,6 @@ def test_glorot_is_uniform_within_its_limit():
     assert w.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)  # of a uniform distribution
 
 
-def test_a_review_that_is_probably_positive_counts_with_that_share(monkeypatch):
-    x = Ragged(np.array([0, 1, 1, 2, 0], np.int32), np.array([0, 3, 5]))
-    for size in 1, 1 << 20:
-        monkeypatch.setattr(initializers, "_IDS", size)
-        positive, negative = class_counts(x, np.array([0.75, 0.5]), 3)
-        np.testing.assert_allclose(positive, [0.75 + 0.5, 1.5, 0.5])
-        np.testing.assert_allclose(negative, [0.25 + 0.5, 0.5, 0.5])
-    hard = np.array([1, 0], np.int8)
-    np.testing.assert_array_equal(log_count_ratio(x, hard, 3), log_count_ratio(x, hard.astype(float), 3))
-
-
 def test_log_count_ratios_by_hand_and_in_blocks(monkeypatch):
     """Feature 0 occurs twice in positive reviews and once in a negative one, 1 once in a negative one, 2 nowhere."""
     x = Ragged(np.array([0, 0, 0, 1], np.int32), np.array([0, 2, 2, 4]))
