@@ -28,6 +28,7 @@ from .machine import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
+_LATER = {"refit": None}  # what run.json of earlier versions does not say
 # files that weights start from: their names in run.json, and the settings that name them
 _PLACES = {
     "init_from": "model.init_from",
@@ -156,6 +157,7 @@ def told(changed: Mapping[str, list[Any]]) -> str:
 def _facts(run: runs.Run, names: Sequence[str]) -> dict[str, Any]:
     """What run.json says of how it ended."""
     try:
-        return {name: run.facts[name] for name in names}
+        facts = _LATER | run.facts
+        return {name: facts[name] for name in names}
     except KeyError as error:
         raise DataError(f"{run.path / 'run.json'}: damaged: no {error}") from None

@@ -22,8 +22,8 @@ class State(NamedTuple):
     outcome: str  # "running", as in run.json, or "broken off": killed without a word
     epoch: int
     epochs: int
-    step: int  # of all networks that are trained
-    steps: int  # likewise; fewer, if a training stops early
+    step: int  # of all networks that are trained; of a second training, after each epoch
+    steps: int  # likewise; fewer, if a training stops early, or is repeated for fewer epochs
     loss: float | None  # of the last steps
     learning_rate: float | None
     scored_epoch: int | None  # the last one that was validated
@@ -81,15 +81,18 @@ class _Reader:
         settings = config.load(run / "config.yaml").config.train
         try:
             reviews = facts["data"]["training"]["reviews"]
+            held_out = facts["data"].get("validation") or {"reviews": 0}
+            all_reviews = reviews + held_out["reviews"]
             self.start = datetime.fromisoformat(facts["start"]).timestamp()
         except (KeyError, TypeError, ValueError):
             raise DataError(f"{run / 'run.json'}: damaged: not the facts of a training") from None
         self.epochs = settings.epochs
         self.pretraining = runs.is_pretraining(facts)
-        self.each = (
-            0 if self.pretraining else settings.epochs * -(-reviews // settings.batch_size)
-        )  # steps of a network
+        epochs = 0 if self.pretraining else settings.epochs
+        self.each = epochs * -(-reviews // settings.batch_size)  # steps of a network
         self.steps = self.each * settings.members * settings.seeds
+        self.again = epochs * -(-all_reviews // settings.batch_size) * settings.members  # of the second training
+        self.is_refit = settings.refit is True and held_out["reviews"] > 0  # what "auto" means shows in the records
         self.began = now()
         self.first: int | None = None  # the step at the first look
         self._rewind()
@@ -97,6 +100,7 @@ class _Reader:
     def _rewind(self) -> None:
         self.position = 0
         self.networks: list[int] = []  # the seeds of those that were begun
+        self.refit: dict[int, int] = {}  # of those of the second training, and how many steps each has done
         self.last_step: dict[str, Any] = {}
         self.loss: float | None = None
         self.scored: tuple[int, dict[str, Any]] | None = None
@@ -132,15 +136,20 @@ class _Reader:
             self.last_step = event
         elif event["event"] == "epoch":
             self.scored = (event["epoch"], event["scores"]) if event["scores"] is not None else None
+        elif event["event"] == "refit":
+            if type(event["step"]) is not int:
+                raise ValueError("an epoch without its step")
+            self.refit[event["seed"]] = event["step"]
         elif event["event"] == "round":
             if not all(type(event[key]) is int for key in ("round", "rounds")):
                 raise ValueError("a round without its number")
             self.round, self.rounds = event["round"], event["rounds"]
 
     def _state(self, outcome: str, facts: dict[str, Any]) -> State:
-        step = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0)
+        step = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0) + sum(self.refit.values())
+        steps = self.steps + (self.again if self.is_refit or self.refit else 0)
         done: int = self.round if self.pretraining else step
-        of = self.rounds if self.pretraining else self.steps
+        of = self.rounds if self.pretraining else steps
         now = self.now()
         seconds, left = max(now - self.start, 0.0), None
         if self.first is None:
@@ -157,7 +166,7 @@ class _Reader:
             self.last_step.get("epoch", 0),
             self.epochs,
             step,
-            self.steps,
+            steps,
             self.loss,
             self.last_step.get("learning_rate"),
             *(self.scored or (None, None)),

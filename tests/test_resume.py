@@ -303,6 +303,15 @@ def test_of_a_finished_run(small, complaint):
     assert text == "whole: finished already; train anew for other settings"
 
 
+def test_of_a_run_that_an_earlier_version_finished(small):
+    """Its run.json does not say yet that the model was not trained once more."""
+    outcome = experiment.train(small("train.refit=false"), Path("whole"))
+    facts = json.loads(Path("whole/run.json").read_text())
+    assert facts.pop("refit") is None
+    Path("whole/run.json").write_text(json.dumps(facts))
+    assert again(outcome.run) == outcome
+
+
 def test_of_a_diverged_run(small, complaint):
     with pytest.raises(experiment.Diverged):
         experiment.train(small("train.optimizer={name: sgd, learning_rate: 1e20}"), Path("run"))

@@ -114,6 +114,27 @@ def test_several_networks_are_one_training(here, follow, write):
     assert (state.step, state.steps, state.outcome, state.seconds) == (8, 8, "interrupted", 50)
 
 
+@pytest.mark.parametrize(("refit", "steps"), [(True, 20), ("auto", 8)])
+def test_a_model_that_is_trained_once_more(here, follow, write, refit, steps):
+    """On 15 reviews: 3 steps an epoch. Whether `auto` does so is not known before the first of these epochs is over."""
+    writer = write(here / "run", members=2, refit=refit)
+    writer.facts(data={"training": {"reviews": 10}, "validation": {"reviews": 5}})
+    for seed in (0, 1):
+        for step in (1, 2, 3, 4):
+            writer.step(step, seed)
+
+    def again():
+        for seed, step in (0, 3), (0, 6), (1, 3):
+            writer.file.write(json.dumps({"event": "refit", "seed": seed, "epoch": step // 3, "step": step}) + "\n")
+
+    def end():
+        writer.facts("finished", seconds=123.0, data={"training": {"reviews": 10}, "validation": {"reviews": 5}})
+
+    first, second, last = follow(here / "run", again, end)
+    assert (first.step, first.steps) == (8, steps)
+    assert (second.step, second.steps, last.step, last.steps) == (17, 20, 17, 20)
+
+
 def test_the_rounds_of_a_pretraining(here, follow, write):
     writer = write(here / "run")
     writer.facts(kind="pretraining")
