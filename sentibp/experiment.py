@@ -46,7 +46,7 @@ from .pretrain import Round, Rounds
 from .text import tokenize
 from .train import Diverged, Epoch, Examples, Position, Step, Stopped, beginning, evaluate, fit, steps_per_epoch
 
-_LARGE = 1_000_000  # features in the training reviews: of more, a tenth on top tells little
+_LARGE = 1_000_000  # features in the training reviews: with more, training once more takes its time and tells less
 _ENCODING = [pa.__version__, *(cache.key(inspect.getsource(module)) for module in (arrow, text, vocab))]
 """What else the encoded text depends on: the code that makes it."""
 
@@ -353,7 +353,8 @@ def _networks(now: _Training, seed: int) -> Iterator[Classifier]:
         if now.prepared.config.pretrain.vectors == "words":
             classifier = ensemble.taught(members[0], members[1:])
         else:
-            weights = now.keeper.mixture(members)
+            pretrains = now.prepared.config.pretrain.vectors != "none"
+            weights = now.keeper.mixture([members[:1], members[1:]] if pretrains else [members])
             classifier = model.fold(list(zip(members, weights, strict=True)))
         now.keeper.saw_ensemble(seed, classifier)
         yield classifier

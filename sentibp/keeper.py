@@ -94,14 +94,17 @@ class Keeper:
         if isinstance(event, Epoch) and event.scores is not None:
             self._consider(seed, event.epoch, event.scores, classifier, event.logits)
 
-    def mixture(self, members: Sequence[Classifier]) -> list[float]:
-        """The weights of networks that are averaged: those that suit the validation data, or all alike without."""
-        weights = [1 / len(members)] * len(members)
+    def mixture(self, kinds: Sequence[Sequence[Classifier]]) -> list[float]:
+        """The weight of each network that is averaged. Those of a kind share what suits the validation data, or without
+        these the same as each other kind: they differ by their random start, and which is best there is chance."""
+        weights = np.full(len(kinds), 1 / len(kinds))
         if self.validation is not None:
-            logits = np.stack([member.logits(self.validation.features) for member in members], axis=1)
-            weights = mixture(logits, self.validation.label).tolist()
-        self.seed_weights = weights
-        return weights
+            x = self.validation.features
+            logits = [np.mean([member.logits(x) for member in kind], axis=0) for kind in kinds]
+            weights = mixture(np.stack(logits, axis=1), self.validation.label)
+        count = [len(kind) for kind in kinds]
+        self.seed_weights = np.repeat(weights / count, count).tolist()
+        return self.seed_weights
 
     def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
         if self.validation is not None:
@@ -197,7 +200,7 @@ class Again:
             self.notes.add(event.visits)
             self.patience_is_out = event.epoch == self.epochs
 
-    def mixture(self, members: Sequence[Classifier]) -> list[float]:
+    def mixture(self, kinds: Sequence[Sequence[Classifier]]) -> list[float]:
         """The weights of networks that are averaged: those of before."""
         assert self.weights is not None
         return self.weights

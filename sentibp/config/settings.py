@@ -320,8 +320,8 @@ class Train(_Part):
     refit: Literal["auto"] | bool = "auto"
     """Whether the model, once it is chosen and scored, is trained once more, on all reviews, those too that were held
     out for validation. Scores stay those of before; `sentibp eval` repeats them with the model that they are of, which
-    is kept beside. auto: if the training reviews have at most a million features, so that a tenth more tells
-    something."""
+    is kept beside. It takes as long again. auto: if the training reviews have at most a million features, of which it
+    tells most and takes least."""
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_exact)] = 0
     """The random start. The same seed gives the same model."""
     seeds: Count = 1
