@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +55,7 @@ def pretrain(
     from .. import experiment, runs
     from .. import resume as resumption
     from . import show
+    from .interrupts import heeded
     from .progress import Progress
 
     if config is None and resume is None:
@@ -65,13 +65,12 @@ def pretrain(
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     path = runs.find_started(resume, pretraining=True) if resume is not None else None
     resolved = settings.load(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a round to keep
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress(quiet) as progress:
+        watch = heeded(progress.watch)  # from here on there may be a round to keep
         if path is not None:
-            outcome = resumption.resume_pretraining(path, resolved, progress.watch)
+            outcome = resumption.resume_pretraining(path, resolved, watch)
         else:
-            outcome = experiment.pretrain(resolved, out, sys.argv, progress.watch)
+            outcome = experiment.pretrain(resolved, out, sys.argv, watch)
     show.pretrained(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)

@@ -69,17 +69,14 @@ def reproduce(
     Exits with 0 if every number comes out the same, and with 1 at the first that does not, which is named with its
     epoch, step and tensor, and with what has changed of versions, processor and threads.
     """
-    import signal
-
     from .. import runs
     from ..reproduce import reproduce
     from . import show
+    from .interrupts import heeded
     from .progress import Progress
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # there is a folder to remove
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress(quiet) as progress:
-        result = reproduce(runs.find(run), progress.watch)
+        result = reproduce(runs.find(run), heeded(progress.watch))  # there is a folder to remove
     show.reproduction(result, json)
     if not result.same:
         raise typer.Exit(1)

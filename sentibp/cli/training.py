@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -77,6 +76,7 @@ def train(
     from .. import resume as resumption
     from ..train import Stopped
     from . import show
+    from .interrupts import heeded
     from .progress import Progress
 
     if config is None and resume is None:
@@ -89,26 +89,25 @@ def train(
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     path = runs.find_started(resume) if resume is not None else None
     resolved = settings.load(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be a model to save
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if dry_run:
         with Progress(quiet) as progress:
-            rehearsal = experiment.rehearse(resolved, progress.watch)
+            rehearsal = experiment.rehearse(resolved, heeded(progress.watch))
         show.rehearsal(rehearsal, json)
         return
     if find_lr:
         from .. import ratetest
 
         with Progress(quiet) as progress:
-            test = ratetest.run(resolved, progress.watch)
+            test = ratetest.run(resolved, heeded(progress.watch))
         show.rate_test(test, json)
         return
     try:
         with Progress(quiet) as progress:
+            watch = heeded(progress.watch)  # from here on there may be a model to save
             if path is not None:
-                outcome = resumption.resume(path, resolved, progress.watch, stop)
+                outcome = resumption.resume(path, resolved, watch, stop)
             else:
-                outcome = experiment.train(resolved, out, sys.argv, progress.watch, stop)
+                outcome = experiment.train(resolved, out, sys.argv, watch, stop)
     except Stopped as error:
         if json and error.facts is not None:
             show.as_json(error.facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -10,6 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from sentibp.cli.interrupts import heeded
+from sentibp.experiment import Note
+from sentibp.pretrain import Round
 
 ENDLESS = ["train", "quickstart", "--set", "train.epochs=1000000", "--out", "run"]
 
@@ -93,3 +98,22 @@ def test_a_broken_pipe_on_stderr_is_not_success_with_a_training_half_done(start)
     code = running.wait()
     outcome = json.loads(Path("run/run.json").read_text())["outcome"]
     assert (code == 0) == (outcome == "finished"), (code, outcome)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_a_library_swallows_comes_again_at_the_next_event(number):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    seen = []
+    try:
+        heed = heeded(seen.append)
+        heed(Note("begins"))
+        with contextlib.suppress(KeyboardInterrupt):  # as a callback from C would
+            signal.raise_signal(number)
+            pytest.fail("not raised at once")
+        with pytest.raises(KeyboardInterrupt):
+            heed(Round(1, 2, 0.5))
+        heed(Note("is kept"))
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert seen == [Note("begins"), Note("is kept")]
