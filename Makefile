@@ -3,10 +3,11 @@
 install:  ## into the active virtual environment, with what development needs
 	pip install -e '.[dev]'
 
-check:    ## lint, format, types
+check:    ## lint, format, types, layers
 	ruff check
 	ruff format --check
 	pyright
+	lint-imports
 
 format:
 	ruff check --fix

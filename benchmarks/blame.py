@@ -16,10 +16,17 @@ import tempfile
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 
-from sentibp import blame, config, experiment, model, visits, vocab
-from sentibp.arrow import strings
-from sentibp.text import tokenize
-from sentibp.train import Epoch, Examples, fit
+from sentibp.config.load import load_config
+from sentibp.data import dataset, vocabulary_build
+from sentibp.data.examples import Examples
+from sentibp.data.tokenizer import tokenize
+from sentibp.inspection import influence
+from sentibp.model import file, initial
+from sentibp.runs import influence_log
+from sentibp.training import experiment
+from sentibp.training.events import Epoch
+from sentibp.training.loop import fit
+from sentibp.utils.arrow import strings
 
 
 def main() -> None:
@@ -29,13 +36,15 @@ def main() -> None:
     parser.add_argument("--reviews", type=int, default=15)
     arguments = parser.parse_args()
     os.chdir(tempfile.mkdtemp())
-    run = experiment.train(config.load(arguments.config)).run
-    settings = config.load(run / "config.yaml").config
-    corpus, _ = experiment.load_data(settings)
+    run = experiment.train_model(load_config(arguments.config)).run
+    settings = load_config(run / "config.yaml").config
+    corpus, _ = dataset.load_data(settings)
     words = settings.text
-    vocabulary, features = vocab.build(tokenize(corpus.text), words.ngrams, words.min_count, words.max_features)
-    kept = visits.load(run)
-    classifier = model.load(run / "model.safetensors")
+    vocabulary, features = vocabulary_build.build_vocabulary(
+        tokenize(corpus.text), words.ngrams, words.min_count, words.max_features
+    )
+    kept = influence_log.load_influence_log(run)
+    classifier = file.load_model(run / "model.safetensors")
     n = len(corpus)
 
     def logit(text: str, without: list[int]) -> float:
@@ -43,7 +52,9 @@ def main() -> None:
         weight[without] = 0
         counted = np.flatnonzero(weight)
         seed = settings.train.seed
-        twin = model.build(settings, vocabulary, seed, None, (features.take(counted), corpus.label[counted]))
+        twin = initial.build_classifier(
+            settings, vocabulary, seed, None, (features.take(counted), corpus.label[counted])
+        )
         for event in fit(twin, Examples(features, corpus.label, weight), None, seed):
             if isinstance(event, Epoch) and event.epoch == len(kept.epochs):
                 break
@@ -52,7 +63,7 @@ def main() -> None:
     print("| text | logit | pearson, largest | pearson, all | spearman, all | signs | 20 up: told | true | 20 random |")
     print("| --- " * 9 + "|")
     for text in arguments.texts:
-        found = blame.of_text(str(run), text, n)
+        found = influence.of_text(str(run), text, n)
         push = {each.review - 1: each.push for each in found.up + found.down}
         ranked = sorted(push, key=lambda i: -abs(push[i]))
         rng = np.random.default_rng(0)

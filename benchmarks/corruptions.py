@@ -19,8 +19,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from sentibp import config, experiment, model, sealed
+from sentibp.config.load import load_config
 from sentibp.errors import DataError
+from sentibp.model import classifier, file
+from sentibp.training import experiment
+from sentibp.utils import tensor_file
 
 
 def turned(content: bytearray, at: int, rng: np.random.Generator) -> None:
@@ -69,15 +72,15 @@ def verdict(path: Path, content: bytes, sound: bytes) -> str:
         return "unchanged"
     path.write_bytes(content)
     try:
-        found = model.load(path)
+        found = file.load_model(path)
     except DataError as error:
         assert len(error.lines) == 1
         return "refused"
     return "the same model" if same(found, path) else "another model"
 
 
-def same(found: model.Classifier, path: Path) -> bool:
-    before = model.load(path.with_name("sound"))
+def same(found: classifier.Classifier, path: Path) -> bool:
+    before = file.load_model(path.with_name("sound"))
     numbers, others = found.tensors(), before.tensors()
     return (
         repr(found.settings) == repr(before.settings)
@@ -95,9 +98,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "damaged"
-        source = arguments.model or experiment.train(config.load("quickstart"), Path(folder) / "run").model
+        source = arguments.model or experiment.train_model(load_config("quickstart"), Path(folder) / "run").model
         sound = source.read_bytes()
-        header, tensors = sealed.read(source)
+        header, tensors = tensor_file.read(source)
         del header["checksum"]
         bare = save(tensors, metadata={"sentibp": json.dumps(header | {"format": 2}, sort_keys=True)})
         columns = ["unchanged", "refused", "the same model", "another model"]

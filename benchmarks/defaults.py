@@ -25,10 +25,12 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from sentibp import data, metrics, model, vocab
-from sentibp.arrow import array
-from sentibp.nn.initializers import class_counts
-from sentibp.text import tokenize
+from sentibp import metrics
+from sentibp.data import sources, vocabulary_build
+from sentibp.data.tokenizer import tokenize
+from sentibp.model import file as model_file
+from sentibp.model.naive_bayes import class_counts
+from sentibp.utils.arrow import array
 
 PENALTIES = [0.1, 0.3, 1, 3, 10]  # C: how little
 FASTTEXT = [(0.1, 10), (0.1, 25), (0.25, 10), (0.5, 5), (0.5, 10), (0.5, 25)]  # learning rate, epochs
@@ -42,12 +44,12 @@ def ours(texts, label, held_out, seed: int) -> np.ndarray:
         Path(folder, "defaults.yaml").write_text("data: {source: train.csv}\n")
         command = [sys.executable, "-m", "sentibp", "train", "defaults.yaml", "--out", "run", "--seed", str(seed)]
         subprocess.run([*command, "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        return model.load(Path(folder, "run", "model.safetensors")).predict(held_out).positive
+        return model_file.load_model(Path(folder, "run", "model.safetensors")).predict(held_out).positive
 
 
 def naive_bayes(texts, label, held_out, penalty: float) -> np.ndarray:
     """Wang & Manning's features, binary words and pairs times their log-count ratio, in a logistic regression."""
-    vocabulary, features = vocab.build(tokenize(texts), 2)
+    vocabulary, features = vocabulary_build.build_vocabulary(tokenize(texts), 2)
     p, q = (count + 1.0 for count in class_counts(features, label, len(vocabulary)))
     ratio = np.log(p / p.sum() / (q / q.sum()))
 
@@ -84,7 +86,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="of each fold's training part, so many texts")
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
-    corpus = data.load(arguments.source)
+    corpus = sources.load_corpus(arguments.source)
     ways = [("sentibp, defaults", ours, (seed,)) for seed in range(arguments.seeds)]
     ways += [(f"naive-Bayes LR, C {penalty}", naive_bayes, (penalty,)) for penalty in PENALTIES]
     ways += [(f"fastText, rate {rate}, {epochs} epochs", fast_text, (rate, epochs)) for rate, epochs in FASTTEXT]

@@ -18,14 +18,18 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from sentibp import config, experiment, model, vocab
-from sentibp.text import tokenize
-from sentibp.train import Examples, fit
+from sentibp.config.load import load_config
+from sentibp.data import dataset, vocabulary_build
+from sentibp.data import vocabulary as data_vocabulary
+from sentibp.data.examples import Examples
+from sentibp.data.tokenizer import tokenize
+from sentibp.model import initial
+from sentibp.training.loop import fit
 
 
-def ours(train: Examples, vocabulary: vocab.Vocabulary, batch: int, math: str) -> Callable[[], None]:
-    settings = config.load("imdb", [f"train.batch_size={batch}", f"train.math={math}", "train.epochs=1"]).config
-    classifier = model.build(settings, vocabulary, 0)
+def ours(train: Examples, vocabulary: data_vocabulary.Vocabulary, batch: int, math: str) -> Callable[[], None]:
+    settings = load_config("imdb", [f"train.batch_size={batch}", f"train.math={math}", "train.epochs=1"]).config
+    classifier = initial.build_classifier(settings, vocabulary, 0)
 
     def epoch() -> None:
         for _ in fit(classifier, train, None, 0):
@@ -65,9 +69,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=128)
     arguments = parser.parse_args()
-    training, _ = experiment.load_data(config.load("imdb").config)
+    training, _ = dataset.load_data(load_config("imdb").config)
     assert training.label is not None
-    vocabulary, features = vocab.build(tokenize(training.text), 2, 2)
+    vocabulary, features = vocabulary_build.build_vocabulary(tokenize(training.text), 2, 2)
     train = Examples(features, training.label)
     contestants = {
         "sentibp, fast": ours(train, vocabulary, arguments.batch, "fast"),

@@ -17,7 +17,8 @@ from pathlib import Path
 import fasttext
 import numpy as np
 
-from sentibp import config, experiment
+from sentibp.config.load import load_config
+from sentibp.data import dataset
 
 SEPARATE = re.compile(r"([.!?,'/()\":;-])")
 
@@ -37,7 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     start = time.perf_counter()
-    training, validation = experiment.load_data(config.load("imdb").config)  # reads as fast as we do
+    training, validation = dataset.load_data(load_config("imdb").config)  # reads as fast as we do
     assert validation is not None
     file = arguments.work / "train.txt"
     with open(file, "w", encoding="utf-8") as lines:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sentibp.threads import hold_from_the_start
+from sentibp.utils.threads import hold_from_the_start
 
 hold_from_the_start()
 
-from sentibp import config, experiment  # noqa: E402
-from sentibp.nn import flow  # noqa: E402
-from sentibp.train import fit  # noqa: E402
+from sentibp.config.load import load_config  # noqa: E402
+from sentibp.nn import gradient_flow  # noqa: E402
+from sentibp.training import networks  # noqa: E402
+from sentibp.training.loop import fit  # noqa: E402
 
 RUNS = 7
 spent = [0.0]
@@ -32,12 +33,12 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def main() -> None:
     for name in "idle", "snapshot", "measure":  # all that a step that is looked at does more than others
-        setattr(flow, name, timed(getattr(flow, name)))
+        setattr(gradient_flow, name, timed(getattr(gradient_flow, name)))
     print("| config | share of the time | ms an epoch |\n| --- | --- | --- |")
     for name in sys.argv[1:]:
         shares, each = [], []
         for _ in range(RUNS):
-            classifier, training = experiment.untrained(config.load(name))
+            classifier, training = networks.untrained(load_config(name))
             spent[0] = 0.0
             start = time.perf_counter()
             for _event in fit(classifier, training, None, 0):

@@ -19,8 +19,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from sentibp import config, data, find_model, find_validated_model
-from sentibp.arrow import array
+from sentibp import find_model, find_validated_model
+from sentibp.config.load import load_config
+from sentibp.data import sources
+from sentibp.utils.arrow import array
 
 
 def sentibp(*args: str | Path) -> dict:
@@ -37,7 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     settings = [part for each in arguments.set for part in ("--set", each)]
-    corpus = data.load(config.load(arguments.config, arguments.set).config.data.source, split="train")
+    corpus = sources.load_corpus(load_config(arguments.config, arguments.set).config.data.source, split="train")
     reviews = pa.table({"text": corpus.text, "label": array(corpus.label)})
     order = np.random.default_rng(2026).permutation(len(corpus))
     found: dict[str, list[list[float]]] = {}

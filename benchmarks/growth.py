@@ -30,10 +30,13 @@ import pyarrow.compute as pc
 from chart import Line, Panel, svg
 from pyarrow import parquet
 
-from sentibp import config, data, experiment, model, vocab
-from sentibp.arrow import array, buffers, numbers, segments
-from sentibp.text import tokenize
-from sentibp.train import Examples, fit
+from sentibp.config.load import load_config
+from sentibp.data import dataset, sources, vocabulary_build
+from sentibp.data.examples import Examples
+from sentibp.data.tokenizer import tokenize
+from sentibp.model import initial
+from sentibp.training.loop import fit
+from sentibp.utils.arrow import array, buffers, numbers, segments
 
 COPIES = [1, 4, 16, 64]  # of 25,000 reviews
 LIMIT = "text.max_features=400000"
@@ -47,7 +50,7 @@ MEASURED = ["features", "read", "tokenize", "vocabulary", "epoch", "step", "own"
 
 def write(path: Path, copies: int) -> None:
     """So many copies of the reviews, perturbed, in a Parquet file; never more than one of them in memory."""
-    reviews = data.load("imdb")
+    reviews = sources.load_corpus("imdb")
     (text,) = reviews.text.chunks
     split = pc.split_pattern(text, " ")
     encoded = split.values.dictionary_encode()
@@ -79,17 +82,17 @@ class Memory(threading.Thread):
 def measure(source: str, overrides: list[str]) -> dict[str, float]:
     memory = Memory()
     memory.start()
-    settings = config.load("imdb", [f"data.source={source}", *overrides]).config
+    settings = load_config("imdb", [f"data.source={source}", *overrides]).config
     marks = [time.perf_counter()]
-    training, _ = experiment.load_data(settings)
+    training, _ = dataset.load_data(settings)
     marks.append(time.perf_counter())
     tokens = tokenize(training.text)
     marks.append(time.perf_counter())
-    vocabulary, features = vocab.build(tokens, 2, 2, settings.text.max_features)
+    vocabulary, features = vocabulary_build.build_vocabulary(tokens, 2, 2, settings.text.max_features)
     marks.append(time.perf_counter())
     train = Examples(features, training.label)
     del training, tokens
-    classifier = model.build(settings, vocabulary, 0, None, (train.features, train.label))
+    classifier = initial.build_classifier(settings, vocabulary, 0, None, (train.features, train.label))
     start = time.perf_counter()
     steps = sum(1 for _ in fit(classifier, train, None, 0)) - 1
     epoch = time.perf_counter() - start

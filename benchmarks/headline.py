@@ -18,19 +18,20 @@ import sys
 import tempfile
 import time
 
-from sentibp import config, experiment
-from sentibp.train import Epoch
+from sentibp.config.load import load_config
+from sentibp.training import events, experiment
+from sentibp.training.events import Epoch
 
 
 def epoch_seconds(name: str) -> list[float]:
     """The time of each epoch, its validation included."""
     marks: list[float] = []
 
-    def watch(event: experiment.Event) -> None:
-        if isinstance(event, experiment.Ready | Epoch):
+    def watch(event: events.Event) -> None:
+        if isinstance(event, events.Ready | Epoch):
             marks.append(time.perf_counter())
 
-    experiment.train(config.load(name), watch=watch)
+    experiment.train_model(load_config(name), watch=watch)
     return [end - start for start, end in itertools.pairwise(marks)]
 
 

@@ -21,14 +21,20 @@ from pathlib import Path
 
 import numpy as np
 
-from sentibp import config, data, model, vocab
-from sentibp.text import tokenize
-from sentibp.train import Examples, fit
+from sentibp.config.load import load_config
+from sentibp.data import corpus as data_corpus
+from sentibp.data import sources, vocabulary_build
+from sentibp.data.examples import Examples
+from sentibp.data.tokenizer import tokenize
+from sentibp.model import initial
+from sentibp.training.loop import fit
 
 FIRST = (100, 250, 500, 1000, 1250)
 
 
-def audited(name: str, overrides: list[str], corpus: data.Corpus, label: np.ndarray) -> tuple[np.ndarray, int, float]:
+def audited(
+    name: str, overrides: list[str], corpus: data_corpus.Corpus, label: np.ndarray
+) -> tuple[np.ndarray, int, float]:
     """The reviews in the order of the audit, how many it is confident of, and the seconds that it took."""
     with open("flipped.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -46,12 +52,14 @@ def audited(name: str, overrides: list[str], corpus: data.Corpus, label: np.ndar
     return np.array([int(row["row"]) - 1 for row in rows]), sum(row["suspect"] == "yes" for row in rows), seconds
 
 
-def by_heart(name: str, overrides: list[str], corpus: data.Corpus, label: np.ndarray) -> np.ndarray:
+def by_heart(name: str, overrides: list[str], corpus: data_corpus.Corpus, label: np.ndarray) -> np.ndarray:
     """The reviews in the order of what a network says of them after it was trained on all of them."""
-    settings = config.load(name, overrides).config
+    settings = load_config(name, overrides).config
     words = settings.text
-    vocabulary, features = vocab.build(tokenize(corpus.text), words.ngrams, words.min_count, words.max_features)
-    classifier = model.build(settings, vocabulary, 0, examples=(features, label))
+    vocabulary, features = vocabulary_build.build_vocabulary(
+        tokenize(corpus.text), words.ngrams, words.min_count, words.max_features
+    )
+    classifier = initial.build_classifier(settings, vocabulary, 0, examples=(features, label))
     for _ in fit(classifier, Examples(features, label), None, 0):
         pass
     logits = classifier.logits(features)
@@ -66,7 +74,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     subject = arguments.config, arguments.set
-    corpus = data.load("imdb")
+    corpus = sources.load_corpus("imdb")
     assert corpus.label is not None
     os.chdir(Path(tempfile.mkdtemp()))
     print(f"| seed | flipped | ranked by | {' | '.join(f'first {n:,}' for n in FIRST)} | confident | s |")

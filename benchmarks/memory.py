@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sentibp import config, experiment
-from sentibp.train import Epoch
+from sentibp.config.load import load_config
+from sentibp.training import events, experiment
+from sentibp.training.events import Epoch
 
 LOOKS = 10  # in a training
 
@@ -29,13 +30,13 @@ def held() -> float:
 def measure(name: str, epochs: int) -> list[tuple[int, float, int]]:
     found = []
 
-    def watch(event: experiment.Event) -> None:
+    def watch(event: events.Event) -> None:
         if isinstance(event, Epoch) and event.epoch % (epochs // LOOKS) == 0:
             gc.collect()
             found.append((event.epoch, held(), len(gc.get_objects())))
 
     with tempfile.TemporaryDirectory() as folder:
-        experiment.train(config.load(name, [f"train.epochs={epochs}"]), Path(folder) / "run", watch=watch)
+        experiment.train_model(load_config(name, [f"train.epochs={epochs}"]), Path(folder) / "run", watch=watch)
     return found
 
 

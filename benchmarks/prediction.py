@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sentibp import config, experiment
+from sentibp.config.load import load_config
+from sentibp.data import dataset
 
 HERE = Path(__file__).parent
 
@@ -41,7 +42,7 @@ def main() -> None:
         subprocess.run([*sentibp, "train", "imdb", "--quiet"], cwd=folder, check=True)
         job = [python, str(HERE / "fasttext_job.py"), "--work", folder]
         subprocess.run(job, cwd=folder, check=True)
-        training, validation = experiment.load_data(config.load("imdb").config)
+        training, validation = dataset.load_data(load_config("imdb").config)
         assert validation is not None
         with open(Path(folder) / "reviews.jsonl", "w", encoding="utf-8") as lines:
             for text in [*training.text.to_pylist(), *validation.text.to_pylist()]:

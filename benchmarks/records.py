@@ -15,43 +15,46 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from sentibp.threads import hold_from_the_start
+from sentibp.utils.threads import hold_from_the_start
 
 hold_from_the_start()
 
 import numpy as np  # noqa: E402
 
-from sentibp import checkpoint, config, digests, experiment, runs  # noqa: E402
-from sentibp.train import beginning  # noqa: E402
+from sentibp.config.load import load_config  # noqa: E402
+from sentibp.runs import directory  # noqa: E402
+from sentibp.training import checkpoint, experiment, prepare  # noqa: E402
+from sentibp.training.loop import beginning  # noqa: E402
+from sentibp.utils import hashing  # noqa: E402
 
 
-def trained(prepared: experiment.Prepared, recorded: bool) -> float:
+def trained(prepared: prepare.Prepared, recorded: bool) -> float:
     """The processor seconds of a training, from the first weights to the files: others on the machine do not count."""
-    of, check = digests.of, digests.check
+    of, check = hashing.of, hashing.check
     if not recorded:
-        digests.of, digests.check = (lambda tensors: {}), (lambda tensors: "")
+        hashing.of, hashing.check = (lambda tensors: {}), (lambda tensors: "")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            run = runs.create(prepared.config, Path("none"), Path(folder), pointers=False)
+            run = directory.create_run(prepared.config, Path("none"), Path(folder), pointers=False)
             began = time.process_time()
             experiment.carry_out(prepared, run, lambda event: None)
             return time.process_time() - began
     finally:
-        digests.of, digests.check = of, check
+        hashing.of, hashing.check = of, check
 
 
 def of_100_mb() -> None:
     """A digest, a check and a checkpoint of 100 MB of weights."""
-    prepared = experiment.prepare(config.load("quickstart", ["model.embedding.dim=60000", "text.min_count=2"]), print)
+    prepared = prepare.prepare(load_config("quickstart", ["model.embedding.dim=60000", "text.min_count=2"]), print)
     classifier = experiment.model.build(prepared.config, prepared.vocabulary, 0)
     size = sum(tensor.nbytes for tensor in classifier.tensors().values())
     marks = [time.perf_counter()]
-    digests.of(classifier.tensors())
+    hashing.of(classifier.tensors())
     marks.append(time.perf_counter())
-    digests.check(classifier.tensors().values())
+    hashing.check(classifier.tensors().values())
     marks.append(time.perf_counter())
     with tempfile.TemporaryDirectory() as folder:
-        run = runs.create(prepared.config, Path("none"), Path(folder), pointers=False)
+        run = directory.create_run(prepared.config, Path("none"), Path(folder), pointers=False)
         checkpoints = checkpoint.Checkpoints(run, prepared.config)
         position = beginning(prepared.config.train, len(prepared.training), 0)
         for name, tensor in classifier.network.params.items():
@@ -60,7 +63,7 @@ def of_100_mb() -> None:
         checkpoints._write(0, 0, classifier, position, {"digest": None})
         took = time.perf_counter() - start
         start = time.perf_counter()
-        checkpoint.load(run.path)
+        checkpoint.load_checkpoint(run.path)
         loaded = time.perf_counter() - start
         run.close()
     digest, check = (end - begin for begin, end in pairwise(marks))
@@ -73,7 +76,7 @@ def main() -> None:
     parser.add_argument("config")
     parser.add_argument("--pairs", type=int, default=5)
     arguments = parser.parse_args()
-    prepared = experiment.prepare(config.load(arguments.config), lambda event: None)
+    prepared = prepare.prepare(load_config(arguments.config), lambda event: None)
     trained(prepared, True)
     ratios = []
     for _ in range(arguments.pairs):

@@ -56,7 +56,7 @@ def commands() -> str:
 
 def configs() -> str:
     """The table of shipped configs."""
-    from sentibp.config import shipped
+    from sentibp.config.shipped import shipped
 
     rows = [f"| [`{name}`](configs/{name}.yaml) | {about} |" for name, about in shipped()]
     return "\n".join(["| Config | What it shows |", "| --- | --- |", *rows]) + "\n"
@@ -64,7 +64,7 @@ def configs() -> str:
 
 def settings() -> str:
     """The table of settings."""
-    from sentibp.config import reference
+    from sentibp.config.reference import reference
 
     return reference()
 
@@ -80,7 +80,7 @@ def filled(text: str, name: str, content: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Each generated file with what it should hold."""
-    from sentibp.config import json_schema
+    from sentibp.config.reference import json_schema
 
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")

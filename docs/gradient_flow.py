@@ -17,9 +17,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "benchmarks")]
 from chart import Line, Panel, svg  # noqa: E402
 from generate import filled  # noqa: E402
 
-from sentibp import config, experiment, health  # noqa: E402
-from sentibp.health import EpochFlow  # noqa: E402
-from sentibp.runs import events  # noqa: E402
+from sentibp.config.load import load_config  # noqa: E402
+from sentibp.runs import gradient_flow  # noqa: E402
+from sentibp.runs.gradient_flow import EpochFlow  # noqa: E402
+from sentibp.runs.records import read_records  # noqa: E402
+from sentibp.training import experiment  # noqa: E402
 
 CURES = {
     "as it is": [],
@@ -44,10 +46,10 @@ class Trained(NamedTuple):
 def train(name: str, overrides: list[str], seeds: int = 3) -> Trained:
     """Train a shipped config, and read what it recorded."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = config.load(name, [*overrides, f"train.seeds={seeds}"])
-        outcome = experiment.train(settings, Path(folder) / "run")
-        flows = [each for each in health.recorded(outcome.run) if each.seed == 0]
-        epochs = [event for event in events(outcome.run) if event["event"] == "epoch" and event["seed"] == 0]
+        settings = load_config(name, [*overrides, f"train.seeds={seeds}"])
+        outcome = experiment.train_model(settings, Path(folder) / "run")
+        flows = [each for each in gradient_flow.recorded(outcome.run) if each.seed == 0]
+        epochs = [event for event in read_records(outcome.run) if event["event"] == "epoch" and event["seed"] == 0]
     accuracy = [event["scores"]["accuracy"] for event in epochs]
     return Trained(flows, accuracy, (outcome.seeds or {"accuracy": {}})["accuracy"])
 

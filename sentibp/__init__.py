@@ -15,14 +15,14 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {  # public name -> module, and its name there
-    "train_model": ("experiment", "train"),
-    "evaluate": ("experiment", "evaluate_on"),
-    "load_config": ("config", "load"),
-    "load_model": ("model", "load"),
-    "find_model": ("runs", "model_file"),
-    "find_validated_model": ("runs", "validated_file"),
-    "Classifier": ("model", "Classifier"),
-    "to_arrow": ("arrow", "strings"),
+    "train_model": ("training.experiment", "train_model"),
+    "evaluate": ("inspection.evaluate", "evaluate_on"),
+    "load_config": ("config.load", "load_config"),
+    "load_model": ("model.file", "load_model"),
+    "find_model": ("runs.find", "model_file"),
+    "find_validated_model": ("runs.find", "validated_file"),
+    "Classifier": ("model.classifier", "Classifier"),
+    "to_arrow": ("utils.arrow", "strings"),
     "SentibpError": ("errors", "SentibpError"),
 }
 

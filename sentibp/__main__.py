@@ -17,7 +17,7 @@ def main() -> None:
         sys.exit(3)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack some letters
     from sentibp.cli import application
-    from sentibp.threads import hold_from_the_start
+    from sentibp.utils.threads import hold_from_the_start
 
     hold_from_the_start()
     application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="sentibp")

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import yaml
 
-from sentibp import config, model, vocab
-from sentibp.arrow import strings as to_arrow
-from sentibp.config import Config, Resolved
+from sentibp.config.load import Resolved, load_config
+from sentibp.config.schema import Config
+from sentibp.data import vocabulary as data_vocabulary
+from sentibp.data import vocabulary_build
+from sentibp.data.examples import Examples
+from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
-from sentibp.model import Classifier
-from sentibp.text import tokenize
-from sentibp.train import Examples
+from sentibp.model import initial
+from sentibp.model.classifier import Classifier
+from sentibp.utils.arrow import strings as to_arrow
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +51,12 @@ def new_classifier() -> Callable[..., Classifier]:
 
     def build(texts: Sequence[str], seed: int = 0, origin: Classifier | None = None, **sections: dict) -> Classifier:
         settings = Config.model_validate(plain(sections))
-        vocabulary = vocab.build(tokenize(to_arrow(texts), settings.text.lowercase), settings.text.ngrams)[0]
+        vocabulary = vocabulary_build.build_vocabulary(
+            tokenize(to_arrow(texts), settings.text.lowercase), settings.text.ngrams
+        )[0]
         if origin is not None:
-            vocabulary = vocab.merge(origin.vocabulary, vocabulary)
-        return model.build(settings, vocabulary, seed, origin)
+            vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)
+        return initial.build_classifier(settings, vocabulary, seed, origin)
 
     return build
 
@@ -74,7 +79,7 @@ def write_config(here: Path) -> Callable[..., Resolved]:
     def write(name: str = "small.yaml", overrides: Sequence[str] = (), **sections: dict) -> Resolved:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(yaml.safe_dump(sections), encoding="utf-8")
-        return config.load(name, overrides)
+        return load_config(name, overrides)
 
     return write
 

@@ -19,10 +19,15 @@ import numpy as np
 import yaml
 from typer.testing import CliRunner
 
-from sentibp import config, data, experiment, model, sealed, vectors, vocab
-from sentibp.arrow import strings
+from sentibp.config import schema
+from sentibp.config.load import load_config
+from sentibp.data import sources, vocabulary_build
+from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
-from sentibp.text import tokenize
+from sentibp.model import file, initial, word_vectors
+from sentibp.training import experiment
+from sentibp.utils import tensor_file
+from sentibp.utils.arrow import strings
 
 TEXTS = strings(["a good film", "", "bad bad 🎬 not good", "zebra"])
 
@@ -49,7 +54,7 @@ def tokenizer(content: bytes) -> None:
     texts = [part.decode("utf-8", "surrogateescape") for part in content.split(b"\n")]
     tokens = tokenize(strings(texts), lowercase=len(content) % 2 == 0)
     assert len(tokens.offsets) == len(texts) + 1
-    vocabulary, features = vocab.build(tokens, ngrams=1 + len(content) % 3)
+    vocabulary, features = vocabulary_build.build_vocabulary(tokens, ngrams=1 + len(content) % 3)
     again, unknown = vocabulary.encode(tokens)
     assert not unknown.any()
     np.testing.assert_array_equal(features.ids, again.ids)
@@ -59,13 +64,13 @@ def settings(content: bytes) -> None:
     """A config file."""
     path = folder() / "fuzz.yaml"
     path.write_bytes(content)
-    if (found := ends_well(config.load, path)) is not None:
-        assert config.load(path).config == found.config
+    if (found := ends_well(load_config, path)) is not None:
+        assert load_config(path).config == found.config
 
 
 def override(content: bytes) -> None:
     """A setting on the command line."""
-    ends_well(config.load, "quickstart", content.decode("utf-8", "surrogateescape").split("\0"))
+    ends_well(load_config, "quickstart", content.decode("utf-8", "surrogateescape").split("\0"))
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".gz", ".csv.gz")
@@ -76,7 +81,7 @@ def reader(content: bytes) -> None:
     suffix = SUFFIXES[content[0] % len(SUFFIXES)] if content else ".csv"
     path = folder() / f"reviews{suffix}"
     path.write_bytes(content[1:])
-    corpus = ends_well(data.load, str(path))
+    corpus = ends_well(sources.load_corpus, str(path))
     if corpus is not None:
         assert corpus.label is not None
         assert len(corpus.label) == len(corpus.text) == len(corpus)
@@ -84,7 +89,7 @@ def reader(content: bytes) -> None:
         corpus.text.validate(full=True)
         if len(corpus):
             tokenize(corpus.text)
-    texts = ends_well(data.read_texts, str(path))
+    texts = ends_well(sources.read_texts, str(path))
     if texts is not None:
         texts.validate(full=True)
         assert texts.null_count == 0
@@ -94,16 +99,16 @@ def reader(content: bytes) -> None:
 def sound() -> bytes:
     """A good model file."""
     plain = {"embedding": {"dim": 2, "padding": 1}, "hidden": [2], "batch_norm": True}
-    settings = config.Config.model_validate({"model": plain})
-    vocabulary = vocab.build(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
-    return model.build(settings, vocabulary, seed=0).to_bytes()
+    settings = schema.Config.model_validate({"model": plain})
+    vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
+    return initial.build_classifier(settings, vocabulary, seed=0).to_bytes()
 
 
 def model_file(content: bytes) -> None:
     """A model file: refused, or a model that answers as the one that was saved."""
     path = folder() / "model.safetensors"
     path.write_bytes(content)
-    if (found := ends_well(model.load, path)) is not None and found.to_bytes() == sound():
+    if (found := ends_well(file.load_model, path)) is not None and found.to_bytes() == sound():
         np.testing.assert_array_equal(found.predict(TEXTS).positive, answers())
 
 
@@ -111,15 +116,15 @@ def model_file(content: bytes) -> None:
 def answers() -> np.ndarray:
     path = folder() / "sound.safetensors"
     path.write_bytes(sound())
-    return model.load(path).predict(TEXTS).positive
+    return file.load_model(path).predict(TEXTS).positive
 
 
 def strangers_model(content: bytes) -> None:
     """A model file whose checksum is taken for right: whoever writes one on purpose can make it so."""
     path = folder() / "stranger.safetensors"
     path.write_bytes(content)
-    with mock.patch.object(sealed, "verify", lambda *arguments, **options: None):
-        found = ends_well(model.load, path)
+    with mock.patch.object(tensor_file, "verify", lambda *arguments, **options: None):
+        found = ends_well(file.load_model, path)
     if found is not None:
         ends_well(found.predict, TEXTS)
         ends_well(lambda: found.config)
@@ -128,19 +133,19 @@ def strangers_model(content: bytes) -> None:
 @cache
 def sound_vectors() -> bytes:
     """A good file of vectors."""
-    settings = config.Config.model_validate({"pretrain": {"vectors": "reviews", "dim": 2}}).model_dump(mode="json")
-    vocabulary = vocab.build(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
+    settings = schema.Config.model_validate({"pretrain": {"vectors": "reviews", "dim": 2}}).model_dump(mode="json")
+    vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
     rows = np.arange(2 * len(vocabulary), dtype=np.float32).reshape(-1, 2)
-    return vectors.to_bytes(vectors.rounded(np.arange(len(rows), dtype=np.int32), rows), vocabulary, settings)
+    return word_vectors.to_bytes(word_vectors.rounded(np.arange(len(rows), dtype=np.int32), rows), vocabulary, settings)
 
 
 def file_of_vectors(content: bytes) -> None:
     """A file of vectors: refused, or numbers; also if its checksum is taken for right."""
     path = folder() / "vectors.safetensors"
     path.write_bytes(content)
-    ends_well(vectors.load, path)
-    with mock.patch.object(sealed, "verify", lambda *arguments, **options: None):
-        found = ends_well(vectors.load, path)
+    ends_well(word_vectors.load_vectors, path)
+    with mock.patch.object(tensor_file, "verify", lambda *arguments, **options: None):
+        found = ends_well(word_vectors.load_vectors, path)
     if found is not None:
         assert np.isfinite(found.vectors.rows(len(found.texts))).all()
 
@@ -179,7 +184,7 @@ def trained() -> Path:
     """The directory of a short training."""
     run = folder() / "trained"
     if not run.exists():
-        experiment.train(config.load("quickstart", ["train.epochs=2"]), run)
+        experiment.train_model(load_config("quickstart", ["train.epochs=2"]), run)
     return run
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentibp import model, sealed
-from sentibp.arrow import strings
 from sentibp.errors import DataError
+from sentibp.model import file as model_file
+from sentibp.utils import tensor_file
+from sentibp.utils.arrow import strings
 
 GOLDEN = Path(__file__).parent / "golden"
-FORMATS = range(1, model.FORMAT + 1)
+FORMATS = range(1, model_file.FORMAT + 1)
 
 
 def expected(number: int) -> dict[str, dict]:
@@ -23,10 +24,10 @@ def expected(number: int) -> dict[str, dict]:
 @pytest.mark.parametrize("number", FORMATS)
 def test_an_old_model_says_what_it_said(number):
     """The logit to the last bit, on any machine; the probability as exactly as an exponential is."""
-    header, _ = sealed.read(GOLDEN / f"format{number}.safetensors")
+    header, _ = tensor_file.read(GOLDEN / f"format{number}.safetensors")
     assert header["format"] == number  # not one that a newer program wrote
     said = expected(number)
-    classifier = model.load(GOLDEN / f"format{number}.safetensors")
+    classifier = model_file.load_model(GOLDEN / f"format{number}.safetensors")
     features, tokens, unknown = classifier.encode(strings(said))
     logits = classifier.logits(features)
     positive = classifier.predict(strings(said)).positive
@@ -41,7 +42,7 @@ def test_an_old_model_says_what_it_said(number):
 def test_no_machine_can_say_otherwise(number):
     """Every sum is of multiples of a power of two, and even without their signs within 24 bits of it: no partial sum is
     rounded, in whatever order. If a golden file is made anew, this must hold of it."""
-    classifier = model.load(GOLDEN / f"format{number}.safetensors")
+    classifier = model_file.load_model(GOLDEN / f"format{number}.safetensors")
     tensors = {name: tensor.astype(np.float64) for name, tensor in classifier.tensors().items()}
     for name, tensor in tensors.items():
         assert (tensor * 64 == np.round(tensor * 64)).all(), name
@@ -59,18 +60,18 @@ def test_no_machine_can_say_otherwise(number):
 
 
 def test_a_model_of_this_format_is_kept():
-    assert (GOLDEN / f"format{model.FORMAT}.safetensors").exists(), "a new format: run tests/golden/make.py"
+    assert (GOLDEN / f"format{model_file.FORMAT}.safetensors").exists(), "a new format: run tests/golden/make.py"
 
 
 def test_a_newer_format_is_refused_by_name(tmp_path):
-    header, tensors = sealed.read(GOLDEN / f"format{model.FORMAT}.safetensors")
+    header, tensors = tensor_file.read(GOLDEN / f"format{model_file.FORMAT}.safetensors")
     del header["checksum"]
     path = tmp_path / "newer.safetensors"
-    path.write_bytes(sealed.pack(header | {"format": model.FORMAT + 1, "version": "9.0.0"}, tensors))
+    path.write_bytes(tensor_file.pack(header | {"format": model_file.FORMAT + 1, "version": "9.0.0"}, tensors))
     with pytest.raises(DataError) as caught:
-        model.load(path)
+        model_file.load_model(path)
     assert str(caught.value) == (
-        f"{path}: model format {model.FORMAT + 1}, written by sentibp 9.0.0, is newer than {model.FORMAT}; "
+        f"{path}: model format {model_file.FORMAT + 1}, written by sentibp 9.0.0, is newer than {model_file.FORMAT}; "
         "update sentibp"
     )
 
@@ -81,7 +82,7 @@ def test_what_a_table_shows():
 
     from sentibp.cli import application
 
-    file = str(GOLDEN / f"format{model.FORMAT}.safetensors")
+    file = str(GOLDEN / f"format{model_file.FORMAT}.safetensors")
     done = CliRunner().invoke(application(), ["predict", "-m", file, "--format", "table", "I love this movie", "zebra"])
     assert done.stdout.splitlines() == [
         "positive  0.5991  I love this movie",

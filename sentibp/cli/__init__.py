@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ..errors import SentibpError
+from sentibp.errors import SentibpError
 
 
 class Commands(TyperGroup):
@@ -50,12 +50,13 @@ def _nowhere(stream: Any) -> None:
 Model = Annotated[
     str, typer.Option("-m", "--model", help="A run directory, a model file, or `last`, the newest finished run here.")
 ]
+RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 def _offline(wanted: bool) -> bool:
     if wanted:
-        from ..data import go_offline
+        from sentibp.data.hub import go_offline
 
         go_offline()
     return wanted
@@ -88,23 +89,23 @@ def _sentibp(
 
 
 MODULES = {  # command -> where it is registered, in the order of the help
-    "train": "training",
-    "pretrain": "pretraining",
-    "eval": "evaluation",
-    "predict": "prediction",
-    "explain": "explanation",
+    "train": "train",
+    "pretrain": "pretrain",
+    "eval": "eval",
+    "predict": "predict",
+    "explain": "explain",
     "blame": "blame",
     "audit": "audit",
-    "trace": "tracing",
+    "trace": "trace",
     "gradcheck": "gradcheck",
-    "report": "reporting",
-    "play": "playing",
-    "reproduce": "run",
-    "runs": "run",
+    "report": "report",
+    "play": "play",
+    "reproduce": "reproduce",
+    "runs": "runs",
     "words": "words",
     "bench": "bench",
     "config": "config",
-    "cache": "store",
+    "cache": "cache",
 }
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import Json, Set
+from sentibp.cli import Json, Set
 
 if TYPE_CHECKING:
-    from ..audit import Audit, Subject, Suspect
+    from sentibp.inspection.label_audit import Audit, Subject, Suspect
 
 _WORDS = 6  # that are named of a suspect, for positive and for negative
 
@@ -60,23 +60,23 @@ def audit(
     contradicted most surely come first, with the words that speak against the label. A suspect is no verdict: it may
     also be ironic, mixed, or rare; and a mistake that is made throughout the data is not seen.
     """
-    from .. import audit as auditing
-    from . import show
+    from sentibp.cli import output as cli_output
+    from sentibp.inspection import label_audit
 
-    subject = auditing.resolve(name, set_ or [])
-    watch = (lambda note: None) if quiet else (lambda note: show.talk(note.text))
-    found = auditing.audit(subject.resolved, folds, limit, subject.epochs, watch)
+    subject = label_audit.resolve(name, set_ or [])
+    watch = (lambda note: None) if quiet else (lambda note: cli_output.talk(note.text))
+    found = label_audit.audit(subject.resolved, folds, limit, subject.epochs, watch)
     again = None
     if output is not None:
-        show.save(output, auditing.to_csv(found))
+        cli_output.save(output, label_audit.to_csv(found))
         again = _again(subject, set_ or [], output)
     if found.is_guess:
-        show.talk(
+        cli_output.talk(
             f"the networks hardly do better than a guess ({found.accuracy:.4f}; the commoner label: "
             f"{found.commoner:.4f}): such a ranking says nothing; audit a config that learns"
         )
     if json:
-        show.as_json(
+        cli_output.as_json(
             {
                 "reviews": len(found.corpus),
                 "folds": found.folds,
@@ -96,7 +96,7 @@ def _record(suspect: Suspect) -> dict[str, Any]:
 
 
 def _print(found: Audit, again: str | None) -> None:
-    from .show import one_line
+    from sentibp.cli.output import one_line
 
     expected = f"{found.accuracy:.4f} of the labels are what others expect"
     typer.echo(f"{len(found.corpus):,} reviews in {found.folds} folds; {expected}")

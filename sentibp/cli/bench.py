@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import Json, Offline, Set
+from sentibp.cli import Json, Offline, Set
 
 
 def register(app: typer.Typer) -> None:
@@ -29,12 +29,12 @@ def bench(
 
     Text to tokens, tokens to features, each part of a training step, and how long the whole training would take.
     """
-    from .. import bench as benchmarks
-    from .. import config as settings
-    from . import show
-    from .progress import Progress
+    from sentibp.cli import output
+    from sentibp.cli.progress import Progress
+    from sentibp.config.load import load_config
+    from sentibp.training import bench as training_bench
 
-    resolved = settings.load(config, set_ or [])
+    resolved = load_config(config, set_ or [])
     with Progress() as progress:
-        speed = benchmarks.measure(resolved, progress.watch)
-    show.speed(speed, json)
+        speed = training_bench.measure(resolved, progress.watch)
+    output.speed(speed, json)

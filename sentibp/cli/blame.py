@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import Json, Model
+from sentibp.cli import Json, Model
 
 if TYPE_CHECKING:
-    from ..blame import Blame, Push
+    from sentibp.inspection.influence import Blame, Push
 
 
 def register(app: typer.Typer) -> None:
@@ -43,15 +43,15 @@ def blame(
     It estimates, and does not prove, what would be without the review. (After TracIn, Pruthi et al., 2020;
     sentibp/blame.py says what it leaves out.)
     """
-    from .. import blame as blaming
-    from . import show
+    from sentibp.cli import output
+    from sentibp.inspection import influence
 
     if (text is None) == (word is None):
         raise typer.BadParameter("give a review, in quotes, or --word WORD; one of the two")
-    found = blaming.of_text(model, text, count) if text is not None else blaming.of_word(model, word or "", count)
+    found = influence.of_text(model, text, count) if text is not None else influence.of_word(model, word or "", count)
     if json:
         sides = {name: [_record(push) for push in getattr(found, name)] for name in ("up", "down")}
-        show.as_json(found._asdict() | sides)
+        output.as_json(found._asdict() | sides)
         return
     _print(text if text is not None else word or "", found)
 
@@ -61,7 +61,7 @@ def _record(push: Push) -> dict[str, Any]:
 
 
 def _print(text: str, found: Blame) -> None:
-    from .show import one_line
+    from sentibp.cli.output import one_line
 
     score = found.positive if found.label == "positive" else 1 - found.positive
     typer.echo(f"{found.label}  {score:.4f}  {one_line(text)}")

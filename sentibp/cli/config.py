@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import Json, Set
+from sentibp.cli import Json, Set
 
 commands = typer.Typer(
     help="Look at settings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -25,10 +25,10 @@ def show(
     json: Json = False,
 ) -> None:
     """Print every setting, its value, and where the value comes from."""
-    from .. import config as settings
-    from . import show as display
+    from sentibp.cli import output
+    from sentibp.config.load import load_config
 
-    display.settings(settings.load(config, set_ or []), json)
+    output.settings(load_config(config, set_ or []), json)
 
 
 @commands.command(epilog="Example: sentibp config schema > schema.json")
@@ -36,15 +36,15 @@ def schema() -> None:
     """Print the JSON schema of configs, for editors."""
     from json import dumps
 
-    from .. import config as settings
+    from sentibp.config import reference
 
-    typer.echo(dumps(settings.json_schema(), indent=2))
+    typer.echo(dumps(reference.json_schema(), indent=2))
 
 
 @commands.command("list", epilog="Example: sentibp config list")
 def list_(json: Json = False) -> None:
     """Print the shipped configs."""
-    from .. import config as settings
-    from . import show as display
+    from sentibp.cli import output
+    from sentibp.config import shipped
 
-    display.rows(["config", "what it shows"], settings.shipped(), json)
+    output.rows(["config", "what it shows"], shipped.shipped(), json)

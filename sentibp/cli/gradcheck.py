@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import Json, Set
+from sentibp.cli import Json, Set
 
 if TYPE_CHECKING:
-    from ..checks import Check
-    from ..layercheck import Result
+    from sentibp.inspection.gradcheck import Check
+    from sentibp.inspection.layer_check import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +73,7 @@ def gradcheck(
     backpropagation, says.
     Exits with 1 if it does not.
     """
-    from ..errors import ConfigError
+    from sentibp.errors import ConfigError
 
     given = {"CONFIG": config, "-m": model, "--layer": layer}
     named = [name for name, value in given.items() if value is not None]
@@ -102,22 +102,22 @@ def _network(
     tolerance: float | None,
     json: bool,
 ) -> bool:
-    from .. import checks
-    from ..data import go_offline
-    from ..nn.gradcheck import TOLERANCE
-    from . import show
+    from sentibp.cli import output
+    from sentibp.data.hub import go_offline
+    from sentibp.inspection import gradcheck as inspection_gradcheck
+    from sentibp.nn.gradcheck import TOLERANCE
 
     go_offline()  # a check needs some reviews, wherever they are; the data of a training are there
     if config is None:
-        classifier, examples = checks.of_model(model, reviews, data)
+        classifier, examples = inspection_gradcheck.of_model(model, reviews, data)
     else:
-        from .. import config as settings
+        from sentibp.config.load import load_config
 
-        classifier, examples = checks.of_config(settings.load(config, overrides), reviews)
-    result = checks.check(classifier, examples, tolerance or TOLERANCE)
+        classifier, examples = inspection_gradcheck.of_config(load_config(config, overrides), reviews)
+    result = inspection_gradcheck.check(classifier, examples, tolerance or TOLERANCE)
     if json:
         tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
-        show.as_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
+        output.as_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
     else:
         _show_network(result)
     return result.ok
@@ -128,9 +128,9 @@ def _finite(error: float) -> float | None:
 
 
 def _show_network(result: Check) -> None:
-    from . import show
+    from sentibp.cli import output
 
-    show.rows(
+    output.rows(
         ["tensor", "shape", "reached", "gradient", "error", "verdict"],
         [
             (
@@ -157,18 +157,18 @@ def _show_network(result: Check) -> None:
 
 
 def _layer(path: Path, tolerance: float | None, json: bool) -> bool:
-    from .. import layercheck
-    from ..nn.gradcheck import TOLERANCE
-    from . import show
+    from sentibp.cli import output
+    from sentibp.inspection import layer_check
+    from sentibp.nn.gradcheck import TOLERANCE
 
-    results = layercheck.check(path, tolerance or TOLERANCE)
+    results = layer_check.check(path, tolerance or TOLERANCE)
     ok = all(result.ok for result in results)
     if json:
-        show.as_json({"layers": [_layer_record(result) for result in results], "ok": ok})
+        output.as_json({"layers": [_layer_record(result) for result in results], "ok": ok})
         return ok
     for result in results:
         typer.echo(f"{result.layer}: {'every gradient is right' if result.ok else 'wrong'}")
-        show.rows(
+        output.rows(
             ["gradient of", "error", "verdict"],
             [(each.name, f"{each.error:.1e}", "right" if each.ok else "wrong") for each in result.tensors],
         )

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..experiment import Event, Note
+from sentibp.training.events import Event, Note
 
 
 def heeded(watch: Callable[[Event], None]) -> Callable[[Event], None]:

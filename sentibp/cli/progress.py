@@ -6,10 +6,9 @@ import os
 import sys
 from types import TracebackType
 
-from ..experiment import Event, Note, Ready
-from ..pretrain import Round
-from ..train import Epoch, Step
-from .show import talk
+from sentibp.cli.output import talk
+from sentibp.training.events import Epoch, Event, Note, Ready, Step
+from sentibp.training.truncated_svd import Round
 
 _EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
 _TOLD = 5  # one round of a pretraining in so many is told

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import Json, Model
+from sentibp.cli import Json, Model
 
 if TYPE_CHECKING:
-    from ..model import Classifier
-    from ..vectors import Saved
+    from sentibp.model.classifier import Classifier
+    from sentibp.model.word_vectors import Saved
 
 commands = typer.Typer(
     help="Look at what a model has learned of its words.",
@@ -32,13 +32,13 @@ def register(app: typer.Typer) -> None:
 
 def _read(model: str) -> Classifier | Saved:
     """What has vectors of words: a classifier, or what a pretraining left."""
-    from .. import model as models
-    from .. import runs, vectors
+    from sentibp.model import file, word_vectors
+    from sentibp.runs import directory, find
 
-    path = runs.find(model)
-    if path.name == runs.VECTORS or (path / runs.VECTORS).is_file():
-        return vectors.load(runs.vectors_file(model))
-    return models.load(runs.model_file(model))
+    path = find.find_run(model)
+    if path.name == directory.VECTORS or (path / directory.VECTORS).is_file():
+        return word_vectors.load_vectors(find.vectors_file(model))
+    return file.load_model(find.model_file(model))
 
 
 @commands.command(epilog="Examples: sentibp words neighbors great; sentibp words neighbors 'not good'")
@@ -53,11 +53,11 @@ def neighbors(
 
     That is: those whose vectors have the largest cosine with its own, in a trained model or a pretraining.
     """
-    from .. import words
-    from . import show
+    from sentibp.cli import output
+    from sentibp.inspection import words
 
     found = words.neighbors(_read(model), text, count, most_frequent)
-    show.rows(["feature", "cosine"], found, json)
+    output.rows(["feature", "cosine"], found, json)
 
 
 @commands.command(epilog="Example: sentibp words analogy king man woman")
@@ -74,11 +74,11 @@ def analogy(
 
     King is to man as what is to woman? The words and n-grams whose vectors have the largest cosine with A - B + C.
     """
-    from .. import words
-    from . import show
+    from sentibp.cli import output
+    from sentibp.inspection import words
 
     found = words.analogy(_read(model), a, b, c, count, most_frequent)
-    show.rows(["feature", "cosine"], found, json)
+    output.rows(["feature", "cosine"], found, json)
 
 
 @commands.command(epilog="Example: sentibp words top --count 30")
@@ -88,8 +88,9 @@ def top(model: Model = "last", count: Count = 20, most_frequent: MostFrequent = 
     A weight is the logit of a review that consists of this feature alone, less that of an empty review. Without hidden
     layers a review's logit is a constant plus the pooled weights of its features.
     """
-    from .. import model as models
-    from .. import runs, words
-    from . import show
+    from sentibp.cli import output
+    from sentibp.inspection import words
+    from sentibp.model import file
+    from sentibp.runs import find
 
-    show.top(words.top(models.load(runs.model_file(model)), count, most_frequent), json)
+    output.top(words.top(file.load_model(find.model_file(model)), count, most_frequent), json)

@@ -1,6 +1,6 @@
 """Backpropagation by hand. Knows nothing of text, files or settings; imports numpy only."""
 
-from .layers import (
+from sentibp.nn.layers import (
     BatchNorm,
     Dropout,
     EmbeddingBag,

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .layers import Array, Gradient, Layer, RowGrad
-from .losses import Loss
+from sentibp.nn.layers import Array, Gradient, Layer, RowGrad
+from sentibp.nn.losses import Loss
 
 TOLERANCE = 1e-6
 """The relative error up to which a float64 gradient counts as right: differences themselves are good to about 1e-9."""

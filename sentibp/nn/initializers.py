@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .layers import Array, Ragged
-
-_IDS = 1 << 21  # ids counted at once; all of them may not fit in memory
+from sentibp.nn.layers import Array
 
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -41,36 +39,6 @@ def ones(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Array:
     return np.float32(deviation) * rng.standard_normal(shape, dtype=np.float32)
-
-
-def log_count_ratio(x: Ragged, label: Array, features: int) -> Array:
-    """How much more often each feature occurs in positive reviews than in negative ones: (features,) float32.
-
-    The weights of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). `label` (n,) is 0 or 1.
-    """
-    return log_ratio(*class_counts(x, label, features), float(np.mean(label)))
-
-
-def class_counts(x: Ragged, label: Array, features: int) -> tuple[Array, Array]:
-    """How often each feature occurs in positive and in negative reviews: (features,) int64 each."""
-    total, positive = np.zeros((2, features), np.int64)
-    block = len(label) * max(features, _IDS) // max(len(x.ids), 1) + 1  # reviews
-    for start in range(0, len(label), block):
-        part = x.slice(start, min(start + block, len(label)))
-        total += np.bincount(part.ids, minlength=features)
-        ids = part.ids[np.repeat(label[start : start + block] == 1, part.lengths)]
-        positive += np.bincount(ids, minlength=features)
-    return positive, total - positive
-
-
-def log_ratio(positive: Array, negative: Array, share: float) -> Array:
-    """log of p / |p| over q / |q|, where p and q are the counts, each plus 1: (features,) float32.
-
-    Where a class has a larger `share` of the reviews than the other, it has that share of the 2 that are added. Else
-    what stands once in a review of the rarer class would say much, and once in one of the other class nothing.
-    """
-    p, q = positive + 2 * share, negative + 2 * (1 - share)
-    return np.log((p / p.sum()) / (q / q.sum())).astype(np.float32)
 
 
 INITIALIZERS: dict[str, Initializer] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .layers import Array, sigmoid
+from sentibp.nn.layers import Array, sigmoid
 
 Loss = Callable[[Array, Array, Array | None], tuple[float, Array]]
 

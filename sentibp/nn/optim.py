@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from .layers import Array, Gradient, RowGrad, put_rows, take_rows
+from sentibp.nn.layers import Array, Gradient, RowGrad, put_rows, take_rows
 
 State = dict[str, Array]
 

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
-from sentibp import bench
+from sentibp.training import bench
 
 PARTS = ["batch", "wait", "forward", "loss", "backward", "update"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sentibp import shipped
+from sentibp.utils import resources
 
-NAMES = sorted(path.stem for path in shipped.folder("configs").glob("*.yaml"))
+NAMES = sorted(path.stem for path in resources.folder("configs").glob("*.yaml"))
 
 
 # show

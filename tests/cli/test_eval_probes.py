@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentibp import probes
+from sentibp.inspection import probes
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +14,7 @@ def _model(trained):
 
 def test_as_json_it_has_the_rates_and_every_failure(sentibp):
     said = sentibp("eval", "--probes", "--json").json
-    assert said["n"] == len(probes.load())
+    assert said["n"] == len(probes.load_probes())
     assert said["n"] == sum(kind["n"] for kind in said["kinds"].values())
     assert said["passed"] == sum(kind["passed"] for kind in said["kinds"].values())
     assert said["probes"] == said["passed"] / said["n"]

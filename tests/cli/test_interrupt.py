@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sentibp.cli.interrupts import heeded
-from sentibp.experiment import Note
-from sentibp.pretrain import Round
+from sentibp.training.events import Note
+from sentibp.training.truncated_svd import Round
 
 ENDLESS = ["train", "quickstart", "--set", "train.epochs=1000000", "--out", "run"]
 

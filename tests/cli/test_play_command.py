@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from sentibp.play import Server
+from sentibp.inspection.pages.play import Server
 
 
 def post(url: str, **said) -> dict:

@@ -104,7 +104,7 @@ def test_what_takes_a_classifier_says_what_to_do(sentibp, fails):
 
 KILL = """
 import os, signal, sys
-from sentibp import checkpoint
+from sentibp.training import checkpoint
 number, after = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 turned = checkpoint.Checkpoints.turned
 def then_killed(self, seed, round, *rest):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sentibp import sealed
 from sentibp.cli import application
+from sentibp.utils import tensor_file
 
 COMMANDS = [
     ["predict", "a good film"],
@@ -42,10 +42,10 @@ def one_line(said: str) -> None:
 
 def resealed(path, change) -> None:
     """Change a model file on purpose, with the checksum that belongs to it."""
-    header, tensors = sealed.read(path)
+    header, tensors = tensor_file.read(path)
     del header["checksum"]
     change(header, tensors)
-    path.write_bytes(sealed.pack(header, tensors))
+    path.write_bytes(tensor_file.pack(header, tensors))
 
 
 def not_numbers(header, tensors):

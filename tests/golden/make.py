@@ -16,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sentibp import config, experiment, model
-from sentibp.arrow import strings
+from sentibp.config.load import load_config
+from sentibp.model import file
+from sentibp.training import experiment
+from sentibp.utils.arrow import strings
 
 HERE = Path(__file__).parent
 TEXTS = [
@@ -42,11 +44,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "golden.yaml"
         path.write_text(json.dumps(SETTINGS))
-        classifier = model.load(experiment.train(config.load(path), Path(folder) / "run").model)
+        classifier = file.load_model(experiment.train_model(load_config(path), Path(folder) / "run").model)
     for tensor in classifier.tensors().values():
         tensor[...] = np.clip(np.round(tensor * 64), -256, 256) / 64
     content = classifier.to_bytes()
-    (HERE / f"format{model.FORMAT}.safetensors").write_bytes(content)
+    (HERE / f"format{file.FORMAT}.safetensors").write_bytes(content)
     logits = classifier.logits(classifier.encode(strings(TEXTS))[0])
     expected = {
         text: {"logit": float(logit).hex(), "positive": float(positive).hex(), "tokens": tokens, "unknown": unknown}
@@ -54,7 +56,7 @@ def main() -> None:
             TEXTS, logits, *(column.tolist() for column in classifier.predict(strings(TEXTS))), strict=True
         )
     }
-    (HERE / f"format{model.FORMAT}.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (HERE / f"format{file.FORMAT}.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

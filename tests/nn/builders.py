@@ -22,7 +22,7 @@ from sentibp.nn import (
     Tanh,
     WordDropout,
 )
-from sentibp.nn.fast import FastEmbeddingBag
+from sentibp.nn.sparse import FastEmbeddingBag
 
 VOCABULARY = 9
 WIDTH = 4

@@ -5,19 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentibp.nn import Ragged, ReLU, Sigmoid, Tanh, initializers
-from sentibp.nn.initializers import (
-    INITIALIZERS,
-    SUITS,
-    class_counts,
-    glorot,
-    he,
-    log_count_ratio,
-    log_ratio,
-    normal,
-    ones,
-    zeros,
-)
+from sentibp.model import naive_bayes
+from sentibp.model.naive_bayes import class_counts, log_count_ratio, log_ratio
+from sentibp.nn import Ragged, ReLU, Sigmoid, Tanh
+from sentibp.nn.initializers import INITIALIZERS, SUITS, glorot, he, normal, ones, zeros
 
 SHAPE = (300, 200)  # 60,000 numbers: their deviation is known to about 0.3 %
 every_initializer = pytest.mark.parametrize("start", [*INITIALIZERS.values(), ones], ids=[*INITIALIZERS, "ones"])
@@ -40,7 +31,7 @@ def test_log_count_ratios_by_hand_and_in_blocks(monkeypatch):
     x = Ragged(np.array([0, 0, 0, 1], np.int32), np.array([0, 2, 2, 4]))
     expected = np.log([(3 / 5) / (2 / 5), (1 / 5) / (2 / 5), (1 / 5) / (1 / 5)])
     for ids in 1, 3, 1 << 21:
-        monkeypatch.setattr(initializers, "_IDS", ids)
+        monkeypatch.setattr(naive_bayes, "_IDS", ids)
         np.testing.assert_allclose(log_ratio(*class_counts(x, np.array([1, 1, 0]), 3), 1 / 2), expected, rtol=1e-6)
         more = np.log([(10 / 12) / (5 / 12), (4 / 12) / (5 / 12), (4 / 12) / (2 / 12)])  # of 2 that are added, 4 / 3
         found = log_count_ratio(x, np.array([1, 1, 0]), 3)

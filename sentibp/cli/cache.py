@@ -1,0 +1,35 @@
+"""`sentibp cache`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sentibp.cli import Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("cache", epilog="Examples: sentibp cache; sentibp cache --clear")(show_or_clear)
+
+
+def show_or_clear(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False, json: Json = False
+) -> None:
+    """Show or clear the cache of encoded text."""
+    from datetime import datetime
+
+    from sentibp.cli import output
+    from sentibp.utils import cache
+
+    if clear:
+        typer.echo(f"{cache.clear() / 1e6:.1f} MB removed")
+        return
+    lines = [
+        [entry.name[:8], entry.about, f"{entry.size / 1e6:.1f} MB", str(datetime.fromtimestamp(int(entry.used)))]
+        for entry in cache.entries()
+    ]
+    output.rows(["entry", "what", "size", "last used"], lines, json)
+    if not json:
+        typer.echo(f"\n{cache.folder() or 'switched off by SENTIBP_CACHE'}; at most {cache.limit() / 1e9:g} GB")

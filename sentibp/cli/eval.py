@@ -1,0 +1,177 @@
+"""`sentibp eval`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from sentibp.cli import Json, Offline
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "eval",
+        epilog="""\b
+Examples:
+  sentibp eval
+  sentibp eval --data imdb --split test
+  sentibp eval --data mine.csv --label-column stars --json
+  sentibp eval runs/first --against last
+  sentibp eval --probes --failures
+  sentibp eval --data mine.csv --fail-under accuracy=0.9 --fail-under log_loss=0.3""",
+    )(evaluate)
+
+
+def evaluate(
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A built-in name, a hub id, a file or a folder. Default: the model's own validation data.",
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
+    text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Score this model on the same reviews, and test whether the two differ."),
+    ] = None,
+    probes: Annotated[
+        bool, typer.Option("--probes", help="Common sense: score pairs of texts that come with the program.")
+    ] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="With --probes: print the pairs that fail, and their probabilities.")
+    ] = False,
+    offline: Offline = False,
+    json: Json = False,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="Exit with 1 if the score is worse than this; with --probes, METRIC is probes, the share of pairs "
+            "that pass, or a kind of them. May be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Score a model on labelled reviews."""
+    from sentibp.errors import ConfigError
+
+    if named is not None and model is not None:
+        raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
+    where = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
+    surplus = [option for option, value in {**where, "--against": against}.items() if value is not None]
+    if probes and surplus:
+        raise ConfigError(f"--probes brings its own texts, for one model; leave out {', '.join(surplus)}")
+    if failures and not probes:
+        raise ConfigError("--failures shows pairs of --probes; add --probes, or leave it out")
+    name, checks = named or model or "last", fail_under or []
+    missed = (
+        _on_probes(name, checks, failures, json)
+        if probes
+        else _on_reviews(name, checks, json, against, *where.values())
+    )
+    if missed:
+        raise typer.Exit(1)
+
+
+def _on_reviews(
+    name: str,
+    checks: list[str],
+    json: bool,
+    against: str | None,
+    data: str | None,
+    split: str | None,
+    *columns: str | None,
+) -> bool:
+    """Score a model on labelled reviews, alone or against another; whether a check was missed."""
+    from sentibp.cli import output
+    from sentibp.data.readers import SUFFIXES
+    from sentibp.errors import ConfigError
+    from sentibp.inspection import compare
+    from sentibp.inspection import evaluate as inspection_evaluate
+    from sentibp.metrics import BETTER
+    from sentibp.model import file as model_file
+    from sentibp.runs import find
+
+    bounds = _bounds(checks, BETTER)
+    if name.lower().endswith(SUFFIXES):
+        raise ConfigError(f"{name}: reviews, not a model; score the newest model on them with --data {name}")
+    own = data is None and split is None  # the reviews that were held out, which a model may have learned since
+    file = find.validated_file if own else find.model_file
+    classifier = model_file.load_model(file(name))
+    if own and file(name) != find.model_file(name):
+        output.talk(f"scored by {file(name)}: {find.model_file(name)} has learned these reviews since")
+    if against is None:
+        evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns)
+        output.evaluation(evaluation, json)
+        return _missed(evaluation.scores, bounds, BETTER)
+    comparison = compare.compare_on(classifier, model_file.load_model(file(against)), data, split, *columns)
+    output.against(comparison, name, against, json)
+    return _missed(comparison.a, bounds, BETTER)
+
+
+def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
+    """Score a model on pairs of texts; whether a check was missed."""
+    from sentibp.cli import output
+    from sentibp.inspection import probes as inspection_probes
+    from sentibp.model import file as model_file
+    from sentibp.runs import find
+
+    pairs = inspection_probes.load_probes()
+    better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
+    bounds = _bounds(checks, better)
+    result = inspection_probes.run(model_file.load_model(find.model_file(name)), pairs)
+    output.probes(result, failures, json)
+    rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
+    return _missed({"probes": result["probes"], **rates}, bounds, better)
+
+
+def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, float]]:
+    from sentibp.errors import ConfigError
+
+    bounds = []
+    for check in checks:
+        metric, _, value = check.partition("=")
+        try:
+            bounds.append((metric, float(value)))
+        except ValueError:
+            example = next(iter(better))
+            raise ConfigError(
+                f"--fail-under {check}: not METRIC=VALUE; write --fail-under {example}=0.9, say"
+            ) from None
+        if metric not in better or math.isnan(bounds[-1][1]):
+            raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(better)}, and VALUE a number")
+    return bounds
+
+
+def _missed(scores: Mapping[str, Any], bounds: list[tuple[str, float]], better: Mapping[str, str]) -> bool:
+    """Whether a score is worse than its bound; each that is has its line."""
+    from sentibp.cli import output
+
+    lines = [line for metric, bound in bounds if (line := _miss(scores[metric], metric, bound, better[metric]))]
+    for line in lines:
+        output.talk(line)
+    return bool(lines)
+
+
+def _miss(value: float | None, metric: str, bound: float, better: str) -> str | None:
+    """What to say of a score that is worse than its bound."""
+    if value is None:
+        return f"--fail-under {metric}={bound:g}: not met: it is undefined on reviews of one class"
+    if value < bound if better == "higher" else value > bound:
+        wrong = "lower" if better == "higher" else "higher"
+        return f"--fail-under {metric}={bound:g}: not met: it is {value:.6g}, which is {wrong}"
+    return None

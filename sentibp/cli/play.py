@@ -1,0 +1,70 @@
+"""`sentibp play`."""
+
+from __future__ import annotations
+
+import signal
+from typing import Annotated
+
+import typer
+
+from sentibp.cli import Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp play
+  sentibp play runs/first --port 8000 --no-browser"""
+    )(play)
+
+
+def play(
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0: one that is free.")] = 0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or only print its address.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Play with a model in the browser.
+
+    Type a review, see the probability and what each word says; choose a label, let the model learn it, watch its
+    weights change and the probability move; undo, reset. The page is served to this machine alone, until Ctrl-C. What
+    the model learns stays in memory; its file is never changed.
+    """
+    from sentibp.errors import ConfigError
+
+    if named is not None and model is not None:
+        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+    from sentibp.cli import output
+    from sentibp.inspection.pages import play as pages_play
+    from sentibp.model import file
+    from sentibp.runs import find
+
+    path = find.model_file(named or model or "last")
+    with pages_play.Server(pages_play.Session(str(path), file.load_model(path)), port) as server:
+        for number in signal.SIGINT, signal.SIGTERM:
+            signal.signal(number, signal.default_int_handler)  # to close what is open, and say how things stand
+        if json:
+            output.as_json({"url": server.url, "model": str(path)})
+        else:
+            typer.echo(server.url)
+        output.talk(f"{path}: what it learns there stays in memory, the file is never changed; Ctrl-C ends it")
+        try:
+            if browser:
+                import webbrowser
+
+                webbrowser.open(server.url)
+            server.serve_forever()
+        except KeyboardInterrupt:
+            output.talk("interrupted: the page is closed, the model's file is as it was")
+            raise typer.Exit(130) from None

@@ -1,0 +1,77 @@
+"""`sentibp report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentibp.cli import Json, Offline
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp report
+  sentibp report runs/first last --output both.html
+  sentibp report --data mine.csv --label-column stars"""
+    )(report)
+
+
+def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Run directories, model files, or `last`, the newest finished run here. Several stand side by side. "
+            "Default: last.",
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The page; what is there is replaced.")] = Path(
+        "report.html"
+    ),
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A built-in name, a hub id, a file or a folder to score on. Default: each run's own validation data.",
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
+    text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Write a page about trained models.
+
+    How they learned, how good they are, what they know: loss and accuracy, gradients, confusion, ROC, calibration,
+    accuracy by length, words, a map of the embedding, mistakes, settings; and the network drawn, to step through the
+    learning of a review. The page is one file that needs no network.
+
+    Needs the extra `report`: pip install 'sentibp[report]'.
+    """
+    from sentibp.cli import output as cli_output
+    from sentibp.inspection.pages import report as pages_report
+
+    pages_report.libraries()
+    subjects = pages_report.gather(runs or ["last"], pages_report.Where(data, split, text_column, label_column))
+    content = pages_report.render(subjects)
+    cli_output.save(output, content)
+    left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]
+    if json:
+        cli_output.as_json(
+            {
+                "output": str(output),
+                "bytes": len(content),
+                "runs": [str(subject.path) for subject in subjects],
+                "left_out": [f"{name}: {line}" for name, line in left_out],
+            }
+        )
+        return
+    for name, line in left_out:
+        cli_output.talk(f"{name}: left out: {line}")
+    typer.echo(f"{output}  {len(content) / 1e6:.1f} MB, for a browser; of {', '.join(s.name for s in subjects)}")

@@ -1,0 +1,21 @@
+"""Reading and writing configs: YAML files, `--set` on the command line, and every mistake at once with its line.
+
+The settings themselves, and what they mean, are in `settings`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sentibp.utils import resources
+
+
+def shipped() -> list[tuple[str, str]]:
+    """The configs that come with the program: name and first comment line."""
+    return [(path.stem, _first_comment(path)) for path in sorted(resources.folder("configs").glob("*.yaml"))]
+
+
+def _first_comment(path: Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") and not line.startswith("# yaml-language-server:"):
+            return line.lstrip("# ").rstrip()
+    return ""

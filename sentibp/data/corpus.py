@@ -1,0 +1,189 @@
+"""Names, hub ids, files and folders -> a Corpus: the reviews in Arrow, their labels as 0 and 1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.data.labels import CLASSES, IGNORED, Labels, classes_of, counted, place_of, row_count
+from sentibp.data.readers.common import Records
+from sentibp.data.tokenizer import pieces
+from sentibp.errors import DataError
+from sentibp.utils.arrow import Texts, array, buffers, numbers
+
+_ROWS = 4096  # reviews copied at once
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Reviews, with their labels and weights if these were asked for."""
+
+    text: pa.ChunkedArray  # large_string, no nulls
+    label: np.ndarray | None = None  # (n,) int8: 1 is positive, 0 negative
+    weight: np.ndarray | None = None  # (n,) float32
+    notes: tuple[str, ...] = ()  # what the user should see once
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def take(self, indices: np.ndarray) -> Corpus:
+        """The reviews at these positions, in this order."""
+        indices = np.asarray(indices, np.int64)
+        return Corpus(
+            text=take_texts(self.text, indices),
+            label=None if self.label is None else self.label[indices],
+            weight=None if self.weight is None else self.weight[indices],
+            notes=self.notes,
+        )
+
+
+def take_texts(text: pa.ChunkedArray, indices: np.ndarray) -> pa.ChunkedArray:
+    """The texts at these positions, of which there may be more than fit in memory."""
+    starts = np.cumsum([0, *(len(chunk) for chunk in text.chunks)])
+    number = np.searchsorted(starts, indices, side="right") - 1  # the chunk of each
+    edges = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
+    texts = Texts()
+    for start, stop in pairwise(edges.tolist()):
+        chunk = text.chunk(int(number[start]))
+        for at in range(start, stop, _ROWS):
+            own = indices[at : min(at + _ROWS, stop)] - starts[number[start]]
+            texts.append(chunk.take(array(own)))
+    return pa.chunked_array([texts.array()])
+
+
+def concatenate(parts: Iterable[Corpus]) -> Corpus:
+    """One corpus after the other, as one; together they may be more than fit in memory."""
+    texts, rest = Texts(), []
+    for part in parts:
+        for chunk in part.text.chunks:
+            texts.append(chunk)
+        rest.append((part.label, part.weight, part.notes))
+    label, weight, notes = zip(*rest, strict=True)
+    return Corpus(
+        text=pa.chunked_array([texts.array()]),
+        label=None if label[0] is None else np.concatenate(label),
+        weight=None if weight[0] is None else np.concatenate(weight),
+        notes=tuple(note for some in notes for note in some),
+    )
+
+
+# Cutting and comparing
+
+
+def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpus, Corpus]:
+    """Training and validation part: `share` of each class, chosen by `rng`, goes to validation; order is kept."""
+    label = _labels_of(corpus)
+    chosen = np.zeros(len(corpus), bool)
+    wrong = []
+    for number, name in enumerate(CLASSES):
+        rows = np.flatnonzero(label == number)
+        count = round(share * len(rows))
+        if not 0 < count < len(rows):
+            part, has = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
+            wrong.append(f"data.validation: {share:g} of {has} leaves none for {part}; change it or give more")
+        chosen[rng.permutation(rows)[:count]] = True
+    if wrong:
+        raise DataError(*wrong)
+    return corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
+
+
+def repeated(a: Corpus, b: Corpus) -> np.ndarray:
+    """The positions in `b` of texts that stand in `a` too, but for space around them; as a hash of 64 bits tells."""
+    return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
+
+
+def same_text(corpus: Corpus) -> np.ndarray:
+    """A number for each review that those with the same text share, but for space around it: (n,) from 0."""
+    return np.unique(_hashes(corpus.text), return_inverse=True)[1]
+
+
+def _hashes(text: pa.ChunkedArray) -> np.ndarray:
+    """A number for each text, without the space around it (n,) int64."""
+    parts = [
+        b"".join(hashlib.blake2b(each.strip().encode(), digest_size=8).digest() for each in piece.to_pylist())
+        for piece in pieces(text)
+    ]
+    return np.frombuffer(b"".join(parts), np.int64)
+
+
+def fingerprint(corpus: Corpus) -> str:
+    """SHA-256 of texts, labels and weights, however Arrow cuts them into chunks."""
+    digest = hashlib.sha256()
+    for chunk in corpus.text.chunks:
+        digest.update(np.diff(buffers(chunk)[0]).astype("<i8").data)
+    for chunk in corpus.text.chunks:
+        digest.update(buffers(chunk)[1].data)
+    for mark, values in ((b"label", corpus.label), (b"weight", corpus.weight)):
+        if values is not None:
+            digest.update(mark)
+            digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def require_both_classes(corpus: Corpus, name: str) -> None:
+    """Complain of a corpus that cannot train: one whose labels are all alike."""
+    label = _labels_of(corpus)
+    for number, other in enumerate(CLASSES):
+        if not (label == 1 - number).any():
+            raise DataError(f"{name}: all {len(label):,} labels are {other}; training needs both")
+
+
+def _labels_of(corpus: Corpus) -> np.ndarray:
+    if corpus.label is None:
+        raise ValueError("the corpus was loaded without labels")
+    return corpus.label
+
+
+# Records -> Corpus
+
+
+def corpus_from_records(records: Records, notes: tuple[str, ...], labels: Labels | None, *, labelled: bool) -> Corpus:
+    """Check every row, and say all that is wrong at once; leave out what the user ignores."""
+    if not len(records.text):
+        raise DataError(f"{records.name}: empty; give at least one review")
+    wrong: list[str] = []
+    label = classes_of(records, labels, wrong) if labelled else None
+    kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
+    weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
+    if records.text.null_count:
+        missing = np.flatnonzero(numbers(pc.is_null(records.text)) & kept)
+        if len(missing):
+            wrong.append(f'{place_of(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
+    if wrong:
+        raise DataError(*wrong)
+    if kept.all():
+        return Corpus(records.text, label, weight, notes)
+    if not kept.any():
+        raise DataError(f"{records.name}: data.labels ignores all {counted(len(kept), 'review')}; change it")
+    out = counted(len(kept) - int(kept.sum()), "review")
+    notes = (*notes, f"{records.name}: {out} left out, as data.labels says")
+    return Corpus(records.text, label, weight, notes).take(np.flatnonzero(kept))
+
+
+def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong: list[str]) -> np.ndarray:
+    if pa.types.is_large_string(column.type):
+        column = pc.utf8_trim_whitespace(column)
+    try:
+        weight = column.cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        weight = np.array([_number(value) for value in column.to_pylist()])
+    with np.errstate(over="ignore"):
+        weight = weight.astype(np.float32)
+    bad = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
+    if len(bad):
+        value = column[int(bad[0])].as_py()
+        wrong.append(f"{place_of(records, bad)}: weight {value!r}{row_count(bad)}; give a finite number, not below 0")
+    return weight
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return np.nan

@@ -1,0 +1,59 @@
+"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentibp.config.schema import Config
+from sentibp.data import corpus as data_corpus
+from sentibp.data import sources
+from sentibp.data.corpus import Corpus
+from sentibp.utils import rng
+
+
+def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
+    """The training and the validation reviews. The cut depends on the data alone, so that runs can be compared."""
+    corpus = _load(config, config.data.split)
+    validation = config.data.validation
+    if isinstance(validation, str):
+        sources.require_splits(config.data.source)
+        return corpus, _load(config, validation)
+    if validation == 0:
+        return corpus, None
+    return data_corpus.split_corpus(corpus, validation, rng.stream(0, "split"))
+
+
+def _load(config: Config, split: str) -> Corpus:
+    settings = config.data
+    corpus = sources.load_corpus(
+        settings.source,
+        split=split,
+        text_column=settings.text_column,
+        label_column=settings.label_column,
+        weight_column=settings.weight_column,
+        labels=settings.labels,
+    )
+    source = settings.source if isinstance(settings.source, str) else ", ".join(settings.source)
+    data_corpus.require_both_classes(corpus, source)
+    return corpus
+
+
+def load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
+    """The reviews of pretraining: those with labels, and those whose labels are not looked at."""
+    settings = config.pretrain
+    if settings.vectors == "none":
+        return None, None
+    labelled = unlabelled = None
+    if settings.labelled is not None:
+        labelled = sources.load_corpus(settings.labelled, split="train")
+        data_corpus.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
+    if settings.source is not None:
+        unlabelled = sources.load_corpus(
+            settings.source, split=settings.split, text_column=settings.text_column, labelled=False
+        )
+    return labelled, unlabelled
+
+
+def data_facts(corpus: Corpus | None) -> dict[str, Any] | None:
+    """The number of reviews and their fingerprint; None if there are none."""
+    return None if corpus is None else {"reviews": len(corpus), "fingerprint": data_corpus.fingerprint(corpus)}

@@ -1,0 +1,171 @@
+"""Names, hub ids, files and folders -> a Corpus: the reviews in Arrow, their labels as 0 and 1."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.data.readers import common
+from sentibp.data.readers.common import Records
+from sentibp.utils.arrow import numbers
+
+Value = str | int | float | bool
+
+CLASSES = ("negative", "positive")
+
+_DEFAULT = {
+    **dict.fromkeys(("0", "-1", "neg", "negative", "false"), 0),
+    **dict.fromkeys(("1", "pos", "positive", "true"), 1),
+}
+
+IGNORED, _UNKNOWN = -1, -2
+
+_SHOWN = 8  # values that an error lists
+
+
+class Labels(Protocol):
+    """Which values of the label column mean what; config.Labels is one."""
+
+    @property
+    def negative(self) -> Sequence[Value]: ...
+    @property
+    def positive(self) -> Sequence[Value]: ...
+    @property
+    def ignore(self) -> Sequence[Value]: ...
+
+
+def classes_of(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
+    """Each row's class, 0 or 1, or _IGNORED: the few distinct labels are understood, then spread over the rows."""
+    assert records.label is not None
+    labels = None if records.certain else labels
+    values, codes = _distinct(records.label)
+    meaning = _meaning(labels)
+    values = _named(values, records.names, meaning)
+    keys = [_key(value) for value in values]
+    if labels is None and {"0", "-1"} <= set(keys):  # then -1 is a third class, or no label at all
+        del meaning["-1"]
+    classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
+    if (classes == _UNKNOWN).any():
+        wrong += _unknown(records, keys, values, classes, codes, declared=labels is not None)
+    return classes[codes]
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
+    """The distinct values in order of appearance, and each row's position among them."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0)
+    return encoded.dictionary.to_pylist(), numbers(encoded.indices)
+
+
+def _meaning(labels: Labels | None) -> dict[str, int]:
+    if labels is None:
+        return dict(_DEFAULT)
+    declared = ((0, labels.negative), (1, labels.positive), (IGNORED, labels.ignore))
+    return {_key(value): number for number, values in declared for value in values}
+
+
+def _named(values: list, names: Sequence[str], meaning: dict[str, int]) -> list:
+    """Integer labels by the names their data set gives them, unless only the integers say what they mean."""
+    if not names:
+        return values
+    numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 is no label
+    named = [value if value is None else names[value] for value in numbers]
+
+    def understood(candidates: list) -> bool:
+        return all(_key(value) in meaning for value in candidates if value is not None)
+
+    return numbers if understood(numbers) and not understood(named) else named
+
+
+def _key(value: object) -> str:
+    """What labels are compared by: 1, 1.0, "1" and "__label__1" are one, as are "Pos" and "pos "."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    text = str(value).strip().casefold().removeprefix("__label__")
+    if text == "nan":  # how a table writes that there is none
+        return ""
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
+        return text
+    number = float(text)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _unknown(
+    records: Records, keys: list[str], values: list, classes: np.ndarray, codes: np.ndarray, *, declared: bool
+) -> list[str]:
+    """One line for each value without a meaning, or one for all if the labels are of another kind altogether."""
+    rows = dict.fromkeys(keys, 0)  # key -> how many rows
+    shown = dict(zip(reversed(keys), reversed(values), strict=True))  # key -> its first spelling
+    for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
+        rows[key] += count
+    if rows.get("") == len(codes):
+        return [f"{records.name}: no row has a label; give data with labels"]
+    unknown = list(dict.fromkeys(key for key, of in zip(keys, classes, strict=True) if of == _UNKNOWN))
+    both = {0, 1} <= set(classes.tolist())
+    if not declared and unknown != [""] and not (both and not any(map(_is_number, unknown))):
+        rows.pop("", None)
+        return [_which(records.name, rows, shown)]
+    lines = []
+    for key in unknown[:_SHOWN]:
+        where = np.flatnonzero(np.isin(codes, [code for code, of in enumerate(keys) if of == key]))
+        if key == "":
+            lines.append(f"{place_of(records, where)}: no label{row_count(where)}; fill it in, or remove the row")
+        else:
+            what = f"label {_brief(shown[key])!r}{row_count(where)}"
+            lines.append(f"{place_of(records, where)}: {what} is neither negative nor positive; add it to data.labels")
+    return lines
+
+
+def _which(name: str, rows: dict[str, int], shown: dict) -> str:
+    """Ask which label is which, with their counts and the mapping to write."""
+    often = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
+    listed = ", ".join(f"{_brief(shown[key])} ({rows[key]:,})" for key in often)
+    more = ", ..." if len(rows) > _SHOWN else ""
+    if len(rows) > 20:
+        return f"{name}: {len(rows):,} different labels: {listed}{more}; set {common.OPTION['label']} to another"
+    order = sorted(rows, key=lambda key: (float(key), "") if _is_number(key) else (np.inf, key))
+    half = len(order) // 2
+    upper = half + (len(order) > 1 and len(order) % 2)  # the middle one of an odd number belongs to neither
+    parts = {"negative": order[:half], "positive": order[upper:], "ignore": order[half:upper]}
+    mapping = ", ".join(
+        f"{part}: [{', '.join(map(_yaml, keys)) or '...'}]" for part, keys in parts.items() if keys or part != "ignore"
+    )
+    return f"{name}: labels {listed}{more}; say which is which: data.labels: {{{mapping}}}"
+
+
+def _brief(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _is_number(key: str) -> bool:
+    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", key) is not None
+
+
+def _yaml(key: str) -> str:
+    plain = _is_number(key) or (re.fullmatch(r"[a-z][\w-]*", key) and key not in ("yes", "no", "on", "off", "null"))
+    return key if plain else json.dumps(key, ensure_ascii=False)
+
+
+def place_of(records: Records, rows: np.ndarray) -> str:
+    """The place of the first of some rows, in the user's terms."""
+    return records.where(int(rows[0]))
+
+
+def row_count(rows: np.ndarray) -> str:
+    """How many rows, in brackets, if there are several."""
+    return f" ({counted(len(rows), 'row')})" if len(rows) > 1 else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, in the plural unless it is one."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

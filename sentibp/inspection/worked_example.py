@@ -1,0 +1,43 @@
+"""One step of one review, with every number: forward, loss, backward, update, and the answer after it.
+
+The numbers are those that pass the layers of nn: each forward and backward is watched, none is done again here. The
+network is the one that predicts (`nn.inference`): no dropout, and batch norm with its running averages."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentibp.data.tokenizer import tokenize
+from sentibp.model.classifier import Classifier
+from sentibp.nn import EmbeddingBag, Linear, Sequential, Sigmoid
+from sentibp.utils.arrow import strings
+
+
+def article() -> Classifier:
+    """The article's example: "I love this movie" is predicted 0.3, and after a step of 0.457 it is 0.35.
+
+    Words of two numbers each, their mean, two sigmoid units, a sigmoid. tests/nn/test_article.py works it by hand.
+    """
+    from sentibp.config.schema import Config
+    from sentibp.data import vocabulary_build
+
+    rows = {"i": [0.0, 0.2], "love": [1.0, 0.6], "this": [0.2, -0.2], "movie": [0.4, 0.2], "boring": [-0.5, 0.3]}
+    vocabulary = vocabulary_build.build_vocabulary(tokenize(strings([" ".join(rows)])))[0]
+    settings = Config.model_validate(
+        {
+            "text": {"ngrams": 1},
+            "model": {"embedding": {"dim": 2}, "hidden": [2], "activation": "sigmoid"},
+            "train": {"loss": "squared_error", "optimizer": {"name": "sgd", "learning_rate": 0.457}},
+        }
+    )
+    hidden = Linear(np.array([[0.5, -1.0], [1.0, 0.5]]), np.array([0.1, -0.2]))
+    weight = np.array([rows[word] for word in vocabulary.features().to_pylist()])
+    network = Sequential(
+        {
+            "embedding": EmbeddingBag(weight),
+            "hidden.0": Sequential({"": hidden, "activation": Sigmoid()}),
+            # the bias is what makes the first prediction 0.3
+            "output": Linear(np.array([[1.0], [-1.0]]), np.array([-1.0922165227909129])),
+        }
+    )
+    return Classifier(settings, vocabulary, network)

@@ -1,0 +1,243 @@
+"""Sheets of formulas and numbers, as text of 80 columns, Markdown, or a page; also as a worksheet, with its key.
+
+In a worksheet what is given stays, and what is computed is a gap with a number, under which the key has it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sentibp.inspection.pages import page
+
+_WIDTH = 80
+_INDENT = "  "
+
+
+class Formula(NamedTuple):
+    """A formula in symbols, and the function that computes it."""
+
+    symbols: str
+    source: str
+
+
+class Number(NamedTuple):
+    """The same with numbers put in, and what comes out: left = expression = value."""
+
+    left: str
+    expression: str
+    value: float
+
+
+class Gap(NamedTuple):
+    """What a worksheet has in place of a number."""
+
+    left: str
+    place: int  # in the key
+
+
+class Table(NamedTuple):
+    """Rows of a name and numbers; `computed` tables are not in a worksheet."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[float | str]]]
+    computed: bool = False
+
+
+Line = str | Formula | Number | Gap | Table
+
+
+class Section(NamedTuple):
+    """Some lines under a title."""
+
+    title: str
+    lines: Sequence[Line]
+
+
+class Sheet(NamedTuple):
+    """A title and its sections."""
+
+    title: str
+    sections: Sequence[Section]
+
+
+def number(value: float | str) -> str:
+    """A number with four digits after the point; with at least three that count, and more if it is almost whole."""
+    if isinstance(value, str):
+        return value
+    if value == 0:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    digits = max(4, 2 - math.floor(math.log10(abs(value))))
+    off = abs(value - round(value))
+    if 0 < off < 5e-5:  # 1 - 0.99996 should not seem to be 0
+        digits = min(1 - math.floor(math.log10(off)), 15)
+    return f"{value:.{digits}f}"
+
+
+def total(terms: Sequence[str]) -> str:
+    """The terms with + and - between."""
+    text = " + ".join(terms)
+    return text.replace("+ -", "- ")
+
+
+def blank(sheet: Sheet) -> tuple[Sheet, Sheet]:
+    """The worksheet of a sheet, and the key to it."""
+    key: list[Line] = []
+    sections = []
+    for section in sheet.sections:
+        lines: list[Line] = []
+        for line in section.lines:
+            if isinstance(line, Number):
+                lines.append(Gap(line.left, len(key) + 1))
+                key.append(line._replace(left=f"({len(key) + 1}) {line.left}"))
+            elif not isinstance(line, Table) or not line.computed:
+                lines.append(line)
+        sections.append(Section(section.title, lines))
+    return Sheet(sheet.title, sections), Sheet(f"Key: {sheet.title}", [Section("", key)])
+
+
+def text(sheet: Sheet) -> str:
+    """As plain text of 80 columns."""
+    lines = [*textwrap.wrap(sheet.title, _WIDTH)]
+    for section in sheet.sections:
+        lines += ["", section.title.upper() if section.title.isalpha() else section.title] if section.title else [""]
+        for line in section.lines:
+            lines += _text_line(line)
+    return "\n".join(lines) + "\n"
+
+
+def _text_line(line: Line) -> Iterator[str]:
+    if isinstance(line, Formula):
+        room = _WIDTH - len(_INDENT) - len(line.source)
+        if len(line.symbols) + 2 <= room:
+            yield f"{_INDENT}{line.symbols:<{room}}{line.source}"
+        else:
+            yield from _wrapped(line.symbols)
+            yield f"{line.source:>{_WIDTH}}"
+    elif isinstance(line, Number | Gap):
+        yield from _wrapped(_plain(line), 2)
+    elif isinstance(line, Table):
+        yield from _text_table(line)
+    else:
+        yield from _wrapped(line, hanging="")
+
+
+def _wrapped(content: str, deeper: int = 0, hanging: str = "    ") -> list[str]:
+    first = _INDENT + " " * deeper
+    return textwrap.wrap(
+        content,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=first + hanging,
+        break_on_hyphens=False,
+        break_long_words=True,
+    )
+
+
+def _text_table(table: Table) -> Iterator[str]:
+    """A table; of more columns than fit, in pieces below each other."""
+    names = [table.columns[0], *(name for name, _ in table.rows)]
+    width = max(map(len, names))
+    columns = list(zip(table.columns[1:], *([number(v) for v in values] for _, values in table.rows), strict=True))
+    while columns:
+        wide = [max(map(len, column)) for column in columns]
+        take = 1
+        while take < len(columns) and len(_INDENT) + 2 + width + sum(w + 2 for w in wide[: take + 1]) <= _WIDTH:
+            take += 1
+        for i, name in enumerate(names):
+            cells = "".join(f"  {column[i]:>{w}}" for column, w in zip(columns[:take], wide[:take], strict=True))
+            yield f"{_INDENT}  {name:<{width}}{cells}".rstrip()
+        columns = columns[take:]
+
+
+def markdown(sheet: Sheet) -> str:
+    """As Markdown."""
+    parts = [f"# {_escaped(sheet.title)}"]
+    for section in sheet.sections:
+        if section.title:
+            parts.append(f"## {_escaped(section.title)}")
+        for group in _groups(section.lines):
+            if isinstance(group, Table):
+                head = " | ".join(map(_escaped, group.columns))
+                rule = " | ".join(["---", *["--:"] * (len(group.columns) - 1)])
+                rows = (
+                    " | ".join([_escaped(name), *(_escaped(number(v)) for v in values)]) for name, values in group.rows
+                )
+                parts.append("\n".join(f"| {row} |" for row in (head, rule, *rows)))
+            elif isinstance(group, list):
+                parts.append("```text\n" + "\n".join(_plain(line) for line in group) + "\n```")
+            else:
+                parts.append(_escaped(group))
+    return "\n\n".join(parts) + "\n"
+
+
+def html(sheet: Sheet, key: Sheet | None = None) -> str:
+    """As a page; the key to it, if there is one, on a sheet of its own when printed."""
+    body = "".join(_html_sections(sheet))
+    if key is not None:
+        body += f'<section class="key"><h1>{page.text(key.title)}</h1>{"".join(_html_sections(key))}</section>'
+    return page.page(sheet.title, body)
+
+
+def _html_sections(sheet: Sheet) -> Iterator[str]:
+    for section in sheet.sections:
+        if section.title:
+            yield f"<h2>{page.text(section.title)}</h2>\n"
+        yield from html_lines(section.lines)
+
+
+def html_lines(lines: Sequence[Line]) -> Iterator[str]:
+    """Lines as HTML, without a page around them."""
+    for group in _groups(lines):
+        if isinstance(group, Table):
+            head = "".join(f"<th>{page.text(column)}</th>" for column in group.columns)
+            yield f'<div class="scroll"><table>\n<tr>{head}</tr>\n'
+            for name, values in group.rows:
+                cells = "".join(f"<td>{page.text(number(value))}</td>" for value in values)
+                yield f"<tr><td>{page.text(name)}</td>{cells}</tr>\n"
+            yield "</table></div>\n"
+        elif isinstance(group, list):
+            yield f'<div class="formula">{"".join(_html_line(line) for line in group)}</div>\n'
+        else:
+            yield f"<p>{page.text(group)}</p>\n"
+
+
+def _html_line(line: Formula | Number | Gap) -> str:
+    if isinstance(line, Formula):
+        return f'<div><b>{page.text(line.symbols)}</b> <span class="source">{page.text(line.source)}</span></div>'
+    if isinstance(line, Gap):
+        return f'<div>{page.text(line.left)} = <span class="gap">({line.place})</span></div>'
+    return f"<div>{page.text(_plain(line))}</div>"
+
+
+def _groups(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Number | Gap]]:
+    """Formulas, numbers and gaps that follow each other as one."""
+    group: list[Formula | Number | Gap] = []
+    for line in lines:
+        if isinstance(line, Formula | Number | Gap):
+            group.append(line)
+            continue
+        if group:
+            yield group
+            group = []
+        yield line
+    if group:
+        yield group
+
+
+def _plain(line: Formula | Number | Gap) -> str:
+    if isinstance(line, Formula):
+        return f"{line.symbols}    # {line.source}"
+    if isinstance(line, Gap):
+        return f"{line.left} = ({line.place})______________"
+    return f"{line.left} = {line.expression} = {number(line.value)}"
+
+
+def _escaped(content: str) -> str:
+    """Text as Markdown that shows it."""
+    return re.sub(r"([\\`*_{}\[\]#!|~<>&$])", r"\\\1", " ".join(content.split()))

@@ -1,0 +1,72 @@
+"""Run directories: what a training was, how it went, and the model it left behind.
+
+    config.yaml         every setting, defaults filled in: training it repeats the run
+    run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
+    metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
+    model.safetensors   the best epoch, or what was trained once more as that was
+    validated.safetensors  then the best epoch, which the scores are of
+    validation.parquet  what the model said of each validation review, for paired comparisons
+    visits.safetensors  what training told each of its reviews, for blame (see `visits`)
+
+and while it is trained, or if that was broken off, what `checkpoint` writes. The run of a pretraining has
+vectors.safetensors (see `vectors`) in place of a model. `runs/last` is a text file with the path of the newest run that
+left a model or vectors, `runs/started` of the newest that was begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sentibp.errors import DataError
+from sentibp.runs.directory import PREDICTIONS, facts
+
+
+def compare_runs(a: Path, b: Path) -> dict[str, Any]:
+    """Settings that differ, scores side by side, and a paired test on the validation reviews if these are the same."""
+    from sentibp.config.load import load_config
+
+    facts_a, facts_b = facts(a), facts(b)
+    for path in (each / name for each in (a, b) for name in ("config.yaml", PREDICTIONS)):
+        if path.exists() and not path.is_file():  # a pipe would wait
+            raise DataError(f"{path}: not a file; give a run directory as a training left it")
+    config_a, config_b = (flat(load_config(path / "config.yaml").config.model_dump()) for path in (a, b))
+    keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
+    scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
+    data_a, data_b = ((content.get("data") or {}).get("validation") for content in (facts_a, facts_b))
+    same = data_a is not None and data_a == data_b and all((path / PREDICTIONS).exists() for path in (a, b))
+    return {
+        "a": str(a),
+        "b": str(b),
+        "settings": {
+            key: [config_a.get(key), config_b.get(key)] for key in keys if config_a.get(key) != config_b.get(key)
+        },
+        "scores": {
+            name: [scores_a[name], scores_b[name]]
+            for name in scores_a
+            if name in scores_b and isinstance(scores_a[name], int | float)
+        },
+        "scored_on": [content.get("scored_on") for content in (facts_a, facts_b)],
+        "paired": _paired(a, b) if same else None,
+    }
+
+
+def _paired(a: Path, b: Path) -> dict[str, Any]:
+    from pyarrow import parquet
+
+    from sentibp.metrics import mcnemar
+
+    try:
+        tables = [parquet.read_table(path / PREDICTIONS) for path in (a, b)]
+        label, positive_a = tables[0]["label"].to_numpy(), tables[0]["positive"].to_numpy()
+        return mcnemar(label, positive_a, tables[1]["positive"].to_numpy())
+    except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{a} and {b}: {PREDICTIONS} is damaged ({error})") from None
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted keys."""
+    result: dict[str, Any] = {}
+    for key, value in nested.items():
+        result |= flat(value, f"{prefix}{key}.") if value and isinstance(value, dict) else {f"{prefix}{key}": value}
+    return result

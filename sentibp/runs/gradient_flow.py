@@ -1,0 +1,183 @@
+"""Whether gradients vanish or explode, by what a training records of each layer; and those records, as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from sentibp.config.schema import Config
+from sentibp.errors import ConfigError, DataError
+from sentibp.nn.gradient_flow import Flow
+from sentibp.runs import directory, records
+
+_VANISHED = 1e-3  # of the longest gradient of the layers behind it: what is left of it, then, moves nothing
+_EXPLODED = 1e3  # times the longest gradient of the layers behind it
+_LONG = 100.0  # a gradient of the mean loss, by itself
+_NOTHING_LEFT = 1e-9  # the longest gradient of a network that has nothing more to learn
+
+
+def record(flows: Mapping[str, Flow]) -> dict[str, dict[str, float | None]]:
+    """The flow of each layer as it stands in metrics.jsonl: shares that do not apply are left out, JSON has no inf."""
+    return {
+        layer: {
+            name: value if math.isfinite(value) else None for name, value in flow._asdict().items() if value is not None
+        }
+        for layer, flow in flows.items()
+    }
+
+
+class Health:
+    """Looks at the flow of each epoch, and warns: once in a training of vanishing, once of exploding gradients."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.flows: list[Mapping[str, Flow]] = []
+        self.said: set[str] = set()
+
+    def saw(self, flows: Mapping[str, Flow]) -> None:
+        """Take what was measured in one step."""
+        self.flows.append(flows)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        flows = [{layer: flow._asdict() for layer, flow in each.items()} for each in self.flows]
+        return {"flows": flows, "said": sorted(self.said)}
+
+    def go_on(self, known: dict[str, Any]) -> None:
+        """Take up what a checkpoint has kept."""
+        self.flows = [{layer: Flow(**flow) for layer, flow in each.items()} for each in known["flows"]]
+        self.said = set(known["said"])
+
+    def epoch_ended(self, epoch: int) -> list[str]:
+        """What is to be warned of after this epoch, that has not been before."""
+        flows, self.flows = self.flows, []
+        if not flows:
+            return []
+        found = diagnosis({layer: _mean([each[layer] for each in flows]) for layer in flows[0]}, self.config)
+        new = {kind: line for kind, line in found.items() if kind not in self.said}
+        self.said |= new.keys()
+        return [f"epoch {epoch}: {line}" for line in new.values()]
+
+
+def diagnosis(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
+    """What is wrong with the gradients, and what usually helps: by its kind, vanishing or exploding; {}: nothing."""
+    layers = list(flows)  # from the input to the output
+    ill: dict[str, list[tuple[str, str]]] = {"vanishing": [], "exploding": []}  # layers with what shows it
+    for i, layer in enumerate(layers):
+        if layer in config.train.freeze:
+            continue
+        here = flows[layer].gradient
+        best = max(layers[i + 1 :], key=lambda name: flows[name].gradient, default=layer)
+        there = flows[best].gradient
+        compared = there >= _NOTHING_LEFT and best != layer
+        if compared and here < _VANISHED * there:
+            ill["vanishing"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
+        elif compared and here > _EXPLODED * there:
+            ill["exploding"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
+        elif not here <= _LONG:
+            ill["exploding"].append((layer, f"that of {layer} is {here:.2g} long"))
+    helps = {"vanishing": _against_vanishing, "exploding": _against_exploding}
+    each = factor(flows)
+    pace = "" if each is None else f", {each:.2g} times as long with each hidden layer back"
+    return {
+        kind: f"{kind} gradients in {_from_to(found)}: {found[0][1]}{pace}; {helps[kind](flows, config)}"
+        for kind, found in ill.items()
+        if found
+    }
+
+
+def _from_to(found: Sequence[tuple[str, str]]) -> str:
+    names = [name for name, _ in found]
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def factor(flows: Mapping[str, Flow]) -> float | None:
+    """What the gradient is multiplied by with each hidden layer on its way back: the geometric mean; None for one."""
+    hidden = [flow.gradient for layer, flow in flows.items() if layer.startswith("hidden.")]
+    if len(hidden) < 2 or not all(0 < each < math.inf for each in (hidden[0], hidden[-1])):
+        return None
+    return (hidden[0] / hidden[-1]) ** (1 / (len(hidden) - 1))
+
+
+def _against_vanishing(flows: Mapping[str, Flow], config: Config) -> str:
+    model = config.model
+    if dead := [layer for layer, flow in flows.items() if flow.dead == 1]:
+        return f"all units of {dead[-1]} are dead; what usually helps: a lower train.optimizer.learning_rate"
+    cures = [] if model.activation == "relu" else ["model.activation: relu"]
+    if not model.residual and len(model.hidden) > 1:
+        fits = any(i == o for i, o in pairwise([model.embedding.dim, *model.hidden]))
+        cures.append("model.residual: true" if fits else "layers of one width with model.residual: true")
+    cures += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
+    cures += [] if model.init == "auto" else ["model.init: auto"]
+    cures += ["fewer layers in model.hidden"] if len(model.hidden) > 1 else []
+    return f"what usually helps: {', '.join(cures or ['a lower train.optimizer.learning_rate'])}"
+
+
+def _against_exploding(flows: Mapping[str, Flow], config: Config) -> str:
+    optimizer, model = config.train.optimizer, config.model
+    cures = [f"lower train.optimizer.learning_rate (it is {optimizer.learning_rate:g})"]
+    cures += [] if optimizer.clip_norm is not None else ["train.optimizer.clip_norm: 1.0"]
+    cures += [] if model.init == "auto" else ["model.init: auto"]
+    cures += [] if model.embedding.pooling != "sum" else ["model.embedding.pooling: mean"]
+    cures += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
+    return f"what usually helps: {', '.join(cures)}"
+
+
+def _mean(flows: Sequence[Flow]) -> Flow:
+    columns = ([value for value in column if value is not None] for column in zip(*flows, strict=True))
+    return Flow(*(fmean(column) if column else None for column in columns))  # type: ignore[arg-type]
+
+
+class EpochFlow(NamedTuple):
+    """What was recorded of an epoch: the mean over the steps that were looked at."""
+
+    seed: int
+    epoch: int
+    layers: dict[str, Flow]
+
+    @property
+    def factor(self) -> float | None:
+        """What the gradient is multiplied by with each hidden layer on its way back."""
+        return factor(self.layers)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"seed": self.seed, "epoch": self.epoch, "layers": record(self.layers), "factor": self.factor}
+
+
+def recorded(run: Path) -> list[EpochFlow]:
+    """The flow of each epoch of a run, by its records. DataError if it has none."""
+    epochs: dict[tuple[int, int], list[dict[str, Flow]]] = {}
+    try:
+        for event in records.read_records(run):
+            if event.get("event") == "flow":
+                flows = {layer: _flow(values) for layer, values in event["layers"].items()}
+                epochs.setdefault((event["seed"], event["epoch"]), []).append(flows)
+        found = [
+            EpochFlow(*key, {layer: _mean([each[layer] for each in flows]) for layer in flows[0]})
+            for key, flows in epochs.items()
+        ]
+    except (KeyError, TypeError, AttributeError, IndexError):
+        raise DataError(f"{run / directory.METRICS}: damaged: not the records of a training") from None
+    if not found:
+        raise DataError(f"{run}: no gradient flow is recorded; train again, with this version of sentibp")
+    return found
+
+
+def chosen(flows: Sequence[EpochFlow], run: str, seed: int | None, epoch: int | None) -> list[EpochFlow]:
+    """Those of a seed and of an epoch, where they are given. ConfigError if there are none."""
+    seeds, epochs = {each.seed for each in flows}, {each.epoch for each in flows}
+    for option, value, there in ("--seed", seed, seeds), ("--epoch", epoch, epochs):
+        if value is not None and value not in there:
+            raise ConfigError(f"{option} {value}: {run} has {min(there)} to {max(there)}; choose one of these")
+    return [each for each in flows if seed in (None, each.seed) and epoch in (None, each.epoch)]
+
+
+def _flow(values: Mapping[str, Any]) -> Flow:
+    gradient, update, weight = (math.inf if values[key] is None else values[key] for key in Flow._fields[:3])
+    return Flow(gradient, update, weight, values.get("dead"), values.get("saturated"))

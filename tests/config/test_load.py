@@ -1,0 +1,761 @@
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sentibp.config import dump, reference, yaml_file
+from sentibp.config import schema as config_schema
+from sentibp.config import shipped as config_shipped
+from sentibp.config.load import MOST, load_config
+from sentibp.config.schema import Config, Optimizer, Schedule
+from sentibp.errors import ConfigError
+from sentibp.utils import resources
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty working directory, two shipped configs."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    (folder / "imdb.yaml").write_text(
+        "# yaml-language-server: $schema=schema.json\n# The default.\ntrain:\n  epochs: 5\n"
+    )
+    (folder / "deep.yaml").write_text("data:\n  validation: 0.2\n# Not at the top, but the first.\n")
+    (folder / "schema.json").write_text("{}")
+    monkeypatch.setattr(resources, "folder", lambda kind: folder)
+    return tmp_path
+
+
+def mine(text: str | bytes) -> str:
+    """Write a config."""
+    data = text if isinstance(text, bytes) else dedent(text).encode()
+    Path("mine.yaml").write_bytes(data)
+    return "mine.yaml"
+
+
+def complaints(text: str | bytes, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(mine(text), overrides)
+    assert caught.value.exit_code == 2
+    return list(caught.value.lines)
+
+
+def read(text: str | bytes, *overrides: str) -> Config:
+    return load_config(mine(text), overrides).config
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------
+
+
+MISTAKES = {
+    # unknown keys
+    "model: {hiden: [1]}": "model.hiden: unknown key; did you mean 'hidden'?",
+    "train: {dropout: 0.1}": "train.dropout: unknown key; 'dropout' belongs to 'model'",
+    "epochs: 3": "epochs: unknown key; 'epochs' belongs to 'train'",
+    "train: {learning_rate: 1}": "train.learning_rate: unknown key; 'learning_rate' belongs to 'train.optimizer'",
+    "data: {init: he}": "data.init: unknown key; 'init' belongs to 'model.embedding' or 'model'",
+    "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
+    "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
+    "Train: {}": "Train: unknown key; did you mean 'train'?",
+    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features, parts",
+    "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
+    "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
+    '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
+    # whole numbers
+    "train: {epochs: three}": "train.epochs: 'three' is not a whole number; give a whole number of at least 1",
+    "train: {epochs: '3'}": "train.epochs: '3' is not a whole number; write 3 without quotes",
+    "train: {epochs: 2.5}": "train.epochs: 2.5 is not a whole number; give a whole number of at least 1",
+    "train: {epochs: true}": "train.epochs: true is not a whole number; give a whole number of at least 1",
+    "train: {epochs: null}": "train.epochs: null is not a whole number; give a whole number of at least 1",
+    "train: {epochs: [3]}": "train.epochs: [3] is not a whole number; give a whole number of at least 1",
+    "train: {epochs: {n: 3}}": "train.epochs: a mapping is not a whole number; give a whole number of at least 1",
+    "train: {epochs: .inf}": "train.epochs: inf is not a whole number; give a whole number of at least 1",
+    "train: {epochs: 0}": "train.epochs: 0 is too small; give a whole number of at least 1",
+    "text: {ngrams: 4}": "text.ngrams: 4 is too large; give a whole number of at least 1 and at most 3",
+    "text: {max_features: 0}": "text.max_features: 0 is too small; give a whole number of at least 1",
+    "text: {max_features: all}": "text.max_features: 'all' is not a whole number or null; "
+    "give a whole number of at least 1 or null",
+    "train: {seed: 9223372036854775808}": "train.seed: 9223372036854775808 is too large; "
+    "give a whole number of at least 0 and below 9223372036854775808",
+    # numbers
+    "train: {optimizer: {learning_rate: fast}}": "train.optimizer.learning_rate: 'fast' is not a number; "
+    "give a number above 0",
+    "train: {optimizer: {learning_rate: '1e-3'}}": "train.optimizer.learning_rate: '1e-3' is not a number; "
+    "write 1e-3 without quotes",
+    "train: {optimizer: {learning_rate: 0}}": "train.optimizer.learning_rate: 0 is too small; give a number above 0",
+    "train: {optimizer: {learning_rate: .nan}}": "train.optimizer.learning_rate: nan is not a number; "
+    "give a number above 0",
+    "train: {optimizer: {learning_rate: true}}": "train.optimizer.learning_rate: true is not a number; "
+    "give a number above 0",
+    "model: {dropout: 1}": "model.dropout: 1 is too large; give a number of at least 0 and below 1",
+    "train: {schedule: {final: 1.5}}": "train.schedule.final: 1.5 is too large; "
+    "give a number of at least 0 and at most 1",
+    "data: {validation: 1.5}": "data.validation: 1.5 is too large; give a number of at least 0 and below 1",
+    "data: {validation: '0.1'}": "data.validation: '0.1' is not a number; write 0.1 without quotes",
+    "data: {validation: true}": "data.validation: true is not a number or text; "
+    "give a number of at least 0 and below 1 or text",
+    "train: {learning_rates: {output: x}}": "train.learning_rates.output: 'x' is not a number; "
+    "give a number of at least 0",
+    "train: {learning_rates: {hidden.0: -1}}": "train.learning_rates.hidden.0: -1 is too small; "
+    "give a number of at least 0",
+    "train: {learning_rates: 1}": "train.learning_rates: 1 is not a mapping; "
+    "give a mapping from names to numbers of at least 0",
+    # true and false
+    "text: {lowercase: yes}": "text.lowercase: 'yes' is not true or false; write true",
+    "text: {lowercase: Off}": "text.lowercase: 'Off' is not true or false; write false",
+    "text: {lowercase: 1}": "text.lowercase: 1 is not true or false",
+    "text: {lowercase: 'true'}": "text.lowercase: 'true' is not true or false",
+    # text
+    "data: {text_column: 5}": "data.text_column: 5 is not text; write '5'",
+    "data: {text_column: ''}": "data.text_column: '' is empty; give text",
+    "data: {text_column: }": "data.text_column: null is not text",
+    "data: {source: 5}": "data.source: 5 is not text or a list; write [5]",
+    "data: {source: [a, 5]}": "data.source: 5 is not text; write '5'",
+    "data: {source: []}": "data.source: [] is empty; give text or a list of texts",
+    # choices
+    "train: {loss: crossentropy}": "train.loss: 'crossentropy' is not one of cross_entropy, squared_error; "
+    "did you mean 'cross_entropy'?",
+    "train: {loss: 1}": "train.loss: 1 is not one of cross_entropy, squared_error",
+    "train: {optimizer: adan}": "train.optimizer: 'adan' is not one of sgd, momentum, nesterov, adagrad, "
+    "rmsprop, adam, "
+    "adamw; did you mean 'adam'?",
+    "train: {optimizer: {name: Adam}}": "train.optimizer.name: 'Adam' is not one of sgd, momentum, nesterov, adagrad, "
+    "rmsprop, adam, adamw; did you mean 'adam'?",
+    "train: {schedule: [linear]}": "train.schedule: ['linear'] is not one of constant, step, linear, cosine, "
+    "plateau or "
+    "a mapping; give one of constant, step, linear, cosine, plateau or a mapping with the keys name, warmup, every, "
+    "factor, patience, final",
+    "train: {class_weight: balance}": "train.class_weight: 'balance' is not balanced or a mapping or null; "
+    "did you mean 'balanced'?",
+    "train: {class_weight: {negative: 0}}": "train.class_weight.negative: 0 is too small; give a number above 0",
+    "train: {early_stopping: often}": "train.early_stopping: 'often' is not a whole number or a mapping or null; "
+    "give a whole number of at least 1 or a mapping with the keys metric, patience or null",
+    "train: {early_stopping: 0}": "train.early_stopping: 0 is too small; give a whole number of at least 1",
+    # lists and mappings
+    "model: {hidden: 16}": "model.hidden: 16 is not a list; write [16]",
+    "model: {hidden: wide}": "model.hidden: 'wide' is not a list; write ['wide']",
+    "model: {hidden: {32, 16}}": "model.hidden: a mapping is not a list; give a list of whole numbers of at least 1",
+    "model: {hidden: [16, 0]}": "model.hidden: 0 is too small; give a whole number of at least 1",
+    "model: {hidden: [wide]}": "model.hidden: 'wide' is not a whole number; give a whole number of at least 1",
+    "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
+    "give a mapping with the keys dim, pooling, padding, init, vectors",
+    "text: words": "text: 'words' is not a mapping; "
+    "give a mapping with the keys lowercase, ngrams, min_count, max_features, parts",
+    # labels
+    "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
+    "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
+    "data: {labels: {negative: 0, positive: []}}": "data.labels.positive: [] is empty; "
+    "give a list of values or text, a number, true or false",
+    "data: {labels: {negative: 0, positive: [null]}}": "data.labels.positive: null is not text, a number, true "
+    "or false",
+    "data: {labels: {negative: [0, 1], positive: 1}}": "data.labels.positive: 1 is in negative too; keep it in "
+    "one list",
+    "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too; "
+    "keep it in one list",
+    # settings that do not fit together
+    "train: {optimizer: {momentum: 0.5}}": "train.optimizer.momentum: adagrad does not use it; "
+    "remove it, or choose momentum or nesterov",
+    "train: {schedule: {name: step, final: 0.5}}": "train.schedule.final: step does not use it; "
+    "remove it, or choose linear or cosine",
+    "model: {residual: true, hidden: [8, 4]}": "model.residual: no hidden layer is as wide as its input (16 -> "
+    "8 -> 4); "
+    "write false, or make model.embedding.dim or a width equal to the next one",
+    "{train: {early_stopping: 2}, data: {validation: 0}}": "train.early_stopping: needs validation data; "
+    "set data.validation, to 0.1 say",
+    "{train: {schedule: plateau}, data: {validation: 0.0}}": "train.schedule.name: plateau needs validation data; "
+    "set data.validation, to 0.1 say",
+    "train: {freeze: [embeding]}": "train.freeze: 'embeding' is no part of this model, which has embedding, hidden.0, "
+    "output; did you mean 'embedding'?",
+    "{train: {learning_rates: {hidden.0: 1}}, model: {hidden: []}}": "train.learning_rates.hidden.0: 'hidden.0' is no "
+    "part of this model, which has embedding, output",
+    # keys given twice
+    "{train: {seed: 1, seed: 2}}": "train.seed: given twice, first in line 1; keep one",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_mistakes_are_told_in_the_users_words(text):
+    assert complaints(text) == [f"mine.yaml:1: {MISTAKES[text]}"]
+
+
+def test_all_mistakes_at_once_in_the_order_of_lines():
+    text = """\
+    # my first config
+    data:
+      validation: 0
+      soruce: imdb
+    model:
+      hiden: [16]
+      hidden:
+        - 8
+        - 0
+      residual: true
+    train:
+      epochs: three
+      loss: crossentropy
+      early_stopping: 2
+      freeze: [output, hidden.3]
+      optimizer:
+        name: sgd
+        momentum: 0.9
+      epochs: 4
+    """
+    assert complaints(text, "text.ngrams=5", "train.x=1", "oops") == [
+        "mine.yaml:4: data.soruce: unknown key; did you mean 'source'?",
+        "mine.yaml:6: model.hiden: unknown key; did you mean 'hidden'?",
+        "mine.yaml:9: model.hidden: 0 is too small; give a whole number of at least 1",
+        "mine.yaml:12: train.epochs: 'three' is not a whole number; give a whole number of at least 1",
+        "mine.yaml:13: train.loss: 'crossentropy' is not one of cross_entropy, squared_error; "
+        "did you mean 'cross_entropy'?",
+        "mine.yaml:14: train.early_stopping: needs validation data; set data.validation, to 0.1 say",
+        "mine.yaml:18: train.optimizer.momentum: sgd does not use it; remove it, or choose momentum or nesterov",
+        "mine.yaml:19: train.epochs: given twice, first in line 12; keep one",
+        "--set text.ngrams=5: 5 is too large; give a whole number of at least 1 and at most 3",
+        "--set train.x=1: unknown key; choose from " + ", ".join(config_schema.Config().train.model_dump()),
+        "--set oops: not KEY=VALUE; write --set train.epochs=5, say",
+    ]  # and nothing of residual and freeze, which hang on the widths that are wrong
+
+
+def test_a_value_is_shown_in_part_if_it_is_long():
+    (line,) = complaints(f"train: {{loss: {'x' * 1000}}}")
+    assert line.startswith(f"mine.yaml:1: train.loss: '{'x' * 49}...' is not one of")
+    assert len(complaints(f"train: {{epochs: [{'1, ' * 1000}]}}")[0]) < 200
+    for text in f"-{'1' * 4000}", f"'{'1' * 4000}'", "x" * 4000:
+        assert len(complaints(f"train: {{epochs: {text}}}")[0]) < 200
+        assert len(complaints(f"model: {{hidden: {text}}}")[0]) < 200
+    assert len(complaints(f"? {'x' * 4000}\n: 1")[0]) < 200
+
+
+def test_many_mistakes_are_found_quickly():
+    lines = complaints("\n".join(f"key{i}: {i}" for i in range(3000)))
+    assert len(lines) == MOST + 1
+    assert lines[-1] == "mine.yaml: 2950 more mistakes"
+
+
+def test_python_meets_the_same_rules():
+    with pytest.raises(ValidationError, match=r"train\.optimizer\.momentum: sgd does not use it"):
+        Config.model_validate({"train": {"optimizer": {"name": "sgd", "momentum": 0.9}}})
+    with pytest.raises(ValidationError):
+        Config().train.epochs = 4  # type: ignore[misc]
+    assert Config.model_validate({"train": {"optimizer": "adam"}}).train.optimizer == Optimizer(name="adam")
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_file_has_all_the_defaults():
+    for text in "", "# nothing\n", "---\n", "{}", "train:\nmodel:\n  embedding:\n":
+        assert read(text) == Config()
+
+
+def test_names_and_paths(here):
+    assert load_config("imdb").config.train.epochs == 5
+    assert load_config("imdb").path == here / "shipped" / "imdb.yaml"
+    assert load_config("imdb").origins["train.epochs"] == "configs/imdb.yaml:4"
+    mine("train: {epochs: 7}")
+    for name in "mine.yaml", "./mine.yaml", here / "mine.yaml":
+        loaded = load_config(name)
+        assert (loaded.config.train.epochs, loaded.path) == (7, Path(name))
+        assert loaded.origins["train.epochs"] == f"{name}:1"
+    (here / "imdb").write_text("train: {epochs: 9}")  # a file of a shipped name is meant only by its path
+    assert load_config("imdb").config.train.epochs == 5
+    assert load_config("./imdb").config.train.epochs == 9
+
+
+def test_files_that_cannot_be_read(here):
+    (here / "runs").mkdir()
+    for name, message in {
+        "imbd": "imbd: no such file; shipped: deep, imdb; did you mean 'imdb'?",
+        "configs/imbd.yaml": "configs/imbd.yaml: no such file; shipped: deep, imdb; did you mean 'imdb'?",
+        "x" * 5000: "x" * 5000 + ": no such file; shipped: deep, imdb",
+        "runs": "runs: a folder; give a file",
+    }.items():
+        with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+            load_config(name)
+    (here / "runs" / "config.yaml").touch()
+    with pytest.raises(ConfigError, match=r"^runs: a folder; give a file, such as 'runs/config.yaml'$"):
+        load_config("runs")
+    for path in (here / "shipped").iterdir():
+        path.unlink()
+    with pytest.raises(ConfigError, match=r"^imdb: no such file$"):
+        load_config("imdb")
+
+
+def test_shipped_configs_are_listed_with_their_first_comment():
+    assert config_shipped.shipped() == [("deep", "Not at the top, but the first."), ("imdb", "The default.")]
+
+
+# --- YAML -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("-.5", -0.5),
+        ("5.", 5.0),
+        ("+12", 12),
+        ("007", 7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1_000", "1_000"),
+        ("190:20:30", "190:20:30"),
+        (".inf", math.inf),
+        ("-.INF", -math.inf),
+        ("nan", "nan"),
+        ("1" * 5000, math.inf),
+        ("no", "no"),
+        ("on", "on"),
+        ("y", "y"),
+        ("TRUE", True),
+        ("false", False),
+        ("~", None),
+        ("Null", None),
+        ("", None),
+        ("2024-01-01", "2024-01-01"),
+        ("=", "="),
+        ("<<", "<<"),
+        ("'1'", "1"),
+        ('"\\u00e9\\n"', "é\n"),
+        ("C:\\x", "C:\\x"),
+        ("|\n  two\n  lines\n", "two\nlines\n"),
+    ],
+)
+def test_values_are_those_of_yaml_1_2(text, value):
+    got = yaml_file.parse(f"key: {text}").value["key"]
+    assert (got, type(got)) == (value, type(value))
+
+
+def test_whole_numbers_may_be_written_as_exact_floats_and_floats_as_whole_numbers():
+    read_back = read("{train: {epochs: 1e3, batch_size: 32.0, optimizer: {learning_rate: 1}}, data: {validation: 0}}")
+    assert (read_back.train.epochs, read_back.train.batch_size) == (1000, 32)
+    assert type(read_back.train.epochs) is int
+    assert type(read_back.train.optimizer.learning_rate) is float
+    assert type(read_back.data.validation) is float
+
+
+BROKEN = {
+    "train:\n\tepochs: 3": "2: a tab; use spaces",
+    "train:\n  epochs:\t3": "2: a tab; use spaces",
+    "train:\n  seed: 1\n  epochs 3\nmodel: {}": "3: a line without ': '; write 'key: value'",
+    "train:\n  epochs 3\n  seed: 1": "3: a ': ' that does not fit here; is one missing in the line above? "
+    "Text with a ': ' needs quotes",
+    "train:\n  epochs: 3\n seed: 1": "3: a line that does not belong to the one above; check the indentation",
+    "model:\n  hidden: [16\n  residual: true": "2: a list that is not closed; write [a, b]",
+    "train: {seed: 1": "1: a mapping that is not closed; write {key: value, key: value}",
+    "data:\n  source: 'imdb\n": "2: a quote that is never closed; close it",
+    "data:\n  source: *.csv": "2: text that begins with * or & needs quotes",
+    "data:\n  source: @home": "2: text cannot begin with @; put it in quotes",
+    "data:\n  source: &a x": "2: anchors and aliases (& and *) are not used here; write the value out, or put "
+    "it in quotes",
+    "data:\n  source: *a": "2: anchors and aliases (& and *) are not used here; write the value out, or put it "
+    "in quotes",
+    "train: {}\nseed: !!int 5": "2: tags (!) are not used here; remove it, or put the text in quotes",
+    "a: !!python/object/apply:os.system [x]": "1: tags (!) are not used here; remove it, or put the text in quotes",
+    "a: 1\n---\nb: 2": "2: a second document; remove the '---'",
+    "a: 1\n? [x]\n: 2": "2: a key that is a list or a mapping; a key is plain text",
+    'a: "\\UFFFFFFFF"': "1: an escape (\\U...) that names no character; remove it",
+    'a: "\\ud800"': "1: an escape (\\ud800 to \\udfff) that is half a character; remove it",
+    "a: 1\nb: \x00": "2: a control character; remove it, or write it as an escape in quotes",
+    b"a: 1\nb: \xff": "2: not UTF-8 text; save the file as UTF-8",
+    "a: 1\n".encode("utf-16"): "1: not UTF-8 text; save the file as UTF-8",
+    "[" * 100_000: "1: nested more than 20 levels deep; settings need at most five",
+    "{a: " * 20_000: "1: nested more than 20 levels deep; settings need at most five",
+    "- " * 40_000: "1: nested more than 20 levels deep; settings need at most five",
+    "a: &a [x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b]": "1: anchors and aliases (& and *) are not used here; write the "
+    "value out, or put it in quotes",
+    "- train": "1: ['train'] is not a config; begin with 'data:', 'text:', 'pretrain:', 'model:', 'train:'",
+    "a good film, positive\n": "1: 'a good film, positive' is not a config; begin with 'data:', 'text:', "
+    "'pretrain:', 'model:', 'train:'",
+    "false": "1: false is not a config; begin with 'data:', 'text:', 'pretrain:', 'model:', 'train:'",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+def test_broken_yaml_is_told_in_one_line(text):
+    assert complaints(text) == [f"mine.yaml:{BROKEN[text]}"]
+
+
+def test_a_long_file_is_refused():
+    """And not read: what is longer than a config ever is takes its time to be refused line by line."""
+    assert complaints("# comment\n" * 10_001) == ["mine.yaml: longer than 100 kB; give a config, not data"]
+
+
+def test_byte_order_mark_and_windows_line_ends():
+    assert read("\ufefftrain:\r\n  epochs: 4\r\n".encode()).train.epochs == 4
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="utf-8"), max_size=60) | st.text("[]{}:,-#&*!|>'\"%@` \n\tab0?", max_size=30))
+def test_any_text_is_read_or_refused(text):
+    try:
+        yaml_file.parse(text)
+    except yaml_file.YamlError as error:
+        assert 1 <= error.line <= text.count("\n") + text.count("\r") + len(re.findall("[\x85\u2028\u2029]", text)) + 2
+        assert str(error).isprintable()
+
+
+# --- the command line -----------------------------------------------------------------------------------------
+
+
+def test_the_command_line_beats_the_file_which_beats_the_defaults():
+    text = "train:\n  epochs: 4\n  seed: 3\n"
+    loaded = load_config(mine(text), ["train.epochs=9", "model.hidden=[32,16]", "data.text_column=review"])
+    assert (loaded.config.train.epochs, loaded.config.train.seed, loaded.config.train.batch_size) == (9, 3, 64)
+    assert loaded.config.model.hidden == [32, 16]
+    origins = loaded.origins
+    assert (origins["train.epochs"], origins["train.seed"], origins["train.batch_size"]) == (
+        "--set",
+        "mine.yaml:3",
+        "default",
+    )
+    assert (origins["model.hidden"], origins["data.text_column"], origins["data.source"]) == (
+        "--set",
+        "--set",
+        "default",
+    )
+    assert load_config("mine.yaml", ["train.epochs=9", "train.epochs=1e1"]).config.train.epochs == 10
+
+
+def test_origins_name_every_setting_that_has_an_effect():
+    loaded = load_config(
+        mine(
+            """\
+            data:
+              labels:
+                negative: 0
+                positive: [1]
+            train:
+              optimizer: adam
+              schedule:
+                name: step
+                every: 2
+              early_stopping: 3
+              class_weight: balanced
+              learning_rates:
+                hidden.0: 0.5
+            """
+        ),
+        ["train.schedule.factor=0.1", "train.optimizer.beta1=0.8", "train.learning_rates.output=2"],
+    )
+    given_by = {key: origin for key, origin in loaded.origins.items() if origin != "default"}
+    assert given_by == {
+        "data.labels.negative": "mine.yaml:3",
+        "data.labels.positive": "mine.yaml:4",
+        "train.class_weight": "mine.yaml:11",
+        "train.optimizer.name": "mine.yaml:6",
+        "train.optimizer.beta1": "--set",
+        "train.schedule.name": "mine.yaml:8",
+        "train.schedule.every": "mine.yaml:9",
+        "train.schedule.factor": "--set",
+        "train.early_stopping.patience": "mine.yaml:10",
+        "train.learning_rates.hidden.0": "mine.yaml:13",
+        "train.learning_rates.output": "--set",
+    }
+    assert loaded.origins["train.early_stopping.metric"] == "default"
+    assert "train.optimizer.momentum" not in loaded.origins
+    assert "model.embedding.dim" in loaded.origins
+
+
+def test_a_bare_name_is_kept_when_a_setting_is_put_below_it():
+    text = "train: {schedule: cosine, early_stopping: 3}"
+    train = read(text, "train.schedule.warmup=0.1", "train.early_stopping.metric=f1").train
+    assert train.schedule == Schedule(name="cosine", warmup=0.1)
+    assert (train.early_stopping.patience, train.early_stopping.metric) == (3, "f1")
+    assert read("train: {early_stopping: null}", "train.early_stopping.patience=4").train.early_stopping.patience == 4
+    assert read("", "train.class_weight.positive=2").train.class_weight.positive == 2
+    assert read("train: {early_stopping: 3}", "train.early_stopping=null").train.early_stopping is None
+
+
+def test_a_whole_mapping_can_be_replaced():
+    text = "train: {optimizer: {name: momentum, momentum: 0.5, learning_rate: 0.3}}"
+    assert read(text, "train.optimizer=adam").train.optimizer == Optimizer(name="adam")
+    assert read(text, "train.optimizer={name: adam, beta1: 0.5}").train.optimizer == Optimizer(name="adam", beta1=0.5)
+    assert read("train: {learning_rates: {output: 2}}", "train.learning_rates={}").train.learning_rates == {}
+
+
+def test_swapping_the_method_forgets_what_the_file_said_for_the_old_one():
+    text = "train: {optimizer: {name: momentum, momentum: 0.5, learning_rate: 0.3}, schedule: {name: step, every: 2}}"
+    train = read(text, "train.optimizer.name=sgd", "train.schedule.name=cosine").train
+    assert train.optimizer == Optimizer(name="sgd", learning_rate=0.3)
+    assert train.schedule == Schedule(name="cosine")
+    assert read(text, "train.optimizer.name=nesterov").train.optimizer.momentum == 0.5
+    assert complaints(text, "train.optimizer.name=sgd", "train.optimizer.momentum=0.9") == [
+        "--set train.optimizer.momentum=0.9: sgd does not use it; remove it, or choose momentum or nesterov"
+    ]
+    assert complaints(text.replace("momentum: 0.5", "momenta: 0.5"), "train.optimizer.name=sgd") == [
+        "mine.yaml:1: train.optimizer.momenta: unknown key; did you mean 'momentum'?"
+    ]
+    assert complaints("train: {optimizer: {name: sgd, momentum: 0.5}}", "train.optimizer.learning_rate=1") == [
+        "mine.yaml:1: train.optimizer.momentum: sgd does not use it; remove it, or choose momentum or nesterov"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epochs=three", "'three' is not a whole number; give a whole number of at least 1"),
+        ("train.optimiser=sgd", "unknown key; did you mean 'optimizer'?"),
+        ("train.optimizer=adan", None),
+        ("train.optimizer={lr: 1}", None),
+        ("train.epochs=", "null is not a whole number; give a whole number of at least 1"),
+        ("model.hidden=[16", "a list that is not closed; write [a, b]"),
+        ("model.hidden=16", "16 is not a list; write [16]"),
+        ("model.hidden.0=16", "model.hidden: a mapping is not a list; give a list of whole numbers of at least 1"),
+        ("train={seed: 1, seed: 2}", "train.seed: given twice, first in line 1; keep one"),
+        ("train.epochs", "not KEY=VALUE; write --set train.epochs=5, say"),
+        ("=5", "not KEY=VALUE; write --set train.epochs=5, say"),
+        ("train..epochs=5", "not KEY=VALUE; write --set train.epochs=5, say"),
+        ("train=5", None),
+        ("train.optimizer.name=[]", None),
+        (
+            "train.learning_rates.hidden.7=1",
+            "'hidden.7' is no part of this model, which has embedding, hidden.0, output",
+        ),
+    ],
+)
+def test_mistakes_on_the_command_line(override, message):
+    (line,) = complaints("train: {epochs: 2}", override)
+    assert line.startswith(f"--set {override}: {message or ''}")
+
+
+@pytest.mark.parametrize("override", ["\udcffmodel.hidden=[2]", "model.\ud800=1", "data.source=\udcff", "\udcff"])
+def test_bytes_that_are_no_letters_on_the_command_line(override):
+    """As a shell hands them over: what is no UTF-8 cannot be written to config.yaml either."""
+    (line,) = complaints("train: {epochs: 2}", override)
+    assert line.endswith(": not UTF-8; write it in letters that are")
+
+
+# --- writing --------------------------------------------------------------------------------------------------
+
+DEFAULTS = """\
+data:
+  source: imdb
+  split: train
+  validation: 0.1
+  text_column: text
+  label_column: label
+  weight_column: null
+  labels: null
+text:
+  lowercase: true
+  ngrams: 2
+  min_count: 1
+  max_features: null
+  parts: true
+pretrain:
+  vectors: none
+  source: null
+  split: unsupervised
+  text_column: text
+  labelled: null
+  dim: 300
+  vectors_from: null
+  min_count: 10
+model:
+  embedding: {dim: 16, pooling: mean, padding: 10, init: linear, vectors: null}
+  hidden: [16]
+  activation: relu
+  init: auto
+  batch_norm: false
+  residual: false
+  dropout: 0.0
+  init_from: null
+train:
+  loss: cross_entropy
+  class_weight: null
+  optimizer: {name: adagrad, learning_rate: 0.03, epsilon: 1e-8, row_wise: true, weight_decay: 0.0, clip_norm: null}
+  schedule: {name: linear, warmup: 0.0, final: 0.0}
+  epochs: 2
+  batch_size: 64
+  word_dropout: 0.3
+  early_stopping: null
+  checkpoint: {every_seconds: 30.0, every_steps: null}
+  freeze: []
+  learning_rates: {}
+  math: fast
+  members: 1
+  calibrate: true
+  refit: auto
+  seed: 0
+  seeds: 1
+"""
+
+
+def test_the_defaults_written_out():
+    assert dump.dump(Config()) == DEFAULTS
+
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.sampled_from(
+    [
+        "null",
+        "yes",
+        "1e3x",
+        "~",
+        "- a",
+        "a: b",
+        "# a",
+        "*.csv",
+        "a, b",
+        "[x]",
+        "\u2028",
+        "\x85",
+        "\ufeff",
+        " a ",
+        "a\n b",
+    ]
+)
+shares = st.floats(0, 1, exclude_max=True)
+positive = st.floats(0, exclude_min=True, allow_infinity=False)
+counts = st.integers(1, 2**70)
+
+
+def some(**optional):
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+@st.composite
+def methods(draw, choice, **optional):
+    name = draw(st.sampled_from(sorted(choice.uses)))
+    unused = choice.unused(name)
+    return {"name": name, **draw(some(**{key: value for key, value in optional.items() if key not in unused}))}
+
+
+optimizers = methods(
+    Optimizer,
+    learning_rate=positive,
+    momentum=shares,
+    beta1=shares,
+    beta2=shares,
+    rho=shares,
+    epsilon=positive,
+    row_wise=st.booleans(),
+    weight_decay=st.floats(0, 1e9),
+    clip_norm=st.none() | positive,
+)
+schedules = methods(
+    Schedule, warmup=shares, every=counts, factor=st.floats(0.1, 0.9), patience=st.integers(0), final=st.floats(0, 1)
+)
+values = names | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+
+
+@st.composite
+def labels(draw):
+    kinds = [[], [], []]
+    for value in draw(st.lists(values, min_size=2, unique_by=lambda v: str(v).strip().casefold().removesuffix(".0"))):
+        kinds[draw(st.integers(0, 2))].append(value)
+    if not kinds[0] or not kinds[1]:
+        return None
+    return dict(zip(("negative", "positive", "ignore"), kinds, strict=True))
+
+
+configs = some(
+    data=some(
+        source=names | st.lists(names, min_size=1, max_size=3),
+        validation=shares.filter(bool) | st.just("test"),
+        text_column=names,
+        weight_column=st.none() | names,
+        labels=labels(),
+    ),
+    text=some(lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts, parts=st.booleans()),
+    model=some(
+        embedding=some(dim=counts, pooling=st.sampled_from(["mean", "sqrt"]), vectors=st.none() | names),
+        hidden=st.lists(counts, max_size=3),
+        dropout=shares,
+        init_from=st.none() | names,
+    ),
+    train=some(
+        optimizer=optimizers | st.sampled_from(sorted(Optimizer.uses)),
+        schedule=schedules | st.sampled_from(sorted(Schedule.uses)),
+        class_weight=st.none() | st.just("balanced") | some(negative=positive, positive=positive),
+        early_stopping=st.none() | counts | some(metric=st.sampled_from(["f1", "log_loss"])),
+        freeze=st.lists(st.sampled_from(["embedding", "output"])),
+        learning_rates=st.dictionaries(st.sampled_from(["embedding", "output"]), shares),
+        seed=st.integers(0, 2**63 - 1),
+    ),
+)
+
+
+@settings(deadline=None)
+@given(configs)
+def test_what_is_written_reads_back_equal(tree):
+    original = Config.model_validate(tree)
+    written = dump.dump(original)
+    Path("written.yaml").write_text(written, encoding="utf-8")
+    loaded = load_config("written.yaml")
+    assert loaded.config == original
+    assert dump.dump(loaded.config) == written
+    assert "default" not in loaded.origins.values()
+    assert Config.model_validate_json(original.model_dump_json()) == original
+    assert dump.digest(loaded.config) == dump.digest(original)
+
+
+def test_the_digest_is_of_all_settings():
+    assert dump.digest(Config()) == dump.digest(read("train: {optimizer: {name: adagrad}}"))
+    assert dump.digest(Config()) != dump.digest(read("train: {seed: 1}"))
+    assert re.fullmatch("[0-9a-f]{64}", dump.digest(Config()))
+
+
+# --- the schema as data ---------------------------------------------------------------------------------------
+
+
+def keys_of(part, prefix=""):
+    for key, field in part.model_fields.items():
+        yield f"{prefix}{key}"
+        for kind in getattr(field.annotation, "__args__", (field.annotation,)):
+            if hasattr(kind, "model_fields"):
+                yield from keys_of(kind, f"{prefix}{key}.")
+
+
+def test_the_reference_explains_every_setting():
+    sections = list(Config.model_fields)
+    keys = [line.split("`")[1] for line in reference.reference().splitlines() if line.startswith("| `")]
+    assert [*sections, *keys] == sorted(keys_of(Config), key=lambda key: key not in sections)
+    text = reference.reference()
+    assert re.findall("^### (.*)$", text, re.MULTILINE) == sections
+    for row in (line for line in text.splitlines() if line.startswith("| `")):
+        key, value, _, about = row.strip("| ").split(" | ")
+        assert value, key
+        assert about.endswith((".", ").")), f"{key} is not explained"
+    assert "| `text.ngrams` | a whole number of at least 1 and at most 3 | `2` | The longest run of words" in text
+    assert "| `model.hidden` | a list of whole numbers of at least 1 | `[16]` | The widths" in text
+    assert text.endswith(" |\n")
+
+
+def test_the_json_schema_is_for_editors():
+    schema = reference.json_schema()
+    assert schema["title"] == "sentibp config"
+    assert json.loads(json.dumps(schema)) == schema
+    assert list(schema["properties"]) == list(Config.model_fields)
+    parts = schema["$defs"]
+    name, mapping = parts["Optimizer"]["anyOf"]  # `optimizer: adam` and `optimizer: {name: adam}`
+    assert name["enum"] == list(Optimizer.uses) == mapping["properties"]["name"]["enum"]
+    assert parts["Schedule"]["anyOf"][0]["enum"] == list(Schedule.uses)
+    assert parts["EarlyStopping"]["anyOf"][0] | {"description": ""} == {
+        "type": "integer",
+        "minimum": 1,
+        "title": "Patience",
+        "description": "",
+    }
+    assert {"type": ["string", "number", "boolean"]} in parts["Labels"]["properties"]["negative"]["anyOf"]
+    assert parts["Data"]["additionalProperties"] is False
+    for part in parts.values():
+        for option in part.get("anyOf", [part]):
+            assert all(node.get("description") for node in option.get("properties", {}).values())
+
+
+def test_importing_is_light():
+    code = "import sys, sentibp.config; print({'numpy', 'pyarrow', 'datasets', 'typer'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,0 +1,148 @@
+"""Where words and n-grams stand in a text as it was typed, however ugly it is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.data import offsets, vocabulary_build
+from sentibp.data.tokenizer import tokenize
+from sentibp.utils.arrow import strings
+
+UGLY = [
+    *("a", "Bad", "GOOD", "not", "don't", "'", "’", " ", "  ", "\n", "\t", "\x00", "\x7f", "\xa0", "...", "!?", "1984"),
+    *(
+        "&amp;",
+        "&lt;br&gt;",
+        "&#769;",
+        "&#x41;",
+        "&nbsp;",
+        "&notit;",
+        "&amp;lt;",
+        "&",
+        "<br />",
+        "<BR/>",
+        "<br\x0b>",
+        "<",
+    ),
+    *("e\u0301", "é", "É", "I\u0307", "İ", "ẞ", "ǅ", "\u0301", "\u0323\u0301", "a\u0301\u0323", "\u00bd", "ﬁ", "Å"),
+    *("한", "\u1112\u1161\u11ab", "가\u11a8", "映画", "ไทย", "ภาษา\u0e49", "\u0bc6\u0bbe", "\U00016d67\U00016d67"),
+    *("👍🏽", "👨‍👩‍👧", "🇩🇪🇫🇷", "❤️", "\u200d", "\u200b", "\ufeff", "\u2028", "\ud800", "\U000e0041", "𝔘", "Σς", "Σ"),
+]
+
+texts = st.lists(st.sampled_from(UGLY) | st.text(max_size=3), max_size=12).map("".join)
+
+
+def tokens_of(*texts: str, lowercase: bool = True) -> list[list[str]]:
+    tokens = tokenize(strings(texts), lowercase)
+    words = [tokens.words[i].as_py() for i in tokens.ids.tolist()]
+    return [words[start:end] for start, end in pairwise(tokens.offsets.tolist())]
+
+
+def slices(text: str, lowercase: bool = True) -> list[tuple[str, str]]:
+    return [(span.text, text[span.start : span.end]) for span in offsets.words(text, lowercase)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts, st.booleans())
+def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
+    found = offsets.words(text, lowercase)
+    assert [[span.text for span in found]] == tokens_of(text, lowercase=lowercase)
+    alone = tokens_of(*(text[span.start : span.end] for span in found), lowercase=lowercase)
+    ends = [0, *(span.end for span in found)]
+    starts = [*(span.start for span in found), len(text)]
+    for i, (span, tokens) in enumerate(zip(found, alone, strict=True)):
+        assert 0 <= span.start < span.end <= len(text)
+        assert span.end >= ends[i]
+        if ends[i] <= span.start and span.end <= starts[i + 1]:
+            assert tokens == [span.text]
+        else:  # an entity or a letter that becomes several words: they share its place
+            assert span.text in tokens
+    blanks = (text[max(ends[: i + 1]) : start] for i, start in enumerate(starts))
+    assert not any(tokens_of(*blanks)), "nothing but blanks lies between words"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I LOVE this", [("i", "I"), ("love", "LOVE"), ("this", "this")]),
+        ("good<br />bad", [("good", "good"), ("bad", "bad")]),
+        ("salt &amp; pepper", [("salt", "salt"), ("&", "&amp;"), ("pepper", "pepper")]),
+        ("cafe\u0301!", [("café", "cafe\u0301"), ("!", "!")]),
+        ("caf&eacute; now", [("café", "caf&eacute;"), ("now", "now")]),
+        ("caf&#101;&#769;s", [("cafés", "caf&#101;&#769;s")]),
+        ("don’t", [("don't", "don’t")]),
+        ("&lt;br&gt;x", [("x", "x")]),
+        ("so good👍🏽👍🏽", [("so", "so"), ("good", "good"), ("👍🏽", "👍🏽"), ("👍🏽", "👍🏽")]),
+        ("🇩🇪🇫🇷", [("🇩🇪", "🇩🇪"), ("🇫🇷", "🇫🇷")]),
+        ("\u1112\u1161\u11ab", [("한", "\u1112\u1161\u11ab")]),
+        ("!\u0301a", [("!", "!"), ("\u0301a", "\u0301a")]),
+        ("\ud800 x", [("?", "\ud800"), ("x", "x")]),
+        ("", []),
+        (" \n\x00", []),
+    ],
+)
+def test_by_example(text, expected):
+    assert slices(text) == expected
+
+
+def test_a_letter_that_joins_in_a_way_unknown_here_costs_only_sharpness(monkeypatch):
+    """Unicode grows: Arrow may know of more letters that become one than this Python does."""
+    monkeypatch.setattr(offsets, "_JOINS", offsets.re.compile("(?!)"))
+    assert slices("ab \u1112\u1161\u11ab! x") == [
+        ("ab", "ab"),
+        ("한", "\u1112\u1161\u11ab!"),
+        ("!", "\u1112\u1161\u11ab!"),
+        ("x", "x"),
+    ]
+
+
+def test_features_are_those_of_the_vocabulary_and_know_their_words():
+    known = tokenize(strings(["not very good , not very bad", "a good film", "very good indeed"]))
+    vocabulary = vocabulary_build.build_vocabulary(known, ngrams=3)[0]
+    tokens = tokenize(strings(["NOT very good zzz not &quot; a good very good indeed"]))
+    found, is_known = offsets.features(vocabulary, tokens)
+    assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
+    assert is_known == [True, True, True, False, True, False, *[True] * 5]
+    names = vocabulary.features().to_pylist()
+    words = [tokens.words[i].as_py() for i in tokens.ids.tolist()]
+    for feature in found:
+        assert names[feature.id] == " ".join(words[feature.first : feature.last + 1])
+    assert {"not very good", "very good indeed", "a good"} <= {names[feature.id] for feature in found}
+
+
+def test_parts_of_an_unknown_word_stand_where_it_does():
+    vocabulary = vocabulary_build.build_vocabulary(
+        tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, parts=True
+    )[0]
+    text = "kindly Unhappiest badly zzz unhappy"
+    tokens = tokenize(strings([text]))
+    found, is_known = offsets.features(vocabulary, tokens)
+    assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
+    assert is_known == [True, True, True, False, True]
+    assert [offsets.joined(offsets.words(text), feature) for feature in found] == [
+        ("kindly", 0, 6),
+        ("unhapp~", 7, 17),
+        ("~ly", 18, 23),
+        ("unhappy", 28, 35),
+    ]
+
+
+def test_an_ngram_reaches_from_its_first_word_to_its_last():
+    text = "Not,  GOOD &amp; cheap"
+    place = offsets.words(text)
+    joined = offsets.joined(place, offsets.Feature(0, 0, 2))
+    assert joined == ("not , good", 0, 10)
+    assert text[joined.start : joined.end] == "Not,  GOOD"
+
+
+def test_deleting_words():
+    tokens = tokenize(strings(["a b a c"]))
+    versions = offsets.without(tokens, [(), (0,), (1, 3), (0, 1, 2, 3)])
+    words = np.array(versions.words.to_pylist(), object)
+    split = [words[versions.ids[a:b]].tolist() for a, b in pairwise(versions.offsets.tolist())]
+    assert split == [["a", "b", "a", "c"], ["b", "a", "c"], ["a", "a"], []]

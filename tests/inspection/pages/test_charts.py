@@ -1,0 +1,123 @@
+"""The charts of a report: what they show of small cases that can be worked by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from sentibp.inspection.pages import charts
+from sentibp.inspection.pages.charts import Answers, Lines, Words
+
+
+def step(number, loss=1.0, seed=0):
+    return {"event": "step", "seed": seed, "step": number, "loss": loss, "gradient_norm": loss / 2}
+
+
+def epoch(number, accuracy, seed=0):
+    return {"event": "epoch", "seed": seed, "step": number, "scores": {"accuracy": accuracy, "log_loss": 1 - accuracy}}
+
+
+def by_id(found):
+    json.dumps(found, allow_nan=False)  # what a page can hold
+    return {chart["id"]: chart for chart in found}
+
+
+def test_training_shows_each_seed_of_each_run():
+    first = Lines(0, "a", [step(1, 0.7), step(2, 0.5), epoch(2, 0.75), step(1, 0.6, seed=1), epoch(1, 0.5, seed=1)])
+    second = Lines(3, "b", [step(1, 0.9)])
+    found = by_id(charts.training([first, second]))
+    assert [line["y"] for line in found["accuracy"]["data"]] == [[0.75], [0.5]]
+    lines = found["loss"]["data"]
+    assert [line["name"] for line in lines] == [
+        "a: training",
+        "a: validation",
+        "a: training",
+        "a: validation",
+        "b: training",
+    ]
+    assert (lines[0]["x"], lines[0]["y"]) == ([1, 2], [0.7, 0.5])
+    assert lines[1]["y"] == [0.25]
+    assert [line["showlegend"] for line in lines] == [True, True, False, False, True]
+    assert lines[-1]["line"]["color"] == "--run3"
+    assert found["gradient"]["data"][0]["y"] == [0.35, 0.25]
+
+
+def test_no_record_no_chart():
+    assert charts.training([Lines(0, "a", [])]) == []
+    assert charts.flows([Lines(0, "a", [step(1)])]) == []
+
+
+def test_long_trainings_are_thinned_to_means_of_neighbours():
+    found = by_id(charts.training([Lines(0, "a", [step(i + 1, i % 2) for i in range(100_000)])]))
+    line = found["loss"]["data"][0]
+    assert len(line["x"]) == 200
+    assert set(line["y"]) == {0.5}
+
+
+def test_flow_shows_each_layer_and_a_gap_where_it_is_not_finite():
+    layers = [{"embedding": {"gradient": 0.1}, "output": {"gradient": g}} for g in (0.5, None)]
+    events = [{"event": "flow", "seed": 0, "step": i + 1, "layers": each} for i, each in enumerate(layers)]
+    (chart,) = charts.flows([Lines(1, "a", [*events, {**events[0], "seed": 1}])])
+    assert {line["name"]: line["y"] for line in chart["data"]} == {"embedding": [0.1, 0.1], "output": [0.5]}
+    assert chart["id"] == "flow1"
+    assert "first of 2 networks" in chart["about"]
+
+
+def test_the_flows_of_several_runs_have_one_scale():
+    def run(number, gradient):
+        event = {"event": "flow", "seed": 0, "step": 1, "layers": {"output": {"gradient": gradient}}}
+        return Lines(number, "a", [event])
+
+    ranges = [chart["layout"]["yaxis"]["range"] for chart in charts.flows([run(0, 1e-4), run(1, 10), run(2, 0)])]
+    assert ranges == [[pytest.approx(-4.2), pytest.approx(1.2)]] * 3
+
+
+def test_answers():
+    label, positive = np.array([0, 0, 1, 1]), np.array([0.1, 0.62, 0.7, 0.9])
+    found = by_id(charts.answers([Answers(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
+    assert set(found) == {"roc", "reliability", "lengths", "scores2"}
+    assert found["roc"]["data"][0]["name"] == "a: area 1.0000"
+    lengths = found["lengths"]["data"][0]
+    assert (lengths["x"], lengths["y"]) == ([3, 5, 7, 9], [1, 1, 1, 0])
+    bars = {bar["name"]: bar["y"] for bar in found["scores2"]["data"]}
+    assert sum(bars["is positive"]) == sum(bars["is negative"]) == 2
+    assert bars["is negative"][12] == 1  # 0.6 to 0.65
+    assert sum(int(text.split()[0]) for text in found["reliability"]["data"][0]["text"]) == 4
+
+
+def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():
+    found = by_id(charts.answers([Answers(0, "a", np.ones(3), np.full(3, 0.9), None)]))
+    assert set(found) == {"reliability", "scores0"}
+
+
+def test_whiskers_reach_to_the_interval():
+    found = by_id(charts.answers([Answers(0, "a", np.ones(50), np.full(50, 0.9), None)]))
+    line = found["reliability"]["data"][0]
+    assert line["y"] == [1]
+    assert line["error_y"]["array"] == [0]
+    assert line["error_y"]["arrayminus"][0] == pytest.approx(0.0714, abs=1e-3)
+
+
+def test_the_map_has_positive_on_the_right():
+    vectors = np.array([[0.0, 3.0], [0.1, 1.0], [0.0, -1.0], [-0.1, -3.0]])
+    for turn in (1, -1):
+        words = Words(["awful", "bad", "good", "great"], turn * vectors, np.array([-2.0, -1.0, 1.0, 2.0]))
+        chart = charts.word_map(0, "a", words)
+        points = chart["data"][0]
+        assert points["x"] == sorted(points["x"])
+        assert np.corrcoef(points["x"], vectors[:, 1])[0, 1] == pytest.approx(-1, abs=1e-3)
+        assert points["customdata"][0] == ["awful", "-2.0000"]
+        assert chart["find"]
+
+
+def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
+    line = charts.word_map(0, "a", Words(["x", "y", "z"], np.array([[1.0], [2.0], [3.0]]), np.arange(3.0)))
+    assert line["data"][0]["y"] == [0, 0, 0]
+    none = charts.word_map(0, "a", Words(["x", "y", "z"], np.zeros((3, 2)), np.zeros(3)))
+    json.dumps(none, allow_nan=False)
+
+
+def test_numbers_are_short_and_finite():
+    assert charts.rounded(np.array([1 / 3, np.inf, np.nan])) == [0.333333, None, None]

@@ -1,0 +1,99 @@
+"""The drawing of a step: its numbers are those of the trace, and add up."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from sentibp.inspection.pages import stepper
+from sentibp.inspection.trace import trace
+from sentibp.inspection.worked_example import article
+
+TEXTS = ["a good film, not a bad film", "dull and bad"]
+
+
+def columns(drawing):
+    return {column["symbol"]: column for column in drawing["columns"]}
+
+
+def test_the_articles_example():
+    drawing = stepper.drawing(trace(article(), "I love this movie", "positive"))
+    by = columns(drawing)
+    assert list(by) == ["words", "x", "z1", "h1", "z", "p", "L"]
+    assert by["words"]["names"] == ["i", "love", "this", "movie"]
+    assert by["z1"]["values"] == [0.5, -0.5]
+    assert by["p"]["values"] == [pytest.approx(0.3)]
+    assert by["L"]["values"] == [pytest.approx(0.49)]
+    assert by["z1"]["gradients"] == [pytest.approx(-0.0691, abs=1e-4), pytest.approx(0.0691, abs=1e-4)]
+    assert drawing["after"]["loss"] == pytest.approx(0.4225, abs=1e-4)
+    assert [stage["kind"] for stage in drawing["stages"]] == [
+        *("words", *["forward"] * 4, "loss", "logit", *["gradient"] * 4, "update", "after")
+    ]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"hidden": []},
+        {"hidden": [3], "embedding": {"dim": 2, "pooling": "sum"}},
+        {"hidden": [4, 4], "residual": True, "batch_norm": True, "embedding": {"dim": 4, "pooling": "sqrt"}},
+        {"hidden": [5, 4], "activation": "tanh", "embedding": {"padding": 3}},
+    ],
+    ids=str,
+)
+def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
+    """What the page shows of a unit: bias and value times weight of each source, or of words share times row."""
+    drawing = stepper.drawing(trace(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
+    whole = 0
+    for edge in drawing["edges"]:
+        source, target = drawing["columns"][edge["from"]], drawing["columns"][edge["to"]]
+        if "weights" not in edge or source["of"] > len(source.get("names", source.get("units"))):
+            continue
+        from_each = edge["shares"] if "shares" in edge else source["values"]
+        found = np.array(from_each) @ np.array(edge["weights"]) + target.get("bias", 0)
+        np.testing.assert_allclose(found, target["values"], rtol=1e-4, atol=1e-5)
+        whole += 1
+        if "shares" not in edge:
+            blame = np.outer(source["values"], target["gradients"])
+            np.testing.assert_allclose(edge["blame"], blame, rtol=1e-4, atol=1e-6)
+    assert whole >= len(model["hidden"])
+    json.dumps(drawing, allow_nan=False)
+
+
+def test_gradients_are_known_from_the_logit_to_the_words(new_classifier):
+    model = {"hidden": [4, 4], "residual": True, "embedding": {"dim": 4}}
+    drawing = stepper.drawing(trace(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
+    place = {column["symbol"]: i for i, column in enumerate(drawing["columns"])}
+    stages = [stage for stage in drawing["stages"] if stage["kind"] in ("logit", "gradient", "joined")]
+    known = [set(stage["known"]) for stage in stages]
+    assert known[0] == {place["z"]}
+    assert all(before <= after for before, after in pairwise(known))
+    assert known[-1] == set(range(place["x"], place["z"] + 1))
+    block = next(i for i, stage in enumerate(stages) if stage["kind"] == "joined")
+    assert place["r1"] in known[block]
+    assert place["r1"] not in known[block - 1]  # a part of it came through the block, the rest is still missing
+
+
+def test_a_wide_layer_is_drawn_by_the_units_that_the_loss_blames_most(new_classifier):
+    text = " ".join(f"word{i}" for i in range(30))
+    classifier = new_classifier([text], model={"hidden": [40], "embedding": {"dim": 20}})
+    found = trace(classifier, text, "positive")
+    by = columns(stepper.drawing(found))
+    hidden = next(call for call in found.calls if call.name == "hidden.0")
+    drawn = [unit - 1 for unit in by["z1"]["units"]]
+    assert (len(drawn), by["z1"]["of"]) == (16, 40)
+    assert np.abs(hidden.dy[0, drawn]).min() >= np.abs(np.delete(hidden.dy[0], drawn)).max()
+    assert by["h1"]["units"] == by["z1"]["units"]  # one line from each to each
+    assert (len(by["words"]["names"]), by["words"]["of"]) == (10, 59)
+
+
+def test_no_words_and_markup(new_classifier):
+    classifier = new_classifier(["a <script> good", "bad"])
+    empty = stepper.drawing(trace(classifier, "", "positive"))
+    assert empty["columns"][0]["names"] == []
+    shown = stepper.drawing(trace(classifier, "a <script> good", "positive"))
+    assert "<script" not in "".join(stage["html"] for stage in shown["stages"])
+    assert "&lt;" in shown["stages"][0]["html"]

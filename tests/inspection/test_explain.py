@@ -1,0 +1,138 @@
+"""Parts that add up to the logit, on every kind of network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.inspection import explain as inspection_explain
+from sentibp.inspection.explain import explain
+from sentibp.model.classifier import Classifier
+from sentibp.nn import Layer, Sequential
+from sentibp.nn.eval_mode import as_predicted
+from sentibp.utils.arrow import strings
+
+TEXTS = ["a good film , not bad at all", "not good , a bad , bad film", "very good !", "the worst of all"]
+WORDS = [*["a", "good", "bad", "not", "film", "very", "worst", "all", "!"], "zzz", "&amp;", "Caf&eacute;"]
+NETWORKS = {
+    "linear": {"hidden": []},
+    "linear, sqrt": {"hidden": [], "embedding": {"dim": 4, "pooling": "sqrt"}},
+    "linear, sum": {"hidden": [], "embedding": {"dim": 4, "pooling": "sum"}},
+    "relu": {"hidden": [8]},
+    "deep relu": {"hidden": [6, 6, 6], "embedding": {"dim": 6, "pooling": "sqrt"}, "residual": True},
+    "tanh": {"hidden": [8, 8], "activation": "tanh"},
+    "sigmoid, sum": {"hidden": [8], "activation": "sigmoid", "embedding": {"dim": 4, "pooling": "sum"}},
+    "all of it": {"hidden": [6, 6], "embedding": {"dim": 6}, "residual": True, "batch_norm": True, "dropout": 0.3},
+}
+
+
+@pytest.fixture(scope="module")
+def classifiers(new_classifier):
+    """One of each kind, its numbers drawn anew, so that biases and running averages are not what they start from."""
+    made = {}
+    for name, model in NETWORKS.items():
+        extra = {"train": {"word_dropout": 0.2}} if name == "all of it" else {}
+        made[name] = new_classifier(TEXTS, model=model, text={"ngrams": 2}, **extra)
+        rng = np.random.default_rng(0)
+        for key, tensor in made[name].tensors().items():
+            tensor[...] = rng.standard_normal(tensor.shape) * (1 if key == "embedding.weight" else 0.7)
+            if key.endswith("variance"):
+                tensor[...] = 0.5 + tensor**2
+    return made
+
+
+each_kind = pytest.mark.parametrize("kind", NETWORKS)
+
+
+@each_kind
+@settings(max_examples=25, deadline=None)
+@given(words=st.lists(st.sampled_from(WORDS), max_size=12))
+def test_the_parts_and_the_bias_are_the_logit(classifiers, kind, words):
+    classifier, text = classifiers[kind], " ".join(words)
+    found = explain(classifier, text)
+    total = found.bias + sum(part.contribution for part in found.parts)
+    assert total == pytest.approx(found.logit, abs=1e-6)
+    assert total + found.residual == pytest.approx(found.logit, abs=1e-12)
+    assert abs(found.residual) < (1.1e-9 if found.method == "quadrature" else 1e-12)
+    assert sum(word.contribution for word in found.words) == pytest.approx(found.logit - found.bias, abs=1e-6)
+    predicted = classifier.predict(strings([text, ""]))
+    features, _, unknown = classifier.encode(strings([text, ""]))
+    assert len(found.parts) == features.lengths[0]
+    assert sum(not word.known for word in found.words) == unknown[0]
+    assert found.positive == pytest.approx(predicted.positive[0], abs=1e-5)
+    assert found.bias == pytest.approx(classifier.logits(features)[1], abs=1e-4)
+    assert found == explain(classifier, text)
+
+
+def test_the_method_goes_by_the_network(classifiers):
+    methods = {name: explain(classifier, "a good film").method for name, classifier in classifiers.items()}
+    assert methods == {name: "linear" if "linear" in name
+                       else "quadrature" if "tanh" in name or "sigmoid" in name
+                       else "piecewise linear" for name in NETWORKS}  # fmt: skip
+    assert set(methods.values()) == set(inspection_explain.METHODS)
+
+
+@pytest.mark.parametrize(("kind", "divisor"), [("linear", 4), ("linear, sqrt", 2), ("linear, sum", 1)])
+def test_without_hidden_layers_a_part_is_what_its_row_adds(classifiers, kind, divisor):
+    classifier = classifiers[kind]
+    found = explain(classifier, "film zzz not good")  # film, not, good, "not good"
+    names = classifier.vocabulary.features().to_pylist()
+    weights = {name: value.astype(np.float64) for name, value in classifier.tensors().items()}
+    assert [part.text for part in found.parts] == ["film", "not", "good", "not good"]
+    assert (found.parts[3].start, found.parts[3].end) == (9, 17)
+    for part in found.parts:
+        row = weights["embedding.weight"][names.index(part.text)]
+        assert part.contribution == pytest.approx((row @ weights["output.weight"]).item() / divisor, abs=1e-12)
+    assert found.bias == weights["output.bias"].item()
+    assert [(word.text, word.known) for word in found.words] == [
+        *[("film", True), ("zzz", False), ("not", True), ("good", True)]
+    ]
+    own, pair = found.parts[1].contribution, found.parts[3].contribution
+    assert found.words[2].contribution == pytest.approx(own + pair / 2)
+
+
+@pytest.mark.parametrize("kind", ["relu", "deep relu", "all of it", "tanh"])
+def test_the_gradient_is_averaged_over_the_whole_line(classifiers, kind):
+    """Against a hundred thousand steps of the midpoint rule, part by part: their sum alone could hide an error."""
+    classifier, text = classifiers[kind], "not good , very bad film !"
+    found = explain(classifier, text)
+    ids = classifier.encode(strings([text]))[0].ids
+    _, *rest = as_predicted(classifier.network).layers.items()
+    rows = classifier.tensors()["embedding.weight"][ids].astype(np.float64)
+    divisor = {"deep relu": np.sqrt(len(ids))}.get(kind, len(ids))
+    x = rows.sum(axis=0) / divisor
+    y = ((np.arange(100_000) + 0.5) / 100_000)[:, None] * x
+    for _, layer in rest:
+        y = layer.forward(y, train=True)
+    dy = np.full_like(y, 1e-5)
+    for _, layer in reversed(rest):
+        dy = layer.backward(dy)
+    expected = rows @ dy.sum(axis=0) / divisor
+    assert [part.contribution for part in found.parts] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_layer_of_a_kind_that_bends_otherwise_is_integrated_numerically(classifiers):
+    class Cube(Layer):
+        def forward(self, x, *, train=False):
+            if train:
+                self._saved = x
+            return x**3
+
+        def backward(self, dy):
+            return 3 * dy * self._take() ** 2
+
+    known = classifiers["linear"]
+    inner = dict(known.network.layers)
+    network = Sequential({"embedding": inner["embedding"], "cube": Cube(), "output": inner["output"]})
+    found = explain(Classifier(known.settings, known.vocabulary, network), "a good film , not bad at all")
+    assert found.method == "quadrature"
+    assert abs(found.residual) < 1e-9
+
+
+def test_a_line_without_its_bends_is_seen_in_the_residual(classifiers, monkeypatch):
+    monkeypatch.setattr(inspection_explain, "_bends", lambda layer, knots, x: (knots, x))
+    monkeypatch.setattr(inspection_explain, "_PIECES", 1)
+    residuals = [explain(classifiers["deep relu"], text).residual for text in TEXTS]
+    assert max(map(abs, residuals)) > 1e-3

@@ -1,0 +1,285 @@
+"""One step of one review: the numbers of the layers themselves, and formulas that they satisfy."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from sentibp.inspection import trace as inspection_trace
+from sentibp.inspection import walkthrough, worked_example
+from sentibp.inspection.trace import record, trace
+from sentibp.inspection.walkthrough import sheet
+from sentibp.inspection.worksheet import Formula, Number, Table
+from sentibp.model.classifier import Classifier
+from sentibp.nn import Layer, Ragged, Sequential, Tanh, gradcheck
+from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.losses import LOSSES
+from sentibp.nn.optim import OPTIMIZERS, SGD
+from sentibp.utils.arrow import strings
+
+TEXTS = ["a good film , not bad", "not good , a bad film"]
+TEXT = "Not good, not bad at all"
+NETWORKS = {
+    "linear": {"hidden": []},
+    "relu, sqrt": {"hidden": [3], "embedding": {"dim": 5, "pooling": "sqrt"}},
+    "tanh, sum": {"hidden": [4, 3], "activation": "tanh", "embedding": {"dim": 3, "pooling": "sum"}},
+    "sigmoid": {"hidden": [3], "activation": "sigmoid"},
+    "all of it": {"hidden": [4, 4], "embedding": {"dim": 4}, "residual": True, "batch_norm": True, "dropout": 0.3},
+}
+each_kind = pytest.mark.parametrize("kind", NETWORKS)
+
+
+@pytest.fixture(scope="module")
+def classifiers(new_classifier):
+    made = {}
+    for name, model in NETWORKS.items():
+        made[name] = new_classifier(TEXTS, model=model, text={"ngrams": 2}, train={"word_dropout": 0.2})
+        rng = np.random.default_rng(1)
+        for key, tensor in made[name].tensors().items():
+            tensor[...] = rng.standard_normal(tensor.shape)
+            if key.endswith("variance"):
+                tensor[...] = 0.5 + tensor**2
+    return made
+
+
+def lines(found, dims=100, kind=Number):
+    return [line for section in sheet(found, dims).sections for line in section.lines if isinstance(line, kind)]
+
+
+# --- the article's example
+
+
+def test_the_articles_example():
+    """Predicted 0.3; the loss is (1.0 - 0.3)^2 = 0.49; after one update it is 0.35."""
+    found = trace(worked_example.article(), "I love this movie", "positive")
+    said = record(found)
+    assert said["before"]["positive"] == pytest.approx(0.3, abs=1e-12)
+    assert said["before"]["loss"] == pytest.approx(0.49, abs=1e-12)
+    assert said["after"]["positive"] == pytest.approx(0.35, abs=5e-4)
+    assert said["after"]["loss"] == pytest.approx(0.4225, abs=5e-4)
+    by_name = {layer["name"]: layer for layer in said["layers"]}
+    # as worked by hand in tests/nn/test_article.py
+    assert by_name["embedding"]["output"] == pytest.approx([0.4, 0.2])
+    assert by_name["hidden.0"]["output"] == pytest.approx([0.5, -0.5])
+    assert by_name["hidden.0.activation"]["output"] == pytest.approx([0.622459, 0.377541], abs=6e-7)
+    assert said["logit_gradient"] == pytest.approx(-0.294)
+    assert by_name["output"]["parameters"]["weight"]["gradient"][0] == pytest.approx([-0.183003], abs=6e-7)
+    assert by_name["hidden.0"]["input_gradient"] == pytest.approx([-0.103637, -0.034546], abs=6e-7)
+    assert (
+        by_name["embedding"]["parameters"]["weight"]["gradient"]
+        == [pytest.approx([-0.025909, -0.008636], abs=6e-7)] * 4
+    )
+    assert by_name["hidden.0"]["parameters"]["bias"]["after"] == pytest.approx([0.131575, -0.231575], abs=6e-7)
+
+
+def test_more_steps_of_the_article():
+    found = trace(worked_example.article(), "I love this movie", "positive", steps=200)
+    assert len(found.states) == 201
+    assert found.states[-1].positive > 0.9
+    losses = [state.loss for state in found.states]
+    assert losses == sorted(losses, reverse=True)
+
+
+# --- the numbers
+
+
+@each_kind
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_gradient_is_the_derivative_of_the_loss(classifiers, kind, loss):
+    """By differences of the loss of the whole network: `before` moved by hand."""
+    found = trace(classifiers[kind], TEXT, "negative", loss=loss)
+    network = as_predicted(classifiers[kind].network, _ids(classifiers[kind], found))
+    review, target = _review(found, classifiers[kind]), np.array([0])
+    z = network.forward(review, train=True)[:, 0]
+    value, dz = LOSSES[loss](z, target, None)
+    assert (found.states[0].loss, found.dz) == (value, dz[0])
+    network.backward(dz[:, None])
+    errors = gradcheck.check_network(network, LOSSES[loss], review, target, np.random.default_rng(0))
+    assert max(errors.values()) < gradcheck.TOLERANCE
+    grads = {
+        f"{call.name}.{name}": inspection_trace.dense_gradient(call.grads[name], value)
+        for call in found.calls
+        for name, value in call.before.items()
+    }
+    assert set(grads) == set(network.params)
+    for name, gradient in grads.items():
+        expected = network.grads[name]
+        assert gradient == pytest.approx(inspection_trace.dense_gradient(expected, network.params[name]), abs=1e-12)
+
+
+def _ids(classifier, found):
+    names = classifier.vocabulary.features().to_pylist()
+    return np.array([names.index(row) for row in found.rows])
+
+
+def _review(found, classifier):
+    ids = classifier.encode(strings([found.text]))[0].ids.tolist()
+    rows = _ids(classifier, found).tolist()
+    return Ragged(np.array([rows.index(i) for i in ids], np.int32), np.array([0, len(ids)]))
+
+
+@each_kind
+def test_layers_hand_over_what_they_get(classifiers, kind):
+    found = trace(classifiers[kind], TEXT, "positive")
+    layers = record(found)["layers"]
+    assert found.states[0].logit == layers[-1]["output"][0]
+    predicted = classifiers[kind].predict(strings([TEXT])).positive[0]
+    assert found.states[0].positive == pytest.approx(predicted, abs=1e-5)
+    if kind != "all of it":  # in a line, without skip connections
+        for one, next_one in pairwise(layers):
+            assert one["output"] == next_one["input"]
+            assert one["output_gradient"] == next_one["input_gradient"]
+
+
+@each_kind
+def test_the_classifier_is_left_as_it_is(classifiers, kind):
+    before = classifiers[kind].to_bytes()
+    assert record(trace(classifiers[kind], TEXT, "positive", steps=3)) == record(
+        trace(classifiers[kind], TEXT, "positive", steps=3)
+    )
+    assert classifiers[kind].to_bytes() == before
+
+
+def test_rows_and_how_often_they_occur(classifiers):
+    found = trace(classifiers["linear"], TEXT, "positive")
+    assert dict(zip(found.rows, found.counts, strict=True)) == {
+        **{"not": 2, "good": 1, "not good": 0, ",": 1, "good ,": 1, ", not": 1, "bad": 1, "not bad": 1},
+        "not good": 1,
+    }
+    assert [word.text for word, known in zip(found.words, found.known, strict=True) if not known] == ["at", "all"]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer(classifiers, name):
+    """One step of the optimizer itself, on the same numbers."""
+    found = trace(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
+    own = OPTIMIZERS[name]()
+    for call in found.calls:
+        for key, value in call.before.items():
+            moved = value.copy()
+            own.step([(f"{call.name}.{key}", moved, call.grads[key])], 0.1)
+            assert np.array_equal(moved, call.after[key])
+    assert found.states[1].loss < found.states[0].loss
+
+
+def test_settings_are_those_of_the_training_unless_given(new_classifier):
+    train = {"loss": "squared_error", "optimizer": {"name": "momentum", "momentum": 0.5, "learning_rate": 0.3}}
+    classifier = new_classifier(TEXTS, train=train)
+    found = trace(classifier, TEXT, "positive")
+    assert (found.loss, found.learning_rate, found.optimizer.momentum) == ("squared_error", 0.3, 0.5)
+    found = trace(classifier, TEXT, "positive", loss="cross_entropy", optimizer="sgd", learning_rate=2.0)
+    assert (found.loss, found.learning_rate, type(found.optimizer)) == ("cross_entropy", 2.0, SGD)
+
+
+@each_kind
+@pytest.mark.parametrize("text", ["", "zzz", "good"])
+def test_little_or_nothing_to_learn_from(classifiers, kind, text):
+    found = trace(classifiers[kind], text, "negative", optimizer="sgd")
+    assert record(found)["layers"][0]["name"] == "embedding"
+    assert found.states[1].loss < found.states[0].loss
+    assert lines(found)
+
+
+def test_a_step_too_long(classifiers, complaint):
+    line = complaint(
+        inspection_trace.Diverged, trace, classifiers["linear"], TEXT, "positive", "cross_entropy", "sgd", 1e308, 3
+    )
+    assert "lower --learning-rate" in line
+    assert inspection_trace.Diverged("").exit_code == 4
+
+
+# --- the formulas
+
+
+def evaluated(expression):
+    """What an expression with numbers put in comes to."""
+    code = expression.replace("^", "**").replace("e**", "math.e**").replace("log", "math.log")
+    code = re.sub(r"(?<=\()(-?[\d.e+-]+ > 0)(?=\))", r"float(\1)", code)
+    return eval(code, {"math": math, "sqrt": math.sqrt, "tanh": math.tanh, "max": max, "float": float})
+
+
+@each_kind
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
+def test_every_line_is_true(classifiers, kind, loss, optimizer):
+    """The numbers put into a formula give what the layer gave, as far as four digits can tell."""
+    for label in ("positive", "negative"):
+        found = trace(classifiers[kind], TEXT, label, loss=loss, optimizer=optimizer, learning_rate=0.1)
+        shown = lines(found)
+        assert len(shown) > 20
+        for line in shown:
+            assert evaluated(line.expression) == pytest.approx(line.value, rel=5e-3, abs=2e-3), line
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_update_is_true(classifiers, name):
+    found = trace(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
+    section = next(section for section in sheet(found, 100).sections if section.title == "Update")
+    updates = [line for line in section.lines if isinstance(line, Number)]
+    assert len(updates) == 2 * 4 + 1  # two of each tensor, and the output's bias
+    for line in updates:
+        assert evaluated(line.expression) == pytest.approx(line.value, rel=1e-2, abs=1e-3), line
+    assert section.lines[0].source.startswith("nn.optim.")
+
+
+def test_a_formula_that_is_wrong_is_seen(classifiers, monkeypatch):
+    wrong = walkthrough._Function(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y})")
+    monkeypatch.setitem(walkthrough._FUNCTIONS, Tanh, wrong)
+    with pytest.raises(AssertionError):
+        test_every_line_is_true(classifiers, "tanh, sum", "cross_entropy", "sgd")
+
+
+@each_kind
+def test_every_source_is_there(classifiers, kind):
+    import importlib
+
+    formulas = lines(trace(classifiers[kind], TEXT, "positive"), kind=Formula)
+    assert {"nn.layers.sigmoid", "nn.losses.cross_entropy", "nn.layers.Linear.backward"} <= {f.source for f in formulas}
+    for formula in formulas:
+        parts = formula.source.split(".")
+        found = importlib.import_module(f"sentibp.{'.'.join(parts[:2])}")
+        for name in parts[2:]:
+            found = getattr(found, name)
+        assert callable(found)
+
+
+def test_dims_limit_what_is_shown(classifiers):
+    found = trace(classifiers["linear"], TEXT, "positive")
+    assert len(lines(found, dims=1)) < len(lines(found, dims=4)) < len(lines(found, dims=16))
+    for table in lines(found, dims=2, kind=Table):
+        assert len(table.columns) <= 2 + 2
+    assert any("..." in line.expression for line in lines(found, dims=2))
+    assert not any("..." in line.expression for line in lines(found, dims=16))
+
+
+def test_skip_connections_go_both_ways(classifiers):
+    found = trace(classifiers["all of it"], TEXT, "positive")
+    titles = [section.title for section in sheet(found, 4).sections]
+    back = titles[titles.index("Backward") :]
+    assert [title for title in back if title.startswith("hidden.1")] == [
+        *("hidden.1: Residual", "hidden.1.activation: ReLU", "hidden.1.norm: BatchNorm", "hidden.1: Linear"),
+        "hidden.1: Residual",
+    ]
+    shown = [line.left for line in lines(found)]
+    assert shown.index("dr1'[1]") < shown.index("dr1[1]")
+
+
+def test_a_layer_of_a_kind_that_is_not_in_the_table(classifiers):
+    class Doubles(Layer):
+        def forward(self, x, *, train=False):
+            return 2 * x
+
+        def backward(self, dy):
+            return 2 * dy
+
+    known = classifiers["linear"]
+    inner = dict(known.network.layers)
+    network = Sequential({"embedding": inner["embedding"], "twice": Doubles(), "output": inner["output"]})
+    found = trace(Classifier(known.settings, known.vocabulary, network), TEXT, "positive")
+    assert [layer["name"] for layer in record(found)["layers"]] == ["embedding", "twice", "output"]
+    sources = [formula.source for formula in lines(found, kind=Formula)]
+    assert any(source.endswith("Doubles.backward") for source in sources)

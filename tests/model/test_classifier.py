@@ -1,0 +1,844 @@
+"""The classifier: settings become layers, a file holds all of it, and any text gets an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.config.schema import Config
+from sentibp.data import vocabulary_build
+from sentibp.data.tokenizer import tokenize
+from sentibp.errors import ConfigError, DataError
+from sentibp.model import initial, linear
+from sentibp.model.classifier import Classifier
+from sentibp.model.file import load_model
+from sentibp.nn import gradcheck
+from sentibp.nn.layers import Composite, EmbeddingBag, Ragged
+from sentibp.nn.losses import LOSSES
+from sentibp.utils import tensor_file
+from sentibp.utils.arrow import strings as to_arrow
+from sentibp.utils.rng import stream
+
+TEXTS = ["good good film", "not good", "", "a bad film", "bad, not even a film"]  # a repeated word, an empty review
+LABEL = np.array([1, 0, 1, 0, 0], np.int8)
+
+NETWORKS = {  # the section `model`, and what else of the config matters
+    "linear": {"model": {"hidden": []}},
+    "one layer": {"model": {"hidden": [5]}},
+    "narrowing": {"model": {"hidden": [6, 4, 3], "embedding": {"dim": 8}}},
+    "tanh": {"model": {"hidden": [5, 5], "activation": "tanh"}},
+    "sigmoid": {"model": {"hidden": [5], "activation": "sigmoid"}},
+    "batch norm": {"model": {"hidden": [5, 4], "batch_norm": True}},
+    "residual": {"model": {"hidden": [4, 4, 6], "residual": True, "embedding": {"dim": 4}}},
+    "dropout": {"model": {"hidden": [5], "dropout": 0.4}},
+    "word dropout": {"model": {"hidden": [5]}, "train": {"word_dropout": 0.4}},
+    "pooled by sum": {"model": {"hidden": [5], "embedding": {"dim": 3, "pooling": "sum"}}},
+    "pooled by sqrt": {"model": {"hidden": [], "embedding": {"dim": 3, "pooling": "sqrt"}}},
+    "all at once": {
+        "text": {"ngrams": 3},
+        "model": {
+            "embedding": {"dim": 6, "pooling": "sqrt", "init": "glorot"},
+            "hidden": [6, 6, 3],
+            "activation": "tanh",
+            "batch_norm": True,
+            "residual": True,
+            "dropout": 0.3,
+        },
+        "train": {"word_dropout": 0.3},
+    },
+}
+every_network = pytest.mark.parametrize("sections", NETWORKS.values(), ids=NETWORKS)
+
+
+def assert_same(a: Classifier, b: Classifier) -> None:
+    """Equal to the bit."""
+    assert list(a.tensors()) == list(b.tensors())
+    for name, tensor in a.tensors().items():
+        assert tensor.dtype == b.tensors()[name].dtype
+        np.testing.assert_array_equal(tensor, b.tensors()[name], name)
+
+
+def with_noise(classifier: Classifier, dtype: type) -> Classifier:
+    """Every parameter moved by a little, in another precision: an empty review then meets no corner of a ReLU."""
+    rng = np.random.default_rng(1)
+    for _, layer in classifier.network.walk():
+        if not isinstance(layer, Composite):
+            layer.params = {
+                name: (value + rng.normal(0, 0.3, value.shape)).astype(dtype) for name, value in layer.params.items()
+            }
+            layer.buffers = {name: value.astype(dtype) for name, value in layer.buffers.items()}
+    return classifier
+
+
+# From settings to layers
+
+
+def shapes(classifier: Classifier) -> dict[str, tuple[int, ...]]:
+    return {name: tensor.shape for name, tensor in classifier.tensors().items()}
+
+
+def test_names_are_paths(new_classifier):
+    words = ["one", "two", "three"]
+    embedding = {"dim": 4}
+    assert shapes(new_classifier(words, text={"ngrams": 1}, model={"hidden": [], "embedding": embedding})) == {
+        "embedding.weight": (3, 4),
+        "output.weight": (4, 1),
+        "output.bias": (1,),
+    }
+    deep = new_classifier(
+        words,
+        text={"ngrams": 1},
+        model={"hidden": [4, 2], "embedding": embedding, "batch_norm": True, "residual": True, "dropout": 0.1},
+        train={"word_dropout": 0.1},
+    )
+    assert shapes(deep) == {
+        "embedding.weight": (3, 4),
+        "hidden.0.weight": (4, 4),
+        "hidden.0.bias": (4,),
+        "hidden.0.norm.scale": (4,),
+        "hidden.0.norm.shift": (4,),
+        "hidden.0.norm.mean": (4,),
+        "hidden.0.norm.variance": (4,),
+        "hidden.1.weight": (4, 2),
+        "hidden.1.bias": (2,),
+        "hidden.1.norm.scale": (2,),
+        "hidden.1.norm.shift": (2,),
+        "hidden.1.norm.mean": (2,),
+        "hidden.1.norm.variance": (2,),
+        "output.weight": (2, 1),
+        "output.bias": (1,),
+    }
+
+
+@every_network
+def test_everything_is_float32_and_stays_so(new_classifier, sections):
+    classifier = new_classifier(TEXTS, **sections)
+    assert {tensor.dtype for tensor in classifier.tensors().values()} == {np.dtype(np.float32)}
+    features, _, _ = classifier.encode(to_arrow(TEXTS))
+    z = classifier.network.forward(features, train=True)
+    classifier.network.backward(np.ones_like(z))
+    gradients = classifier.network.grads.values()
+    assert z.dtype == np.float32
+    assert {getattr(gradient, "values", gradient).dtype for gradient in gradients} == {np.dtype(np.float32)}
+    assert {tensor.dtype for tensor in classifier.tensors().values()} == {np.dtype(np.float32)}
+
+
+@every_network
+@pytest.mark.parametrize("loss", LOSSES)
+def test_backpropagation_through_the_whole_network_is_right(new_classifier, sections, loss):
+    """Against central differences in float64, along random directions of every parameter."""
+    classifier = with_noise(new_classifier(TEXTS, **sections), np.float64)
+    features, _, _ = classifier.encode(to_arrow(TEXTS))
+    weight = np.array([1.0, 2.0, 0.5, 0.0, 1.0])
+    rng = np.random.default_rng(2)
+    errors = gradcheck.check_network(classifier.network, LOSSES[loss], features, LABEL, rng, weight)
+    assert list(errors) == list(classifier.network.params)
+    assert max(errors.values()) < gradcheck.TOLERANCE, errors
+
+
+@pytest.mark.parametrize("part", ["embedding.weight", "hidden.0.bias", "output.weight"])
+def test_the_check_of_the_whole_network_finds_a_wrong_gradient(new_classifier, part):
+    classifier = with_noise(new_classifier(TEXTS), np.float64)
+    name, _, key = part.rpartition(".")
+    layer = dict(classifier.network.walk())[name]
+    layer = layer.layers[""] if isinstance(layer, Composite) else layer
+    backward = layer.backward
+
+    def wrong(dy):
+        dx = backward(dy)
+        gradient = layer.grads[key]
+        twice = gradient._replace(values=2 * gradient.values) if hasattr(gradient, "rows") else 2 * gradient
+        layer.grads = {**layer.grads, key: twice}
+        return dx
+
+    layer.backward = wrong
+    features, _, _ = classifier.encode(to_arrow(TEXTS))
+    rng = np.random.default_rng(2)
+    errors = gradcheck.check_network(classifier.network, LOSSES["cross_entropy"], features, LABEL, rng)
+    assert [name for name, error in errors.items() if error > gradcheck.TOLERANCE] == [part]
+
+
+@every_network
+def test_the_same_seed_gives_the_same_bytes(new_classifier, sections):
+    first, second, other = (new_classifier(TEXTS, seed, **sections) for seed in (7, 7, 8))
+    assert first.to_bytes() == second.to_bytes()  # no clock inside, no order by chance
+    assert first.to_bytes() != other.to_bytes()
+
+
+def test_random_numbers_of_different_purposes_do_not_mix(new_classifier):
+    def drawn(seed: int, name: str) -> list[int]:
+        return stream(seed, name).integers(2**60, size=4).tolist()
+
+    assert drawn(0, "init") == drawn(0, "init")
+    streams = [drawn(seed, name) for seed in (0, 1) for name in ("init", "shuffle", "dropout", "split")]
+    assert len({tuple(numbers) for numbers in streams}) == len(streams)
+    plain, noisy = (new_classifier(TEXTS, model={"dropout": rate}) for rate in (0.0, 0.5))
+    assert_same(plain, noisy)  # more use of one stream changes nothing of another
+    wide = new_classifier(TEXTS, model={"hidden": [64, 32]})
+    np.testing.assert_array_equal(plain.tensors()["embedding.weight"], wide.tensors()["embedding.weight"])
+
+
+@pytest.mark.parametrize(("activation", "suits"), [("relu", "he"), ("tanh", "glorot"), ("sigmoid", "glorot")])
+def test_weights_start_as_suits_the_activation(new_classifier, activation, suits):
+    def start(init: str) -> dict[str, np.ndarray]:
+        network = {"embedding": {"dim": 300}, "hidden": [200], "activation": activation, "init": init}
+        return new_classifier(TEXTS, model=network).tensors()
+
+    auto = start("auto")
+    np.testing.assert_array_equal(auto["hidden.0.weight"], start(suits)["hidden.0.weight"])
+    if suits == "he":
+        assert auto["hidden.0.weight"].std() == pytest.approx(np.sqrt(2 / 300), rel=0.02)
+    else:
+        assert np.abs(auto["hidden.0.weight"]).max() == pytest.approx(np.sqrt(6 / 500), rel=0.01)
+    assert np.abs(auto["output.weight"]).max() <= np.sqrt(6 / 201)  # Glorot's, as no ReLU follows the output
+    assert not auto["hidden.0.bias"].any()
+    assert start("normal")["hidden.0.weight"].std() == pytest.approx(0.1, rel=0.02)
+
+
+def test_settings_that_only_matter_in_training_change_no_prediction(new_classifier):
+    texts = to_arrow(TEXTS)
+    plain = new_classifier(TEXTS)
+    noisy = new_classifier(TEXTS, model={"dropout": 0.9}, train={"word_dropout": 0.9})
+    np.testing.assert_array_equal(plain.predict(texts).positive, noisy.predict(texts).positive)
+
+
+def test_a_residual_network_adds_its_input(new_classifier):
+    network = {"hidden": [4], "embedding": {"dim": 4}}
+    plain, skip = (new_classifier(TEXTS, model={**network, "residual": residual}) for residual in (False, True))
+    assert_same(plain, skip)
+    texts = to_arrow(TEXTS[:1])
+    assert plain.predict(texts).positive != skip.predict(texts).positive
+
+
+# Prediction
+
+
+def test_an_empty_review_and_one_of_unknown_words_get_the_same_answer(new_classifier):
+    classifier = with_noise(new_classifier(TEXTS), np.float32)
+    texts = ["", " \n\t ", "zebra quokka", "\u200b", "zebra", "good"]
+    positive, tokens, unknown = classifier.predict(to_arrow(texts))
+    np.testing.assert_allclose(positive[:5], positive[0], rtol=1e-6)  # equal but for the last bit of float32
+    assert positive[5] != pytest.approx(positive[0], rel=1e-3)
+    assert tokens.tolist() == [0, 0, 2, 0, 1, 1]
+    assert unknown.tolist() == [0, 0, 2, 0, 1, 0]
+
+
+ANY_TEXT = {
+    "empty": "",
+    "newline": "\n",
+    "lines": "two\nlines\r\nor three",
+    "null": "\x00",
+    "emoji": "👍🏽👨‍👩‍👧",
+    "ligature": "ﬁlm",
+    "half of a surrogate pair": "\ud800 film",
+    "entities": "&lt;br&#0;&amp;good",
+    "one long word": "a" * 10**6,
+    "a megabyte": "good " * 200_000,
+}
+
+
+@pytest.mark.parametrize("text", ANY_TEXT.values(), ids=ANY_TEXT)
+def test_any_text_is_legal(new_classifier, text):
+    classifier = with_noise(new_classifier(TEXTS), np.float32)
+    positive, tokens, unknown = classifier.predict(to_arrow([text, "good", text]))
+    assert positive.dtype == np.float64
+    assert ((positive > 0) & (positive < 1)).all()
+    assert positive[0] == pytest.approx(positive[2], rel=1e-6)  # the place in the batch may change the last bit
+    assert (unknown <= tokens).all()
+
+
+def test_no_text_at_all(new_classifier):
+    assert [len(part) for part in new_classifier(TEXTS).predict(to_arrow([]))] == [0, 0, 0]
+    assert len(new_classifier(TEXTS).predict(pa.chunked_array([], pa.large_string())).positive) == 0
+
+
+def test_neighbours_order_and_chunks_do_not_matter(new_classifier):
+    """600 reviews are more than one block, and many times more than a count matrix holds."""
+    classifier = with_noise(new_classifier(TEXTS), np.float32)
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(["good", "bad", "not", "film", "zebra"], rng.integers(9))) for _ in range(600)]
+    together = classifier.predict(to_arrow(texts)).positive
+    order = rng.permutation(600)
+    shuffled = classifier.predict(to_arrow([texts[i] for i in order])).positive
+    np.testing.assert_allclose(shuffled, together[order], rtol=1e-5)
+    for i in (0, 255, 256, 599):
+        assert classifier.predict(to_arrow([texts[i]])).positive[0] == pytest.approx(together[i], rel=1e-5)
+    chunks = pa.chunked_array([to_arrow(texts[:100]), to_arrow([]), to_arrow(texts[100:])])
+    np.testing.assert_array_equal(classifier.predict(chunks).positive, together)
+
+
+def test_threads_may_share_a_classifier(new_classifier):
+    classifier = with_noise(new_classifier(TEXTS, **NETWORKS["all at once"]), np.float32)
+    batches = [to_arrow([f"good {'bad ' * i}film" for i in range(n)]) for n in range(1, 41)]
+    alone = [classifier.predict(batch).positive for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        for expected, prediction in zip(alone, pool.map(classifier.predict, batches), strict=True):
+            np.testing.assert_array_equal(prediction.positive, expected)
+
+
+# The model file
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+models = st.fixed_dictionaries(
+    {
+        "embedding": st.fixed_dictionaries({"dim": st.integers(1, 3), "pooling": st.sampled_from(["mean", "sum"])}),
+        "hidden": st.lists(st.integers(1, 3), max_size=2),
+        "activation": st.sampled_from(["relu", "tanh", "sigmoid"]),
+        "batch_norm": st.booleans(),
+        "dropout": st.sampled_from([0.0, 0.1]),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Path:
+    """A file to write to again and again."""
+    return tmp_path_factory.mktemp("models") / "model.safetensors"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(words, min_size=1, max_size=6),
+    st.integers(1, 3),
+    st.booleans(),
+    models,
+    st.dictionaries(st.sampled_from(["accuracy", "f1"]), st.floats(0, 1)),
+)
+def test_saving_and_loading_is_exact(new_classifier, scratch, texts, ngrams, lowercase, network, scores):
+    saved = new_classifier([*texts, "film"], text={"ngrams": ngrams, "lowercase": lowercase}, model=network)
+    saved = with_noise(saved, np.float32)
+    saved.scores = scores
+    scratch.write_bytes(saved.to_bytes())
+    loaded = load_model(scratch)
+    assert_same(saved, loaded)
+    assert loaded.config == saved.config
+    assert loaded.scores == scores
+    assert loaded.vocabulary.features().equals(saved.vocabulary.features())
+    assert loaded.to_bytes() == saved.to_bytes()
+    asked = to_arrow([*texts, " ".join(texts), "film film", "something else"])
+    for before, after in zip(saved.predict(asked), loaded.predict(asked), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def parts_of(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """The metadata of a safetensors file, and its tensors."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"], safetensors.numpy.load(content)
+
+
+def test_the_file_has_one_metadata_key_with_sorted_json(new_classifier):
+    classifier = new_classifier(["one", "two two"])
+    classifier.scores = {"f1": 0.5, "accuracy": 0.75}
+    metadata, tensors = parts_of(classifier.to_bytes())
+    assert list(metadata) == ["sentibp"]
+    header = json.loads(metadata["sentibp"])
+    assert metadata["sentibp"] == json.dumps(header, sort_keys=True)
+    assert list(header) == ["checksum", "config", "format", "labels", "scores", "version"]
+    assert header["labels"] == ["negative", "positive"]
+    assert header["scores"] == {"accuracy": 0.75, "f1": 0.5}
+    assert set(tensors) == {*classifier.tensors(), "vocabulary.words", "vocabulary.features"}
+    assert tensors["vocabulary.words"].tobytes() == b"two\none"  # by count, then by text
+    assert tensors["vocabulary.features"].tolist() == [[-1, 0], [-1, 1], [0, 0]]  # two, one, "two two"
+
+
+def test_arrays_in_fortran_order_are_saved_right(new_classifier, scratch):
+    classifier = new_classifier(TEXTS)
+    embedding = classifier.network.layers["embedding"]
+    embedding.params = {"weight": np.asfortranarray(embedding.params["weight"])}
+    scratch.write_bytes(classifier.to_bytes())
+    assert_same(classifier, load_model(scratch))
+
+
+# Damaged files: a DataError in one line, whatever is wrong
+
+
+@pytest.fixture(scope="module")
+def sound(new_classifier) -> bytes:
+    """The content of a good model file: six words, four of them in pairs."""
+    return new_classifier(
+        ["a good film", "a bad film", "not good"], model={"hidden": [2], "embedding": {"dim": 2}, "batch_norm": True}
+    ).to_bytes()
+
+
+def damaged(sound: bytes, scratch: Path, tensors: dict | None = None, **header) -> Path:
+    """A model file with other tensors (None: left out) or another header."""
+    metadata, own = parts_of(sound)
+    own |= tensors or {}
+    content = json.loads(metadata["sentibp"]) | header
+    kept = {name: tensor for name, tensor in own.items() if tensor is not None}
+    content.pop("checksum")  # whoever changes a file on purpose writes the checksum that belongs to it
+    scratch.write_bytes(tensor_file.pack(content, kept))
+    return scratch
+
+
+def test_the_sound_file_loads(sound, scratch):
+    assert len(load_model(damaged(sound, scratch)).vocabulary.words) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "says"),
+    [
+        ("output.bias", None, "output.bias"),
+        ("vocabulary.words", None, "vocabulary.words"),
+        ("hidden.0.norm.variance", None, "hidden.0.norm.variance"),
+        ("output.bias", np.zeros(2, np.float32), r"output.bias is float32 \(2,\), not float32 \(1,\)"),
+        ("hidden.0.weight", np.zeros((2, 3), np.float32), "hidden.0.weight is float32"),
+        ("embedding.weight", np.zeros((3, 2), np.float32), "embedding.weight is float32"),
+        ("output.bias", np.zeros(1, np.float64), "output.bias is float64"),
+        ("output.bias", np.array([np.nan], np.float32), "output.bias holds numbers that are not finite"),
+        ("output.weight", np.array([[1], [np.inf]], np.float32), "output.weight holds numbers that are not finite"),
+        ("vocabulary.features", np.zeros((3, 1), np.int32), "damaged"),
+        ("vocabulary.features", np.zeros(3, np.int32), "no pairs of numbers"),
+        ("vocabulary.features", np.zeros((3, 2), np.int64), "no pairs of numbers"),
+        ("vocabulary.words", np.frombuffer(b"\xff\xfe", np.uint8), "damaged"),
+        ("vocabulary.words", np.frombuffer(b"few\nwords", np.uint8), "the vocabulary"),
+    ],
+)
+def test_a_wrong_tensor_is_named(complaint, sound, scratch, name, tensor, says):
+    with pytest.raises(DataError, match=says):
+        load_model(damaged(sound, scratch, {name: tensor}))
+    assert complaint(DataError, load_model, scratch).startswith(f"{scratch}: ")
+
+
+def test_every_number_of_the_vocabulary_is_checked(sound, scratch):
+    """Whatever one number of it is changed to: the file is refused, or the model encodes every text."""
+    features = parts_of(sound)[1]["vocabulary.features"]
+    texts = to_arrow(["a good film", "bad not", "not good film a bad film", "zebra"])
+    for place in np.ndindex(features.shape):
+        for value in (-(2**31), -2, -1, *range(len(features) + 1), 2**31 - 1):
+            changed = features.copy()
+            changed[place] = value
+            try:
+                loaded = load_model(damaged(sound, scratch, {"vocabulary.features": changed}))
+            except DataError:
+                continue
+            ragged, _, _ = loaded.encode(texts)
+            assert ((ragged.ids >= 0) & (ragged.ids < len(features))).all()
+
+
+def test_every_word_of_the_vocabulary_has_its_feature(complaint, sound, scratch):
+    """A letter that became a line break makes two words of one, and the last word has no feature any more."""
+    changed = parts_of(sound)[1]["vocabulary.words"].copy()
+    changed[bytes(changed).index(b"film") + 1] = ord("\n")
+    assert "vocabulary" in complaint(DataError, load_model, damaged(sound, scratch, {"vocabulary.words": changed}))
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ({"format": 4, "version": "9.9"}, "model format 4, written by sentibp 9.9, is newer than 3; update sentibp"),
+        ({"format": "one"}, "damaged"),
+        ({"format": None}, "damaged"),
+        ({"config": None}, "damaged"),
+        ({"config": []}, "damaged"),
+        ({"config": {"model": {"activation": "relo", "hidden": [0]}, "trian": {}}}, "damaged"),
+        ({"config": {"model": {"hidden": [2, 2]}}}, "damaged"),
+    ],
+)
+def test_a_wrong_header_is_one_line(complaint, sound, scratch, header, says):
+    assert says in complaint(DataError, load_model, damaged(sound, scratch, **header))
+
+
+@pytest.mark.parametrize(
+    "header", ["", "{", "[1]", "5", "null", "{}", '{"format": 1}', "[" * 100_000], ids=lambda header: header[:12]
+)
+def test_a_header_of_another_kind_is_one_line(complaint, sound, scratch, header):
+    tensors = parts_of(sound)[1]
+    scratch.write_bytes(safetensors.numpy.save(tensors, {"sentibp": header}))
+    assert "damaged" in complaint(DataError, load_model, scratch)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text,label\ngood,1\n", b"PK\x03\x04" + bytes(40), bytes(100), b"\xff" * 100],
+    ids=["empty", "csv", "zip", "zeros", "ones"],
+)
+def test_what_is_no_model_file_is_refused(complaint, scratch, content):
+    scratch.write_bytes(content)
+    assert "not a model file, or damaged" in complaint(DataError, load_model, scratch)
+
+
+def foreign(scratch: Path, dtype: str, size: int, metadata: dict[str, str]) -> Path:
+    """A safetensors file of someone else, with one tensor of a type that numpy may not know."""
+    tensor = {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}
+    header = json.dumps({"__metadata__": metadata, "weight": tensor}).encode()
+    scratch.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    return scratch
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("F32", 4), ("F16", 2), ("BF16", 2), ("F8_E4M3", 1), ("C64", 8)])
+@pytest.mark.parametrize("metadata", [{}, {"format": "pt"}], ids=["bare", "torch"])
+def test_other_peoples_safetensors_are_refused(complaint, scratch, dtype, size, metadata):
+    """Those of language models above all, whose numbers are of types that numpy lacks."""
+    assert "not a model file of sentibp" in complaint(DataError, load_model, foreign(scratch, dtype, size, metadata))
+
+
+def test_a_missing_file_and_a_folder(complaint, tmp_path):
+    assert "no such file" in complaint(DataError, load_model, tmp_path / "missing").lower()
+    assert complaint(DataError, load_model, tmp_path).startswith(f"{tmp_path}: ")
+
+
+def test_a_file_cut_anywhere_is_refused(complaint, sound, scratch):
+    for length in range(0, len(sound), 7):
+        scratch.write_bytes(sound[:length])
+        complaint(DataError, load_model, scratch)
+
+
+def corrupted(sound: bytes, data: st.DataObject) -> bytes:
+    """The file with some bytes flipped, some cut out or put in; the header is hit as often as the numbers."""
+    content = bytearray(sound)
+    end = data.draw(st.sampled_from([8 + int.from_bytes(sound[:8], "little"), len(content)]))
+    places = st.integers(0, end - 1)
+    for place, mask in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=4)):
+        content[place] ^= mask
+    start, length = data.draw(st.tuples(places, st.sampled_from([0, 0, 0, 1, 8, 100])))
+    content[start : start + length] = data.draw(st.sampled_from([b"", b"", bytes(length), b"0" * length]))
+    return bytes(content)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_random_damage_is_refused_or_harmless(sound, scratch, data):
+    """A DataError, or the very same model; nothing else, and never another answer."""
+    scratch.write_bytes(corrupted(sound, data))
+    try:
+        found = load_model(scratch)
+    except DataError as error:
+        assert str(error).startswith(f"{scratch}: ")
+        assert "\n" not in str(error)
+    else:
+        assert found.to_bytes() == sound
+
+
+def test_every_bit_of_a_small_file(sound, scratch):
+    """Each byte of the file with one of its bits turned: refused, or the very same model."""
+    kept = 0
+    for place in range(len(sound)):
+        content = bytearray(sound)
+        content[place] ^= 1 << (place % 8)
+        scratch.write_bytes(content)
+        with suppress(DataError):
+            kept += load_model(scratch).to_bytes() == sound or pytest.fail(f"byte {place}: another model")
+    assert kept < len(sound) / 100  # such as the spaces that fill the header up
+
+
+def test_a_number_that_changed_is_noticed(complaint, sound, scratch):
+    """The classic: a weight that is still a number. Without the checksum it would load, and answer otherwise."""
+    metadata, tensors = parts_of(sound)
+    changed = {**tensors, "output.weight": tensors["output.weight"] + np.float32(0.5)}
+    scratch.write_bytes(safetensors.numpy.save(changed, metadata))
+    assert "its content is not what its checksum says" in complaint(DataError, load_model, scratch)
+    header = json.loads(metadata["sentibp"])
+    del header["checksum"]
+    scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header)}))
+    assert "checksum" in complaint(DataError, load_model, scratch)  # a file of this format must have one
+    scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header | {"format": 2})}))
+    assert load_model(scratch).to_bytes() != sound  # one of an older format need not
+
+
+# Files from strangers: whatever they declare is looked at before it is believed
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("model", "embedding", "pooling"), "max"),
+        (("model", "embedding", "pooling"), ["mean"]),
+        (("model", "embedding", "padding"), -11),
+        (("model", "embedding", "padding"), "ten"),
+        (("model", "embedding", "padding"), 10**30),
+        (("model", "embedding", "dim"), 10**18),
+        (("model", "embedding", "dim"), True),
+        (("model", "hidden"), [2**62]),
+        (("model", "hidden"), [1] * 100_000),
+        (("model", "hidden"), {"0": 2}),
+        (("model", "hidden"), [2.0]),
+        (("model", "dropout"), 1),
+        (("model", "dropout"), "half"),
+        (("model", "batch_norm"), None),
+        (("model", "activation"), "eval"),
+        (("model", "activation"), {}),
+        (("text", "lowercase"), "yes"),
+        (("train", "seed"), -1),
+        (("train", "math"), "__class__"),
+        (("train", "word_dropout"), float("nan")),
+        (("model",), {}),
+        (("train",), []),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line(complaint, sound, scratch, path, value):
+    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+    node = settings
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    assert "damaged" in complaint(DataError, load_model, damaged(sound, scratch, config=settings))
+
+
+def test_settings_that_prediction_does_not_need_are_looked_at_when_they_are_used(complaint, sound, scratch):
+    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+    settings["data"]["source"] = 5
+    found = load_model(damaged(sound, scratch, config=settings))
+    assert complaint(DataError, lambda: found.config).startswith("the model's settings are damaged: data.source")
+
+
+def declaring(
+    scratch: Path, length: int | None = None, body: bytes = b"", **tensors: tuple[str, list[int], int]
+) -> Path:
+    """A safetensors file whose header tells of tensors (type, shape, bytes) that need not be there."""
+    start, header = 0, {"__metadata__": {"sentibp": "{}"}}
+    for name, (dtype, shape, size) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + size]}
+        start += size
+    text = json.dumps(header).encode()
+    scratch.write_bytes((len(text) if length is None else length).to_bytes(8, "little") + text + body)
+    return scratch
+
+
+@pytest.mark.parametrize(
+    ("length", "tensors"),
+    [
+        (None, {"w": ("F32", [1 << 40], 1 << 42)}),
+        (None, {"w": ("F32", [1 << 62, 4], 16)}),
+        (None, {"w": ("F32", [1 << 63], 0)}),
+        (None, {"w": ("F32", [1 << 62, 0], 0)}),
+        (None, {"w": ("F32", [0, 1 << 62, 1 << 62], 0)}),
+        (None, {"w": ("F32", [1] * 1000, 4)}),
+        (1 << 40, {}),
+        ((1 << 64) - 1, {}),
+        (99_000_000, {}),
+        (0, {}),
+    ],
+)
+def test_declared_sizes_are_not_believed(complaint, scratch, length, tensors):
+    import tracemalloc
+
+    tracemalloc.start()
+    complaint(DataError, load_model, declaring(scratch, length, bytes(16), **tensors))
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_long_chain_of_prefixes_is_refused(complaint, sound, scratch):
+    """Each feature longer than the one before by a word: to follow a million of them would take for ever."""
+    n = 100_000
+    features = np.stack((np.arange(-1, n - 1), np.zeros(n)), axis=1).astype(np.int32)
+    tensors = {
+        "vocabulary.features": features,
+        "vocabulary.words": np.frombuffer(b"a", np.uint8),
+        "embedding.weight": np.zeros((n, 2), np.float32),
+    }
+    assert "n-grams of more than 3 words" in complaint(DataError, load_model, damaged(sound, scratch, tensors))
+
+
+def test_more_words_than_features(complaint, sound, scratch):
+    words = np.full(1_000_000, ord("\n"), np.uint8)
+    text = complaint(DataError, load_model, damaged(sound, scratch, {"vocabulary.words": words}))
+    assert "more words than features" in text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes_and_devices_are_no_model_files(complaint, tmp_path):
+    """A pipe would wait for its other end, and a device never end."""
+    os.mkfifo(tmp_path / "pipe")
+    assert complaint(DataError, load_model, tmp_path / "pipe").endswith(
+        "not a file; give a run directory or a model file"
+    )
+    if Path("/dev/zero").exists():
+        (tmp_path / "zero").symlink_to("/dev/zero")
+        assert "not a file" in complaint(DataError, load_model, tmp_path / "zero")
+
+
+def test_links_that_lead_nowhere(complaint, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nothing")
+    for name in "loop", "gone":
+        assert complaint(DataError, load_model, tmp_path / name).startswith(f"{tmp_path / name}: ")
+
+
+# Starting from a trained model
+
+
+def test_known_words_keep_their_vectors_and_new_ones_follow(new_classifier):
+    sections = {"model": {"hidden": [3], "batch_norm": True}}
+    origin = with_noise(new_classifier(["good film", "bad"], **sections), np.float32)
+    heir = new_classifier(["bad bad zebra film"], 1, origin, **sections)
+    before, after = origin.tensors(), heir.tensors()
+    known = len(origin.vocabulary)
+    assert heir.vocabulary.features()[:known].equals(origin.vocabulary.features())
+    assert set(heir.vocabulary.features()[known:].to_pylist()) == {"zebra", "bad bad", "bad zebra", "zebra film"}
+    np.testing.assert_array_equal(after["embedding.weight"][:known], before["embedding.weight"])
+    assert np.unique(after["embedding.weight"][known:]).size == after["embedding.weight"][known:].size  # drawn anew
+    for name in before.keys() - {"embedding.weight"}:
+        np.testing.assert_array_equal(after[name], before[name], name)
+    text = to_arrow(["good film", "bad", ""])
+    np.testing.assert_allclose(heir.predict(text).positive, origin.predict(text).positive, rtol=1e-5)
+
+
+def test_the_original_is_not_written_into(new_classifier):
+    origin = new_classifier(TEXTS)
+    content = origin.to_bytes()
+    heir = new_classifier(TEXTS, 1, origin)
+    for tensor in heir.tensors().values():
+        tensor[:] = 1
+    assert origin.to_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"embedding": {"dim": 5}}, "embedding.weight"),
+        ({"hidden": [7]}, "hidden.0."),
+        ({"hidden": []}, "hidden.0."),
+        ({"hidden": [16, 16]}, "hidden.1."),
+        ({"batch_norm": True}, "hidden.0.norm."),
+    ],
+    ids=["dim", "width", "fewer layers", "more layers", "batch norm"],
+)
+def test_another_shape_is_no_start(complaint, new_classifier, change, part):
+    """Also where every tensor of the old model finds its place, but the new one would keep some that are random."""
+    origin = new_classifier(TEXTS, model={"hidden": [16]})
+    text = complaint(ConfigError, new_classifier, TEXTS, 0, origin, model={"hidden": [16], **change})
+    assert text.startswith("model.init_from: ")
+    assert part in text
+
+
+# Pretrained word vectors
+
+
+def vectors(new_classifier, path, ngrams: int = 1) -> dict[str, np.ndarray]:
+    """The embedding of each word, with dim 2."""
+    network = {"embedding": {"dim": 2, "vectors": str(path)}}
+    classifier = new_classifier(["good film", "bad"], text={"ngrams": ngrams}, model=network)
+    return dict(
+        zip(classifier.vocabulary.features().to_pylist(), classifier.tensors()["embedding.weight"], strict=True)
+    )
+
+
+@pytest.mark.parametrize("first", ["", "3 2\n"], ids=["GloVe", "word2vec"])
+@pytest.mark.parametrize("end", ["\n", " \n", "\r\n"], ids=["newline", "space", "Windows"])
+def test_words_start_from_their_vectors(new_classifier, tmp_path, first, end):
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(f"{first}the 9 9{end}bad -1 1e-2{end}good 0.5 2{end}".encode())
+    embedding = vectors(new_classifier, path, ngrams=2)
+    assert embedding["good"].tolist() == [0.5, 2]
+    assert embedding["bad"].tolist() == [-1, np.float32(0.01)]
+    random = vectors(new_classifier, path, ngrams=2)
+    np.testing.assert_array_equal(embedding["film"], random["film"])  # not in the file: as the seed says
+    assert list(embedding) == ["bad", "film", "good", "good film"]
+
+
+def test_a_vocabulary_word_that_looks_like_the_first_line(new_classifier, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("good 1 2\n400000 2 3\n", encoding="utf-8")
+    assert vectors(new_classifier, path)["good"].tolist() == [1, 2]
+
+
+def test_words_with_a_space_in_the_file_are_passed_over(new_classifier, tmp_path):
+    """As in glove.840B.300d, which has lines that begin with `. . .` or `at name@domain.com`."""
+    path = tmp_path / "vectors.txt"
+    path.write_text("good name@domain.com 1 2\n. . . 3 4\nbad 5 6\n", encoding="utf-8")
+    assert vectors(new_classifier, path)["bad"].tolist() == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("good 1", ":2: 1 finite numbers for 'good', but model.embedding.dim is 2"),
+        ("good 1 2 3", ":2: 3 finite numbers for 'good', but model.embedding.dim is 2"),
+        ("good", ":2: 0 finite numbers for 'good'"),
+        ("good 1 nan", ":2: "),
+        ("good 1 1e39", ":2: "),
+    ],
+    ids=["short", "long", "none", "nan", "too large"],
+)
+def test_a_wrong_line_of_vectors_is_named(complaint, new_classifier, tmp_path, line, says):
+    path = tmp_path / "vectors.txt"
+    path.write_text(f"bad 1 2\n{line}\n", encoding="utf-8")
+    assert complaint(DataError, vectors, new_classifier, path).startswith(f"{path}{says}")
+
+
+@pytest.mark.parametrize("content", [b"", b"the 1 2\n", b"\xff\x00\xfe\n\n\n"])
+def test_a_file_without_a_known_word_is_no_file_of_vectors(complaint, new_classifier, tmp_path, content):
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(content)
+    assert "no word of the vocabulary is in it" in complaint(DataError, vectors, new_classifier, path)
+
+
+def test_a_missing_file_of_vectors(complaint, new_classifier, tmp_path):
+    text = complaint(DataError, vectors, new_classifier, tmp_path / "missing.txt")
+    assert text.startswith(f"{tmp_path / 'missing.txt'}: No such file")
+    complaint(DataError, vectors, new_classifier, tmp_path)
+
+
+def test_features_and_reviews_agree(new_classifier):
+    """What `encode` counts as known is what the network sees."""
+    classifier = new_classifier(["good film"], text={"ngrams": 1})
+    features, tokens, unknown = classifier.encode(to_arrow(["good zebra good", "", "film"]))
+    assert isinstance(features, Ragged)
+    assert features.ids.tolist() == [1, 1, 0]  # film, good: equal counts, then by text
+    assert features.lengths.tolist() == (tokens - unknown).tolist() == [2, 0, 1]
+
+
+# --- the linear start
+
+PRAISE = [
+    "a lovely film",
+    "so lovable",
+    "a charm",
+    "charming and fresh",
+    "a bore",
+    "so boring",
+    "dull and boring",
+    "a mess",
+]
+
+
+@pytest.mark.parametrize("hidden", [[], [4], [5, 3]])
+@pytest.mark.parametrize("pooling", ["mean", "sqrt", "sum"])
+def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
+    """As its column and bias say, through whatever hidden layers; and an unknown word speaks by its parts."""
+    settings = {"model": {"hidden": hidden, "embedding": {"pooling": pooling, "dim": 3}}, "text": {"ngrams": 2}}
+    config = Config.model_validate(settings)
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    column, weight, bias = linear.best_linear(x, label, vocabulary, config.model.embedding)
+    classifier = initial.build_classifier(config, vocabulary, 0, examples=(x, label))
+    bag = EmbeddingBag(column[:, None], pooling, config.model.embedding.padding)
+    np.testing.assert_allclose(classifier.logits(x), weight * bag.forward(x)[:, 0] + bias, rtol=1e-4, atol=1e-5)
+    assert ((classifier.logits(x) > 0) == label).all()
+    charmer, bored, nothing = classifier.predict(to_arrow(["charmer", "boredom", "zzz"])).positive
+    assert charmer > nothing > bored
+
+
+def test_what_a_linear_start_cannot_pass_through_keeps_its_column():
+    config = Config.model_validate({"model": {"hidden": [4], "activation": "tanh"}})
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    built = initial.build_classifier(config, vocabulary, 0, examples=(x, label)).tensors()
+    random = initial.build_classifier(config, vocabulary, 0).tensors()
+    assert (built["embedding.weight"][:, 0] != random["embedding.weight"][:, 0]).any()
+    assert (built["hidden.0.weight"] == random["hidden.0.weight"]).all()
+
+
+def test_large_data_start_from_naive_bayes(monkeypatch):
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    monkeypatch.setattr(linear, "_LARGE", len(x.ids) - 1)
+    start = {"model": {"embedding": {"init": "naive_bayes"}}}
+    large, plain = (
+        initial.build_classifier(Config.model_validate(settings), vocabulary, 0, examples=(x, label))
+        for settings in ({}, start)
+    )
+    assert all((tensor == large.tensors()[name]).all() for name, tensor in plain.tensors().items())
+    assert not plain.tensors()["embedding.weight"][vocabulary.is_part, 1:].any()

@@ -1,0 +1,123 @@
+"""Vectors and their file: rounded once, the same numbers ever after; matched by their text; damage is noticed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from sentibp.config.schema import Config
+from sentibp.data import vocabulary as data_vocabulary
+from sentibp.data import vocabulary_build
+from sentibp.data.tokenizer import tokenize
+from sentibp.errors import DataError
+from sentibp.model import word_vectors
+from sentibp.utils import tensor_file
+from sentibp.utils.arrow import strings
+
+SETTINGS = Config.model_validate({"pretrain": {"vectors": "reviews", "dim": 3}}).model_dump(mode="json")
+
+
+def known(*texts: str) -> data_vocabulary.Vocabulary:
+    return vocabulary_build.build_vocabulary(tokenize(strings(texts)), 2)[0]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A file with a vector of each feature but the last: `(path, vocabulary, vectors)`."""
+    vocabulary = known("a good film", "a good plot")
+    rows = np.random.default_rng(0).standard_normal((len(vocabulary) - 1, 3)).astype(np.float32)
+    found = word_vectors.rounded(np.arange(len(rows), dtype=np.int32), rows)
+    path = tmp_path / "vectors.safetensors"
+    path.write_bytes(word_vectors.to_bytes(found, vocabulary, SETTINGS))
+    return path, vocabulary, found
+
+
+finite = st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(2.0**100), max_value=2.0**100)
+
+
+@given(arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=4), elements=finite))
+def test_numbers_lose_at_most_the_twelfth_bit(rows):
+    """But for those 2**28 times smaller than the largest, of which an absolute error remains."""
+    again = word_vectors.rounded(np.arange(len(rows)), rows).rows(len(rows)).astype(np.float64)
+    largest = np.abs(rows).max(initial=0).astype(np.float64)
+    error = np.abs(again - rows)
+    assert (error <= 2.0**-11 * np.abs(rows.astype(np.float64)) + 2.0**-39 * largest + 1e-44).all()
+
+
+def test_small_vectors_are_no_worse_off():
+    """Plainly in half precision, numbers below 6e-5 lose their digits, and those of frequent features are so small."""
+    rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32) * np.float32(1e-6)
+    np.testing.assert_allclose(word_vectors.rounded(np.arange(50), rows).rows(50), rows, rtol=2**-11)
+    assert not np.allclose(rows.astype(np.float16).astype(np.float32), rows, rtol=1e-2, atol=0)
+
+
+def test_what_is_saved_is_loaded(saved):
+    path, vocabulary, found = saved
+    loaded = word_vectors.load_vectors(path)
+    assert loaded.texts.to_pylist() == vocabulary.features().to_pylist()[:-1]
+    assert (loaded.kind, loaded.dim, loaded.lowercase) == ("reviews", 3, True)
+    assert loaded.vectors.rows(9).tobytes() == found.rows(9).tobytes()
+    assert path.read_bytes() == word_vectors.to_bytes(found, vocabulary, SETTINGS)
+
+
+def test_they_are_matched_by_their_text(saved):
+    loaded = word_vectors.load_vectors(saved[0])
+    rows = dict(zip(loaded.texts.to_pylist(), loaded.vectors.rows(len(loaded.texts)).tolist(), strict=True))
+    other = known("plot plot plot of a film", "film noir", "a good")
+    found = word_vectors.matched(loaded, other).rows(len(other), 5).tolist()
+    texts = other.features().to_pylist()
+    assert sum(text in rows for text in texts) >= 4
+    for text, row in zip(texts, found, strict=True):
+        assert row == [*rows.get(text, [0.0] * 3), 0.0, 0.0], text
+
+
+def test_all_of_the_same_vocabulary_come_back(saved):
+    path, vocabulary, found = saved
+    again = word_vectors.matched(word_vectors.load_vectors(path), vocabulary)
+    np.testing.assert_array_equal(again.features, found.features)
+    assert again.half.tobytes() == found.half.tobytes()
+    assert again.exponent == found.exponent
+
+
+def test_damage_anywhere_is_noticed(saved):
+    path, _, _ = saved
+    content = path.read_bytes()
+    for at in range(9, len(content), 7):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with pytest.raises(DataError):
+            word_vectors.load_vectors(path)
+
+
+WRONG = {
+    "a later version": lambda header, tensors: header.update(format=99),
+    "not finite": lambda header, tensors: tensors["vectors"].__setitem__((0, 0), np.inf),
+    "other numbers": lambda header, tensors: tensors.update(vectors=tensors["vectors"].astype(np.float32)),
+    "fewer": lambda header, tensors: tensors.update(vectors=tensors["vectors"][1:]),
+    "not UTF-8": lambda header, tensors: tensors["features"].__setitem__(0, 255),
+    "settings": lambda header, tensors: header["config"]["pretrain"].update(vectors="none"),
+    "too large": lambda header, tensors: header.update(exponent=10**9),
+    "no settings": lambda header, tensors: header.pop("config"),
+    "settings of another kind": lambda header, tensors: header.update(config=[]),
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+def test_a_file_that_a_stranger_made(saved, complaint, change):
+    path, _, _ = saved
+    header, tensors = tensor_file.read(path, word_vectors.KEY)
+    del header["checksum"]
+    change(header, tensors)
+    path.write_bytes(tensor_file.pack(header, tensors, word_vectors.KEY))
+    assert complaint(DataError, word_vectors.load_vectors, path).startswith(f"{path}: ")
+
+
+def test_a_model_is_no_file_of_vectors(new_classifier, tmp_path, complaint):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(new_classifier(["a good film"]).to_bytes())
+    assert complaint(DataError, word_vectors.load_vectors, path).endswith(
+        "give the run directory of a `sentibp pretrain`"
+    )
+    assert "No such file" in complaint(DataError, word_vectors.load_vectors, tmp_path / "nothing")

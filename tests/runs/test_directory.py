@@ -1,0 +1,235 @@
+"""Run directories: what is in them, what they are called, how they are found and compared."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentibp.config import dump
+from sentibp.config.load import load_config
+from sentibp.config.schema import Config
+from sentibp.errors import ConfigError, DataError
+from sentibp.runs import compare, directory, find
+
+CONFIG = Config.model_validate({"data": {"source": "sample"}, "train": {"seed": 5}})
+DATA = {"validation": {"reviews": 4, "fingerprint": "abc"}}
+
+
+@pytest.fixture(autouse=True)
+def noon(here, monkeypatch):
+    """The clock stands, as far as the names of runs can tell."""
+    strftime = directory.time.strftime
+    monkeypatch.setattr(
+        directory.time, "strftime", lambda form, *at: "20261123-1642" if form == "%Y%m%d-%H%M" else strftime(form, *at)
+    )
+
+
+def finished(name: str = "mine.yaml", settings: Config = CONFIG, positive=None, **facts) -> Path:
+    """A run that left a model; `positive` is what it said of four validation reviews."""
+    run = directory.create_run(settings, Path(name), **{"data": DATA, **facts})
+    (run.path / "model.safetensors").write_bytes(b"a model")
+    if positive is not None:
+        directory.save_predictions(run, np.array([1, 1, 0, 0], np.int8), np.array(positive, np.float64))
+    run.finish("finished", scores=facts.get("scores"))
+    return run.path
+
+
+# Writing
+
+
+def test_a_run_is_named_after_the_time_the_config_and_its_digest():
+    run = directory.create_run(CONFIG, Path("configs/mine.yaml"))
+    assert str(run.path) == f"runs/20261123-1642-mine-{dump.digest(CONFIG)[:4]}"
+    run.finish("finished")
+
+
+def test_a_run_that_has_just_begun():
+    run = directory.create_run(CONFIG, Path("mine.yaml"), command=["sentibp", "train", "mine.yaml"], data=DATA)
+    assert sorted(os.listdir(run.path)) == ["config.yaml", "metrics.jsonl", "run.json"]
+    assert load_config(run.path / "config.yaml").config == CONFIG
+    facts = directory.facts(run.path)
+    assert facts["outcome"] == "running"
+    assert facts["end"] is None
+    assert facts["seed"] == 5
+    assert facts["command"] == ["sentibp", "train", "mine.yaml"]
+    assert facts["data"] == DATA
+    assert facts["versions"]["numpy"] == np.__version__
+    assert facts["machine"]["cores"] == os.cpu_count()
+    assert datetime.fromisoformat(facts["start"]).tzinfo is not None
+    run.finish("finished")
+
+
+def test_events_are_lines_that_can_be_read_while_it_runs():
+    run = directory.create_run(CONFIG, Path("mine.yaml"))
+    for step in (1, 2):
+        run.record(event="step", step=step, loss=0.5 / step)
+        lines = (run.path / "metrics.jsonl").read_text().splitlines()
+        assert json.loads(lines[-1]) == {"event": "step", "step": step, "loss": 0.5 / step}
+        assert len(lines) == step
+    run.finish("finished")
+
+
+def test_the_end_of_a_run():
+    path = finished(scores={"accuracy": 0.75})
+    facts = directory.facts(path)
+    assert facts["outcome"] == "finished"
+    assert facts["scores"] == {"accuracy": 0.75}
+    assert datetime.fromisoformat(facts["end"]) >= datetime.fromisoformat(facts["start"])
+    assert Path("runs/last").read_text() == f"{path}\n"
+
+
+def test_a_run_without_a_model_is_not_the_last():
+    path = finished()
+    run = directory.create_run(CONFIG, Path("mine.yaml"))
+    run.finish("diverged", error="too fast")
+    assert directory.facts(run.path)["error"] == "too fast"
+    assert find.find_run("last") == path
+
+
+def test_runs_of_the_same_minute_do_not_overwrite_each_other():
+    paths = [finished() for _ in range(3)]
+    name = f"runs/20261123-1642-mine-{dump.digest(CONFIG)[:4]}"
+    assert [str(path) for path in paths] == [name, f"{name}-2", f"{name}-3"]
+    assert [path for path, _ in directory.all_runs()] == paths
+    assert find.find_run() == paths[-1]
+
+
+@pytest.mark.parametrize("name", ["new", "in/a/new/folder", "empty"])
+def test_a_directory_may_be_given(name):
+    Path("empty").mkdir()
+    run = directory.create_run(CONFIG, Path("mine.yaml"), Path(name))
+    assert str(run.path) == name
+    (run.path / "model.safetensors").write_bytes(b"a model")
+    run.finish("finished")
+    assert find.find_run("last") == Path(name)  # wherever it lies
+
+
+def test_a_directory_with_anything_in_it_is_refused(complaint):
+    Path("full").mkdir()
+    Path("full/notes.txt").write_text("mine")
+    Path("file").write_text("mine")
+    for name in ("full", "file"):
+        text = complaint(ConfigError, directory.create_run, CONFIG, Path("mine.yaml"), Path(name))
+        assert text == f"--out {name}: already there, and never overwritten; choose a new directory"
+    assert os.listdir("full") == ["notes.txt"]
+    assert Path("file").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_to(complaint):
+    Path("file").write_text("")
+    text = complaint(DataError, directory.create_run, CONFIG, Path("mine.yaml"), Path("file/run"))
+    assert text.endswith("choose another place with --out DIR")
+    Path("runs").write_text("a file where the folder should be")
+    complaint(DataError, directory.create_run, CONFIG, Path("mine.yaml"))
+
+
+# Finding
+
+
+def test_a_run_is_found_by_path_by_name_and_as_the_last():
+    path = finished()
+    for name in (str(path), path.name, "last", f"./{path}", str(path.absolute())):
+        assert find.find_run(name).samefile(path)
+        assert find.model_file(name).samefile(path / "model.safetensors")
+    model = path / "model.safetensors"
+    assert find.model_file(str(model)) == model
+
+
+def test_a_path_goes_before_a_name_in_runs():
+    path = finished()
+    Path(path.name).mkdir()
+    assert find.find_run(path.name) == Path(path.name)
+
+
+@pytest.mark.parametrize(
+    "name", ["missing", "runs/missing", "a review, by mistake " * 30, "null \0"], ids=["name", "path", "long", "null"]
+)
+def test_a_name_of_no_run(complaint, name):
+    text = complaint(ConfigError, find.find_run, name)
+    assert text.endswith(": no such run or model; see `sentibp runs list`")
+    assert ConfigError.exit_code == 2
+
+
+def test_no_run_yet(complaint):
+    assert complaint(ConfigError, find.find_run, "last").startswith("no finished run here (there is no runs/last)")
+    assert complaint(ConfigError, find.model_file).startswith("no finished run here")
+    assert list(directory.all_runs()) == []
+
+
+def test_the_last_run_has_been_removed(complaint):
+    path = finished()
+    path.rename("elsewhere")
+    assert complaint(ConfigError, find.find_run, "last").startswith(f"{path}: no such run")
+
+
+def test_a_run_without_a_model_has_no_model_file(complaint):
+    run = directory.create_run(CONFIG, Path("mine.yaml"))
+    run.finish("diverged")
+    text = complaint(ConfigError, find.model_file, str(run.path))
+    assert text.startswith(f"{run.path}: has no model.safetensors")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null", "\xff"])
+def test_damaged_facts(complaint, content):
+    path = finished()
+    (path / "run.json").write_bytes(content.encode("latin-1"))
+    assert complaint(DataError, directory.facts, path).startswith(f"{path}/run.json: damaged: ")
+
+
+def test_a_folder_that_is_no_run(complaint):
+    assert complaint(DataError, directory.facts, Path()) == "run.json: No such file or directory; give a run directory"
+
+
+# Comparing
+
+
+def test_two_runs_side_by_side():
+    other = Config.model_validate(
+        {"data": {"source": "sample"}, "train": {"seed": 5, "optimizer": "adam", "learning_rates": {"hidden.0": 0.5}}}
+    )
+    scores_a = {"accuracy": 0.5, "roc_auc": None, "accuracy_interval": [0.2, 0.8], "confusion": {"true_positive": 1}}
+    a = finished("a.yaml", scores=scores_a, positive=[0.9, 0.2, 0.1, 0.8])
+    b = finished("b.yaml", other, scores={**scores_a, "accuracy": 0.75}, positive=[0.9, 0.6, 0.1, 0.8])
+    result = compare.compare_runs(a, b)
+    assert (result["a"], result["b"]) == (str(a), str(b))
+    assert result["scores"] == {"accuracy": [0.5, 0.75]}
+    assert result["settings"]["train.optimizer.name"] == ["adagrad", "adam"]
+    assert result["settings"]["train.optimizer.row_wise"] == [True, None]  # adam has no such setting
+    assert result["settings"]["train.learning_rates.hidden.0"] == [None, 0.5]
+    assert all(key.startswith(("train.optimizer.", "train.learning_rates")) for key in result["settings"])
+    assert result["paired"] == {"a_only": 0, "b_only": 1, "difference": -0.25, "p_value": 1.0}
+    json.dumps(result)
+
+
+def test_a_run_compared_with_itself():
+    path = finished(positive=[0.9, 0.2, 0.1, 0.8], scores={"accuracy": 0.5})
+    result = compare.compare_runs(path, path)
+    assert result["settings"] == {}
+    assert result["paired"] == {"a_only": 0, "b_only": 0, "difference": 0.0, "p_value": 1.0}
+
+
+@pytest.mark.parametrize(
+    "data", [{"validation": {"reviews": 4, "fingerprint": "other"}}, {"validation": None}, {}], ids=str
+)
+def test_no_paired_test_on_different_reviews(data):
+    a, b = finished(positive=[0.5] * 4), finished(positive=[0.5] * 4, data=data)
+    assert compare.compare_runs(a, b)["paired"] is None
+    assert compare.compare_runs(b, b)["paired"] is None or data.get("validation")
+
+
+def test_predictions_that_are_missing_or_damaged(complaint):
+    a, b = finished(positive=[0.5] * 4), finished(positive=[0.5] * 4)
+    for content in (b"", b"no parquet", (a / "validation.parquet").read_bytes()[:-9]):
+        (b / "validation.parquet").write_bytes(content)
+        assert "validation.parquet is damaged" in complaint(DataError, compare.compare_runs, a, b)
+    (b / "validation.parquet").unlink()  # as after an interruption before the first epoch
+    assert compare.compare_runs(a, b)["paired"] is None
+
+
+def test_flat_settings():
+    assert compare.flat({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == {"a.b.c": 1, "a.d": [], "e": {}}

@@ -1,0 +1,142 @@
+"""What is said of gradients that vanish or explode, and what a run has recorded of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sentibp.config.schema import Config
+from sentibp.errors import ConfigError, DataError
+from sentibp.nn.gradient_flow import Flow
+from sentibp.runs import gradient_flow
+
+DEEP = {"hidden": [16, 16, 16], "activation": "sigmoid"}
+
+
+def flows(*gradients: float, dead: float | None = None) -> dict[str, Flow]:
+    names = ["embedding", *(f"hidden.{i}" for i in range(len(gradients) - 2)), "output"]
+    return {
+        name: Flow(g, 1e-3, 1.0, dead if "hidden" in name else None) for name, g in zip(names, gradients, strict=True)
+    }
+
+
+def said(found: dict[str, Flow], train: dict | None = None, **model: object) -> dict[str, str]:
+    return gradient_flow.diagnosis(found, Config.model_validate({"model": model, "train": train or {}}))
+
+
+def test_healthy_gradients_are_not_spoken_of():
+    assert said(flows(1e-2, 0.3, 0.2, 0.5, 1.0), **DEEP) == {}
+    assert said(flows(50, 30, 1.0)) == {}
+    assert said(flows(1e-15, 1e-12, 1e-11)) == {}, "all is learned: ratios of nothing mean nothing"
+
+
+def test_vanishing_gradients_with_the_layers_the_factor_and_the_cures():
+    line = said(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **DEEP)["vanishing"]
+    assert line == (
+        "vanishing gradients in embedding to hidden.1: that of embedding is 1e-07 times that of output, 0.01 times as "
+        "long with each hidden layer back; what usually helps: model.activation: relu, model.residual: true, "
+        "model.batch_norm: true, fewer layers in model.hidden"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "there", "absent"),
+    [
+        (DEEP | {"residual": True}, "relu", "residual"),
+        (DEEP | {"batch_norm": True}, "relu", "batch_norm"),
+        (DEEP | {"init": "normal"}, "model.init: auto", "lower"),
+        ({"hidden": [8, 9, 10], "activation": "relu"}, "layers of one width with model.residual: true", "relu"),
+    ],
+)
+def test_no_cure_is_advised_that_is_taken_already(model, there, absent):
+    line = said(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **model)["vanishing"].partition("; ")[2]
+    assert there in line
+    assert absent not in line
+
+
+def test_dead_units_are_named():
+    line = said(flows(0, 0, 1.0, dead=1.0))["vanishing"]
+    assert "all units of hidden.0 are dead" in line
+    assert "lower train.optimizer.learning_rate" in line
+
+
+def test_exploding_gradients_by_their_growth_and_by_their_length():
+    assert said(flows(50, 5, 0.5, 0.05, 0.005), **DEEP) == {}, "less than a thousand times the longest behind it"
+    line = said(flows(5000.0, 300.0, 1.0))["exploding"]
+    assert line.startswith("exploding gradients in embedding to hidden.0: that of embedding is 5e+03 long; ")
+    assert "lower train.optimizer.learning_rate (it is 0.03), train.optimizer.clip_norm: 1.0" in line
+    line = said(flows(90.0, 0.01, 0.02))["exploding"]
+    assert "that of embedding is 4e+03 times that of output" in line
+    assert "clip_norm" not in said(flows(5e3, 1, 1), {"optimizer": {"clip_norm": 1.0}})["exploding"]
+    assert "exploding" in said(flows(float("inf"), 1.0, 1.0))
+
+
+def test_frozen_layers_are_not_judged():
+    assert said(flows(1e-9, 1.0, 1.0), {"freeze": ["embedding"]}) == {}
+
+
+def test_the_factor_is_the_geometric_mean():
+    assert gradient_flow.factor(flows(9, 1e-6, 1e-3, 1e-2, 9)) == pytest.approx(1e-2)
+    assert gradient_flow.factor(flows(9, 1e-6, 9)) is None
+    assert gradient_flow.factor(flows(9, 0, 1, 9)) is None
+
+
+def test_each_kind_is_warned_of_once_and_by_the_mean_of_an_epoch():
+    watch = gradient_flow.Health(Config())
+    watch.saw(flows(1e-9, 1.0, 1.0))
+    watch.saw(flows(1.0, 1.0, 1.0))
+    assert watch.epoch_ended(1) == [], "one batch of two: the mean is half"
+    watch.saw(flows(1e-9, 1.0, 1.0))
+    (line,) = watch.epoch_ended(2)
+    assert line.startswith("epoch 2: vanishing gradients in embedding: ")
+    watch.saw(flows(1e-9, 1.0, 1.0))
+    assert watch.epoch_ended(3) == watch.epoch_ended(4) == []
+    watch.saw(flows(1e9, 1.0, 1.0))
+    assert len(watch.epoch_ended(5)) == 1
+
+
+def written(here, *events: dict):
+    text = "".join(json.dumps(event) + "\n" for event in events)
+    (here / "metrics.jsonl").write_text(text + '{"half a li', encoding="utf-8")
+    return here
+
+
+def event(epoch: int, seed: int = 0, **layers: Flow) -> dict:
+    return {"event": "flow", "seed": seed, "step": 1, "epoch": epoch, "layers": gradient_flow.record(layers)}
+
+
+def test_what_was_recorded_comes_back_as_the_mean_of_each_epoch(here):
+    a, b = Flow(1.0, 0.5, 2.0, dead=0.5), Flow(3.0, 0.5, 2.0, dead=0.0)
+    written(here, {"event": "step"}, event(1, out=a), event(1, out=b), event(2, out=b), event(1, 1, out=a))
+    found = gradient_flow.recorded(here)
+    assert [(each.seed, each.epoch) for each in found] == [(0, 1), (0, 2), (1, 1)]
+    assert found[0].layers == {"out": Flow(2.0, 0.5, 2.0, 0.25)}
+    assert gradient_flow.chosen(found, "run", 0, 2) == [found[1]]
+    assert gradient_flow.chosen(found, "run", None, 1) == [found[0], found[2]]
+    for seed, epoch in ((2, None), (None, 3)):
+        with pytest.raises(ConfigError, match="choose one"):
+            gradient_flow.chosen(found, "run", seed, epoch)
+
+
+def test_json_has_no_infinity(here):
+    line = event(1, out=Flow(1.0, float("inf"), 2.0))
+    assert line["layers"] == {"out": {"gradient": 1.0, "update": None, "weight": 2.0}}
+    assert gradient_flow.recorded(written(here, line))[0].layers["out"].update == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ({"event": "step"}, "no gradient flow is recorded"),
+        ({"event": "flow"}, "damaged"),
+        ({"event": "flow", "seed": 0, "epoch": 1, "layers": {"a": {"gradient": 1}}}, "damaged"),
+        ([], "damaged"),
+    ],
+)
+def test_records_without_flow_and_damaged_ones(here, complaint, line, what):
+    assert what in complaint(DataError, gradient_flow.recorded, written(here, line))
+
+
+def test_no_records_at_all(here, complaint):
+    assert "give a run directory" in complaint(DataError, gradient_flow.recorded, here)

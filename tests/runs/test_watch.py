@@ -1,0 +1,207 @@
+"""Following a training by its records, with a clock and a writer of the test's own."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from sentibp.config.dump import dump
+from sentibp.config.schema import Config
+from sentibp.errors import ConfigError, DataError
+from sentibp.runs import directory, watch
+
+SCORES = {"accuracy": 0.75, "log_loss": 0.5}
+
+
+class Writer:
+    """A run that is being written: 10 reviews, batches of 5, 2 epochs: 4 steps a network."""
+
+    def __init__(self, path: Path, **train: object):
+        path.mkdir(parents=True)
+        self.path = path
+        settings = Config.model_validate({"train": {"batch_size": 5, "epochs": 2, **train}})
+        (path / "config.yaml").write_text(dump(settings))
+        self.file = open(path / "metrics.jsonl", "a", buffering=1)  # noqa: SIM115
+        assert directory._lock(self.file)
+        self.facts()
+
+    def facts(self, outcome: str = "running", **more: object) -> None:
+        start = datetime.fromtimestamp(1000).astimezone().isoformat()
+        about = {"outcome": outcome, "start": start, "data": {"training": {"reviews": 10}}, **more}
+        (self.path / "run.json").write_text(json.dumps(about))
+
+    def step(self, step: int, seed: int = 0, loss: float = 0.5) -> None:
+        event = {"event": "step", "seed": seed, "step": step, "epoch": (step + 1) // 2, "loss": loss}
+        self.file.write(json.dumps(event | {"learning_rate": 0.1, "gradient_norm": 1.0}) + "\n")
+
+    def round(self, number: int) -> None:
+        self.file.write(json.dumps({"event": "round", "seed": 0, "round": number, "rounds": 4, "restored": 0.5}) + "\n")
+
+    def epoch(self, epoch: int, seed: int = 0) -> None:
+        event = {"event": "epoch", "seed": seed, "epoch": epoch, "step": 2 * epoch, "loss": 0.5, "scores": SCORES}
+        self.file.write(json.dumps(event) + "\n")
+
+
+@pytest.fixture
+def write():
+    """`write(path, **train)` begins a run; its file is closed in the end."""
+    writers: list[Writer] = []
+
+    def begin(path: Path, **train: object) -> Writer:
+        writers.append(Writer(path, **train))
+        return writers[-1]
+
+    yield begin
+    for writer in writers:
+        writer.file.close()
+
+
+@pytest.fixture
+def follow():
+    """The states that are told, while `acts` happen one after the other, ten seconds apart, from 1100 on."""
+
+    def run(path: Path, *acts) -> list[watch.State]:
+        clock = [1100.0]
+        left = list(acts)
+
+        def sleep(seconds: float) -> None:
+            assert seconds == 2
+            clock[0] += 10
+            if left:
+                left.pop(0)()
+
+        return list(watch.follow(path, 2, sleep, lambda: clock[0]))
+
+    return run
+
+
+def test_progress_loss_rate_and_time_left(here, follow, write):
+    writer = write(here / "run")
+    writer.step(1, loss=1.0)
+
+    def two():
+        writer.step(2, loss=0.0)
+        writer.epoch(1)
+
+    def three():
+        writer.step(3)
+
+    def end():
+        writer.step(4)
+        writer.epoch(2)
+        writer.facts("finished", seconds=123.0)
+
+    first, second, third, last = follow(here / "run", two, lambda: None, three, end)
+    assert (first.epoch, first.epochs, first.step, first.steps, first.progress) == (1, 2, 1, 4, 0.25)
+    assert (first.loss, first.learning_rate, first.scores) == (1.0, 0.1, None)
+    assert (first.seconds, first.seconds_left) == (100, 300), "100 seconds for one of four steps"
+    assert second.loss == pytest.approx(0.98)
+    assert (second.scored_epoch, second.scores) == (1, SCORES)
+    assert second.seconds_left == 20, "since the first look, 10 seconds a step"
+    assert third.step == 3, "nothing is told while nothing changes"
+    assert (last.outcome, last.step, last.progress, last.seconds, last.seconds_left) == ("finished", 4, 1.0, 123, 0)
+
+
+def test_several_networks_are_one_training(here, follow, write):
+    writer = write(here / "run", members=2)
+    for seed in (0, 1):
+        for step in (1, 2, 3, 4):
+            writer.step(step, seed)
+    writer.facts("interrupted", end=datetime.fromtimestamp(1050).astimezone().isoformat())
+    (state,) = follow(here / "run")
+    assert (state.step, state.steps, state.outcome, state.seconds) == (8, 8, "interrupted", 50)
+
+
+@pytest.mark.parametrize(("refit", "steps"), [(True, 20), ("auto", 8)])
+def test_a_model_that_is_trained_once_more(here, follow, write, refit, steps):
+    """On 15 reviews: 3 steps an epoch. Whether `auto` does so is not known before the first of these epochs is over."""
+    writer = write(here / "run", members=2, refit=refit)
+    writer.facts(data={"training": {"reviews": 10}, "validation": {"reviews": 5}})
+    for seed in (0, 1):
+        for step in (1, 2, 3, 4):
+            writer.step(step, seed)
+
+    def again():
+        for seed, step in (0, 3), (0, 6), (1, 3):
+            writer.file.write(json.dumps({"event": "refit", "seed": seed, "epoch": step // 3, "step": step}) + "\n")
+
+    def end():
+        writer.facts("finished", seconds=123.0, data={"training": {"reviews": 10}, "validation": {"reviews": 5}})
+
+    first, second, last = follow(here / "run", again, end)
+    assert (first.step, first.steps) == (8, steps)
+    assert (second.step, second.steps, last.step, last.steps) == (17, 20, 17, 20)
+
+
+def test_the_rounds_of_a_pretraining(here, follow, write):
+    writer = write(here / "run")
+    writer.facts(kind="pretraining")
+    writer.round(1)
+
+    def end():
+        writer.round(4)
+        writer.facts("finished", kind="pretraining", seconds=123.0)
+
+    first, second, last = follow(here / "run", lambda: writer.round(2), end)
+    assert (first.round, first.rounds, first.step, first.steps, first.progress) == (1, 4, 0, 0, 0.25)
+    assert first.seconds_left == 300, "100 seconds for one of four rounds"
+    assert second.seconds_left == 20
+    assert (last.outcome, last.round, last.progress) == ("finished", 4, 1.0)
+
+
+def test_the_rounds_before_a_training(here, follow, write):
+    writer = write(here / "run")
+    writer.round(1)
+    writer.facts("interrupted")
+    (state,) = follow(here / "run")
+    assert (state.round, state.step, state.steps, state.progress) == (1, 0, 4, 0.0)
+
+
+def test_a_process_that_is_gone_is_told(here, follow, write):
+    writer = write(here / "run")
+    writer.step(1)
+    assert directory.is_being_written(here / "run")
+    writer.file.close()
+    assert not directory.is_being_written(here / "run")
+    assert [state.outcome for state in follow(here / "run")] == ["running", "broken off"]
+
+
+def test_a_line_that_is_being_written_and_records_that_are_taken_back(here, follow, write):
+    writer = write(here / "run")
+    writer.step(1)
+    writer.step(2)
+    writer.file.write('{"event": "st')
+
+    def resumed():
+        writer.file.truncate(0)
+        writer.step(1, loss=0.25)
+
+    states = follow(here / "run", resumed, lambda: writer.facts("diverged", end=None))
+    assert [state.step for state in states] == [2, 1, 1]
+    assert states[1].loss == 0.25
+
+
+def test_the_newest_is_one_that_goes_on(here, write):
+    with pytest.raises(ConfigError, match="no run in runs/"):
+        watch.newest()
+    older, newer = write(here / "runs/a"), write(here / "runs/b")
+    assert watch.newest() == Path("runs/b")
+    newer.facts("finished")
+    assert watch.newest() == Path("runs/a")
+    older.facts("finished")
+    assert watch.newest() == Path("runs/b")
+
+
+def test_what_is_no_run_or_damaged(here, complaint, write):
+    writer = write(here / "run")
+    writer.file.write("{]\n")
+    assert "metrics.jsonl: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
+    step = {"event": "step", "seed": 0, "loss": 0.5, "step": None, "epoch": 1, "learning_rate": 0}
+    (here / "run/metrics.jsonl").write_text(json.dumps(step) + "\n")
+    assert "metrics.jsonl: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
+    (here / "run/run.json").write_text("{}")
+    assert "run.json: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
+    assert "give a run directory" in complaint(DataError, list, watch.follow(here, 1))

@@ -1,0 +1,294 @@
+"""Checkpoints: whole or not at all, whatever goes wrong in the middle; damage is noticed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import runpy
+from pathlib import Path
+
+import pytest
+
+from sentibp.config.load import load_config
+from sentibp.errors import ConfigError, DataError
+from sentibp.model import file as model_file
+from sentibp.runs import directory
+from sentibp.training import checkpoint, experiment, pretrain_run
+from sentibp.training.events import Step
+from sentibp.training.resume import resume, resume_pretraining
+from sentibp.utils import tensor_file
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = {
+    "data": {"source": "sample"},
+    "text": {"ngrams": 1},
+    "model": {"embedding": {"dim": 8}, "hidden": [4]},
+    "train": {"epochs": 3, "batch_size": 32, "checkpoint": {"every_steps": 4}},
+}
+
+
+@pytest.fixture
+def small(write_config):
+    """A small config on the sample, with `--set` overrides."""
+    return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
+
+
+def again(path: Path):
+    return resume(path, load_config(path / "config.yaml"))
+
+
+class Disk:
+    """The functions by which files are written; the n-th call of any fails, and so do all after it, until repaired."""
+
+    FUNCTIONS = ((os, "fsync"), (os, "replace"), (os, "link"))
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: BaseException, last: int):
+        self.calls = 0
+        self.last = last
+        self.error = error
+        for module, name in self.FUNCTIONS:
+            monkeypatch.setattr(module, name, self.guarded(getattr(module, name)))
+
+    def guarded(self, function):
+        def call(*arguments, **options):
+            self.calls += 1
+            if self.calls > self.last:
+                raise self.error
+            return function(*arguments, **options)
+
+        return call
+
+
+def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
+    """Each call in turn is the first to fail. The error is one line; all that has its name is whole; it can go on."""
+    whole = experiment.train_model(small(), Path("whole"))
+    counting = Disk(monkeypatch, OSError(), 10**9)
+    experiment.train_model(small(), Path("counted"))
+    calls = counting.calls
+    assert calls > 30
+    told = set()
+    for last in range(0, calls, 3):
+        path = Path(f"full-{last}")
+        kind = random.Random(last).choice([errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+        with monkeypatch.context() as patched:
+            disk = Disk(patched, OSError(kind, os.strerror(kind)), last)
+            try:
+                experiment.train_model(small(), path)
+                assert last >= calls - 5, "only runs/last and blame's notes, in the end, may fail without harm"
+            except DataError as error:
+                assert disk.calls > last
+                told.add(str(error))
+                assert len(error.lines) == 1
+                assert str(path) in str(error)
+                assert os.strerror(kind) in str(error)
+        assert list(path.glob(".*")) == [], "nothing half-written is left"
+        if not path.exists():
+            continue  # the run's first files: nothing has begun
+        if (path / "model.safetensors").exists():
+            model_file.load_model(path / "model.safetensors")
+        checkpoint.load_checkpoint(path)
+        assert again(path).digest == whole.digest
+        assert (path / "metrics.jsonl").read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
+        assert {*os.listdir(path)} | {"visits.safetensors"} == {*os.listdir(whole.run)}, "these: of one go only"
+    assert any("; make room on that disk; then go on with `sentibp train --resume full-" in line for line in told)
+
+
+def test_a_disk_that_is_full_while_it_pretrains(small, monkeypatch):
+    settings = "pretrain={vectors: words, dim: 4}"
+    whole = pretrain_run.pretrain_vectors(small(settings), Path("whole"))
+    counting = Disk(monkeypatch, OSError(), 10**9)
+    pretrain_run.pretrain_vectors(small(settings), Path("counted"))
+    calls = counting.calls
+    assert calls > 15
+    told = set()
+    for last in range(calls):
+        path = Path(f"full-{last}")
+        with monkeypatch.context() as patched:
+            Disk(patched, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), last)
+            try:
+                pretrain_run.pretrain_vectors(small(settings), path)
+                assert last >= calls - 2, "only runs/last may fail without harm"
+            except DataError as error:
+                told.add(str(error))
+                assert len(error.lines) == 1
+        assert list(path.glob(".*")) == []
+        if path.exists():
+            assert resume_pretraining(path, load_config(path / "config.yaml")).digest == whole.digest
+            assert {*os.listdir(path)} == {*os.listdir(whole.run)}
+    assert any("; make room on that disk; then go on with `sentibp pretrain --resume full-" in line for line in told)
+
+
+def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
+    run = directory.create_run(load_config("quickstart").config, Path("mine.yaml"), Path("run"))
+    run.record(event="step", step=1)
+    before = (run.path / "metrics.jsonl").read_bytes()
+    file = run._metrics
+
+    class Fills:
+        """A file on a disk with room for five bytes more."""
+
+        room = 5
+
+        def write(self, content):
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.room -= 5
+            return file.write(content[:5])
+
+        def __getattr__(self, name):
+            return getattr(file, name)
+
+    run._metrics = Fills()
+    with pytest.raises(DataError, match=r"run/metrics.jsonl: cannot be written: No space left on device; make room"):
+        run.record(event="step", step=2)
+    assert (run.path / "metrics.jsonl").read_bytes() == before
+    run._metrics = file
+    run.record(event="step", step=2)
+    run.close()
+    assert (run.path / "metrics.jsonl").read_bytes().count(b"\n") == 2
+
+
+def test_a_run_directory_that_vanishes(small):
+    def vanish(event):
+        if isinstance(event, Step) and event.step == 6:
+            os.rename("run", "elsewhere")
+
+    with pytest.raises(DataError) as caught:
+        experiment.train_model(small(), Path("run"), watch=vanish)
+    assert len(caught.value.lines) == 1
+    assert "cannot be written: No such file or directory; its folder is gone: bring it back; then go on with" in str(
+        caught.value
+    )
+    assert not Path("run").exists()
+    os.rename("elsewhere", "run")
+    assert again(Path("run")).digest == experiment.train_model(small(), Path("whole")).digest
+
+
+def test_where_there_are_no_links_the_best_model_is_copied(small, monkeypatch):
+    def link(*arguments):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    whole = experiment.train_model(small(), Path("whole"))
+    seen = []
+
+    def watch(event):
+        if isinstance(event, Step) and event.step == 25:
+            seen.extend(Path("run").glob("best-*"))
+            raise KeyboardInterrupt
+
+    experiment.train_model(small(), Path("run"), watch=watch)
+    assert len(seen) == 1
+    assert again(Path("run")).digest == whole.digest
+
+
+@pytest.fixture
+def interrupted(small) -> Path:
+    """A run that was interrupted after 22 steps, with a checkpoint of step 20."""
+
+    def watch(event):
+        if isinstance(event, Step) and event.step == 22:
+            raise KeyboardInterrupt
+
+    return experiment.train_model(small(), Path("run"), watch=watch).run
+
+
+def test_a_checkpoint_that_is_damaged_is_told(interrupted, complaint):
+    path = interrupted / "checkpoint.safetensors"
+    content = path.read_bytes()
+    chance = random.Random(0)
+    for _ in range(60):
+        damaged = bytearray(content)
+        if chance.random() < 0.2:
+            damaged = damaged[: chance.randrange(len(damaged))]
+        else:
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        said = complaint(DataError, again, interrupted)
+        assert said.startswith("run/checkpoint.safetensors: ")
+        assert "remove it to begin this training again from its start" in said
+    path.write_bytes(b"")
+    assert "damaged" in complaint(DataError, again, interrupted)
+    path.unlink()
+    assert again(interrupted).outcome == "finished"
+
+
+def test_what_a_checkpoint_names_is_missing(small, complaint):
+    def watch(event):
+        if isinstance(event, Step) and event.step == 22 and len(list(Path("run").glob("member-*"))) == 1:
+            raise KeyboardInterrupt
+
+    experiment.train_model(small("train.members=2"), Path("run"), watch=watch)
+    (member,) = Path("run").glob("member-*")
+    member.write_bytes(b"")
+    assert complaint(DataError, again, Path("run")).startswith(f"{member}: damaged or missing")
+
+
+def test_the_best_model_is_missing(interrupted, complaint):
+    for name in ("model.safetensors", *(path.name for path in interrupted.glob("best-*"))):
+        (interrupted / name).unlink()
+    assert "damaged or missing" in complaint(DataError, again, interrupted)
+
+
+def test_a_checkpoint_of_a_later_version(interrupted, monkeypatch, complaint):
+    monkeypatch.setattr(checkpoint, "FORMAT", 0)
+    assert "written by another version" in complaint(DataError, again, interrupted)
+
+
+def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint):
+    saved = checkpoint.load_checkpoint(interrupted)
+    assert saved is not None
+    state = {**saved.state, "config": {**saved.state["config"], "gone": {}}}
+    (interrupted / "checkpoint.safetensors").write_bytes(tensor_file.pack(state, saved.tensors, checkpoint.KEY))
+    said = complaint(DataError, again, interrupted)
+    assert said.startswith(
+        "run/checkpoint.safetensors: damaged: 1 validation error for Config gone Extra inputs are not"
+    )
+
+
+def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
+    written = []
+    monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[1]["step"]))
+    experiment.train_model(small("train.refit=false"))
+    assert written == [4, 8, 12, 16, 20, 24]
+    written.clear()
+    experiment.train_model(small("train.checkpoint=null"))
+    experiment.train_model(small("train.checkpoint=1000"))
+    assert written == []
+    experiment.train_model(small("train.checkpoint=1e-9", "train.refit=false"))
+    assert written == list(range(1, 28))
+
+
+def test_the_interval_changes_nothing_of_the_model(small):
+    digests = {
+        experiment.train_model(small(f"train.checkpoint={value}")).digest for value in ("null", "7", "{every_steps: 1}")
+    }
+    assert len(digests) == 1
+
+
+def test_what_a_killed_process_left_behind_is_removed(interrupted):
+    (interrupted / ".model.safetensors.12345").write_bytes(b"half")
+    (interrupted / ".notes.txt").write_bytes(b"the user's")
+    again(interrupted)
+    assert [path.name for path in interrupted.glob(".*")] == [".notes.txt"]
+
+
+def test_killed_at_random_moments(here):
+    """SIGKILL, in processes of their own. `python benchmarks/kills.py` does it 50 times, for more kinds of training."""
+    kills = runpy.run_path(str(ROOT / "benchmarks" / "kills.py"))
+    overrides = ["train.epochs=5", "train.early_stopping=30", "train.word_dropout=0.3", "model.batch_norm=true"]
+    count = kills["killed_often"](overrides, 8, random.Random(), here)
+    assert count.kills == 8
+    assert count.ended == count.same >= 1
+
+
+def test_two_trainings_into_one_directory(small, complaint):
+    """The second finds it taken, also if both have looked before either wrote."""
+    Path("run").mkdir()
+    first = directory.create_run(small().config, Path("mine.yaml"), Path("run"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(directory, "_given_directory", lambda out: out)
+        text = complaint(ConfigError, directory.create_run, small().config, Path("mine.yaml"), Path("run"))
+    assert text == "--out run: already there, and never overwritten; choose a new directory"
+    first.close()

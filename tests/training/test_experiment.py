@@ -1,0 +1,671 @@
+"""From a config to a run: on the small data sets that come with the program, in seconds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from sentibp import metrics
+from sentibp.config.load import load_config
+from sentibp.data import corpus, ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
+from sentibp.data import corpus as data_corpus
+from sentibp.data.readers import common as readers_common
+from sentibp.errors import ConfigError, DataError
+from sentibp.inspection.evaluate import evaluate_on
+from sentibp.model import file as model_file
+from sentibp.model import initial
+from sentibp.runs import compare, directory, find
+from sentibp.training import experiment, loop, networks, postmortem
+from sentibp.training.break_condition import parse_condition
+from sentibp.training.events import Epoch, Note, Ready, Step
+from sentibp.training.experiment import Outcome, train_model
+from sentibp.training.failed_step import Broken, Diverged
+from sentibp.utils import cache, rng, spill
+
+SMALL: dict[str, Any] = {
+    "data": {"source": "sample"},
+    "text": {"ngrams": 1, "min_count": 2},
+    "model": {"embedding": {"dim": 8, "padding": 0}, "hidden": [4]},
+    "train": {
+        "optimizer": {"learning_rate": 0.1},
+        "epochs": 4,
+        "batch_size": 32,
+        "word_dropout": 0,
+        "calibrate": False,  # what is recorded of an epoch is what is kept
+        "refit": False,
+    },
+}
+
+
+@pytest.fixture
+def small(write_config):
+    """A small config on the sample, with `--set` overrides: `small("train.epochs=2")`."""
+    return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def epochs(run: Path, seed: int = 0) -> list[dict[str, Any]]:
+    return [line for line in lines(run) if line["event"] == "epoch" and line["seed"] == seed]
+
+
+def interrupt_at(kind: type, number: int = 1):
+    """A `watch` that presses Ctrl-C at the number-th event of a kind."""
+    seen = []
+
+    def watch(event) -> None:
+        seen.extend([event] * isinstance(event, kind))
+        if isinstance(event, kind) and len(seen) == number:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+# A run
+
+
+def test_a_run_and_what_it_tells(small):
+    events: list[Any] = []
+    outcome = train_model(small(), command=["sentibp", "train", "small.yaml"], watch=events.append)
+    assert sorted(os.listdir(outcome.run)) == [
+        "config.yaml",
+        "metrics.jsonl",
+        "model.safetensors",
+        "run.json",
+        "validation.parquet",
+        "visits.safetensors",
+    ]
+    ready, *rest = events
+    assert isinstance(ready, Ready)
+    classifier = model_file.load_model(outcome.model)
+    features = len(classifier.vocabulary)
+    parameters = 8 * features + (8 * 4 + 4) + (4 + 1)
+    assert ready == Ready(outcome.run, 0, 288, 32, features, parameters, 4, 36)
+    assert [type(event) for event in rest] == [*[Step] * 9, Epoch] * 4
+    one = ["step", "flow", *["step"] * 8, "epoch"]
+    assert [line["event"] for line in lines(outcome.run)] == ["start", *one * 4]
+    losses = [line["loss"] for line in lines(outcome.run) if line["event"] not in ("start", "flow")]
+    assert losses == [event.loss for event in rest]
+
+    assert outcome.outcome == "finished"
+    assert outcome.scored_on == "validation"
+    assert outcome.seeds is None
+    assert outcome.digest == hashlib.sha256(outcome.model.read_bytes()).hexdigest()
+    facts = directory.facts(outcome.run)
+    assert facts["command"] == ["sentibp", "train", "small.yaml"]
+    assert facts["outcome"] == "finished"
+    assert facts["scores"] == outcome.scores
+    assert facts["digest"] == outcome.digest
+    assert facts["seconds"] == outcome.seconds
+    assert {name: part["reviews"] for name, part in facts["data"].items()} == {"training": 288, "validation": 32}
+    assert find.find_run("last") == outcome.run
+
+
+def test_the_best_epoch_is_kept(small):
+    outcome = train_model(small("train.epochs=12"))
+    scores = [line["scores"] for line in epochs(outcome.run)]
+    best = max(scores, key=lambda score: score["accuracy"])  # the first of equals
+    assert best != scores[-1]  # or this test would show nothing
+    classifier = model_file.load_model(outcome.model)
+    assert classifier.scores == outcome.scores == best
+    evaluation = evaluate_on(classifier)
+    assert {name: evaluation.scores[name] for name in best} == best
+
+
+def test_what_it_said_of_the_validation_data_is_kept(small):
+    outcome = train_model(small())
+    paired = compare.compare_runs(outcome.run, outcome.run)["paired"]
+    assert paired["p_value"] == 1
+    from pyarrow import parquet
+
+    table = parquet.read_table(outcome.run / "validation.parquet")
+    assert outcome.scores == metrics.scores(table["label"].to_numpy(), table["positive"].to_numpy())
+
+
+def test_equal_settings_give_equal_bytes(small):
+    assert train_model(small()).digest == train_model(small()).digest
+    assert train_model(small()).digest != train_model(small("train.seed=1")).digest
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["data.validation=0"],
+        ["data.validation=test"],
+        ["model.dropout=0.1", "model.batch_norm=true", "train.word_dropout=0.2", "train.optimizer=adam"],
+        ["train.schedule=plateau", "train.early_stopping=1", "train.class_weight=balanced", "train.seeds=2"],
+    ],
+    ids=lambda overrides: ",".join(overrides)[:40] or "-",
+)
+def test_the_config_of_a_run_repeats_it(small, overrides):
+    first = train_model(small(*overrides))
+    again = train_model(load_config(first.run / "config.yaml"))
+    assert again.run != first.run
+    assert again.digest == first.digest
+    assert again.scores == first.scores
+
+
+# Data
+
+
+def test_validation_data_may_be_a_split(small):
+    ready: list[Any] = []
+    outcome = train_model(small("data.validation=test"), watch=ready.append)
+    assert (ready[0].training, ready[0].validation) == (320, 80)
+    assert outcome.scores is not None
+    assert outcome.scores["n"] == 80
+
+
+def test_without_validation_data_the_last_epoch_is_kept_and_scored_on_the_training_data(small):
+    outcome = train_model(small("data.validation=0"))
+    assert outcome.scored_on == "training"
+    assert outcome.scores is not None
+    assert outcome.scores["n"] == 320
+    assert [line["scores"] for line in epochs(outcome.run)] == [None] * 4
+    assert not (outcome.run / "validation.parquet").exists()
+    assert directory.facts(outcome.run)["data"]["validation"] is None
+    assert "no review was held out" in complaint_of(evaluate_on, model_file.load_model(outcome.model))
+
+
+def complaint_of(function, *arguments) -> str:
+    with pytest.raises(DataError) as caught:
+        function(*arguments)
+    return str(caught.value)
+
+
+def test_reviews_on_both_sides_of_the_split_are_told(write_config):
+    Path("twice.csv").write_text("text,label\n" + "".join(f"film {i // 2},{i % 4 // 2}\n" for i in range(40)))
+    events: list[Any] = []
+    train_model(write_config(data={"source": "twice.csv", "validation": 0.5}, train={"epochs": 1}), watch=events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    (note,) = [text for text in notes if "also stand in the training data" in text]
+    count = int(note.split()[0])
+    assert 0 < count <= 20
+    assert note == f"{count} of 20 validation reviews also stand in the training data"
+    assert isinstance(events[-1], Epoch)
+
+
+def test_a_vocabulary_without_words(small, complaint):
+    text = complaint(DataError, train_model, small("text.min_count=10000"))
+    assert text == ("no word occurs 10000 times in the 288 training reviews; lower text.min_count, or give more text")
+    assert not Path("runs").exists()  # nothing was begun
+
+
+def test_reviews_of_one_class(write_config, complaint):
+    Path("happy.csv").write_text("text,label\ngood,1\ngreat,1\n")
+    resolved = write_config(data={"source": "happy.csv"})
+    assert complaint(DataError, train_model, resolved) == "happy.csv: all 2 labels are positive; training needs both"
+
+
+def test_data_beside_the_config_are_found_and_named_from_here(write_config):
+    """The run's own config.yaml lies elsewhere, and means the same file."""
+    resolved = write_config("configs/mine.yaml", data={"source": "mine.csv"}, text={"min_count": 1})
+    Path("configs/mine.csv").write_text("text,label\n" + "good film,1\nbad film,0\n" * 10)
+    outcome = train_model(resolved)
+    assert load_config(outcome.run / "config.yaml").config.data.source == "configs/mine.csv"
+    assert train_model(load_config(outcome.run / "config.yaml")).digest == outcome.digest
+
+
+def test_a_directory_in_use_is_refused_before_training(small, complaint):
+    Path("full").mkdir()
+    Path("full/notes.txt").write_text("mine")
+    assert complaint(ConfigError, train_model, small(), Path("full")).startswith("--out full: already there")
+    outcome = train_model(small(), Path("out/first"))
+    assert outcome.run == Path("out/first")
+    assert find.find_run("last") == Path("out/first")
+
+
+# Data that do not fit in memory
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """From here on all is done in small pieces, and lies in files."""
+
+    def switch():
+        for module, name, value in (
+            (spill, "IN_MEMORY", 0),
+            (tokenizer, "_PIECE_BYTES", 500),
+            (tokenizer, "_TOGETHER", 2),
+            (vocabulary, "PIECE", 100),
+            (vocabulary_build, "_FEW", 70),
+            (ngram_counts, "_SHARD", 50),
+            (data_corpus, "_ROWS", 7),
+            (readers_common, "ROWS", 9),
+            (readers_common, "PART", 1000),
+            (readers_common, "_BLOCKS", (2000, 20000)),
+        ):
+            monkeypatch.setattr(module, name, value)
+
+    return switch
+
+
+def in_format(name: str) -> str:
+    """The sample in another format, thrice, so that there is something to be found twice."""
+    sample = sources.load_corpus("sample")
+    texts, labels = [text for text in sample.text.to_pylist() * 3], sample.label.tolist() * 3
+    table = pa.table({"text": texts, "label": labels, "weight": [1 + i % 3 for i in range(len(texts))]})
+    if name.endswith(".parquet"):
+        parquet.write_table(table, name, row_group_size=100)
+    elif name.endswith(".csv.gz"):
+        with gzip.open(name, "wb") as file:
+            csv.write_csv(table, file)
+    elif name.endswith(".csv"):
+        csv.write_csv(table, name)
+    elif name.endswith(".jsonl"):
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        Path(name).write_text("".join(f"__label__{label} {text}\n" for text, label in zip(texts, labels, strict=True)))
+    return name
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.csv.gz", "x.jsonl", "x.ft"])
+@pytest.mark.parametrize("ngrams", [1, 3])
+def test_data_larger_than_memory_give_the_same_bytes(small, in_pieces, cache_folder, monkeypatch, name, ngrams):
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0")
+    monkeypatch.setattr(cache, "SMALLEST", 1)
+    weights = [] if name == "x.ft" else ["data.weight_column=weight"]
+    resolved = small(f"data.source={in_format(name)}", f"text.ngrams={ngrams}", "text.max_features=700", *weights)
+    events: list[list[Any]] = [[], []]
+    whole = train_model(resolved, watch=events[0].append)
+    in_pieces()
+    pieces = train_model(resolved, watch=events[1].append)
+    assert pieces.digest == whole.digest
+    assert directory.facts(pieces.run)["data"] == directory.facts(whole.run)["data"]
+    notes = [[event.text for event in some if isinstance(event, Note)] for some in events]
+    assert "validation reviews also stand in the training data" in notes[0][0]
+    assert notes[1] == notes[0]
+    assert os.listdir(cache_folder) == [], "nothing is left behind, and what is larger than the cache is not kept"
+
+
+def test_larger_than_memory_and_from_several_sources_and_with_a_model_to_start_from(small, in_pieces):
+    train_model(small("train.epochs=1"))
+    resolved = small(f"data.source=[{in_format('x.csv')}, sample]", f"model.init_from={find.find_run('last')}")
+    whole = train_model(resolved)
+    in_pieces()
+    assert train_model(resolved).digest == whole.digest
+
+
+# When it stops
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+@pytest.mark.parametrize("patience", [1, 3])
+def test_early_stopping(small, metric, patience):
+    stopping = f"train.early_stopping={{metric: {metric}, patience: {patience}}}"
+    outcome = train_model(small("train.epochs=50", "train.schedule=constant", stopping))
+    values = [line["scores"][metric] for line in epochs(outcome.run)]
+    best = values.index((max if metric == "accuracy" else min)(values))  # the first of equals
+    assert len(values) == best + 1 + patience < 50
+    assert outcome.scores is not None
+    assert outcome.scores[metric] == values[best]
+    assert model_file.load_model(outcome.model).scores == epochs(outcome.run)[best]["scores"]
+
+
+def test_several_seeds_report_the_spread_and_keep_the_best(small):
+    events: list[Any] = []
+    outcome = train_model(small("train.seeds=3", "train.seed=4"), watch=events.append)
+    assert [event.seed for event in events if isinstance(event, Ready)] == [4, 5, 6]
+    best = [
+        max((line["scores"] for line in epochs(outcome.run, seed)), key=lambda s: s["accuracy"]) for seed in (4, 5, 6)
+    ]
+    assert outcome.seeds is not None
+    assert set(outcome.seeds) == set(metrics.BETTER)
+    for name, spread in outcome.seeds.items():
+        assert spread == metrics.spread([scores[name] for scores in best])
+    assert outcome.scores == max(best, key=lambda scores: scores["accuracy"])
+    assert model_file.load_model(outcome.model).scores == outcome.scores
+    assert directory.facts(outcome.run)["seeds"] == outcome.seeds
+
+
+def test_each_seed_is_trained_as_if_it_were_alone(small):
+    together = train_model(small("train.seeds=2", "train.seed=4"))
+    alone = train_model(small("train.seed=5"))
+    assert epochs(together.run, 5) == epochs(alone.run, 5)
+
+
+def test_patience_starts_anew_with_each_seed(small):
+    outcome = train_model(
+        small("train.seeds=3", "train.epochs=30", "train.schedule=constant", "train.early_stopping=2")
+    )
+    for seed in range(3):
+        values = [line["scores"]["accuracy"] for line in epochs(outcome.run, seed)]
+        assert len(values) == values.index(max(values)) + 3
+
+
+# Interruptions
+
+
+def check_interrupted(outcome: Outcome) -> None:
+    assert outcome.outcome == "interrupted"
+    assert directory.facts(outcome.run)["outcome"] == "interrupted"
+    assert directory.facts(outcome.run)["end"] is not None
+    assert find.find_run("last") == outcome.run
+    classifier = model_file.load_model(outcome.model)
+    assert outcome.digest == hashlib.sha256(outcome.model.read_bytes()).hexdigest()
+    assert evaluate_on(classifier).scores["n"] == 32
+
+
+@pytest.mark.parametrize("step", [10, 20, 36])
+def test_interrupted_after_some_epochs(small, step):
+    """An epoch is nine steps; the best model so far is kept."""
+    outcome = train_model(small(), watch=interrupt_at(Step, step))
+    check_interrupted(outcome)
+    scores = [line["scores"] for line in epochs(outcome.run)]
+    assert len(scores) == (step - 1) // 9
+    assert outcome.scores == max(scores, key=lambda score: score["accuracy"])
+    assert len([line for line in lines(outcome.run) if line["event"] == "step"]) == step
+
+
+@pytest.mark.parametrize("event", [Ready, Step])
+def test_interrupted_before_the_first_epoch_is_over(small, event):
+    outcome = train_model(small(), watch=interrupt_at(event))
+    check_interrupted(outcome)
+    assert outcome.scores is None
+
+
+def test_interrupted_at_an_epoch_that_is_the_best(small):
+    outcome = train_model(small(), watch=interrupt_at(Epoch, 1))
+    check_interrupted(outcome)
+    assert outcome.scores == epochs(outcome.run)[0]["scores"]
+
+
+def test_interrupted_in_the_second_of_three_seeds(small):
+    outcome = train_model(small("train.seeds=3"), watch=interrupt_at(Step, 40))
+    check_interrupted(outcome)
+    assert outcome.seeds is not None
+    assert outcome.seeds["accuracy"]["standard_deviation"] == 0  # of the one that was finished
+
+
+def test_interrupted_before_there_is_a_model(small, monkeypatch):
+    """While the weights are drawn, which takes a while for a large vocabulary."""
+
+    def build(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(initial, "build_classifier", build)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(small())
+    ((run, facts),) = directory.all_runs()
+    assert facts["outcome"] == "interrupted"
+    assert facts["end"] is not None
+    assert not (run / "model.safetensors").exists()
+
+
+def test_another_error_is_recorded_and_passed_on(small):
+    def watch(event):
+        raise RuntimeError("a bug in the display")
+
+    with pytest.raises(RuntimeError, match="a bug in the display"):
+        train_model(small(), watch=watch)
+    ((_, facts),) = directory.all_runs()
+    assert facts["outcome"] == "failed"
+
+
+# Divergence
+
+
+def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
+    fit = networks.fit
+
+    def fit_then_diverge(*arguments, **options):
+        for event in fit(*arguments, **options):
+            yield event
+            if isinstance(event, Epoch) and event.epoch == 2:
+                raise Diverged("diverged at step 19")
+
+    monkeypatch.setattr(networks, "fit", fit_then_diverge)
+    with pytest.raises(Diverged) as caught:
+        train_model(small())
+    ((run, facts),) = directory.all_runs()
+    assert caught.value.lines == ("diverged at step 19", f"the best model so far is kept: {run}/model.safetensors")
+    assert facts["outcome"] == "diverged"
+    assert facts["error"] == "diverged at step 19"
+    best = max((line["scores"] for line in epochs(run)), key=lambda score: score["accuracy"])
+    assert model_file.load_model(run / "model.safetensors").scores == best
+    assert find.find_run("last") == run
+
+
+def test_diverged_before_the_first_epoch_is_over(small):
+    with pytest.raises(Diverged) as caught:
+        train_model(small("train.optimizer={name: sgd, learning_rate: 1e20}"))
+    ((run, facts),) = directory.all_runs()
+    assert caught.value.exit_code == 4
+    first, where, batch, look, last = caught.value.lines
+    assert first.startswith("diverged at step ")
+    assert where.startswith(f"layer {facts['layer']}, tensor {facts['tensor']}; loss ")
+    assert batch.startswith(f'training reviews of the batch: {facts["reviews"][0]} "')
+    assert look == f"to look closer: {run}/postmortem"
+    assert last == "no epoch was finished"
+    assert facts["outcome"] == "diverged"
+    texts = corpus.split_corpus(sources.load_corpus("sample"), 0.1, rng.stream(0, "split"))[0].text.to_pylist()
+    for line in (run / "postmortem/batch.jsonl").read_text().splitlines():
+        assert json.loads(line)["text"] == texts[json.loads(line)["review"]]
+    assert not (run / "model.safetensors").exists()
+    assert not Path("runs/last").exists()
+
+
+def test_a_training_that_is_to_stop_keeps_its_best_model_and_the_step(small):
+    with pytest.raises(Broken) as caught:
+        train_model(small(), stop=parse_condition("epoch >= 3"))
+    ((run, facts),) = directory.all_runs()
+    assert caught.value.lines[-1] == f"the best model so far is kept: {run}/model.safetensors"
+    assert facts["outcome"] == "stopped"
+    assert (facts["step"], facts["epoch"]) == (19, 3)
+    assert facts["kept"]["epoch"] < 3
+    assert facts["digest"] == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert caught.value.facts is not None
+    assert caught.value.facts["postmortem"] == f"{run}/postmortem"
+    assert sorted(os.listdir(run / "postmortem")) == [
+        "batch.jsonl",
+        "config.yaml",
+        "postmortem.json",
+        "weights.safetensors",
+    ]
+
+
+def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, monkeypatch):
+    def gone(*arguments):
+        raise DataError("gone")
+
+    with monkeypatch.context() as patched, pytest.raises(Broken) as caught:
+
+        def vanish(event) -> None:  # once the data is read
+            if isinstance(event, Ready):
+                patched.setattr(experiment, "load_data", gone)
+
+        train_model(small(), watch=vanish, stop=parse_condition("step == 2"))
+    assert '"' not in caught.value.lines[2]
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(postmortem, "write", full)
+    with pytest.raises(Broken) as caught:
+        train_model(small(), stop=parse_condition("step == 2"))
+    assert "postmortem: No space left on device; nothing is kept there" in caught.value.lines[3]
+
+
+def test_a_member_of_an_ensemble_that_is_to_stop(small):
+    with pytest.raises(Broken):
+        train_model(small("train.members=2"), stop=parse_condition("step == 2"))
+    ((run, facts),) = directory.all_runs()
+    assert facts["seed"] == 0
+    assert model_file.load_model(run / "postmortem/weights.safetensors").config.train.members == 2
+
+
+@pytest.mark.parametrize("validation", ["0.1", "0"])
+def test_diverged_at_the_very_last_step(small, validation):
+    """The last update broke the weights; what shows it are the scores."""
+    sgd = "train.optimizer={name: sgd, learning_rate: 1e25}"
+    with pytest.raises(Diverged):
+        train_model(small(sgd, "train.batch_size=1000", "train.epochs=1", f"data.validation={validation}"))
+    ((_, facts),) = directory.all_runs()
+    assert facts["outcome"] == "diverged"
+
+
+# Gradient flow
+
+
+def test_each_epoch_records_the_flow_of_each_layer(small):
+    run = train_model(small("train.seeds=2", "train.freeze=[embedding]")).run
+    found = [line for line in lines(run) if line["event"] == "flow"]
+    assert [(line["seed"], line["epoch"], line["step"]) for line in found] == [
+        (seed, epoch, 9 * epoch - 8) for seed in (0, 1) for epoch in (1, 2, 3, 4)
+    ]
+    for line in found:
+        assert list(line["layers"]) == ["embedding", "hidden.0", "output"]
+        assert line["layers"]["embedding"]["update"] == 0 < line["layers"]["embedding"]["gradient"]
+        assert line["layers"]["output"].keys() == {"gradient", "update", "weight"}
+        assert 0 <= line["layers"]["hidden.0"]["dead"] <= 1
+
+
+def test_looking_changes_no_byte(small, monkeypatch):
+    digest = train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest
+    monkeypatch.setattr(loop, "_looked_at", lambda per_epoch: set(range(per_epoch)))
+    assert train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
+    monkeypatch.setattr(loop, "_looked_at", lambda per_epoch: set())
+    assert train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
+
+
+def test_vanishing_gradients_are_told_once_and_kept(small):
+    told: list[Any] = []
+    outcome = train_model(small("model.hidden=[8,8,8,8,8,8]", "model.activation=sigmoid"), watch=told.append)
+    (line,) = outcome.warnings
+    assert line.startswith("epoch 1: vanishing gradients in embedding")
+    assert Note(line) in told
+    assert directory.facts(outcome.run)["warnings"] == [line]
+    assert train_model(small()).warnings == []
+
+
+# Why a hidden layer
+
+
+def right_of_four(seed: int, *overrides: str) -> int:
+    outcome = train_model(load_config("xor", [f"train.seed={seed}", *overrides]))
+    assert outcome.scores is not None
+    return round(4 * outcome.scores["accuracy"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hidden_layer_learns_exclusive_or(here, seed):
+    assert right_of_four(seed) == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_linear_model_does_not(here, seed):
+    assert right_of_four(seed, "model.hidden=[]") <= 3
+
+
+def test_pairs_of_words_make_it_linear(here):
+    assert right_of_four(0, "model.hidden=[]", "text.ngrams=2") == 4
+
+
+# Starting from a trained model
+
+
+def test_fine_tuning_the_last_model(small):
+    first = train_model(small())
+    second = train_model(small("model.init_from=last", "train.epochs=1", "train.optimizer.learning_rate=0.001"))
+    assert load_config(second.run / "config.yaml").config.model.init_from == str(first.model)  # `last` is another now
+    before, after = (model_file.load_model(outcome.model) for outcome in (first, second))
+    assert after.vocabulary.features()[: len(before.vocabulary)].equals(before.vocabulary.features())
+    for name, tensor in before.tensors().items():
+        np.testing.assert_allclose(after.tensors()[name][: len(tensor)], tensor, atol=0.02)
+    assert after.config.model.init_from == str(first.model)
+    assert train_model(load_config(second.run / "config.yaml")).digest == second.digest
+
+
+def test_a_fine_tuned_model_stands_alone(small):
+    first = train_model(small())
+    second = train_model(small(f"model.init_from={first.run.name}", "train.epochs=1"))
+    shutil.rmtree(first.run)
+    assert evaluate_on(model_file.load_model(second.model)).scores["accuracy"] == second.scores["accuracy"]
+
+
+def test_no_such_model_to_start_from(small, complaint):
+    assert complaint(ConfigError, train_model, small("model.init_from=last")).startswith(
+        "model.init_from: no finished run here"
+    )
+    Path("text.txt").write_text("no model")
+    assert complaint(DataError, train_model, small("model.init_from=text.txt")).startswith("text.txt: not a model file")
+
+
+# Evaluation
+
+
+@pytest.fixture
+def trained(small):
+    return model_file.load_model(train_model(small()).model)
+
+
+def test_a_model_is_evaluated_on_its_own_validation_data_by_default(trained):
+    evaluation = evaluate_on(trained)
+    assert evaluation.scores["n"] == 32
+    assert {name: evaluation.scores[name] for name in trained.scores} == trained.scores
+    assert evaluation.scores["unknown_tokens"] > 0
+    assert evaluation.scores["no_known_word"] >= 0
+
+
+def test_a_model_is_evaluated_on_a_split_a_name_or_a_file(trained):
+    assert evaluate_on(trained, split="test").scores == evaluate_on(trained, "sample").scores
+    assert evaluate_on(trained, "sample").scores["n"] == 80
+    assert evaluate_on(trained, split="train").scores["n"] == 320
+    Path("mine.csv").write_text('review,stars,label\ngood,pos,\n"",neg,\nzebra zebra,neg,\n')
+    evaluation = evaluate_on(trained, "mine.csv", text_column="review", label_column="stars")
+    assert evaluation.scores["n"] == 3
+    assert evaluation.scores["no_known_word"] == 2
+    assert evaluation.scores["unknown_tokens"] == 2
+
+
+@pytest.mark.parametrize("source", ["missing.csv", "nonsense"])
+def test_a_source_that_is_not_there(trained, source):
+    assert complaint_of(evaluate_on, trained, source).startswith(f"{source}: ")
+
+
+@pytest.fixture
+def by_stars(write_config):
+    """A model trained on one to five stars."""
+    Path("stars.csv").write_text("text,stars\n" + "bad,1\nweak,2\nso so,3\ngood,4\ngreat,5\n" * 10)
+    labels = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
+    data = {"source": "stars.csv", "label_column": "stars", "labels": labels}
+    settings = {"epochs": 10, "optimizer": {"name": "adam", "learning_rate": 0.05}, "batch_size": 8}
+    return model_file.load_model(train_model(write_config(data=data, text={"ngrams": 1}, train=settings)).model)
+
+
+def test_labels_mean_what_they_meant_in_training(by_stars):
+    assert by_stars.scores["accuracy"] == 1
+    evaluation = evaluate_on(by_stars, "stars.csv")
+    assert evaluation.scores["n"] == 40
+    assert evaluation.scores["accuracy"] == 1
+    assert evaluation.notes == ("stars.csv: 10 reviews left out, as data.labels says",)
+
+
+def test_other_data_may_have_the_usual_labels(by_stars):
+    Path("usual.csv").write_text("text,stars\ngood,positive\nbad,negative\ngreat,pos\n")
+    assert evaluate_on(by_stars, "usual.csv").scores["accuracy"] == 1
+    assert evaluate_on(by_stars, "sample").scores["n"] == 80
+
+
+def test_a_mapping_against_the_usual_one_holds_in_evaluation_too(write_config):
+    """Where 1 means negative, as in "is it a complaint?", it still does when the model is evaluated on such a file."""
+    Path("complaints.csv").write_text("text,label\n" + "bad,1\ngood,0\n" * 20)
+    labels = {"negative": [1], "positive": [0]}
+    settings = {"epochs": 10, "optimizer": {"name": "adam", "learning_rate": 0.05}, "batch_size": 8}
+    outcome = train_model(write_config(data={"source": "complaints.csv", "labels": labels}, train=settings))
+    assert outcome.scores is not None
+    assert outcome.scores["accuracy"] == 1
+    assert evaluate_on(model_file.load_model(outcome.model), "complaints.csv").scores["accuracy"] == 1

@@ -1,0 +1,256 @@
+"""Once all is chosen, the model is trained once more, on the reviews, too, that were held out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sentibp.config.load import load_config
+from sentibp.data import dataset
+from sentibp.errors import ConfigError, DataError
+from sentibp.inspection import influence
+from sentibp.inspection.evaluate import evaluate_on
+from sentibp.model import file as model_file
+from sentibp.model import fold as model_fold
+from sentibp.model import initial
+from sentibp.runs import directory, find
+from sentibp.training import networks, prepare, refit, selection
+from sentibp.training.events import Epoch, Note, Ready
+from sentibp.training.experiment import train_model
+from sentibp.training.failed_step import Diverged
+from sentibp.training.loop import fit
+from sentibp.training.reproduce import reproduce
+from sentibp.training.resume import resume
+from sentibp.utils import files
+
+SMALL: dict[str, Any] = {
+    "data": {"source": "sample"},
+    "text": {"ngrams": 1},
+    "model": {"embedding": {"dim": 8}, "hidden": [4]},
+    "train": {"optimizer": {"learning_rate": 0.1}, "epochs": 3, "batch_size": 32, "refit": True},
+}
+KINDS = {
+    "one network": [],
+    "the best of two seeds": ["train.seeds=2"],
+    "several networks": ["train.members=2"],
+    "vectors of reviews": ["pretrain.vectors=reviews", "pretrain.dim=5", "text.ngrams=2"],
+    "vectors of words": ["pretrain.vectors=words", "pretrain.dim=5", "pretrain.labelled=sample"],
+}
+
+
+@pytest.fixture
+def small(write_config):
+    """A small config on the sample, with `--set` overrides."""
+    return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
+
+
+def again_at(kind: type, error: type[BaseException]):
+    """A `watch` that raises at the first event of a kind after the model was chosen."""
+    chosen = []
+
+    def watch(event) -> None:
+        chosen.extend([event] * (isinstance(event, Note) and "once more" in event.text))
+        if chosen and isinstance(event, kind):
+            raise error
+
+    return watch
+
+
+@pytest.mark.parametrize("overrides", KINDS.values(), ids=KINDS)
+def test_scores_are_of_a_model_that_has_not_seen_the_reviews_which_is_kept_beside(small, overrides):
+    outcome = train_model(small(*overrides))
+    alone = train_model(small(*overrides, "train.refit=false"))
+    assert (outcome.scores, outcome.kept, outcome.seeds) == (alone.scores, alone.kept, alone.seeds)
+    validated = find.validated_file(str(outcome.run))
+    assert (validated.name, alone.refit) == (directory.VALIDATED, None)
+    before, chosen, now = (model_file.load_model(path) for path in (validated, alone.model, outcome.model))
+    assert all(np.array_equal(tensor, chosen.tensors()[name]) for name, tensor in before.tensors().items())
+    assert evaluate_on(before).scores["log_loss"] == outcome.scores["log_loss"]
+    assert before.config.data.validation == 0.1
+    assert outcome.refit["reviews"] == 320
+    assert len(now.vocabulary) >= len(before.vocabulary), "it may know more words"
+    label, positive = directory.predictions(outcome.run)
+    assert len(label) == len(positive) == outcome.scores["n"] == 32
+
+
+def test_it_is_the_same_training_on_all_reviews_times_what_calibration_told(small):
+    outcome = train_model(small("train.epochs=1"))
+    assert train_model(small("train.epochs=1", "data.validation=0")).refit is None, "all reviews were learned as it is"
+    events = [json.loads(line) for line in (outcome.run / "metrics.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events if event["event"] in ("epoch", "refit")] == ["epoch", "refit"]
+
+    before = len(model_file.load_model(find.validated_file(str(outcome.run))).vocabulary)
+    all_ = prepare.prepare(small("train.epochs=1", "data.validation=0"), lambda event: None)
+    told = all_.training.features, all_.training.label
+    classifier = initial.build_classifier(all_.config, all_.vocabulary, 0, None, told, before=before)
+    assert [event for event in fit(classifier, all_.training, None, 0) if isinstance(event, Epoch)]
+    now, expected = model_file.load_model(outcome.model).tensors(), classifier.tensors()
+    factor = now["output.weight"] / expected["output.weight"]
+    assert np.allclose(factor, factor[0], rtol=1e-6)
+    assert not np.allclose(factor, 1)
+    assert all(np.array_equal(now[name], expected[name]) for name in now if not name.startswith("output"))
+
+
+def test_layers_above_the_embedding_start_alike_whatever_the_vocabulary(small):
+    prepared = prepare.prepare(small(), lambda event: None)
+    told = prepared.training.features, prepared.training.label
+    config, vocabulary = prepared.config, prepared.vocabulary
+    a, b = (
+        initial.build_classifier(config, vocabulary, 0, None, told, before=before).tensors() for before in (None, 17)
+    )
+    c = initial.build_classifier(config, vocabulary, 0, None, told, before=len(vocabulary)).tensors()
+    assert not np.array_equal(a["hidden.0.weight"], b["hidden.0.weight"])
+    assert all(np.array_equal(a[name], c[name]) for name in a if name != "embedding.weight")
+
+
+def test_networks_are_averaged_with_the_weights_of_before(small, monkeypatch):
+    weights = []
+    fold = model_fold.fold
+    monkeypatch.setattr(model_fold, "fold", lambda members: weights.append([w for _, w in members]) or fold(members))
+    train_model(small("train.members=3"))
+    first, second = weights
+    assert first == second != [1 / 3] * 3
+
+
+def test_as_many_epochs_as_the_best_had(small):
+    outcome = train_model(small("train.optimizer.learning_rate=1.0", "train.epochs=6"))
+    events = [json.loads(line) for line in (outcome.run / "metrics.jsonl").read_text().splitlines()]
+    best = outcome.kept["epoch"]
+    assert best < 6
+    assert [event["epoch"] for event in events if event["event"] == "refit"] == list(range(1, best + 1))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "off"),
+    [
+        ((), False),
+        (("data.validation=0",), True),
+        (("train.schedule=plateau",), True),
+        (("train.refit=false",), True),
+        (("train.early_stopping=1",), False),
+    ],
+)
+def test_where_it_pays_by_default(small, overrides, off):
+    outcome = train_model(small("train.refit=auto", *overrides))
+    assert (outcome.refit is None) == off
+    assert (outcome.run / directory.VALIDATED).exists() != off
+
+
+def test_many_reviews_are_not_learned_twice_by_default(small, monkeypatch):
+    monkeypatch.setattr(refit, "_LARGE", 1000)
+    assert train_model(small("train.refit=auto")).refit is None
+    assert train_model(small()).refit is not None
+
+
+def test_a_split_of_its_own_is_not_learned(small, here):
+    source, _ = dataset.load_data(small().config)
+    for name, some in ("train", range(0, 200)), ("dev", range(200, 280)):
+        for i in some:
+            file = Path("set", name, "pos" if source.label[i] else "neg", f"{i}.txt")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source.text[i].as_py(), encoding="utf-8")
+    split = ["data.source=set", "data.validation=dev"]
+    assert train_model(small(*split, "train.refit=auto")).refit is None
+    with pytest.raises(ConfigError, match=r"train\.refit: data\.validation: 'dev' is a split of its own"):
+        small(*split)
+
+
+def test_a_schedule_that_needs_validation_is_refused(small):
+    with pytest.raises(ConfigError, match=r"train\.refit: schedule plateau needs validation data"):
+        small("train.schedule=plateau")
+
+
+def test_the_model_alone_has_nothing_that_was_held_out_from_it(small):
+    classifier = model_file.load_model(train_model(small()).model)
+    with pytest.raises(DataError, match="no review was held out from this model"):
+        evaluate_on(classifier)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, "killed"])
+@pytest.mark.parametrize("kind", [Ready, Epoch])
+@pytest.mark.parametrize("overrides", [[], ["train.members=2"], ["train.checkpoint.every_steps=5"]])
+def test_broken_off_it_keeps_the_best_model_and_goes_on_to_the_same_bytes(small, monkeypatch, error, kind, overrides):
+    class Killed(BaseException):
+        pass
+
+    whole = train_model(small(*overrides), Path("whole"))
+    if error is KeyboardInterrupt:
+        outcome = train_model(small(*overrides), Path("broken"), watch=again_at(kind, error))
+        assert (outcome.outcome, outcome.refit) == ("interrupted", None)
+        assert evaluate_on(model_file.load_model(outcome.model)).scores["accuracy"] == whole.scores["accuracy"]
+    else:
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(directory.Run, "fail", directory.Run.close)
+            train_model(small(*overrides), Path("broken"), watch=again_at(kind, Killed))
+    outcome = resume(Path("broken"), load_config("broken/config.yaml"))
+    assert (outcome.digest, outcome.refit["reviews"], outcome.scores) == (whole.digest, 320, whole.scores)
+    for name in directory.MODEL, directory.VALIDATED, directory.METRICS, directory.PREDICTIONS:
+        assert Path("broken", name).read_bytes() == Path("whole", name).read_bytes(), name
+    assert {*os.listdir("broken")} - {"visits.safetensors"} == {*os.listdir("whole")} - {"visits.safetensors"}
+
+
+def test_a_disk_that_is_full_in_the_end_leaves_the_best_model(small, monkeypatch):
+    train_model(small(), Path("whole"))
+    save = selection.Keeper.save_again
+
+    def full(self, classifier) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "replace", _no_space)
+            save(self, classifier)
+
+    monkeypatch.setattr(selection.Keeper, "save_again", full)
+    with pytest.raises(DataError, match="No space left"):
+        train_model(small(), Path("broken"))
+    assert not Path("broken", directory.VALIDATED).exists()
+    assert Path("broken", directory.MODEL).read_bytes() == Path("whole", directory.VALIDATED).read_bytes()
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_it_diverges(small, monkeypatch):
+    fit = networks.fit
+
+    def failing(classifier, training, validation, *rest, **more):
+        for event in fit(classifier, training, validation, *rest, **more):
+            if validation is None:
+                raise Diverged("diverged")
+            yield event
+
+    monkeypatch.setattr(networks, "fit", failing)
+    with pytest.raises(Diverged, match="the best model so far is kept"):
+        train_model(small(), Path("run"))
+    facts = directory.facts(Path("run"))
+    assert facts["outcome"] == "diverged"
+    assert (
+        evaluate_on(model_file.load_model(Path("run", directory.MODEL))).scores["accuracy"]
+        == facts["scores"]["accuracy"]
+    )
+
+
+def test_blame_knows_all_reviews_that_were_learned(small):
+    outcome = train_model(small())
+    held_out = dataset.load_data(load_config(outcome.run / "config.yaml").config)[1]
+    text = held_out.text.to_pylist()[0]
+    found = influence.of_text(str(outcome.run), text, 400)
+    assert found.reviews == 320
+    assert text in [push.text for push in (*found.up, *found.down)]
+
+
+def test_it_is_reproduced(small):
+    outcome = train_model(small())
+    assert reproduce(outcome.run).same
+    file = outcome.run / "metrics.jsonl"
+    *lines, last = file.read_text().splitlines()
+    event = json.loads(last)
+    assert event["event"] == "refit"
+    event["weights"]["output.weight"] = "0" * 16
+    file.write_text("\n".join([*lines, json.dumps(event)]) + "\n")
+    difference = reproduce(outcome.run).difference
+    assert (difference["event"], difference["tensors"]) == ("refit", ["output.weight"])

@@ -1,0 +1,240 @@
+"""A run is trained again and compared: what is the same is said to be, and of what is not the first place is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentibp.config.load import load_config
+from sentibp.errors import ConfigError, DataError
+from sentibp.model import initial
+from sentibp.nn.layers import Linear
+from sentibp.nn.optim import Adagrad
+from sentibp.runs import directory
+from sentibp.training import events as training_events
+from sentibp.training import experiment, loop
+from sentibp.training.events import Step
+from sentibp.training.reproduce import reproduce
+from sentibp.training.resume import resume
+from sentibp.utils import environment
+
+SMALL = {
+    "data": {"source": "sample"},
+    "text": {"ngrams": 1},
+    "model": {"embedding": {"dim": 8}, "hidden": [4]},
+    "train": {"epochs": 2, "batch_size": 32},
+}  # an epoch has nine steps
+TENSORS = ["embedding.weight", "hidden.0.weight", "hidden.0.bias", "output.weight", "output.bias"]
+
+
+@pytest.fixture
+def small(write_config):
+    """A small config on the sample, with `--set` overrides."""
+    return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "epochs"),
+    [
+        ([], 2),
+        (["train.word_dropout=0.4", "model.dropout=0.3", "model.batch_norm=true"], 2),
+        (["train.early_stopping=1", "train.epochs=30", "train.optimizer.learning_rate=0.3"], None),
+        (["train.seeds=2", "train.freeze=[embedding]"], 4),
+        (["train.members=2", "pretrain={vectors: reviews, dim: 5, min_count: 2}"], 4),
+        (["data.validation=0"], 2),
+    ],
+    ids=str,
+)
+def test_the_same(small, overrides, epochs):
+    outcome = experiment.train_model(small(*overrides))
+    last = Path("runs/last").read_text()
+    events = []
+    found = reproduce(outcome.run, events.append)
+    assert {event.run for event in events if isinstance(event, training_events.Ready)} == {outcome.run}, (
+        "not the folder"
+    )
+    assert found.same
+    assert found.whole
+    assert found.difference is None
+    assert found.digest == found.again == outcome.digest
+    assert found.epochs == (epochs or found.epochs)
+    assert found.steps == found.epochs * (10 if "data.validation=0" in overrides else 9)
+    assert found.changed == {}
+    assert Path("runs/last").read_text() == last
+    assert len(list(directory.all_runs())) == 1, "it leaves nothing behind"
+
+
+def test_of_one_that_was_interrupted_as_far_as_it_came(small):
+    def watch(event):
+        if isinstance(event, Step) and event.step == 12:
+            raise KeyboardInterrupt
+
+    outcome = experiment.train_model(small("train.checkpoint.every_steps=5"), watch=watch)
+    found = reproduce(outcome.run)
+    assert (found.same, found.whole, found.epochs, found.steps) == (True, False, 1, 12)
+    resume(outcome.run, load_config(outcome.run / "config.yaml"))
+    found = reproduce(outcome.run)
+    assert (found.same, found.whole, found.epochs, found.steps) == (True, True, 2, 18)
+
+
+class Planted:
+    """From a step on, something comes out a little otherwise."""
+
+    def __init__(self, step: int):
+        self.left = step
+
+    def now(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+
+def test_an_update_that_comes_out_otherwise_is_named(small, monkeypatch):
+    """A single bit of a single row of the embedding, in step 12."""
+    outcome = experiment.train_model(small())
+    rule, planted = Adagrad.rule, Planted(12)
+
+    def other(self, w, g, state, lr):
+        rule(self, w, g, state, lr)
+        if w.shape[1:] == (8,) and planted.now():
+            w[5, 3] = np.nextafter(w[5, 3], np.float32(1))
+
+    monkeypatch.setattr(Adagrad, "rule", other)
+    found = reproduce(outcome.run)
+    assert not found.same
+    assert found.difference == {
+        "seed": 0,
+        "epoch": 2,
+        "step": 12,
+        "event": "step",
+        "tensors": ["embedding.weight"],
+        "what": [],
+    }
+    assert (found.epochs, found.steps) == (1, 11)
+    assert found.again is None
+
+
+def test_a_gradient_that_comes_out_otherwise_is_named(small, monkeypatch):
+    outcome = experiment.train_model(small())
+    backward, planted = Linear.backward, Planted(2 * 7)  # two layers
+
+    def other(self, dy):
+        dx = backward(self, dy)
+        if planted.now():
+            self.grads = {**self.grads, "weight": self.grads["weight"] * np.float32(1.0001)}
+        return dx
+
+    monkeypatch.setattr(Linear, "backward", other)
+    difference = reproduce(outcome.run).difference
+    assert difference is not None
+    assert (difference["epoch"], difference["step"]) == (1, 7)
+    assert difference["tensors"] == ["hidden.0.weight"]
+    assert [what.split(" ")[:2] for what in difference["what"]] == [["gradient", "norm"]]
+
+
+def test_weights_that_start_otherwise_are_named(small, monkeypatch):
+    outcome = experiment.train_model(small())
+    build = initial.build_classifier
+
+    def other(*arguments):
+        classifier = build(*arguments)
+        classifier.network.params["output.weight"][1] += np.float32(1e-6)
+        return classifier
+
+    monkeypatch.setattr(initial, "build_classifier", other)
+    difference = reproduce(outcome.run).difference
+    assert difference is not None
+    assert (difference["event"], difference["epoch"], difference["step"]) == ("start", 1, 0)
+    assert difference["tensors"] == ["output.weight"]
+
+
+def test_weights_that_no_step_has_touched_show_at_the_end_of_the_epoch(small, monkeypatch):
+    outcome = experiment.train_model(small("train.freeze=[output]"))
+    evaluate = loop.evaluate
+
+    def other(classifier, examples):
+        classifier.network.params["output.bias"][0] = np.nextafter(classifier.network.params["output.bias"][0], 1)
+        return evaluate(classifier, examples)
+
+    monkeypatch.setattr(loop, "evaluate", other)
+    difference = reproduce(outcome.run).difference
+    assert difference is not None
+    assert (difference["event"], difference["epoch"], difference["tensors"]) == ("epoch", 1, ["output.bias"])
+
+
+def test_a_loss_that_was_recorded_otherwise(small):
+    outcome = experiment.train_model(small())
+    file = outcome.run / "metrics.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    line = next(line for line in lines if line["event"] == "step" and line["step"] == 4)
+    loss = line["loss"]
+    line["loss"] += 1e-15
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    difference = reproduce(outcome.run).difference
+    assert difference is not None
+    assert (difference["step"], difference["tensors"]) == (4, [])
+    assert difference["what"] == [f"loss {line['loss']} then, {loss} now"]
+
+
+def test_a_config_that_was_edited(small):
+    outcome = experiment.train_model(small())
+    path = outcome.run / "config.yaml"
+    path.write_text(path.read_text().replace("calibrate: true", "calibrate: false"))
+    found = reproduce(outcome.run)
+    assert not found.same
+    assert found.difference is not None
+    assert found.difference["what"] == ["the model, but no step: was config.yaml edited?"]
+    assert found.again not in (None, outcome.digest)
+
+
+def test_a_config_with_fewer_epochs(small):
+    outcome = experiment.train_model(small("train.schedule=constant", "train.refit=false"))
+    path = outcome.run / "config.yaml"
+    path.write_text(path.read_text().replace("epochs: 2", "epochs: 1"))
+    difference = reproduce(outcome.run).difference
+    assert difference is not None
+    assert difference["what"] == ["it went on then, and has ended now"]
+
+
+def test_what_has_changed_of_the_machine(small, monkeypatch):
+    outcome = experiment.train_model(small())
+    facts = directory.facts(outcome.run)
+    facts["versions"]["numpy"] = "1.0"
+    facts["machine"]["cores"] = 999
+    (outcome.run / "run.json").write_text(json.dumps(facts))
+    now = {"versions": environment.versions(), "machine": environment.machine()}
+    found = reproduce(outcome.run)
+    assert found.same
+    assert found.changed == {
+        "numpy": ["1.0", now["versions"]["numpy"]],
+        "cores": [999, now["machine"]["cores"]],
+    }
+
+
+def test_other_data(write_config, complaint):
+    words = ["good"] * 40 + ["bad"] * 40
+    lines = [json.dumps({"text": f"{word} {i}", "label": word == "good"}) for i, word in enumerate(words)]
+    Path("mine.jsonl").write_text("\n".join(lines))
+    outcome = experiment.train_model(write_config(**SMALL | {"data": {"source": "mine.jsonl"}}))
+    Path("mine.jsonl").write_text("\n".join(lines[1:]))
+    said = complaint(DataError, reproduce, outcome.run)
+    assert "the training data have changed since it was trained: 72 reviews then, 71 now" in said
+    Path("mine.jsonl").unlink()
+    assert "mine.jsonl" in complaint(DataError, reproduce, outcome.run)
+
+
+def test_epochs_that_were_raised_on_the_way(small, complaint):
+    outcome = experiment.train_model(small())
+    facts = directory.facts(outcome.run) | {"resumed": [{"settings": {"train.epochs": [1, 2]}}]}
+    (outcome.run / "run.json").write_text(json.dumps(facts))
+    assert "its epochs were raised on the way" in complaint(ConfigError, reproduce, outcome.run)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not json\n", b"[]\n", b'{"event": "step"'], ids=str)
+def test_without_records(small, complaint, content):
+    outcome = experiment.train_model(small())
+    file = outcome.run / "metrics.jsonl"
+    file.unlink() if content is None else file.write_bytes(content)
+    assert complaint(DataError, reproduce, outcome.run).startswith(f"{file}: ")

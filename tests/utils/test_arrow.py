@@ -1,0 +1,113 @@
+"""Between numpy and Arrow: the same values both ways, and no pandas loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentibp.utils.arrow import TEXT, array, lines, numbers, places, segments, strings
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]))))
+def test_strings_are_those_of_pyarrow(texts):
+    assert strings(texts).equals(pa.array(texts, TEXT))
+
+
+def test_halves_of_surrogate_pairs_become_question_marks():
+    assert strings(["a\ud83d", "b"]).to_pylist() == ["a?", "b"]
+
+
+def test_segments_share_the_bytes():
+    assert segments(np.array([0, 1, 1, 3]), b"abc").to_pylist() == ["a", "", "bc"]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.float64, bool])
+@pytest.mark.parametrize("size", [0, 1, 9])
+def test_numbers_there_and_back(kind, size):
+    values = np.arange(size).astype(kind)
+    there = array(values)
+    assert there.to_pylist() == values.tolist()
+    back = numbers(there)
+    assert back.dtype == values.dtype
+    assert back.tolist() == values.tolist()
+    assert numbers(there.slice(size // 2)).tolist() == values[size // 2 :].tolist()
+    assert numbers(pa.chunked_array([there, there])).tolist() == [*values.tolist(), *values.tolist()]
+
+
+def test_every_second_number():
+    assert array(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
+
+
+@given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
+def test_places_are_those_of_a_list(values, known):
+    known = sorted(known)
+    expected = [known.index(value) if value in known else -1 for value in values]
+    assert places(array(np.array(values, int)), array(np.array(known, int))).tolist() == expected
+
+
+def test_predicting_loads_no_pandas():
+    code = """
+import sys
+from sentibp.config.schema import Config
+from sentibp.data.tokenizer import tokenize
+from sentibp.data.vocabulary_build import build_vocabulary
+from sentibp.model.initial import build_classifier
+from sentibp.utils.arrow import strings
+vocabulary, _ = build_vocabulary(tokenize(strings(["a good film", "café: a bad film"])), 2)
+build_classifier(Config(), vocabulary, 0).predict(strings(["good", "très bad", ""]))
+print("pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)))
+def test_lines_are_split_without_a_string_of_python(texts):
+    data = np.frombuffer("\n".join(texts).encode(), np.uint8)
+    assert lines(data).to_pylist() == texts
+
+
+def test_lines_that_are_not_utf8():
+    with pytest.raises(pa.ArrowInvalid):
+        lines(np.frombuffer(b"\xff", np.uint8))
+
+
+@pytest.mark.parametrize("values", [[], [3], [3, 3, 7], [99, 3, 98], [0, 19]])
+def test_few_values_among_many(values):
+    known = np.arange(1000) * 2
+    expected = [value // 2 if value % 2 == 0 else -1 for value in values]
+    assert places(array(np.array(values, int)), array(known)).tolist() == expected
+
+
+def test_training_loads_no_pandas(tmp_path):
+    """From each kind of file; a pandas that is imported on the way takes a third of a cached training of IMDB."""
+    code = """
+import sys
+from pathlib import Path
+from sentibp.data.corpus import require_both_classes
+from sentibp.data.sources import load_corpus
+Path("a.csv").write_text("text,label,source\\ngood,1,a\\nbad,0,b\\n")
+Path("a.jsonl").write_text('{"text": "good", "label": 1}\\n{"text": "bad", "label": 0}\\n')
+Path("a.json").write_text('[{"text": "good", "label": 1}, {"text": "bad", "label": 0}]')
+Path("a.txt").write_text("__label__1 good\\n\\n__label__0 bad\\n")
+for side in "neg", "pos":
+    Path("folder", side).mkdir(parents=True)
+    Path("folder", side, "a.txt").write_text(side)
+for source in "a.csv", "a.jsonl", "a.json", "a.txt", "folder":
+    require_both_classes(load_corpus(source), source)
+from sentibp.__main__ import main
+sys.argv = ["sentibp", "train", "quickstart", "--quiet"]
+sys.stdout = sys.stderr
+try:
+    main()
+finally:
+    print("pandas" in sys.modules, file=sys.__stdout__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "False\n", done.stderr

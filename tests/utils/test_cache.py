@@ -1,0 +1,180 @@
+"""The cache of encoded text: the same bytes as without it, damage noticed, size bounded, safe when it cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sentibp.cli import application
+from sentibp.training import experiment, prepare
+from sentibp.utils import cache
+
+
+@pytest.fixture(autouse=True)
+def everything_is_worth_keeping(monkeypatch):
+    monkeypatch.setattr(cache, "SMALLEST", 1)
+
+
+ARRAYS = {"ids": np.arange(1000, dtype=np.int32), "offsets": np.array([0, 400, 1000])}
+
+
+def stored(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_stored_is_loaded_from_mapped_memory_and_cannot_be_written(cache_folder):
+    cache.store("a", "about", ARRAYS)
+    found = cache.load("a")
+    assert found is not None
+    for name, array in ARRAYS.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].tolist() == array.tolist()
+        assert not found[name].flags.writeable
+    assert cache.load("b") is None
+    assert stored(cache_folder) == ["a"]
+
+
+@pytest.mark.parametrize("file", ["ids.npy", "offsets.npy", "entry.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "remove"])
+def test_a_damaged_entry_is_thrown_away(cache_folder, file, damage):
+    cache.store("a", "about", ARRAYS)
+    path = cache_folder / "a" / file
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[-5] ^= 1
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes({"flip": content, "cut": content[:-1], "empty": b""}[damage])
+    if cache.load("a") is not None:
+        assert (file, damage) == ("entry.json", "flip"), "a changed letter in the words of what it is about"
+    elif (file, damage) != ("entry.json", "remove"):
+        assert stored(cache_folder) == []
+
+
+def test_the_entry_longest_unused_goes_first(monkeypatch):
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0.00001")  # 10 kB, and an entry has 4
+    for number, name in enumerate("abc"):
+        cache.store(name, "about", ARRAYS)
+        os.utime(cache.folder() / name / "entry.json", (number, number))
+        if name == "b":
+            cache.load("a")  # used now
+    assert [entry.name for entry in cache.entries()] == ["c", "a"]
+
+
+def test_what_is_larger_than_the_cache_is_not_kept(monkeypatch, cache_folder):
+    cache.store("a", "about", ARRAYS)
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0.00000401")  # the arrays have 4,024 bytes
+    cache.store("b", "about", ARRAYS)
+    assert stored(cache_folder) == ["a"], "nor does it drive out what is"
+
+
+def test_an_entry_of_another_training_that_was_first_stays(cache_folder):
+    cache.store("a", "first", ARRAYS)
+    cache.store("a", "second", ARRAYS)
+    assert [entry.about for entry in cache.entries()] == ["first"]
+    assert stored(cache_folder) == ["a"], "nothing half-written is left"
+
+
+def test_switched_off_or_not_writable_or_too_small_is_no_entry(monkeypatch, cache_folder):
+    monkeypatch.setattr(cache, "SMALLEST", 10_000)
+    cache.store("a", "about", ARRAYS)
+    monkeypatch.setattr(cache, "SMALLEST", 1)
+    (cache_folder / "file").touch()
+    for place in "off", str(cache_folder / "file"), str(cache_folder / "file" / "below"):
+        monkeypatch.setenv("SENTIBP_CACHE", place)
+        cache.store("a", "about", ARRAYS)
+        assert cache.load("a") is None
+        assert cache.entries() == []
+        assert cache.clear() == 0
+    assert stored(cache_folder) == ["file"]
+
+
+def test_a_training_from_the_cache_gives_the_same_bytes(here, write_config, monkeypatch):
+    resolved = write_config(data={"source": "sample"}, train={"epochs": 2, "refit": False})
+    monkeypatch.setattr(prepare, "Thread", InThisThread)
+    first = experiment.train_model(resolved)
+    assert len(cache.entries()) == 1
+    monkeypatch.setattr(prepare, "tokenize", None)  # from here on nothing is tokenized
+    assert experiment.train_model(resolved).digest == first.digest
+
+
+class InThisThread:
+    def __init__(self, target, args):
+        self.start = lambda: target(*args)
+
+
+def test_other_data_and_other_text_settings_are_other_entries(here, write_config, monkeypatch):
+    monkeypatch.setattr(prepare, "Thread", InThisThread)
+    for text in {}, {"ngrams": 1}, {"lowercase": False}, {"min_count": 3}, {"max_features": 9}:
+        experiment.train_model(write_config(data={"source": "sample"}, text=text, train={"epochs": 1, "refit": False}))
+    experiment.train_model(
+        write_config(data={"source": "sample", "validation": 0.2}, train={"epochs": 1, "refit": False})
+    )
+    assert len(cache.entries()) == 6
+    experiment.train_model(write_config(data={"source": "sample"}, train={"epochs": 1, "refit": False, "seed": 5}))
+    assert len(cache.entries()) == 6, "the seed does not change the text"
+
+
+BUSY = """
+import random, sys
+import numpy as np
+from sentibp.utils import cache
+cache.SMALLEST = 1
+chance, found, others = random.Random(sys.argv[1]), 0, 0
+for _ in range(300):
+    number = chance.randrange(6)
+    arrays = cache.load(f"{number:032}")
+    if arrays is None:
+        cache.store(f"{number:032}", "about", {"ids": np.full(3000, number), "more": np.arange(number, number + 9)})
+        continue
+    found += 1
+    others += not ((arrays["ids"] == number).all() and arrays["more"].tolist() == list(range(number, number + 9)))
+    if chance.random() < 0.05:
+        cache.clear()
+print(found, others)
+"""
+
+
+def test_several_processes_on_one_cache(cache_folder, monkeypatch):
+    """They store, load, drive out and clear the same entries: each finds an entry whole, or none."""
+    monkeypatch.setenv("SENTIBP_CACHE_GB", "0.0001")  # 100 kB, and an entry has 24
+    command = [sys.executable, "-W", "error", "-c", BUSY]
+    started = [subprocess.Popen([*command, str(i)], stdout=subprocess.PIPE, text=True) for i in range(3)]
+    for process in started:
+        out = process.communicate()[0]
+        assert process.returncode == 0
+        found, others = map(int, out.split())
+        assert found > 0
+        assert others == 0
+    assert [path for path in stored(cache_folder) if path.startswith(".")] == [], "nothing half-written is left"
+
+
+def test_what_a_killed_process_has_left_is_removed_after_a_day(cache_folder):
+    for name, age in ("old", 100_000), ("young", 1000):
+        (cache_folder / f".new-{name}").mkdir(parents=True)
+        os.utime(cache_folder / f".new-{name}", (time.time() - age,) * 2)
+    cache.store("a", "about", ARRAYS)
+    assert stored(cache_folder) == [".new-young", "a"]
+
+
+def test_the_command_shows_and_clears(cache_folder):
+    cache.store("a" * 32, "imdb, 25,000 reviews", ARRAYS)
+    shown = CliRunner().invoke(application(), ["cache"])
+    assert "imdb, 25,000 reviews" in shown.stdout
+    assert str(cache_folder) in shown.stdout
+    assert (
+        json.loads(CliRunner().invoke(application(), ["cache", "--json"]).stdout)[0]["what"] == "imdb, 25,000 reviews"
+    )
+    (cache_folder / ".new-left-by-a-crash").mkdir()
+    (cache_folder / "notes.txt").write_text("not ours")
+    assert "removed" in CliRunner().invoke(application(), ["cache", "--clear"]).stdout
+    assert stored(cache_folder) == ["notes.txt"]

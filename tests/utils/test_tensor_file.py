@@ -1,0 +1,112 @@
+"""Tensors and a header in one file: what goes in comes out, and what changed in between is noticed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from sentibp.errors import DataError
+from sentibp.utils import tensor_file
+
+HEADER = {"format": 1, "name": "é\ud83d", "scores": {"loss": 0.1, "none": None}}
+TENSORS = {
+    "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "step": np.array(7, np.int64),
+    "none": np.zeros((0, 4), np.float32),
+}
+
+kinds = st.sampled_from([np.float32, np.float64, np.int64, np.uint8])
+some_tensors = st.dictionaries(
+    st.text("abc.0", min_size=1, max_size=4),
+    kinds.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, min_side=0, max_side=3))),
+    max_size=3,
+)
+headers = st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.floats() | st.text() | st.integers())
+
+
+@settings(deadline=None)
+@given(headers, some_tensors)
+def test_what_is_packed_is_read(tmp_path_factory, header, tensors):
+    header.pop("checksum", None)
+    path = tmp_path_factory.getbasetemp() / "sealed.safetensors"
+    content = tensor_file.pack(header, tensors)
+    assert content == tensor_file.pack(dict(reversed(header.items())), dict(reversed(tensors.items())))
+    path.write_bytes(content)
+    found, numbers = tensor_file.read(path)
+    tensor_file.verify(found, numbers)
+    del found["checksum"]
+    assert json.dumps(found) == json.dumps(dict(sorted(header.items())))
+    assert numbers.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert (numbers[name].dtype, numbers[name].shape) == (tensor.dtype, tensor.shape)
+        np.testing.assert_array_equal(numbers[name], tensor)
+
+
+def changes():
+    weight, step, none = TENSORS["weight"], TENSORS["step"], TENSORS["none"]
+    other = weight.copy()
+    other[1, 2] = np.nextafter(other[1, 2], np.float32(9))
+    yield "a number", HEADER, TENSORS | {"weight": other}
+    yield "the sign of a zero", HEADER, TENSORS | {"weight": np.where(weight == 0, np.float32(-0.0), weight)}
+    yield "a shape", HEADER, TENSORS | {"weight": weight.reshape(3, 2)}
+    yield "an order", HEADER, TENSORS | {"weight": np.ascontiguousarray(weight[::-1])}
+    yield "a type of the same bytes", HEADER, TENSORS | {"weight": weight.view(np.int32)}
+    yield "the shape of one number", HEADER, TENSORS | {"step": step.reshape(1)}
+    yield "the shape of nothing", HEADER, TENSORS | {"none": none.reshape(4, 0)}
+    yield "a name", HEADER, {"weighs": weight, "step": step, "none": none}
+    yield "two names", HEADER, {"weight": step, "step": weight, "none": none}
+    yield "a tensor less", HEADER, {"weight": weight, "step": step}
+    yield "a tensor more", HEADER, TENSORS | {"more": none}
+    yield "a setting", HEADER | {"name": "e"}, TENSORS
+    yield "a score", HEADER | {"scores": {"loss": 0.1 + 2**-56, "none": None}}, TENSORS
+    yield "a key", {"format": 1, "scores": HEADER["scores"]}, TENSORS
+
+
+@pytest.mark.parametrize(("header", "tensors"), [c[1:] for c in changes()], ids=[c[0] for c in changes()])
+def test_every_change_is_noticed(header, tensors):
+    told = tensor_file.checksum(HEADER, TENSORS)
+    tensor_file.verify(HEADER | {"checksum": told}, TENSORS)
+    with pytest.raises(ValueError, match="checksum"):
+        tensor_file.verify(header | {"checksum": told}, tensors)
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1 << 21])
+def test_a_change_in_any_piece_is_noticed(monkeypatch, piece):
+    monkeypatch.setattr(tensor_file, "_PIECE", piece)
+    numbers = np.arange(10, dtype=np.uint8)
+    told = tensor_file.checksum({}, {"a": numbers})
+    for place in range(10):
+        other = numbers.copy()
+        other[place] ^= 128
+        assert tensor_file.checksum({}, {"a": other}) != told
+
+
+def test_a_checksum_is_required_unless_told_otherwise():
+    tensor_file.verify({}, TENSORS, required=False)
+    with pytest.raises(ValueError, match="checksum"):
+        tensor_file.verify({}, TENSORS)
+    for other in "", 5, [], "f" * 64:
+        with pytest.raises(ValueError, match="checksum"):
+            tensor_file.verify({"checksum": other}, TENSORS, required=False)
+
+
+def test_another_key_is_another_kind_of_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(tensor_file.pack({}, TENSORS, key="other"))
+    tensor_file.verify(*tensor_file.read(path, key="other"))
+    with pytest.raises(DataError, match="not a model file of sentibp"):
+        tensor_file.read(path)
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", "{", ""])
+def test_a_header_that_is_no_object(tmp_path, text):
+    path = tmp_path / "file"
+    path.write_bytes(safetensors.numpy.save(TENSORS, {"sentibp": text}))
+    with pytest.raises(ValueError):
+        tensor_file.read(path)

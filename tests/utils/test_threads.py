@@ -1,0 +1,55 @@
+"""Threads: results in order, errors passed on, and BLAS held to one thread while anyone works."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from sentibp.utils.threads import on_all_cores, one_ahead, single_threaded_blas
+
+each_way = pytest.mark.parametrize("spread", [on_all_cores, one_ahead])
+
+
+@each_way
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_results_come_in_order(spread, count):
+    assert list(spread(lambda number: number * number, range(count))) == [n * n for n in range(count)]
+
+
+@each_way
+def test_an_error_reaches_the_caller(spread):
+    with pytest.raises(ZeroDivisionError):
+        list(spread(lambda number: 1 // number, [1, 0, 2]))
+
+
+def test_shards_are_taken_no_further_ahead_than_the_cores_need():
+    taken = []
+    results = on_all_cores(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))
+    next(results)
+    assert len(taken) <= 2 * (os.cpu_count() or 1) + 2
+    results.close()
+
+
+def test_one_ahead_is_one_ahead_and_no_more():
+    begun = []
+    results = one_ahead(begun.append, range(9))
+    next(results)
+    assert len(begun) <= 2
+    results.close()
+
+
+def blas_threads() -> set[int]:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_blas_is_held_until_the_last_one_leaves():
+    before = blas_threads()
+    with single_threaded_blas:
+        with single_threaded_blas:
+            assert blas_threads() <= {1}
+        assert blas_threads() <= {1}
+    assert blas_threads() == before
