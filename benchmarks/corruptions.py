@@ -100,7 +100,7 @@ def main() -> None:
         path = Path(folder) / "damaged"
         source = arguments.model or experiment.train_model(load_config("quickstart"), Path(folder) / "run").model
         sound = source.read_bytes()
-        header, tensors = tensor_file.read(source)
+        header, tensors = tensor_file.read_tensor_file(source)
         del header["checksum"]
         bare = save(tensors, metadata={"sentibp": json.dumps(header | {"format": 2}, sort_keys=True)})
         columns = ["unchanged", "refused", "the same model", "another model"]

@@ -28,7 +28,7 @@ def epoch_seconds(name: str) -> list[float]:
     marks: list[float] = []
 
     def watch(event: events.Event) -> None:
-        if isinstance(event, events.Ready | Epoch):
+        if isinstance(event, events.NetworkStarted | Epoch):
             marks.append(time.perf_counter())
 
     experiment.train_model(load_config(name), watch=watch)

@@ -23,24 +23,28 @@ import numpy as np  # noqa: E402
 
 from sentibp.config.load import load_config  # noqa: E402
 from sentibp.runs import directory  # noqa: E402
-from sentibp.training import checkpoint, experiment, prepare  # noqa: E402
-from sentibp.training.loop import beginning  # noqa: E402
+from sentibp.training import (  # noqa: E402
+    checkpoint,
+    experiment,
+    prepare,
+)
+from sentibp.training.loop import initial_state  # noqa: E402
 from sentibp.utils import hashing  # noqa: E402
 
 
-def trained(prepared: prepare.Prepared, recorded: bool) -> float:
+def trained(prepared: prepare.TrainingData, recorded: bool) -> float:
     """The processor seconds of a training, from the first weights to the files: others on the machine do not count."""
-    of, check = hashing.of, hashing.check
+    of, check = hashing.tensor_digests, hashing.short_checksums
     if not recorded:
-        hashing.of, hashing.check = (lambda tensors: {}), (lambda tensors: "")
+        hashing.tensor_digests, hashing.short_checksums = (lambda tensors: {}), (lambda tensors: "")
     try:
         with tempfile.TemporaryDirectory() as folder:
             run = directory.create_run(prepared.config, Path("none"), Path(folder), pointers=False)
             began = time.process_time()
-            experiment.carry_out(prepared, run, lambda event: None)
+            experiment.run_training(prepared, run, lambda event: None)
             return time.process_time() - began
     finally:
-        hashing.of, hashing.check = of, check
+        hashing.tensor_digests, hashing.short_checksums = of, check
 
 
 def of_100_mb() -> None:
@@ -49,14 +53,14 @@ def of_100_mb() -> None:
     classifier = experiment.model.build(prepared.config, prepared.vocabulary, 0)
     size = sum(tensor.nbytes for tensor in classifier.tensors().values())
     marks = [time.perf_counter()]
-    hashing.of(classifier.tensors())
+    hashing.tensor_digests(classifier.tensors())
     marks.append(time.perf_counter())
-    hashing.check(classifier.tensors().values())
+    hashing.short_checksums(classifier.tensors().values())
     marks.append(time.perf_counter())
     with tempfile.TemporaryDirectory() as folder:
         run = directory.create_run(prepared.config, Path("none"), Path(folder), pointers=False)
         checkpoints = checkpoint.Checkpoints(run, prepared.config)
-        position = beginning(prepared.config.train, len(prepared.training), 0)
+        position = initial_state(prepared.config.train, len(prepared.training), 0)
         for name, tensor in classifier.network.params.items():
             position.optimizer.state[name] = {"sum": np.zeros(tensor.shape[:1], np.float32)}
         start = time.perf_counter()

@@ -48,7 +48,7 @@ def train(name: str, overrides: list[str], seeds: int = 3) -> Trained:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_config(name, [*overrides, f"train.seeds={seeds}"])
         outcome = experiment.train_model(settings, Path(folder) / "run")
-        flows = [each for each in gradient_flow.recorded(outcome.run) if each.seed == 0]
+        flows = [each for each in gradient_flow.load_flows(outcome.run) if each.seed == 0]
         epochs = [event for event in read_records(outcome.run) if event["event"] == "epoch" and event["seed"] == 0]
     accuracy = [event["scores"]["accuracy"] for event in epochs]
     return Trained(flows, accuracy, (outcome.seeds or {"accuracy": {}})["accuracy"])

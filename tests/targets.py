@@ -136,7 +136,9 @@ def sound_vectors() -> bytes:
     settings = schema.Config.model_validate({"pretrain": {"vectors": "reviews", "dim": 2}}).model_dump(mode="json")
     vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
     rows = np.arange(2 * len(vocabulary), dtype=np.float32).reshape(-1, 2)
-    return word_vectors.to_bytes(word_vectors.rounded(np.arange(len(rows), dtype=np.int32), rows), vocabulary, settings)
+    return word_vectors.vectors_to_bytes(
+        word_vectors.to_half_precision(np.arange(len(rows), dtype=np.int32), rows), vocabulary, settings
+    )
 
 
 def file_of_vectors(content: bytes) -> None:

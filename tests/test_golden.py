@@ -24,7 +24,7 @@ def expected(number: int) -> dict[str, dict]:
 @pytest.mark.parametrize("number", FORMATS)
 def test_an_old_model_says_what_it_said(number):
     """The logit to the last bit, on any machine; the probability as exactly as an exponential is."""
-    header, _ = tensor_file.read(GOLDEN / f"format{number}.safetensors")
+    header, _ = tensor_file.read_tensor_file(GOLDEN / f"format{number}.safetensors")
     assert header["format"] == number  # not one that a newer program wrote
     said = expected(number)
     classifier = model_file.load_model(GOLDEN / f"format{number}.safetensors")
@@ -64,10 +64,12 @@ def test_a_model_of_this_format_is_kept():
 
 
 def test_a_newer_format_is_refused_by_name(tmp_path):
-    header, tensors = tensor_file.read(GOLDEN / f"format{model_file.FORMAT}.safetensors")
+    header, tensors = tensor_file.read_tensor_file(GOLDEN / f"format{model_file.FORMAT}.safetensors")
     del header["checksum"]
     path = tmp_path / "newer.safetensors"
-    path.write_bytes(tensor_file.pack(header | {"format": model_file.FORMAT + 1, "version": "9.0.0"}, tensors))
+    path.write_bytes(
+        tensor_file.pack_tensor_file(header | {"format": model_file.FORMAT + 1, "version": "9.0.0"}, tensors)
+    )
     with pytest.raises(DataError) as caught:
         model_file.load_model(path)
     assert str(caught.value) == (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Set
+from sentibp.cli.output import one_line, print_json, print_message, save_output
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import Audit, Subject, Suspect
@@ -60,23 +61,22 @@ def audit(
     contradicted most surely come first, with the words that speak against the label. A suspect is no verdict: it may
     also be ironic, mixed, or rare; and a mistake that is made throughout the data is not seen.
     """
-    from sentibp.cli import output as cli_output
     from sentibp.inspection import label_audit
 
     subject = label_audit.resolve(name, set_ or [])
-    watch = (lambda note: None) if quiet else (lambda note: cli_output.talk(note.text))
+    watch = (lambda note: None) if quiet else (lambda note: print_message(note.text))
     found = label_audit.audit(subject.resolved, folds, limit, subject.epochs, watch)
     again = None
     if output is not None:
-        cli_output.save(output, label_audit.to_csv(found))
+        save_output(output, label_audit.to_csv(found))
         again = _again(subject, set_ or [], output)
     if found.is_guess:
-        cli_output.talk(
+        print_message(
             f"the networks hardly do better than a guess ({found.accuracy:.4f}; the commoner label: "
             f"{found.commoner:.4f}): such a ranking says nothing; audit a config that learns"
         )
     if json:
-        cli_output.as_json(
+        print_json(
             {
                 "reviews": len(found.corpus),
                 "folds": found.folds,
@@ -96,8 +96,6 @@ def _record(suspect: Suspect) -> dict[str, Any]:
 
 
 def _print(found: Audit, again: str | None) -> None:
-    from sentibp.cli.output import one_line
-
     expected = f"{found.accuracy:.4f} of the labels are what others expect"
     typer.echo(f"{len(found.corpus):,} reviews in {found.folds} folds; {expected}")
     typer.echo(f"{found.confident.sum():,} are contradicted with confidence; the likeliest mistakes:")

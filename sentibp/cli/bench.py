@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentibp.cli import Json, Offline, Set
+from sentibp.cli.output import print_json
+
+if TYPE_CHECKING:
+    from sentibp.training.bench import Speed
 
 
 def register(app: typer.Typer) -> None:
@@ -29,12 +33,35 @@ def bench(
 
     Text to tokens, tokens to features, each part of a training step, and how long the whole training would take.
     """
-    from sentibp.cli import output
     from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
     from sentibp.training import bench as training_bench
 
     resolved = load_config(config, set_ or [])
     with Progress() as progress:
-        speed = training_bench.measure(resolved, progress.watch)
-    output.speed(speed, json)
+        speed = training_bench.measure_speed(resolved, progress.watch)
+    print_speed(speed, json)
+
+
+def print_speed(result: Speed, json: bool) -> None:
+    """How fast a config is."""
+    training = result.training
+    if json:
+        print_json(result._asdict() | {"training": training._asdict()})
+        return
+    about = {
+        "batch": "taken and prepared, while the step before is computed",
+        "wait": "for the batch",
+        "update": "with the length of the gradient",
+    }
+    lines = {
+        "text": f"{result.reviews:,} reviews, {result.tokens:,} tokens",
+        "  tokens": f"{result.tokenize / 1e6:.1f} million tokens/s, from text",
+        "  vocabulary": f"{result.build / 1e6:.1f} million tokens/s, with the features of the text",
+        "  features": f"{result.encode / 1e6:.1f} million tokens/s, by a vocabulary that is there",
+        "step": f"{training.step_seconds * 1e3:.2f} ms: {training.reviews_per_second:,.0f} reviews/s",
+        **{f"  {part}": f"{took * 1e3:.2f} ms {about.get(part, '')}" for part, took in result.parts.items()},
+        "training": f"about {training.seconds:.1f} s: {training.steps:,} steps on {training.training:,} reviews",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<13} {value}".rstrip())

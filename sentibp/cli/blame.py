@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Model
+from sentibp.cli.output import one_line, print_json
 
 if TYPE_CHECKING:
     from sentibp.inspection.influence import Blame, Push
@@ -43,7 +44,6 @@ def blame(
     It estimates, and does not prove, what would be without the review. (After TracIn, Pruthi et al., 2020;
     sentibp/blame.py says what it leaves out.)
     """
-    from sentibp.cli import output
     from sentibp.inspection import influence
 
     if (text is None) == (word is None):
@@ -51,7 +51,7 @@ def blame(
     found = influence.of_text(model, text, count) if text is not None else influence.of_word(model, word or "", count)
     if json:
         sides = {name: [_record(push) for push in getattr(found, name)] for name in ("up", "down")}
-        output.as_json(found._asdict() | sides)
+        print_json(found._asdict() | sides)
         return
     _print(text if text is not None else word or "", found)
 
@@ -61,8 +61,6 @@ def _record(push: Push) -> dict[str, Any]:
 
 
 def _print(text: str, found: Blame) -> None:
-    from sentibp.cli.output import one_line
-
     score = found.positive if found.label == "positive" else 1 - found.positive
     typer.echo(f"{found.label}  {score:.4f}  {one_line(text)}")
     typer.echo(f"logit {found.logit:+.4f}; {found.sharing:,} of {found.reviews:,} training reviews share words with it")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json
+from sentibp.cli.output import table
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +21,6 @@ def show_or_clear(
     """Show or clear the cache of encoded text."""
     from datetime import datetime
 
-    from sentibp.cli import output
     from sentibp.utils import cache
 
     if clear:
@@ -30,6 +30,6 @@ def show_or_clear(
         [entry.name[:8], entry.about, f"{entry.size / 1e6:.1f} MB", str(datetime.fromtimestamp(int(entry.used)))]
         for entry in cache.entries()
     ]
-    output.rows(["entry", "what", "size", "last used"], lines, json)
+    table(["entry", "what", "size", "last used"], lines, json)
     if not json:
         typer.echo(f"\n{cache.folder() or 'switched off by SENTIBP_CACHE'}; at most {cache.limit() / 1e9:g} GB")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json as jsons
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentibp.cli import Json, Set
+from sentibp.cli.output import print_json, table
+
+if TYPE_CHECKING:
+    from sentibp.config.load import Resolved
 
 commands = typer.Typer(
     help="Look at settings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -25,10 +30,9 @@ def show(
     json: Json = False,
 ) -> None:
     """Print every setting, its value, and where the value comes from."""
-    from sentibp.cli import output
     from sentibp.config.load import load_config
 
-    output.settings(load_config(config, set_ or []), json)
+    print_settings(load_config(config, set_ or []), json)
 
 
 @commands.command(epilog="Example: sentibp config schema > schema.json")
@@ -44,7 +48,20 @@ def schema() -> None:
 @commands.command("list", epilog="Example: sentibp config list")
 def list_(json: Json = False) -> None:
     """Print the shipped configs."""
-    from sentibp.cli import output
     from sentibp.config import shipped
 
-    output.rows(["config", "what it shows"], shipped.shipped(), json)
+    table(["config", "what it shows"], shipped.shipped(), json)
+
+
+def print_settings(resolved: Resolved, json: bool) -> None:
+    """Every setting with its value and its origin."""
+    from sentibp.runs.compare import flatten
+
+    values = flatten(resolved.config.model_dump())
+    if json:
+        print_json({key: {"value": value, "from": resolved.origins.get(key)} for key, value in values.items()})
+        return
+    table(
+        ["setting", "value", "from"],
+        [(key, jsons.dumps(value), resolved.origins.get(key, "")) for key, value in values.items()],
+    )

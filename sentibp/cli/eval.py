@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json, Offline
+from sentibp.cli.output import one_line, print_json, print_message, table
+
+if TYPE_CHECKING:
+    from sentibp.inspection.compare import Comparison
+    from sentibp.inspection.evaluate import Evaluation
 
 
 def register(app: typer.Typer) -> None:
@@ -97,7 +102,6 @@ def _on_reviews(
     *columns: str | None,
 ) -> bool:
     """Score a model on labelled reviews, alone or against another; whether a check was missed."""
-    from sentibp.cli import output
     from sentibp.data.readers import SUFFIXES
     from sentibp.errors import ConfigError
     from sentibp.inspection import compare
@@ -113,19 +117,18 @@ def _on_reviews(
     file = find.validated_file if own else find.model_file
     classifier = model_file.load_model(file(name))
     if own and file(name) != find.model_file(name):
-        output.talk(f"scored by {file(name)}: {find.model_file(name)} has learned these reviews since")
+        print_message(f"scored by {file(name)}: {find.model_file(name)} has learned these reviews since")
     if against is None:
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns)
-        output.evaluation(evaluation, json)
+        print_scores(evaluation, json)
         return _missed(evaluation.scores, bounds, BETTER)
     comparison = compare.compare_on(classifier, model_file.load_model(file(against)), data, split, *columns)
-    output.against(comparison, name, against, json)
+    print_paired_scores(comparison, name, against, json)
     return _missed(comparison.a, bounds, BETTER)
 
 
 def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
     """Score a model on pairs of texts; whether a check was missed."""
-    from sentibp.cli import output
     from sentibp.inspection import probes as inspection_probes
     from sentibp.model import file as model_file
     from sentibp.runs import find
@@ -134,7 +137,7 @@ def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
     result = inspection_probes.run(model_file.load_model(find.model_file(name)), pairs)
-    output.probes(result, failures, json)
+    print_probes(result, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _missed({"probes": result["probes"], **rates}, bounds, better)
 
@@ -159,11 +162,10 @@ def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, flo
 
 def _missed(scores: Mapping[str, Any], bounds: list[tuple[str, float]], better: Mapping[str, str]) -> bool:
     """Whether a score is worse than its bound; each that is has its line."""
-    from sentibp.cli import output
 
     lines = [line for metric, bound in bounds if (line := _miss(scores[metric], metric, bound, better[metric]))]
     for line in lines:
-        output.talk(line)
+        print_message(line)
     return bool(lines)
 
 
@@ -175,3 +177,71 @@ def _miss(value: float | None, metric: str, bound: float, better: str) -> str | 
         wrong = "lower" if better == "higher" else "higher"
         return f"--fail-under {metric}={bound:g}: not met: it is {value:.6g}, which is {wrong}"
     return None
+
+
+def print_scores(result: Evaluation, json: bool) -> None:
+    """The scores of a model."""
+    for note in result.notes:
+        print_message(note)
+    scores = result.scores
+    if json:
+        print_json(scores)
+        return
+    low, high = scores["accuracy_interval"]
+    lines = {
+        "reviews": f"{scores['n']:,}",
+        "accuracy": f"{scores['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
+        **{
+            name.replace("_", " "): "undefined: one class only" if scores[name] is None else f"{scores[name]:.4f}"
+            for name in ("precision", "recall", "f1", "roc_auc", "log_loss", "brier", "calibration_error")
+        },
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<18} {value}")
+    confusion = scores["confusion"]
+    typer.echo("")
+    typer.echo(f"{'':<18} {'said negative':>14} {'said positive':>14}")
+    typer.echo(f"{'is negative':<18} {confusion['true_negative']:>14,} {confusion['false_positive']:>14,}")
+    typer.echo(f"{'is positive':<18} {confusion['false_negative']:>14,} {confusion['true_positive']:>14,}")
+    if scores["no_known_word"]:
+        typer.echo(f"\n{scores['no_known_word']:,} reviews have no known word; their answer is the model's bias")
+
+
+def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
+    """The scores of two models on the same reviews, and whether they differ."""
+    for note in result.notes:
+        print_message(note)
+    if json:
+        print_json({**result.a, "against": result.b, "paired": result.paired})
+        return
+    table(
+        ["score", a, b],
+        [(name, value, result.b[name]) for name, value in result.a.items() if not isinstance(value, dict | list)],
+    )
+    from sentibp.metrics import verdict
+
+    typer.echo(f"\n{verdict(result.paired)}")
+
+
+def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
+    """The pairs that got the answers they expect, by kind; and those that did not."""
+    if json:
+        print_json(result)
+        return
+    low, high = result["probes_interval"]
+    table(
+        ["kind", "pairs", "passed", "rate"],
+        [(kind, *each.values()) for kind, each in result["kinds"].items()]
+        + [
+            (
+                "in all",
+                result["n"],
+                result["passed"],
+                f"{result['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
+            )
+        ],
+    )
+    for failure in result["failures"] if failures else []:
+        typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")
+        for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
+            typer.echo(f"  {positive:.4f}  {one_line(text)}")

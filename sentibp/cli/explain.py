@@ -167,7 +167,7 @@ def _page(text: str, explanation: Explanation, flip: Flip | None) -> str:
 
     scale = max([abs(part.contribution) for part in explanation.parts] or [0.0]) or 1.0
     rows = "".join(
-        f"<tr><td>{page.text(part.text)}</td><td>{part.contribution:+.4f}</td><td>{part.start}–{part.end}</td>"
+        f"<tr><td>{page.page_text(part.text)}</td><td>{part.contribution:+.4f}</td><td>{part.start}–{part.end}</td>"
         f'<td class="bar"><div class="{"positive" if part.contribution > 0 else "negative"}" '
         f'style="--share:{100 * abs(part.contribution) / scale:.0f}%"></div></td></tr>\n'
         for part in sorted(explanation.parts, key=lambda part: -abs(part.contribution))
@@ -178,7 +178,7 @@ def _page(text: str, explanation: Explanation, flip: Flip | None) -> str:
         f'<p class="text">{marked(text, explanation)}</p>\n'
         f"<p>{explanation.bias:+.4f} (the logit of an empty review) and the parts below make the logit "
         f"{explanation.logit:+.4f}; probability of positive {explanation.positive:.4f}.</p>\n"
-        + (f"<p>{page.text(_flip_line(explanation, flip))}</p>\n" if flip else "")
+        + (f"<p>{page.page_text(_flip_line(explanation, flip))}</p>\n" if flip else "")
         + '<div class="scroll"><table>\n<tr><th>part</th><th>contribution</th><th>characters</th><th></th></tr>\n'
         f'{rows}</table></div>\n<p class="faint">residual {explanation.residual:.1e}; '
         f"{METHODS[explanation.method]}; the divisor of the pooling is held.</p>",

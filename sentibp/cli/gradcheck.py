@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Set
+from sentibp.cli.output import print_json, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.gradcheck import Check
@@ -102,7 +103,6 @@ def _network(
     tolerance: float | None,
     json: bool,
 ) -> bool:
-    from sentibp.cli import output
     from sentibp.data.hub import go_offline
     from sentibp.inspection import gradcheck as inspection_gradcheck
     from sentibp.nn.gradcheck import TOLERANCE
@@ -117,7 +117,7 @@ def _network(
     result = inspection_gradcheck.check(classifier, examples, tolerance or TOLERANCE)
     if json:
         tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
-        output.as_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
+        print_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
     else:
         _show_network(result)
     return result.ok
@@ -128,9 +128,8 @@ def _finite(error: float) -> float | None:
 
 
 def _show_network(result: Check) -> None:
-    from sentibp.cli import output
 
-    output.rows(
+    table(
         ["tensor", "shape", "reached", "gradient", "error", "verdict"],
         [
             (
@@ -157,18 +156,17 @@ def _show_network(result: Check) -> None:
 
 
 def _layer(path: Path, tolerance: float | None, json: bool) -> bool:
-    from sentibp.cli import output
     from sentibp.inspection import layer_check
     from sentibp.nn.gradcheck import TOLERANCE
 
     results = layer_check.check(path, tolerance or TOLERANCE)
     ok = all(result.ok for result in results)
     if json:
-        output.as_json({"layers": [_layer_record(result) for result in results], "ok": ok})
+        print_json({"layers": [_layer_record(result) for result in results], "ok": ok})
         return ok
     for result in results:
         typer.echo(f"{result.layer}: {'every gradient is right' if result.ok else 'wrong'}")
-        output.rows(
+        table(
             ["gradient of", "error", "verdict"],
             [(each.name, f"{each.error:.1e}", "right" if each.ok else "wrong") for each in result.tensors],
         )

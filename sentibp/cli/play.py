@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json
+from sentibp.cli.output import print_json, print_message
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +46,6 @@ def play(
 
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out")
-    from sentibp.cli import output
     from sentibp.inspection.pages import play as pages_play
     from sentibp.model import file
     from sentibp.runs import find
@@ -55,10 +55,10 @@ def play(
         for number in signal.SIGINT, signal.SIGTERM:
             signal.signal(number, signal.default_int_handler)  # to close what is open, and say how things stand
         if json:
-            output.as_json({"url": server.url, "model": str(path)})
+            print_json({"url": server.url, "model": str(path)})
         else:
             typer.echo(server.url)
-        output.talk(f"{path}: what it learns there stays in memory, the file is never changed; Ctrl-C ends it")
+        print_message(f"{path}: what it learns there stays in memory, the file is never changed; Ctrl-C ends it")
         try:
             if browser:
                 import webbrowser
@@ -66,5 +66,5 @@ def play(
                 webbrowser.open(server.url)
             server.serve_forever()
         except KeyboardInterrupt:
-            output.talk("interrupted: the page is closed, the model's file is as it was")
+            print_message("interrupted: the page is closed, the model's file is as it was")
             raise typer.Exit(130) from None

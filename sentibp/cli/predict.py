@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json as jsons
+import sys
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Model
+from sentibp.cli.output import LABELS, one_line, print_message, save_output
+from sentibp.errors import ConfigError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-class Format(StrEnum):
-    """How predictions are printed."""
+    from sentibp.inspection.explain import Explanation
+    from sentibp.model.classifier import Prediction
 
-    table = "table"
-    jsonl = "jsonl"
-    csv = "csv"
+_LINES = 4096  # made at once
+
+_PARTS = 10  # of each explanation among several
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +65,6 @@ def predict(
     """Say whether reviews are positive or negative, and how surely."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give reviews, each in quotes, or --input FILE; one of the two")
-    from sentibp.cli import output as cli_output
     from sentibp.model import file
     from sentibp.runs import find
     from sentibp.utils.arrow import strings
@@ -67,11 +76,86 @@ def predict(
 
         texts = sources.read_texts(input, text_column=text_column)
         if input == "-" and sources.looks_like_json(texts):
-            cli_output.talk(f"the lines look like JSON without '{text_column}': read as text; else give --text-column")
+            print_message(f"the lines look like JSON without '{text_column}': read as text; else give --text-column")
     classifier = file.load_model(find.model_file(model))
     explanations = None
     if explain:
         from sentibp.inspection.explain import explain as explained
 
         explanations = (explained(classifier, text) for text in texts.to_pylist())
-    cli_output.predictions(classifier.predict(texts), texts, output, format.value if format else None, explanations)
+    print_predictions(classifier.predict(texts), texts, output, format.value if format else None, explanations)
+
+
+def print_predictions(
+    prediction: Prediction,
+    texts: pa.LargeStringArray | pa.ChunkedArray,
+    output: Path | None,
+    format: str | None,
+    explanations: Iterable[Explanation] | None = None,
+) -> None:
+    """One line per text, in order; with explanations, in a table, several."""
+    from sentibp.cli import explain
+
+    if format is None and output is not None:
+        format = "csv" if output.suffix == ".csv" else "jsonl"
+    format = format or ("table" if sys.stdout.isatty() else "jsonl")
+    records = _records(prediction)
+    if format == "csv" and explanations is not None:
+        raise ConfigError("--explain does not fit into CSV; use --format jsonl or table")
+    if format == "jsonl":
+        if explanations is not None:
+            pairs = zip(records, explanations, strict=True)
+            records = (record | explain.record(each) | record for record, each in pairs)
+        content = (jsons.dumps(record) + "\n" for record in records)
+    elif format == "csv":
+        content = _csv(records)
+    elif explanations is not None:
+        pairs = zip(texts.to_pylist(), explanations, strict=True)
+        colours = output is None and explain.may_colour()
+        blocks = (explain.lines(*pair, _PARTS, colours) for pair in pairs)
+        content = ("\n" * (number > 0) + "".join(f"{line}\n" for line in block) for number, block in enumerate(blocks))
+    else:
+        content = (_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
+    pieces = iter(lambda: "".join(islice(content, _LINES)), "")  # of millions, not all at once
+    if output is None:
+        for piece in pieces:
+            typer.echo(piece, nl=False)
+        return
+    save_output(output, b"".join(piece.encode() for piece in pieces))
+
+
+def _records(prediction: Prediction) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(prediction.positive), _LINES):
+        yield from map(_record, *(column[start : start + _LINES].tolist() for column in prediction))
+
+
+def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
+    label = LABELS[positive >= 0.5]
+    score = positive if label == "positive" else 1 - positive
+    return {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown} | (
+        {"note": "no known word"} if tokens == unknown else {}
+    )
+
+
+def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:
+    line = io.StringIO()
+    columns = ["label", "score", "positive", "tokens", "unknown", "note"]
+    writer = csv.DictWriter(line, columns, restval="", lineterminator="\n")
+    yield ",".join(columns) + "\n"
+    for record in records:
+        line.seek(line.truncate(0))
+        writer.writerow(record)
+        yield line.getvalue()
+
+
+def _table_line(record: dict[str, Any], text: str) -> str:
+    note = f"  ({record['note']}: the answer is the model's bias)" if "note" in record else ""
+    return f"{record['label']}  {record['score']:.4f}  {one_line(text)}{note}"
+
+
+class Format(StrEnum):
+    """How predictions are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"

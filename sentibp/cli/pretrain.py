@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentibp.cli import Json, Offline, Set
+from sentibp.cli.output import print_json, print_message
 from sentibp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sentibp.training.pretrain_run import Pretrained
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +55,6 @@ def pretrain(
     Those of words or n-grams that `train` would learn first. Trainings start from them with pretrain.vectors_from;
     `words neighbors` and `words analogy` look at them.
     """
-    from sentibp.cli import output
     from sentibp.cli.interrupts import heeded
     from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
@@ -72,6 +75,26 @@ def pretrain(
             outcome = training_resume.resume_pretraining(path, resolved, watch)
         else:
             outcome = pretrain_run.pretrain_vectors(resolved, out, sys.argv, watch)
-    output.pretrained(outcome, json)
+    print_pretraining(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
+
+
+def print_pretraining(result: Pretrained, json: bool) -> None:
+    """The end of a pretraining."""
+    if result.outcome == "interrupted":
+        kept = (result.run / "checkpoint.safetensors").exists()
+        print_message(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
+    if json:
+        print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+    elif result.vectors is None or result.restored is None:
+        typer.echo(f"go on       sentibp pretrain --resume {result.run}")
+    else:
+        size = result.vectors.stat().st_size / 1e6
+        digest = (result.digest or "")[:12]
+        typer.echo(
+            f"learned     {result.features:,} vectors of {result.dim} numbers; they restore {result.restored:.4f}"
+        )
+        typer.echo(f"vectors     {result.vectors} ({size:.1f} MB, sha256 {digest}..., {result.seconds:.1f} s)")
+        typer.echo("next        sentibp words neighbors great")
+        typer.echo("            sentibp train CONFIG --set pretrain.vectors_from=last")

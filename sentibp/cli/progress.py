@@ -6,8 +6,8 @@ import os
 import sys
 from types import TracebackType
 
-from sentibp.cli.output import talk
-from sentibp.training.events import Epoch, Event, Note, Ready, Step
+from sentibp.cli.output import print_message
+from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Step
 from sentibp.training.truncated_svd import Round
 
 _EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
@@ -54,7 +54,7 @@ class Progress:
             return
         if isinstance(event, Note):
             self._line(event.text)
-        elif isinstance(event, Ready):
+        elif isinstance(event, NetworkStarted):
             self._ready(event)
         elif isinstance(event, Round):
             self._round(event)
@@ -68,9 +68,9 @@ class Progress:
         if self.live:
             self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            talk(text)
+            print_message(text)
 
-    def _ready(self, event: Ready) -> None:
+    def _ready(self, event: NetworkStarted) -> None:
         self.epochs = event.epochs
         self.loss = None
         held_out = f", validated on {event.validation:,}" if event.validation else ""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json, Offline
+from sentibp.cli.output import print_json, print_message, save_output
 
 
 def register(app: typer.Typer) -> None:
@@ -54,16 +55,15 @@ def report(
 
     Needs the extra `report`: pip install 'sentibp[report]'.
     """
-    from sentibp.cli import output as cli_output
     from sentibp.inspection.pages import report as pages_report
 
     pages_report.libraries()
     subjects = pages_report.gather(runs or ["last"], pages_report.Where(data, split, text_column, label_column))
     content = pages_report.render(subjects)
-    cli_output.save(output, content)
+    save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]
     if json:
-        cli_output.as_json(
+        print_json(
             {
                 "output": str(output),
                 "bytes": len(content),
@@ -73,5 +73,5 @@ def report(
         )
         return
     for name, line in left_out:
-        cli_output.talk(f"{name}: left out: {line}")
+        print_message(f"{name}: left out: {line}")
     typer.echo(f"{output}  {len(content) / 1e6:.1f} MB, for a browser; of {', '.join(s.name for s in subjects)}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json, RunName
+from sentibp.cli.output import print_json
+
+if TYPE_CHECKING:
+    from sentibp.training.reproduce import Reproduction
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +29,6 @@ def reproduce(
     Exits with 0 if every number comes out the same, and with 1 at the first that does not, which is named with its
     epoch, step and tensor, and with what has changed of versions, processor and threads.
     """
-    from sentibp.cli import output
     from sentibp.cli.interrupts import heeded
     from sentibp.cli.progress import Progress
     from sentibp.runs import find
@@ -32,6 +36,45 @@ def reproduce(
 
     with Progress(quiet) as progress:
         result = reproduce(find.find_run(run), heeded(progress.watch))  # there is a folder to remove
-    output.reproduction(result, json)
+    print_reproduction(result, json)
     if not result.same:
         raise typer.Exit(1)
+
+
+def print_reproduction(result: Reproduction, json: bool) -> None:
+    """What came of training a run again."""
+    if json:
+        print_json(result._asdict() | {"run": str(result.run)})
+        return
+    compared = f"{_count(result.epochs, 'epoch')}, {_count(result.steps, 'step')}"
+    if result.same and result.whole:
+        typer.echo(f"the same: {compared}, and the model, sha256 {(result.digest or '')[:12]}...")
+    elif result.same:
+        typer.echo(f"the same as far as it was trained: {compared}")
+    if result.difference is not None:
+        where, rest = _difference(result.difference)
+        typer.echo(f"not the same, after {compared} that are")
+        typer.echo(f"first       {where}")
+        for line in rest:
+            typer.echo(f"            {line}")
+    if not result.same or result.changed:
+        lines = [f"{name}: {then} then, {now} now" for name, (then, now) in result.changed.items()]
+        for i, line in enumerate(lines or ["nothing that is recorded: versions, code, processor, threads"]):
+            typer.echo(f"{'' if i else 'changed':<11} {line}")
+
+
+def _difference(difference: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Where the first difference is, and what differs there."""
+    tensors, event = difference["tensors"], difference["event"]
+    named = ", ".join(tensors[:3]) + (f" and {len(tensors) - 3} more" if len(tensors) > 3 else "")
+    if event is None:
+        return difference["what"][0], []
+    network = f"seed {difference['seed']}, epoch {difference['epoch']}"
+    if event == "start":
+        return f"{network}, before the first step: {named}", difference["what"]
+    at = f"step {difference['step']}" if event == "step" else "at its end"
+    return f"{network}, {at}: {named or 'no tensor'}", difference["what"]
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

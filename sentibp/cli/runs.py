@@ -2,11 +2,110 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json as jsons
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json, RunName
+from sentibp.cli.output import print_json, table
+
+if TYPE_CHECKING:
+    from sentibp.runs.gradient_flow import EpochFlow
+    from sentibp.runs.watch import RunProgress
+
+
+def print_progress(states: Iterable[RunProgress], json: bool) -> str:
+    """A training as it goes on: a line each time, or on a terminal one that changes. Returns how it ended."""
+    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
+    outcome, scored = "running", None
+    for number, state in enumerate(states):
+        if json:
+            print_json(state._asdict() | {"progress": state.progress})
+        else:
+            if not number:
+                typer.echo(state.run)
+            if state.scores is not None and state.scored_epoch != scored:
+                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
+            _over(_state(state), live, stays=state.outcome != "running")
+        sys.stdout.flush()
+        outcome, scored = state.outcome, state.scored_epoch
+    return outcome
+
+
+def _over(line: str, live: bool, stays: bool) -> None:
+    """A line; on a terminal it takes the place of the last one that does not stay."""
+    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+
+
+def _state(state: RunProgress) -> str:
+    parts = [f"round {state.round}/{state.rounds}"] if state.rounds and not state.step else []
+    if state.steps:
+        parts += [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}"]
+    parts.append(f"{state.progress:.0%}")
+    if state.loss is not None:
+        parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
+    if state.outcome != "running":
+        return ", ".join([*parts, f"{state.outcome} after {_time(state.seconds)}"])
+    return ", ".join([*parts, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
+    """How the gradient flowed: of the first network, the last epoch that is given; as JSON, all of them."""
+    if json:
+        print_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
+        return
+    shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
+    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    lines = []
+    for layer, each in shown.layers.items():
+        idle = f"{each.dead:.0%} dead" if each.dead is not None else ""
+        idle = f"{each.saturated:.0%} saturated" if each.saturated is not None else idle
+        share = each.update / each.weight if each.weight else 0.0
+        numbers = (each.gradient, each.update, each.weight, share)
+        lines.append([layer, *(f"{number:.1e}" for number in numbers), idle])
+    table(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
+    if (pace := shown.factor) is not None:
+        typer.echo(f"\nwith each hidden layer back, the gradient is {pace:.2g} times as long")
+    for warning in warnings:
+        typer.echo(f"\n{warning}")
+
+
+def print_comparison(result: dict[str, Any], json: bool) -> None:
+    """Two runs side by side."""
+    if json:
+        print_json(result)
+        return
+    table(
+        ["setting", result["a"], result["b"]],
+        [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
+    )
+    typer.echo("")
+    table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
+    typer.echo("")
+    for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
+        if scored_on == "training":
+            typer.echo(f"{run}: scored on its training data, having no validation data: not comparable")
+    paired = result["paired"]
+    if paired is None:
+        typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
+        return
+    from sentibp.metrics import verdict
+
+    typer.echo(verdict(paired))
+
 
 commands = typer.Typer(
     help="Look at past trainings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -25,7 +124,6 @@ def list_(json: Json = False) -> None:
     One that was broken off or interrupted may go on with `sentibp train --resume RUN`, a pretraining
     with `sentibp pretrain --resume RUN`.
     """
-    from sentibp.cli import output
     from sentibp.runs import directory
 
     columns = ["run", "start", "kind", "outcome", "accuracy", "log_loss", "seconds"]
@@ -41,10 +139,10 @@ def list_(json: Json = False) -> None:
             scores.get("log_loss"),
             facts.get("seconds"),
         ]
-        for path, facts in directory.all_runs()
+        for path, facts in directory.list_runs()
         for scores in [facts.get("scores") or {}]
     ]
-    output.rows(columns, lines, json)
+    table(columns, lines, json)
 
 
 @commands.command(epilog="Example: sentibp runs compare runs/first last")
@@ -53,11 +151,10 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
 
     Prints the settings in which they differ, their scores, and a paired test if they validated on the same reviews.
     """
-    from sentibp.cli import output
     from sentibp.runs import compare as runs_compare
     from sentibp.runs import find
 
-    output.comparison(runs_compare.compare_runs(find.find_run(a), find.find_run(b)), json)
+    print_comparison(runs_compare.compare_runs(find.find_run(a), find.find_run(b)), json)
 
 
 @commands.command(epilog="Example: sentibp runs flow last --epoch 1")
@@ -74,13 +171,12 @@ def flow(
     The lengths of each layer's gradient, update and weights, and its idle units, of a few batches of an epoch. With
     --json, of every epoch, unless one is asked for.
     """
-    from sentibp.cli import output
     from sentibp.runs import directory, find, gradient_flow
 
     path = find.find_run(run)
-    directory.require_training(path, directory.facts(path))
-    chosen = gradient_flow.chosen(gradient_flow.recorded(path), str(path), seed, epoch)
-    output.flow(path, chosen, directory.facts(path).get("warnings") or [], json)
+    directory.require_training(path, directory.load_run_info(path))
+    chosen = gradient_flow.select_flows(gradient_flow.load_flows(path), str(path), seed, epoch)
+    print_flow(path, chosen, directory.load_run_info(path).get("warnings") or [], json)
 
 
 @commands.command(epilog="Examples: sentibp runs watch; sentibp runs watch runs/first --json")
@@ -96,11 +192,10 @@ def watch(
 
     Exits as the training does: 0 finished, 4 diverged, 130 interrupted, 1 stopped by --break, failed, or killed.
     """
-    from sentibp.cli import output
     from sentibp.runs import find
     from sentibp.runs import watch as runs_watch
 
-    path = runs_watch.newest() if run is None else find.find_run(run)
-    outcome = output.watched(runs_watch.follow(path, interval), json)
+    path = runs_watch.newest_started() if run is None else find.find_run(run)
+    outcome = print_progress(runs_watch.follow(path, interval), json)
     if code := {"finished": 0, "diverged": 4, "interrupted": 130}.get(outcome, 1):
         raise typer.Exit(code)

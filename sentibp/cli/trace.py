@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json
+from sentibp.cli.output import save_output
 
 if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
@@ -23,32 +24,6 @@ class Format(StrEnum):
     json = "json"
     markdown = "markdown"
     html = "html"
-
-
-class Label(StrEnum):
-    """What a review is."""
-
-    negative = "negative"
-    positive = "positive"
-
-
-class Loss(StrEnum):
-    """A loss of nn/losses.py."""
-
-    cross_entropy = "cross_entropy"
-    squared_error = "squared_error"
-
-
-class Method(StrEnum):
-    """An optimizer of nn/optim.py."""
-
-    sgd = "sgd"
-    momentum = "momentum"
-    nesterov = "nesterov"
-    adagrad = "adagrad"
-    rmsprop = "rmsprop"
-    adam = "adam"
-    adamw = "adamw"
 
 
 def register(app: typer.Typer) -> None:
@@ -171,9 +146,34 @@ def _rendered(format: Format, content: Sheet) -> str:
 
 
 def _write(content: str, output: Path | None) -> None:
-    from sentibp.cli import output as cli_output
 
     if output is None:
         typer.echo(content, nl=False)
         return
-    cli_output.save(output, content.encode(errors="replace"))
+    save_output(output, content.encode(errors="replace"))
+
+
+class Label(StrEnum):
+    """What a review is."""
+
+    negative = "negative"
+    positive = "positive"
+
+
+class Loss(StrEnum):
+    """A loss of nn/losses.py."""
+
+    cross_entropy = "cross_entropy"
+    squared_error = "squared_error"
+
+
+class Method(StrEnum):
+    """An optimizer of nn/optim.py."""
+
+    sgd = "sgd"
+    momentum = "momentum"
+    nesterov = "nesterov"
+    adagrad = "adagrad"
+    rmsprop = "rmsprop"
+    adam = "adam"
+    adamw = "adamw"

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json, Offline, Set
+from sentibp.cli.output import print_json, print_message
 from sentibp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sentibp.training.dry_run import DryRun
+    from sentibp.training.experiment import Outcome
+    from sentibp.training.lr_finder import LearningRateTest, Point
+
+_RATE_STEP = 10  # steps of a rate test that are a line: three lines to a power of ten
+
+_RATE_BAR = 40  # the width of its bars
 
 
 def register(app: typer.Typer) -> None:
@@ -71,7 +82,6 @@ def train(
 
     Its best epoch is kept in a run directory, and is what eval and predict use next.
     """
-    from sentibp.cli import output
     from sentibp.cli.interrupts import heeded
     from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
@@ -79,7 +89,7 @@ def train(
     from sentibp.training import break_condition, experiment
     from sentibp.training import dry_run as training_dry_run
     from sentibp.training import resume as training_resume
-    from sentibp.training.failed_step import Stopped
+    from sentibp.training.failed_step import TrainingStopped
 
     if config is None and resume is None:
         raise typer.BadParameter("Missing argument 'CONFIG'")
@@ -93,15 +103,15 @@ def train(
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     if dry_run:
         with Progress(quiet) as progress:
-            rehearsal = training_dry_run.rehearse(resolved, heeded(progress.watch))
-        output.rehearsal(rehearsal, json)
+            rehearsal = training_dry_run.dry_run(resolved, heeded(progress.watch))
+        print_dry_run(rehearsal, json)
         return
     if find_lr:
         from sentibp.training import lr_finder
 
         with Progress(quiet) as progress:
-            test = lr_finder.run(resolved, heeded(progress.watch))
-        output.rate_test(test, json)
+            test = lr_finder.find_learning_rate(resolved, heeded(progress.watch))
+        print_learning_rates(test, json)
         return
     try:
         with Progress(quiet) as progress:
@@ -110,10 +120,89 @@ def train(
                 outcome = training_resume.resume(path, resolved, watch, stop)
             else:
                 outcome = experiment.train_model(resolved, out, sys.argv, watch, stop)
-    except Stopped as error:
+    except TrainingStopped as error:
         if json and error.facts is not None:
-            output.as_json(error.facts)
+            print_json(error.facts)
         raise
-    output.outcome(outcome, json)
+    print_outcome(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
+
+
+def print_outcome(result: Outcome, json: bool) -> None:
+    """The end of a training."""
+    if result.outcome == "interrupted":
+        print_message("interrupted: the best model so far is kept")
+    if json:
+        print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        return
+    if result.scores is not None:
+        typer.echo(f"{result.scored_on:<11} {_summary(result.scores)}")
+    if result.seeds:
+        for name in ("accuracy", "log_loss"):
+            spread = result.seeds[name]
+            typer.echo(
+                f"seeds       {name.replace('_', ' ')}: mean {spread['mean']:.4f}, standard deviation "
+                f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
+            )
+    size = result.model.stat().st_size / 1e6
+    if result.refit is not None:
+        typer.echo(f"then        trained once more, on all {result.refit['reviews']:,} reviews")
+    typer.echo(f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)")
+    if result.outcome == "interrupted":
+        typer.echo(f"go on       sentibp train --resume {result.run}")
+    else:
+        typer.echo('next        sentibp predict "I love this movie"')
+
+
+def print_dry_run(result: DryRun, json: bool) -> None:
+    """What a training would cost."""
+    if json:
+        print_json(result._asdict())
+        return
+    lines = {
+        "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
+        "network": f"{result.features:,} features, {result.parameters:,} parameters",
+        "model file": f"{result.model_bytes / 1e6:.1f} MB",
+        "memory": f"{result.peak_bytes / 1e6:.0f} MB at most so far",
+        "steps": f"{result.steps:,} of {result.step_seconds * 1e3:.1f} ms: {result.reviews_per_second:,.0f} reviews/s",
+        "in all": f"about {result.seconds:.1f} s",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<11} {value}")
+
+
+def _summary(scores: dict[str, Any]) -> str:
+    low, high = scores["accuracy_interval"]
+    interval = f"[{low:.4f}, {high:.4f}]"
+    return f"accuracy {scores['accuracy']:.4f} {interval}, log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
+
+
+def print_learning_rates(result: LearningRateTest, json: bool) -> None:
+    """The loss at each learning rate, and the one that is suggested."""
+    if json:
+        print_json(result._asdict() | {"curve": [point._asdict() for point in result.curve]})
+        return
+    marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
+    full = 1.25 * max(result.chance, result.curve[0].smooth)
+    typer.echo(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
+    for i in range(0, len(result.curve), _RATE_STEP):
+        here = result.curve[i : i + _RATE_STEP]
+        middle = here[len(here) // 2]
+        bar = "#" * min(round(middle.smooth / full * _RATE_BAR), _RATE_BAR)
+        names = [name for name, rate in marks.items() if rate is not None and here[0].rate <= rate < _next(here)]
+        typer.echo(f"{middle.rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_RATE_BAR}} {', '.join(names)}".rstrip())
+    typer.echo(f"ended at {result.curve[-1].rate:.1e}: {result.ended}\n")
+    if result.suggestion is None:
+        typer.echo(
+            f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
+            f"{result.chance:.3g});\nit takes more steps, or does not learn: see `sentibp runs flow` after a training"
+        )
+        return
+    typer.echo(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    typer.echo(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
+
+
+def _next(points: Sequence[Point]) -> float:
+    """The rate of the step after these."""
+    return points[-1].rate * (points[-1].rate / points[0].rate) ** (1 / max(len(points) - 1, 1))

@@ -87,7 +87,7 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
 def _find(name: str | Path) -> tuple[Path, str]:
     """The file of that name, and how to call it in messages."""
     path = Path(name)
-    file = resources.folder("configs") / f"{name}.yaml"
+    file = resources.resource_folder("configs") / f"{name}.yaml"
     if path.name == str(name) and os.path.isfile(file):
         return file, f"configs/{name}.yaml"
     if os.path.isdir(path):

@@ -11,7 +11,7 @@ from sentibp.utils import resources
 
 def shipped() -> list[tuple[str, str]]:
     """The configs that come with the program: name and first comment line."""
-    return [(path.stem, _first_comment(path)) for path in sorted(resources.folder("configs").glob("*.yaml"))]
+    return [(path.stem, _first_comment(path)) for path in sorted(resources.resource_folder("configs").glob("*.yaml"))]
 
 
 def _first_comment(path: Path) -> str:

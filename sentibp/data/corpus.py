@@ -93,12 +93,12 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
     return corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
 
 
-def repeated(a: Corpus, b: Corpus) -> np.ndarray:
+def overlap(a: Corpus, b: Corpus) -> np.ndarray:
     """The positions in `b` of texts that stand in `a` too, but for space around them; as a hash of 64 bits tells."""
     return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
 
 
-def same_text(corpus: Corpus) -> np.ndarray:
+def text_groups(corpus: Corpus) -> np.ndarray:
     """A number for each review that those with the same text share, but for space around it: (n,) from 0."""
     return np.unique(_hashes(corpus.text), return_inverse=True)[1]
 

@@ -20,7 +20,7 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
         return corpus, _load(config, validation)
     if validation == 0:
         return corpus, None
-    return data_corpus.split_corpus(corpus, validation, rng.stream(0, "split"))
+    return data_corpus.split_corpus(corpus, validation, rng.random_stream(0, "split"))
 
 
 def _load(config: Config, split: str) -> Corpus:

@@ -56,11 +56,11 @@ def load_corpus(
     return next(parts) if len(names) == 1 else concatenate(parts)
 
 
-def located(source: str | Sequence[str], base: Path) -> str | list[str]:
+def resolve_source(source: str | Sequence[str], base: Path) -> str | list[str]:
     """The source with paths that are not in the working directory but in `base`, the folder of the config file, named
     from the working directory."""
     if not isinstance(source, str):
-        return [str(located(each, base)) for each in source]
+        return [str(resolve_source(each, base)) for each in source]
     if source in NAMES or os.path.exists(os.path.expanduser(source)) or not os.path.exists(base / source):
         return source
     return os.path.relpath(base / source)
@@ -159,7 +159,7 @@ def _shipped(name: str, columns: Columns, split: str) -> Records:
     splits = SHIPPED[name]
     if splits and split not in splits:
         raise DataError(f"{name}: no split {split!r}; there are: {', '.join(splits)}")
-    file = resources.folder("data") / f"{split if splits else name}.csv"
+    file = resources.resource_folder("data") / f"{split if splits else name}.csv"
     return _certain(readers.read(file, name, _own_columns(name, columns)))
 
 

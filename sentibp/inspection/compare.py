@@ -60,5 +60,5 @@ def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
         training = load_data(classifier.config)[0]
     except DataError:
         return []
-    seen = len(data_corpus.repeated(training, corpus))
+    seen = len(data_corpus.overlap(training, corpus))
     return [f"{seen:,} of {len(corpus):,} reviews also stand in the training data of the second model"] if seen else []

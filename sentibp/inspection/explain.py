@@ -33,7 +33,7 @@ _POINTS = 4  # of Gauss and Legendre on each piece of a smooth network
 _PIECES = 1 << 12  # at most, for a smooth network
 
 
-class Part(NamedTuple):
+class Contribution(NamedTuple):
     """A feature's share of the logit; its place is text[start:end], from its first word to its last."""
 
     text: str
@@ -59,7 +59,7 @@ class Explanation(NamedTuple):
     positive: float  # the probability of positive
     logit: float
     bias: float  # the logit of an empty review
-    parts: list[Part]  # in the order in which they end
+    parts: list[Contribution]  # in the order in which they end
     residual: float  # what the parts and the bias leave of the logit: rounding, and what the integral lacks
     method: str  # a key of METHODS
     words: list[Word]
@@ -81,7 +81,9 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     bag, head = _in_two(classifier, found)
     with single_threaded_blas:
         contributions, logit, bias, method = _attribute(bag, head, len(found))
-    parts = [Part(*joined(spans, feature), part) for feature, part in zip(found, contributions.tolist(), strict=True)]
+    parts = [
+        Contribution(*joined(spans, feature), part) for feature, part in zip(found, contributions.tolist(), strict=True)
+    ]
     own = _by_word(len(spans), found, contributions)
     words = [Word(*span, *rest) for span, *rest in zip(spans, own.tolist(), known, strict=True)]
     return Explanation(
@@ -108,13 +110,13 @@ def marked(text: str, explanation: Explanation) -> str:
     body, done = "", 0
     for word, share in shares(explanation):
         start = max(word.start, done)
-        body += page.text(text[done:start])
+        body += page.page_text(text[done:start])
         done = max(done, word.end)
         kind = "unknown" if not word.known else "positive" if word.contribution > 0 else "negative"
         told = "unknown" if not word.known else f"{word.contribution:+.4f}"
         style = f"--share:{70 * share:.0f}%"
-        body += f'<mark class="{kind}" style="{style}" title="{told}">{page.text(text[start:done])}</mark>'
-    return body + page.text(text[done:])
+        body += f'<mark class="{kind}" style="{style}" title="{told}">{page.page_text(text[start:done])}</mark>'
+    return body + page.page_text(text[done:])
 
 
 def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:

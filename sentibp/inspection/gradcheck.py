@@ -23,7 +23,7 @@ from sentibp.nn.losses import LOSSES
 from sentibp.runs import find
 from sentibp.training import prepare
 from sentibp.training.loop import backpropagate, example_weights
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import single_threaded_blas
 
 _COMPARED = 16  # reviews that differences are taken of; more would meet more corners of ReLU
@@ -79,7 +79,7 @@ def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
         path = None if resolved.config.model.init_from is None else find.model_file(resolved.config.model.init_from)
     except ConfigError as error:
         raise ConfigError(f"model.init_from: {error}") from None
-    config = prepare.settled(resolved.config, resolved.path.parent, path)
+    config = prepare.resolve_paths(resolved.config, resolved.path.parent, path)
     corpus = _sample(config, reviews)
     settings = config.text
     tokens = tokenize(corpus.text, settings.lowercase)
@@ -105,7 +105,7 @@ def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
 
 def _sample(config: Config, reviews: int) -> Corpus:
     corpus, _ = dataset.load_data(config)
-    chosen = stream(0, "gradcheck").permutation(len(corpus))[:reviews]
+    chosen = random_stream(0, "gradcheck").permutation(len(corpus))[:reviews]
     return corpus.take(np.sort(chosen))
 
 
@@ -116,7 +116,7 @@ def _encoded(classifier: Classifier, corpus: Corpus) -> Examples:
 
 def _leave_the_corner(classifier: Classifier) -> None:
     """Biases start from 0, where ReLU has no derivative if nothing else comes in: they are moved a little."""
-    rng = stream(0, "gradcheck biases")
+    rng = random_stream(0, "gradcheck biases")
     for value in classifier.network.params.values():
         if value.ndim == 1 and not value.any():
             value[...] = 0.01 * rng.standard_normal(value.shape)

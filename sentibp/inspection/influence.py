@@ -42,7 +42,7 @@ from sentibp.nn.layers import Array, RowGrad
 from sentibp.nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.runs import directory, find, influence_log
-from sentibp.runs.influence_log import Visits
+from sentibp.runs.influence_log import ExampleGradients
 from sentibp.utils.arrow import array, strings
 from sentibp.utils.threads import single_threaded_blas
 
@@ -137,13 +137,13 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
         reviews=n,
         up=pushes[: len(up)],
         down=pushes[len(up) :],
-        linear_start=classifier.config.model.init_from is None and linear.starts_linear(classifier.config, training),
+        linear_start=classifier.config.model.init_from is None and linear.has_linear_start(classifier.config, training),
     )
 
 
 def _training(run: Path) -> tuple[data_corpus.Corpus, Array]:
     """The reviews that the run was trained on, and their labels (n,). DataError if they are others by now."""
-    settings, facts = load_config(run / "config.yaml").config, directory.facts(run)
+    settings, facts = load_config(run / "config.yaml").config, directory.load_run_info(run)
     known = facts.get("refit") or (facts.get("data") or {}).get("training") or {}
     if facts.get("refit"):  # it has learned those that were held out, too
         settings = settings.model_copy(update={"data": settings.data.model_copy(update={"validation": 0})})
@@ -200,12 +200,12 @@ def _of_start(
     """
     settings = classifier.config.model
     told = settings.embedding.init in ("naive_bayes", "linear") and settings.init_from is None
-    if not told or linear.starts_linear(classifier.config, training):
+    if not told or linear.has_linear_start(classifier.config, training):
         return np.zeros(len(met.review))
     features = len(classifier.vocabulary)
     ratio = log_count_ratio(training, label, features)
     largest = int(np.argmax(np.abs(ratio)))
-    column = naive_bayes.naive_bayes(training, label, classifier.vocabulary, settings.embedding)
+    column = naive_bayes.naive_bayes_column(training, label, classifier.vocabulary, settings.embedding)
     unit = column[largest] / ratio[largest] if ratio[largest] else 0.0  # what makes the one of the other
     count = np.zeros((2, len(feature)))
     np.add.at(count, (label[met.review], met.column), met.times)
@@ -217,7 +217,7 @@ def _of_start(
 
 
 def _of_steps(
-    classifier: Classifier, training: Ragged, met: _Meetings, gradient: Array, kept: influence_log.Kept
+    classifier: Classifier, training: Ragged, met: _Meetings, gradient: Array, kept: influence_log.SavedGradients
 ) -> Array:
     """What each meeting did to the logit by the steps of the optimizer on the rows that both have: (m,)."""
     settings = classifier.config.train
@@ -235,9 +235,9 @@ class _Seen(NamedTuple):
     met: _Meetings
     gradient: Array  # (k, d) of the text's logit, by row
     of_reviews: Array  # (n, d) of each review's logit, by a row that it has once
-    epochs: list[Visits]
+    epochs: list[ExampleGradients]
 
-    def told(self, epoch: Visits, meetings: Array) -> Array:
+    def told(self, epoch: ExampleGradients, meetings: Array) -> Array:
         """What some meetings added to the gradient of the loss by their row: (b, d)."""
         review = self.met.review[meetings]
         return (self.met.times[meetings] * epoch.dz[review])[:, None] * self.of_reviews[review]

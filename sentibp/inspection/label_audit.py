@@ -30,9 +30,9 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
-from sentibp.inspection.explain import Part, explain
+from sentibp.inspection.explain import Contribution, explain
 from sentibp.model import initial
-from sentibp.model.calibration import temperature
+from sentibp.model.calibration import fit_temperature
 from sentibp.model.classifier import LABELS, Classifier
 from sentibp.nn import sigmoid
 from sentibp.nn.layers import Array
@@ -40,7 +40,7 @@ from sentibp.runs import directory, find
 from sentibp.training import prepare
 from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews written at once
 
@@ -54,7 +54,7 @@ class Suspect(NamedTuple):
     positive: float  # its probability of positive
     logit: float
     bias: float  # the logit of an empty review; with the contributions of the parts it is the logit
-    parts: list[Part]
+    parts: list[Contribution]
     text: str
 
 
@@ -90,7 +90,7 @@ def resolve(name: str, overrides: list[str]) -> Subject:
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
         return Subject(load_config(name, overrides), name, None)
-    kept = directory.facts(run).get("kept") or {}
+    kept = directory.load_run_info(run).get("kept") or {}
     return Subject(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), kept.get("epoch"))
 
 
@@ -105,14 +105,14 @@ def audit(
 
     `epochs` is after how many a network is taken; by default after all. Raises ConfigError, DataError, Diverged.
     """
-    settings = prepare.settled(resolved.config, resolved.path.parent)
+    settings = prepare.resolve_paths(resolved.config, resolved.path.parent)
     whole = settings.data.model_copy(update={"validation": 0.0})
     corpus, _ = dataset.load_data(settings.model_copy(update={"data": whole}))
     assert corpus.label is not None
     for note in (*corpus.notes, *_left_out(settings)):
         watch(Note(note))
     label, n = corpus.label, len(corpus)
-    fold = _cut(data_corpus.same_text(corpus), label, folds)
+    fold = _cut(data_corpus.text_groups(corpus), label, folds)
     folds = int(fold.max()) + 1
     tokens = tokenize(corpus.text, settings.text.lowercase)
     words = settings.text
@@ -135,7 +135,7 @@ def audit(
         first = held_out[_suspicion(logits[held_out], label[held_out])[:count]]
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
             explained[i] = _suspect(i, LABELS[label[i]], text, classifier)
-    factor = temperature(logits, label)
+    factor = fit_temperature(logits, label)
     positive = sigmoid(factor * logits)
     order = _suspicion(logits, label)
     return Audit(
@@ -172,7 +172,7 @@ def _cut(group: Array, label: Array, folds: int) -> Array:
     least = int(np.bincount(label[first], minlength=2).min())
     if least < 2:
         raise DataError(f"{least} distinct review of one label: an audit needs two of each, to judge one by the other")
-    order = stream(0, "folds").permutation(len(first))
+    order = random_stream(0, "folds").permutation(len(first))
     order = order[np.argsort(label[first][order], kind="stable")]
     fold = np.empty(len(first), np.int64)
     fold[order] = np.arange(len(first)) % min(folds, least)

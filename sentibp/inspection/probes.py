@@ -47,7 +47,7 @@ class Probe(NamedTuple):
 
 def load_probes() -> list[Probe]:
     """The pairs that come with the program."""
-    folder = resources.folder("data")
+    folder = resources.resource_folder("data")
     with open(folder / "probes.csv", encoding="utf-8", newline="") as file:
         probes = [Probe(**row) for row in csv.DictReader(file)]
     retelling = (folder / "retelling.txt").read_text(encoding="utf-8").splitlines()

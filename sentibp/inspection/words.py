@@ -16,7 +16,7 @@ from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model.classifier import Classifier
-from sentibp.model.word_vectors import Saved
+from sentibp.model.word_vectors import VectorFile
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import places, strings
@@ -35,9 +35,9 @@ class Space(NamedTuple):
     lowercase: bool  # whether they are spelled so
 
 
-def space(of: Classifier | Saved) -> Space:
+def space(of: Classifier | VectorFile) -> Space:
     """Where features are near each other or far: the rows of the embedding, or what pretraining has learned."""
-    if isinstance(of, Saved):
+    if isinstance(of, VectorFile):
         return Space(of.vectors.rows(len(of.texts)), of.texts, of.lowercase)
     return Space(of.tensors()["embedding.weight"], of.vocabulary.features(), of.settings.text.lowercase)
 
@@ -47,7 +47,7 @@ def rows(classifier: Classifier, texts: list[str]) -> Array:
     return _look_up(space(classifier), texts)
 
 
-def neighbors(of: Classifier | Saved, text: str, count: int, most_frequent: int) -> Found:
+def neighbors(of: Classifier | VectorFile, text: str, count: int, most_frequent: int) -> Found:
     """Of the most frequent features those with vectors most like that of `text`, and the cosines. Raises ConfigError.
 
     `text` itself, which may be rarer, is left out.
@@ -57,7 +57,7 @@ def neighbors(of: Classifier | Saved, text: str, count: int, most_frequent: int)
     return _nearest(where, _unit(where.vectors[chosen])[0], chosen, count, most_frequent)
 
 
-def analogy(of: Classifier | Saved, a: str, b: str, c: str, count: int, most_frequent: int) -> Found:
+def analogy(of: Classifier | VectorFile, a: str, b: str, c: str, count: int, most_frequent: int) -> Found:
     """What is to `c` as `a` is to `b`: the features nearest to a - b + c, these three left out. Raises ConfigError.
 
     Of vectors of length 1, as in Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous space word

@@ -180,14 +180,14 @@ def html(sheet: Sheet, key: Sheet | None = None) -> str:
     """As a page; the key to it, if there is one, on a sheet of its own when printed."""
     body = "".join(_html_sections(sheet))
     if key is not None:
-        body += f'<section class="key"><h1>{page.text(key.title)}</h1>{"".join(_html_sections(key))}</section>'
+        body += f'<section class="key"><h1>{page.page_text(key.title)}</h1>{"".join(_html_sections(key))}</section>'
     return page.page(sheet.title, body)
 
 
 def _html_sections(sheet: Sheet) -> Iterator[str]:
     for section in sheet.sections:
         if section.title:
-            yield f"<h2>{page.text(section.title)}</h2>\n"
+            yield f"<h2>{page.page_text(section.title)}</h2>\n"
         yield from html_lines(section.lines)
 
 
@@ -195,24 +195,25 @@ def html_lines(lines: Sequence[Line]) -> Iterator[str]:
     """Lines as HTML, without a page around them."""
     for group in _groups(lines):
         if isinstance(group, Table):
-            head = "".join(f"<th>{page.text(column)}</th>" for column in group.columns)
+            head = "".join(f"<th>{page.page_text(column)}</th>" for column in group.columns)
             yield f'<div class="scroll"><table>\n<tr>{head}</tr>\n'
             for name, values in group.rows:
-                cells = "".join(f"<td>{page.text(number(value))}</td>" for value in values)
-                yield f"<tr><td>{page.text(name)}</td>{cells}</tr>\n"
+                cells = "".join(f"<td>{page.page_text(number(value))}</td>" for value in values)
+                yield f"<tr><td>{page.page_text(name)}</td>{cells}</tr>\n"
             yield "</table></div>\n"
         elif isinstance(group, list):
             yield f'<div class="formula">{"".join(_html_line(line) for line in group)}</div>\n'
         else:
-            yield f"<p>{page.text(group)}</p>\n"
+            yield f"<p>{page.page_text(group)}</p>\n"
 
 
 def _html_line(line: Formula | Number | Gap) -> str:
     if isinstance(line, Formula):
-        return f'<div><b>{page.text(line.symbols)}</b> <span class="source">{page.text(line.source)}</span></div>'
+        symbols, source = page.page_text(line.symbols), page.page_text(line.source)
+        return f'<div><b>{symbols}</b> <span class="source">{source}</span></div>'
     if isinstance(line, Gap):
-        return f'<div>{page.text(line.left)} = <span class="gap">({line.place})</span></div>'
-    return f"<div>{page.text(_plain(line))}</div>"
+        return f'<div>{page.page_text(line.left)} = <span class="gap">({line.place})</span></div>'
+    return f"<div>{page.page_text(_plain(line))}</div>"
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Number | Gap]]:

@@ -11,7 +11,7 @@ from sentibp.utils.threads import single_threaded_blas
 _LEAST, _MOST = 0.01, 100.0  # a factor beyond these says that there is nothing to learn from
 
 
-def temperature(logits: Array, label: Array) -> float:
+def fit_temperature(logits: Array, label: Array) -> float:
     """The factor of the logits (n,) with which they have the least cross-entropy (Guo et al., 2017: 1 / T).
 
     Newton's method on a convex function of one variable. Answers do not change; only how sure they are.
@@ -28,7 +28,7 @@ def temperature(logits: Array, label: Array) -> float:
     return float(min(max(factor, _LEAST), _MOST))
 
 
-def mixture(logits: Array, label: Array) -> Array:
+def mixture_weights(logits: Array, label: Array) -> Array:
     """The weights (m,), none negative, with which the sum of m models' logits (n, m) has the least cross-entropy."""
     from scipy.optimize import minimize
 

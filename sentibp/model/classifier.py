@@ -106,7 +106,7 @@ class Classifier:
             "scores": self.scores,
         }
         words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return tensor_file.pack(header, self.tensors() | words)
+        return tensor_file.pack_tensor_file(header, self.tensors() | words)
 
 
 def to_plain(value: Any) -> Any:

@@ -15,13 +15,13 @@ from sentibp.model.build import assemble, parameter_shapes
 from sentibp.model.classifier import FORMAT, Classifier
 from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 
 
 def load_model(path: Path) -> Classifier:
     """Read a model file. DataError if it is none, is damaged, or comes from a later version."""
     try:
-        return _restore(*tensor_file.read(path))
+        return _restore(*tensor_file.read_tensor_file(path))
     except _Newer as error:
         raise DataError(f"{path}: {error}; update sentibp") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, pa.ArrowException) as error:
@@ -37,7 +37,7 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if header["format"] > FORMAT:
         version = " ".join(str(header["version"]).split())[:20]
         raise _Newer(f"model format {header['format']}, written by sentibp {version}, is newer than {FORMAT}")
-    tensor_file.verify(header, tensors, required=header["format"] >= 3)
+    tensor_file.verify_checksum(header, tensors, required=header["format"] >= 3)
     if header["format"] == 1:
         header["config"]["model"]["embedding"].setdefault("padding", 0)
     vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
@@ -63,7 +63,7 @@ def _around(config: Any, vocabulary: Vocabulary, tensors: dict[str, Array], scor
             raise ValueError(f"{name} holds negative numbers")
     if not isinstance(scores, dict):
         raise ValueError("its scores are no mapping")
-    network = assemble(config, tensors, stream(config.train.seed, "dropout"))
+    network = assemble(config, tensors, random_stream(config.train.seed, "dropout"))
     return Classifier(config, vocabulary, network, scores)
 
 

@@ -9,19 +9,19 @@ import numpy as np
 from sentibp.model.build import assemble
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 
 
-def calibrated(classifier: Classifier, factor: float) -> Classifier:
+def scale_logit(classifier: Classifier, factor: float) -> Classifier:
     """The same classifier with its logit times `factor`; it shares all tensors but those of the output layer."""
     weights = dict(classifier.tensors())
     for name in "output.weight", "output.bias":
         weights[name] = weights[name] * np.float32(factor)
-    network = assemble(classifier.config, weights, stream(0, "dropout"))
+    network = assemble(classifier.config, weights, random_stream(0, "dropout"))
     return Classifier(classifier.config, classifier.vocabulary, network, classifier.scores)
 
 
-def fold(members: Sequence[tuple[Classifier, float]]) -> Classifier:
+def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
     """One network whose logit is the sum of the members' logits, each times its weight.
 
     The members have one vocabulary and no hidden layer, or one with ReLU: their embeddings stand side by side, their
@@ -55,7 +55,7 @@ def fold(members: Sequence[tuple[Classifier, float]]) -> Classifier:
     plain = config.model_dump() | {"pretrain": {}}  # what it has become, not how: that is in the run's config.yaml
     plain["model"]["embedding"]["dim"], plain["model"]["hidden"], plain["train"]["members"] = dim, hidden, 1
     config = type(config).model_validate(plain)
-    return Classifier(config, members[0][0].vocabulary, assemble(config, weights, stream(0, "dropout")))
+    return Classifier(config, members[0][0].vocabulary, assemble(config, weights, random_stream(0, "dropout")))
 
 
 def _block_diagonal(blocks: Sequence[Array]) -> Array:

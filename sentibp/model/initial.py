@@ -11,10 +11,10 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.build import assemble, parameter_shapes
 from sentibp.model.classifier import Classifier
-from sentibp.model.linear import best_linear, starts_linear
-from sentibp.model.naive_bayes import naive_bayes
+from sentibp.model.linear import has_linear_start, linear_start
+from sentibp.model.naive_bayes import naive_bayes_column
 from sentibp.nn.layers import Array, Ragged
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -36,13 +36,13 @@ def build_classifier(
     (V, k) are what the last columns of the embedding start from. With `before`, the layers above the embedding start as
     they did with a vocabulary of so many features.
     """
-    rng = stream(seed, "init")
+    rng = random_stream(seed, "init")
     weights = {
         name: start(rng, shape) for name, (shape, start) in parameter_shapes(config, before or len(vocabulary)).items()
     }
     if before is not None:
         shape, start = parameter_shapes(config, len(vocabulary))["embedding.weight"]
-        weights["embedding.weight"] = start(stream(seed, "more words"), shape)
+        weights["embedding.weight"] = start(random_stream(seed, "more words"), shape)
     if config.model.embedding.vectors:
         fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
     weights["embedding.weight"][vocabulary.is_part] = 0  # no word that is trained on has them
@@ -51,11 +51,11 @@ def build_classifier(
     if origin is not None:
         inherit(weights, origin)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
-        if starts_linear(config, examples[0]):
-            start_linear(weights, config, *best_linear(*examples, vocabulary, config.model.embedding))
+        if has_linear_start(config, examples[0]):
+            start_linear(weights, config, *linear_start(*examples, vocabulary, config.model.embedding))
         else:
-            weights["embedding.weight"][:, 0] = naive_bayes(*examples, vocabulary, config.model.embedding)
-    return Classifier(config, vocabulary, assemble(config, weights, stream(seed, "dropout")))
+            weights["embedding.weight"][:, 0] = naive_bayes_column(*examples, vocabulary, config.model.embedding)
+    return Classifier(config, vocabulary, assemble(config, weights, random_stream(seed, "dropout")))
 
 
 def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:

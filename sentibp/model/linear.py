@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.model.naive_bayes import class_counts, log_ratio, scaled
+from sentibp.model.naive_bayes import class_counts, log_ratio, scale_columns
 from sentibp.nn.layers import Array, Linear, Ragged, RowGrad
 from sentibp.nn.losses import cross_entropy
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 _LARGE = 4_000_000  # features in all training reviews
 
 
-def starts_linear(config: Config, x: Ragged) -> bool:
+def has_linear_start(config: Config, x: Ragged) -> bool:
     """Whether the embedding starts from the best linear classifier, which takes long on large data."""
     return config.model.embedding.init == "linear" and len(x.ids) <= _LARGE
 
 
-def best_linear(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any) -> tuple[Array, float, float]:
+def linear_start(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any) -> tuple[Array, float, float]:
     """The best linear classifier: its column (V,), scaled likewise, the weight of that, and the bias."""
 
-    found, bias = linear_column(x, label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding)
-    column = scaled(found[:, None].astype(np.float32), x, embedding)[:, 0]
+    found, bias = fit_linear_column(
+        x, label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding
+    )
+    column = scale_columns(found[:, None].astype(np.float32), x, embedding)[:, 0]
     return column, float(np.abs(found).sum() / max(np.abs(column).sum(), 1e-6)), bias
 
 
@@ -45,7 +47,7 @@ _TOLERANCE = 1e-4  # the search ends where a step lowers the loss by less
 _DECAY = 0.003  # how strongly weights of so large entries are pulled towards zero
 
 
-def linear_head(x: Array, label: Array, decay: float = 0.0025) -> tuple[Array, float]:
+def fit_output_layer(x: Array, label: Array, decay: float = 0.0025) -> tuple[Array, float]:
     """The output layer of a network whose pooled vectors x (n, k) stay as they are: weight (k,) and bias.
 
     Cross-entropy and an L2 penalty on the weights of x scaled to a deviation of 1: convex, so L-BFGS finds the minimum,
@@ -67,14 +69,14 @@ def linear_head(x: Array, label: Array, decay: float = 0.0025) -> tuple[Array, f
     return scaled.astype(np.float32), float(theta[-1] - scaled @ mean)
 
 
-def linear_network(
+def fit_linear_network(
     features: Ragged, scale: Array, x: Array, label: Array, pooling: str, padding: int, decay: float = 0.005
 ) -> tuple[Array, Array, float]:
     """A network without hidden layer on its own column of the embedding, and on pooled vectors x (n, k) that stay as
     they are: the column (V,), the weight of x (k,), and the bias.
 
-    As `linear_head`; the penalty is on the column divided by `scale` (V,), so that a feature of a large scale moves
-    further.
+    As `fit_output_layer`; the penalty is on the column divided by `scale` (V,), so that a feature of a large scale
+    moves further.
     """
     bag = FastEmbeddingBag(np.zeros((len(scale), 1)), pooling, padding)
     batch = bag.prepare(features)
@@ -97,7 +99,7 @@ def linear_network(
     return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
 
 
-def linear_column(
+def fit_linear_column(
     x: Ragged, label: Array, shares: tuple[Array, Array], features: int, pooling: str, padding: int
 ) -> tuple[Array, float]:
     """A linear classifier at the minimum of its loss: its embedding, a single column (features,), and its bias.

@@ -11,12 +11,12 @@ from sentibp.nn.layers import Array, Ragged
 from sentibp.nn.sparse import FastEmbeddingBag
 
 
-def naive_bayes(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any) -> Array:
+def naive_bayes_column(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any) -> Array:
     """The log-count ratio of each feature, scaled so that its pooled values have a root mean square of 1."""
-    return scaled(log_count_ratio(x, label, len(vocabulary))[:, None], x, embedding)[:, 0]
+    return scale_columns(log_count_ratio(x, label, len(vocabulary))[:, None], x, embedding)[:, 0]
 
 
-def scaled(columns: Array, x: Ragged, embedding: Any) -> Array:
+def scale_columns(columns: Array, x: Ragged, embedding: Any) -> Array:
     """Columns of an embedding (V, k), so that their pooled values over the reviews x have a root mean square of 1."""
     some = x.take(np.arange(0, len(x.offsets) - 1, -(-(len(x.offsets) - 1) // 2000)))  # about 2,000 tell the scale
     pooled = FastEmbeddingBag(columns, embedding.pooling, embedding.padding).forward(some)

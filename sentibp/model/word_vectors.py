@@ -40,14 +40,14 @@ class Vectors(NamedTuple):
         return rows
 
 
-def rounded(features: Array, vectors: Array) -> Vectors:
+def to_half_precision(features: Array, vectors: Array) -> Vectors:
     """The vectors (k, d) of the features (k,), as they are kept."""
     longest = max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
     exponent = int(np.frexp(longest)[1]) - 15  # half precision ends just below 2**16
     return Vectors(features, np.ldexp(vectors, -exponent).astype(np.float16), exponent)
 
 
-class Saved(NamedTuple):
+class VectorFile(NamedTuple):
     """What a file of vectors holds."""
 
     texts: pa.LargeStringArray  # of the features (k,), the most frequent first
@@ -57,30 +57,30 @@ class Saved(NamedTuple):
     lowercase: bool
 
 
-def to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
+def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
     """The content of the file; `config` are the settings as plain values. Same vectors and settings, same bytes."""
     from importlib.metadata import version
 
     texts = vocabulary.features().take(array(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
     header = {"format": FORMAT, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
-    return tensor_file.pack(header, {"features": features, "vectors": vectors.half}, KEY)
+    return tensor_file.pack_tensor_file(header, {"features": features, "vectors": vectors.half}, KEY)
 
 
-def load_vectors(path: Path) -> Saved:
+def load_vectors(path: Path) -> VectorFile:
     """Read a file of vectors. DataError if it is none, is damaged, or comes from a later version."""
     give, repair = "give the run directory of a `sentibp pretrain`", "pretrain again or copy it anew"
     try:
-        header, tensors = tensor_file.read(path, KEY, "file of vectors", give, repair)
+        header, tensors = tensor_file.read_tensor_file(path, KEY, "file of vectors", give, repair)
         if header["format"] > FORMAT:
             raise DataError(f"{path}: written by a later version of sentibp; update sentibp")
-        tensor_file.verify(header, tensors)
+        tensor_file.verify_checksum(header, tensors)
         return _restored(header, tensors["features"], tensors["vectors"])
     except (KeyError, TypeError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {repair}") from None
 
 
-def _restored(header: dict[str, Any], features: Array, half: Array) -> Saved:
+def _restored(header: dict[str, Any], features: Array, half: Array) -> VectorFile:
     settings, exponent = header["config"]["pretrain"], header["exponent"]
     kind, dim, lowercase = settings["vectors"], settings["dim"], header["config"]["text"]["lowercase"]
     if half.ndim != 2 or half.dtype != np.float16 or features.dtype != np.uint8 or features.ndim != 1:
@@ -92,10 +92,10 @@ def _restored(header: dict[str, Any], features: Array, half: Array) -> Saved:
     sound = kind in ("words", "reviews") and type(dim) is int and dim >= half.shape[1] and type(lowercase) is bool
     if not (sound and type(exponent) is int and -120 <= exponent <= 100):  # float32 holds what comes out
         raise ValueError("its settings are not those of a pretraining")
-    return Saved(lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
+    return VectorFile(lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
 
 
-def matched(saved: Saved, vocabulary: Vocabulary) -> Vectors:
+def match_vectors(saved: VectorFile, vocabulary: Vocabulary) -> Vectors:
     """The vectors of those features of a vocabulary that the file knows, by their text."""
     place = places(vocabulary.features(), saved.texts)
     features = np.flatnonzero(place != -1).astype(np.int32)

@@ -19,18 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from sentibp.errors import DataError
-from sentibp.runs.directory import PREDICTIONS, facts
+from sentibp.runs.directory import PREDICTIONS, load_run_info
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     """Settings that differ, scores side by side, and a paired test on the validation reviews if these are the same."""
     from sentibp.config.load import load_config
 
-    facts_a, facts_b = facts(a), facts(b)
+    facts_a, facts_b = load_run_info(a), load_run_info(b)
     for path in (each / name for each in (a, b) for name in ("config.yaml", PREDICTIONS)):
         if path.exists() and not path.is_file():  # a pipe would wait
             raise DataError(f"{path}: not a file; give a run directory as a training left it")
-    config_a, config_b = (flat(load_config(path / "config.yaml").config.model_dump()) for path in (a, b))
+    config_a, config_b = (flatten(load_config(path / "config.yaml").config.model_dump()) for path in (a, b))
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
     data_a, data_b = ((content.get("data") or {}).get("validation") for content in (facts_a, facts_b))
@@ -64,9 +64,9 @@ def _paired(a: Path, b: Path) -> dict[str, Any]:
         raise DataError(f"{a} and {b}: {PREDICTIONS} is damaged ({error})") from None
 
 
-def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings by their dotted keys."""
     result: dict[str, Any] = {}
     for key, value in nested.items():
-        result |= flat(value, f"{prefix}{key}.") if value and isinstance(value, dict) else {f"{prefix}{key}": value}
+        result |= flatten(value, f"{prefix}{key}.") if value and isinstance(value, dict) else {f"{prefix}{key}": value}
     return result

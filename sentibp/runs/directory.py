@@ -28,7 +28,7 @@ import numpy as np
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.arrow import array
 from sentibp.utils.environment import machine, versions
-from sentibp.utils.files import open_regular, read_small_file, remove_temporary, told, write
+from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -71,14 +71,14 @@ class Run:
         if self.pointers:
             with contextlib.suppress(OSError):  # a convenience; the run may lie where more can be written
                 ROOT.mkdir(exist_ok=True)
-                write(ROOT / "started", f"{self.path}\n".encode())
+                write_file(ROOT / "started", f"{self.path}\n".encode())
 
     def record(self, **event: Any) -> None:
         """Append one event to metrics.jsonl: a whole line, or nothing."""
         if self.listener is not None:
             self.listener(event)
         line = memoryview((json.dumps(event) + "\n").encode())
-        with told(self.path / METRICS, self.advice):
+        with data_error_on_failure(self.path / METRICS, self.advice):
             try:
                 written = 0
                 while written < len(line):
@@ -91,8 +91,8 @@ class Run:
 
     def write(self, name: str, content: bytes) -> None:
         """Write one of its files, whole or not at all."""
-        with told(self.path / name, self.advice):
-            write(self.path / name, content)
+        with data_error_on_failure(self.path / name, self.advice):
+            write_file(self.path / name, content)
 
     def copy(self, name: str, new: str) -> None:
         """Give one of its files a second name, which keeps what it holds when the first is written anew."""
@@ -101,17 +101,17 @@ class Run:
         try:
             os.link(self.path / name, path)
         except OSError:  # a file system without links; or a folder that is gone or full, as the copy will tell
-            with told(path, self.advice):
+            with data_error_on_failure(path, self.advice):
                 self.write(new, (self.path / name).read_bytes())
 
     def sync(self) -> None:
         """Have what was recorded reach the disk."""
-        with told(self.path / METRICS, self.advice):
+        with data_error_on_failure(self.path / METRICS, self.advice):
             os.fsync(self._metrics.fileno())
 
     def keep(self, length: int) -> None:
         """Forget what was recorded beyond so many bytes of metrics.jsonl."""
-        with told(self.path / METRICS, self.advice):
+        with data_error_on_failure(self.path / METRICS, self.advice):
             self._metrics.truncate(min(length, self.length))
             self.length = min(length, self.length)
 
@@ -127,9 +127,9 @@ class Run:
         if not (self.pointers and any((self.path / name).exists() for name in (MODEL, VECTORS))):
             return None
         try:
-            with told(ROOT / "last", f"name this run with -m {self.path}"):
+            with data_error_on_failure(ROOT / "last", f"name this run with -m {self.path}"):
                 ROOT.mkdir(exist_ok=True)
-                write(ROOT / "last", f"{self.path}\n".encode())
+                write_file(ROOT / "last", f"{self.path}\n".encode())
         except DataError as error:
             return str(error)
         return None
@@ -154,7 +154,7 @@ def create_run(
     """A new run directory: `out`, or one under runs/ named after the time, the config, and its digest."""
     try:
         path = _own_directory(config, config_path) if out is None else _given_directory(out)
-        metrics = open(path / METRICS, "xb", buffering=0)  # noqa: SIM115  # of two at once, one creates it
+        metrics = open(path / METRICS, "xb", buffering=0)  # of two at once, one creates it  # noqa: SIM115
     except FileExistsError:
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory") from None
     except OSError as error:
@@ -178,13 +178,13 @@ def create_run(
 
 def reopen_run(path: Path) -> Run:
     """A run that was begun before, for this process alone. Nothing is changed but for what a killed one left behind."""
-    before = facts(path)
-    with told(path / METRICS):
+    before = load_run_info(path)
+    with data_error_on_failure(path / METRICS):
         metrics = open(path / METRICS, "ab", buffering=0)  # noqa: SIM115
         if not _lock(metrics):
             metrics.close()
             raise ConfigError(f"{path}: is being trained now; wait until that has ended, or end it")
-        remove_temporary(path)
+        remove_temporary_files(path)
     return Run(path, before, metrics)
 
 
@@ -224,7 +224,7 @@ def is_pretraining(facts: Mapping[str, Any]) -> bool:
     return facts.get("kind") == "pretraining"
 
 
-def facts(path: Path) -> dict[str, Any]:
+def load_run_info(path: Path) -> dict[str, Any]:
     """What run.json says."""
     try:
         content = json.loads(read_small_file(path / "run.json"))
@@ -264,9 +264,9 @@ def is_being_written(path: Path) -> bool:
         return False
 
 
-def all_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
+def list_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
     """The runs under runs/, oldest first."""
-    found = [(path.parent, facts(path.parent)) for path in ROOT.glob("*/run.json")]
+    found = [(path.parent, load_run_info(path.parent)) for path in ROOT.glob("*/run.json")]
     yield from sorted(found, key=lambda run: (run[1].get("start") or "", run[0]))
 
 
@@ -282,7 +282,7 @@ def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:
     run.write(PREDICTIONS, content.getvalue())
 
 
-def predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """What `save_predictions` kept: the label (n,) of each validation review, and its probability of positive (n,)."""
     from pyarrow import parquet
 

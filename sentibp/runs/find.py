@@ -18,7 +18,7 @@ import os
 from pathlib import Path
 
 from sentibp.errors import ConfigError
-from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, facts, is_pretraining
+from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, load_run_info
 from sentibp.utils.files import read_small_file
 
 
@@ -35,7 +35,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     path = find_run(name)
     if not (path / "run.json").is_file():
         raise ConfigError(f"{path}: no run directory whose training has begun; see `sentibp runs list`")
-    if is_pretraining(facts(path)) != pretraining:
+    if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
         raise ConfigError(f"{path}: is a {what}; go on with `sentibp {command} --resume {path}`")
     return path

@@ -20,7 +20,7 @@ _LONG = 100.0  # a gradient of the mean loss, by itself
 _NOTHING_LEFT = 1e-9  # the longest gradient of a network that has nothing more to learn
 
 
-def record(flows: Mapping[str, Flow]) -> dict[str, dict[str, float | None]]:
+def flow_record(flows: Mapping[str, Flow]) -> dict[str, dict[str, float | None]]:
     """The flow of each layer as it stands in metrics.jsonl: shares that do not apply are left out, JSON has no inf."""
     return {
         layer: {
@@ -30,7 +30,7 @@ def record(flows: Mapping[str, Flow]) -> dict[str, dict[str, float | None]]:
     }
 
 
-class Health:
+class GradientFlowMonitor:
     """Looks at the flow of each epoch, and warns: once in a training of vanishing, once of exploding gradients."""
 
     def __init__(self, config: Config):
@@ -58,13 +58,13 @@ class Health:
         flows, self.flows = self.flows, []
         if not flows:
             return []
-        found = diagnosis({layer: _mean([each[layer] for each in flows]) for layer in flows[0]}, self.config)
+        found = diagnose({layer: _mean([each[layer] for each in flows]) for layer in flows[0]}, self.config)
         new = {kind: line for kind, line in found.items() if kind not in self.said}
         self.said |= new.keys()
         return [f"epoch {epoch}: {line}" for line in new.values()]
 
 
-def diagnosis(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
+def diagnose(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
     """What is wrong with the gradients, and what usually helps: by its kind, vanishing or exploding; {}: nothing."""
     layers = list(flows)  # from the input to the output
     ill: dict[str, list[tuple[str, str]]] = {"vanishing": [], "exploding": []}  # layers with what shows it
@@ -82,7 +82,7 @@ def diagnosis(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
         elif not here <= _LONG:
             ill["exploding"].append((layer, f"that of {layer} is {here:.2g} long"))
     helps = {"vanishing": _against_vanishing, "exploding": _against_exploding}
-    each = factor(flows)
+    each = gradient_factor(flows)
     pace = "" if each is None else f", {each:.2g} times as long with each hidden layer back"
     return {
         kind: f"{kind} gradients in {_from_to(found)}: {found[0][1]}{pace}; {helps[kind](flows, config)}"
@@ -96,7 +96,7 @@ def _from_to(found: Sequence[tuple[str, str]]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def factor(flows: Mapping[str, Flow]) -> float | None:
+def gradient_factor(flows: Mapping[str, Flow]) -> float | None:
     """What the gradient is multiplied by with each hidden layer on its way back: the geometric mean; None for one."""
     hidden = [flow.gradient for layer, flow in flows.items() if layer.startswith("hidden.")]
     if len(hidden) < 2 or not all(0 < each < math.inf for each in (hidden[0], hidden[-1])):
@@ -143,14 +143,14 @@ class EpochFlow(NamedTuple):
     @property
     def factor(self) -> float | None:
         """What the gradient is multiplied by with each hidden layer on its way back."""
-        return factor(self.layers)
+        return gradient_factor(self.layers)
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"seed": self.seed, "epoch": self.epoch, "layers": record(self.layers), "factor": self.factor}
+        return {"seed": self.seed, "epoch": self.epoch, "layers": flow_record(self.layers), "factor": self.factor}
 
 
-def recorded(run: Path) -> list[EpochFlow]:
+def load_flows(run: Path) -> list[EpochFlow]:
     """The flow of each epoch of a run, by its records. DataError if it has none."""
     epochs: dict[tuple[int, int], list[dict[str, Flow]]] = {}
     try:
@@ -169,7 +169,7 @@ def recorded(run: Path) -> list[EpochFlow]:
     return found
 
 
-def chosen(flows: Sequence[EpochFlow], run: str, seed: int | None, epoch: int | None) -> list[EpochFlow]:
+def select_flows(flows: Sequence[EpochFlow], run: str, seed: int | None, epoch: int | None) -> list[EpochFlow]:
     """Those of a seed and of an epoch, where they are given. ConfigError if there are none."""
     seeds, epochs = {each.seed for each in flows}, {each.epoch for each in flows}
     for option, value, there in ("--seed", seed, seeds), ("--epoch", epoch, epochs):

@@ -17,12 +17,12 @@ import numpy as np
 from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.runs import directory
-from sentibp.utils.files import write
+from sentibp.utils.files import write_file
 
 FILE = "visits.safetensors"
 
 
-class Visits(NamedTuple):
+class ExampleGradients(NamedTuple):
     """What an epoch told each of n reviews, and when: from it `blame` knows who pushed what."""
 
     dz: Array  # (n,) float32: d loss / d logit, p - y over the batch's size; clipped as the gradient was; nan: no visit
@@ -30,7 +30,7 @@ class Visits(NamedTuple):
     rate: Array  # (steps,) float64: the learning rate of each step
 
 
-class Notes:
+class InfluenceLog:
     """The visits of a training that goes on, in a file without a name: memory does not grow with the epochs.
 
     A disk that fills up, or an epoch that was not seen from its beginning, means no visits, and stops no training.
@@ -57,7 +57,7 @@ class Notes:
         self._epochs, self._whole = 0, True
         self._close(but=None if self._kept is None else self._kept.file)
 
-    def add(self, epoch: Visits) -> None:
+    def add(self, epoch: ExampleGradients) -> None:
         """After an epoch."""
         self._whole = self._whole and not np.isnan(epoch.dz).any()
         try:
@@ -90,7 +90,7 @@ class Notes:
                 for array in arrays.values():
                     array[epoch] = np.frombuffer(file.read(array[epoch].nbytes), array.dtype)
             content = save(arrays, metadata={"sentibp": json.dumps({"factor": factor, "model": model})})
-            write(run / FILE, content)
+            write_file(run / FILE, content)
         except (OSError, ValueError):  # what did not get onto the disk cannot be read
             return
 
@@ -105,14 +105,14 @@ class _Mark(NamedTuple):
     factor: float
 
 
-class Kept(NamedTuple):
+class SavedGradients(NamedTuple):
     """What was told until the model was kept."""
 
-    epochs: list[Visits]
+    epochs: list[ExampleGradients]
     factor: float  # what calibration multiplied the logit by
 
 
-def load_influence_log(run: Path) -> Kept:
+def load_influence_log(run: Path) -> SavedGradients:
     """What was kept. DataError if there is nothing, if it is damaged, or not of the model that lies there."""
     from safetensors import SafetensorError, safe_open
 
@@ -125,14 +125,14 @@ def load_influence_log(run: Path) -> Kept:
     try:
         with safe_open(file, framework="np") as content:
             facts = json.loads((content.metadata() or {})["sentibp"])
-            arrays = [content.get_tensor(name) for name in Visits._fields]
+            arrays = [content.get_tensor(name) for name in ExampleGradients._fields]
         dz, step, rate = arrays
         if not (dz.shape == step.shape and len(rate) == len(dz) and step.max(initial=0) < rate.shape[1]):
             raise ValueError("its arrays do not fit together")
         with open(model, "rb") as content:
             if hashlib.file_digest(content, "sha256").hexdigest() != facts["model"]:
                 raise DataError(f"{file}: is of another model than {model}; train the config again")
-        return Kept([Visits(*parts) for parts in zip(*arrays, strict=True)], float(facts["factor"]))
+        return SavedGradients([ExampleGradients(*parts) for parts in zip(*arrays, strict=True)], float(facts["factor"]))
     except OSError as error:
         raise DataError(f"{run}: {error.strerror or error}; give a run directory") from None
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:

@@ -16,7 +16,7 @@ from sentibp.runs import directory
 _SMOOTH = 0.98  # share of the mean loss that stays at each step
 
 
-class State(NamedTuple):
+class RunProgress(NamedTuple):
     """How far a training is."""
 
     run: str
@@ -41,9 +41,9 @@ class State(NamedTuple):
         return min(done / of, 1.0) if of else 0.0
 
 
-def newest() -> Path:
+def newest_started() -> Path:
     """The run that was begun last, of those in runs/ that go on; if none does, of all. ConfigError if there is none."""
-    found = list(directory.all_runs())
+    found = list(directory.list_runs())
     going_on = [path for path, facts in found if facts.get("outcome") == "running"]
     if not found:
         raise ConfigError("no run in runs/; name its directory, or begin one with `sentibp train`")
@@ -52,13 +52,13 @@ def newest() -> Path:
 
 def follow(
     run: Path, interval: float, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time
-) -> Iterator[State]:
+) -> Iterator[RunProgress]:
     """The state whenever it has changed, looked at every `interval` seconds, until the training has ended."""
     reader = _Reader(run, now)
     last = None
     missed = 0
     while True:
-        facts = directory.facts(run)
+        facts = directory.load_run_info(run)
         outcome = facts.get("outcome", "running")
         missed = missed + 1 if outcome == "running" and not directory.is_being_written(run) else 0
         if missed > 1:  # seen twice: between two looks it may have been about to begin or to end
@@ -78,7 +78,7 @@ class _Reader:
     def __init__(self, run: Path, now: Callable[[], float]):
         self.run = run
         self.now = now
-        facts = directory.facts(run)
+        facts = directory.load_run_info(run)
         settings = load_config(run / "config.yaml").config.train
         try:
             reviews = facts["data"]["training"]["reviews"]
@@ -107,7 +107,7 @@ class _Reader:
         self.scored: tuple[int, dict[str, Any]] | None = None
         self.round = self.rounds = 0
 
-    def read(self, outcome: str, facts: dict[str, Any]) -> State:
+    def read(self, outcome: str, facts: dict[str, Any]) -> RunProgress:
         path = self.run / directory.METRICS
         try:
             if path.stat().st_size < self.position:  # a resumed training forgets what came after its checkpoint
@@ -146,7 +146,7 @@ class _Reader:
                 raise ValueError("a round without its number")
             self.round, self.rounds = event["round"], event["rounds"]
 
-    def _state(self, outcome: str, facts: dict[str, Any]) -> State:
+    def _state(self, outcome: str, facts: dict[str, Any]) -> RunProgress:
         step = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0) + sum(self.refit.values())
         steps = self.steps + (self.again if self.is_refit or self.refit else 0)
         done: int = self.round if self.pretraining else step
@@ -161,7 +161,7 @@ class _Reader:
             left = (now - self.began) / (done - self.first) * (of - done)
         elif done:
             left = seconds / done * (of - done)
-        return State(
+        return RunProgress(
             str(self.run),
             outcome,
             self.last_step.get("epoch", 0),

@@ -15,7 +15,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Classifier
 from sentibp.training import dry_run, prepare
-from sentibp.training.dry_run import Rehearsal
+from sentibp.training.dry_run import DryRun
 from sentibp.training.events import Event
 from sentibp.training.loop import example_weights, take_batch
 
@@ -33,13 +33,13 @@ class Speed(NamedTuple):
     build: float  # tokens to a vocabulary and its features
     encode: float  # tokens to the features of a vocabulary that is there, as in prediction
     parts: dict[str, float]  # the median seconds of each part of a step
-    training: Rehearsal  # a step, and the whole training, as `train --dry-run` tells
+    training: DryRun  # a step, and the whole training, as `train --dry-run` tells
 
 
-def measure(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None) -> Speed:
+def measure_speed(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None) -> Speed:
     """Measure on the config's own data. Writes nothing but the cache; raises as `train` does."""
     settings = resolved.config.text
-    some, _ = dataset.load_data(prepare.settled(resolved.config, resolved.path.parent))
+    some, _ = dataset.load_data(prepare.resolve_paths(resolved.config, resolved.path.parent))
     some = some.take(np.arange(0, len(some), -(-len(some) // _REVIEWS)))
     seconds, tokens = _timed(lambda: tokenize(some.text, settings.lowercase))
     count = len(tokens.ids)
@@ -50,7 +50,7 @@ def measure(resolved: Resolved, watch: Callable[[Event], None] = lambda event: N
     )
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     clock = _Clock()
-    rehearsal = dry_run.rehearse(resolved, watch, _STEPS, clock.attach, lambda: clock.mark("update"))
+    rehearsal = dry_run.dry_run(resolved, watch, _STEPS, clock.attach, lambda: clock.mark("update"))
     return Speed(
         reviews=len(some),
         tokens=count,

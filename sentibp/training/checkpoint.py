@@ -24,7 +24,7 @@ from sentibp.model import file as model_file
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL, Run
-from sentibp.training.loop import Position
+from sentibp.training.loop import TrainingState
 from sentibp.utils import tensor_file
 
 FILE = "checkpoint.safetensors"
@@ -32,7 +32,7 @@ FORMAT = 2
 KEY = "checkpoint"  # of the metadata: no model, though it has the same form
 
 
-class Saved(NamedTuple):
+class Checkpoint(NamedTuple):
     """What a checkpoint file holds."""
 
     config: Config  # that it was trained with
@@ -40,30 +40,30 @@ class Saved(NamedTuple):
     tensors: dict[str, Array]
 
 
-def load_checkpoint(run: Path) -> Saved | None:
+def load_checkpoint(run: Path) -> Checkpoint | None:
     """The checkpoint of a run; None if there is none yet. DataError if it is damaged, or what it names is."""
     path = run / FILE
     if not path.exists():
         return None
     repair = "remove it to begin this training again from its start"
     try:
-        state, tensors = tensor_file.read(path, KEY, kind="checkpoint", give=repair, repair=repair)
+        state, tensors = tensor_file.read_tensor_file(path, KEY, kind="checkpoint", give=repair, repair=repair)
         if state["format"] != FORMAT:
             raise DataError(f"{path}: written by another version of sentibp; go on with that one, or {repair}")
-        tensor_file.verify(state, tensors)
+        tensor_file.verify_checksum(state, tensors)
         config = Config.model_validate(state["config"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {repair}") from None
     for name, digest in state["members"].items():
         if _file_digest(run / name) != digest:
             raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
-    return Saved(config, state, tensors)
+    return Checkpoint(config, state, tensors)
 
 
 class Checkpoints:
     """Writes the checkpoint of a run when it is due, and brings a training back to where one was written."""
 
-    def __init__(self, run: Run, config: Config, saved: Saved | None = None):
+    def __init__(self, run: Run, config: Config, saved: Checkpoint | None = None):
         self.run = run
         self.config = config
         self.saved = saved
@@ -100,7 +100,7 @@ class Checkpoints:
             self.seed, self.members = seed, {}
         self.members[self._file(name)] = classifier
 
-    def go_on(self, chance: int, classifier: Classifier, position: Position) -> bool:
+    def go_on(self, chance: int, classifier: Classifier, position: TrainingState) -> bool:
         """Bring a network and its position to where the checkpoint was written, if it was in this network's training.
 
         `chance` is its random start, by which networks are told apart.
@@ -128,7 +128,7 @@ class Checkpoints:
         return True
 
     def stepped(
-        self, seed: int, chance: int, classifier: Classifier, position: Position, best: Mapping[str, Any]
+        self, seed: int, chance: int, classifier: Classifier, position: TrainingState, best: Mapping[str, Any]
     ) -> None:
         """After a step: write a checkpoint if it is due. `best` is what is known of the best epochs."""
         if not self._due():
@@ -191,7 +191,7 @@ class Checkpoints:
             "metrics": self.run.length,
             "seconds": self.total_seconds,
         }
-        self.run.write(FILE, tensor_file.pack(state, tensors, KEY))
+        self.run.write(FILE, tensor_file.pack_tensor_file(state, tensors, KEY))
         for path in self.run.path.glob("best-*.safetensors"):
             if digest is None or path.name != best_file(digest):
                 with contextlib.suppress(OSError):
@@ -214,7 +214,7 @@ class Checkpoints:
             self.run.copy(MODEL, name)
 
 
-def restore_best(run: Run, saved: Saved) -> None:
+def restore_best(run: Run, saved: Checkpoint) -> None:
     """Bring model.safetensors back to what it was at the checkpoint. DataError if that model is lost."""
     digest = saved.state["best"]["digest"]
     if digest is None or _file_digest(run.path / MODEL) == digest:
@@ -231,7 +231,7 @@ def best_file(digest: str) -> str:
     return f"best-{digest[:16]}.safetensors"
 
 
-def remove(run: Path) -> None:
+def remove_checkpoint(run: Path) -> None:
     """Remove the checkpoint of a run and what belongs to it, the checkpoint first: it names the others."""
     with contextlib.suppress(OSError):
         for name in FILE, "best-*.safetensors", "member-*.safetensors":

@@ -14,8 +14,8 @@ from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.model import initial, linear, word_vectors
 from sentibp.model.classifier import Classifier
-from sentibp.model.fold import fold
-from sentibp.model.naive_bayes import log_count_ratio, scaled
+from sentibp.model.fold import fold_classifiers
+from sentibp.model.naive_bayes import log_count_ratio, scale_columns
 from sentibp.model.word_vectors import Vectors
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array, sigmoid
@@ -23,7 +23,7 @@ from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.training import pretraining
 from sentibp.training.truncated_svd import Rounds
 from sentibp.utils.arrow import numbers
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 
 _BLOCK = 256  # reviews pooled at once
 _LEAST = 2  # labelled reviews' occurrences of a feature that has a row of its own
@@ -33,39 +33,39 @@ _SHARE = 0.2  # of the training reviews in what students learn from
 _WORDS = 30_000  # the most frequent ones, which have vectors
 
 
-class Extra(NamedTuple):
+class PretrainingData(NamedTuple):
     """The encoded reviews of `pretrain`, beside those that are trained on."""
 
     labelled: Examples | None  # of another kind, from pretrain.labelled
     unlabelled: Ragged
 
 
-def learned(
+def learn_vectors(
     config: Config,
     vocabulary: Vocabulary,
     training: Examples,
-    extra: Extra,
+    extra: PretrainingData,
     seed: int,
-    rounds: Rounds = Rounds(),  # noqa: B008  # a tuple
+    rounds: Rounds = Rounds(),  # a tuple  # noqa: B008
 ) -> Vectors:
     """The vectors of the pretraining: of n-grams by the reviews that share them, or of words by their neighbours."""
     settings, n = config.pretrain, len(vocabulary)
-    parts, chance = [training.features, extra.unlabelled], stream(seed, "pretrain")
+    parts, chance = [training.features, extra.unlabelled], random_stream(seed, "pretrain")
     if settings.vectors == "reviews":
-        reviews = joined(parts)
+        reviews = concatenate_reviews(parts)
         count = np.bincount(reviews.ids, minlength=n)
         seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
         guide = log_count_ratio(training.features, training.label, n)[:seen]
         found = pretraining.review_vectors(reviews, seen, guide, settings.dim, chance, rounds)
-        return word_vectors.rounded(np.arange(seen, dtype=np.int32), found)
+        return word_vectors.to_half_precision(np.arange(seen, dtype=np.int32), found)
     if extra.labelled is not None:
         parts.append(extra.labelled.features)
     words = vocabulary.word_features[~vocabulary.is_part[vocabulary.word_features]]
     known = words[:_WORDS]
     found = pretraining.word_vectors(
-        pretraining.only_words(joined(parts), words), len(known), settings.dim, chance, rounds
+        pretraining.only_words(concatenate_reviews(parts), words), len(known), settings.dim, chance, rounds
     )
-    return word_vectors.rounded(known, found)
+    return word_vectors.to_half_precision(known, found)
 
 
 def review_classifier(
@@ -76,12 +76,12 @@ def review_classifier(
     Its embedding is a single column: the vectors times the weights of the output layer.
     """
     rows = pretrained.rows(len(vocabulary))
-    weight, bias = linear.linear_head(_pooled(rows, training.features, config), training.label)
+    weight, bias = linear.fit_output_layer(_pooled(rows, training.features, config), training.label)
     return _linear(config, vocabulary, rows @ weight, bias, seed)
 
 
 def word_classifier(
-    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, columns: Array, seed: int
+    config: Config, vocabulary: Vocabulary, training: Examples, extra: PretrainingData, columns: Array, seed: int
 ) -> Classifier:
     """A classifier without hidden layer, on `word_columns` and on a column of its own, at the minimum of its loss.
 
@@ -105,7 +105,7 @@ def _column(
     entries = guide[x.ids] * np.repeat(share, lengths)
     scale = guide * (_MOVES / max(float(np.sqrt(np.mean(entries**2))), 1e-6))
     embedding = config.model.embedding
-    own, weight, bias = linear.linear_network(
+    own, weight, bias = linear.fit_linear_network(
         x, scale, _pooled(columns, x, config), label, embedding.pooling, embedding.padding, decay
     )
     return own + columns @ weight, bias
@@ -130,7 +130,7 @@ def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, 
 
 
 def word_columns(
-    config: Config, vocabulary: Vocabulary, training: Examples, extra: Extra, pretrained: Vectors
+    config: Config, vocabulary: Vocabulary, training: Examples, extra: PretrainingData, pretrained: Vectors
 ) -> Array:
     """What the last columns of the embedding start from: (V, k).
 
@@ -145,10 +145,10 @@ def word_columns(
         ratio = log_count_ratio(extra.labelled.features, extra.labelled.label, n)
         x, review = sentences(extra.labelled.features, vocabulary)
         said, _ = _column(config, x, extra.labelled.label[review], np.abs(ratio), ratio[:, None], decay=0.001)
-        columns += [scaled(column[:, None], training.features, embedding) for column in (ratio, said)]
+        columns += [scale_columns(column[:, None], training.features, embedding) for column in (ratio, said)]
     found = pretrained.rows(n, config.pretrain.dim)
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-    columns.append(scaled(found, training.features, embedding))
+    columns.append(scale_columns(found, training.features, embedding))
     return np.concatenate(columns, axis=1)
 
 
@@ -163,14 +163,16 @@ def sentences(reviews: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, Array]:
     return Ragged(reviews.ids, offsets), np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
 
 
-class Lesson(NamedTuple):
+class DistillationSet(NamedTuple):
     """What students learn from."""
 
     examples: Examples  # m
     place: Array  # (m,) of each among the training reviews; -1 if it is none
 
 
-def lesson(vocabulary: Vocabulary, training: Examples, extra: Extra, teacher: Classifier) -> Lesson:
+def distillation_set(
+    vocabulary: Vocabulary, training: Examples, extra: PretrainingData, teacher: Classifier
+) -> DistillationSet:
     """The training reviews, so often that they are a fifth of all, and the sentences of the others with the teacher's
     answers.
 
@@ -178,7 +180,7 @@ def lesson(vocabulary: Vocabulary, training: Examples, extra: Extra, teacher: Cl
     that the training reviews do not hold, beside those that they do.
     """
     others = [extra.unlabelled] if extra.labelled is None else [extra.labelled.features, extra.unlabelled]
-    x, _ = sentences(joined(others), vocabulary)
+    x, _ = sentences(concatenate_reviews(others), vocabulary)
     answer = sigmoid(teacher.logits(x))
     n, m = len(training), len(answer)
     times = max(round(m / n * _SHARE / (1 - _SHARE)), 1)
@@ -186,8 +188,8 @@ def lesson(vocabulary: Vocabulary, training: Examples, extra: Extra, teacher: Cl
     if weight is not None:
         weight = np.append(np.tile(weight, times), np.ones(m, np.float32))
     label = np.append(np.tile(training.label, times), answer)
-    examples = Examples(joined([training.features] * times + [x]), label, weight)
-    return Lesson(examples, np.append(np.tile(np.arange(n), times), np.full(m, -1)))
+    examples = Examples(concatenate_reviews([training.features] * times + [x]), label, weight)
+    return DistillationSet(examples, np.append(np.tile(np.arange(n), times), np.full(m, -1)))
 
 
 def shared_rows(training: Examples, features: int) -> Array:
@@ -201,26 +203,26 @@ def shared_rows(training: Examples, features: int) -> Array:
     return row
 
 
-def sharing(examples: Examples, row: Array) -> Examples:
+def with_shared_rows(examples: Examples, row: Array) -> Examples:
     """The examples with each feature replaced by the one whose row it uses."""
     return Examples(Ragged(row[examples.features.ids], examples.features.offsets), examples.label, examples.weight)
 
 
-def spread(classifier: Classifier, row: Array) -> None:
+def copy_shared_rows(classifier: Classifier, row: Array) -> None:
     """Give each feature the row that it used in training."""
     embedding = classifier.network.params["embedding.weight"]
     embedding[:] = embedding[row]
 
 
-def taught(teacher: Classifier, students: Sequence[Classifier]) -> Classifier:
+def combine(teacher: Classifier, students: Sequence[Classifier]) -> Classifier:
     """The teacher and its students as one classifier: half of the logit is the teacher's.
 
     Weights that validation data tell say nothing of answers so alike (0.8149 on five folds, halves 0.8172).
     """
-    return fold([(teacher, 0.5), *((student, 0.5 / len(students)) for student in students)])
+    return fold_classifiers([(teacher, 0.5), *((student, 0.5 / len(students)) for student in students)])
 
 
-def joined(parts: Sequence[Ragged]) -> Ragged:
+def concatenate_reviews(parts: Sequence[Ragged]) -> Ragged:
     """The reviews of all parts, one after the other."""
     lengths = np.concatenate([part.lengths for part in parts])
     return Ragged(np.concatenate([part.ids for part in parts]), np.concatenate(([0], np.cumsum(lengths))))

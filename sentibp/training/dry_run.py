@@ -19,7 +19,7 @@ from sentibp.training.prepare import prepare
 from sentibp.training.refit import is_refit
 
 
-class Rehearsal(NamedTuple):
+class DryRun(NamedTuple):
     """What a training would cost on this machine, from its first steps."""
 
     training: int  # reviews
@@ -34,13 +34,13 @@ class Rehearsal(NamedTuple):
     seconds: float  # of the whole training, estimated
 
 
-def rehearse(
+def dry_run(
     resolved: Resolved,
     watch: Callable[[Event], None] = lambda event: None,
     steps: int = 30,
     begin: Callable[[Classifier, Examples], None] = lambda classifier, training: None,
     stepped: Callable[[], None] = lambda: None,
-) -> Rehearsal:
+) -> DryRun:
     """Do all that a training does up to some steps, and write nothing but the cache. Raises as `train` does.
 
     `begin` is called before the first step, with what is trained and on what, and `stepped` after each.
@@ -71,7 +71,7 @@ def rehearse(
     if validation is not None and is_refit(prepared_data):
         again = steps_per_epoch(config.train, len(training) + len(validation))
         total += config.train.epochs * config.train.members * again
-    return Rehearsal(
+    return DryRun(
         training=len(training),
         validation=0 if validation is None else len(validation),
         features=len(prepared_data.vocabulary),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sentibp.nn.gradient_flow import Flow
 from sentibp.nn.layers import Array
-from sentibp.runs.influence_log import Visits
+from sentibp.runs.influence_log import ExampleGradients
 from sentibp.training.truncated_svd import Round
 
 
@@ -18,7 +18,7 @@ class Note(NamedTuple):
     text: str
 
 
-class Ready(NamedTuple):
+class NetworkStarted(NamedTuple):
     """Before the first step of each seed: what will be trained on what."""
 
     run: Path
@@ -51,10 +51,10 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the epoch's batches, each before its update
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
-    visits: Visits
+    visits: ExampleGradients
 
 
-Event = Note | Ready | Round | Step | Epoch
+Event = Note | NetworkStarted | Round | Step | Epoch
 
 
 def warning(watch: Callable[[Event], None]) -> Callable[[str], None]:

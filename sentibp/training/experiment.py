@@ -12,11 +12,11 @@ from sentibp.errors import SentibpError
 from sentibp.runs import directory
 from sentibp.training import checkpoint, postmortem
 from sentibp.training.break_condition import BreakCondition
-from sentibp.training.checkpoint import Checkpoints, Saved
+from sentibp.training.checkpoint import Checkpoint, Checkpoints
 from sentibp.training.events import Event, Note, warning
-from sentibp.training.failed_step import Diverged, Stopped
+from sentibp.training.failed_step import Diverged, TrainingStopped
 from sentibp.training.networks import TrainingContext, train_networks
-from sentibp.training.prepare import Prepared, prepare
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.refit import is_refit, refit_model, with_held_out
 from sentibp.training.selection import Keeper
 
@@ -51,16 +51,16 @@ def train_model(
     prepared = prepare(resolved, watch)
     run = directory.create_run(prepared.config, resolved.path, out, command=list(command), data=prepared.facts)
     try:
-        return carry_out(prepared, run, watch, stop=stop)
+        return run_training(prepared, run, watch, stop=stop)
     finally:
         run.close()
 
 
-def carry_out(
-    prepared: Prepared,
+def run_training(
+    prepared: TrainingData,
     run: directory.Run,
     watch: Callable[[Event], None],
-    saved: Saved | None = None,
+    saved: Checkpoint | None = None,
     stop: BreakCondition | None = None,
 ) -> Outcome:
     """The training itself, into a run directory; from where the checkpoint `saved` was written, if there is one."""
@@ -94,7 +94,7 @@ def carry_out(
             raise
         if keeper.digest is None and classifier is not None:
             keeper.save(classifier)
-    except Stopped as error:
+    except TrainingStopped as error:
         raise _stopped(error, run, prepared, keeper) from None
     except BaseException:
         run.fail()
@@ -119,16 +119,16 @@ def carry_out(
     if note is not None:
         watch(Note(note))
     if outcome == "finished":
-        checkpoint.remove(run.path)
+        checkpoint.remove_checkpoint(run.path)
     return result
 
 
-def _stopped(error: Stopped, run: directory.Run, prepared: Prepared, keeper: Keeper) -> Stopped:
+def _stopped(error: TrainingStopped, run: directory.Run, prepared: TrainingData, keeper: Keeper) -> TrainingStopped:
     """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
     outcome = "diverged" if isinstance(error, Diverged) else "stopped"
     lines, moment, found = list(error.lines), error.moment, {}
     if outcome == "diverged":
-        checkpoint.remove(run.path)  # from there it would come to the same end
+        checkpoint.remove_checkpoint(run.path)  # from there it would come to the same end
     if moment is not None:
         found = postmortem.facts(moment)
         folder = run.path / postmortem.FOLDER

@@ -15,7 +15,7 @@ from sentibp.nn.layers import Array, Gradient, RowGrad
 from sentibp.training.break_condition import BreakCondition
 
 
-class Moment(NamedTuple):
+class FailedStep(NamedTuple):
     """The step in which a training stopped, with what it takes to look closer. The model is as before the step."""
 
     model: Classifier
@@ -30,34 +30,34 @@ class Moment(NamedTuple):
     tensor: str | None = None  # the one that shows what went wrong
 
 
-class Stopped(SentibpError):
+class TrainingStopped(SentibpError):
     """A training that ended in the middle, at a moment worth a look."""
 
-    def __init__(self, *lines: str, moment: Moment | None = None):
+    def __init__(self, *lines: str, moment: FailedStep | None = None):
         super().__init__(*lines)
         self.moment = moment
         self.facts: dict[str, Any] | None = None  # what a run says of it
 
 
-class Diverged(Stopped):
+class Diverged(TrainingStopped):
     """The loss or a gradient is not a finite number any more."""
 
     exit_code = 4
 
 
-class Broken(Stopped):
+class Broken(TrainingStopped):
     """The condition of --break holds."""
 
     exit_code = 1
 
 
-def broken(stop: BreakCondition, values: Mapping[str, float], moment: Moment) -> Broken:
+def broken(stop: BreakCondition, values: Mapping[str, float], moment: FailedStep) -> Broken:
     """The error that says at which step the condition held."""
     found = f"{stop.name} is {values[stop.name]:g}"
     return Broken(f"stopped at step {moment.step} (epoch {moment.epoch}), as {stop}: {found}", moment=moment)
 
 
-def diverged(moment: Moment, train: Examples) -> Diverged:
+def diverged(moment: FailedStep, train: Examples) -> Diverged:
     """The error that says where the numbers stopped being finite, and what to change."""
     gradients = {name: g.values if isinstance(g, RowGrad) else g for name, g in moment.gradients.items()}
     if np.isfinite(moment.loss):  # the one that backward came to first
@@ -71,7 +71,7 @@ def diverged(moment: Moment, train: Examples) -> Diverged:
     return Diverged(f"{where}; {lower_learning_rate(moment.model.config.train)}", moment=moment)
 
 
-def diverged_after(moment: Moment, what: str) -> Diverged:
+def diverged_after(moment: FailedStep, what: str) -> Diverged:
     """The update of this step was the one too many, as the validation shows."""
     cause, tensor = _cause(moment.model)
     what = what.removeprefix("diverged").partition("; ")[0]

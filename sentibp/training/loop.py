@@ -18,12 +18,12 @@ from sentibp.nn.gradient_flow import Flow
 from sentibp.nn.layers import Array, Gradient, sigmoid
 from sentibp.nn.losses import LOSSES, Loss
 from sentibp.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
-from sentibp.runs.influence_log import Visits
+from sentibp.runs.influence_log import ExampleGradients
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.events import Epoch, Step
-from sentibp.training.failed_step import Diverged, Moment, broken, diverged, diverged_after, lower_learning_rate
+from sentibp.training.failed_step import Diverged, FailedStep, broken, diverged, diverged_after, lower_learning_rate
 from sentibp.utils import hashing
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 from sentibp.utils.spill import fetch
 from sentibp.utils.threads import one_ahead, single_threaded_blas
 
@@ -33,7 +33,7 @@ _NOTHING = np.zeros(0)  # what is updated of a frozen parameter
 
 
 @dataclass(eq=False, slots=True)
-class Position:
+class TrainingState:
     """How far a training is: beside the weights, all that it takes to go on from there. `fit` moves it along."""
 
     optimizer: Optimizer
@@ -49,9 +49,11 @@ def steps_per_epoch(settings: Train, n: int) -> int:
     return -(-n // settings.batch_size)
 
 
-def beginning(settings: Train, n: int, seed: int) -> Position:
+def initial_state(settings: Train, n: int, seed: int) -> TrainingState:
     """Before the first step of a training on n reviews."""
-    return Position(_optimizer(settings), _schedule(settings, steps_per_epoch(settings, n)), stream(seed, "shuffle"))
+    return TrainingState(
+        _optimizer(settings), _schedule(settings, steps_per_epoch(settings, n)), random_stream(seed, "shuffle")
+    )
 
 
 def fit(
@@ -59,7 +61,7 @@ def fit(
     train: Examples,
     validation: Examples | None,
     seed: int,
-    position: Position | None = None,
+    position: TrainingState | None = None,
     *,
     stop: BreakCondition | None = None,
 ) -> Iterator[Step | Epoch]:
@@ -72,7 +74,7 @@ def fit(
     loss = _Overheard(LOSSES[settings.loss])
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
-    here = position or beginning(settings, len(train), seed)
+    here = position or initial_state(settings, len(train), seed)
     optimizer, schedule = here.optimizer, here.schedule
     params = model.network.params
     factors = {name: _factor(settings, name) for name in params}
@@ -92,7 +94,7 @@ def fit(
             idle: dict[str, Any] | None = {} if place in _looked_at(per_epoch) else None
             value, gradients = backpropagate(model, batch, loss, idle)
             length = norm(gradients)
-            moment = Moment(model, seed, here.step, epoch, value, rate, length, gradients, batches[place])
+            moment = FailedStep(model, seed, here.step, epoch, value, rate, length, gradients, batches[place])
             if not np.isfinite(value) or not np.isfinite(length):
                 raise diverged(moment, train)
             values = {"loss": value, "grad_norm": length, "lr": rate, "step": here.step, "epoch": epoch}
@@ -109,7 +111,7 @@ def fit(
                     raise broken(stop, values, moment)
             here.loss += value * len(batch)
             loss.told(place, batches[place], rate, min(1.0, (longest or np.inf) / max(length, 1e-30)))
-            check = hashing.check(optimizer.updated.get(name, _NOTHING) for name in params)
+            check = hashing.short_checksums(optimizer.updated.get(name, _NOTHING) for name in params)
             yield Step(here.step, epoch, value, rate, length, _flows(model, gradients, before, idle), check)
         try:
             scores, logits = evaluate(model, validation) if validation is not None else (None, None)
@@ -147,7 +149,7 @@ class _Overheard:
 
     def begin(self, n: int, steps: int) -> None:
         """Before an epoch of so many steps on n reviews."""
-        self.visits = Visits(np.full(n, np.nan, np.float32), np.zeros(n, np.int32), np.zeros(steps))
+        self.visits = ExampleGradients(np.full(n, np.nan, np.float32), np.zeros(n, np.int32), np.zeros(steps))
 
     def told(self, step: int, chosen: Array, rate: float, share: float) -> None:
         """After a step of the epoch, from 0, on the chosen reviews; `share` is what clipping left of the gradient."""

@@ -15,7 +15,7 @@ from sentibp.nn.optim import Schedule
 from sentibp.training import networks
 from sentibp.training.events import Event, Step
 from sentibp.training.failed_step import Diverged
-from sentibp.training.loop import beginning, example_weights, fit
+from sentibp.training.loop import example_weights, fit, initial_state
 
 LOWEST, HIGHEST = 1e-5, 100.0
 _STEPS = 210  # 30 to each power of ten
@@ -35,7 +35,7 @@ class Point(NamedTuple):
     smooth: float  # the running mean
 
 
-class RateTest(NamedTuple):
+class LearningRateTest(NamedTuple):
     """What the loss did as the rate grew."""
 
     suggestion: float | None  # None: the loss fell at no rate
@@ -47,7 +47,7 @@ class RateTest(NamedTuple):
     curve: list[Point]
 
 
-def run(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None) -> RateTest:
+def find_learning_rate(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None) -> LearningRateTest:
     """Try the rates on the config's own data, with its optimizer. Leaves nothing behind but the cache."""
     classifier, training = networks.untrained(resolved, watch, epochs=_STEPS)  # more than will be needed
     optimizer = resolved.config.train.optimizer
@@ -55,7 +55,7 @@ def run(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None)
     curve: list[Point] = []
     ended, mean = "all rates were tried", 0.0
     seed = resolved.config.train.seed
-    position = beginning(classifier.config.train, len(training), seed)
+    position = initial_state(classifier.config.train, len(training), seed)
     position.schedule = _Rising(optimizer.learning_rate)
     try:
         for event in fit(classifier, training, None, seed, position):
@@ -77,9 +77,9 @@ def run(resolved: Resolved, watch: Callable[[Event], None] = lambda event: None)
     least = min(curve, key=lambda point: point.smooth, default=None)
     start = float(np.mean([point.loss for point in curve[:_START]])) if curve else chance
     if least is None or least.smooth > (1 - _FALLEN) * min(chance, start):
-        return RateTest(None, None, chance, ended, optimizer.learning_rate, optimizer.name, curve)
+        return LearningRateTest(None, None, chance, ended, optimizer.learning_rate, optimizer.name, curve)
     suggestion = float(f"{least.rate / _SAFETY:.1g}")
-    return RateTest(suggestion, least.rate, chance, ended, optimizer.learning_rate, optimizer.name, curve)
+    return LearningRateTest(suggestion, least.rate, chance, ended, optimizer.learning_rate, optimizer.name, curve)
 
 
 class _Rising(Schedule):

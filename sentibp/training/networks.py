@@ -18,10 +18,10 @@ from sentibp.nn.layers import Array
 from sentibp.training import distillation
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import Checkpoints
-from sentibp.training.events import Epoch, Event, Note, Ready, Step
-from sentibp.training.failed_step import Stopped
-from sentibp.training.loop import Position, beginning, fit, steps_per_epoch
-from sentibp.training.prepare import Prepared, prepare
+from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Step
+from sentibp.training.failed_step import TrainingStopped
+from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_epoch
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.selection import Again, Keeper
 from sentibp.training.truncated_svd import Round, Rounds
 
@@ -29,7 +29,7 @@ from sentibp.training.truncated_svd import Round, Rounds
 class TrainingContext(NamedTuple):
     """What the training of each network has to do with."""
 
-    prepared: Prepared
+    prepared: TrainingData
     keeper: Keeper | Again
     checkpoints: Checkpoints
     watch: Callable[[Event], None]
@@ -46,11 +46,11 @@ def train_networks(now: TrainingContext, seed: int) -> Iterator[Classifier]:
             members.append(member)
             yield member
         if now.prepared.config.pretrain.vectors == "words":
-            classifier = distillation.taught(members[0], members[1:])
+            classifier = distillation.combine(members[0], members[1:])
         else:
             pretrains = now.prepared.config.pretrain.vectors != "none"
             weights = now.keeper.mixture([members[:1], members[1:]] if pretrains else [members])
-            classifier = fold.fold(list(zip(members, weights, strict=True)))
+            classifier = fold.fold_classifiers(list(zip(members, weights, strict=True)))
         now.keeper.saw_ensemble(seed, classifier)
         yield classifier
         return
@@ -66,10 +66,10 @@ def train_networks(now: TrainingContext, seed: int) -> Iterator[Classifier]:
             break
 
 
-def _begin(now: TrainingContext, chance: int, classifier: Classifier, training: Examples) -> Position:
+def _begin(now: TrainingContext, chance: int, classifier: Classifier, training: Examples) -> TrainingState:
     """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
     now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared._replace(training=training)))
-    position = beginning(classifier.config.train, len(training), chance)
+    position = initial_state(classifier.config.train, len(training), chance)
     if now.checkpoints.go_on(chance, classifier, position):
         now.watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
     else:
@@ -118,9 +118,9 @@ def _members(now: TrainingContext, seed: int) -> Iterator[Classifier]:
                     checkpoints.stepped(seed, chance, classifier, position, now.keeper.known)
                 now.watch(event)
             if lesson.row is not None:
-                distillation.spread(classifier, lesson.row)
+                distillation.copy_shared_rows(classifier, lesson.row)
             if lesson.columns is not None:
-                classifier = fold.fold([(classifier, 1.0)])  # a column, if it has no hidden layer
+                classifier = fold.fold_classifiers([(classifier, 1.0)])  # a column, if it has no hidden layer
         checkpoints.finished(seed, str(chance), classifier)
         yield classifier
 
@@ -136,8 +136,8 @@ def _taught_by_reviews(now: TrainingContext, seed: int) -> Generator[Classifier,
     checkpoints.finished(seed, first, classifier)
     yield classifier
     row = distillation.shared_rows(training, len(vocabulary))
-    validation = None if prepared.validation is None else distillation.sharing(prepared.validation, row)
-    return _Lesson(distillation.sharing(training, row), validation, row=row)
+    validation = None if prepared.validation is None else distillation.with_shared_rows(prepared.validation, row)
+    return _Lesson(distillation.with_shared_rows(training, row), validation, row=row)
 
 
 def _taught_by_words(now: TrainingContext, seed: int, all_kept: bool) -> Generator[Classifier, None, _Lesson]:
@@ -155,7 +155,7 @@ def _taught_by_words(now: TrainingContext, seed: int, all_kept: bool) -> Generat
     yield classifier
     if columns is None:
         return _Lesson(training, prepared.validation)
-    answered, place = distillation.lesson(vocabulary, training, extra, classifier)
+    answered, place = distillation.distillation_set(vocabulary, training, extra, classifier)
     count, students = np.count_nonzero(place < 0), config.train.members
     now.watch(Note(f"a classifier on these has answered {count:,} sentences; {students} networks learn from that"))
     return _Lesson(answered, prepared.validation, place, columns=columns)
@@ -165,7 +165,7 @@ def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Ste
     """The events of a training on a lesson. Where it stops, those examples are told of that are training reviews."""
     try:
         yield from events
-    except Stopped as error:
+    except TrainingStopped as error:
         if error.moment is not None:
             chosen = place[error.moment.chosen]
             error.moment = error.moment._replace(chosen=chosen[chosen >= 0])
@@ -192,12 +192,14 @@ def pretrained_vectors(now: TrainingContext, seed: int, again: bool = False) -> 
         now.watch(event)
 
     rounds = Rounds(done, state, ended)
-    return distillation.learned(config, prepared.vocabulary, prepared.training, prepared.extra, seed, rounds)
+    return distillation.learn_vectors(config, prepared.vocabulary, prepared.training, prepared.extra, seed, rounds)
 
 
-def _matched(saved: word_vectors.Saved, prepared: Prepared, watch: Callable[[Event], None]) -> word_vectors.Vectors:
+def _matched(
+    saved: word_vectors.VectorFile, prepared: TrainingData, watch: Callable[[Event], None]
+) -> word_vectors.Vectors:
     """The vectors of a pretraining that was done before, of the features that this training has."""
-    found, path = word_vectors.matched(saved, prepared.vocabulary), prepared.config.pretrain.vectors_from
+    found, path = word_vectors.match_vectors(saved, prepared.vocabulary), prepared.config.pretrain.vectors_from
     n = len(found.features)
     if not n:
         raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
@@ -205,7 +207,7 @@ def _matched(saved: word_vectors.Saved, prepared: Prepared, watch: Callable[[Eve
     return found
 
 
-def new_network(prepared: Prepared, seed: int, columns: Array | None = None) -> Classifier:
+def new_network(prepared: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
     """The network before its training, from its seed."""
     examples = prepared.training.features, prepared.training.label
     config, vocabulary, origin = prepared.config, prepared.vocabulary, prepared.origin
@@ -222,15 +224,15 @@ def untrained(
     return new_network(prepared, train_settings.seed), prepared.training
 
 
-def _count_extra(prepared: Prepared) -> str:
+def _count_extra(prepared: TrainingData) -> str:
     more = len(prepared.extra.unlabelled.offsets) - 1 + (len(prepared.extra.labelled or ()))
     return f"{len(prepared.training):,} reviews of the training, {more:,} more"
 
 
-def _ready(run: Path, seed: int, classifier: Classifier, prepared: Prepared) -> Ready:
+def _ready(run: Path, seed: int, classifier: Classifier, prepared: TrainingData) -> NetworkStarted:
     training, validation = prepared.training, prepared.validation
     settings = classifier.config.train
-    return Ready(
+    return NetworkStarted(
         run=run,
         seed=seed,
         training=len(training),

@@ -22,15 +22,15 @@ from sentibp.data.examples import Examples
 from sentibp.model.classifier import LABELS
 from sentibp.nn.gradient_flow import part
 from sentibp.nn.layers import Array, RowGrad
-from sentibp.training.failed_step import Moment
-from sentibp.utils.files import write
+from sentibp.training.failed_step import FailedStep
+from sentibp.utils.files import write_file
 
 FOLDER = "postmortem"
 _NAMED = 3  # reviews of the batch that are named at once
 _WORDS = 6  # of each of these
 
 
-def facts(moment: Moment) -> dict[str, Any]:
+def facts(moment: FailedStep) -> dict[str, Any]:
     """Where and how it stopped, as run.json and --json have it."""
     return {
         "seed": moment.seed,
@@ -45,7 +45,7 @@ def facts(moment: Moment) -> dict[str, Any]:
     }
 
 
-def lines(moment: Moment, corpus: Corpus | None) -> list[str]:
+def lines(moment: FailedStep, corpus: Corpus | None) -> list[str]:
     """The same in words: where, with what rate, and on which reviews."""
     where = "" if moment.tensor is None else f"layer {part(moment.tensor)}, tensor {moment.tensor}; "
     numbers = f"loss {moment.loss:g}, gradient {moment.gradient_norm:g} long, last rate {moment.learning_rate:g}"
@@ -58,20 +58,20 @@ def lines(moment: Moment, corpus: Corpus | None) -> list[str]:
     return [f"{where}{numbers}", f"training reviews of the batch: {', '.join(named)}"]
 
 
-def save(folder: Path, what: str, moment: Moment, training: Examples, corpus: Corpus | None) -> None:
+def save(folder: Path, what: str, moment: FailedStep, training: Examples, corpus: Corpus | None) -> None:
     """Write it all. `corpus` is the training data, whose texts are shown; `training` the same as features."""
     folder.mkdir(exist_ok=True)
     report = {"what": what, **facts(moment), "tensors": _tensors(moment)}
     del report["reviews"]  # which batch.jsonl tells
-    write(folder / "postmortem.json", (json.dumps(report, indent=2) + "\n").encode())
-    write(
+    write_file(folder / "postmortem.json", (json.dumps(report, indent=2) + "\n").encode())
+    write_file(
         folder / "batch.jsonl", "".join(json.dumps(line) + "\n" for line in _batch(moment, training, corpus)).encode()
     )
-    write(folder / "weights.safetensors", moment.model.to_bytes())
-    write(folder / "config.yaml", dump(moment.model.config).encode())
+    write_file(folder / "weights.safetensors", moment.model.to_bytes())
+    write_file(folder / "config.yaml", dump(moment.model.config).encode())
 
 
-def _tensors(moment: Moment) -> dict[str, Any]:
+def _tensors(moment: FailedStep) -> dict[str, Any]:
     found = {}
     for name, tensor in moment.model.tensors().items():
         found[name] = {"shape": list(tensor.shape), "weights": _numbers(tensor)}
@@ -94,7 +94,7 @@ def _numbers(values: Array) -> dict[str, Any]:
     }
 
 
-def _batch(moment: Moment, training: Examples, corpus: Corpus | None) -> list[dict[str, Any]]:
+def _batch(moment: FailedStep, training: Examples, corpus: Corpus | None) -> list[dict[str, Any]]:
     chosen = moment.chosen
     logits = moment.model.logits(training.features.take(chosen)).tolist()
     labels = training.label[chosen].tolist()

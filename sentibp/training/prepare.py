@@ -45,27 +45,27 @@ _ENCODING = [
 """What else the encoded text depends on: the code that makes it."""
 
 
-class Prepared(NamedTuple):
+class TrainingData(NamedTuple):
     """All that a training works on."""
 
     config: Config  # with settled names
     origin: Classifier | None  # the model to start from
-    pretrained: word_vectors.Saved | None  # the vectors to start from
+    pretrained: word_vectors.VectorFile | None  # the vectors to start from
     training: Examples
     validation: Examples | None
-    extra: distillation.Extra  # the reviews of pretraining
+    extra: distillation.PretrainingData  # the reviews of pretraining
     vocabulary: data_vocabulary.Vocabulary
     facts: dict[str, Any]  # about the data
     seconds: float  # that this took
     before: int | None = None  # features that the model had which is trained once more
 
 
-def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> Prepared:
+def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> TrainingData:
     """Load and encode what a training works on."""
-    return prepare_config(settled_with_origin(resolved), watch)
+    return prepare_config(resolve_all_paths(resolved), watch)
 
 
-def prepare_config(config: Config, watch: Callable[[Event], None]) -> Prepared:
+def prepare_config(config: Config, watch: Callable[[Event], None]) -> TrainingData:
     """Load and encode the data that settled settings name."""
     began = time.monotonic()
     origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
@@ -80,10 +80,10 @@ def prepare_config(config: Config, watch: Callable[[Event], None]) -> Prepared:
     training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
     facts |= _files(config)
     seconds = time.monotonic() - began
-    return Prepared(config, origin, pretrained, training, validation, extra, vocabulary, facts, seconds)
+    return TrainingData(config, origin, pretrained, training, validation, extra, vocabulary, facts, seconds)
 
 
-def _pretrained(config: Config) -> word_vectors.Saved | None:
+def _pretrained(config: Config) -> word_vectors.VectorFile | None:
     """The vectors of a pretraining that was done before, if they are of the kind that the settings say."""
     settings = config.pretrain
     if settings.vectors_from is None:
@@ -121,7 +121,7 @@ def _origin(key: str, name: str | None, file: Callable[[str], Path]) -> Path | N
         raise ConfigError(f"{key}: {error}") from None
 
 
-def settled_with_origin(resolved: Resolved) -> Config:
+def resolve_all_paths(resolved: Resolved) -> Config:
     """The settings with names that mean the same from anywhere, also of the model and the vectors to start from."""
     config = resolved.config
     origin = _origin("model.init_from", config.model.init_from, find.model_file)
@@ -129,21 +129,21 @@ def settled_with_origin(resolved: Resolved) -> Config:
     if learned is not None:
         settings = config.pretrain.model_copy(update={"vectors_from": str(learned)})
         config = config.model_copy(update={"pretrain": settings})
-    return settled(config, resolved.path.parent, origin)
+    return resolve_paths(config, resolved.path.parent, origin)
 
 
-def settled(config: Config, base: Path, origin: Path | None = None) -> Config:
+def resolve_paths(config: Config, base: Path, origin: Path | None = None) -> Config:
     """The config with names that mean the same from anywhere: `last` is soon another run, and a path beside the config
     file is not beside the copy of it in the run directory."""
-    source = sources.located(config.data.source, base)
+    source = sources.resolve_source(config.data.source, base)
     pretrain_vectors = {
-        key: sources.located(value, base)
+        key: sources.resolve_source(value, base)
         for key in ("source", "labelled")
         if (value := getattr(config.pretrain, key)) is not None
     }
     embedding, model_update = config.model.embedding, {}
     if embedding.vectors is not None:
-        vectors = sources.located(embedding.vectors, base)
+        vectors = sources.resolve_source(embedding.vectors, base)
         model_update["embedding"] = embedding.model_copy(update={"vectors": vectors})
     if origin is not None:
         model_update["init_from"] = str(origin)
@@ -159,7 +159,7 @@ def settled(config: Config, base: Path, origin: Path | None = None) -> Config:
 def _notes(training: Corpus, validation: Corpus | None, *extra: Corpus | None) -> list[str]:
     corpora = (training, validation, *extra)
     notes = list(dict.fromkeys(note for corpus in corpora if corpus is not None for note in corpus.notes))
-    if validation is not None and len(repeated := data_corpus.repeated(training, validation)):
+    if validation is not None and len(repeated := data_corpus.overlap(training, validation)):
         notes.append(f"{len(repeated):,} of {len(validation):,} validation reviews also stand in the training data")
     return notes
 
@@ -172,7 +172,7 @@ def _encode(
     unlabelled: Corpus | None,
     origin: Classifier | None,
     facts: dict[str, Any],
-) -> tuple[Examples, Examples | None, distillation.Extra, data_vocabulary.Vocabulary]:
+) -> tuple[Examples, Examples | None, distillation.PretrainingData, data_vocabulary.Vocabulary]:
     """The reviews as features: from the cache, or made, and given to the cache in the background."""
     name = cache.key(facts, config.text.model_dump(), _ENCODING)
     found = cache.load(name) if origin is None else None
@@ -212,7 +212,7 @@ def _encode(
 
     ends = np.cumsum([0, *(0 if corpus is None else len(corpus) for corpus in (training, labelled, unlabelled))])
     parts = [known.slice(int(start), int(stop)) for start, stop in pairwise(ends)]
-    extra = distillation.Extra(None if labelled is None else examples(labelled, parts[1]), parts[2])
+    extra = distillation.PretrainingData(None if labelled is None else examples(labelled, parts[1]), parts[2])
     return (
         examples(training, parts[0]),
         None if validation is None else examples(validation, held_out),

@@ -12,10 +12,10 @@ from sentibp.errors import ConfigError
 from sentibp.model import word_vectors
 from sentibp.runs import directory
 from sentibp.training import checkpoint
-from sentibp.training.checkpoint import Checkpoints, Saved
+from sentibp.training.checkpoint import Checkpoint, Checkpoints
 from sentibp.training.events import Event, Note, warning
 from sentibp.training.networks import TrainingContext, pretrained_vectors
-from sentibp.training.prepare import Prepared, prepare
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.selection import Keeper
 from sentibp.training.truncated_svd import Round
 
@@ -53,7 +53,7 @@ def pretrain_vectors(
         prepared.config, resolved.path, out, command=list(command), kind="pretraining", data=prepared.facts
     )
     try:
-        return carry_out_pretraining(prepared, run, watch)
+        return run_pretraining(prepared, run, watch)
     finally:
         run.close()
 
@@ -65,8 +65,8 @@ def _not_so(resolved: Resolved, key: str, message: str) -> ConfigError:
     return ConfigError(f"{place}: pretrain.{key}: {message}")
 
 
-def carry_out_pretraining(
-    prepared: Prepared, run: directory.Run, watch: Callable[[Event], None], saved: Saved | None = None
+def run_pretraining(
+    prepared: TrainingData, run: directory.Run, watch: Callable[[Event], None], saved: Checkpoint | None = None
 ) -> Pretrained:
     """The pretraining itself, into a run directory; from the round after which the checkpoint `saved` was written."""
     config = prepared.config
@@ -84,7 +84,7 @@ def carry_out_pretraining(
         now = TrainingContext(prepared, keeper, checkpoints, seen, None)
         found = pretrained_vectors(now, config.train.seed)
         plain = config.model_dump(mode="json", exclude={"train": {"checkpoint"}})  # it changes no vector
-        content = word_vectors.to_bytes(found, prepared.vocabulary, plain)
+        content = word_vectors.vectors_to_bytes(found, prepared.vocabulary, plain)
         run.write(directory.VECTORS, content)
         path, digest, outcome = run.path / directory.VECTORS, hashlib.sha256(content).hexdigest(), "finished"
     except KeyboardInterrupt:
@@ -106,5 +106,5 @@ def carry_out_pretraining(
     if note is not None:
         watch(Note(note))
     if outcome == "finished":
-        checkpoint.remove(run.path)
+        checkpoint.remove_checkpoint(run.path)
     return result

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from sentibp.nn.layers import Array, Ragged
-from sentibp.training.truncated_svd import Rounds, principal
+from sentibp.training.truncated_svd import Rounds, truncated_svd
 from sentibp.utils.threads import on_all_cores
 
 _WINDOW = 5  # words to each side
@@ -22,7 +22,7 @@ def review_vectors(
     guide: Array,
     dim: int,
     rng: np.random.Generator,
-    rounds: Rounds = Rounds(),  # noqa: B008  # a tuple
+    rounds: Rounds = Rounds(),  # a tuple  # noqa: B008
 ) -> Array:
     """Vectors of the first `seen` features, such that a review's pooled vector best restores its features: (seen, dim).
 
@@ -36,7 +36,7 @@ def review_vectors(
     counts = csr_array(counts @ diags_array(weight))
     length = np.sqrt(counts.power(2).sum(axis=1))
     counts = csr_array(diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ counts)
-    return weight[:, None] * principal(counts, dim, rng, rounds)[0]
+    return weight[:, None] * truncated_svd(counts, dim, rng, rounds)[0]
 
 
 def word_vectors(
@@ -52,7 +52,7 @@ def word_vectors(
     (Levy & Goldberg, 2014): what word2vec's skip-gram factorises by gradient descent. Near neighbours count more,
     frequent words less (both as word2vec samples them).
     """
-    meetings = _meetings(words, known)
+    meetings = _cooccurrences(words, known)
     total = meetings.sum()
     share = np.maximum(meetings.sum(axis=1), 1e-9) / total
     smooth = share**0.75
@@ -61,7 +61,7 @@ def word_vectors(
     surprise = np.log(meetings.data / total / (share[rows] * smooth[meetings.indices]))
     meetings.data = np.maximum(surprise, 0).astype(np.float32)
     meetings.eliminate_zeros()
-    directions, strength = principal(csr_array(meetings.T), dim, rng, rounds)
+    directions, strength = truncated_svd(csr_array(meetings.T), dim, rng, rounds)
     return directions * np.sqrt(strength)  # a root of the singular values on either side
 
 
@@ -85,7 +85,7 @@ def _present(reviews: Ragged, seen: int) -> csr_array:
     return present
 
 
-def _meetings(words: Ragged, known: int) -> csr_array:
+def _cooccurrences(words: Ragged, known: int) -> csr_array:
     """How often any two of the first `known` words stand within a window, weighted: (known, known) symmetric."""
     ids, review = words.ids, words.review
     count = np.bincount(ids, minlength=known)

@@ -8,13 +8,13 @@ from sentibp.config.schema import Config
 from sentibp.model import fold
 from sentibp.training.events import Note
 from sentibp.training.networks import TrainingContext, train_networks
-from sentibp.training.prepare import Prepared, prepare_config
+from sentibp.training.prepare import TrainingData, prepare_config
 from sentibp.training.selection import Again, Keeper
 
 _LARGE = 1_000_000  # features in the training reviews: with more, training once more takes its time and tells less
 
 
-def is_refit(prepared: Prepared) -> bool:
+def is_refit(prepared: TrainingData) -> bool:
     """Whether the model is trained once more when it is chosen."""
     config, validation = prepared.config, prepared.config.data.validation
     if config.train.refit == "auto":
@@ -23,7 +23,7 @@ def is_refit(prepared: Prepared) -> bool:
     return config.train.refit and validation != 0
 
 
-def with_held_out(prepared: Prepared) -> Prepared:
+def with_held_out(prepared: TrainingData) -> TrainingData:
     """All that the last training works on, with the reviews that were held out."""
     plain = prepared.config.model_dump()
     plain["data"]["validation"] = 0
@@ -43,7 +43,7 @@ def refit_model(now: TrainingContext, keeper: Keeper) -> dict[str, Any]:
     now.checkpoints.begin_refit()
     now = now._replace(keeper=again, stop=None)
     *_, last = train_networks(now, again.seed)
-    classifier = fold.calibrated(last, keeper.factor)
+    classifier = fold.scale_logit(last, keeper.factor)
     classifier.scores = keeper.scores or {}
     keeper.save_again(classifier)
     again.notes.keep(again.epochs, keeper.digest or "", keeper.factor)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs import directory
-from sentibp.training.events import Event, Ready
-from sentibp.training.experiment import carry_out
+from sentibp.training.events import Event, NetworkStarted
+from sentibp.training.experiment import run_training
 from sentibp.training.prepare import prepare
 from sentibp.training.resume import require_same_data
 from sentibp.utils.environment import changes, machine, versions
@@ -47,7 +47,7 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
 
     Raises as `train` does; DataError if the data are not those of the run.
     """
-    then = directory.facts(path)
+    then = directory.load_run_info(path)
     if directory.is_pretraining(then):
         raise ConfigError(f"{path}: a pretraining; `sentibp pretrain {path}/config.yaml` does it again: compare sha256")
     if any(again.get("settings", {}).keys() & {"train.epochs"} for again in then.get("resumed", [])):
@@ -57,7 +57,7 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
     require_same_data(path, then, prepared.facts)
 
     def shown(event: Event) -> None:
-        watch(event._replace(run=path) if isinstance(event, Ready) else event)
+        watch(event._replace(run=path) if isinstance(event, NetworkStarted) else event)
 
     digest = then.get("digest") if then.get("outcome") == "finished" else None
     again = None
@@ -66,7 +66,7 @@ def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -
             run = directory.create_run(prepared.config, path, Path(folder), pointers=False)
             run.listener = comparison.hear
             try:
-                again = carry_out(prepared, run, shown).digest
+                again = run_training(prepared, run, shown).digest
             finally:
                 run.close()
         comparison.end()

@@ -16,9 +16,9 @@ from sentibp.runs import compare, directory
 from sentibp.training import checkpoint
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.events import Event, Note
-from sentibp.training.experiment import Outcome, carry_out
-from sentibp.training.prepare import Prepared, prepare, settled_with_origin
-from sentibp.training.pretrain_run import Pretrained, carry_out_pretraining
+from sentibp.training.experiment import Outcome, run_training
+from sentibp.training.prepare import TrainingData, prepare, resolve_all_paths
+from sentibp.training.pretrain_run import Pretrained, run_pretraining
 from sentibp.utils.environment import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
@@ -46,7 +46,7 @@ def resume(
     with _reopened(path, resolved, watch) as (run, prepared, saved):
         if prepared is None:
             return Outcome(run=path, model=path / directory.MODEL, **_facts(run, Outcome._fields[2:]))
-        return carry_out(prepared, run, watch, saved, stop)
+        return run_training(prepared, run, watch, saved, stop)
 
 
 def resume_pretraining(
@@ -56,25 +56,25 @@ def resume_pretraining(
     with _reopened(path, resolved, watch) as (run, prepared, saved):
         if prepared is None:
             return Pretrained(run=path, vectors=path / directory.VECTORS, **_facts(run, Pretrained._fields[2:]))
-        return carry_out_pretraining(prepared, run, watch, saved)
+        return run_pretraining(prepared, run, watch, saved)
 
 
 @contextmanager
 def _reopened(
     path: Path, resolved: Resolved, watch: Callable[[Event], None]
-) -> Iterator[tuple[directory.Run, Prepared | None, checkpoint.Saved | None]]:
+) -> Iterator[tuple[directory.Run, TrainingData | None, checkpoint.Checkpoint | None]]:
     """The run, ready to go on; without what it takes if it is finished already."""
     run = directory.reopen_run(path)
     try:
         saved = checkpoint.load_checkpoint(path)
         before = saved.config if saved else load_config(path / "config.yaml").config
-        now = settled_with_origin(resolved)
+        now = resolve_all_paths(resolved)
         differences = _differences(path, before, now, saved is not None and saved.state["refit"])
         if run.facts["outcome"] == "finished":
             if differences:
                 raise ConfigError(f"{path}: finished already; train anew for other settings")
             watch(Note(f"{path}: finished already"))
-            checkpoint.remove(path)  # it may have been killed just before it did so
+            checkpoint.remove_checkpoint(path)  # it may have been killed just before it did so
             run.become_last()
             yield run, None, None
             return
@@ -90,7 +90,7 @@ def _reopened(
 
 def _begin(
     run: directory.Run,
-    saved: checkpoint.Saved | None,
+    saved: checkpoint.Checkpoint | None,
     settings: Config,
     differences: Mapping[str, list[Any]],
     watch: Callable[[Event], None],
@@ -98,7 +98,7 @@ def _begin(
     now = {"versions": versions(), "machine": machine()}
     if saved is None:
         watch(Note(f"{run.path}: has no checkpoint yet; begins again"))
-        checkpoint.remove(run.path)
+        checkpoint.remove_checkpoint(run.path)
         run.facts |= now
     elif changed := changes(run.facts, now):
         watch(Note(f"changed since: {told(changed)}; the last digits may be others than of a run never broken off"))
@@ -116,7 +116,7 @@ def _begin(
 def _differences(path: Path, before: Config, now: Config, refit: bool) -> dict[str, list[Any]]:
     """The settings that differ from what was trained, [then, now]. ConfigError if one of them may not: if the model is
     chosen, and being trained once more, it has its epochs."""
-    then, wanted = compare.flat(before.model_dump()), compare.flat(now.model_dump())
+    then, wanted = compare.flatten(before.model_dump()), compare.flatten(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
     several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
     may = _MAY_CHANGE[2:] if several or refit else _MAY_CHANGE

@@ -13,7 +13,7 @@ from sentibp import metrics
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.model import file, fold
-from sentibp.model.calibration import mixture, temperature
+from sentibp.model.calibration import fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import sigmoid
 from sentibp.runs import directory, gradient_flow, influence_log
@@ -35,7 +35,7 @@ class Keeper:
         self.run = run
         self.validation = validation
         self.warn = warn
-        self.health = gradient_flow.Health(config)
+        self.health = gradient_flow.GradientFlowMonitor(config)
         self.warnings: list[str] = []
         self.calibrate = config.train.calibrate
         stopping = config.train.early_stopping
@@ -48,7 +48,7 @@ class Keeper:
         self.factor = 1.0  # what calibration multiplied the logit by
         self.weights: list[float] | None = None  # of the networks that are averaged
         self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
-        self.notes = influence_log.Notes(run.path)
+        self.notes = influence_log.InfluenceLog(run.path)
         self._start_seed()
 
     def _start_seed(self) -> None:
@@ -74,7 +74,7 @@ class Keeper:
 
     def record_start(self, seed: int, classifier: Classifier) -> None:
         """The weights before the first step, by a check of each."""
-        weights = {name: hashing.check([tensor]) for name, tensor in classifier.tensors().items()}
+        weights = {name: hashing.short_checksums([tensor]) for name, tensor in classifier.tensors().items()}
         self.run.record(event="start", seed=seed, weights=weights)
 
     def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
@@ -83,7 +83,7 @@ class Keeper:
             flows = step.pop("flow")
             self.run.record(event="step", seed=seed, **step)
             if flows is not None:
-                layers = gradient_flow.record(flows)
+                layers = gradient_flow.flow_record(flows)
                 self.run.record(event="flow", seed=seed, step=event.step, epoch=event.epoch, layers=layers)
                 self.health.saw(flows)
             return
@@ -106,7 +106,7 @@ class Keeper:
         if self.validation is not None:
             x = self.validation.features
             logits = [np.mean([member.logits(x) for member in kind], axis=0) for kind in kinds]
-            weights = mixture(np.stack(logits, axis=1), self.validation.label)
+            weights = mixture_weights(np.stack(logits, axis=1), self.validation.label)
         count = [len(kind) for kind in kinds]
         self.seed_weights = np.repeat(weights / count, count).tolist()
         return self.seed_weights
@@ -129,8 +129,8 @@ class Keeper:
             return
         factor = 1.0
         if self.calibrate and self.validation is not None:
-            factor = temperature(logits, self.validation.label)
-            classifier = fold.calibrated(classifier, factor)
+            factor = fit_temperature(logits, self.validation.label)
+            classifier = fold.scale_logit(classifier, factor)
             scores, logits = evaluate(classifier, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
         if best:
@@ -184,7 +184,7 @@ class Again:
         self.run, self.known = before.run, before.known
         self.seed, self.epochs = before.kept["seed"], before.kept["epoch"]
         self.weights = before.weights
-        self.notes = influence_log.Notes(self.run.path)
+        self.notes = influence_log.InfluenceLog(self.run.path)
         self.patience_is_out = False
 
     def record_round(self, seed: int, event: Round) -> None:
@@ -216,11 +216,11 @@ class Again:
 
 def _ended(event: Epoch, classifier: Classifier) -> dict[str, Any]:
     """What is recorded of an epoch: by digests, also what it made of the weights."""
-    weights = hashing.of(classifier.tensors())
+    weights = hashing.tensor_digests(classifier.tensors())
     return {
         "epoch": event.epoch,
         "step": event.step,
         "loss": event.loss,
-        "digest": hashing.together(weights),
+        "digest": hashing.combined_digest(weights),
         "weights": {name: digest[:16] for name, digest in weights.items()},
     }

@@ -42,7 +42,7 @@ class Rounds(NamedTuple):
     ended: Callable[[Round, Mapping[str, Array]], None] = lambda ended, state: None
 
 
-def principal(
+def truncated_svd(
     matrix: csr_array,
     dim: int,
     rng: np.random.Generator,
@@ -79,13 +79,13 @@ def principal(
             new, end = slice((number - 1) * width, number * width), min(number * width, size)
             product = multiply(basis[:, new])
             for _ in range(2):  # once more for what rounding has left
-                product, shadow = _beside(product, basis[:, :end])
+                product, shadow = _orthogonalize(product, basis[:, :end])
                 gram[:end, new] += shadow
             gram[new, :end] = gram[:end, new].T
             if number < of:
                 least = (1e-5 * gram.diagonal().max()) ** 2  # what is shorter is rounding: the space is exhausted
                 following = _orthonormal(product[:, : size - end], least)
-                following = _orthonormal(_beside(following, basis[:, :end])[0], 0.5)
+                following = _orthonormal(_orthogonalize(following, basis[:, :end])[0], 0.5)
                 basis[:, end : end + width] = following
             value = np.linalg.eigvalsh(gram[:end, :end])
             kept = min(end + width, size)
@@ -108,7 +108,7 @@ def _shards(matrix: csr_array) -> list[csr_array]:
     return [matrix[start:end] for start, end in pairwise(cuts)]
 
 
-def _beside(q: Array, basis: Array) -> tuple[Array, Array]:
+def _orthogonalize(q: Array, basis: Array) -> tuple[Array, Array]:
     """What of q (n, b) is at right angles to the basis (n, k), and the rest as seen in it: (n, b), (k, b)."""
     shadow = _inner(basis, q)
     return q - _rotated(basis, shadow), shadow

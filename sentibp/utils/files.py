@@ -21,7 +21,7 @@ _REPAIRS = {
 }
 
 
-def write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write to a temporary name beside `path`, then move it into place."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -35,15 +35,15 @@ def write(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def remove_temporary(folder: Path) -> None:
-    """Remove what `write` has left there in a process that was killed. Nobody else may be writing there."""
+def remove_temporary_files(folder: Path) -> None:
+    """Remove what `write_file` has left there in a process that was killed. Nobody else may be writing there."""
     for path in folder.glob(".*.*"):
         if path.suffix[1:].isdigit():
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def told(path: Path, advice: str = "") -> Iterator[None]:
+def data_error_on_failure(path: Path, advice: str = "") -> Iterator[None]:
     """Turn an OSError in writing `path` into one line: where, what, and how to repair it; then the advice."""
     try:
         yield

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 
-def of(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
+def tensor_digests(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
     """The SHA-256 of each tensor: of its type, its shape and its bytes."""
     return {name: _digest(np.asarray(tensor, order="C")) for name, tensor in tensors.items()}
 
 
-def together(digests: Mapping[str, str]) -> str:
+def combined_digest(digests: Mapping[str, str]) -> str:
     """One digest of all."""
     lines = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def check(tensors: Iterable[np.ndarray]) -> str:
+def short_checksums(tensors: Iterable[np.ndarray]) -> str:
     """Four hexadecimal digits for each tensor, in order: a changed bit anywhere changes them, as good as surely.
 
     They are made of the sum of the bits taken as whole numbers of 64, which a processor adds as fast as memory brings

@@ -25,7 +25,7 @@ HEADER = 10_000_000  # bytes at most of names, shapes and metadata; ours have so
 _PIECE = 1 << 21  # bytes hashed at once by one thread
 
 
-def pack(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], key: str = "sentibp") -> bytes:
+def pack_tensor_file(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], key: str = "sentibp") -> bytes:
     """The content of the file. Same header and tensors, same bytes.
 
     The one metadata key holds the header as JSON with sorted keys, and the checksum in it.
@@ -38,14 +38,14 @@ def pack(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], key: str 
     return save(tensors, metadata={key: json.dumps(sealed, sort_keys=True)})
 
 
-def read(
+def read_tensor_file(
     path: Path,
     key: str = "sentibp",
     kind: str = "model file",
     give: str = "give a run directory or a model file",
     repair: str = "train again or copy it anew",
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The header and the tensors of a file, for `verify` to look at.
+    """The header and the tensors of a file, for `verify_checksum` to look at.
 
     DataError if it is no such file, with what to give instead or the repair; ValueError if its header is no object.
     """
@@ -73,7 +73,7 @@ def read(
     return header, tensors
 
 
-def verify(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, required: bool = True) -> None:
+def verify_checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, required: bool = True) -> None:
     """ValueError if the checksum is not that of the content; or if there is none, and it is required."""
     rest = dict(header)
     told = rest.pop("checksum", None)

@@ -10,7 +10,7 @@ import yaml
 
 from sentibp.utils import resources
 
-NAMES = sorted(path.stem for path in resources.folder("configs").glob("*.yaml"))
+NAMES = sorted(path.stem for path in resources.resource_folder("configs").glob("*.yaml"))
 
 
 # show

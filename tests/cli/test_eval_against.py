@@ -44,7 +44,7 @@ def test_the_test_is_that_of_the_answers_one_by_one(sentibp, trained):
     settings = ("model.embedding.init=normal", "train.epochs=1", "train.optimizer.learning_rate=1e-6")
     args = ("train", "quickstart", "--json", "--quiet", *(part for each in settings for part in ("--set", each)))
     other = sentibp(*args).json["run"]
-    reviews = resources.folder("data") / "train.csv"
+    reviews = resources.resource_folder("data") / "train.csv"
     with open(reviews, encoding="utf-8", newline="") as file:
         label = [row["label"] == "positive" for row in csv.DictReader(file)]
     answers = [

@@ -42,10 +42,10 @@ def one_line(said: str) -> None:
 
 def resealed(path, change) -> None:
     """Change a model file on purpose, with the checksum that belongs to it."""
-    header, tensors = tensor_file.read(path)
+    header, tensors = tensor_file.read_tensor_file(path)
     del header["checksum"]
     change(header, tensors)
-    path.write_bytes(tensor_file.pack(header, tensors))
+    path.write_bytes(tensor_file.pack_tensor_file(header, tensors))
 
 
 def not_numbers(header, tensors):

@@ -33,7 +33,7 @@ def here(tmp_path, monkeypatch):
     )
     (folder / "deep.yaml").write_text("data:\n  validation: 0.2\n# Not at the top, but the first.\n")
     (folder / "schema.json").write_text("{}")
-    monkeypatch.setattr(resources, "folder", lambda kind: folder)
+    monkeypatch.setattr(resources, "resource_folder", lambda kind: folder)
     return tmp_path
 
 

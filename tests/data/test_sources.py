@@ -101,11 +101,11 @@ def test_several_sources_are_joined_in_their_order():
 def test_a_path_is_tried_in_the_working_directory_then_beside_the_config(here):
     (here / "configs").mkdir()
     labelled(0, 1, name="configs/x.csv")
-    assert sources.located("x.csv", here / "configs") == os.path.join("configs", "x.csv")
-    assert sources.located(["imdb", "x.csv"], here / "configs") == ["imdb", os.path.join("configs", "x.csv")]
+    assert sources.resolve_source("x.csv", here / "configs") == os.path.join("configs", "x.csv")
+    assert sources.resolve_source(["imdb", "x.csv"], here / "configs") == ["imdb", os.path.join("configs", "x.csv")]
     labelled(0, 1, 1, name="x.csv")
-    assert sources.located("x.csv", here / "configs") == "x.csv"
-    assert sources.located("nowhere.csv", here / "configs") == "nowhere.csv"
+    assert sources.resolve_source("x.csv", here / "configs") == "x.csv"
+    assert sources.resolve_source("nowhere.csv", here / "configs") == "nowhere.csv"
 
 
 def test_a_built_in_name_goes_before_a_path_of_the_same_spelling(here):
@@ -319,7 +319,7 @@ def test_sample():
     for found in (train, test):
         data_corpus.require_both_classes(found, "sample")
         assert found.notes == ()
-    assert not len(data_corpus.repeated(train, test))
+    assert not len(data_corpus.overlap(train, test))
     assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
     assert complaint("sample", weight_column="w") == "sample: has no weights; remove data.weight_column"
 
@@ -629,11 +629,11 @@ def test_split_needs_enough_of_each_class():
 
 
 def test_repeated():
-    assert data_corpus.repeated(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
+    assert data_corpus.overlap(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
 
 
 def test_same_text():
-    number = data_corpus.same_text(corpus(["a", "b", " a\n", "A", "", "b"]))
+    number = data_corpus.text_groups(corpus(["a", "b", " a\n", "A", "", "b"]))
     assert number[0] == number[2] and number[1] == number[5]
     assert len(np.unique(number)) == 4 and sorted(np.unique(number)) == [0, 1, 2, 3]
 

@@ -105,7 +105,7 @@ def test_every_kind_and_expectation_is_there():
 
 
 def test_the_file_is_well_formed():
-    content = (resources.folder("data") / "probes.csv").read_bytes()
+    content = (resources.resource_folder("data") / "probes.csv").read_bytes()
     assert b"\r" not in content
     rows = list(csv.reader(content.decode().splitlines()))
     assert rows[0] == list(Probe._fields)
@@ -123,7 +123,7 @@ def test_no_text_stands_twice_in_a_kind(kind):
 def test_no_text_is_a_review_to_train_on():
     reviews = set()
     for name in ("train.csv", "test.csv"):
-        with open(resources.folder("data") / name, encoding="utf-8", newline="") as file:
+        with open(resources.resource_folder("data") / name, encoding="utf-8", newline="") as file:
             reviews |= {row["text"].casefold().strip(" .!") for row in csv.DictReader(file)}
     once = {text.casefold().strip(" .!") for probe in ALL if probe.kind != "short" for text in (probe.a, probe.b)}
     assert not reviews & once
@@ -179,7 +179,7 @@ def test_a_typo_is_one_letter_dropped_or_doubled():
 
 def test_what_nobody_knows_stands_nowhere_else():
     known = {word for probe in ALL if probe.kind != "unknown" for word in f"{probe.a} {probe.b}".casefold().split()}
-    with open(resources.folder("data") / "train.csv", encoding="utf-8", newline="") as file:
+    with open(resources.resource_folder("data") / "train.csv", encoding="utf-8", newline="") as file:
         known |= {word for row in csv.DictReader(file) for word in row["text"].casefold().split()}
     for probe in of_kind("unknown"):
         assert not known & set(f"{probe.a} {probe.b}".casefold().split())

@@ -166,7 +166,9 @@ def test_an_ngram_is_weighed_without_its_words(new_classifier):
 
 def test_vectors_of_a_pretraining_are_looked_at_alike(court):
     rows = np.array(list(ROWS.values()), np.float32)
-    saved = word_vectors.Saved(strings(ROWS), word_vectors.rounded(np.arange(len(rows)), rows), "words", 3, True)
+    saved = word_vectors.VectorFile(
+        strings(ROWS), word_vectors.to_half_precision(np.arange(len(rows)), rows), "words", 3, True
+    )
     assert words.neighbors(saved, " Crown", 9, 9) == words.neighbors(court, "crown", 9, 9)
     assert words.analogy(saved, "king", "man", "woman", 2, 9) == words.analogy(court, "king", "man", "woman", 2, 9)
     as_typed = saved._replace(lowercase=False)

@@ -27,7 +27,7 @@ from sentibp.nn.layers import Composite, EmbeddingBag, Ragged
 from sentibp.nn.losses import LOSSES
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import strings as to_arrow
-from sentibp.utils.rng import stream
+from sentibp.utils.rng import random_stream
 
 TEXTS = ["good good film", "not good", "", "a bad film", "bad, not even a film"]  # a repeated word, an empty review
 LABEL = np.array([1, 0, 1, 0, 0], np.int8)
@@ -177,7 +177,7 @@ def test_the_same_seed_gives_the_same_bytes(new_classifier, sections):
 
 def test_random_numbers_of_different_purposes_do_not_mix(new_classifier):
     def drawn(seed: int, name: str) -> list[int]:
-        return stream(seed, name).integers(2**60, size=4).tolist()
+        return random_stream(seed, name).integers(2**60, size=4).tolist()
 
     assert drawn(0, "init") == drawn(0, "init")
     streams = [drawn(seed, name) for seed in (0, 1) for name in ("init", "shuffle", "dropout", "split")]
@@ -377,7 +377,7 @@ def damaged(sound: bytes, scratch: Path, tensors: dict | None = None, **header) 
     content = json.loads(metadata["sentibp"]) | header
     kept = {name: tensor for name, tensor in own.items() if tensor is not None}
     content.pop("checksum")  # whoever changes a file on purpose writes the checksum that belongs to it
-    scratch.write_bytes(tensor_file.pack(content, kept))
+    scratch.write_bytes(tensor_file.pack_tensor_file(content, kept))
     return scratch
 
 
@@ -812,7 +812,7 @@ def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
     config = Config.model_validate(settings)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
-    column, weight, bias = linear.best_linear(x, label, vocabulary, config.model.embedding)
+    column, weight, bias = linear.linear_start(x, label, vocabulary, config.model.embedding)
     classifier = initial.build_classifier(config, vocabulary, 0, examples=(x, label))
     bag = EmbeddingBag(column[:, None], pooling, config.model.embedding.padding)
     np.testing.assert_allclose(classifier.logits(x), weight * bag.forward(x)[:, 0] + bias, rtol=1e-4, atol=1e-5)

@@ -29,9 +29,9 @@ def saved(tmp_path):
     """A file with a vector of each feature but the last: `(path, vocabulary, vectors)`."""
     vocabulary = known("a good film", "a good plot")
     rows = np.random.default_rng(0).standard_normal((len(vocabulary) - 1, 3)).astype(np.float32)
-    found = word_vectors.rounded(np.arange(len(rows), dtype=np.int32), rows)
+    found = word_vectors.to_half_precision(np.arange(len(rows), dtype=np.int32), rows)
     path = tmp_path / "vectors.safetensors"
-    path.write_bytes(word_vectors.to_bytes(found, vocabulary, SETTINGS))
+    path.write_bytes(word_vectors.vectors_to_bytes(found, vocabulary, SETTINGS))
     return path, vocabulary, found
 
 
@@ -41,7 +41,7 @@ finite = st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(
 @given(arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=4), elements=finite))
 def test_numbers_lose_at_most_the_twelfth_bit(rows):
     """But for those 2**28 times smaller than the largest, of which an absolute error remains."""
-    again = word_vectors.rounded(np.arange(len(rows)), rows).rows(len(rows)).astype(np.float64)
+    again = word_vectors.to_half_precision(np.arange(len(rows)), rows).rows(len(rows)).astype(np.float64)
     largest = np.abs(rows).max(initial=0).astype(np.float64)
     error = np.abs(again - rows)
     assert (error <= 2.0**-11 * np.abs(rows.astype(np.float64)) + 2.0**-39 * largest + 1e-44).all()
@@ -50,7 +50,7 @@ def test_numbers_lose_at_most_the_twelfth_bit(rows):
 def test_small_vectors_are_no_worse_off():
     """Plainly in half precision, numbers below 6e-5 lose their digits, and those of frequent features are so small."""
     rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32) * np.float32(1e-6)
-    np.testing.assert_allclose(word_vectors.rounded(np.arange(50), rows).rows(50), rows, rtol=2**-11)
+    np.testing.assert_allclose(word_vectors.to_half_precision(np.arange(50), rows).rows(50), rows, rtol=2**-11)
     assert not np.allclose(rows.astype(np.float16).astype(np.float32), rows, rtol=1e-2, atol=0)
 
 
@@ -60,14 +60,14 @@ def test_what_is_saved_is_loaded(saved):
     assert loaded.texts.to_pylist() == vocabulary.features().to_pylist()[:-1]
     assert (loaded.kind, loaded.dim, loaded.lowercase) == ("reviews", 3, True)
     assert loaded.vectors.rows(9).tobytes() == found.rows(9).tobytes()
-    assert path.read_bytes() == word_vectors.to_bytes(found, vocabulary, SETTINGS)
+    assert path.read_bytes() == word_vectors.vectors_to_bytes(found, vocabulary, SETTINGS)
 
 
 def test_they_are_matched_by_their_text(saved):
     loaded = word_vectors.load_vectors(saved[0])
     rows = dict(zip(loaded.texts.to_pylist(), loaded.vectors.rows(len(loaded.texts)).tolist(), strict=True))
     other = known("plot plot plot of a film", "film noir", "a good")
-    found = word_vectors.matched(loaded, other).rows(len(other), 5).tolist()
+    found = word_vectors.match_vectors(loaded, other).rows(len(other), 5).tolist()
     texts = other.features().to_pylist()
     assert sum(text in rows for text in texts) >= 4
     for text, row in zip(texts, found, strict=True):
@@ -76,7 +76,7 @@ def test_they_are_matched_by_their_text(saved):
 
 def test_all_of_the_same_vocabulary_come_back(saved):
     path, vocabulary, found = saved
-    again = word_vectors.matched(word_vectors.load_vectors(path), vocabulary)
+    again = word_vectors.match_vectors(word_vectors.load_vectors(path), vocabulary)
     np.testing.assert_array_equal(again.features, found.features)
     assert again.half.tobytes() == found.half.tobytes()
     assert again.exponent == found.exponent
@@ -107,10 +107,10 @@ WRONG = {
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
 def test_a_file_that_a_stranger_made(saved, complaint, change):
     path, _, _ = saved
-    header, tensors = tensor_file.read(path, word_vectors.KEY)
+    header, tensors = tensor_file.read_tensor_file(path, word_vectors.KEY)
     del header["checksum"]
     change(header, tensors)
-    path.write_bytes(tensor_file.pack(header, tensors, word_vectors.KEY))
+    path.write_bytes(tensor_file.pack_tensor_file(header, tensors, word_vectors.KEY))
     assert complaint(DataError, word_vectors.load_vectors, path).startswith(f"{path}: ")
 
 

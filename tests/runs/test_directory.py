@@ -52,7 +52,7 @@ def test_a_run_that_has_just_begun():
     run = directory.create_run(CONFIG, Path("mine.yaml"), command=["sentibp", "train", "mine.yaml"], data=DATA)
     assert sorted(os.listdir(run.path)) == ["config.yaml", "metrics.jsonl", "run.json"]
     assert load_config(run.path / "config.yaml").config == CONFIG
-    facts = directory.facts(run.path)
+    facts = directory.load_run_info(run.path)
     assert facts["outcome"] == "running"
     assert facts["end"] is None
     assert facts["seed"] == 5
@@ -76,7 +76,7 @@ def test_events_are_lines_that_can_be_read_while_it_runs():
 
 def test_the_end_of_a_run():
     path = finished(scores={"accuracy": 0.75})
-    facts = directory.facts(path)
+    facts = directory.load_run_info(path)
     assert facts["outcome"] == "finished"
     assert facts["scores"] == {"accuracy": 0.75}
     assert datetime.fromisoformat(facts["end"]) >= datetime.fromisoformat(facts["start"])
@@ -87,7 +87,7 @@ def test_a_run_without_a_model_is_not_the_last():
     path = finished()
     run = directory.create_run(CONFIG, Path("mine.yaml"))
     run.finish("diverged", error="too fast")
-    assert directory.facts(run.path)["error"] == "too fast"
+    assert directory.load_run_info(run.path)["error"] == "too fast"
     assert find.find_run("last") == path
 
 
@@ -95,7 +95,7 @@ def test_runs_of_the_same_minute_do_not_overwrite_each_other():
     paths = [finished() for _ in range(3)]
     name = f"runs/20261123-1642-mine-{dump.digest(CONFIG)[:4]}"
     assert [str(path) for path in paths] == [name, f"{name}-2", f"{name}-3"]
-    assert [path for path, _ in directory.all_runs()] == paths
+    assert [path for path, _ in directory.list_runs()] == paths
     assert find.find_run() == paths[-1]
 
 
@@ -158,7 +158,7 @@ def test_a_name_of_no_run(complaint, name):
 def test_no_run_yet(complaint):
     assert complaint(ConfigError, find.find_run, "last").startswith("no finished run here (there is no runs/last)")
     assert complaint(ConfigError, find.model_file).startswith("no finished run here")
-    assert list(directory.all_runs()) == []
+    assert list(directory.list_runs()) == []
 
 
 def test_the_last_run_has_been_removed(complaint):
@@ -178,11 +178,14 @@ def test_a_run_without_a_model_has_no_model_file(complaint):
 def test_damaged_facts(complaint, content):
     path = finished()
     (path / "run.json").write_bytes(content.encode("latin-1"))
-    assert complaint(DataError, directory.facts, path).startswith(f"{path}/run.json: damaged: ")
+    assert complaint(DataError, directory.load_run_info, path).startswith(f"{path}/run.json: damaged: ")
 
 
 def test_a_folder_that_is_no_run(complaint):
-    assert complaint(DataError, directory.facts, Path()) == "run.json: No such file or directory; give a run directory"
+    assert (
+        complaint(DataError, directory.load_run_info, Path())
+        == "run.json: No such file or directory; give a run directory"
+    )
 
 
 # Comparing
@@ -232,4 +235,4 @@ def test_predictions_that_are_missing_or_damaged(complaint):
 
 
 def test_flat_settings():
-    assert compare.flat({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == {"a.b.c": 1, "a.d": [], "e": {}}
+    assert compare.flatten({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == {"a.b.c": 1, "a.d": [], "e": {}}

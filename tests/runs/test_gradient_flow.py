@@ -22,7 +22,7 @@ def flows(*gradients: float, dead: float | None = None) -> dict[str, Flow]:
 
 
 def said(found: dict[str, Flow], train: dict | None = None, **model: object) -> dict[str, str]:
-    return gradient_flow.diagnosis(found, Config.model_validate({"model": model, "train": train or {}}))
+    return gradient_flow.diagnose(found, Config.model_validate({"model": model, "train": train or {}}))
 
 
 def test_healthy_gradients_are_not_spoken_of():
@@ -77,13 +77,13 @@ def test_frozen_layers_are_not_judged():
 
 
 def test_the_factor_is_the_geometric_mean():
-    assert gradient_flow.factor(flows(9, 1e-6, 1e-3, 1e-2, 9)) == pytest.approx(1e-2)
-    assert gradient_flow.factor(flows(9, 1e-6, 9)) is None
-    assert gradient_flow.factor(flows(9, 0, 1, 9)) is None
+    assert gradient_flow.gradient_factor(flows(9, 1e-6, 1e-3, 1e-2, 9)) == pytest.approx(1e-2)
+    assert gradient_flow.gradient_factor(flows(9, 1e-6, 9)) is None
+    assert gradient_flow.gradient_factor(flows(9, 0, 1, 9)) is None
 
 
 def test_each_kind_is_warned_of_once_and_by_the_mean_of_an_epoch():
-    watch = gradient_flow.Health(Config())
+    watch = gradient_flow.GradientFlowMonitor(Config())
     watch.saw(flows(1e-9, 1.0, 1.0))
     watch.saw(flows(1.0, 1.0, 1.0))
     assert watch.epoch_ended(1) == [], "one batch of two: the mean is half"
@@ -103,26 +103,26 @@ def written(here, *events: dict):
 
 
 def event(epoch: int, seed: int = 0, **layers: Flow) -> dict:
-    return {"event": "flow", "seed": seed, "step": 1, "epoch": epoch, "layers": gradient_flow.record(layers)}
+    return {"event": "flow", "seed": seed, "step": 1, "epoch": epoch, "layers": gradient_flow.flow_record(layers)}
 
 
 def test_what_was_recorded_comes_back_as_the_mean_of_each_epoch(here):
     a, b = Flow(1.0, 0.5, 2.0, dead=0.5), Flow(3.0, 0.5, 2.0, dead=0.0)
     written(here, {"event": "step"}, event(1, out=a), event(1, out=b), event(2, out=b), event(1, 1, out=a))
-    found = gradient_flow.recorded(here)
+    found = gradient_flow.load_flows(here)
     assert [(each.seed, each.epoch) for each in found] == [(0, 1), (0, 2), (1, 1)]
     assert found[0].layers == {"out": Flow(2.0, 0.5, 2.0, 0.25)}
-    assert gradient_flow.chosen(found, "run", 0, 2) == [found[1]]
-    assert gradient_flow.chosen(found, "run", None, 1) == [found[0], found[2]]
+    assert gradient_flow.select_flows(found, "run", 0, 2) == [found[1]]
+    assert gradient_flow.select_flows(found, "run", None, 1) == [found[0], found[2]]
     for seed, epoch in ((2, None), (None, 3)):
         with pytest.raises(ConfigError, match="choose one"):
-            gradient_flow.chosen(found, "run", seed, epoch)
+            gradient_flow.select_flows(found, "run", seed, epoch)
 
 
 def test_json_has_no_infinity(here):
     line = event(1, out=Flow(1.0, float("inf"), 2.0))
     assert line["layers"] == {"out": {"gradient": 1.0, "update": None, "weight": 2.0}}
-    assert gradient_flow.recorded(written(here, line))[0].layers["out"].update == float("inf")
+    assert gradient_flow.load_flows(written(here, line))[0].layers["out"].update == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_json_has_no_infinity(here):
     ],
 )
 def test_records_without_flow_and_damaged_ones(here, complaint, line, what):
-    assert what in complaint(DataError, gradient_flow.recorded, written(here, line))
+    assert what in complaint(DataError, gradient_flow.load_flows, written(here, line))
 
 
 def test_no_records_at_all(here, complaint):
-    assert "give a run directory" in complaint(DataError, gradient_flow.recorded, here)
+    assert "give a run directory" in complaint(DataError, gradient_flow.load_flows, here)

@@ -9,7 +9,7 @@ from sentibp.config.load import load_config
 from sentibp.errors import DataError
 from sentibp.nn.layers import sigmoid
 from sentibp.runs import influence_log
-from sentibp.runs.influence_log import Visits
+from sentibp.runs.influence_log import ExampleGradients
 from sentibp.training import experiment
 from sentibp.training.events import Epoch, Step
 from sentibp.training.loop import fit
@@ -83,8 +83,8 @@ def test_of_several_seeds_that_whose_model_is_kept(here):
 
 
 def test_an_epoch_that_was_not_seen_whole_leaves_no_notes(tmp_path):
-    epoch = Visits(np.array([0.5, np.nan], np.float32), np.zeros(2, np.int32), np.ones(1))
-    notes = influence_log.Notes(tmp_path)
+    epoch = ExampleGradients(np.array([0.5, np.nan], np.float32), np.zeros(2, np.int32), np.ones(1))
+    notes = influence_log.InfluenceLog(tmp_path)
     notes.add(epoch)
     notes.keep(1, "", 1.0)
     notes.save(tmp_path)

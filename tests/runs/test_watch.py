@@ -63,7 +63,7 @@ def write():
 def follow():
     """The states that are told, while `acts` happen one after the other, ten seconds apart, from 1100 on."""
 
-    def run(path: Path, *acts) -> list[watch.State]:
+    def run(path: Path, *acts) -> list[watch.RunProgress]:
         clock = [1100.0]
         left = list(acts)
 
@@ -186,13 +186,13 @@ def test_a_line_that_is_being_written_and_records_that_are_taken_back(here, foll
 
 def test_the_newest_is_one_that_goes_on(here, write):
     with pytest.raises(ConfigError, match="no run in runs/"):
-        watch.newest()
+        watch.newest_started()
     older, newer = write(here / "runs/a"), write(here / "runs/b")
-    assert watch.newest() == Path("runs/b")
+    assert watch.newest_started() == Path("runs/b")
     newer.facts("finished")
-    assert watch.newest() == Path("runs/a")
+    assert watch.newest_started() == Path("runs/a")
     older.facts("finished")
-    assert watch.newest() == Path("runs/b")
+    assert watch.newest_started() == Path("runs/b")
 
 
 def test_what_is_no_run_or_damaged(here, complaint, write):

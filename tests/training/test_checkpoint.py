@@ -240,7 +240,9 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
     saved = checkpoint.load_checkpoint(interrupted)
     assert saved is not None
     state = {**saved.state, "config": {**saved.state["config"], "gone": {}}}
-    (interrupted / "checkpoint.safetensors").write_bytes(tensor_file.pack(state, saved.tensors, checkpoint.KEY))
+    (interrupted / "checkpoint.safetensors").write_bytes(
+        tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY)
+    )
     said = complaint(DataError, again, interrupted)
     assert said.startswith(
         "run/checkpoint.safetensors: damaged: 1 validation error for Config gone Extra inputs are not"

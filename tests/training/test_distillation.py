@@ -42,7 +42,7 @@ def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classif
         for tensor in member.tensors().values():
             tensor[:] = rng.standard_normal(tensor.shape)
     weights = [0.5, 2.0][: len(members)]
-    folded = fold.fold(list(zip(members, weights, strict=True)))
+    folded = fold.fold_classifiers(list(zip(members, weights, strict=True)))
     features, _, _ = folded.encode(strings(TEXTS))
     expected = sum(weight * member.logits(features) for member, weight in zip(members, weights, strict=True))
     np.testing.assert_allclose(folded.logits(features), expected, rtol=1e-4, atol=1e-5)
@@ -53,12 +53,12 @@ def test_half_of_the_answer_is_the_teachers(new_classifier):
     teacher, *students = (new_classifier(TEXTS, seed, model={"hidden": []}) for seed in range(3))
     features = teacher.encode(strings(TEXTS))[0]
     expected = teacher.logits(features) / 2 + sum(student.logits(features) for student in students) / 4
-    np.testing.assert_allclose(distillation.taught(teacher, students).logits(features), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(distillation.combine(teacher, students).logits(features), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
     members = [new_classifier(TEXTS, seed, model={"hidden": [3]}, train={"members": 2}) for seed in (0, 1)]
-    folded = fold.fold([(member, 0.5) for member in members])
+    folded = fold.fold_classifiers([(member, 0.5) for member in members])
     (tmp_path / "model.safetensors").write_bytes(folded.to_bytes())
     loaded = file.load_model(tmp_path / "model.safetensors")
     assert loaded.config == folded.config
@@ -69,7 +69,7 @@ def test_a_calibrated_classifier_is_surer_and_the_original_unchanged(new_classif
     classifier = new_classifier(TEXTS)
     features, _, _ = classifier.encode(strings(TEXTS))
     before = classifier.logits(features)
-    np.testing.assert_allclose(fold.calibrated(classifier, 3).logits(features), 3 * before, rtol=1e-5)
+    np.testing.assert_allclose(fold.scale_logit(classifier, 3).logits(features), 3 * before, rtol=1e-5)
     np.testing.assert_array_equal(classifier.logits(features), before)
 
 
@@ -77,10 +77,10 @@ def test_rare_features_share_a_row(new_classifier):
     training = Examples(Ragged(np.array([0, 0, 1, 2, 2, 3], np.int32), np.array([0, 3, 6])), np.array([0, 1], np.int8))
     row = distillation.shared_rows(training, 6)
     assert row.tolist() == [0, 1, 2, 1, 1, 1]
-    assert distillation.sharing(training, row).features.ids.tolist() == [0, 0, 1, 2, 2, 1]
+    assert distillation.with_shared_rows(training, row).features.ids.tolist() == [0, 0, 1, 2, 2, 1]
     classifier = new_classifier(["a b c d e f"], text={"ngrams": 1}, model={"embedding": {"dim": 1}})
     classifier.tensors()["embedding.weight"][:, 0] = range(6)
-    distillation.spread(classifier, row)
+    distillation.copy_shared_rows(classifier, row)
     assert classifier.tensors()["embedding.weight"][:, 0].tolist() == [0, 1, 2, 1, 1, 1]
 
 
@@ -94,9 +94,9 @@ def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_class
     classifier = new_classifier(texts, pretrain={"vectors": "words", "dim": 4}, model={"embedding": {"dim": 9}})
     features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
     training = Examples(features.slice(0, 4), label[:4])
-    extra = distillation.Extra(Examples(features, label), features.slice(0, 0))
+    extra = distillation.PretrainingData(Examples(features, label), features.slice(0, 0))
     config, vocabulary = classifier.config, classifier.vocabulary
-    pretrained = distillation.learned(config, vocabulary, training, extra, 0)
+    pretrained = distillation.learn_vectors(config, vocabulary, training, extra, 0)
     columns = distillation.word_columns(config, vocabulary, training, extra, pretrained)
     assert columns.shape == (len(classifier.vocabulary), 6)
     names = classifier.vocabulary.features().to_pylist()
@@ -133,8 +133,8 @@ def test_a_lesson_is_the_training_reviews_and_the_answers_to_all_other_sentences
     encode = lambda *texts: teacher.encode(strings(texts))[0]  # noqa: E731
     training = Examples(encode("good", "a bad plot"), np.array([1, 0], np.int8), np.array([2, 3], np.float32))
     labelled = Examples(encode(*["a bad film . good plot ."] * 20), np.ones(20, np.int8))
-    extra = distillation.Extra(labelled, encode("a plot . a film"))
-    examples, place = distillation.lesson(teacher.vocabulary, training, extra, teacher)
+    extra = distillation.PretrainingData(labelled, encode("a plot . a film"))
+    examples, place = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert np.mean(place >= 0) == pytest.approx(0.2, abs=0.02)
     assert place[place >= 0].tolist() == [0, 1] * (sum(place >= 0) // 2)
     reviews, others = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
@@ -152,8 +152,8 @@ def test_without_other_reviews_a_lesson_is_the_training_reviews(new_classifier):
     teacher = new_classifier(TEXTS)
     features = teacher.encode(strings(TEXTS))[0]
     training = Examples(features, np.array([1, 0, 0, 1, 1], np.int8))
-    extra = distillation.Extra(None, features.slice(0, 0))
-    examples, place = distillation.lesson(teacher.vocabulary, training, extra, teacher)
+    extra = distillation.PretrainingData(None, features.slice(0, 0))
+    examples, place = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert each(examples.features) == each(features)
     assert examples.label.tolist() == training.label.tolist()
     assert examples.weight is None

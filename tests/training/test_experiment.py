@@ -27,7 +27,7 @@ from sentibp.model import initial
 from sentibp.runs import compare, directory, find
 from sentibp.training import experiment, loop, networks, postmortem
 from sentibp.training.break_condition import parse_condition
-from sentibp.training.events import Epoch, Note, Ready, Step
+from sentibp.training.events import Epoch, NetworkStarted, Note, Step
 from sentibp.training.experiment import Outcome, train_model
 from sentibp.training.failed_step import Broken, Diverged
 from sentibp.utils import cache, rng, spill
@@ -88,11 +88,11 @@ def test_a_run_and_what_it_tells(small):
         "visits.safetensors",
     ]
     ready, *rest = events
-    assert isinstance(ready, Ready)
+    assert isinstance(ready, NetworkStarted)
     classifier = model_file.load_model(outcome.model)
     features = len(classifier.vocabulary)
     parameters = 8 * features + (8 * 4 + 4) + (4 + 1)
-    assert ready == Ready(outcome.run, 0, 288, 32, features, parameters, 4, 36)
+    assert ready == NetworkStarted(outcome.run, 0, 288, 32, features, parameters, 4, 36)
     assert [type(event) for event in rest] == [*[Step] * 9, Epoch] * 4
     one = ["step", "flow", *["step"] * 8, "epoch"]
     assert [line["event"] for line in lines(outcome.run)] == ["start", *one * 4]
@@ -103,7 +103,7 @@ def test_a_run_and_what_it_tells(small):
     assert outcome.scored_on == "validation"
     assert outcome.seeds is None
     assert outcome.digest == hashlib.sha256(outcome.model.read_bytes()).hexdigest()
-    facts = directory.facts(outcome.run)
+    facts = directory.load_run_info(outcome.run)
     assert facts["command"] == ["sentibp", "train", "small.yaml"]
     assert facts["outcome"] == "finished"
     assert facts["scores"] == outcome.scores
@@ -176,7 +176,7 @@ def test_without_validation_data_the_last_epoch_is_kept_and_scored_on_the_traini
     assert outcome.scores["n"] == 320
     assert [line["scores"] for line in epochs(outcome.run)] == [None] * 4
     assert not (outcome.run / "validation.parquet").exists()
-    assert directory.facts(outcome.run)["data"]["validation"] is None
+    assert directory.load_run_info(outcome.run)["data"]["validation"] is None
     assert "no review was held out" in complaint_of(evaluate_on, model_file.load_model(outcome.model))
 
 
@@ -284,7 +284,7 @@ def test_data_larger_than_memory_give_the_same_bytes(small, in_pieces, cache_fol
     in_pieces()
     pieces = train_model(resolved, watch=events[1].append)
     assert pieces.digest == whole.digest
-    assert directory.facts(pieces.run)["data"] == directory.facts(whole.run)["data"]
+    assert directory.load_run_info(pieces.run)["data"] == directory.load_run_info(whole.run)["data"]
     notes = [[event.text for event in some if isinstance(event, Note)] for some in events]
     assert "validation reviews also stand in the training data" in notes[0][0]
     assert notes[1] == notes[0]
@@ -318,7 +318,7 @@ def test_early_stopping(small, metric, patience):
 def test_several_seeds_report_the_spread_and_keep_the_best(small):
     events: list[Any] = []
     outcome = train_model(small("train.seeds=3", "train.seed=4"), watch=events.append)
-    assert [event.seed for event in events if isinstance(event, Ready)] == [4, 5, 6]
+    assert [event.seed for event in events if isinstance(event, NetworkStarted)] == [4, 5, 6]
     best = [
         max((line["scores"] for line in epochs(outcome.run, seed)), key=lambda s: s["accuracy"]) for seed in (4, 5, 6)
     ]
@@ -328,7 +328,7 @@ def test_several_seeds_report_the_spread_and_keep_the_best(small):
         assert spread == metrics.spread([scores[name] for scores in best])
     assert outcome.scores == max(best, key=lambda scores: scores["accuracy"])
     assert model_file.load_model(outcome.model).scores == outcome.scores
-    assert directory.facts(outcome.run)["seeds"] == outcome.seeds
+    assert directory.load_run_info(outcome.run)["seeds"] == outcome.seeds
 
 
 def test_each_seed_is_trained_as_if_it_were_alone(small):
@@ -351,8 +351,8 @@ def test_patience_starts_anew_with_each_seed(small):
 
 def check_interrupted(outcome: Outcome) -> None:
     assert outcome.outcome == "interrupted"
-    assert directory.facts(outcome.run)["outcome"] == "interrupted"
-    assert directory.facts(outcome.run)["end"] is not None
+    assert directory.load_run_info(outcome.run)["outcome"] == "interrupted"
+    assert directory.load_run_info(outcome.run)["end"] is not None
     assert find.find_run("last") == outcome.run
     classifier = model_file.load_model(outcome.model)
     assert outcome.digest == hashlib.sha256(outcome.model.read_bytes()).hexdigest()
@@ -370,7 +370,7 @@ def test_interrupted_after_some_epochs(small, step):
     assert len([line for line in lines(outcome.run) if line["event"] == "step"]) == step
 
 
-@pytest.mark.parametrize("event", [Ready, Step])
+@pytest.mark.parametrize("event", [NetworkStarted, Step])
 def test_interrupted_before_the_first_epoch_is_over(small, event):
     outcome = train_model(small(), watch=interrupt_at(event))
     check_interrupted(outcome)
@@ -399,7 +399,7 @@ def test_interrupted_before_there_is_a_model(small, monkeypatch):
     monkeypatch.setattr(initial, "build_classifier", build)
     with pytest.raises(KeyboardInterrupt):
         train_model(small())
-    ((run, facts),) = directory.all_runs()
+    ((run, facts),) = directory.list_runs()
     assert facts["outcome"] == "interrupted"
     assert facts["end"] is not None
     assert not (run / "model.safetensors").exists()
@@ -411,7 +411,7 @@ def test_another_error_is_recorded_and_passed_on(small):
 
     with pytest.raises(RuntimeError, match="a bug in the display"):
         train_model(small(), watch=watch)
-    ((_, facts),) = directory.all_runs()
+    ((_, facts),) = directory.list_runs()
     assert facts["outcome"] == "failed"
 
 
@@ -430,7 +430,7 @@ def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
     monkeypatch.setattr(networks, "fit", fit_then_diverge)
     with pytest.raises(Diverged) as caught:
         train_model(small())
-    ((run, facts),) = directory.all_runs()
+    ((run, facts),) = directory.list_runs()
     assert caught.value.lines == ("diverged at step 19", f"the best model so far is kept: {run}/model.safetensors")
     assert facts["outcome"] == "diverged"
     assert facts["error"] == "diverged at step 19"
@@ -442,7 +442,7 @@ def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
 def test_diverged_before_the_first_epoch_is_over(small):
     with pytest.raises(Diverged) as caught:
         train_model(small("train.optimizer={name: sgd, learning_rate: 1e20}"))
-    ((run, facts),) = directory.all_runs()
+    ((run, facts),) = directory.list_runs()
     assert caught.value.exit_code == 4
     first, where, batch, look, last = caught.value.lines
     assert first.startswith("diverged at step ")
@@ -451,7 +451,7 @@ def test_diverged_before_the_first_epoch_is_over(small):
     assert look == f"to look closer: {run}/postmortem"
     assert last == "no epoch was finished"
     assert facts["outcome"] == "diverged"
-    texts = corpus.split_corpus(sources.load_corpus("sample"), 0.1, rng.stream(0, "split"))[0].text.to_pylist()
+    texts = corpus.split_corpus(sources.load_corpus("sample"), 0.1, rng.random_stream(0, "split"))[0].text.to_pylist()
     for line in (run / "postmortem/batch.jsonl").read_text().splitlines():
         assert json.loads(line)["text"] == texts[json.loads(line)["review"]]
     assert not (run / "model.safetensors").exists()
@@ -461,7 +461,7 @@ def test_diverged_before_the_first_epoch_is_over(small):
 def test_a_training_that_is_to_stop_keeps_its_best_model_and_the_step(small):
     with pytest.raises(Broken) as caught:
         train_model(small(), stop=parse_condition("epoch >= 3"))
-    ((run, facts),) = directory.all_runs()
+    ((run, facts),) = directory.list_runs()
     assert caught.value.lines[-1] == f"the best model so far is kept: {run}/model.safetensors"
     assert facts["outcome"] == "stopped"
     assert (facts["step"], facts["epoch"]) == (19, 3)
@@ -484,7 +484,7 @@ def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, mo
     with monkeypatch.context() as patched, pytest.raises(Broken) as caught:
 
         def vanish(event) -> None:  # once the data is read
-            if isinstance(event, Ready):
+            if isinstance(event, NetworkStarted):
                 patched.setattr(experiment, "load_data", gone)
 
         train_model(small(), watch=vanish, stop=parse_condition("step == 2"))
@@ -502,7 +502,7 @@ def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, mo
 def test_a_member_of_an_ensemble_that_is_to_stop(small):
     with pytest.raises(Broken):
         train_model(small("train.members=2"), stop=parse_condition("step == 2"))
-    ((run, facts),) = directory.all_runs()
+    ((run, facts),) = directory.list_runs()
     assert facts["seed"] == 0
     assert model_file.load_model(run / "postmortem/weights.safetensors").config.train.members == 2
 
@@ -513,7 +513,7 @@ def test_diverged_at_the_very_last_step(small, validation):
     sgd = "train.optimizer={name: sgd, learning_rate: 1e25}"
     with pytest.raises(Diverged):
         train_model(small(sgd, "train.batch_size=1000", "train.epochs=1", f"data.validation={validation}"))
-    ((_, facts),) = directory.all_runs()
+    ((_, facts),) = directory.list_runs()
     assert facts["outcome"] == "diverged"
 
 
@@ -547,7 +547,7 @@ def test_vanishing_gradients_are_told_once_and_kept(small):
     (line,) = outcome.warnings
     assert line.startswith("epoch 1: vanishing gradients in embedding")
     assert Note(line) in told
-    assert directory.facts(outcome.run)["warnings"] == [line]
+    assert directory.load_run_info(outcome.run)["warnings"] == [line]
     assert train_model(small()).warnings == []
 
 

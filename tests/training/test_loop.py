@@ -20,7 +20,7 @@ from sentibp.nn.layers import Ragged, RowGrad
 from sentibp.nn.losses import LOSSES
 from sentibp.training.break_condition import parse_condition
 from sentibp.training.events import Epoch, Step
-from sentibp.training.failed_step import Broken, Diverged, Moment, Stopped
+from sentibp.training.failed_step import Broken, Diverged, FailedStep, TrainingStopped
 from sentibp.training.loop import backpropagate, evaluate, example_weights, fit
 
 TEXTS = [f"{word} {noun}" for word in ("good", "great", "bad", "awful") for noun in ("film", "plot", "cast")]
@@ -436,9 +436,9 @@ def test_no_optimizer_warns_on_the_way_to_diverged(toy, optimizer):
 
 def moment_of(
     classifier: Classifier, examples: Examples, *conditions: str, validation: Examples | None = None
-) -> Moment:
+) -> FailedStep:
     stop = parse_condition(conditions[0]) if conditions else None
-    with pytest.raises(Stopped) as caught:
+    with pytest.raises(TrainingStopped) as caught:
         list(fit(classifier, examples, validation, 3, stop=stop))
     assert caught.value.moment is not None
     return caught.value.moment

@@ -19,10 +19,10 @@ from sentibp.training.lr_finder import HIGHEST, LOWEST
 def test_of(write_config):
     """The result for a small config on the sample with these settings of train."""
 
-    def run(**train) -> lr_finder.RateTest:
+    def run(**train) -> lr_finder.LearningRateTest:
         sections = {"data": {"source": "sample"}, "text": {"ngrams": 1, "min_count": 2}}
         network = {"embedding": {"dim": 8, "padding": 0, "init": "normal"}, "hidden": [4]}
-        return lr_finder.run(write_config(**sections, model=network, train={"word_dropout": 0, **train}))
+        return lr_finder.find_learning_rate(write_config(**sections, model=network, train={"word_dropout": 0, **train}))
 
     return run
 

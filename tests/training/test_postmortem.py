@@ -12,7 +12,7 @@ from sentibp.errors import DataError
 from sentibp.model import file
 from sentibp.training import postmortem
 from sentibp.training.break_condition import parse_condition
-from sentibp.training.failed_step import Broken, Diverged, Moment
+from sentibp.training.failed_step import Broken, Diverged, FailedStep
 from sentibp.training.loop import fit
 from sentibp.utils.arrow import strings
 
@@ -32,7 +32,7 @@ def stopped(new_classifier, examples_of):
         with pytest.raises((Broken, Diverged)) as caught:
             list(fit(classifier, examples, None, 7, stop=parse_condition(condition)))
         moment = caught.value.moment
-        assert isinstance(moment, Moment)
+        assert isinstance(moment, FailedStep)
         return moment, examples, Corpus(text=strings_of(TEXTS), label=np.array(LABEL, np.int8))
 
     return run

@@ -29,14 +29,14 @@ def matrix(rank: int, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(300, 60), (40, 90), (7, 5)])
 def test_the_directions_are_those_of_the_exact_decomposition(shape):
     dense = matrix(min(*shape, 6), shape)
-    directions, strength = truncated_svd.principal(csr_array(dense.astype(np.float32)), 3, np.random.default_rng(0))
+    directions, strength = truncated_svd.truncated_svd(csr_array(dense.astype(np.float32)), 3, np.random.default_rng(0))
     _, exact, right = np.linalg.svd(dense)
     np.testing.assert_allclose(strength, exact[:3], rtol=1e-3)
     np.testing.assert_allclose(np.abs(right[:3] @ directions), np.eye(3), atol=2e-2)
 
 
 def test_fewer_directions_than_asked_for_are_found_without_complaint():
-    directions, strength = truncated_svd.principal(
+    directions, strength = truncated_svd.truncated_svd(
         csr_array(np.ones((50, 40), np.float32)), 9, np.random.default_rng(0)
     )
     assert np.isfinite(directions).all()
@@ -48,7 +48,7 @@ def test_each_round_tells_how_much_of_the_matrix_the_directions_restore():
     dense = matrix(6, (300, 60)).astype(np.float32)
     told = []
     rounds = truncated_svd.Rounds(ended=lambda event, state: told.append(event))
-    directions, _ = truncated_svd.principal(csr_array(dense), 3, np.random.default_rng(0), rounds)
+    directions, _ = truncated_svd.truncated_svd(csr_array(dense), 3, np.random.default_rng(0), rounds)
     assert [(event.round, event.rounds) for event in told] == [(i, 20) for i in range(1, 21)]
     restored = [event.restored for event in told]
     np.testing.assert_allclose(restored, sorted(restored), atol=1e-5)
@@ -68,10 +68,10 @@ def test_begun_after_any_round_it_ends_with_the_same_bytes(done):
         kept[event.round] = {name: tensor.copy() for name, tensor in state.items()}
 
     ended = truncated_svd.Rounds(ended=keep)
-    whole = truncated_svd.principal(sparse, 4, np.random.default_rng(5), ended)
+    whole = truncated_svd.truncated_svd(sparse, 4, np.random.default_rng(5), ended)
     told = []
     rest = truncated_svd.Rounds(done, kept[done], lambda event, state: told.append(event.round))
-    again = truncated_svd.principal(sparse, 4, np.random.default_rng(9), rest)  # which draws nothing
+    again = truncated_svd.truncated_svd(sparse, 4, np.random.default_rng(9), rest)  # which draws nothing
     assert told == list(range(done + 1, 21))
     for one, two in zip(whole, again, strict=True):
         assert one.tobytes() == two.tobytes()
@@ -79,7 +79,7 @@ def test_begun_after_any_round_it_ends_with_the_same_bytes(done):
 
 def test_same_seed_same_bytes():
     sparse = csr_array(matrix(6, (300, 60)).astype(np.float32))
-    one, two = (truncated_svd.principal(sparse, 4, np.random.default_rng(5))[0] for _ in range(2))
+    one, two = (truncated_svd.truncated_svd(sparse, 4, np.random.default_rng(5))[0] for _ in range(2))
     assert one.tobytes() == two.tobytes()
 
 
@@ -104,7 +104,7 @@ def test_the_arguments_are_left_as_they_are():
 
 
 def test_words_meet_within_a_window_and_not_across_reviews():
-    meetings = pretraining._meetings(ragged([0, 1, 2], [3, 4, 5, 6, 7, 8, 9]), 10).toarray()
+    meetings = pretraining._cooccurrences(ragged([0, 1, 2], [3, 4, 5, 6, 7, 8, 9]), 10).toarray()
     assert (meetings == meetings.T).all()
     assert meetings[0, 1] > meetings[0, 2] > 0, "nearer counts more"
     assert meetings[2, 3] == 0, "another review"
@@ -125,7 +125,7 @@ def test_the_head_is_at_the_minimum_of_loss_and_penalty():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((400, 3)).astype(np.float32) * [1, 10, 0.1] + [0, 5, 0]
     label = (x[:, 0] + x[:, 1] / 10 + rng.standard_normal(400) > 0.5).astype(np.int8)
-    weight, bias = linear.linear_head(x, label, decay=0.01)
+    weight, bias = linear.fit_output_layer(x, label, decay=0.01)
 
     def objective(weight, bias):
         return cross_entropy(x @ weight + bias, label)[0] + 0.01 / 2 * ((weight * x.std(axis=0)) ** 2).sum()
@@ -143,7 +143,7 @@ def test_the_linear_network_is_at_the_minimum_of_loss_and_penalty():
     x = rng.standard_normal((300, 2)).astype(np.float32)
     label = (x[:, 0] + rng.standard_normal(300) > 0).astype(np.int8)
     scale = np.array([1, 2, 0.5, 0, 1, 3, 1], np.float32)  # the fourth must not move; nothing is known of the last
-    column, weight, bias = linear.linear_network(reviews, scale, x, label, "sqrt", 1, decay=0.02)
+    column, weight, bias = linear.fit_linear_network(reviews, scale, x, label, "sqrt", 1, decay=0.02)
     assert column[3] == column[6] == 0
 
     def objective(own, weight, bias):
@@ -166,7 +166,7 @@ def test_the_linear_column_is_at_a_minimum_that_parts_share(monkeypatch):
     label = np.array([0 in reviews.ids[a:b] for a, b in pairwise(reviews.offsets)], np.int8)
     label ^= rng.random(300) < 0.2
     shares = np.array([0, 0, 1, 2, 3, 3, 4]), np.array([3, 4, 4, 4, 3, 4, 4])
-    column, bias = linear.linear_column(reviews, label, shares, 6, "mean", 2)
+    column, bias = linear.fit_linear_column(reviews, label, shares, 6, "mean", 2)
     assert column[0] > column[3] > column[4] == column[2], "what no review has says what its part says"
 
     def loss(column, bias):

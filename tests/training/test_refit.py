@@ -20,7 +20,7 @@ from sentibp.model import fold as model_fold
 from sentibp.model import initial
 from sentibp.runs import directory, find
 from sentibp.training import networks, prepare, refit, selection
-from sentibp.training.events import Epoch, Note, Ready
+from sentibp.training.events import Epoch, NetworkStarted, Note
 from sentibp.training.experiment import train_model
 from sentibp.training.failed_step import Diverged
 from sentibp.training.loop import fit
@@ -74,7 +74,7 @@ def test_scores_are_of_a_model_that_has_not_seen_the_reviews_which_is_kept_besid
     assert before.config.data.validation == 0.1
     assert outcome.refit["reviews"] == 320
     assert len(now.vocabulary) >= len(before.vocabulary), "it may know more words"
-    label, positive = directory.predictions(outcome.run)
+    label, positive = directory.load_predictions(outcome.run)
     assert len(label) == len(positive) == outcome.scores["n"] == 32
 
 
@@ -110,8 +110,10 @@ def test_layers_above_the_embedding_start_alike_whatever_the_vocabulary(small):
 
 def test_networks_are_averaged_with_the_weights_of_before(small, monkeypatch):
     weights = []
-    fold = model_fold.fold
-    monkeypatch.setattr(model_fold, "fold", lambda members: weights.append([w for _, w in members]) or fold(members))
+    fold = model_fold.fold_classifiers
+    monkeypatch.setattr(
+        model_fold, "fold_classifiers", lambda members: weights.append([w for _, w in members]) or fold(members)
+    )
     train_model(small("train.members=3"))
     first, second = weights
     assert first == second != [1 / 3] * 3
@@ -172,7 +174,7 @@ def test_the_model_alone_has_nothing_that_was_held_out_from_it(small):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, "killed"])
-@pytest.mark.parametrize("kind", [Ready, Epoch])
+@pytest.mark.parametrize("kind", [NetworkStarted, Epoch])
 @pytest.mark.parametrize("overrides", [[], ["train.members=2"], ["train.checkpoint.every_steps=5"]])
 def test_broken_off_it_keeps_the_best_model_and_goes_on_to_the_same_bytes(small, monkeypatch, error, kind, overrides):
     class Killed(BaseException):
@@ -226,7 +228,7 @@ def test_it_diverges(small, monkeypatch):
     monkeypatch.setattr(networks, "fit", failing)
     with pytest.raises(Diverged, match="the best model so far is kept"):
         train_model(small(), Path("run"))
-    facts = directory.facts(Path("run"))
+    facts = directory.load_run_info(Path("run"))
     assert facts["outcome"] == "diverged"
     assert (
         evaluate_on(model_file.load_model(Path("run", directory.MODEL))).scores["accuracy"]

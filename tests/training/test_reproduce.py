@@ -53,7 +53,7 @@ def test_the_same(small, overrides, epochs):
     last = Path("runs/last").read_text()
     events = []
     found = reproduce(outcome.run, events.append)
-    assert {event.run for event in events if isinstance(event, training_events.Ready)} == {outcome.run}, (
+    assert {event.run for event in events if isinstance(event, training_events.NetworkStarted)} == {outcome.run}, (
         "not the folder"
     )
     assert found.same
@@ -64,7 +64,7 @@ def test_the_same(small, overrides, epochs):
     assert found.steps == found.epochs * (10 if "data.validation=0" in overrides else 9)
     assert found.changed == {}
     assert Path("runs/last").read_text() == last
-    assert len(list(directory.all_runs())) == 1, "it leaves nothing behind"
+    assert len(list(directory.list_runs())) == 1, "it leaves nothing behind"
 
 
 def test_of_one_that_was_interrupted_as_far_as_it_came(small):
@@ -200,7 +200,7 @@ def test_a_config_with_fewer_epochs(small):
 
 def test_what_has_changed_of_the_machine(small, monkeypatch):
     outcome = experiment.train_model(small())
-    facts = directory.facts(outcome.run)
+    facts = directory.load_run_info(outcome.run)
     facts["versions"]["numpy"] = "1.0"
     facts["machine"]["cores"] = 999
     (outcome.run / "run.json").write_text(json.dumps(facts))
@@ -227,7 +227,7 @@ def test_other_data(write_config, complaint):
 
 def test_epochs_that_were_raised_on_the_way(small, complaint):
     outcome = experiment.train_model(small())
-    facts = directory.facts(outcome.run) | {"resumed": [{"settings": {"train.epochs": [1, 2]}}]}
+    facts = directory.load_run_info(outcome.run) | {"resumed": [{"settings": {"train.epochs": [1, 2]}}]}
     (outcome.run / "run.json").write_text(json.dumps(facts))
     assert "its epochs were raised on the way" in complaint(ConfigError, reproduce, outcome.run)
 

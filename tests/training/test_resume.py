@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from sentibp.config.load import load_config
-from sentibp.data import corpus as data_corpus
-from sentibp.data import tokenizer
+from sentibp.data import corpus, tokenizer
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import initial
 from sentibp.runs import directory, find
@@ -201,13 +200,13 @@ def test_broken_off_again_and_again(small, killed, kind):
     assert times >= 3
     assert outcome.digest == whole.digest
     assert contents(path) == contents(whole.run)
-    assert len(directory.facts(path)["resumed"]) == times + 1
+    assert len(directory.load_run_info(path)["resumed"]) == times + 1
 
 
 def test_data_on_disk(small, killed, monkeypatch):
     resolved = small("train.word_dropout=0.2")
     whole = experiment.train_model(resolved, Path("whole"))
-    for module, name, value in (spill, "IN_MEMORY", 0), (tokenizer, "_PIECE_BYTES", 500), (data_corpus, "_ROWS", 7):
+    for module, name, value in (spill, "IN_MEMORY", 0), (tokenizer, "_PIECE_BYTES", 500), (corpus, "_ROWS", 7):
         monkeypatch.setattr(module, name, value)
     path = killed(resolved, Path("broken"), 23)
     assert again(path).digest == whole.digest
@@ -226,7 +225,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(small):
     assert again(outcome.run, watch=notes.append).digest == whole.digest
     assert "goes on after step 20, in epoch 3" in [note.text for note in notes if isinstance(note, Note)]
     assert contents(outcome.run) == contents(whole.run)
-    assert directory.facts(outcome.run)["outcome"] == "finished"
+    assert directory.load_run_info(outcome.run)["outcome"] == "finished"
 
 
 def test_finished_members_are_not_trained_again(small, killed, monkeypatch):
@@ -251,7 +250,7 @@ def test_the_best_model_of_an_epoch_after_the_checkpoint_is_not_taken_for_one_be
     saved = checkpoint.load_checkpoint(path)
     assert saved is not None
     first = saved.state["best"]["digest"]
-    files.write(path / "model.safetensors", b"what a later epoch has left")
+    files.write_file(path / "model.safetensors", b"what a later epoch has left")
     run = directory.reopen_run(path)
     checkpoint.restore_best(run, saved)
     run.close()
@@ -270,7 +269,7 @@ def test_more_epochs_and_more_patience(small, killed):
     whole = experiment.train_model(small(*learned, *overrides), Path("whole"))
     assert outcome.digest == whole.digest, "at a constant rate that is one and the same"
     assert load_config(path / "config.yaml").config.train.epochs == 6
-    assert directory.facts(path)["resumed"][0]["settings"] == {
+    assert directory.load_run_info(path)["resumed"][0]["settings"] == {
         "train.early_stopping.patience": [3, 5],
         "train.checkpoint.every_seconds": [30.0, None],
         "train.checkpoint.every_steps": [4, None],
@@ -363,16 +362,16 @@ def test_another_model_to_start_from(small, killed, complaint):
     assert again(path).digest == whole.digest
     first = Path("origin/model.safetensors").read_bytes()
     experiment.train_model(small("train.epochs=2"), Path("second"))
-    files.write(Path("origin/model.safetensors"), Path("second/model.safetensors").read_bytes())
+    files.write_file(Path("origin/model.safetensors"), Path("second/model.safetensors").read_bytes())
     said = complaint(DataError, again, Path("other"))
     assert said.startswith("other: the file of model.init_from has changed since it was trained: other weights; ")
-    files.write(Path("origin/model.safetensors"), first)
+    files.write_file(Path("origin/model.safetensors"), first)
     assert again(Path("other")).digest == whole.digest
 
 
 def test_other_versions_are_told(small, killed):
     path = killed(small(), Path("broken"), 25)
-    facts = directory.facts(path)
+    facts = directory.load_run_info(path)
     facts["versions"]["numpy"] = "1.0"
     (path / "run.json").write_text(json.dumps(facts))
     notes = []

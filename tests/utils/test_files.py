@@ -8,19 +8,19 @@ import os
 import pytest
 
 from sentibp.errors import DataError
-from sentibp.utils.files import remove_temporary, told, write
+from sentibp.utils.files import data_error_on_failure, remove_temporary_files, write_file
 
 
 def test_a_file_is_written(tmp_path):
-    write(tmp_path / "new", b"\x00\r\n\xff")
+    write_file(tmp_path / "new", b"\x00\r\n\xff")
     assert (tmp_path / "new").read_bytes() == b"\x00\r\n\xff"
     assert os.listdir(tmp_path) == ["new"]  # no temporary file beside it
 
 
 def test_a_file_is_replaced_whole(tmp_path):
     path = tmp_path / "model"
-    write(path, b"a long old content")
-    write(path, b"new")
+    write_file(path, b"a long old content")
+    write_file(path, b"new")
     assert path.read_bytes() == b"new"
     assert os.listdir(tmp_path) == ["model"]
 
@@ -29,14 +29,14 @@ def test_a_file_is_replaced_whole(tmp_path):
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()], ids=["full", "interrupted"])
 def test_the_old_content_survives_a_failure_in_the_middle(tmp_path, monkeypatch, failing, error):
     path = tmp_path / "model"
-    write(path, b"old")
+    write_file(path, b"old")
 
     def fail(*arguments):
         raise error
 
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(type(error)):
-        write(path, b"new")
+        write_file(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["model"]
 
@@ -47,13 +47,13 @@ def test_what_is_moved_into_place_has_reached_the_disk(tmp_path, monkeypatch):
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda *arguments: (done.append("fsync"), fsync(*arguments)))
     monkeypatch.setattr(os, "replace", lambda *arguments: (done.append("replace"), replace(*arguments)))
-    write(tmp_path / "model", b"content")
+    write_file(tmp_path / "model", b"content")
     assert done == ["fsync", "replace"]
 
 
 def test_a_folder_that_is_not_there_is_the_callers_error(tmp_path):
     with pytest.raises(FileNotFoundError):
-        write(tmp_path / "missing" / "model", b"")
+        write_file(tmp_path / "missing" / "model", b"")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_folder_that_is_not_there_is_the_callers_error(tmp_path):
 )
 def test_what_went_wrong_is_told_with_its_repair(tmp_path, complaint, kind, repair):
     def fail():
-        with told(tmp_path / "model", "then go on"):
+        with data_error_on_failure(tmp_path / "model", "then go on"):
             raise OSError(kind, os.strerror(kind))
 
     text = f"{tmp_path}/model: cannot be written: {os.strerror(kind)}; {repair}; then go on"
@@ -78,5 +78,5 @@ def test_what_went_wrong_is_told_with_its_repair(tmp_path, complaint, kind, repa
 def test_only_what_write_has_left_is_removed(tmp_path):
     for name in (".model.safetensors.123", ".hidden", ".notes.txt", "model.1", ".a.b"):
         (tmp_path / name).touch()
-    remove_temporary(tmp_path)
+    remove_temporary_files(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".a.b", ".hidden", ".notes.txt", "model.1"]

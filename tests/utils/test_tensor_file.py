@@ -35,11 +35,11 @@ headers = st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.fl
 def test_what_is_packed_is_read(tmp_path_factory, header, tensors):
     header.pop("checksum", None)
     path = tmp_path_factory.getbasetemp() / "sealed.safetensors"
-    content = tensor_file.pack(header, tensors)
-    assert content == tensor_file.pack(dict(reversed(header.items())), dict(reversed(tensors.items())))
+    content = tensor_file.pack_tensor_file(header, tensors)
+    assert content == tensor_file.pack_tensor_file(dict(reversed(header.items())), dict(reversed(tensors.items())))
     path.write_bytes(content)
-    found, numbers = tensor_file.read(path)
-    tensor_file.verify(found, numbers)
+    found, numbers = tensor_file.read_tensor_file(path)
+    tensor_file.verify_checksum(found, numbers)
     del found["checksum"]
     assert json.dumps(found) == json.dumps(dict(sorted(header.items())))
     assert numbers.keys() == tensors.keys()
@@ -71,9 +71,9 @@ def changes():
 @pytest.mark.parametrize(("header", "tensors"), [c[1:] for c in changes()], ids=[c[0] for c in changes()])
 def test_every_change_is_noticed(header, tensors):
     told = tensor_file.checksum(HEADER, TENSORS)
-    tensor_file.verify(HEADER | {"checksum": told}, TENSORS)
+    tensor_file.verify_checksum(HEADER | {"checksum": told}, TENSORS)
     with pytest.raises(ValueError, match="checksum"):
-        tensor_file.verify(header | {"checksum": told}, tensors)
+        tensor_file.verify_checksum(header | {"checksum": told}, tensors)
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1 << 21])
@@ -88,20 +88,20 @@ def test_a_change_in_any_piece_is_noticed(monkeypatch, piece):
 
 
 def test_a_checksum_is_required_unless_told_otherwise():
-    tensor_file.verify({}, TENSORS, required=False)
+    tensor_file.verify_checksum({}, TENSORS, required=False)
     with pytest.raises(ValueError, match="checksum"):
-        tensor_file.verify({}, TENSORS)
+        tensor_file.verify_checksum({}, TENSORS)
     for other in "", 5, [], "f" * 64:
         with pytest.raises(ValueError, match="checksum"):
-            tensor_file.verify({"checksum": other}, TENSORS, required=False)
+            tensor_file.verify_checksum({"checksum": other}, TENSORS, required=False)
 
 
 def test_another_key_is_another_kind_of_file(tmp_path):
     path = tmp_path / "file"
-    path.write_bytes(tensor_file.pack({}, TENSORS, key="other"))
-    tensor_file.verify(*tensor_file.read(path, key="other"))
+    path.write_bytes(tensor_file.pack_tensor_file({}, TENSORS, key="other"))
+    tensor_file.verify_checksum(*tensor_file.read_tensor_file(path, key="other"))
     with pytest.raises(DataError, match="not a model file of sentibp"):
-        tensor_file.read(path)
+        tensor_file.read_tensor_file(path)
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", "{", ""])
@@ -109,4 +109,4 @@ def test_a_header_that_is_no_object(tmp_path, text):
     path = tmp_path / "file"
     path.write_bytes(safetensors.numpy.save(TENSORS, {"sentibp": text}))
     with pytest.raises(ValueError):
-        tensor_file.read(path)
+        tensor_file.read_tensor_file(path)

@@ -46,17 +46,17 @@ def page(title: str, body: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{text(title)}</title>
+<title>{page_text(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<h1>{text(title)}</h1>
+<h1>{page_text(title)}</h1>
 {body}
 </body>
 </html>
 """
 
 
-def text(content: str) -> str:
+def page_text(content: str) -> str:
     """Text as HTML that shows it: markup in it is shown, not obeyed. What no page may hold becomes a replacement."""
     return escape("".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in content))

@@ -108,7 +108,7 @@ def _subject(path: Path, name: str, where: Where) -> Subject:
     if not path.is_dir():
         left_out.append("its training and its environment: a model file does not hold them; name its run directory")
     elif (path / "run.json").exists():
-        facts = directory.facts(path)
+        facts = directory.load_run_info(path)
         directory.require_training(path, facts)
         events = _events(path)
     else:
@@ -178,7 +178,7 @@ def _answers(
 
 def _recorded(path: Path) -> Answers | None:
     """What the run recorded of its validation reviews, which are gone."""
-    found = directory.predictions(path)
+    found = directory.load_predictions(path)
     return None if found is None else Answers(*found, metrics.scores(*found), None)
 
 
@@ -195,7 +195,7 @@ def render(subjects: Sequence[Subject]) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = lambda content: jinja2.utils.markupsafe.Markup(page.text(str(content)))
+    environment.filters["shown"] = lambda content: jinja2.utils.markupsafe.Markup(page.page_text(str(content)))
     safe = jinja2.utils.markupsafe.Markup
     with single_threaded_blas:
         content = _content(subjects, safe)
@@ -433,13 +433,15 @@ def _own_settings(subject: Subject) -> dict[str, Any]:
 
     path = subject.path / "config.yaml"
     if path.is_file():
-        return compare.flat(load_config(path).config.model_dump(mode="json"))
-    return {} if subject.classifier is None else compare.flat(subject.classifier.config.model_dump(mode="json"))
+        return compare.flatten(load_config(path).config.model_dump(mode="json"))
+    return {} if subject.classifier is None else compare.flatten(subject.classifier.config.model_dump(mode="json"))
 
 
 def _environment(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:
     """A row for each fact of run.json but the scores."""
-    each = [compare.flat({key: subject.facts[key] for key in _FACTS if key in subject.facts}) for subject in subjects]
+    each = [
+        compare.flatten({key: subject.facts[key] for key in _FACTS if key in subject.facts}) for subject in subjects
+    ]
     for subject, facts in zip(subjects, each, strict=True):
         if subject.classifier is not None:
             params = subject.classifier.network.params.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.inspection.pages.page import page, text
+from sentibp.inspection.pages.page import page, page_text
 
 
 def test_a_page_needs_nothing_from_elsewhere():
@@ -20,10 +20,10 @@ def test_a_page_needs_nothing_from_elsewhere():
 @settings(deadline=None)
 @given(st.text())
 def test_text_is_shown_not_obeyed(content):
-    shown = text(content)
+    shown = page_text(content)
     assert not set("<>\"'") & set(shown)
     assert len(shown) >= len(content)
 
 
 def test_controls_are_replaced():
-    assert text("a\x00\x1b[2J\n\tb\x85") == "a��[2J\n\tb�"
+    assert page_text("a\x00\x1b[2J\n\tb\x85") == "a��[2J\n\tb�"
