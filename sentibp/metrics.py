@@ -28,9 +28,13 @@ BETTER = {
 """The scalar metrics of `scores()`, and whether a "higher" or a "lower" value is the better one."""
 
 
+THRESHOLD = 0.5
+"""The probability of positive from which on the answer is positive."""
+
+
 def decide(positive: ArrayLike) -> np.ndarray:
     """The answer to each probability, (n,) int64: 1 from 0.5 on (0.5 is positive), else 0. n may be 0."""
-    return (_probabilities(positive) >= 0.5).astype(np.int64)
+    return (_probabilities(positive) >= THRESHOLD).astype(np.int64)
 
 
 def scores(label: ArrayLike, positive: ArrayLike) -> dict[str, Any]:

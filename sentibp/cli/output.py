@@ -17,8 +17,6 @@ from sentibp.utils.files import write_file
 if TYPE_CHECKING:
     pass
 
-LABELS = ("negative", "positive")
-
 
 def print_message(line: str) -> None:
     """Print a line for the person at the terminal, not for the next program in the pipe."""

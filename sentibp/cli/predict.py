@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Model
-from sentibp.cli.output import LABELS, one_line, print_message, save_output
+from sentibp.cli.output import one_line, print_message, save_output
 from sentibp.errors import ConfigError
+from sentibp.model.head import answer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,8 +131,7 @@ def _records(prediction: Prediction) -> Iterator[dict[str, Any]]:
 
 
 def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
-    label = LABELS[positive >= 0.5]
-    score = positive if label == "positive" else 1 - positive
+    label, score, _ = answer(positive)
     return {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown} | (
         {"note": "no known word"} if tokens == unknown else {}
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.labels import CLASSES, IGNORED, Labels, classes_of, counted, place_of, row_count
+from sentibp.data.labels import IGNORED, LABELS, Labels, classes_of, counted, place_of, row_count
 from sentibp.data.readers.common import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
@@ -81,7 +81,7 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
     label = _labels_of(corpus)
     chosen = np.zeros(len(corpus), bool)
     wrong = []
-    for number, name in enumerate(CLASSES):
+    for number, name in enumerate(LABELS):
         rows = np.flatnonzero(label == number)
         count = round(share * len(rows))
         if not 0 < count < len(rows):
@@ -129,7 +129,7 @@ def fingerprint(corpus: Corpus) -> str:
 def require_both_classes(corpus: Corpus, name: str) -> None:
     """Complain of a corpus that cannot train: one whose labels are all alike."""
     label = _labels_of(corpus)
-    for number, other in enumerate(CLASSES):
+    for number, other in enumerate(LABELS):
         if not (label == 1 - number).any():
             raise DataError(f"{name}: all {len(label):,} labels are {other}; training needs both")
 

@@ -17,7 +17,7 @@ from sentibp.utils.arrow import numbers
 
 Value = str | int | float | bool
 
-CLASSES = ("negative", "positive")
+LABELS = ("negative", "positive")
 
 _DEFAULT = {
     **dict.fromkeys(("0", "-1", "neg", "negative", "false"), 0),

@@ -19,7 +19,8 @@ from sentibp.data.offsets import without
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.inspection.explain import Explanation, Word
 from sentibp.model.classifier import Classifier
-from sentibp.nn import EmbeddingBag, sigmoid
+from sentibp.model.head import answer_of_logit
+from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import strings
 
@@ -67,7 +68,7 @@ def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
     if found is None:
         return Flip(None, exact, None, None)
     deleted, logit = found
-    return Flip([words[i] for i in sorted(deleted)], exact, logit, float(sigmoid(np.array(logit))))
+    return Flip([words[i] for i in sorted(deleted)], exact, logit, answer_of_logit(logit).positive)
 
 
 def _among_all(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.data.examples import Examples
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
-from sentibp.nn.layers import Array, sigmoid
+from sentibp.model.head import probability
+from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
 
 
@@ -63,7 +62,7 @@ def score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array
     assert corpus.label is not None
     scores, logits = evaluate(classifier, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, sigmoid(logits.astype(np.float64)), tokens
+    return scores, probability(logits), tokens
 
 
 def reviews_to_score(

@@ -21,8 +21,9 @@ import numpy as np
 from sentibp.data.offsets import Feature, features, joined, place
 from sentibp.data.tokenizer import tokenize
 from sentibp.inspection.pages import page
-from sentibp.model.classifier import LABELS, Classifier
-from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh, sigmoid
+from sentibp.model.classifier import Classifier
+from sentibp.model.head import answer_of_logit
+from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
 from sentibp.nn.eval_mode import as_predicted
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
@@ -86,9 +87,10 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     ]
     own = _by_word(len(spans), found, contributions)
     words = [Word(*span, *rest) for span, *rest in zip(spans, own.tolist(), known, strict=True)]
+    answered = answer_of_logit(logit)
     return Explanation(
-        label=LABELS[logit >= 0],
-        positive=float(sigmoid(np.array(logit))),
+        label=answered.label,
+        positive=answered.positive,
         logit=logit,
         bias=bias,
         parts=parts,

@@ -34,9 +34,10 @@ from sentibp.data import dataset
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import words
 from sentibp.model import file, linear, naive_bayes
-from sentibp.model.classifier import LABELS, Classifier
+from sentibp.model.classifier import Classifier
+from sentibp.model.head import LABELS, answer_of_logit
 from sentibp.model.naive_bayes import log_count_ratio
-from sentibp.nn import Ragged, Sequential, sigmoid
+from sentibp.nn import Ragged, Sequential
 from sentibp.nn.eval_mode import as_predicted
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
@@ -129,9 +130,10 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
         shared = [Shared(names[met.column[j]], float(push[j])) for j in own.tolist() if push[j] * total[i] > 0]
         pushes.append(Push(i + 1, LABELS[label[i]], float(total[i]), float(of_start[i]), shared[:_SHARED], content))
     logit = float(classifier.logits(text)[0])
+    answered = answer_of_logit(logit)
     return Blame(
-        label=LABELS[logit >= 0],
-        positive=float(sigmoid(np.array(logit))),
+        label=answered.label,
+        positive=answered.positive,
         logit=logit,
         sharing=len(np.unique(met.review)),
         reviews=n,

@@ -33,8 +33,8 @@ from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, explain
 from sentibp.model import initial
 from sentibp.model.calibration import fit_temperature
-from sentibp.model.classifier import LABELS, Classifier
-from sentibp.nn import sigmoid
+from sentibp.model.classifier import Classifier
+from sentibp.model.head import LABELS, answer, answer_of_logit, probability, score_of
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
 from sentibp.training import prepare
@@ -136,7 +136,7 @@ def audit(
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
             explained[i] = _suspect(i, LABELS[label[i]], text, classifier)
     factor = fit_temperature(logits, label)
-    positive = sigmoid(factor * logits)
+    positive = probability(factor * logits)
     order = _suspicion(logits, label)
     return Audit(
         corpus=corpus,
@@ -146,7 +146,7 @@ def audit(
         confident=confident(positive, label),
         folds=folds,
         accuracy=float(np.mean((logits >= 0) == label)),
-        commoner=float(max(np.mean(label), 1 - np.mean(label))),
+        commoner=float(np.bincount(label, minlength=2).max() / len(label)),
     )
 
 
@@ -156,9 +156,9 @@ def confident(positive: Array, label: Array) -> Array:
     The off-diagonal of the confident joint (Northcutt et al., 2021, section 3.1), of which the size estimates how many
     labels are wrong.
     """
-    average = np.array([np.mean(1 - positive[label == 0]), np.mean(positive[label == 1])])
-    other = np.where(label == 1, 1 - positive, positive)  # the probability of the other label
-    return (other >= average[1 - label]) & (other > 0.5)
+    average = np.array([np.mean(score_of(positive, each)[label == each]) for each in (0, 1)])
+    other = score_of(positive, 1 - label)  # the probability of the other label
+    return (other >= average[1 - label]) & (other > score_of(positive, label))
 
 
 def _suspicion(logits: Array, label: Array) -> Array:
@@ -225,7 +225,7 @@ def _scaled(suspect: Suspect, factor: float) -> Suspect:
     logit = suspect.logit * factor
     return suspect._replace(
         logit=logit,
-        positive=float(sigmoid(np.array(logit))),
+        positive=answer_of_logit(logit).positive,
         bias=suspect.bias * factor,
         parts=[part._replace(contribution=part.contribution * factor) for part in suspect.parts],
     )
@@ -247,7 +247,7 @@ def to_csv(found: Audit) -> bytes:
         rows = found.order[start : start + _BLOCK]
         for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
             positive = float(found.positive[i])
-            row = [text, LABELS[corpus.label[i]], LABELS[positive >= 0.5], f"{positive:.4f}"]
+            row = [text, LABELS[corpus.label[i]], answer(positive).label, f"{positive:.4f}"]
             row += ["yes" if found.confident[i] else "", i + 1, *([] if weight is None else [repr(float(weight[i]))])]
             writer.writerow(row)
     return content.getvalue().encode()

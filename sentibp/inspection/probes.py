@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sentibp.metrics import wilson_interval
 from sentibp.model.classifier import Classifier
+from sentibp.model.head import is_negative, is_positive
 from sentibp.utils import resources
 from sentibp.utils.arrow import strings
 
@@ -23,13 +24,13 @@ _CLOSE = 0.1  # the most that a name may move a probability
 _EVEN = (0.4, 0.6)  # what a text without a known word may get
 
 EXPECTATIONS: dict[str, Callable[[float, float], bool]] = {
-    "opposite": lambda a, b: a < 0.5 <= b,
-    "positive": lambda a, b: a >= 0.5 and b >= 0.5,
-    "negative": lambda a, b: a < 0.5 and b < 0.5,
-    "same positive": lambda a, b: a >= 0.5 and b >= 0.5 and abs(a - b) <= _CLOSE,
-    "same negative": lambda a, b: a < 0.5 and b < 0.5 and abs(a - b) <= _CLOSE,
-    "stronger positive": lambda a, b: 0.5 <= a < b,
-    "stronger negative": lambda a, b: b < a < 0.5,
+    "opposite": lambda a, b: is_positive(b) and is_negative(a),
+    "positive": lambda a, b: is_positive(a) and is_positive(b),
+    "negative": lambda a, b: is_negative(a) and is_negative(b),
+    "same positive": lambda a, b: is_positive(a) and is_positive(b) and abs(a - b) <= _CLOSE,
+    "same negative": lambda a, b: is_negative(a) and is_negative(b) and abs(a - b) <= _CLOSE,
+    "stronger positive": lambda a, b: is_positive(a) and a < b,
+    "stronger negative": lambda a, b: b < a and is_negative(a),
     "rising": lambda a, b: a < b,
     "uncertain": lambda a, b: all(_EVEN[0] <= p <= _EVEN[1] for p in (a, b)),
 }

@@ -16,8 +16,9 @@ import numpy as np
 from sentibp.data.offsets import Span, features, joined, place
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
-from sentibp.model.classifier import LABELS, Classifier
-from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential, sigmoid
+from sentibp.model.classifier import Classifier
+from sentibp.model.head import label_number, probability
+from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential
 from sentibp.nn.eval_mode import FixedBatchNorm, as_predicted
 from sentibp.nn.layers import Activation, Array, path
 from sentibp.nn.losses import LOSSES, Loss
@@ -123,7 +124,7 @@ def trace(
 
 def _learn(result: Trace, network: Sequential, review: Ragged, steps: int) -> None:
     """The steps; the first one is watched."""
-    loss, target = LOSSES[result.loss], np.array([LABELS.index(result.label)])
+    loss, target = LOSSES[result.loss], np.array([label_number(result.label)])
     for step in range(steps):
         for call in result.calls if step == 0 else ():
             _watch(call)
@@ -155,7 +156,7 @@ def _state(network: Layer, review: Ragged, loss: Loss, target: Array, train: boo
     """What the network says, and the derivative of the loss by its logit: (1, 1)."""
     z = network.forward(review, train=train)
     value, dz = loss(z[:, 0], target, None)
-    return State(float(z[0, 0]), float(sigmoid(z)[0, 0]), value), dz[:, None]
+    return State(float(z[0, 0]), float(probability(z)[0, 0]), value), dz[:, None]
 
 
 def _watch(call: Call) -> None:

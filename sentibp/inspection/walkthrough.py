@@ -12,7 +12,7 @@ import numpy as np
 
 from sentibp.inspection.trace import Call, State, Trace, dense_gradient, source
 from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, number, total
-from sentibp.model.classifier import LABELS
+from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Layer, Linear, ReLU, Residual, Sigmoid, Tanh, sigmoid
 from sentibp.nn.eval_mode import FixedBatchNorm
 from sentibp.nn.layers import Activation, Array
@@ -376,7 +376,7 @@ _LOSSES = {
 
 
 def _answer(trace: Trace, state: State) -> list[Line]:
-    y, loss = LABELS.index(trace.label), _LOSSES[trace.loss]
+    y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
         Formula("p = 1 / (1 + e^-z)", source(sigmoid)),
         Number("p", f"1 / (1 + e^-{_bracket(number(state.logit))})", state.positive),
@@ -387,7 +387,7 @@ def _answer(trace: Trace, state: State) -> list[Line]:
 
 
 def _logit_gradient(trace: Trace, state: State) -> list[Line]:
-    y, loss = LABELS.index(trace.label), _LOSSES[trace.loss]
+    y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
         Formula(loss.gradient_symbols, source(LOSSES[trace.loss])),
         Number("dz", loss.gradient(number(state.positive), y), trace.dz),
@@ -466,7 +466,7 @@ def _entry_name(call: Call, trace: Trace, name: str, at: tuple[int, ...]) -> str
 
 
 def _after(trace: Trace, before: State, after: State) -> list[Line]:
-    y, loss = LABELS.index(trace.label), _LOSSES[trace.loss]
+    y, loss = label_number(trace.label), _LOSSES[trace.loss]
     steps = len(trace.states) - 1
     lines: list[Line] = [f"The forward pass again, after {'the update' if steps == 1 else f'{steps} such steps'}:"]
     if steps == 1:

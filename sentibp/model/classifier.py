@@ -13,6 +13,7 @@ import pyarrow as pa
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
+from sentibp.model.head import LABELS, probability
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils import tensor_file
@@ -21,7 +22,6 @@ from sentibp.utils.threads import on_all_cores, single_threaded_blas
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
-LABELS = ("negative", "positive")
 
 FORMAT = 3
 """Version of the model file; raised when what an older one says, or leaves out, is read otherwise (2:
@@ -92,7 +92,7 @@ class Classifier:
         if np.isnan(logits).any():
             first = int(np.flatnonzero(np.isnan(logits))[0]) + 1
             raise DataError(f"the model's numbers are too large: its answer for review {first} is none; train again")
-        return Prediction(nn.sigmoid(logits), tokens, unknown)
+        return Prediction(probability(logits), tokens, unknown)
 
     def to_bytes(self) -> bytes:
         """The content of the model file. Same model, same bytes."""

@@ -13,9 +13,10 @@ from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
+from sentibp.model.head import probability
 from sentibp.nn import gradient_flow
 from sentibp.nn.gradient_flow import Flow
-from sentibp.nn.layers import Array, Gradient, sigmoid
+from sentibp.nn.layers import Array, Gradient
 from sentibp.nn.losses import LOSSES, Loss
 from sentibp.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
 from sentibp.runs.influence_log import ExampleGradients
@@ -198,7 +199,7 @@ def evaluate(model: Classifier, examples: Examples) -> tuple[dict[str, Any], Arr
     logits = model.logits(examples.features)
     if not np.isfinite(logits).all():
         raise Diverged(f"diverged: the network's answers are not finite; {lower_learning_rate(model.config.train)}")
-    return metrics.scores(examples.label, sigmoid(logits.astype(np.float64))), logits
+    return metrics.scores(examples.label, probability(logits)), logits
 
 
 def example_weights(settings: Train, examples: Examples) -> Array | None:

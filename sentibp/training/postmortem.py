@@ -19,7 +19,7 @@ import numpy as np
 from sentibp.config.dump import dump
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
-from sentibp.model.classifier import LABELS
+from sentibp.model.head import LABELS
 from sentibp.nn.gradient_flow import part
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.training.failed_step import FailedStep

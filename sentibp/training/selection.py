@@ -15,7 +15,7 @@ from sentibp.data.examples import Examples
 from sentibp.model import file, fold
 from sentibp.model.calibration import fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
-from sentibp.nn.layers import sigmoid
+from sentibp.model.head import probability
 from sentibp.runs import directory, gradient_flow, influence_log
 from sentibp.training.events import Epoch, Step
 from sentibp.training.loop import evaluate
@@ -139,7 +139,7 @@ class Keeper:
             self.save(classifier)
             self.notes.keep(epoch, self.digest or "", factor)
             if self.validation is not None:
-                positive = sigmoid(logits.astype(np.float64))
+                positive = probability(logits)
                 directory.save_predictions(self.run, self.validation.label, positive)
 
     @property
@@ -154,7 +154,7 @@ class Keeper:
         self.health.go_on(known["health"])
         if self.digest is not None and self.validation is not None:
             _, logits = evaluate(file.load_model(self.run.path / directory.MODEL), self.validation)
-            directory.save_predictions(self.run, self.validation.label, sigmoid(logits.astype(np.float64)))
+            directory.save_predictions(self.run, self.validation.label, probability(logits))
 
     def save(self, classifier: Classifier) -> None:
         content = classifier.to_bytes()

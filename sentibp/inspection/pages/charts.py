@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.metrics import calibration_bins, roc_auc, roc_curve, wilson_interval
+from sentibp.model.head import contradicts
 from sentibp.nn.layers import Array
 
 _POINTS = 200  # of a line over the steps of a training
@@ -156,7 +157,7 @@ def answers(models: Sequence[Answers]) -> list[Chart]:
 def _by_length(each: Answers) -> Chart:
     assert each.tokens is not None
     order = np.argsort(each.tokens, kind="stable")
-    right = (each.positive >= 0.5) == (each.label == 1)
+    right = ~contradicts(each.positive, each.label)
     groups = [group for group in np.array_split(order, _LENGTHS) if len(group)]
     at = [float(np.median(each.tokens[group])) for group in groups]
     shares = [float(right[group].mean()) for group in groups]

@@ -24,7 +24,8 @@ from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
 from sentibp.inspection.pages import page, stepper
-from sentibp.model.classifier import LABELS, Classifier
+from sentibp.model.classifier import Classifier
+from sentibp.model.head import LABELS
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS

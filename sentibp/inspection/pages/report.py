@@ -21,8 +21,8 @@ from sentibp.data import corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate, explain, trace, words
 from sentibp.inspection.pages import charts, page, stepper
-from sentibp.model import file
-from sentibp.model.classifier import LABELS, Classifier
+from sentibp.model import file, head
+from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
 from sentibp.runs import compare, directory, find, records
 from sentibp.utils.threads import single_threaded_blas
@@ -372,14 +372,14 @@ def _mistakes(subject: Subject, safe: Callable[[str], str]) -> list[Mistake]:
     if subject.answers is None or subject.answers.scored is None or subject.classifier is None:
         return []
     label, positive, reviews = subject.answers.label, subject.answers.positive, subject.answers.scored.reviews
-    wrong = np.flatnonzero((positive >= 0.5) != (label == 1))
-    worst = wrong[np.argsort(-np.abs(positive[wrong] - 0.5), kind="stable")[:_MISTAKES]]
+    wrong = np.flatnonzero(head.contradicts(positive, label))
+    worst = wrong[np.argsort(-head.confidence(positive[wrong]), kind="stable")[:_MISTAKES]]
     found = []
     for i in worst.tolist():
         text = reviews.text[i].as_py()
         body = safe(explain.marked(text, explain.explain(subject.classifier, text)))
-        said = int(positive[i] >= 0.5)
-        found.append(Mistake(LABELS[said], float(positive[i] if said else 1 - positive[i]), body))
+        answered = head.answer(float(positive[i]))
+        found.append(Mistake(answered.label, answered.score, body))
     return found
 
 
@@ -405,8 +405,8 @@ def _handful(answers: Answers) -> list[tuple[str, str, str]]:
     brief = np.flatnonzero((scored.tokens > 0) & (scored.tokens <= _STEPPED))
     if len(brief) < 20:
         brief = np.argsort(scored.tokens, kind="stable")[:200]
-    right = (positive[brief] >= 0.5) == (label[brief] == 1)
-    sure = np.abs(positive[brief] - 0.5)
+    right = ~head.contradicts(positive[brief], label[brief])
+    sure = head.confidence(positive[brief])
     groups = [
         ("surely wrong: ", ~right, -sure),
         ("unsure: ", np.ones(len(brief), bool), sure),
@@ -417,7 +417,7 @@ def _handful(answers: Answers) -> list[tuple[str, str, str]]:
     for kind, among, order in groups:
         if among.any():
             chosen.setdefault(int(brief[among][np.argsort(order[among], kind="stable")[0]]), kind)
-    return [(kind, scored.reviews.text[i].as_py(), LABELS[int(label[i])]) for i, kind in chosen.items()]
+    return [(kind, scored.reviews.text[i].as_py(), head.LABELS[int(label[i])]) for i, kind in chosen.items()]
 
 
 def _settings(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool]]:

@@ -14,7 +14,7 @@ from sentibp.inspection.pages.charts import rounded
 from sentibp.inspection.trace import Call, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.inspection.worksheet import html_lines
-from sentibp.model.classifier import LABELS
+from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
 from sentibp.nn.layers import Array
 
@@ -36,7 +36,7 @@ def drawing(trace: Trace) -> dict[str, Any]:
         "optimizer": type(trace.optimizer).__name__,
         "before": before._asdict(),
         "after": after._asdict(),
-        "target": LABELS.index(trace.label),
+        "target": label_number(trace.label),
         "columns": columns,
         "edges": edges,
         "stages": [_stage(part, parts, columns, place) for part in parts if part.kind != "backward"],
