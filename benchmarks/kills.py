@@ -36,7 +36,7 @@ TRAIN = [sys.executable, "-m", "sentibp", "train", "--quiet"]
 SETTINGS = ["train.epochs=12", "train.checkpoint={every_steps: 1}"]
 COMPARED = ("model.safetensors", "metrics.jsonl", "validation.parquet", "config.yaml")
 LEFT = {*COMPARED, "run.json"}
-ONCE = "visits.safetensors"  # kept of a training in one go only
+ONCE = "influence_log.safetensors"  # kept of a training in one go only
 
 
 class Count(NamedTuple):

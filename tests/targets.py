@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import runner
 import yaml
 from typer.testing import CliRunner
 
@@ -25,7 +26,6 @@ from sentibp.data import sources, vocabulary_build
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model import file, initial, word_vectors
-from sentibp.training import experiment
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import strings
 
@@ -186,7 +186,7 @@ def trained() -> Path:
     """The directory of a short training."""
     run = folder() / "trained"
     if not run.exists():
-        experiment.train_model(load_config("quickstart", ["train.epochs=2"]), run)
+        runner.train_model(load_config("quickstart", ["train.epochs=2"]), run)
     return run
 
 

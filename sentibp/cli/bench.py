@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Offline, Set
-from sentibp.cli.output import print_json
+from sentibp.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
     from sentibp.training.bench import Speed
@@ -33,32 +33,33 @@ def bench(
 
     Text to tokens, tokens to features, each part of a training step, and how long the whole training would take.
     """
-    from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
-    from sentibp.training import bench as training_bench
+    from sentibp.training.bench import measure_speed
+    from sentibp.training.prepare import prepare
 
-    resolved = load_config(config, set_ or [])
-    with Progress() as progress:
-        speed = training_bench.measure_speed(resolved, progress.watch)
-    print_speed(speed, json)
+    data = prepare(load_config(config, set_ or []))
+    for note in data.notes:
+        print_message(note)
+    print_speed(measure_speed(data), json)
 
 
 def print_speed(result: Speed, json: bool) -> None:
-    """How fast a config is."""
+    """Print how fast a config is."""
     training = result.training
     if json:
         print_json(result._asdict() | {"training": training._asdict()})
         return
     about = {
-        "batch": "taken and prepared, while the step before is computed",
+        "batch": "prepared while the step before is computed",
         "wait": "for the batch",
-        "update": "with the length of the gradient",
+        "forward": "with the loss",
+        "backward": "with the norm of the gradient",
     }
     lines = {
         "text": f"{result.reviews:,} reviews, {result.tokens:,} tokens",
         "  tokens": f"{result.tokenize / 1e6:.1f} million tokens/s, from text",
         "  vocabulary": f"{result.build / 1e6:.1f} million tokens/s, with the features of the text",
-        "  features": f"{result.encode / 1e6:.1f} million tokens/s, by a vocabulary that is there",
+        "  features": f"{result.encode / 1e6:.1f} million tokens/s, by an existing vocabulary",
         "step": f"{training.step_seconds * 1e3:.2f} ms: {training.reviews_per_second:,.0f} reviews/s",
         **{f"  {part}": f"{took * 1e3:.2f} ms {about.get(part, '')}" for part, took in result.parts.items()},
         "training": f"about {training.seconds:.1f} s: {training.steps:,} steps on {training.training:,} reviews",

@@ -1,29 +1,26 @@
-"""Ctrl-C and SIGTERM end a training, also where a library swallows the exception."""
+"""Ctrl-C and SIGTERM end a training at its next event, always: also where a library swallows an exception."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable
-from typing import Any, NoReturn
-
-from sentibp.training.events import Event, Note
+from types import FrameType
 
 
-def heeded(watch: Callable[[Event], None]) -> Callable[[Event], None]:
-    """The same `watch`. From here on either signal raises KeyboardInterrupt, at once, and if that does not arrive,
-    being raised in a callback or a destructor, at the next event of the training."""
-    asked = False
+class Interrupt:
+    """Notes a signal, so that the loop over a training can ask for it: `if interrupt.requested: break`.
 
-    def ask(number: int, frame: Any) -> NoReturn:
-        nonlocal asked
-        asked = True
-        raise KeyboardInterrupt
+    A second signal ends the process at once.
+    """
 
-    def heed(event: Event) -> None:
-        if asked and not isinstance(event, Note):  # notes come after the end, too
-            raise KeyboardInterrupt
-        watch(event)
+    def __init__(self) -> None:
+        self.requested = False
+        for number in signal.SIGINT, signal.SIGTERM:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as after nohup
+                signal.signal(number, self._request)
 
-    for number in signal.SIGINT, signal.SIGTERM:
-        signal.signal(number, ask)
-    return heed
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            os.write(2, b"interrupted\n")
+            os._exit(130)
+        self.requested = True

@@ -13,7 +13,7 @@ from sentibp.cli.output import print_json, print_message
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sentibp.training.pretrain_run import Pretrained
+    from sentibp.training.pretrain_run import PretrainingOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -43,8 +43,8 @@ def pretrain(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Go on with a pretraining that was broken off: its run directory, or `last`, the newest run begun "
-            "here. CONFIG may be left out.",
+            help="Resume an interrupted pretraining: its run directory, or `last`, the newest run started here. "
+            "CONFIG may be left out.",
         ),
     ] = None,
     json: Json = False,
@@ -55,7 +55,7 @@ def pretrain(
     Those of words or n-grams that `train` would learn first. Trainings start from them with pretrain.vectors_from;
     `words neighbors` and `words analogy` look at them.
     """
-    from sentibp.cli.interrupts import heeded
+    from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
     from sentibp.runs import find
@@ -65,36 +65,43 @@ def pretrain(
     if config is None and resume is None:
         raise typer.BadParameter("Missing argument 'CONFIG'")
     if resume is not None and out is not None:
-        raise ConfigError("--resume goes on in the run's own directory; leave out --out")
+        raise ConfigError("--resume continues in the run's own directory; leave out --out")
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     path = find.find_started(resume, pretraining=True) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
-    with Progress(quiet) as progress:
-        watch = heeded(progress.watch)  # from here on there may be a round to keep
-        if path is not None:
-            outcome = training_resume.resume_pretraining(path, resolved, watch)
-        else:
-            outcome = pretrain_run.pretrain_vectors(resolved, out, sys.argv, watch)
+    with (
+        pretrain_run.pretrain(resolved, out, sys.argv)
+        if path is None
+        else training_resume.resume_pretraining(path, resolved)
+    ) as pretraining:
+        interrupt = Interrupt()  # from here on there may be a round to save
+        with Progress(quiet) as progress:
+            for event in pretraining:
+                progress.show(event)
+                if interrupt.requested:
+                    break
+        outcome = pretraining.finish()
+    if pretraining.note is not None:
+        print_message(pretraining.note)
     print_pretraining(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
 
 
-def print_pretraining(result: Pretrained, json: bool) -> None:
+def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     """The end of a pretraining."""
     if result.outcome == "interrupted":
         kept = (result.run / "checkpoint.safetensors").exists()
         print_message(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
-    elif result.vectors is None or result.restored is None:
-        typer.echo(f"go on       sentibp pretrain --resume {result.run}")
+    elif result.vectors is None or result.explained_variance is None:
+        typer.echo(f"resume      sentibp pretrain --resume {result.run}")
     else:
         size = result.vectors.stat().st_size / 1e6
         digest = (result.digest or "")[:12]
-        typer.echo(
-            f"learned     {result.features:,} vectors of {result.dim} numbers; they restore {result.restored:.4f}"
-        )
+        explained = f"they explain {result.explained_variance:.4f} of the variance"
+        typer.echo(f"learned     {result.features:,} vectors of {result.dim} numbers; {explained}")
         typer.echo(f"vectors     {result.vectors} ({size:.1f} MB, sha256 {digest}..., {result.seconds:.1f} s)")
         typer.echo("next        sentibp words neighbors great")
         typer.echo("            sentibp train CONFIG --set pretrain.vectors_from=last")

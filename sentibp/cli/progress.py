@@ -1,4 +1,4 @@
-"""How a training goes, on stderr."""
+"""The progress of a training, on stderr."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import sys
 from types import TracebackType
 
 from sentibp.cli.output import print_message
-from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Step
-from sentibp.training.truncated_svd import Round
+from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 
-_EPOCH_LINES = 20  # of a training with more epochs than this, only some are told
-_TOLD = 5  # one round of a pretraining in so many is told
+_EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
+_ROUND_LINES = 5  # one round in so many is shown as a line
 
 
 class Progress:
-    """Shows a training as it goes: live on a terminal, in plain lines elsewhere, or not at all."""
+    """Shows the events of a training: live on a terminal, in plain lines elsewhere, or not at all."""
 
     def __init__(self, quiet: bool = False):
         self.quiet = quiet
@@ -34,7 +33,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[told]}"),
+                TextColumn("{task.fields[numbers]}"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
@@ -48,8 +47,8 @@ class Progress:
         if self.live:
             self.bar.stop()
 
-    def watch(self, event: Event) -> None:
-        """Take one event of the training."""
+    def show(self, event: Event) -> None:
+        """Show one event of the training."""
         if self.quiet:
             return
         if isinstance(event, Note):
@@ -81,20 +80,20 @@ class Progress:
         self._bar(event.steps)
 
     def _bar(self, total: int) -> None:
-        """Begin a bar in place of the one before."""
+        """Start a new bar in the place of the one before."""
         if self.live:
             for task in self.bar.task_ids:
                 self.bar.remove_task(task)
-            self.task = self.bar.add_task("", total=total, told="")
+            self.task = self.bar.add_task("", total=total, numbers="")
 
     def _round(self, event: Round) -> None:
         where = f"round {event.round}/{event.rounds}"
-        if event.round % _TOLD == 0 or event.round == event.rounds:
-            self._line(f"{where}: {event.restored:.4f} of the squared length restored")
+        if event.round % _ROUND_LINES == 0 or event.round == event.rounds:
+            self._line(f"{where}: {event.explained_variance:.4f} of the variance explained")
         if self.live:
             if not self.bar.task_ids:
                 self._bar(event.rounds)
-            self.bar.update(self.task, completed=event.round, description=where, told="")
+            self.bar.update(self.task, completed=event.round, description=where, numbers="")
 
     def _step(self, event: Step) -> None:
         self.loss = event.loss if self.loss is None else 0.98 * self.loss + 0.02 * event.loss
@@ -102,7 +101,7 @@ class Progress:
             self.task,
             completed=event.step,
             description=f"epoch {event.epoch}/{self.epochs}",
-            told=f"loss {self.loss:.4f}  rate {event.learning_rate:.2g}",
+            numbers=f"loss {self.loss:.4f}  learning rate {event.learning_rate:.2g}",
         )
 
 

@@ -11,7 +11,7 @@ from sentibp.cli import Json, RunName
 from sentibp.cli.output import print_json
 
 if TYPE_CHECKING:
-    from sentibp.training.reproduce import Reproduction
+    from sentibp.training.reproduce import Comparison
 
 
 def register(app: typer.Typer) -> None:
@@ -26,23 +26,29 @@ def reproduce(
 ) -> None:
     """Train a run again and compare each number.
 
-    Exits with 0 if every number comes out the same, and with 1 at the first that does not, which is named with its
-    epoch, step and tensor, and with what has changed of versions, processor and threads.
+    Exits with 0 if every number is the same. Exits with 1 at the first that differs, and names its epoch, step and
+    tensor, and what has changed of versions, processor and threads.
     """
-    from sentibp.cli.interrupts import heeded
+    from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
     from sentibp.runs import find
-    from sentibp.training.reproduce import reproduce
+    from sentibp.training.reproduce import Reproduction
 
-    with Progress(quiet) as progress:
-        result = reproduce(find.find_run(run), heeded(progress.watch))  # there is a folder to remove
-    print_reproduction(result, json)
+    with Reproduction(find.find_run(run)) as reproduction:
+        interrupt = Interrupt()  # from here on there is a folder to remove
+        with Progress(quiet) as progress:
+            for event in reproduction:
+                progress.show(event)
+                if interrupt.requested:
+                    raise KeyboardInterrupt
+        result = reproduction.finish()
+    print_comparison(result, json)
     if not result.same:
         raise typer.Exit(1)
 
 
-def print_reproduction(result: Reproduction, json: bool) -> None:
-    """What came of training a run again."""
+def print_comparison(result: Comparison, json: bool) -> None:
+    """Print what training a run again has shown."""
     if json:
         print_json(result._asdict() | {"run": str(result.run)})
         return
@@ -53,7 +59,7 @@ def print_reproduction(result: Reproduction, json: bool) -> None:
         typer.echo(f"the same as far as it was trained: {compared}")
     if result.difference is not None:
         where, rest = _difference(result.difference)
-        typer.echo(f"not the same, after {compared} that are")
+        typer.echo(f"different, after {compared} that are the same")
         typer.echo(f"first       {where}")
         for line in rest:
             typer.echo(f"            {line}")
@@ -64,7 +70,7 @@ def print_reproduction(result: Reproduction, json: bool) -> None:
 
 
 def _difference(difference: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Where the first difference is, and what differs there."""
+    """Return where the first difference is, and what differs there."""
     tensors, event = difference["tensors"], difference["event"]
     named = ", ".join(tensors[:3]) + (f" and {len(tensors) - 3} more" if len(tensors) > 3 else "")
     if event is None:

@@ -132,9 +132,7 @@ def list_(json: Json = False) -> None:
             str(path),
             facts["start"],
             "pretraining" if directory.is_pretraining(facts) else "training",
-            "broken off"
-            if facts["outcome"] == "running" and not directory.is_being_written(path)
-            else facts["outcome"],
+            "killed" if facts["outcome"] == "running" and not directory.is_being_written(path) else facts["outcome"],
             scores.get("accuracy"),
             scores.get("log_loss"),
             facts.get("seconds"),

@@ -14,13 +14,15 @@ from sentibp.cli.output import print_json, print_message
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sentibp.config.load import Resolved
+    from sentibp.training.break_condition import BreakCondition
     from sentibp.training.dry_run import DryRun
     from sentibp.training.experiment import Outcome
     from sentibp.training.lr_finder import LearningRateTest, Point
 
-_RATE_STEP = 10  # steps of a rate test that are a line: three lines to a power of ten
+_STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
 
-_RATE_BAR = 40  # the width of its bars
+_BAR = 40  # the width of its bars
 
 
 def register(app: typer.Typer) -> None:
@@ -82,57 +84,78 @@ def train(
 
     Its best epoch is kept in a run directory, and is what eval and predict use next.
     """
-    from sentibp.cli.interrupts import heeded
-    from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
     from sentibp.runs import find
-    from sentibp.training import break_condition, experiment
-    from sentibp.training import dry_run as training_dry_run
-    from sentibp.training import resume as training_resume
-    from sentibp.training.failed_step import TrainingStopped
+    from sentibp.training import break_condition
 
     if config is None and resume is None:
         raise typer.BadParameter("Missing argument 'CONFIG'")
     if resume is not None and (out is not None or dry_run or find_lr):
-        raise ConfigError("--resume goes on in the run's own directory; leave out --out, --dry-run and --find-lr")
+        raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
-    stop = None if break_ is None else break_condition.parse_condition(break_)
+    condition = None if break_ is None else break_condition.parse_condition(break_)
     overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     path = find.find_started(resume) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
-    if dry_run:
-        with Progress(quiet) as progress:
-            rehearsal = training_dry_run.dry_run(resolved, heeded(progress.watch))
-        print_dry_run(rehearsal, json)
-        return
-    if find_lr:
-        from sentibp.training import lr_finder
+    if dry_run or find_lr:
+        _only_try(resolved, quiet, json, find_lr)
+    else:
+        _train(resolved, path, out, condition, quiet, json)
 
-        with Progress(quiet) as progress:
-            test = lr_finder.find_learning_rate(resolved, heeded(progress.watch))
-        print_learning_rates(test, json)
-        return
+
+def _train(
+    resolved: Resolved, path: Path | None, out: Path | None, condition: BreakCondition | None, quiet: bool, json: bool
+) -> None:
+    """Train in a new run directory, or resume in that at `path`."""
+    from sentibp.cli.interrupts import Interrupt
+    from sentibp.cli.progress import Progress
+    from sentibp.training import experiment
+    from sentibp.training import resume as training_resume
+    from sentibp.training.diverged import TrainingStopped
+
     try:
-        with Progress(quiet) as progress:
-            watch = heeded(progress.watch)  # from here on there may be a model to save
-            if path is not None:
-                outcome = training_resume.resume(path, resolved, watch, stop)
-            else:
-                outcome = experiment.train_model(resolved, out, sys.argv, watch, stop)
+        with (
+            experiment.train(resolved, out, sys.argv, condition)
+            if path is None
+            else training_resume.resume(path, resolved, condition)
+        ) as training:
+            interrupt = Interrupt()  # from here on there may be a model to save
+            with Progress(quiet) as progress:
+                for event in training:
+                    progress.show(event)
+                    if interrupt.requested:
+                        break
+            outcome = training.finish()
     except TrainingStopped as error:
         if json and error.facts is not None:
             print_json(error.facts)
         raise
+    if training.note is not None:
+        print_message(training.note)
     print_outcome(outcome, json)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
 
 
+def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> None:
+    """Do the first steps of a training, to estimate its cost or to suggest a learning rate."""
+    from sentibp.training import dry_run, lr_finder
+    from sentibp.training.prepare import prepare
+
+    data = prepare(resolved)
+    for note in () if quiet else data.notes:
+        print_message(note)
+    if find_lr:
+        print_learning_rates(lr_finder.find_learning_rate(data), json)
+    else:
+        print_dry_run(dry_run.dry_run(data), json)
+
+
 def print_outcome(result: Outcome, json: bool) -> None:
     """The end of a training."""
     if result.outcome == "interrupted":
-        print_message("interrupted: the best model so far is kept")
+        print_message(f"interrupted: {'no model yet' if result.model is None else 'the best model so far is kept'}")
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
@@ -145,12 +168,15 @@ def print_outcome(result: Outcome, json: bool) -> None:
                 f"seeds       {name.replace('_', ' ')}: mean {spread['mean']:.4f}, standard deviation "
                 f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
             )
-    size = result.model.stat().st_size / 1e6
     if result.refit is not None:
-        typer.echo(f"then        trained once more, on all {result.refit['reviews']:,} reviews")
-    typer.echo(f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)")
+        typer.echo(f"refit       final training on all {result.refit['reviews']:,} reviews")
+    if result.model is not None and result.digest is not None:
+        size = result.model.stat().st_size / 1e6
+        typer.echo(
+            f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)"
+        )
     if result.outcome == "interrupted":
-        typer.echo(f"go on       sentibp train --resume {result.run}")
+        typer.echo(f"resume      sentibp train --resume {result.run}")
     else:
         typer.echo('next        sentibp predict "I love this movie"')
 
@@ -179,20 +205,21 @@ def _summary(scores: dict[str, Any]) -> str:
 
 
 def print_learning_rates(result: LearningRateTest, json: bool) -> None:
-    """The loss at each learning rate, and the one that is suggested."""
+    """Print the loss at each learning rate, and the suggestion."""
     if json:
         print_json(result._asdict() | {"curve": [point._asdict() for point in result.curve]})
         return
     marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
     full = 1.25 * max(result.chance, result.curve[0].smooth)
     typer.echo(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
-    for i in range(0, len(result.curve), _RATE_STEP):
-        here = result.curve[i : i + _RATE_STEP]
-        middle = here[len(here) // 2]
-        bar = "#" * min(round(middle.smooth / full * _RATE_BAR), _RATE_BAR)
-        names = [name for name, rate in marks.items() if rate is not None and here[0].rate <= rate < _next(here)]
-        typer.echo(f"{middle.rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_RATE_BAR}} {', '.join(names)}".rstrip())
-    typer.echo(f"ended at {result.curve[-1].rate:.1e}: {result.ended}\n")
+    for i in range(0, len(result.curve), _STEPS_A_LINE):
+        points = result.curve[i : i + _STEPS_A_LINE]
+        middle = points[len(points) // 2]
+        bar = "#" * min(round(middle.smooth / full * _BAR), _BAR)
+        first, after = points[0].learning_rate, _next(points)
+        names = [name for name, value in marks.items() if value is not None and first <= value < after]
+        typer.echo(f"{middle.learning_rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
+    typer.echo(f"ended at {result.curve[-1].learning_rate:.1e}: {result.ended}\n")
     if result.suggestion is None:
         typer.echo(
             f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
@@ -204,5 +231,6 @@ def print_learning_rates(result: LearningRateTest, json: bool) -> None:
 
 
 def _next(points: Sequence[Point]) -> float:
-    """The rate of the step after these."""
-    return points[-1].rate * (points[-1].rate / points[0].rate) ** (1 / max(len(points) - 1, 1))
+    """Return the learning rate of the step after these."""
+    first, last = points[0].learning_rate, points[-1].learning_rate
+    return last * (last / first) ** (1 / max(len(points) - 1, 1))

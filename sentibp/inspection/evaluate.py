@@ -60,7 +60,7 @@ def score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array
     """The scores on some reviews, the probability of positive of each (n,) float64, and its tokens (n,)."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
-    scores, logits = evaluate(classifier, Examples(features, corpus.label))
+    scores, logits = evaluate(classifier.network, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     return scores, probability(logits), tokens
 

@@ -22,7 +22,7 @@ from sentibp.nn.layers import Composite, RowGrad, Sequential
 from sentibp.nn.losses import LOSSES
 from sentibp.runs import find
 from sentibp.training import prepare
-from sentibp.training.loop import backpropagate, example_weights
+from sentibp.training.loop import backward, example_weights, forward
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import single_threaded_blas
 
@@ -173,8 +173,8 @@ def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dic
         part = slice(start, min(start + batch_size, len(examples)))
         weight = None if examples.weight is None else examples.weight[part]
         batch = Examples(examples.features.slice(part.start, part.stop), examples.label[part], weight)
-        _, gradients = backpropagate(classifier, batch, LOSSES[classifier.config.train.loss])
-        for name, gradient in gradients.items():
+        _, dz = forward(classifier.network, batch, LOSSES[classifier.config.train.loss])
+        for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):
                 touched[name][gradient.rows] |= gradient.values != 0
             else:

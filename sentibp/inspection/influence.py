@@ -251,8 +251,8 @@ class _Seen(NamedTuple):
         has met nobody else is gone as a whole.
         """
         push = np.zeros(len(self.met.review))
-        first = np.cumsum([0, *(len(epoch.rate) for epoch in self.epochs)])
-        rates = np.concatenate([epoch.rate for epoch in self.epochs])
+        first = np.cumsum([0, *(len(epoch.learning_rate) for epoch in self.epochs)])
+        rates = np.concatenate([epoch.learning_rate for epoch in self.epochs])
         order = np.argsort(self.met.column, kind="stable")
         edges = np.searchsorted(self.met.column[order], np.arange(len(self.gradient) + 1))
         for row, (start, stop) in enumerate(pairwise(edges.tolist())):
@@ -273,8 +273,8 @@ class _Seen(NamedTuple):
         for epoch in self.epochs:
             step = epoch.step[self.met.review]
             order = np.argsort(step, kind="stable")
-            edges = np.searchsorted(step[order], np.arange(len(epoch.rate) + 1))
-            for rate, (start, stop) in zip(epoch.rate.tolist(), pairwise(edges.tolist()), strict=True):
+            edges = np.searchsorted(step[order], np.arange(len(epoch.learning_rate) + 1))
+            for rate, (start, stop) in zip(epoch.learning_rate.tolist(), pairwise(edges.tolist()), strict=True):
                 now = order[start:stop]
                 told, column = self.told(epoch, now), self.met.column[now]
                 share = csr_array((np.ones(len(now)), (column, np.arange(len(now)))), shape=(len(rows), len(now)))

@@ -39,7 +39,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
 from sentibp.training import prepare
 from sentibp.training.events import Epoch, Note
-from sentibp.training.loop import fit
+from sentibp.training.loop import fit, initial_state
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews written at once
@@ -206,7 +206,8 @@ def _train(
     weight = None if examples.weight is None else examples.weight[chosen]
     seed = settings.train.seed
     classifier = initial.build_classifier(settings, vocabulary, seed, None, (features, label))
-    for event in fit(classifier, Examples(features, label, weight), None, seed):
+    state = initial_state(settings.train, len(label), seed)
+    for event in fit(classifier.network, Examples(features, label, weight), None, settings.train, state):
         if isinstance(event, Epoch) and event.epoch == epochs:
             break
     unseen = np.ones(len(vocabulary), bool)

@@ -75,15 +75,7 @@ class Classifier:
 
     def logits(self, features: Ragged) -> Array:
         """The logit of each of n reviews (n,), on all cores."""
-        n = len(features.offsets) - 1
-        starts = range(0, n, _BLOCK)
-
-        def block(start: int) -> Array:
-            with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
-                return self.network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
-
-        with single_threaded_blas:
-            return np.concatenate([np.zeros(0, np.float32), *on_all_cores(block, starts)])
+        return predict_logits(self.network, features)
 
     def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
         """What the network says of each text. A text without a known word gets the answer for an empty review."""
@@ -107,6 +99,19 @@ class Classifier:
         }
         words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
         return tensor_file.pack_tensor_file(header, self.tensors() | words)
+
+
+def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
+    """Return the logit of each of n reviews (n,), computed on all cores."""
+    n = len(features.offsets) - 1
+    starts = range(0, n, _BLOCK)
+
+    def block(start: int) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
+            return network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
+
+    with single_threaded_blas:
+        return np.concatenate([np.zeros(0, np.float32), *on_all_cores(block, starts)])
 
 
 def to_plain(value: Any) -> Any:

@@ -227,7 +227,16 @@ class Schedule:
         return 1.0
 
     def epoch_ended(self, loss: float) -> None:
-        """Told the validation loss after each epoch; only the plateau schedule listens."""
+        """Receive the validation loss after each epoch. Only the plateau schedule uses it."""
+
+    def state_dict(self) -> dict[str, float]:
+        """Return the attributes that change during training."""
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Restore what `state_dict` returned."""
+        for name in self.remembers:
+            setattr(self, name, state[name])
 
 
 class Constant(Schedule):

@@ -18,7 +18,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from sentibp.errors import ConfigError, DataError
+from sentibp.runs.records import METRICS, Record
 from sentibp.utils.arrow import array
 from sentibp.utils.environment import machine, versions
 from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 ROOT = Path("runs")
-
-METRICS = "metrics.jsonl"
 
 MODEL = "model.safetensors"
 
@@ -57,7 +56,6 @@ class Run:
         self.pointers = pointers  # whether runs/started and runs/last may name it
         command = "pretrain" if is_pretraining(facts) else "train"
         self.advice = f"then go on with `sentibp {command} --resume {path}`"  # once a file can be written again
-        self.listener: Callable[[dict[str, Any]], None] | None = None  # hears of each event before it is recorded
         self._metrics = metrics
         self.length = os.fstat(metrics.fileno()).st_size  # of metrics.jsonl
 
@@ -73,11 +71,9 @@ class Run:
                 ROOT.mkdir(exist_ok=True)
                 write_file(ROOT / "started", f"{self.path}\n".encode())
 
-    def record(self, **event: Any) -> None:
-        """Append one event to metrics.jsonl: a whole line, or nothing."""
-        if self.listener is not None:
-            self.listener(event)
-        line = memoryview((json.dumps(event) + "\n").encode())
+    def append(self, record: Record) -> None:
+        """Append a record to metrics.jsonl: a whole line, or nothing."""
+        line = memoryview((json.dumps(record.to_json()) + "\n").encode())
         with data_error_on_failure(self.path / METRICS, self.advice):
             try:
                 written = 0

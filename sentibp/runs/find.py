@@ -37,7 +37,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
         raise ConfigError(f"{path}: no run directory whose training has begun; see `sentibp runs list`")
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
-        raise ConfigError(f"{path}: is a {what}; go on with `sentibp {command} --resume {path}`")
+        raise ConfigError(f"{path}: is a {what}; resume it with `sentibp {command} --resume {path}`")
     return path
 
 

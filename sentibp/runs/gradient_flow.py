@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from sentibp.config.schema import Config
 from sentibp.errors import ConfigError, DataError
 from sentibp.nn.gradient_flow import Flow
-from sentibp.runs import directory, records
+from sentibp.runs.records import METRICS, FlowRecord, read_records
+from sentibp.utils.damage import data_error_if_damaged
 
 _VANISHED = 1e-3  # of the longest gradient of the layers behind it: what is left of it, then, moves nothing
 _EXPLODED = 1e3  # times the longest gradient of the layers behind it
@@ -36,22 +37,21 @@ class GradientFlowMonitor:
     def __init__(self, config: Config):
         self.config = config
         self.flows: list[Mapping[str, Flow]] = []
-        self.said: set[str] = set()
+        self.warned: set[str] = set()
 
     def saw(self, flows: Mapping[str, Flow]) -> None:
         """Take what was measured in one step."""
         self.flows.append(flows)
 
-    @property
-    def known(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of it."""
         flows = [{layer: flow._asdict() for layer, flow in each.items()} for each in self.flows]
-        return {"flows": flows, "said": sorted(self.said)}
+        return {"flows": flows, "warned": sorted(self.warned)}
 
-    def go_on(self, known: dict[str, Any]) -> None:
-        """Take up what a checkpoint has kept."""
-        self.flows = [{layer: Flow(**flow) for layer, flow in each.items()} for each in known["flows"]]
-        self.said = set(known["said"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.flows = [{layer: Flow(**flow) for layer, flow in each.items()} for each in state["flows"]]
+        self.warned = set(state["warned"])
 
     def epoch_ended(self, epoch: int) -> list[str]:
         """What is to be warned of after this epoch, that has not been before."""
@@ -59,8 +59,8 @@ class GradientFlowMonitor:
         if not flows:
             return []
         found = diagnose({layer: _mean([each[layer] for each in flows]) for layer in flows[0]}, self.config)
-        new = {kind: line for kind, line in found.items() if kind not in self.said}
-        self.said |= new.keys()
+        new = {kind: line for kind, line in found.items() if kind not in self.warned}
+        self.warned |= new.keys()
         return [f"epoch {epoch}: {line}" for line in new.values()]
 
 
@@ -151,19 +151,17 @@ class EpochFlow(NamedTuple):
 
 
 def load_flows(run: Path) -> list[EpochFlow]:
-    """The flow of each epoch of a run, by its records. DataError if it has none."""
+    """Return the recorded gradient flow of each epoch of a run. DataError if none is recorded."""
     epochs: dict[tuple[int, int], list[dict[str, Flow]]] = {}
-    try:
-        for event in records.read_records(run):
-            if event.get("event") == "flow":
-                flows = {layer: _flow(values) for layer, values in event["layers"].items()}
-                epochs.setdefault((event["seed"], event["epoch"]), []).append(flows)
+    with data_error_if_damaged(run / METRICS, "train its config again"):
+        for record in read_records(run):
+            if isinstance(record, FlowRecord):
+                flows = {layer: _flow(values) for layer, values in record.layers.items()}
+                epochs.setdefault((record.seed, record.epoch), []).append(flows)
         found = [
             EpochFlow(*key, {layer: _mean([each[layer] for each in flows]) for layer in flows[0]})
             for key, flows in epochs.items()
         ]
-    except (KeyError, TypeError, AttributeError, IndexError):
-        raise DataError(f"{run / directory.METRICS}: damaged: not the records of a training") from None
     if not found:
         raise DataError(f"{run}: no gradient flow is recorded; train again, with this version of sentibp")
     return found

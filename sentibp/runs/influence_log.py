@@ -1,6 +1,6 @@
-"""What training told each of its reviews, kept beside the model: who pushed what, `blame` can tell from it.
+"""The influence log of a run: the gradient of each training review in each epoch, from which `blame` finds influences.
 
-Two numbers a review and epoch, which training has at hand anyway, in `visits.safetensors`.
+Two numbers for each review and epoch, which training computes anyway, in influence_log.safetensors beside the model.
 """
 
 from __future__ import annotations
@@ -16,74 +16,94 @@ import numpy as np
 
 from sentibp.errors import DataError
 from sentibp.nn.layers import Array
-from sentibp.runs import directory
+from sentibp.runs.directory import MODEL
+from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import write_file
 
-FILE = "visits.safetensors"
+FILE = "influence_log.safetensors"
+OLDER_FILE = "visits.safetensors"  # its name in the runs of earlier versions, which called `learning_rate` `rate`
 
 
 class ExampleGradients(NamedTuple):
-    """What an epoch told each of n reviews, and when: from it `blame` knows who pushed what."""
+    """The gradient of each of n training reviews in one epoch, and the step in which it acted."""
 
-    dz: Array  # (n,) float32: d loss / d logit, p - y over the batch's size; clipped as the gradient was; nan: no visit
+    dz: Array  # (n,) float32: d loss / d logit of the batch's mean loss, clipped as the gradient was; nan: not seen
     step: Array  # (n,) int32: the step of the epoch, from 0
-    rate: Array  # (steps,) float64: the learning rate of each step
+    learning_rate: Array  # (steps,) float64: of each step
 
 
 class InfluenceLog:
-    """The visits of a training that goes on, in a file without a name: memory does not grow with the epochs.
+    """Collects the gradients of a training. They are in a file without a name, so that memory does not grow.
 
-    A disk that fills up, or an epoch that was not seen from its beginning, means no visits, and stops no training.
+    If the disk is full, or the first epochs are missing (after a resume), no log is written. The training continues.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._files: list[IO[bytes]] = []  # that of the seed that goes on is the last
-        self._kept: _Mark | None = None
-        self.begin()
+        self._files: list[IO[bytes]] = []  # that of the current network is the last
+        self._kept: _Kept | None = None
+        self.start_network()
 
     def __del__(self) -> None:
         self._close()
 
-    def _close(self, but: IO[bytes] | None = None) -> None:
+    def _close(self, keep: IO[bytes] | None = None) -> None:
         for file in self._files:
-            if file is not but:
+            if file is not keep:
                 with contextlib.suppress(OSError):
                     file.close()
-        self._files = [] if but is None else [but]
+        self._files = [] if keep is None else [keep]
 
-    def begin(self) -> None:
-        """Before the first epoch of a seed."""
-        self._epochs, self._whole = 0, True
-        self._close(but=None if self._kept is None else self._kept.file)
+    def start_network(self) -> None:
+        """Begin the log of another network. What was kept of the one before stays."""
+        self._epochs, self._complete, self._epoch = 0, True, None
+        self._close(keep=None if self._kept is None else self._kept.file)
 
-    def add(self, epoch: ExampleGradients) -> None:
-        """After an epoch."""
-        self._whole = self._whole and not np.isnan(epoch.dz).any()
+    def start_epoch(self, n: int, steps: int) -> None:
+        """Begin an epoch of so many steps on n reviews, if none has begun."""
+        if self._epoch is None:
+            dz = np.full(n, np.nan, np.float32)
+            self._epoch = ExampleGradients(dz, np.zeros(n, np.int32), np.zeros(steps))
+
+    def add_step(self, step: int, chosen: Array, dz: Array, learning_rate: float) -> None:
+        """Add a step of the epoch, counted from 0: the gradient of each of its reviews."""
+        assert self._epoch is not None
+        self._epoch.dz[chosen], self._epoch.step[chosen], self._epoch.learning_rate[step] = dz, step, learning_rate
+
+    def end_epoch(self) -> None:
+        """Write the epoch into the file."""
+        epoch, self._epoch = self._epoch, None
+        if epoch is None:  # resumed at its end
+            self._complete = False
+            return
+        self._complete = self._complete and not np.isnan(epoch.dz).any()
         try:
             if not self._epochs:
                 self._files.append(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
             for array in epoch:
                 self._files[-1].write(array.data)
         except OSError:
-            self._whole = False
+            self._complete = False
         self._epochs += 1
-        self._shape = len(epoch.dz), len(epoch.rate)
+        self._shape = len(epoch.dz), len(epoch.learning_rate)
 
     def keep(self, epoch: int, model: str, factor: float) -> None:
-        """The model with that digest (SHA-256) is kept, after so many epochs, its logit multiplied by a factor."""
-        whole = self._whole and self._epochs == epoch  # there are none of several networks that are folded into one
-        self._kept = _Mark(self._files[-1], epoch, self._shape, model, factor) if whole else None
+        """Note that the best model, of this SHA-256, has seen these epochs, and that its logit was scaled by `factor`.
+
+        Nothing is kept of a model that several networks were folded into.
+        """
+        complete = self._complete and self._epochs == epoch
+        self._kept = _Kept(self._files[-1], epoch, self._shape, model, factor) if complete else None
 
     def save(self, run: Path) -> None:
-        """At the end: beside the model what it was told."""
+        """Write the log of the best model into the run directory."""
         from safetensors.numpy import save
 
         if self._kept is None:
             return
         file, epochs, (n, steps), model, factor = self._kept
-        parts = {"dz": (n, np.float32), "step": (n, np.int32), "rate": (steps, np.float64)}
-        arrays = {name: np.empty((epochs, size), kind) for name, (size, kind) in parts.items()}
+        tensors = {"dz": (n, np.float32), "step": (n, np.int32), "learning_rate": (steps, np.float64)}
+        arrays = {name: np.empty((epochs, size), kind) for name, (size, kind) in tensors.items()}
         try:
             file.seek(0)
             for epoch in range(epochs):
@@ -91,12 +111,12 @@ class InfluenceLog:
                     array[epoch] = np.frombuffer(file.read(array[epoch].nbytes), array.dtype)
             content = save(arrays, metadata={"sentibp": json.dumps({"factor": factor, "model": model})})
             write_file(run / FILE, content)
-        except (OSError, ValueError):  # what did not get onto the disk cannot be read
+        except (OSError, ValueError):  # ValueError: the disk was full, and the file is too short
             return
 
 
-class _Mark(NamedTuple):
-    """What has been noted for the model that is kept."""
+class _Kept(NamedTuple):
+    """What was collected of the best model so far."""
 
     file: IO[bytes]
     epochs: int
@@ -106,34 +126,36 @@ class _Mark(NamedTuple):
 
 
 class SavedGradients(NamedTuple):
-    """What was told until the model was kept."""
+    """The gradients of the epochs that the best model has seen."""
 
     epochs: list[ExampleGradients]
     factor: float  # what calibration multiplied the logit by
 
 
 def load_influence_log(run: Path) -> SavedGradients:
-    """What was kept. DataError if there is nothing, if it is damaged, or not of the model that lies there."""
-    from safetensors import SafetensorError, safe_open
+    """Read the influence log of a run. DataError if there is none, if it is damaged, or of another model."""
+    from safetensors import safe_open
 
-    file, model = run / FILE, run / directory.MODEL
+    file, model = run / FILE, run / MODEL
+    if not file.is_file() and (run / OLDER_FILE).is_file():
+        file = run / OLDER_FILE
     if not file.is_file():
         raise DataError(
-            f"{run}: has no {FILE}, which says what training told its reviews; train its config again. (A single "
-            "network keeps it, without pretraining, trained in one go)"
+            f"{run}: has no {FILE}, which holds the gradient of each training review; train its config again. "
+            "(It is written for a single network, without pretraining, trained without interruption)"
         )
     try:
-        with safe_open(file, framework="np") as content:
+        with data_error_if_damaged(file, "train the config again"), safe_open(file, framework="np") as content:
             facts = json.loads((content.metadata() or {})["sentibp"])
-            arrays = [content.get_tensor(name) for name in ExampleGradients._fields]
-        dz, step, rate = arrays
-        if not (dz.shape == step.shape and len(rate) == len(dz) and step.max(initial=0) < rate.shape[1]):
-            raise ValueError("its arrays do not fit together")
-        with open(model, "rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != facts["model"]:
-                raise DataError(f"{file}: is of another model than {model}; train the config again")
-        return SavedGradients([ExampleGradients(*parts) for parts in zip(*arrays, strict=True)], float(facts["factor"]))
+            last = "learning_rate" if "learning_rate" in content.keys() else "rate"  # noqa: SIM118  # no mapping
+            dz, step, learning_rate = (content.get_tensor(name) for name in ("dz", "step", last))
+            fits = dz.shape == step.shape and len(learning_rate) == len(dz)
+            if not (fits and step.max(initial=0) < learning_rate.shape[1]):
+                raise ValueError("its arrays do not fit together")
+            with open(model, "rb") as opened:
+                if hashlib.file_digest(opened, "sha256").hexdigest() != facts["model"]:
+                    raise DataError(f"{file}: is of another model than {model}; train the config again")
+            epochs = [ExampleGradients(*arrays) for arrays in zip(dz, step, learning_rate, strict=True)]
+            return SavedGradients(epochs, float(facts["factor"]))
     except OSError as error:
         raise DataError(f"{run}: {error.strerror or error}; give a run directory") from None
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise DataError(f"{file}: damaged ({error}); train the config again") from None

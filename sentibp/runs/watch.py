@@ -1,8 +1,7 @@
-"""A training as its records tell it, while it goes on: how far it is, and how long it will take."""
+"""Watch a training from another process: how far it is by its metrics log, and how long it will take."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -12,57 +11,59 @@ from typing import Any, NamedTuple
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs import directory
+from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, RoundRecord, StepRecord
+from sentibp.utils.damage import data_error_if_damaged
 
-_SMOOTH = 0.98  # share of the mean loss that stays at each step
+_SMOOTHING = 0.98  # share of the mean loss that stays at each step
 
 
 class RunProgress(NamedTuple):
     """How far a training is."""
 
     run: str
-    outcome: str  # "running", as in run.json, or "broken off": killed without a word
+    outcome: str  # as in run.json; or "killed": its process is gone
     epoch: int
     epochs: int
-    step: int  # of all networks that are trained; of a second training, after each epoch
-    steps: int  # likewise; fewer, if a training stops early, or is repeated for fewer epochs
+    step: int  # of all networks; those of a refit are counted after each epoch
+    steps: int  # of all networks, if none stops early
     loss: float | None  # of the last steps
     learning_rate: float | None
     scored_epoch: int | None  # the last one that was validated
     scores: dict[str, Any] | None  # its scores
     seconds: float  # since its start
     seconds_left: float | None  # at the pace so far
-    round: int  # of pretraining, the last one that is over
-    rounds: int  # 0 before the first one is over, and where nothing is pretrained
+    round: int  # of pretraining, the last one that has ended
+    rounds: int  # 0 before the first one has ended, and without pretraining
 
     @property
     def progress(self) -> float:
-        """From 0 to 1: of the steps; of a pretraining, which has none, of the rounds."""
+        """The share that is done, from 0 to 1: of the steps; of the rounds in a pretraining."""
         done, of = (self.step, self.steps) if self.steps else (self.round, self.rounds)
         return min(done / of, 1.0) if of else 0.0
 
 
 def newest_started() -> Path:
-    """The run that was begun last, of those in runs/ that go on; if none does, of all. ConfigError if there is none."""
+    """Return the newest run in runs/ that is running; if none is, the newest of all. ConfigError if there is none."""
     found = list(directory.list_runs())
-    going_on = [path for path, facts in found if facts.get("outcome") == "running"]
+    running = [path for path, facts in found if facts.get("outcome") == "running"]
     if not found:
-        raise ConfigError("no run in runs/; name its directory, or begin one with `sentibp train`")
-    return (going_on or [path for path, _ in found])[-1]
+        raise ConfigError("no run in runs/; name its directory, or start one with `sentibp train`")
+    return (running or [path for path, _ in found])[-1]
 
 
 def follow(
     run: Path, interval: float, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time
 ) -> Iterator[RunProgress]:
-    """The state whenever it has changed, looked at every `interval` seconds, until the training has ended."""
-    reader = _Reader(run, now)
+    """Yield the progress whenever it has changed, until the training has ended. It is read every `interval` seconds."""
+    reader = _Follower(run, now)
     last = None
     missed = 0
     while True:
         facts = directory.load_run_info(run)
         outcome = facts.get("outcome", "running")
         missed = missed + 1 if outcome == "running" and not directory.is_being_written(run) else 0
-        if missed > 1:  # seen twice: between two looks it may have been about to begin or to end
-            outcome = "broken off"
+        if missed > 1:  # seen twice: the first time it may have been about to begin or to end
+            outcome = "killed"
         state = reader.read(outcome, facts)
         if last is None or state._replace(seconds=0, seconds_left=0) != last._replace(seconds=0, seconds_left=0):
             yield state
@@ -72,104 +73,91 @@ def follow(
         sleep(interval)
 
 
-class _Reader:
-    """Reads on in metrics.jsonl from where it was."""
+class _Follower:
+    """Follows the metrics log of a run, and derives how far the training is."""
 
     def __init__(self, run: Path, now: Callable[[], float]):
         self.run = run
         self.now = now
         facts = directory.load_run_info(run)
         settings = load_config(run / "config.yaml").config.train
-        try:
+        with data_error_if_damaged(run / "run.json", "give the run of a training"):
             reviews = facts["data"]["training"]["reviews"]
             held_out = facts["data"].get("validation") or {"reviews": 0}
             all_reviews = reviews + held_out["reviews"]
             self.start = datetime.fromisoformat(facts["start"]).timestamp()
-        except (KeyError, TypeError, ValueError):
-            raise DataError(f"{run / 'run.json'}: damaged: not the facts of a training") from None
         self.epochs = settings.epochs
         self.pretraining = directory.is_pretraining(facts)
         epochs = 0 if self.pretraining else settings.epochs
-        self.each = epochs * -(-reviews // settings.batch_size)  # steps of a network
-        self.steps = self.each * settings.members * settings.seeds
-        self.again = epochs * -(-all_reviews // settings.batch_size) * settings.members  # of the second training
+        self.steps_of_network = epochs * -(-reviews // settings.batch_size)
+        self.steps = self.steps_of_network * settings.members * settings.seeds
+        self.steps_of_refit = epochs * -(-all_reviews // settings.batch_size) * settings.members
         self.is_refit = settings.refit is True and held_out["reviews"] > 0  # what "auto" means shows in the records
         self.began = now()
         self.first: int | None = None  # the step at the first look
         self._rewind()
 
     def _rewind(self) -> None:
-        self.position = 0
-        self.networks: list[int] = []  # the seeds of those that were begun
-        self.refit: dict[int, int] = {}  # of those of the second training, and how many steps each has done
-        self.last_step: dict[str, Any] = {}
+        self.reader = RecordReader(self.run)
+        self.seeds: list[int] = []  # of the networks that were begun
+        self.refit: dict[int, int] = {}  # seed -> steps, of the networks of the final training
+        self.last_step: StepRecord | None = None
         self.loss: float | None = None
         self.scored: tuple[int, dict[str, Any]] | None = None
         self.round = self.rounds = 0
 
     def read(self, outcome: str, facts: dict[str, Any]) -> RunProgress:
-        path = self.run / directory.METRICS
+        """Read what was recorded since the last call. Raises DataError."""
         try:
-            if path.stat().st_size < self.position:  # a resumed training forgets what came after its checkpoint
+            if self.reader.path.stat().st_size < self.reader.position:  # a resume drops what came after the checkpoint
                 self._rewind()
-            with open(path, "rb") as file:
-                file.seek(self.position)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break
-                    self.position += len(line)
-                    self._take(json.loads(line))
         except OSError as error:
-            raise DataError(f"{path}: {error.strerror}; give a run directory") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: damaged: {error}") from None
-        return self._state(outcome, facts)
+            raise DataError(f"{self.reader.path}: {error.strerror}; give a run directory") from None
+        for record in self.reader.new():
+            self._take(record)
+        return self._progress(outcome, facts)
 
-    def _take(self, event: dict[str, Any]) -> None:
-        if event["event"] == "step":
-            if not all(type(event[key]) in (int, float) for key in ("epoch", "step", "loss", "learning_rate")):
-                raise ValueError("a step without its numbers")
-            if event["seed"] not in self.networks:
-                self.networks.append(event["seed"])
+    def _take(self, record: Record) -> None:
+        if isinstance(record, StepRecord):
+            if record.seed not in self.seeds:
+                self.seeds.append(record.seed)
                 self.loss = None
-            loss = event["loss"]
-            self.loss = loss if self.loss is None else _SMOOTH * self.loss + (1 - _SMOOTH) * loss
-            self.last_step = event
-        elif event["event"] == "epoch":
-            self.scored = (event["epoch"], event["scores"]) if event["scores"] is not None else None
-        elif event["event"] == "refit":
-            if type(event["step"]) is not int:
-                raise ValueError("an epoch without its step")
-            self.refit[event["seed"]] = event["step"]
-        elif event["event"] == "round":
-            if not all(type(event[key]) is int for key in ("round", "rounds")):
-                raise ValueError("a round without its number")
-            self.round, self.rounds = event["round"], event["rounds"]
+            loss = record.loss
+            self.loss = loss if self.loss is None else _SMOOTHING * self.loss + (1 - _SMOOTHING) * loss
+            self.last_step = record
+        elif isinstance(record, EpochRecord):
+            self.scored = (record.epoch, record.scores) if record.scores is not None else None
+        elif isinstance(record, RefitRecord):
+            self.refit[record.seed] = record.step
+        elif isinstance(record, RoundRecord):
+            self.round, self.rounds = record.round, record.rounds
 
-    def _state(self, outcome: str, facts: dict[str, Any]) -> RunProgress:
-        step = self.each * max(len(self.networks) - 1, 0) + self.last_step.get("step", 0) + sum(self.refit.values())
-        steps = self.steps + (self.again if self.is_refit or self.refit else 0)
+    def _progress(self, outcome: str, facts: dict[str, Any]) -> RunProgress:
+        last = self.last_step
+        step = self.steps_of_network * max(len(self.seeds) - 1, 0)
+        step += (0 if last is None else last.step) + sum(self.refit.values())
+        steps = self.steps + (self.steps_of_refit if self.is_refit or self.refit else 0)
         done: int = self.round if self.pretraining else step
-        of = self.rounds if self.pretraining else steps
+        total: int = self.rounds if self.pretraining else steps
         now = self.now()
         seconds, left = max(now - self.start, 0.0), None
         if self.first is None:
             self.first = done
         if outcome != "running":
             seconds, left = facts.get("seconds") or self._end(facts) - self.start, 0.0
-        elif done > self.first:  # the pace since the first look; or, at that, since the start
-            left = (now - self.began) / (done - self.first) * (of - done)
+        elif done > self.first:  # at the pace since the first look; at that look, since the start
+            left = (now - self.began) / (done - self.first) * (total - done)
         elif done:
-            left = seconds / done * (of - done)
+            left = seconds / done * (total - done)
         return RunProgress(
             str(self.run),
             outcome,
-            self.last_step.get("epoch", 0),
+            0 if last is None else last.epoch,
             self.epochs,
             step,
             steps,
             self.loss,
-            self.last_step.get("learning_rate"),
+            None if last is None else last.learning_rate,
             *(self.scored or (None, None)),
             round(seconds, 1),
             None if left is None else round(left, 1),
@@ -178,8 +166,8 @@ class _Reader:
         )
 
     def _end(self, facts: dict[str, Any]) -> float:
-        """When it ended; when it last recorded something, if nobody wrote that down."""
+        """Return the time of its end; if run.json does not have it, that of the last record."""
         try:
             return datetime.fromisoformat(facts["end"]).timestamp()
         except (KeyError, TypeError, ValueError):
-            return (self.run / directory.METRICS).stat().st_mtime
+            return self.reader.path.stat().st_mtime

@@ -1,4 +1,7 @@
-"""A condition at which a training stops: `grad_norm > 100`. One comparison, read by its own grammar; nothing is run."""
+"""`train --break`: a condition, such as `grad_norm > 100`, at whose first step a training stops.
+
+A condition is one comparison, read by its own grammar; nothing is executed.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ from dataclasses import dataclass
 
 from sentibp.config.messages import nearest
 from sentibp.errors import ConfigError
+from sentibp.nn import gradient_flow
+from sentibp.nn.layers import Array, Gradient, Sequential
+from sentibp.training.diverged import TrainingStopped
+from sentibp.training.events import Backward, FitEvent, Step
 
-NAMES = ("loss", "grad_norm", "update_norm", "lr", "step", "epoch")
-"""Of each step: the loss before its update, the length of the gradient before clipping, how far all weights moved."""
+NAMES = ("loss", "grad_norm", "update_norm", "learning_rate", "step", "epoch")
+"""Of each step: the loss before its update, the norms of the gradient before clipping and of the whole update, ..."""
+_OLDER_NAMES = {"lr": "learning_rate"}
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -22,6 +30,12 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 _CONDITION = re.compile(r"\s*(\w+)\s*([<>=!]+)\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*")
+
+
+class BreakConditionMet(TrainingStopped):
+    """The condition of --break is met."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -36,21 +50,61 @@ class BreakCondition:
         return f"{self.name} {self.op} {self.number:g}"
 
     def holds(self, values: Mapping[str, float]) -> bool:
-        """Whether it holds of these values; not, if its own is not among them, or is not a number."""
+        """Return whether the condition is met. It is not if its value is missing or not a number."""
         value = values.get(self.name)
         return value is not None and not math.isnan(value) and _OPERATORS[self.op](value, self.number)
 
 
 def parse_condition(text: str) -> BreakCondition:
-    """Read a condition. ConfigError if it is none."""
+    """Read a condition. Raises ConfigError if the text is none."""
     found = _CONDITION.fullmatch(text)
     form = f'write NAME OP NUMBER, such as "grad_norm > 100"; NAME is one of {", ".join(NAMES)}'
     shown = text if len(text) <= 60 else f"{text[:59]}…"
     if found is None:
         raise ConfigError(f"--break {shown!r}: not a condition; {form}")
     name, op, number = found.groups()
+    name = _OLDER_NAMES.get(name, name)
     if name not in NAMES:
-        raise ConfigError(f"--break {shown!r}: no {name!r} is known{nearest(name, NAMES)}; {form}")
+        raise ConfigError(f"--break {shown!r}: unknown name {name!r}{nearest(name, NAMES)}; {form}")
     if op not in _OPERATORS:
-        raise ConfigError(f"--break {shown!r}: {op!r} compares nothing; use one of {' '.join(_OPERATORS)}")
+        raise ConfigError(f"--break {shown!r}: unknown operator {op!r}; use one of {' '.join(_OPERATORS)}")
     return BreakCondition(name, op, float(number))
+
+
+class BreakWatch:
+    """Checks a condition at each step of `fit`."""
+
+    def __init__(self, condition: BreakCondition | None, network: Sequential):
+        self.condition = condition
+        self.network = network
+        self.gradients: Mapping[str, Gradient] = {}
+        self.before: dict[str, Array] = {}  # the weights that the step can change
+
+    def check(self, event: FitEvent) -> None:
+        """Raise BreakConditionMet if the condition is met. The weights are then those before the update."""
+        if self.condition is None:
+            return
+        if isinstance(event, Backward):
+            finite = math.isfinite(event.loss) and math.isfinite(event.gradient_norm)  # if not, fit reports it
+            values = {
+                "loss": event.loss,
+                "grad_norm": event.gradient_norm,
+                "learning_rate": event.learning_rate,
+                "step": event.step,
+                "epoch": event.epoch,
+            }
+            self._stop_if_met(event, values if finite else {})
+            if self.condition.name == "update_norm":
+                self.gradients = event.gradients
+                self.before = gradient_flow.snapshot(self.network.params, self.gradients)
+        elif isinstance(event, Step) and self.condition.name == "update_norm":
+            moved = gradient_flow.update_norm(self.network.params, self.gradients, self.before)
+            if self.condition.holds({"update_norm": moved}):
+                gradient_flow.restore(self.network.params, self.gradients, self.before)
+            self._stop_if_met(event, {"update_norm": moved})
+
+    def _stop_if_met(self, event: Backward | Step, values: Mapping[str, float]) -> None:
+        condition = self.condition
+        if condition is not None and condition.holds(values):
+            value = f"{condition.name} is {values[condition.name]:g}"
+            raise BreakConditionMet(f"stopped at step {event.step} (epoch {event.epoch}), as {condition}: {value}")

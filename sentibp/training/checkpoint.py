@@ -1,11 +1,11 @@
-"""Checkpoints: what a training keeps so that, broken off at any moment, it can go on and end with the same bytes.
+"""Checkpoints: what an interrupted training needs to resume, and to end with the same bytes as if it had not stopped.
 
-    checkpoint.safetensors   weights, optimizer, random generators, position, and what is known of the best epoch;
-                             while vectors are learned, the state after the last round
-    best-*.safetensors       the model of the best epoch, as it was at the checkpoint: another name of model.safetensors
-    member-*.safetensors     the networks of an ensemble that are finished
+    checkpoint.safetensors   weights, optimizer, random generators, state of the loop and of the selection; during a
+                             pretraining, the state after the last round
+    best-*.safetensors       the best model at the checkpoint: another name of model.safetensors
+    member-*.safetensors     the finished networks of an ensemble
 
-The first is moved into place whole; the others are written before it, and it names them by their digests. So at any
+The first is moved into place whole. The others are written before it, and it names them with their digests. So at any
 moment there is one checkpoint, and all that it names is there. At the end all of them are removed.
 """
 
@@ -20,94 +20,113 @@ from typing import Any, NamedTuple
 
 from sentibp.config.schema import Config
 from sentibp.errors import DataError
-from sentibp.model import file as model_file
 from sentibp.model.classifier import Classifier
+from sentibp.model.file import load_model
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL, Run
 from sentibp.training.loop import TrainingState
 from sentibp.utils import tensor_file
+from sentibp.utils.damage import data_error_if_damaged
 
 FILE = "checkpoint.safetensors"
-FORMAT = 2
-KEY = "checkpoint"  # of the metadata: no model, though it has the same form
+FORMAT = 3  # 2 had other names for some keys, and is read, too
+KEY = "checkpoint"  # of the metadata: not a model, though it has the same form
 
 
 class Checkpoint(NamedTuple):
     """What a checkpoint file holds."""
 
-    config: Config  # that it was trained with
+    config: Config
     state: dict[str, Any]
     tensors: dict[str, Array]
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """The checkpoint of a run; None if there is none yet. DataError if it is damaged, or what it names is."""
+    """Read the checkpoint of a run; None if it has none. DataError if it, or a file that it names, is damaged."""
     path = run / FILE
     if not path.exists():
         return None
     repair = "remove it to begin this training again from its start"
-    try:
+    with data_error_if_damaged(path, repair):
         state, tensors = tensor_file.read_tensor_file(path, KEY, kind="checkpoint", give=repair, repair=repair)
-        if state["format"] != FORMAT:
-            raise DataError(f"{path}: written by another version of sentibp; go on with that one, or {repair}")
+        if state["format"] not in (2, FORMAT):
+            raise DataError(f"{path}: written by another version of sentibp; resume with that version, or {repair}")
         tensor_file.verify_checksum(state, tensors)
+        state = _renamed(state) if state["format"] == 2 else state
         config = Config.model_validate(state["config"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {repair}") from None
-    for name, digest in state["members"].items():
-        if _file_digest(run / name) != digest:
-            raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
+        for name, digest in state["members"].items():
+            if _file_digest(run / name) != digest:
+                raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
     return Checkpoint(config, state, tensors)
 
 
-class Checkpoints:
-    """Writes the checkpoint of a run when it is due, and brings a training back to where one was written."""
+def _renamed(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of format 2 with today's keys."""
+    best, monitor = state["best"], state["best"]["health"]
+    gradient_flow = {"flows": monitor["flows"], "warned": monitor["said"]}
+    log = {"warnings": best["warnings"], "gradient_flow": gradient_flow}
+    return state | {"network": state["chance"], "selection": best, "log": log}
 
-    def __init__(self, run: Run, config: Config, saved: Checkpoint | None = None):
+
+class CheckpointWriter:
+    """Writes the checkpoint of a run when it is due, and restores a training from one."""
+
+    def __init__(self, run: Run, config: Config, checkpoint: Checkpoint | None = None):
         self.run = run
+        self.settings = config.train.checkpoint
         self.config = config
-        self.saved = saved
-        self.seed: int | None = None  # whose networks `members` are
-        self.members: dict[str, Classifier | None] = {}  # by file; None if it is kept already
-        self.kept: dict[str, str] = {} if saved is None else dict(saved.state["members"])  # file -> digest
-        self.refit = saved is not None and saved.state["refit"]  # whether the model is trained once more
-        self.seconds = 0.0 if saved is None else saved.state["seconds"]  # of the trainings before this one
+        self.checkpoint = checkpoint  # what is still to be restored
+        self.seed: int = config.train.seed if checkpoint is None else checkpoint.state["seed"]
+        self.members: dict[str, Classifier | None] = {}  # of this seed, by file; None if it is written already
+        self.written: dict[str, str] = {} if checkpoint is None else dict(checkpoint.state["members"])  # file -> digest
+        self.refit = checkpoint is not None and checkpoint.state["refit"]
+        self.seconds = 0.0 if checkpoint is None else checkpoint.state["seconds"]  # before this process
         self.began = self.last = time.monotonic()
-        self.steps = 0  # since the last one
+        self.steps = 0  # since the last checkpoint
+        self.position: dict[str, Any] | None = None  # of what is trained now, and its tensors
+        self.current: tuple[int, Classifier, TrainingState] | None = None
 
     @property
     def total_seconds(self) -> float:
-        """How long the training has taken, before it was broken off and since."""
+        """The duration of the training, with that of the processes before this one."""
         return self.seconds + time.monotonic() - self.began
 
-    def begin_refit(self) -> None:
-        """The model is chosen. Its networks are trained once more, under other names: a checkpoint from before names
-        the first ones."""
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the settings ask for checkpoints."""
+        return self.settings.every_seconds is not None or self.settings.every_steps is not None
+
+    def start_refit(self) -> None:
+        """Begin the final training. Its networks get other names: an earlier checkpoint names the first ones."""
         if not self.refit:
-            self.seed, self.members, self.kept, self.refit = None, {}, {}, True
+            self.members, self.written, self.refit = {}, {}, True
+        self.current = self.position = None
+
+    def start_seed(self, seed: int) -> None:
+        """Begin another seed: no network of it is finished."""
+        if seed != self.seed:
+            self.seed, self.members = seed, {}
+        self.current = self.position = None
 
     def _file(self, name: str) -> str:
         return f"member-{'refit-' if self.refit else ''}{name}.safetensors"
 
-    def member(self, name: str) -> Classifier | None:
-        """A finished network of an ensemble, if it is kept."""
+    def load_member(self, name: str) -> Classifier | None:
+        """Return a finished network of an ensemble, if the checkpoint has it."""
         file = self._file(name)
-        return model_file.load_model(self.run.path / file) if file in self.kept else None
+        return load_model(self.run.path / file) if file in self.written else None
 
-    def finished(self, seed: int, name: str, classifier: Classifier) -> None:
-        """A network of the ensemble of this seed is finished; it is kept with the next checkpoint."""
-        if seed != self.seed:
-            self.seed, self.members = seed, {}
+    def member_finished(self, name: str, classifier: Classifier) -> None:
+        """Keep a finished network of an ensemble: the next checkpoint writes it."""
         self.members[self._file(name)] = classifier
+        self.current = self.position = None
 
-    def go_on(self, chance: int, classifier: Classifier, position: TrainingState) -> bool:
-        """Bring a network and its position to where the checkpoint was written, if it was in this network's training.
-
-        `chance` is its random start, by which networks are told apart.
-        """
-        if self.saved is None or self.saved.state["chance"] != chance:
+    def restore_network(self, seed: int, classifier: Classifier, state: TrainingState) -> bool:
+        """Restore a network and its state, if the checkpoint was written while the network of this seed was trained."""
+        self.current = seed, classifier, state
+        if self.checkpoint is None or self.checkpoint.state["network"] != seed:
             return False
-        (_, state, tensors), self.saved = self.saved, None
+        (_, saved, tensors), self.checkpoint = self.checkpoint, None
         for name, tensor in classifier.tensors().items():
             kept = tensors.get(f"weights/{name}")
             if kept is None or kept.shape != tensor.shape:
@@ -117,77 +136,62 @@ class Checkpoints:
         for key, tensor in tensors.items():
             if key.startswith("optimizer/"):
                 _, name, slot = key.split("/")
-                position.optimizer.state.setdefault(name, {})[slot] = tensor.copy()
-        for name in position.schedule.remembers:
-            setattr(position.schedule, name, state["schedule"][name])
+                state.optimizer.state.setdefault(name, {})[slot] = tensor.copy()
         for name, layer in classifier.network.walk():
             if layer.rng is not None:
-                layer.rng.bit_generator.state = state["generators"][name]
-        position.shuffle.bit_generator.state = state["shuffle"]
-        position.epoch, position.step, position.loss = state["epoch"], state["step"], state["loss"]
+                layer.rng.bit_generator.state = saved["generators"][name]
+        state.load_state_dict(saved)
         return True
 
-    def stepped(
-        self, seed: int, chance: int, classifier: Classifier, position: TrainingState, best: Mapping[str, Any]
-    ) -> None:
-        """After a step: write a checkpoint if it is due. `best` is what is known of the best epochs."""
-        if not self._due():
-            return
-        state = {
-            "chance": chance,
-            "epoch": position.epoch,
-            "step": position.step,
-            "loss": position.loss,
-            "shuffle": position.shuffle.bit_generator.state,
-            "generators": {
-                name: layer.rng.bit_generator.state
-                for name, layer in classifier.network.walk()
-                if layer.rng is not None
-            },
-            "schedule": {name: getattr(position.schedule, name) for name in position.schedule.remembers},
-        }
-        tensors = {f"weights/{name}": tensor for name, tensor in classifier.tensors().items()}
-        for name, slots in position.optimizer.state.items():
-            tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
-        self._write(seed, state, tensors, best)
+    def step_ended(self, selection: Mapping[str, Any], log: Mapping[str, Any]) -> None:
+        """Write a checkpoint after a step, if it is due."""
+        if self._is_due():
+            self.write(selection, log)
 
-    def rounds(self, seed: int) -> tuple[int, Mapping[str, Array]]:
-        """How many rounds of this seed's pretraining are kept, and the state after them."""
-        if self.saved is None or self.saved.state["seed"] != seed or "round" not in self.saved.state:
+    def restore_rounds(self, seed: int) -> tuple[int, Mapping[str, Array]]:
+        """Return how many rounds of this seed's pretraining are done, and the state after them."""
+        if self.checkpoint is None or self.checkpoint.state["seed"] != seed or "round" not in self.checkpoint.state:
             return 0, {}
-        (_, state, tensors), self.saved = self.saved, None
+        (_, state, tensors), self.checkpoint = self.checkpoint, None
         return state["round"], tensors
 
-    def turned(self, seed: int, number: int, tensors: Mapping[str, Array], best: Mapping[str, Any]) -> None:
-        """After a round of pretraining: write a checkpoint if it is due."""
-        if self._due():
-            self._write(seed, {"chance": None, "step": 0, "round": number}, tensors, best)
-
-    def _due(self) -> bool:
-        """After a step or a round: whether the time has come."""
-        settings = self.config.train.checkpoint
-        self.steps += 1
-        late = settings.every_seconds is not None and time.monotonic() - self.last >= settings.every_seconds
-        due = late or (settings.every_steps is not None and self.steps >= settings.every_steps)
-        self.steps = 0 if due else self.steps
-        return due
-
-    def _write(
-        self, seed: int, position: Mapping[str, Any], tensors: Mapping[str, Array], best: Mapping[str, Any]
+    def round_ended(
+        self, number: int, tensors: Mapping[str, Array], selection: Mapping[str, Any], log: Mapping[str, Any]
     ) -> None:
-        self._keep_members(seed)
-        digest = best["digest"]
-        if digest is not None:
-            self._keep_best(best_file(digest))
+        """Write a checkpoint after a round of pretraining, if it is due."""
+        self.position = {"step": 0, "round": number, "tensors": tensors}
+        if self._is_due():
+            self.write(selection, log)
+
+    def _is_due(self) -> bool:
+        every_seconds, every_steps = self.settings.every_seconds, self.settings.every_steps
+        self.steps += 1
+        is_late = every_seconds is not None and time.monotonic() - self.last >= every_seconds
+        is_due = is_late or (every_steps is not None and self.steps >= every_steps)
+        self.steps = 0 if is_due else self.steps
+        return is_due
+
+    def write(self, selection: Mapping[str, Any], log: Mapping[str, Any]) -> None:
+        """Write a checkpoint of what is trained now; between two networks, of those that are finished."""
+        if self.current is not None:
+            position, tensors = _network_state(*self.current)
+        else:
+            position = {"network": None, "step": 0} | (self.position or {})
+            tensors = position.pop("tensors", {})
+        self._write_members()
+        digest = selection["digest"]
+        if digest is not None and not (self.run.path / best_file(digest)).exists():
+            self.run.copy(MODEL, best_file(digest))  # it stays when the next best model takes the place of this one
         self.run.sync()
         state = {
             "format": FORMAT,
             "config": self.config.model_dump(mode="json"),
-            "seed": seed,
+            "seed": self.seed,
             "refit": self.refit,
             **position,
-            "best": dict(best),
-            "members": self.kept,
+            "selection": dict(selection),
+            "log": dict(log),
+            "members": self.written,
             "metrics": self.run.length,
             "seconds": self.total_seconds,
         }
@@ -198,25 +202,29 @@ class Checkpoints:
                     path.unlink()
         self.last = time.monotonic()
 
-    def _keep_members(self, seed: int) -> None:
-        if seed != self.seed:
-            self.seed, self.members = seed, {}
+    def _write_members(self) -> None:
         for name, classifier in self.members.items():
-            if classifier is not None and name not in self.kept:
+            if classifier is not None and name not in self.written:
                 content = classifier.to_bytes()
                 self.run.write(name, content)
-                self.kept[name] = hashlib.sha256(content).hexdigest()
+                self.written[name] = hashlib.sha256(content).hexdigest()
             self.members[name] = None
 
-    def _keep_best(self, name: str) -> None:
-        """Give model.safetensors another name, which stays when the next best model is moved to its place."""
-        if not (self.run.path / name).exists():
-            self.run.copy(MODEL, name)
+
+def _network_state(seed: int, classifier: Classifier, state: TrainingState) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the state of a network that is trained, and its tensors."""
+    generators = {
+        name: layer.rng.bit_generator.state for name, layer in classifier.network.walk() if layer.rng is not None
+    }
+    tensors = {f"weights/{name}": tensor for name, tensor in classifier.tensors().items()}
+    for name, slots in state.optimizer.state.items():
+        tensors |= {f"optimizer/{name}/{slot}": value for slot, value in slots.items()}
+    return {"network": seed, **state.state_dict(), "generators": generators}, tensors
 
 
-def restore_best(run: Run, saved: Checkpoint) -> None:
+def restore_best(run: Run, checkpoint: Checkpoint) -> None:
     """Bring model.safetensors back to what it was at the checkpoint. DataError if that model is lost."""
-    digest = saved.state["best"]["digest"]
+    digest = checkpoint.state["selection"]["digest"]
     if digest is None or _file_digest(run.path / MODEL) == digest:
         return
     kept = run.path / best_file(digest)
@@ -227,12 +235,12 @@ def restore_best(run: Run, saved: Checkpoint) -> None:
 
 
 def best_file(digest: str) -> str:
-    """The name of the best model at a checkpoint."""
+    """Return the name of the best model at a checkpoint."""
     return f"best-{digest[:16]}.safetensors"
 
 
 def remove_checkpoint(run: Path) -> None:
-    """Remove the checkpoint of a run and what belongs to it, the checkpoint first: it names the others."""
+    """Remove the checkpoint of a run and the files that it names; the checkpoint first, as it names the others."""
     with contextlib.suppress(OSError):
         for name in FILE, "best-*.safetensors", "member-*.safetensors":
             for path in run.glob(name):

@@ -12,7 +12,7 @@ from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.model import initial, linear, word_vectors
+from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
 from sentibp.model.naive_bayes import log_count_ratio, scale_columns
@@ -20,52 +20,14 @@ from sentibp.model.word_vectors import Vectors
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
-from sentibp.training import pretraining
-from sentibp.training.truncated_svd import Rounds
+from sentibp.training.pretraining import PretrainingData, concatenate_reviews
 from sentibp.utils.arrow import numbers
-from sentibp.utils.rng import random_stream
 
 _BLOCK = 256  # reviews pooled at once
 _LEAST = 2  # labelled reviews' occurrences of a feature that has a row of its own
 _MOVES = 2.5  # times the deviation of a column of vectors: how far the column of its own moves a feature's share
 _UNTOLD = 0.25  # added to the squares of log-count ratios: what none of them tells of may move, too
 _SHARE = 0.2  # of the training reviews in what students learn from
-_WORDS = 30_000  # the most frequent ones, which have vectors
-
-
-class PretrainingData(NamedTuple):
-    """The encoded reviews of `pretrain`, beside those that are trained on."""
-
-    labelled: Examples | None  # of another kind, from pretrain.labelled
-    unlabelled: Ragged
-
-
-def learn_vectors(
-    config: Config,
-    vocabulary: Vocabulary,
-    training: Examples,
-    extra: PretrainingData,
-    seed: int,
-    rounds: Rounds = Rounds(),  # a tuple  # noqa: B008
-) -> Vectors:
-    """The vectors of the pretraining: of n-grams by the reviews that share them, or of words by their neighbours."""
-    settings, n = config.pretrain, len(vocabulary)
-    parts, chance = [training.features, extra.unlabelled], random_stream(seed, "pretrain")
-    if settings.vectors == "reviews":
-        reviews = concatenate_reviews(parts)
-        count = np.bincount(reviews.ids, minlength=n)
-        seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
-        guide = log_count_ratio(training.features, training.label, n)[:seen]
-        found = pretraining.review_vectors(reviews, seen, guide, settings.dim, chance, rounds)
-        return word_vectors.to_half_precision(np.arange(seen, dtype=np.int32), found)
-    if extra.labelled is not None:
-        parts.append(extra.labelled.features)
-    words = vocabulary.word_features[~vocabulary.is_part[vocabulary.word_features]]
-    known = words[:_WORDS]
-    found = pretraining.word_vectors(
-        pretraining.only_words(concatenate_reviews(parts), words), len(known), settings.dim, chance, rounds
-    )
-    return word_vectors.to_half_precision(known, found)
 
 
 def review_classifier(
@@ -220,9 +182,3 @@ def combine(teacher: Classifier, students: Sequence[Classifier]) -> Classifier:
     Weights that validation data tell say nothing of answers so alike (0.8149 on five folds, halves 0.8172).
     """
     return fold_classifiers([(teacher, 0.5), *((student, 0.5 / len(students)) for student in students)])
-
-
-def concatenate_reviews(parts: Sequence[Ragged]) -> Ragged:
-    """The reviews of all parts, one after the other."""
-    lengths = np.concatenate([part.lengths for part in parts])
-    return Ragged(np.concatenate([part.ids for part in parts]), np.concatenate(([0], np.cumsum(lengths))))

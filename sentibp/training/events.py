@@ -1,15 +1,20 @@
-"""What a training says as it goes: each event is a small record, in the order in which they happen."""
+"""What a training reports while it runs: small records, in the order in which they happen.
+
+The caller of a training sees `Note`, `NetworkStarted`, `Round`, `Step` and `Epoch`. `fit` has three more events within
+a step, `Batch`, `Forward` and `Backward`, for instruments that look at what happens there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sentibp.nn.gradient_flow import Flow
-from sentibp.nn.layers import Array
-from sentibp.runs.influence_log import ExampleGradients
-from sentibp.training.truncated_svd import Round
+from sentibp.nn.layers import Array, Gradient
+
+if TYPE_CHECKING:
+    from sentibp.data.examples import Examples
 
 
 class Note(NamedTuple):
@@ -19,7 +24,7 @@ class Note(NamedTuple):
 
 
 class NetworkStarted(NamedTuple):
-    """Before the first step of each seed: what will be trained on what."""
+    """Before the first step of each network."""
 
     run: Path
     seed: int
@@ -31,32 +36,66 @@ class NetworkStarted(NamedTuple):
     steps: int  # in all epochs
 
 
-class Step(NamedTuple):
-    """After each batch."""
+class Round(NamedTuple):
+    """After each round of a pretraining, which is one block of Krylov iteration."""
+
+    round: int  # from 1
+    rounds: int
+    explained_variance: float  # the share of the matrix' squared norm that the vectors reconstruct, from 0 to 1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Batch:
+    """The reviews of the next step are ready."""
+
+    examples: Examples
+    chosen: Array  # (b,) their positions in the training data
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Forward:
+    """After the forward pass and the loss. The layers still hold what their backward needs."""
+
+    step: int  # from 1, in all epochs
+    loss: float
+    dz: Array  # (b,) d loss / d logit
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Backward:
+    """After the backward pass, before the update: the weights are those that the loss was computed with."""
+
+    step: int  # from 1, in all epochs
+    epoch: int  # from 1
+    loss: float
+    learning_rate: float
+    gradient_norm: float  # before clipping
+    gradients: Mapping[str, Gradient]
+    dz: Array  # (b,) d loss / d logit
+    chosen: Array  # (b,) positions in the training data
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """After each update. The state of the training and the weights belong together: it may stop and resume here."""
 
     step: int  # from 1
     epoch: int  # from 1
     loss: float
     learning_rate: float
     gradient_norm: float
-    flow: Mapping[str, Flow] | None = None  # of each layer, in the few steps that are looked at
-    check: str = ""  # of what the step made of each parameter, or of its rows that had a gradient: digests.check
+    updated: Mapping[str, Array]  # by name: each parameter, or its rows that had a gradient; empty if it is frozen
 
 
 class Epoch(NamedTuple):
-    """After each pass over the training data."""
+    """After each pass over the training data. The training may stop and resume here, too."""
 
     epoch: int  # from 1
     step: int
-    loss: float  # the mean over the epoch's batches, each before its update
+    loss: float  # the mean over the training reviews, each before the update of its batch
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
-    visits: ExampleGradients
 
 
 Event = Note | NetworkStarted | Round | Step | Epoch
-
-
-def warning(watch: Callable[[Event], None]) -> Callable[[str], None]:
-    """A function that passes each text on as a Note."""
-    return lambda text: watch(Note(text))
+FitEvent = Batch | Forward | Backward | Step | Epoch

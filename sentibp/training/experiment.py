@@ -1,157 +1,149 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""A training, from settings to a model in a run directory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.load import Resolved
+from sentibp.config.schema import Config
+from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import SentibpError
-from sentibp.runs import directory
-from sentibp.training import checkpoint, postmortem
+from sentibp.runs.directory import MODEL, VALIDATED, create_run
+from sentibp.training import postmortem
 from sentibp.training.break_condition import BreakCondition
-from sentibp.training.checkpoint import Checkpoint, Checkpoints
-from sentibp.training.events import Event, Note, warning
-from sentibp.training.failed_step import Diverged, TrainingStopped
-from sentibp.training.networks import TrainingContext, train_networks
-from sentibp.training.prepare import TrainingData, prepare
-from sentibp.training.refit import is_refit, refit_model, with_held_out
-from sentibp.training.selection import Keeper
+from sentibp.training.checkpoint import remove_checkpoint, restore_best
+from sentibp.training.diverged import Diverged, TrainingStopped
+from sentibp.training.events import Event
+from sentibp.training.networks import train_seed
+from sentibp.training.prepare import prepare
+from sentibp.training.refit import is_refit, refit
+from sentibp.training.session import Session
 
 
 class Outcome(NamedTuple):
-    """What a training left behind; `outcome` as in run.json."""
+    """How a training ended; `outcome` as in run.json."""
 
     run: Path
-    model: Path
+    model: Path | None  # None if it was interrupted before there was one
     outcome: str
     scores: dict[str, Any] | None  # of the model; None if it was interrupted before it was scored
     scored_on: str  # "validation", or "training" if there is no validation data
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
-    digest: str  # SHA-256 of the model file
-    refit: dict[str, Any] | None  # the reviews of the last training, if it was done once more on all
+    digest: str | None  # SHA-256 of the model file
+    refit: dict[str, Any] | None  # the data of the final training on all reviews, if there was one
     warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
 
-def train_model(
-    resolved: Resolved,
-    out: Path | None = None,
-    command: Sequence[str] = (),
-    watch: Callable[[Event], None] = lambda event: None,
-    stop: BreakCondition | None = None,
-) -> Outcome:
-    """Train what the settings describe, telling `watch` of every event. Ctrl-C ends it and keeps the best model so far.
+class Training(Session):
+    """A training in a run directory. Iterate over its events, then `finish` it."""
 
-    Raises ConfigError, DataError, Diverged, Broken if `stop` holds; and KeyboardInterrupt only before the first step.
+    refit: dict[str, Any] | None = None
+
+    def events(self) -> Generator[Event, None, None]:
+        """Train each seed, then all data if the settings ask for it. Raises Diverged, BreakConditionMet, DataError."""
+        context, settings = self.context, self.context.data.config.train
+        (self.run.path / VALIDATED).unlink(missing_ok=True)  # left by a training that was interrupted at its very end
+        first = settings.seed
+        if self.checkpoint is not None:
+            restore_best(self.run, self.checkpoint)
+            context.selection.load_state_dict(self.checkpoint.state["selection"])
+            context.log.load_state_dict(self.checkpoint.state["log"])
+            first = self.checkpoint.state["seed"]
+        for seed in range(first, settings.seed + settings.seeds) if not context.checkpoints.refit else ():
+            classifier = yield from train_seed(context, seed)
+            context.selection.seed_ended(seed, classifier, context.data.training)
+        if is_refit(context.data):
+            self.refit = yield from refit(context)
+
+    def finish(self) -> Outcome:
+        """Return how the training ended, and write it into run.json. Not complete, it was interrupted."""
+        context, selection = self.context, self.context.selection
+        if not self.is_complete:
+            self.interrupt()
+            if selection.digest is None and context.classifier is not None:
+                selection.save(context.classifier)
+        if self.refit is None:
+            selection.influence_log.save(self.run.path)
+        settings = context.data.config.train
+        result = Outcome(
+            run=self.run.path,
+            model=None if selection.digest is None else self.run.path / MODEL,
+            outcome="finished" if self.is_complete else "interrupted",
+            scores=selection.scores,
+            scored_on="training" if context.data.validation is None else "validation",
+            kept=selection.kept,
+            seeds=selection.spread() if settings.seeds > 1 else None,
+            digest=selection.digest,
+            refit=self.refit,
+            warnings=context.log.warnings,
+            seconds=round(context.data.seconds + context.checkpoints.total_seconds, 3),
+        )
+        facts = {name: value for name, value in result._asdict().items() if name not in ("run", "model", "outcome")}
+        self.end(result.outcome, facts)
+        return result
+
+    def stopped(self, error: TrainingStopped) -> SentibpError:
+        """End a run that stopped in a step: write what a closer look needs, and return the error to raise."""
+        outcome = "diverged" if isinstance(error, Diverged) else "stopped"
+        lines, failed, facts = list(error.lines), error.failed_step, {}
+        selection = self.context.selection
+        if outcome == "diverged":
+            remove_checkpoint(self.run.path)  # from there it would diverge again
+        if failed is not None:
+            facts = postmortem.facts(failed)
+            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(failed.config)
+            lines += postmortem.lines(failed, corpus)
+            try:
+                postmortem.save(folder, str(error), failed, corpus)
+                facts["postmortem"] = str(folder)
+                lines.append(f"to look closer: {folder}")
+            except OSError as problem:
+                lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
+        selection.influence_log.save(self.run.path)
+        model = None if selection.digest is None else str(self.run.path / MODEL)
+        lines.append(f"the best model so far is kept: {model}" if model else "no epoch was finished")
+        ended = {"scores": selection.scores, "kept": selection.kept, "digest": selection.digest}
+        self.end(outcome, {"error": str(error), **facts, **ended})
+        stopped = type(error)(*lines)
+        keys = ("outcome", "error", *facts, *ended)
+        stopped.facts = {
+            "run": str(self.run.path),
+            "model": model,
+            **{key: self.run.facts.get(key) for key in keys},
+        }
+        return stopped
+
+
+def _training_reviews(config: Config) -> Corpus | None:
+    """Read the training reviews again: their text was released when they were encoded."""
+    try:
+        return load_data(config)[0]
+    except (SentibpError, OSError):
+        return None
+
+
+def train(
+    resolved: Resolved, out: Path | None = None, command: Sequence[str] = (), condition: BreakCondition | None = None
+) -> Training:
+    """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError."""
+    data = prepare(resolved)
+    run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts)
+    return Training(data, run, condition=condition)
+
+
+def train_model(resolved: Resolved, out: Path | None = None) -> Outcome:
+    """Train what the settings describe. Ctrl-C ends the training, and keeps the best model so far.
+
+    Raises ConfigError, DataError, Diverged.
     """
-    prepared = prepare(resolved, watch)
-    run = directory.create_run(prepared.config, resolved.path, out, command=list(command), data=prepared.facts)
-    try:
-        return run_training(prepared, run, watch, stop=stop)
-    finally:
-        run.close()
-
-
-def run_training(
-    prepared: TrainingData,
-    run: directory.Run,
-    watch: Callable[[Event], None],
-    saved: Checkpoint | None = None,
-    stop: BreakCondition | None = None,
-) -> Outcome:
-    """The training itself, into a run directory; from where the checkpoint `saved` was written, if there is one."""
-    config, training, validation, seconds = prepared.config, prepared.training, prepared.validation, prepared.seconds
-    keeper = Keeper(run, config, validation, warning(watch))
-    checkpoints = Checkpoints(run, config, saved)
-    now = TrainingContext(prepared, keeper, checkpoints, watch, stop)
-    first = config.train.seed
-    classifier = refit = None
-    try:
-        (run.path / directory.VALIDATED).unlink(
-            missing_ok=True
-        )  # a training that was broken off at its end may leave it
-        if saved is not None:
-            checkpoint.restore_best(run, saved)
-            keeper.go_on(saved.state["best"])
-            first = saved.state["seed"]
-        for seed in range(first, config.train.seed + config.train.seeds) if not checkpoints.refit else ():
-            for network in train_networks(now, seed):
-                classifier = network  # an interrupt leaves it
-            assert classifier is not None
-            keeper.end_of_seed(seed, classifier, training)
-        if is_refit(prepared):
-            prepared = with_held_out(prepared)
-            refit = refit_model(now._replace(prepared=prepared), keeper)
-        outcome = "finished"
-    except KeyboardInterrupt:
-        outcome = "interrupted"
-        if classifier is None and not checkpoints.refit:
-            run.finish(outcome)
-            raise
-        if keeper.digest is None and classifier is not None:
-            keeper.save(classifier)
-    except TrainingStopped as error:
-        raise _stopped(error, run, prepared, keeper) from None
-    except BaseException:
-        run.fail()
-        raise
-    if refit is None:
-        keeper.notes.save(run.path)
-    assert keeper.digest is not None
-    result = Outcome(
-        run.path,
-        run.path / directory.MODEL,
-        outcome,
-        keeper.scores,
-        "training" if validation is None else "validation",
-        keeper.kept,
-        keeper.spread() if config.train.seeds > 1 else None,
-        keeper.digest,
-        refit,
-        keeper.warnings,
-        round(seconds + checkpoints.total_seconds, 3),
-    )
-    note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "model")})
-    if note is not None:
-        watch(Note(note))
-    if outcome == "finished":
-        checkpoint.remove_checkpoint(run.path)
-    return result
-
-
-def _stopped(error: TrainingStopped, run: directory.Run, prepared: TrainingData, keeper: Keeper) -> TrainingStopped:
-    """End a run that diverged, or was to stop here: with what it takes to look closer, and the error to raise."""
-    outcome = "diverged" if isinstance(error, Diverged) else "stopped"
-    lines, moment, found = list(error.lines), error.moment, {}
-    if outcome == "diverged":
-        checkpoint.remove_checkpoint(run.path)  # from there it would come to the same end
-    if moment is not None:
-        found = postmortem.facts(moment)
-        folder = run.path / postmortem.FOLDER
-        try:
-            corpus = load_data(prepared.config)[0]  # its text was let go of, once it was encoded
-        except (SentibpError, OSError):
-            corpus = None
-        lines += postmortem.lines(moment, corpus)
-        try:
-            postmortem.save(folder, str(error), moment, prepared.training, corpus)
-            found["postmortem"] = str(folder)
-            lines.append(f"to look closer: {folder}")
-        except OSError as problem:
-            lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
-    keeper.notes.save(run.path)
-    kept = keeper.digest is not None
-    lines.append(f"the best model so far is kept: {run.path / directory.MODEL}" if kept else "no epoch was finished")
-    run.finish(outcome, error=str(error), **found, scores=keeper.scores, kept=keeper.kept, digest=keeper.digest)
-    stopped = type(error)(*lines)
-    model_path = str(run.path / directory.MODEL) if kept else None
-    stopped.facts = {
-        "run": str(run.path),
-        "model": model_path,
-        **{key: run.facts.get(key) for key in ("outcome", "error", *found, "scores", "kept", "digest")},
-    }
-    return stopped
+    with train(resolved, out) as training:
+        with suppress(KeyboardInterrupt):
+            for _ in training:
+                pass
+        return training.finish()

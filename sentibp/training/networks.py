@@ -1,244 +1,288 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""The networks of one seed: a single one, or several that are averaged, with what pretraining contributes.
+
+Each function is a generator of the events of its training. It returns the classifier that it made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.load import Resolved
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.errors import DataError
-from sentibp.model import fold, initial, word_vectors
+from sentibp.model import word_vectors
 from sentibp.model.classifier import Classifier
+from sentibp.model.fold import fold_classifiers
+from sentibp.model.initial import build_classifier
 from sentibp.nn.layers import Array
-from sentibp.training import distillation
-from sentibp.training.break_condition import BreakCondition
-from sentibp.training.checkpoint import Checkpoints
-from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Step
-from sentibp.training.failed_step import TrainingStopped
-from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_epoch
-from sentibp.training.prepare import TrainingData, prepare
-from sentibp.training.selection import Again, Keeper
-from sentibp.training.truncated_svd import Round, Rounds
+from sentibp.runs.directory import Run
+from sentibp.training import distillation, pretraining
+from sentibp.training.break_condition import BreakCondition, BreakWatch
+from sentibp.training.checkpoint import CheckpointWriter
+from sentibp.training.diverged import TrainingStopped
+from sentibp.training.events import Backward, Epoch, Event, NetworkStarted, Note, Step
+from sentibp.training.loop import fit, initial_state, steps_per_epoch
+from sentibp.training.metrics_log import FlowMeter, MetricsLog
+from sentibp.training.postmortem import FailedStep
+from sentibp.training.prepare import TrainingData
+from sentibp.training.selection import FixedSelection, Selection
+
+Events = Generator[Event, None, Classifier]
 
 
-class TrainingContext(NamedTuple):
-    """What the training of each network has to do with."""
+@dataclass(eq=False)
+class TrainingContext:
+    """What the training of every network of a run needs."""
 
-    prepared: TrainingData
-    keeper: Keeper | Again
-    checkpoints: Checkpoints
-    watch: Callable[[Event], None]
-    stop: BreakCondition | None
+    data: TrainingData
+    run: Run
+    log: MetricsLog
+    selection: Selection
+    checkpoints: CheckpointWriter
+    condition: BreakCondition | None = None
+    refit: FixedSelection | None = None  # in the final training on all data
+    classifier: Classifier | None = None  # the network that is trained now, or was trained last
 
-
-def train_networks(now: TrainingContext, seed: int) -> Iterator[Classifier]:
-    """What is trained from one random start: the network, before it is trained; or each of an ensemble, and their mean
-    in the end."""
-    training, validation = now.prepared.training, now.prepared.validation
-    if _is_ensemble(now.prepared.config):
-        members = []
-        for member in _members(now, seed):
-            members.append(member)
-            yield member
-        if now.prepared.config.pretrain.vectors == "words":
-            classifier = distillation.combine(members[0], members[1:])
-        else:
-            pretrains = now.prepared.config.pretrain.vectors != "none"
-            weights = now.keeper.mixture([members[:1], members[1:]] if pretrains else [members])
-            classifier = fold.fold_classifiers(list(zip(members, weights, strict=True)))
-        now.keeper.saw_ensemble(seed, classifier)
-        yield classifier
-        return
-    classifier = new_network(now.prepared, seed)
-    yield classifier
-    position = _begin(now, seed, classifier, training)
-    for event in fit(classifier, training, validation, seed, position, stop=now.stop):
-        now.keeper.saw(seed, event, classifier)
-        if isinstance(event, Step):
-            now.checkpoints.stepped(seed, seed, classifier, position, now.keeper.known)
-        now.watch(event)
-        if now.keeper.patience_is_out:
-            break
+    def write_checkpoint_if_due(self) -> None:
+        """Write a checkpoint after a step, if it is due."""
+        self.checkpoints.step_ended(self.selection.state_dict(), self.log.state_dict())
 
 
-def _begin(now: TrainingContext, chance: int, classifier: Classifier, training: Examples) -> TrainingState:
-    """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
-    now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared._replace(training=training)))
-    position = initial_state(classifier.config.train, len(training), chance)
-    if now.checkpoints.go_on(chance, classifier, position):
-        now.watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
-    else:
-        now.keeper.record_start(chance, classifier)
-    return position
-
-
-def _is_ensemble(config: Config) -> bool:
-    return config.train.members > 1 or config.pretrain.vectors != "none"
-
-
-class _Lesson(NamedTuple):
-    """What the networks of an ensemble learn from."""
+class Task(NamedTuple):
+    """What one network learns from."""
 
     training: Examples
     validation: Examples | None
-    place: Array | None = None  # of each example among the training reviews, if there are others; -1 if it is none
-    row: Array | None = None  # of each feature the one whose row it uses, if it shares one
-    columns: Array | None = None  # what its last columns start from
+    review: Array | None = None  # (m,) the training review that each example is; -1 if it is none. None: the same
+    row: Array | None = None  # (V,) for each feature the one whose row it shares
+    columns: Array | None = None  # (V, k) what the last columns of the embedding start from
 
 
-def _members(now: TrainingContext, seed: int) -> Iterator[Classifier]:
-    """The classifiers that are averaged: those of the pretraining, then each network after its last epoch.
+def is_ensemble(config: Config) -> bool:
+    """Return whether several classifiers are averaged."""
+    return config.train.members > 1 or config.pretrain.vectors != "none"
 
-    What is kept of a training that was broken off is not made again.
-    """
-    prepared, checkpoints = now.prepared, now.checkpoints
-    config = prepared.config
-    chances = [seed + member * config.train.seeds for member in range(config.train.members)]  # none serves twice
-    kept = {chance: checkpoints.member(str(chance)) for chance in chances}
-    if config.pretrain.vectors == "reviews":
-        lesson = yield from _taught_by_reviews(now, seed)
-    elif config.pretrain.vectors == "words":
-        lesson = yield from _taught_by_words(now, seed, None not in kept.values())
+
+def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
+    """Return the network before its training, from its seed."""
+    examples = data.training.features, data.training.label
+    return build_classifier(data.config, data.vocabulary, seed, data.origin, examples, columns, data.before)
+
+
+def train_seed(context: TrainingContext, seed: int) -> Events:
+    """Train the network of a seed, or the networks that are averaged, and return the classifier."""
+    context.checkpoints.start_seed(seed)
+    if is_ensemble(context.data.config):
+        return (yield from _train_ensemble(context, seed))
+    classifier = new_network(context.data, seed)
+    yield from train_network(context, seed, classifier, Task(context.data.training, context.data.validation))
+    return classifier
+
+
+def train_network(
+    context: TrainingContext, seed: int, classifier: Classifier, task: Task, *, is_member: bool = False
+) -> Generator[Event, None, None]:
+    """Train one network in place. Of a member of an ensemble, no epoch is selected."""
+    config, network = context.data.config, classifier.network
+    training = task.training
+    context.classifier = classifier
+    state = initial_state(config.train, len(training), seed)
+    per_epoch = steps_per_epoch(config.train, len(training))
+    started = _network_started(context, seed, classifier, training)
+    if context.checkpoints.restore_network(seed, classifier, state):
+        yield started
+        yield Note(f"resumes after step {state.step:,}, in epoch {state.epoch}")
     else:
-        lesson = _Lesson(prepared.training, prepared.validation)
-    for chance in chances:
-        classifier = kept[chance]
-        if classifier is None:
-            classifier = new_network(prepared, chance, lesson.columns)
-            position = _begin(now, chance, classifier, lesson.training)
-            events = fit(classifier, lesson.training, lesson.validation, chance, position, stop=now.stop)
-            for event in events if lesson.place is None else _among_reviews(events, lesson.place):
-                now.keeper.record(chance, event, classifier)
-                if isinstance(event, Step):
-                    checkpoints.stepped(seed, chance, classifier, position, now.keeper.known)
-                now.watch(event)
-            if lesson.row is not None:
-                distillation.copy_shared_rows(classifier, lesson.row)
-            if lesson.columns is not None:
-                classifier = fold.fold_classifiers([(classifier, 1.0)])  # a column, if it has no hidden layer
-        checkpoints.finished(seed, str(chance), classifier)
-        yield classifier
+        context.log.network_started(seed, classifier)
+        yield started
 
-
-def _taught_by_reviews(now: TrainingContext, seed: int) -> Generator[Classifier, None, _Lesson]:
-    """The classifier on vectors of n-grams."""
-    prepared, checkpoints = now.prepared, now.checkpoints
-    config, vocabulary, training = prepared.config, prepared.vocabulary, prepared.training
-    first = f"{seed}-pretrained"
-    classifier = checkpoints.member(first)
-    if classifier is None:
-        classifier = distillation.review_classifier(config, vocabulary, training, pretrained_vectors(now, seed), seed)
-    checkpoints.finished(seed, first, classifier)
-    yield classifier
-    row = distillation.shared_rows(training, len(vocabulary))
-    validation = None if prepared.validation is None else distillation.with_shared_rows(prepared.validation, row)
-    return _Lesson(distillation.with_shared_rows(training, row), validation, row=row)
-
-
-def _taught_by_words(now: TrainingContext, seed: int, all_kept: bool) -> Generator[Classifier, None, _Lesson]:
-    """The classifier on vectors of words, which answers sentences; it is enough if all others are kept."""
-    prepared, checkpoints = now.prepared, now.checkpoints
-    config, vocabulary, training, extra = prepared.config, prepared.vocabulary, prepared.training, prepared.extra
-    first, columns = f"{seed}-pretrained", None
-    classifier = checkpoints.member(first)
-    if classifier is None or not all_kept:  # who is not finished yet starts from the vectors
-        pretrained = pretrained_vectors(now, seed, again=classifier is not None)
-        columns = distillation.word_columns(config, vocabulary, training, extra, pretrained)
-        if classifier is None:
-            classifier = distillation.word_classifier(config, vocabulary, training, extra, columns, seed)
-    checkpoints.finished(seed, first, classifier)
-    yield classifier
-    if columns is None:
-        return _Lesson(training, prepared.validation)
-    answered, place = distillation.distillation_set(vocabulary, training, extra, classifier)
-    count, students = np.count_nonzero(place < 0), config.train.members
-    now.watch(Note(f"a classifier on these has answered {count:,} sentences; {students} networks learn from that"))
-    return _Lesson(answered, prepared.validation, place, columns=columns)
-
-
-def _among_reviews(events: Iterator[Step | Epoch], place: Array) -> Iterator[Step | Epoch]:
-    """The events of a training on a lesson. Where it stops, those examples are told of that are training reviews."""
+    selection = context.refit or context.selection
+    if not is_member and selection.is_over(state.epoch):  # interrupted at the end of its last epoch
+        return
+    meter, break_watch = FlowMeter(network, per_epoch), BreakWatch(context.condition, network)
+    last = flows = None
     try:
-        yield from events
+        for event in fit(network, training, task.validation, config.train, state):
+            flows = meter.measure(event) or flows
+            if isinstance(event, Backward):
+                last = event
+            break_watch.check(event)
+            if isinstance(event, Step):
+                context.log.step_ended(seed, event, flows)
+                flows = None
+                if not is_member and last is not None:
+                    _log_influence(selection, last, len(training), per_epoch, config)
+                context.write_checkpoint_if_due()
+                yield event
+            elif isinstance(event, Epoch):
+                for warning in context.log.epoch_ended(seed, event, classifier):
+                    yield Note(warning)
+                if not is_member:
+                    selection.influence_log.end_epoch()
+                    selection.epoch_ended(seed, event, classifier)
+                yield event
+                if not is_member and selection.is_over(state.epoch):
+                    return
     except TrainingStopped as error:
-        if error.moment is not None:
-            chosen = place[error.moment.chosen]
-            error.moment = error.moment._replace(chosen=chosen[chosen >= 0])
+        if last is not None:
+            error.failed_step = _failed_step(context, classifier, seed, last, task, error)
         raise
 
 
-def pretrained_vectors(now: TrainingContext, seed: int, again: bool = False) -> word_vectors.Vectors:
-    """What a pretraining has learned, or what is learned now; `again` if that is recorded already."""
-    prepared, checkpoints = now.prepared, now.checkpoints
-    config = prepared.config
-    if prepared.pretrained is not None:
-        return _matched(prepared.pretrained, prepared, now.watch)
-    what = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
-    now.watch(Note(f"vectors of {what[config.pretrain.vectors]} ({_count_extra(prepared)}) ..."))
-    done, state = (0, {}) if again else checkpoints.rounds(seed)
-    if done:
-        now.watch(Note(f"goes on after round {done}"))
-
-    def ended(event: Round, state: Mapping[str, Array]) -> None:
-        if not again:
-            now.keeper.record_round(seed, event)
-            if event.round < event.rounds:
-                checkpoints.turned(seed, event.round, state, now.keeper.known)
-        now.watch(event)
-
-    rounds = Rounds(done, state, ended)
-    return distillation.learn_vectors(config, prepared.vocabulary, prepared.training, prepared.extra, seed, rounds)
+def _log_influence(
+    selection: Selection | FixedSelection, step: Backward, n: int, per_epoch: int, config: Config
+) -> None:
+    """Log the gradient of each review of a step, scaled as clipping scaled the gradient of the weights."""
+    longest = config.train.optimizer.clip_norm or np.inf
+    factor = min(1.0, longest / max(step.gradient_norm, 1e-30))
+    selection.influence_log.start_epoch(n, per_epoch)
+    place = (step.step - 1) % per_epoch
+    selection.influence_log.add_step(place, step.chosen, step.dz * np.float32(factor), step.learning_rate)
 
 
-def _matched(
-    saved: word_vectors.VectorFile, prepared: TrainingData, watch: Callable[[Event], None]
-) -> word_vectors.Vectors:
-    """The vectors of a pretraining that was done before, of the features that this training has."""
-    found, path = word_vectors.match_vectors(saved, prepared.vocabulary), prepared.config.pretrain.vectors_from
-    n = len(found.features)
-    if not n:
-        raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
-    watch(Note(f"{path}: {n:,} of its {len(saved.texts):,} vectors are of features here"))
-    return found
+def _failed_step(
+    context: TrainingContext, classifier: Classifier, seed: int, step: Backward, task: Task, error: TrainingStopped
+) -> FailedStep:
+    """Describe the step that an error ended, by the positions of its reviews in the training data."""
+    reviews = step.chosen
+    if task.review is not None:
+        reviews = task.review[reviews]
+        reviews = reviews[reviews >= 0]
+    return FailedStep(classifier, seed, step, reviews, context.data.config, context.data.training, error.tensor)
 
 
-def new_network(prepared: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
-    """The network before its training, from its seed."""
-    examples = prepared.training.features, prepared.training.label
-    config, vocabulary, origin = prepared.config, prepared.vocabulary, prepared.origin
-    return initial.build_classifier(config, vocabulary, seed, origin, examples, columns, prepared.before)
-
-
-def untrained(
-    resolved: Resolved, watch: Callable[[Event], None] = lambda event: None, **settings: Any
-) -> tuple[Classifier, Examples]:
-    """The network that would be trained, without pretraining, and on what; `settings` are other ones of train."""
-    prepared = prepare(resolved, watch)
-    train_settings = prepared.config.train.model_copy(update=settings)
-    prepared = prepared._replace(config=prepared.config.model_copy(update={"train": train_settings}))
-    return new_network(prepared, train_settings.seed), prepared.training
-
-
-def _count_extra(prepared: TrainingData) -> str:
-    more = len(prepared.extra.unlabelled.offsets) - 1 + (len(prepared.extra.labelled or ()))
-    return f"{len(prepared.training):,} reviews of the training, {more:,} more"
-
-
-def _ready(run: Path, seed: int, classifier: Classifier, prepared: TrainingData) -> NetworkStarted:
-    training, validation = prepared.training, prepared.validation
-    settings = classifier.config.train
+def _network_started(context: TrainingContext, seed: int, classifier: Classifier, training: Examples) -> NetworkStarted:
+    data, settings = context.data, context.data.config.train
     return NetworkStarted(
-        run=run,
+        run=context.run.path,
         seed=seed,
         training=len(training),
-        validation=0 if validation is None else len(validation),
+        validation=0 if data.validation is None else len(data.validation),
         features=len(classifier.vocabulary),
         parameters=sum(parameter.size for parameter in classifier.network.params.values()),
         epochs=settings.epochs,
         steps=settings.epochs * steps_per_epoch(settings, len(training)),
     )
+
+
+def _train_ensemble(context: TrainingContext, seed: int) -> Events:
+    """Train several networks and average them, with the classifier that pretraining makes, into one network."""
+    config, checkpoints = context.data.config, context.checkpoints
+    seeds = [seed + member * config.train.seeds for member in range(config.train.members)]  # none is used twice
+    finished = {each: checkpoints.load_member(str(each)) for each in seeds}
+    pretrained: list[Classifier] = []
+    if config.pretrain.vectors == "reviews":
+        task = yield from _review_task(context, seed, pretrained)
+    elif config.pretrain.vectors == "words":
+        task = yield from _word_task(context, seed, pretrained, None not in finished.values())
+    else:
+        task = Task(context.data.training, context.data.validation)
+    members = []
+    for each in seeds:
+        member = finished[each]
+        if member is None:
+            member = yield from _train_member(context, each, task)
+        context.classifier = member
+        checkpoints.member_finished(str(each), member)
+        members.append(member)
+    selection = context.refit or context.selection
+    if config.pretrain.vectors == "words":
+        classifier = distillation.combine(pretrained[0], members)
+    else:
+        kinds = [pretrained, members] if pretrained else [members]
+        classifier = fold_classifiers(list(zip([*pretrained, *members], selection.mixture(kinds), strict=True)))
+    selection.ensemble_ended(seed, classifier)
+    context.classifier = classifier
+    return classifier
+
+
+def _train_member(context: TrainingContext, seed: int, task: Task) -> Events:
+    """Train a network of an ensemble, to its last epoch."""
+    member = new_network(context.data, seed, task.columns)
+    yield from train_network(context, seed, member, task, is_member=True)
+    if task.row is not None:
+        distillation.copy_shared_rows(member, task.row)
+    if task.columns is not None:
+        member = fold_classifiers([(member, 1.0)])  # a single column, if it has no hidden layer
+    return member
+
+
+def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifier]) -> Generator[Event, None, Task]:
+    """Make the classifier on vectors of n-grams, and say what the networks beside it learn from."""
+    data, checkpoints = context.data, context.checkpoints
+    name = f"{seed}-pretrained"
+    classifier = checkpoints.load_member(name)
+    if classifier is None:
+        vectors = yield from learn_vectors(context, seed)
+        classifier = distillation.review_classifier(data.config, data.vocabulary, data.training, vectors, seed)
+    context.classifier = classifier
+    checkpoints.member_finished(name, classifier)
+    pretrained.append(classifier)
+    row = distillation.shared_rows(data.training, len(data.vocabulary))
+    validation = None if data.validation is None else distillation.with_shared_rows(data.validation, row)
+    return Task(distillation.with_shared_rows(data.training, row), validation, row=row)
+
+
+def _word_task(
+    context: TrainingContext, seed: int, pretrained: list[Classifier], all_finished: bool
+) -> Generator[Event, None, Task]:
+    """Make the classifier on vectors of words, and the distillation set of its answers that the networks learn from."""
+    data, checkpoints = context.data, context.checkpoints
+    name, columns = f"{seed}-pretrained", None
+    classifier = checkpoints.load_member(name)
+    if classifier is None or not all_finished:  # networks that are not finished start from the vectors
+        vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
+        columns = distillation.word_columns(data.config, data.vocabulary, data.training, data.extra, vectors)
+        if classifier is None:
+            classifier = distillation.word_classifier(
+                data.config, data.vocabulary, data.training, data.extra, columns, seed
+            )
+    context.classifier = classifier
+    checkpoints.member_finished(name, classifier)
+    pretrained.append(classifier)
+    if columns is None:
+        return Task(data.training, data.validation)
+    examples, review = distillation.distillation_set(data.vocabulary, data.training, data.extra, classifier)
+    count, students = np.count_nonzero(review < 0), data.config.train.members
+    yield Note(f"distillation: {count:,} sentences answered by a classifier on these vectors, for {students} networks")
+    return Task(examples, data.validation, review, columns=columns)
+
+
+def learn_vectors(
+    context: TrainingContext, seed: int, is_repeated: bool = False
+) -> Generator[Event, None, word_vectors.Vectors]:
+    """Return the vectors of a pretraining: those of an earlier one, or new ones.
+
+    With `is_repeated`, they were learned and recorded before the training was interrupted.
+    """
+    data, checkpoints = context.data, context.checkpoints
+    if data.pretrained is not None:
+        found, path = word_vectors.match_vectors(data.pretrained, data.vocabulary), data.config.pretrain.vectors_from
+        if not len(found.features):
+            raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
+        yield Note(
+            f"{path}: {len(found.features):,} of its {len(data.pretrained.texts):,} vectors are of features here"
+        )
+        return found
+    kinds = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
+    more = len(data.extra.unlabelled.offsets) - 1 + (len(data.extra.labelled or ()))
+    reviews = f"{len(data.training):,} reviews of the training, {more:,} more"
+    yield Note(f"vectors of {kinds[data.config.pretrain.vectors]} ({reviews}) ...")
+    done, state = (0, {}) if is_repeated else checkpoints.restore_rounds(seed)
+    if done:
+        yield Note(f"resumes after round {done}")
+    rounds = pretraining.learn_vectors(data.config, data.vocabulary, data.training, data.extra, seed, done, state)
+    while True:
+        try:
+            event, tensors = next(rounds)
+        except StopIteration as end:
+            return end.value
+        if not is_repeated:
+            context.log.round_ended(seed, event)
+            if event.round < event.rounds:
+                checkpoints.round_ended(event.round, tensors, context.selection.state_dict(), context.log.state_dict())
+        yield event

@@ -30,8 +30,7 @@ from sentibp.model import word_vectors
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.runs import find
-from sentibp.training import distillation
-from sentibp.training.events import Event, Note
+from sentibp.training.pretraining import PretrainingData
 from sentibp.utils import arrow, cache
 from sentibp.utils.arrow import strings
 
@@ -53,34 +52,34 @@ class TrainingData(NamedTuple):
     pretrained: word_vectors.VectorFile | None  # the vectors to start from
     training: Examples
     validation: Examples | None
-    extra: distillation.PretrainingData  # the reviews of pretraining
+    extra: PretrainingData  # the reviews of pretraining
     vocabulary: data_vocabulary.Vocabulary
     facts: dict[str, Any]  # about the data
+    notes: tuple[str, ...]  # what the user should know of them
     seconds: float  # that this took
-    before: int | None = None  # features that the model had which is trained once more
+    before: int | None = None  # in the final training: the features of the model that was chosen
 
 
-def prepare(resolved: Resolved, watch: Callable[[Event], None]) -> TrainingData:
+def prepare(resolved: Resolved) -> TrainingData:
     """Load and encode what a training works on."""
-    return prepare_config(resolve_all_paths(resolved), watch)
+    return prepare_config(resolve_all_paths(resolved))
 
 
-def prepare_config(config: Config, watch: Callable[[Event], None]) -> TrainingData:
+def prepare_config(config: Config) -> TrainingData:
     """Load and encode the data that settled settings name."""
     began = time.monotonic()
     origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
     pretrained = _pretrained(config)
     corpora = load_data(config)
     labelled, unlabelled = load_extra(config)
-    for note in _notes(*corpora, labelled, unlabelled):
-        watch(Note(note))
+    notes = tuple(_notes(*corpora, labelled, unlabelled))
     facts = {"training": data_facts(corpora[0]), "validation": data_facts(corpora[1])}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
     training, validation, extra, vocabulary = _encode(config, *corpora, labelled, unlabelled, origin, facts)
     facts |= _files(config)
     seconds = time.monotonic() - began
-    return TrainingData(config, origin, pretrained, training, validation, extra, vocabulary, facts, seconds)
+    return TrainingData(config, origin, pretrained, training, validation, extra, vocabulary, facts, notes, seconds)
 
 
 def _pretrained(config: Config) -> word_vectors.VectorFile | None:
@@ -172,7 +171,7 @@ def _encode(
     unlabelled: Corpus | None,
     origin: Classifier | None,
     facts: dict[str, Any],
-) -> tuple[Examples, Examples | None, distillation.PretrainingData, data_vocabulary.Vocabulary]:
+) -> tuple[Examples, Examples | None, PretrainingData, data_vocabulary.Vocabulary]:
     """The reviews as features: from the cache, or made, and given to the cache in the background."""
     name = cache.key(facts, config.text.model_dump(), _ENCODING)
     found = cache.load(name) if origin is None else None
@@ -212,7 +211,7 @@ def _encode(
 
     ends = np.cumsum([0, *(0 if corpus is None else len(corpus) for corpus in (training, labelled, unlabelled))])
     parts = [known.slice(int(start), int(stop)) for start, stop in pairwise(ends)]
-    extra = distillation.PretrainingData(None if labelled is None else examples(labelled, parts[1]), parts[2])
+    extra = PretrainingData(None if labelled is None else examples(labelled, parts[1]), parts[2])
     return (
         examples(training, parts[0]),
         None if validation is None else examples(validation, held_out),

@@ -1,110 +1,99 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""A pretraining, from settings to a file of vectors in a run directory."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sentibp.config.load import Resolved
 from sentibp.errors import ConfigError
-from sentibp.model import word_vectors
-from sentibp.runs import directory
-from sentibp.training import checkpoint
-from sentibp.training.checkpoint import Checkpoint, Checkpoints
-from sentibp.training.events import Event, Note, warning
-from sentibp.training.networks import TrainingContext, pretrained_vectors
-from sentibp.training.prepare import TrainingData, prepare
-from sentibp.training.selection import Keeper
-from sentibp.training.truncated_svd import Round
+from sentibp.model.word_vectors import Vectors, vectors_to_bytes
+from sentibp.runs.directory import VECTORS, create_run
+from sentibp.training.events import Event, Note, Round
+from sentibp.training.networks import learn_vectors
+from sentibp.training.prepare import prepare
+from sentibp.training.session import Session
 
 
-class Pretrained(NamedTuple):
-    """What a pretraining left behind; `outcome` as in run.json."""
+class PretrainingOutcome(NamedTuple):
+    """How a pretraining ended; `outcome` as in run.json."""
 
     run: Path
-    vectors: Path | None  # None if it was interrupted before they were there
+    vectors: Path | None  # None if it was interrupted
     outcome: str
     features: int  # that have a vector
     dim: int  # the length of a vector
-    restored: float | None  # the share of the matrix' squared length, as the last round had it
+    explained_variance: float | None  # after the last round
     digest: str | None  # SHA-256 of the file of vectors
     seconds: float
 
 
-def pretrain_vectors(
-    resolved: Resolved,
-    out: Path | None = None,
-    command: Sequence[str] = (),
-    watch: Callable[[Event], None] = lambda event: None,
-) -> Pretrained:
-    """Learn the vectors that `train` would learn first, and keep them. Ctrl-C ends it; it can be resumed.
+class Pretraining(Session):
+    """A pretraining in a run directory. Iterate over its events, then `finish` it."""
 
-    Raises ConfigError, DataError; and KeyboardInterrupt only while the data are read.
+    vectors: Vectors | None = None
+    explained_variance: float | None = None
+    digest: str | None = None
+
+    def events(self) -> Generator[Event, None, None]:
+        """Learn the vectors, and write them. Raises DataError."""
+        data = self.context.data
+        yield Note(f"{self.run.path}: seed {data.config.train.seed}; {len(data.vocabulary):,} features")
+        learning = learn_vectors(self.context, data.config.train.seed)
+        while True:
+            try:
+                event = next(learning)
+            except StopIteration as end:
+                self.vectors = end.value
+                break
+            if isinstance(event, Round):
+                self.explained_variance = event.explained_variance
+            yield event
+        assert self.vectors is not None
+        settings = data.config.model_dump(mode="json", exclude={"train": {"checkpoint"}})  # it changes no vector
+        content = vectors_to_bytes(self.vectors, data.vocabulary, settings)
+        self.run.write(VECTORS, content)
+        self.digest = hashlib.sha256(content).hexdigest()
+
+    def finish(self) -> PretrainingOutcome:
+        """Return how the pretraining ended, and write it into run.json. Not complete, it was interrupted."""
+        if not self.is_complete:
+            self.interrupt()
+        vectors = self.vectors
+        result = PretrainingOutcome(
+            run=self.run.path,
+            vectors=None if self.digest is None else self.run.path / VECTORS,
+            outcome="finished" if self.is_complete else "interrupted",
+            features=0 if vectors is None else len(vectors.half),
+            dim=0 if vectors is None else vectors.half.shape[1],
+            explained_variance=self.explained_variance,
+            digest=self.digest,
+            seconds=round(self.context.data.seconds + self.context.checkpoints.total_seconds, 3),
+        )
+        facts = {name: value for name, value in result._asdict().items() if name not in ("run", "vectors", "outcome")}
+        self.end(result.outcome, facts)
+        return result
+
+
+def pretrain(resolved: Resolved, out: Path | None = None, command: Sequence[str] = ()) -> Pretraining:
+    """Prepare a pretraining in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError.
+
+    It learns the vectors that `train` would learn first.
     """
     settings = resolved.config.pretrain
     if settings.vectors == "none":
-        raise _not_so(resolved, "vectors", "none: there is nothing to learn; choose words (short texts) or reviews")
+        raise _contradiction(resolved, "vectors", "none: no vectors to learn; choose words (short texts) or reviews")
     if settings.vectors_from is not None:
-        raise _not_so(resolved, "vectors_from", "these vectors are learned already; remove it to learn others")
-    prepared = prepare(resolved, watch)
-    run = directory.create_run(
-        prepared.config, resolved.path, out, command=list(command), kind="pretraining", data=prepared.facts
-    )
-    try:
-        return run_pretraining(prepared, run, watch)
-    finally:
-        run.close()
+        raise _contradiction(resolved, "vectors_from", "these vectors are learned already; remove it to learn others")
+    data = prepare(resolved)
+    run = create_run(data.config, resolved.path, out, command=list(command), kind="pretraining", data=data.facts)
+    return Pretraining(data, run)
 
 
-def _not_so(resolved: Resolved, key: str, message: str) -> ConfigError:
-    """A setting of pretrain with which nothing can be pretrained."""
+def _contradiction(resolved: Resolved, key: str, message: str) -> ConfigError:
+    """Return the error for a setting with which there is nothing to pretrain."""
     origin = resolved.origins[f"pretrain.{key}"]
     place = origin if ":" in origin else resolved.path.name  # not "default" or "--set"
     return ConfigError(f"{place}: pretrain.{key}: {message}")
-
-
-def run_pretraining(
-    prepared: TrainingData, run: directory.Run, watch: Callable[[Event], None], saved: Checkpoint | None = None
-) -> Pretrained:
-    """The pretraining itself, into a run directory; from the round after which the checkpoint `saved` was written."""
-    config = prepared.config
-    checkpoints = Checkpoints(run, config, saved)
-    keeper = Keeper(run, config, None, warning(watch))
-    found = path = digest = restored = None
-    watch(Note(f"{run.path}: seed {config.train.seed}; {len(prepared.vocabulary):,} features"))
-
-    def seen(event: Event) -> None:
-        nonlocal restored
-        restored = event.restored if isinstance(event, Round) else restored
-        watch(event)
-
-    try:
-        now = TrainingContext(prepared, keeper, checkpoints, seen, None)
-        found = pretrained_vectors(now, config.train.seed)
-        plain = config.model_dump(mode="json", exclude={"train": {"checkpoint"}})  # it changes no vector
-        content = word_vectors.vectors_to_bytes(found, prepared.vocabulary, plain)
-        run.write(directory.VECTORS, content)
-        path, digest, outcome = run.path / directory.VECTORS, hashlib.sha256(content).hexdigest(), "finished"
-    except KeyboardInterrupt:
-        outcome = "interrupted"
-    except BaseException:
-        run.fail()
-        raise
-    result = Pretrained(
-        run.path,
-        path,
-        outcome,
-        0 if found is None else len(found.half),
-        0 if found is None else found.half.shape[1],
-        restored,
-        digest,
-        round(prepared.seconds + checkpoints.total_seconds, 3),
-    )
-    note = run.finish(**{name: value for name, value in result._asdict().items() if name not in ("run", "vectors")})
-    if note is not None:
-        watch(Note(note))
-    if outcome == "finished":
-        checkpoint.remove_checkpoint(run.path)
-    return result

@@ -1,19 +1,69 @@
-"""What reviews teach before any label is looked at: vectors of n-grams and of words, from the company they keep.
+"""Pretraining: vectors of n-grams and of words, learned without labels from the texts that they occur in.
 
-Both are the best linear autoencoder of a matrix: the k directions from which it is restored with the least squared
-error. Gradient descent on such a network ends there (Baldi & Hornik, 1989); block Krylov iteration (Musco & Musco,
-2015) gets there in a few products, in which the shards of the matrix are handled on all cores."""
+Both kinds are the best linear autoencoder of a matrix: the k directions that reconstruct it with the least squared
+error. Gradient descent on such a network ends there (Baldi & Hornik, 1989); `truncated_svd` gets there in a few
+products.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
+from sentibp.config.schema import Config
+from sentibp.data.examples import Examples
+from sentibp.data.vocabulary import Vocabulary
+from sentibp.model.naive_bayes import log_count_ratio
+from sentibp.model.word_vectors import Vectors, to_half_precision
 from sentibp.nn.layers import Array, Ragged
-from sentibp.training.truncated_svd import Rounds, truncated_svd
+from sentibp.training.events import Round
+from sentibp.training.truncated_svd import RoundState, truncated_svd
+from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import on_all_cores
 
+_WORDS = 30_000  # the most frequent ones, which have vectors
 _WINDOW = 5  # words to each side
+
+
+class PretrainingData(NamedTuple):
+    """The encoded reviews of the pretraining, besides the training data."""
+
+    labelled: Examples | None  # of pretrain.labelled
+    unlabelled: Ragged
+
+
+def learn_vectors(
+    config: Config,
+    vocabulary: Vocabulary,
+    training: Examples,
+    extra: PretrainingData,
+    seed: int,
+    done: int = 0,
+    state: RoundState | None = None,
+) -> Generator[tuple[Round, RoundState], None, Vectors]:
+    """Return the vectors that the settings ask for: of n-grams by reviews, or of words by neighbours.
+
+    Yields as `truncated_svd`.
+    """
+    settings, n = config.pretrain, len(vocabulary)
+    texts, rng = [training.features, extra.unlabelled], random_stream(seed, "pretrain")
+    if settings.vectors == "reviews":
+        reviews = concatenate_reviews(texts)
+        count = np.bincount(reviews.ids, minlength=n)
+        seen = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
+        guide = log_count_ratio(training.features, training.label, n)[:seen]
+        vectors = yield from review_vectors(reviews, seen, guide, settings.dim, rng, done, state)
+        return to_half_precision(np.arange(seen, dtype=np.int32), vectors)
+    if extra.labelled is not None:
+        texts.append(extra.labelled.features)
+    words = vocabulary.word_features[~vocabulary.is_part[vocabulary.word_features]]
+    known = words[:_WORDS]
+    texts_of_words = only_words(concatenate_reviews(texts), words)
+    vectors = yield from word_vectors(texts_of_words, len(known), settings.dim, rng, done, state)
+    return to_half_precision(known, vectors)
 
 
 def review_vectors(
@@ -22,13 +72,16 @@ def review_vectors(
     guide: Array,
     dim: int,
     rng: np.random.Generator,
-    rounds: Rounds = Rounds(),  # a tuple  # noqa: B008
-) -> Array:
-    """Vectors of the first `seen` features, such that a review's pooled vector best restores its features: (seen, dim).
+    done: int = 0,
+    state: RoundState | None = None,
+) -> Generator[tuple[Round, RoundState], None, Array]:
+    """Return vectors (seen, dim) of the first `seen` features, by the reviews that share them.
 
-    A feature counts in a review if it is there at all. Its weight falls with the number of reviews that have it (to
-    the power of -0.4), and rises with the root of |guide| (seen,), its log-count ratio: so guided, the directions are
-    those of opinion rather than of topic. Reviews have length 1. `seen` features are the most frequent ones.
+    Pooled, they reconstruct the features of a review with the least squared error.
+
+    A feature counts once in a review. Its weight falls with the number of reviews that have it (to the power of -0.4)
+    and rises with the root of |guide| (seen,), its log-count ratio: this turns the directions to opinion rather than
+    topic. Each review is scaled to length 1. The first features are the most frequent ones. Yields as `truncated_svd`.
     """
     counts = _present(reviews, seen)
     spread = np.maximum(np.bincount(counts.indices, minlength=seen), 1)
@@ -36,7 +89,8 @@ def review_vectors(
     counts = csr_array(counts @ diags_array(weight))
     length = np.sqrt(counts.power(2).sum(axis=1))
     counts = csr_array(diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ counts)
-    return weight[:, None] * truncated_svd(counts, dim, rng, rounds)[0]
+    directions, _ = yield from truncated_svd(counts, dim, rng, done, state)
+    return weight[:, None] * directions
 
 
 def word_vectors(
@@ -44,24 +98,25 @@ def word_vectors(
     known: int,
     dim: int,
     rng: np.random.Generator,
-    rounds: Rounds = Rounds(),  # noqa: B008
-) -> Array:
-    """Vectors of the first `known` words by their neighbours, at most five words away: (known, dim).
+    done: int = 0,
+    state: RoundState | None = None,
+) -> Generator[tuple[Round, RoundState], None, Array]:
+    """Return vectors (known, dim) of the first `known` words, by their neighbours at most five words away.
 
-    The matrix holds how much more often two words meet than chance would have it, the positive part of its logarithm
-    (Levy & Goldberg, 2014): what word2vec's skip-gram factorises by gradient descent. Near neighbours count more,
-    frequent words less (both as word2vec samples them).
+    The matrix holds the positive pointwise mutual information of each pair of words, which word2vec's skip-gram
+    factorises by gradient descent (Levy & Goldberg, 2014). Near neighbours count more and frequent words less, as
+    word2vec samples them. Yields as `truncated_svd`.
     """
-    meetings = _cooccurrences(words, known)
-    total = meetings.sum()
-    share = np.maximum(meetings.sum(axis=1), 1e-9) / total
+    counts = _cooccurrences(words, known)  # (known, known)
+    total = counts.sum()
+    share = np.maximum(counts.sum(axis=1), 1e-9) / total
     smooth = share**0.75
     smooth /= smooth.sum()
-    rows = np.repeat(np.arange(known), np.diff(meetings.indptr))
-    surprise = np.log(meetings.data / total / (share[rows] * smooth[meetings.indices]))
-    meetings.data = np.maximum(surprise, 0).astype(np.float32)
-    meetings.eliminate_zeros()
-    directions, strength = truncated_svd(csr_array(meetings.T), dim, rng, rounds)
+    rows = np.repeat(np.arange(known), np.diff(counts.indptr))
+    surprise = np.log(counts.data / total / (share[rows] * smooth[counts.indices]))
+    counts.data = np.maximum(surprise, 0).astype(np.float32)
+    counts.eliminate_zeros()
+    directions, strength = yield from truncated_svd(csr_array(counts.T), dim, rng, done, state)
     return directions * np.sqrt(strength)  # a root of the singular values on either side
 
 
@@ -89,7 +144,7 @@ def _cooccurrences(words: Ragged, known: int) -> csr_array:
     """How often any two of the first `known` words stand within a window, weighted: (known, known) symmetric."""
     ids, review = words.ids, words.review
     count = np.bincount(ids, minlength=known)
-    # word2vec keeps a word of frequency f with the probability sqrt(1e-4 / f); here its meetings count so much
+    # word2vec keeps a word of frequency f with the probability sqrt(1e-4 / f); here its counts count so much
     kept = np.minimum(1, np.sqrt(1e-4 * len(ids) / np.maximum(count, 1))).astype(np.float32)
 
     def at_distance(distance: int) -> csr_array:
@@ -103,3 +158,9 @@ def _cooccurrences(words: Ragged, known: int) -> csr_array:
     for part in on_all_cores(at_distance, range(1, _WINDOW + 1)):
         total = total + part
     return csr_array(total + total.T)
+
+
+def concatenate_reviews(sets: Sequence[Ragged]) -> Ragged:
+    """Return the reviews of all sets, one after the other."""
+    lengths = np.concatenate([each.lengths for each in sets])
+    return Ragged(np.concatenate([each.ids for each in sets]), np.concatenate(([0], np.cumsum(lengths))))

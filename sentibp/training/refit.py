@@ -1,51 +1,56 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""The final training on all data: once the best model is chosen, it is trained again with the validation reviews."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from sentibp.config.schema import Config
-from sentibp.model import fold
-from sentibp.training.events import Note
-from sentibp.training.networks import TrainingContext, train_networks
+from sentibp.model.fold import scale_logit
+from sentibp.training.events import Event, Note
+from sentibp.training.networks import TrainingContext, train_seed
 from sentibp.training.prepare import TrainingData, prepare_config
-from sentibp.training.selection import Again, Keeper
+from sentibp.training.selection import FixedSelection
 
-_LARGE = 1_000_000  # features in the training reviews: with more, training once more takes its time and tells less
+_LARGE = 1_000_000  # features in the training reviews: with more, a refit takes its time and gains less
 
 
-def is_refit(prepared: TrainingData) -> bool:
-    """Whether the model is trained once more when it is chosen."""
-    config, validation = prepared.config, prepared.config.data.validation
+def is_refit(data: TrainingData) -> bool:
+    """Return whether the model is trained again on all data once it is chosen."""
+    config, validation = data.config, data.config.data.validation
     if config.train.refit == "auto":
-        small = len(prepared.training.features.ids) <= _LARGE
+        small = len(data.training.features.ids) <= _LARGE
         return small and validation != 0 and not isinstance(validation, str) and config.train.schedule.name != "plateau"
     return config.train.refit and validation != 0
 
 
-def with_held_out(prepared: TrainingData) -> TrainingData:
-    """All that the last training works on, with the reviews that were held out."""
-    plain = prepared.config.model_dump()
-    plain["data"]["validation"] = 0
-    plain["train"] |= {"early_stopping": None, "refit": False}
-    whole = prepare_config(Config.model_validate(plain), lambda event: None)
-    return whole._replace(before=len(prepared.vocabulary))
+def refit_config(config: Config) -> Config:
+    """Return the settings of the final training, as its model file records them: no review is held out."""
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"validation": 0.0}),
+            "train": config.train.model_copy(update={"early_stopping": None, "refit": False}),
+        }
+    )
 
 
-def refit_model(now: TrainingContext, keeper: Keeper) -> dict[str, Any]:
-    """Train the model that is kept once more, on all reviews, those too that were held out, and keep that in its place.
+def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
+    """Train the best model again on all reviews, put it in the place of the best one, and return its data's facts.
 
-    What was chosen stays: the seed, the epoch, the weights of networks that are averaged, the factor of calibration.
+    All that was chosen on the validation data stays: the seed, the number of epochs, the weights of networks that are
+    averaged, the factor of calibration.
     """
-    run, n = keeper.run, len(now.prepared.training)
-    now.watch(Note(f"trains once more, as it was found best, on all {n:,} reviews"))
-    again = Again(keeper)
-    now.checkpoints.begin_refit()
-    now = now._replace(keeper=again, stop=None)
-    *_, last = train_networks(now, again.seed)
-    classifier = fold.scale_logit(last, keeper.factor)
-    classifier.scores = keeper.scores or {}
-    keeper.save_again(classifier)
-    again.notes.keep(again.epochs, keeper.digest or "", keeper.factor)
-    again.notes.save(run.path)
-    return now.prepared.facts["training"]
+    selection = context.selection
+    data = prepare_config(refit_config(context.data.config))._replace(before=len(context.data.vocabulary))
+    yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
+    fixed = FixedSelection(selection)
+    context.checkpoints.start_refit()
+    context.log.refit = True
+    final = replace(context, data=data, condition=None, refit=fixed)
+    classifier = scale_logit((yield from train_seed(final, fixed.seed)), selection.factor)
+    classifier.scores = selection.scores or {}
+    selection.save_refit(classifier)
+    fixed.influence_log.keep(fixed.epochs, selection.digest or "", selection.factor)
+    fixed.influence_log.save(context.run.path)
+    return data.facts["training"]

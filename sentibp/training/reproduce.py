@@ -1,158 +1,161 @@
-"""Training a run again, and telling the first number that comes out otherwise."""
+"""Train a run again, and find the first number that differs."""
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs import directory
+from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, StartRecord, StepRecord, read_records
 from sentibp.training.events import Event, NetworkStarted
-from sentibp.training.experiment import run_training
+from sentibp.training.experiment import Training
 from sentibp.training.prepare import prepare
 from sentibp.training.resume import require_same_data
 from sentibp.utils.environment import changes, machine, versions
 
-_COMPARED = ("start", "step", "epoch", "refit")
+_COMPARED = (StartRecord, StepRecord, EpochRecord, RefitRecord)
 
 
-class Reproduction(NamedTuple):
-    """What came of training a run again; `difference` and `changed` as README.md tells them."""
+class Comparison(NamedTuple):
+    """What training a run again has shown."""
 
     run: Path
     same: bool
-    whole: bool  # whether the run came to its end; if not, it was compared as far as it came
-    epochs: int  # that were compared, up to the difference, and of all networks
+    whole: bool  # whether the run was finished; if not, it was compared as far as it came
+    epochs: int  # that were compared, of all networks, up to the difference
     steps: int
-    digest: str | None  # of the model: what the run has
-    again: str | None  # and what came out now, if it came so far
-    difference: dict[str, Any] | None  # the first: seed, epoch, step, event, tensors, and what else is other
+    digest: str | None  # of the model of the run
+    again: str | None  # of the model that was trained again, if the training came so far
+    difference: dict[str, Any] | None  # the first one: seed, epoch, step, event, tensors, and what else differs
     changed: dict[str, list[Any]]  # of versions, processor and threads: then and now
 
 
-class _Different(Exception):
-    """The first difference."""
+class Reproduction:
+    """Trains a run again from its config, in a temporary folder. Iterate over its events, then `finish` it.
 
-
-class _Enough(Exception):
-    """All that was recorded has come out the same."""
-
-
-def reproduce(path: Path, watch: Callable[[Event], None] = lambda event: None) -> Reproduction:
-    """Train a run again from its config, into a folder that is thrown away, and compare it step by step.
-
-    Raises as `train` does; DataError if the data are not those of the run.
+    The iteration ends at the first record that differs. Raises as `train` does; DataError if the data have changed.
     """
-    then = directory.load_run_info(path)
-    if directory.is_pretraining(then):
-        raise ConfigError(f"{path}: a pretraining; `sentibp pretrain {path}/config.yaml` does it again: compare sha256")
-    if any(again.get("settings", {}).keys() & {"train.epochs"} for again in then.get("resumed", [])):
-        raise ConfigError(f"{path}: its epochs were raised on the way; no single config trains it again")
-    comparison = _Comparison(_recorded(path))
-    prepared = prepare(load_config(path / "config.yaml"), watch)
-    require_same_data(path, then, prepared.facts)
 
-    def shown(event: Event) -> None:
-        watch(event._replace(run=path) if isinstance(event, NetworkStarted) else event)
-
-    digest = then.get("digest") if then.get("outcome") == "finished" else None
-    again = None
-    try:
-        with tempfile.TemporaryDirectory(prefix="sentibp-") as folder:
-            run = directory.create_run(prepared.config, path, Path(folder), pointers=False)
-            run.listener = comparison.hear
-            try:
-                again = run_training(prepared, run, shown).digest
-            finally:
-                run.close()
-        comparison.end()
-        if digest is not None and again != digest:
-            comparison.differs(None, ["the model, but no step: was config.yaml edited?"], [])
-    except (_Different, _Enough):
-        pass
-    difference = comparison.difference
-    changed = changes(then, {"versions": versions(), "machine": machine()})
-    counts = comparison.epochs, comparison.steps
-    whole = digest is not None and (again is not None or difference is not None)
-    return Reproduction(path, difference is None, whole, *counts, digest, again, difference, changed)
-
-
-def _recorded(path: Path) -> list[dict[str, Any]]:
-    """The events of a run that are compared. A last line that was broken off is left out."""
-    file = path / directory.METRICS
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        events = [json.loads(line) for line in lines if line.endswith("\n")]
-        events = [event for event in events if event["event"] in _COMPARED]
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror}; there is nothing to compare with") from None
-    except (ValueError, TypeError, KeyError):
-        raise DataError(f"{file}: damaged; there is nothing to compare with") from None
-    if not any(event["event"] == "step" for event in events):
-        raise DataError(f"{file}: no step was recorded; there is nothing to compare with")
-    return events
-
-
-class _Comparison:
-    """Hears of each event of the training, and holds it against the one that was recorded."""
-
-    def __init__(self, recorded: list[dict[str, Any]]):
-        self.recorded = iter(recorded)
+    def __init__(self, path: Path):
+        self.path = path
+        self.then = directory.load_run_info(path)
+        if directory.is_pretraining(self.then):
+            raise ConfigError(
+                f"{path}: a pretraining; run `sentibp pretrain {path}/config.yaml` again and compare sha256"
+            )
+        if any(resumed.get("settings", {}).keys() & {"train.epochs"} for resumed in self.then.get("resumed", [])):
+            raise ConfigError(f"{path}: its epochs were raised when it was resumed; no single config trains it again")
+        self.recorded = _recorded(path)
+        data = prepare(load_config(path / "config.yaml"))
+        require_same_data(path, self.then, data.facts)
+        self.folder = tempfile.TemporaryDirectory(prefix="sentibp-")
+        run = directory.create_run(data.config, path, Path(self.folder.name), pointers=False)
+        self.training = Training(data, run)
         self.difference: dict[str, Any] | None = None
-        self.names: list[str] = []  # of the tensors, in the order of the checks
+        self.names: list[str] = []  # of the tensors, in the order of their checksums
         self.epochs = self.steps = 0
+        self.again: str | None = None
 
-    def hear(self, event: dict[str, Any]) -> None:
-        if event["event"] not in _COMPARED:
-            return
-        now = json.loads(json.dumps(event))
-        then = next(self.recorded, None)
-        if then is None:
-            raise _Enough
-        if now["event"] == "start":
-            self.names = list(now["weights"])
-        what, tensors = self._compared(then, now)
-        if what or tensors:
-            self.differs(now, what, tensors)
-        self.epochs += now["event"] == "epoch"
-        self.steps += now["event"] == "step"
+    def __enter__(self) -> Self:
+        return self
 
-    def end(self) -> None:
-        """The training is over: is what was recorded, too?"""
-        if (then := next(self.recorded, None)) is not None:
-            self.differs(then, ["it went on then, and has ended now"], [])
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.training.__exit__(kind, error, trace)
+        self.folder.cleanup()
 
-    def differs(self, event: dict[str, Any] | None, what: list[str], tensors: list[str]) -> None:
-        """Keep the difference, and end the comparison."""
-        event = event or {}
-        at = {"seed": event.get("seed"), "epoch": event.get("epoch"), "step": event.get("step")}
-        if event.get("event") == "start":
-            at |= {"epoch": 1, "step": 0}
-        self.difference = {**at, "event": event.get("event"), "tensors": tensors, "what": what}
-        raise _Different
+    def __iter__(self) -> Generator[Event, None, None]:
+        reader = RecordReader(self.training.run.path)
+        for event in self.training:
+            if not self._compare_new(reader):
+                return
+            yield event._replace(run=self.path) if isinstance(event, NetworkStarted) else event
+        self._compare_new(reader)
+        if self.difference is None and (then := next(self.recorded, None)) is not None:
+            self._differs(then, ["the run has more records than the training that was repeated"], [])
+        if self.difference is None:
+            self.again = self.training.finish().digest
+            if self.digest is not None and self.again != self.digest:
+                self._differs(None, ["the model, but no step: was config.yaml edited?"], [])
 
-    def _compared(self, then: dict[str, Any], now: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """What differs of two events, in words, and the tensors that do."""
-        if any(then.get(key) != now.get(key) for key in ("event", "seed", "epoch", "step")):
+    @property
+    def digest(self) -> str | None:
+        """The digest of the run's model, if the run is finished."""
+        return self.then.get("digest") if self.then.get("outcome") == "finished" else None
+
+    def finish(self) -> Comparison:
+        """Return what was found."""
+        changed = changes(self.then, {"versions": versions(), "machine": machine()})
+        whole = self.digest is not None and (self.again is not None or self.difference is not None)
+        counts = self.epochs, self.steps
+        same = self.difference is None
+        return Comparison(self.path, same, whole, *counts, self.digest, self.again, self.difference, changed)
+
+    def _compare_new(self, reader: RecordReader) -> bool:
+        """Compare the records that were added. False at the first difference, or where the run has no more records."""
+        for now in reader.new():
+            if not isinstance(now, _COMPARED):
+                continue
+            then = next(self.recorded, None)
+            if then is None:
+                return False
+            if isinstance(now, StartRecord):
+                self.names = list(now.weights)
+            what, tensors = self._compare(then, now)
+            if what or tensors:
+                self._differs(now, what, tensors)
+                return False
+            self.epochs += isinstance(now, EpochRecord)
+            self.steps += isinstance(now, StepRecord)
+        return True
+
+    def _differs(self, record: Record | None, what: list[str], tensors: list[str]) -> None:
+        place = {"seed": None, "epoch": None, "step": None, "event": None}
+        if record is not None:
+            known = asdict(record)  # type: ignore[call-overload]
+            place |= {key: known.get(key) for key in ("seed", "epoch", "step")} | {"event": record.event}
+            place |= {"epoch": 1, "step": 0} if isinstance(record, StartRecord) else {}
+        self.difference = {**place, "tensors": tensors, "what": what}
+
+    def _compare(self, then: Record, now: Record) -> tuple[list[str], list[str]]:
+        """Return what differs between two records, in words, and the tensors that differ."""
+        a, b = then.to_json(), now.to_json()
+        if any(a.get(key) != b.get(key) for key in ("event", "seed", "epoch", "step")):
             return ["another event than was recorded"], []
         what = []
         for key in "learning_rate", "loss", "gradient_norm":
-            if key in now and then.get(key) != now[key]:
-                what.append(f"{key.replace('_', ' ')} {then.get(key)} then, {now[key]} now")
-        if now["event"] == "step":
-            old, new = (_fours(each.get("check", "")) for each in (then, now))
-            tensors = [name for name, a, b in zip(self.names, old, new, strict=False) if a != b] if old else []
+            if key in b and a.get(key) != b[key]:
+                what.append(f"{key.replace('_', ' ')} {a.get(key)} then, {b[key]} now")
+        if isinstance(now, StepRecord):
+            old, new = _checksums(a), _checksums(b)
+            tensors = [name for name, x, y in zip(self.names, old, new, strict=False) if x != y] if old else []
         else:
-            old = then.get("weights", now["weights"])
-            tensors = [name for name, check in now["weights"].items() if old.get(name) != check]
-        if now["event"] == "epoch" and then.get("scores") != now["scores"]:
+            old = a.get("weights", b["weights"])
+            tensors = [name for name, check in b["weights"].items() if old.get(name) != check]
+        if isinstance(now, EpochRecord) and a.get("scores") != b["scores"]:
             what.append("scores")
         return what, tensors
 
 
-def _fours(check: str) -> list[str]:
+def _recorded(path: Path) -> Iterator[Record]:
+    """Return the records of a run that are compared, or those up to a damaged line. DataError if no step is there."""
+    try:
+        records = [record for record in read_records(path) if isinstance(record, _COMPARED)]
+    except DataError as error:
+        raise DataError(f"{error}; there is nothing to compare with") from None
+    if not any(isinstance(record, StepRecord) for record in records):
+        raise DataError(f"{path / directory.METRICS}: no step was recorded; there is nothing to compare with")
+    return iter(records)
+
+
+def _checksums(step: Mapping[str, Any]) -> list[str]:
+    """Return the checksum of each tensor of a step, four digits each."""
+    check = step.get("check", "")
     return [check[start : start + 4] for start in range(0, len(check), 4)]

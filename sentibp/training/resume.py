@@ -1,158 +1,196 @@
-"""Going on with a training that was broken off, such that it ends with the same bytes as one that never was."""
+"""Resume an interrupted run: it ends with the same bytes as one that was never interrupted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
 from sentibp.config.schema import Config
 from sentibp.errors import ConfigError, DataError
-from sentibp.runs import compare, directory
-from sentibp.training import checkpoint
+from sentibp.runs.compare import flatten
+from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
 from sentibp.training.break_condition import BreakCondition
+from sentibp.training.checkpoint import Checkpoint, load_checkpoint, remove_checkpoint
 from sentibp.training.events import Event, Note
-from sentibp.training.experiment import Outcome, run_training
-from sentibp.training.prepare import TrainingData, prepare, resolve_all_paths
-from sentibp.training.pretrain_run import Pretrained, run_pretraining
+from sentibp.training.experiment import Outcome, Training
+from sentibp.training.prepare import prepare, resolve_all_paths
+from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
 from sentibp.utils.environment import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
-_LATER = {"refit": None}  # what run.json of earlier versions does not say
+_OLDER = {"refit": None, "explained_variance": None}  # what run.json of earlier versions does not have
 # files that weights start from: their names in run.json, and the settings that name them
-_PLACES = {
+_SETTINGS = {
     "init_from": "model.init_from",
     "vectors": "model.embedding.vectors",
     "pretrained": "pretrain.vectors_from",
 }
 
 
-def resume(
-    path: Path,
-    resolved: Resolved,
-    watch: Callable[[Event], None] = lambda event: None,
-    stop: BreakCondition | None = None,
-) -> Outcome:
-    """Go on with a run from its last checkpoint; if it has none yet, from its beginning.
+T = TypeVar("T")
 
-    `resolved` are the settings to go on with, such as its config.yaml. A run that is finished already gives the outcome
-    that it had. Raises as `train` does, and ConfigError if a setting is not what it was, but for those that may change.
+
+class Completed(Generic[T]):
+    """A run that is finished already: in the place of a Training, with the outcome that it had."""
+
+    note: str | None = None
+
+    def __init__(self, path: Path, outcome: T):
+        self.path = path
+        self.outcome = outcome
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Event]:
+        yield Note(f"{self.path}: finished already")
+
+    def finish(self) -> T:
+        """Return the outcome."""
+        return self.outcome
+
+
+def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = None) -> Training | Completed[Outcome]:
+    """Resume a training from its last checkpoint; without one, from its beginning.
+
+    `resolved` are the settings to resume with, such as those of its config.yaml. Raises as `train` does, and
+    ConfigError if a setting differs that may not.
     """
-    with _reopened(path, resolved, watch) as (run, prepared, saved):
-        if prepared is None:
-            return Outcome(run=path, model=path / directory.MODEL, **_facts(run, Outcome._fields[2:]))
-        return run_training(prepared, run, watch, saved, stop)
-
-
-def resume_pretraining(
-    path: Path, resolved: Resolved, watch: Callable[[Event], None] = lambda event: None
-) -> Pretrained:
-    """The same for the run of a pretraining."""
-    with _reopened(path, resolved, watch) as (run, prepared, saved):
-        if prepared is None:
-            return Pretrained(run=path, vectors=path / directory.VECTORS, **_facts(run, Pretrained._fields[2:]))
-        return run_pretraining(prepared, run, watch, saved)
-
-
-@contextmanager
-def _reopened(
-    path: Path, resolved: Resolved, watch: Callable[[Event], None]
-) -> Iterator[tuple[directory.Run, TrainingData | None, checkpoint.Checkpoint | None]]:
-    """The run, ready to go on; without what it takes if it is finished already."""
-    run = directory.reopen_run(path)
+    run = reopen_run(path)
     try:
-        saved = checkpoint.load_checkpoint(path)
-        before = saved.config if saved else load_config(path / "config.yaml").config
-        now = resolve_all_paths(resolved)
-        differences = _differences(path, before, now, saved is not None and saved.state["refit"])
+        checkpoint = load_checkpoint(path)
+        differences = _check_settings(run, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
-            if differences:
-                raise ConfigError(f"{path}: finished already; train anew for other settings")
-            watch(Note(f"{path}: finished already"))
-            checkpoint.remove_checkpoint(path)  # it may have been killed just before it did so
-            run.become_last()
-            yield run, None, None
-            return
-        if run.facts["outcome"] == "diverged":
-            raise ConfigError(f"{path}: diverged, and would again; train anew with other settings")
-        prepared = prepare(resolved, watch)
-        require_same_data(path, run.facts, prepared.facts)
-        _begin(run, saved, prepared.config, differences, watch)
-        yield run, prepared, saved
-    finally:
+            _close_finished(run)
+            values = _outcome_of(run, Outcome._fields[2:])
+            return Completed(path, Outcome(run=path, model=path / MODEL, **values))
+        data = prepare(resolved)
+        require_same_data(path, run.facts, data.facts)
+        notes = _reopen(run, checkpoint, data.config, differences)
+        return Training(data, run, checkpoint, condition, notes)
+    except BaseException:
         run.close()
+        raise
 
 
-def _begin(
-    run: directory.Run,
-    saved: checkpoint.Checkpoint | None,
-    settings: Config,
-    differences: Mapping[str, list[Any]],
-    watch: Callable[[Event], None],
-) -> None:
-    now = {"versions": versions(), "machine": machine()}
-    if saved is None:
-        watch(Note(f"{run.path}: has no checkpoint yet; begins again"))
-        checkpoint.remove_checkpoint(run.path)
+def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Completed[PretrainingOutcome]:
+    """Resume a pretraining, as `resume` does a training."""
+    run = reopen_run(path)
+    try:
+        checkpoint = load_checkpoint(path)
+        differences = _check_settings(run, resolved, checkpoint)
+        if run.facts["outcome"] == "finished":
+            _close_finished(run)
+            run.facts.setdefault("explained_variance", run.facts.get("restored"))
+            values = _outcome_of(run, PretrainingOutcome._fields[2:])
+            return Completed(path, PretrainingOutcome(run=path, vectors=path / VECTORS, **values))
+        data = prepare(resolved)
+        require_same_data(path, run.facts, data.facts)
+        notes = _reopen(run, checkpoint, data.config, differences)
+        return Pretraining(data, run, checkpoint, None, notes)
+    except BaseException:
+        run.close()
+        raise
+
+
+def _check_settings(run: Run, resolved: Resolved, checkpoint: Checkpoint | None) -> dict[str, list[Any]]:
+    """Return the settings that differ from those of the run, [then, now]. ConfigError if it cannot be resumed so."""
+    path = run.path
+    before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
+    is_refit = checkpoint is not None and checkpoint.state["refit"]
+    differences = _differences(path, before, resolve_all_paths(resolved), is_refit)
+    if run.facts["outcome"] == "finished" and differences:
+        raise ConfigError(f"{path}: finished already; start a new training for other settings")
+    if run.facts["outcome"] == "diverged":
+        raise ConfigError(f"{path}: diverged, and would diverge again; start a new training with other settings")
+    return differences
+
+
+def _close_finished(run: Run) -> None:
+    """Do what a process did not that was killed at the very end of its run."""
+    remove_checkpoint(run.path)
+    run.become_last()
+    run.close()
+
+
+def _reopen(
+    run: Run, checkpoint: Checkpoint | None, settings: Config, differences: Mapping[str, list[Any]]
+) -> tuple[str, ...]:
+    """Mark the run as running, and forget what it recorded after the checkpoint. Return what the user should know."""
+    now, notes = {"versions": versions(), "machine": machine()}, []
+    if checkpoint is None:
+        notes.append(f"{run.path}: no checkpoint yet; begins again")
+        remove_checkpoint(run.path)
         run.facts |= now
     elif changed := changes(run.facts, now):
-        watch(Note(f"changed since: {told(changed)}; the last digits may be others than of a run never broken off"))
-    again = {
+        notes.append(
+            f"changed since: {in_words(changed)}; the last digits may differ from those of a run without interruption"
+        )
+    resumed = {
         "start": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "step": saved.state["step"] if saved else 0,
-        "settings": differences,
-        **({} if saved is None else now),
+        "step": checkpoint.state["step"] if checkpoint else 0,
+        "settings": dict(differences),
+        **({} if checkpoint is None else now),
     }
-    run.facts |= {"outcome": "running", "end": None, "resumed": [*run.facts.get("resumed", []), again]}
-    run.keep(saved.state["metrics"] if saved else 0)
+    run.facts |= {"outcome": "running", "end": None, "resumed": [*run.facts.get("resumed", []), resumed]}
+    run.keep(checkpoint.state["metrics"] if checkpoint else 0)
     run.begin(settings)
+    return tuple(notes)
 
 
-def _differences(path: Path, before: Config, now: Config, refit: bool) -> dict[str, list[Any]]:
-    """The settings that differ from what was trained, [then, now]. ConfigError if one of them may not: if the model is
-    chosen, and being trained once more, it has its epochs."""
-    then, wanted = compare.flatten(before.model_dump()), compare.flatten(now.model_dump())
+def _differences(path: Path, before: Config, now: Config, is_refit: bool) -> dict[str, list[Any]]:
+    """Return the settings that differ, [then, now]. ConfigError if one of them may not differ.
+
+    In the final training the epochs are chosen already, and may not change.
+    """
+    then, wanted = flatten(before.model_dump()), flatten(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
-    several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
-    may = _MAY_CHANGE[2:] if several or refit else _MAY_CHANGE
-    lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may]
+    is_several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
+    may_change = _MAY_CHANGE[2:] if is_several or is_refit else _MAY_CHANGE
+    lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may_change]
     if now.train.epochs < before.train.epochs and not lines:
         lines = [f"train.epochs: was {before.train.epochs}, is {now.train.epochs}; it can only be raised"]
     if lines:
-        advice = "go on with the settings of the run, or train anew"
-        raise ConfigError(f"{path}: other settings than were trained with; {advice}", *lines)
+        repair = "resume with the settings of the run, or start a new training"
+        raise ConfigError(f"{path}: was trained with other settings; {repair}", *lines)
     return {key: [then.get(key), wanted.get(key)] for key in keys}
 
 
 def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """DataError if the reviews are not those that a run was trained on."""
-    for part, facts in (then.get("data") or {}).items():
-        if facts != now.get(part):
-            if part in _PLACES:
-                what, count = f"file of {_PLACES[part]} has", "other weights"
+    """Raise DataError if the data are not those that a run was trained on."""
+    for name, facts in (then.get("data") or {}).items():
+        if facts != now.get(name):
+            if name in _SETTINGS:
+                what, count = f"file of {_SETTINGS[name]} has", "other weights"
             else:
-                before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(part)))
-                what, count = f"{part} data have", f"{before:,} reviews then, {after:,} now"
+                before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
+                what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"
                 count = "other texts, labels or weights" if before == after else count
             raise DataError(
-                f"{path}: the {what} changed since it was trained: {count}; bring back what was there, or train anew"
+                f"{path}: the {what} changed since it was trained: {count}; restore them, or start a new training"
             )
 
 
-def told(changed: Mapping[str, list[Any]]) -> str:
-    """What has changed, in a line."""
+def in_words(changed: Mapping[str, list[Any]]) -> str:
+    """Return what has changed, in a line."""
     return ", ".join(f"{name} {then} -> {now}" for name, (then, now) in changed.items())
 
 
-def _facts(run: directory.Run, names: Sequence[str]) -> dict[str, Any]:
-    """What run.json says of how it ended."""
+def _outcome_of(run: Run, names: Sequence[str]) -> dict[str, Any]:
+    """Return how the run ended, as run.json has it."""
     try:
-        facts = _LATER | run.facts
+        facts = _OLDER | run.facts
         return {name: facts[name] for name in names}
     except KeyError as error:
         raise DataError(f"{run.path / 'run.json'}: damaged: no {error}") from None

@@ -1,107 +1,93 @@
-"""What a training leaves in its run directory as it goes: the record of its events, and the best model so far."""
+"""Selection of the best epoch: the run keeps the model with the best validation score of all epochs and seeds."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sentibp import metrics
-from sentibp.config.schema import Config
+from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
-from sentibp.model import file, fold
 from sentibp.model.calibration import fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
+from sentibp.model.file import load_model
+from sentibp.model.fold import scale_logit
 from sentibp.model.head import probability
-from sentibp.runs import directory, gradient_flow, influence_log
-from sentibp.training.events import Epoch, Step
+from sentibp.nn.layers import Array
+from sentibp.runs.directory import MODEL, VALIDATED, Run, save_predictions
+from sentibp.runs.influence_log import InfluenceLog
+from sentibp.training.events import Epoch
 from sentibp.training.loop import evaluate
-from sentibp.training.truncated_svd import Round
-from sentibp.utils import hashing
 
-_KNOWN = ("best", "scores", "digest", "kept", "factor", "weights", "warnings")
-_KNOWN += ("seed_scores", "seed_best", "seed_best_scores", "seed_weights", "waited")  # of the seed that is trained
+_STATE = ("best", "scores", "digest", "kept", "factor", "weights")
+_STATE += ("seed_scores", "seed_best", "seed_best_scores", "seed_weights", "waited")  # of the current seed
 
 
-class Keeper:
-    """Records events, keeps the best epoch in the run directory, and says when patience is out."""
+class Selection:
+    """Keeps the model of the best epoch, and says when patience is exhausted."""
 
-    def __init__(self, run: directory.Run, config: Config, validation: Examples | None, warn: Callable[[str], None]):
-        import pyarrow.parquet  # noqa: F401  # what saving needs; an import that Ctrl-C breaks off makes a mess
+    def __init__(self, run: Run, settings: Train, validation: Examples | None):
+        import pyarrow.parquet  # noqa: F401  # what saving needs; an import that is interrupted leaves half a module
 
         self.run = run
+        self.settings = settings
         self.validation = validation
-        self.warn = warn
-        self.health = gradient_flow.GradientFlowMonitor(config)
-        self.warnings: list[str] = []
-        self.calibrate = config.train.calibrate
-        stopping = config.train.early_stopping
+        self.influence_log = InfluenceLog(run.path)
+        stopping = settings.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
         self.patience = stopping.patience if stopping else math.inf
         self.best = -math.inf  # of all seeds
-        self.scores: dict[str, Any] | None = None
-        self.digest: str | None = None
-        self.kept: dict[str, int] | None = None
-        self.factor = 1.0  # what calibration multiplied the logit by
+        self.scores: dict[str, Any] | None = None  # of the best model
+        self.digest: str | None = None  # SHA-256 of its file
+        self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from
+        self.factor = 1.0  # what calibration multiplied its logit by
         self.weights: list[float] | None = None  # of the networks that are averaged
-        self.seed_scores: list[dict[str, Any]] = []  # each seed's best epoch
-        self.notes = influence_log.InfluenceLog(run.path)
-        self._start_seed()
+        self.seed_scores: list[dict[str, Any]] = []  # the best scores of each seed
+        self.start_seed()
 
-    def _start_seed(self) -> None:
+    def start_seed(self) -> None:
+        """Begin the selection among the epochs of another seed."""
         self.seed_best = -math.inf
         self.seed_best_scores: dict[str, Any] | None = None
         self.seed_weights: list[float] | None = None
-        self.notes.begin()
-        self.waited = 0
+        self.waited = 0  # epochs without a better score
+        self.influence_log.start_network()
 
-    def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
-        if self.seed_best_scores is None:  # no validation data: the last epoch, scored on what it was trained on
-            self._consider(seed, classifier.config.train.epochs, evaluate(classifier, training)[0], classifier)
-        assert self.seed_best_scores is not None
-        self.seed_scores.append(self.seed_best_scores)
-        self._start_seed()
-
-    @property
-    def patience_is_out(self) -> bool:
+    def is_over(self, next_epoch: int) -> bool:
+        """Return whether the training stops before the next epoch: so many brought no better score."""
         return self.waited >= self.patience
 
-    def record_round(self, seed: int, event: Round) -> None:
-        self.run.record(event="round", seed=seed, **event._asdict())
+    def epoch_ended(self, seed: int, event: Epoch, classifier: Classifier) -> None:
+        """Consider the model after an epoch."""
+        if event.scores is not None and event.logits is not None:
+            self._consider(seed, event.epoch, event.scores, event.logits, classifier)
 
-    def record_start(self, seed: int, classifier: Classifier) -> None:
-        """The weights before the first step, by a check of each."""
-        weights = {name: hashing.short_checksums([tensor]) for name, tensor in classifier.tensors().items()}
-        self.run.record(event="start", seed=seed, weights=weights)
+    def ensemble_ended(self, seed: int, classifier: Classifier) -> None:
+        """Consider the average of the networks of a seed."""
+        if self.validation is not None:
+            scores, logits = evaluate(classifier.network, self.validation)
+            self._consider(seed, self.settings.epochs, scores, logits, classifier)
 
-    def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        if isinstance(event, Step):
-            step = event._asdict()
-            flows = step.pop("flow")
-            self.run.record(event="step", seed=seed, **step)
-            if flows is not None:
-                layers = gradient_flow.flow_record(flows)
-                self.run.record(event="flow", seed=seed, step=event.step, epoch=event.epoch, layers=layers)
-                self.health.saw(flows)
-            return
-        for warning in self.health.epoch_ended(event.epoch):
-            self.warnings.append(warning)
-            self.warn(warning)
-        self.run.record(event="epoch", seed=seed, scores=event.scores, **_ended(event, classifier))
-
-    def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        self.record(seed, event, classifier)
-        if isinstance(event, Epoch):
-            self.notes.add(event.visits)
-        if isinstance(event, Epoch) and event.scores is not None:
-            self._consider(seed, event.epoch, event.scores, classifier, event.logits)
+    def seed_ended(self, seed: int, classifier: Classifier, training: Examples) -> None:
+        """Close a seed. Without validation data its last epoch is kept, scored on the training data."""
+        if self.seed_best_scores is None:
+            scores, logits = evaluate(classifier.network, training)
+            self._consider(seed, self.settings.epochs, scores, logits, classifier)
+        assert self.seed_best_scores is not None
+        self.seed_scores.append(self.seed_best_scores)
+        self.start_seed()
 
     def mixture(self, kinds: Sequence[Sequence[Classifier]]) -> list[float]:
-        """The weight of each network that is averaged. Those of a kind share what suits the validation data, or without
-        these the same as each other kind: they differ by their random start, and which is best there is chance."""
+        """Return the weight of each network that is averaged.
+
+        The networks of a kind differ by their random start only, so that their order on the validation data is chance:
+        they share the weight of their kind. The weights of the kinds minimise the validation loss; without validation
+        data they are equal.
+        """
         weights = np.full(len(kinds), 1 / len(kinds))
         if self.validation is not None:
             x = self.validation.features
@@ -111,116 +97,82 @@ class Keeper:
         self.seed_weights = np.repeat(weights / count, count).tolist()
         return self.seed_weights
 
-    def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
-        if self.validation is not None:
-            scores, logits = evaluate(classifier, self.validation)
-            self._consider(seed, classifier.config.train.epochs, scores, classifier, logits)
-
-    def _consider(
-        self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier, logits: Any = None
-    ) -> None:
-        """Keep the model, calibrated, if it is the best so far, of all seeds; `logits` are those of validation."""
+    def _consider(self, seed: int, epoch: int, scores: dict[str, Any], logits: Array, classifier: Classifier) -> None:
+        """Keep the model, calibrated, if it is the best so far. `logits` (n,) are of the data it was scored on."""
         value = scores[self.metric]
         value = -math.inf if value is None else value if metrics.BETTER[self.metric] == "higher" else -value
         self.waited += 1
-        seed_best = value > self.seed_best or self.seed_best_scores is None
-        best = value > self.best or self.scores is None
-        if not seed_best:  # nor the best of all
+        is_best_of_seed = value > self.seed_best or self.seed_best_scores is None
+        is_best = value > self.best or self.scores is None
+        if not is_best_of_seed:  # nor the best of all
             return
         factor = 1.0
-        if self.calibrate and self.validation is not None:
+        if self.settings.calibrate and self.validation is not None:
             factor = fit_temperature(logits, self.validation.label)
-            classifier = fold.scale_logit(classifier, factor)
-            scores, logits = evaluate(classifier, self.validation)
+            classifier = scale_logit(classifier, factor)
+            scores, logits = evaluate(classifier.network, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
-        if best:
+        if is_best:
             self.best, self.scores, classifier.scores = value, scores, scores
             self.kept, self.factor, self.weights = {"seed": seed, "epoch": epoch}, factor, self.seed_weights
             self.save(classifier)
-            self.notes.keep(epoch, self.digest or "", factor)
+            self.influence_log.keep(epoch, self.digest or "", factor)
             if self.validation is not None:
-                positive = probability(logits)
-                directory.save_predictions(self.run, self.validation.label, positive)
-
-    @property
-    def known(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
-        return {name: getattr(self, name) for name in _KNOWN} | {"health": self.health.known}
-
-    def go_on(self, known: dict[str, Any]) -> None:
-        """Take up what a checkpoint has kept. The model is there; what it said is made again."""
-        for name in _KNOWN:
-            setattr(self, name, known[name])
-        self.health.go_on(known["health"])
-        if self.digest is not None and self.validation is not None:
-            _, logits = evaluate(file.load_model(self.run.path / directory.MODEL), self.validation)
-            directory.save_predictions(self.run, self.validation.label, probability(logits))
+                save_predictions(self.run, self.validation.label, probability(logits))
 
     def save(self, classifier: Classifier) -> None:
+        """Write the model file."""
         content = classifier.to_bytes()
-        self.run.write(directory.MODEL, content)
+        self.run.write(MODEL, content)
         self.digest = hashlib.sha256(content).hexdigest()
 
-    def save_again(self, classifier: Classifier) -> None:
-        """Keep a model that has learned the validation data, too, beside the one before, which the scores are of."""
-        self.run.copy(directory.MODEL, directory.VALIDATED)
+    def save_refit(self, classifier: Classifier) -> None:
+        """Write the model of the final training. The model before it, which the scores are of, gets another name."""
+        self.run.copy(MODEL, VALIDATED)
         try:
             self.save(classifier)
         except BaseException:
-            (self.run.path / directory.VALIDATED).unlink(missing_ok=True)
+            (self.run.path / VALIDATED).unlink(missing_ok=True)
             raise
 
     def spread(self) -> dict[str, dict[str, float]]:
+        """Return mean, standard deviation, minimum and maximum of each score over the seeds."""
         names = [name for name in metrics.BETTER if self.seed_scores and self.seed_scores[0].get(name) is not None]
         return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of it."""
+        return {name: getattr(self, name) for name in _STATE}
 
-class Again:
-    """In the place of a Keeper where the model that it kept is trained once more, on all reviews: nothing is chosen any
-    more."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned. The model is in the run; its predictions are computed again."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+        if self.digest is not None and self.validation is not None:
+            _, logits = evaluate(load_model(self.run.path / MODEL).network, self.validation)
+            save_predictions(self.run, self.validation.label, probability(logits))
 
-    def __init__(self, before: Keeper):
-        assert before.kept is not None
-        self.run, self.known = before.run, before.known
-        self.seed, self.epochs = before.kept["seed"], before.kept["epoch"]
-        self.weights = before.weights
-        self.notes = influence_log.InfluenceLog(self.run.path)
-        self.patience_is_out = False
 
-    def record_round(self, seed: int, event: Round) -> None:
-        """After a round of pretraining."""
+class FixedSelection:
+    """What the selection has chosen, for the final training on all data: nothing is chosen again."""
 
-    def record_start(self, seed: int, classifier: Classifier) -> None:
-        """Before the first step."""
+    def __init__(self, selection: Selection):
+        assert selection.kept is not None
+        self.seed, self.epochs = selection.kept["seed"], selection.kept["epoch"]
+        self.weights = selection.weights
+        self.influence_log = InfluenceLog(selection.run.path)
 
-    def record(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        """After each step and each epoch, of which the latter is recorded."""
-        if isinstance(event, Epoch):
-            self.run.record(event="refit", seed=seed, **_ended(event, classifier))
+    def is_over(self, next_epoch: int) -> bool:
+        """Return whether the training stops before the next epoch: the best model had no more."""
+        return next_epoch > self.epochs
 
-    def saw(self, seed: int, event: Step | Epoch, classifier: Classifier) -> None:
-        """The same, of a network that is not averaged with others."""
-        self.record(seed, event, classifier)
-        if isinstance(event, Epoch):
-            self.notes.add(event.visits)
-            self.patience_is_out = event.epoch == self.epochs
+    def epoch_ended(self, seed: int, event: Epoch, classifier: Classifier) -> None:
+        """Nothing is chosen."""
+
+    def ensemble_ended(self, seed: int, classifier: Classifier) -> None:
+        """Nothing is chosen."""
 
     def mixture(self, kinds: Sequence[Sequence[Classifier]]) -> list[float]:
-        """The weights of networks that are averaged: those of before."""
+        """Return the weights that the selection found."""
         assert self.weights is not None
         return self.weights
-
-    def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
-        """They are averaged."""
-
-
-def _ended(event: Epoch, classifier: Classifier) -> dict[str, Any]:
-    """What is recorded of an epoch: by digests, also what it made of the weights."""
-    weights = hashing.tensor_digests(classifier.tensors())
-    return {
-        "epoch": event.epoch,
-        "step": event.step,
-        "loss": event.loss,
-        "digest": hashing.combined_digest(weights),
-        "weights": {name: digest[:16] for name, digest in weights.items()},
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -12,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sentibp.cli.interrupts import heeded
-from sentibp.training.events import Note
-from sentibp.training.truncated_svd import Round
+from sentibp.cli.interrupts import Interrupt
 
 ENDLESS = ["train", "quickstart", "--set", "train.epochs=1000000", "--out", "run"]
 
@@ -100,20 +97,44 @@ def test_a_broken_pipe_on_stderr_is_not_success_with_a_training_half_done(start)
     assert (code == 0) == (outcome == "finished"), (code, outcome)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_that_a_library_swallows_comes_again_at_the_next_event(number):
+@pytest.fixture
+def handlers():
+    """The signal handlers of this process are its own again in the end."""
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    seen = []
-    try:
-        heed = heeded(seen.append)
-        heed(Note("begins"))
-        with contextlib.suppress(KeyboardInterrupt):  # as a callback from C would
-            signal.raise_signal(number)
-            pytest.fail("not raised at once")
-        with pytest.raises(KeyboardInterrupt):
-            heed(Round(1, 2, 0.5))
-        heed(Note("is kept"))
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    assert seen == [Note("begins"), Note("is kept")]
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_loop_at_its_next_event_and_raises_nothing(number):
+    """A library may swallow an exception; a request it cannot swallow."""
+    interrupt = Interrupt()
+    assert not interrupt.requested
+    signal.raise_signal(number)
+    assert interrupt.requested
+
+
+def test_a_second_signal_ends_the_process_at_once(environment):
+    code = """
+import signal
+from sentibp.cli.interrupts import Interrupt
+interrupt = Interrupt()
+signal.raise_signal(signal.SIGINT)
+print(interrupt.requested, flush=True)
+signal.raise_signal(signal.SIGTERM)
+print("not here")
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "True\n", "interrupted\n")
+
+
+def test_interrupted_early_it_resumes_from_where_it_was(interrupt, sentibp):
+    """In the first seconds, before the first checkpoint by time."""
+    assert interrupt(*ENDLESS[:2], "--set", "train.epochs=300", "--set", "train.refit=false", "--out", "run")[0] == 130
+    said = sentibp("train", "--resume", "run")
+    assert "resumes after step " in said.err
+    whole = sentibp("train", "quickstart", "--set", "train.epochs=300", "--set", "train.refit=false", "--out", "whole")
+    assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes(), whole.err
+    assert Path("run/metrics.jsonl").read_bytes() == Path("whole/metrics.jsonl").read_bytes()

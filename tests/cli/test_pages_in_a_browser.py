@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import runner
 
 from sentibp.config.load import load_config
 from sentibp.inspection.pages import report as pages_report
-from sentibp.training import experiment
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -96,7 +96,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
         Path("shallow.yaml").write_text(f"{data}model: {{hidden: []}}\n")
         Path("deep.yaml").write_text(f"{data}model: {{hidden: [16, 16, 16], residual: true, batch_norm: true}}\n")
         for name in ("shallow", "deep"):
-            experiment.train_model(load_config(f"{name}.yaml"), Path(name))
+            runner.train_model(load_config(f"{name}.yaml"), Path(name))
         Path("report.html").write_bytes(pages_report.render(pages_report.gather(["shallow", "deep"])))
     return (folder / "report.html").as_uri()
 

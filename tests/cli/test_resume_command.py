@@ -49,9 +49,9 @@ def test_a_training_that_was_ended_goes_on(ended_by, sentibp, number):
     else:
         assert code == 130
         assert err.splitlines()[-1] == "interrupted: the best model so far is kept"
-        assert out.splitlines()[-1] == "go on       sentibp train --resume run"
+        assert out.splitlines()[-1] == "resume      sentibp train --resume run"
     said = sentibp("train", "--resume", "last")
-    assert "\ngoes on after step " in said.err
+    assert "\nresumes after step " in said.err
     assert said.out.splitlines()[-1].startswith("next ")
     whole = sentibp(*LONG, "--out", "whole", "--json", "--quiet").json
     assert contents("run") == contents("whole")
@@ -72,7 +72,7 @@ def test_a_killed_run_is_listed_as_such(start, sentibp):
     assert outcomes() == ["running"]
     running.kill()
     running.wait()
-    assert outcomes() == ["broken off"]
+    assert outcomes() == ["killed"]
 
 
 def test_two_at_once(start, sentibp):
@@ -85,18 +85,18 @@ def test_two_at_once(start, sentibp):
         assert each["digest"] == alone["digest"]
         assert contents(each["run"]) == contents("alone")
         assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted(
-            [*RESULTS, "run.json", "visits.safetensors"]
+            [*RESULTS, "run.json", "influence_log.safetensors"]
         )
 
 
 def test_other_settings(ended_by, fails, sentibp):
     ended_by(signal.SIGKILL)
     assert fails(2, "train", "--resume", "run", "--set", "model.hidden=[7]", "--seed", "1").splitlines() == [
-        "run: other settings than were trained with; go on with the settings of the run, or train anew",
+        "run: was trained with other settings; resume with the settings of the run, or start a new training",
         "model.hidden: was [8], is [7]",
         "train.seed: was 0, is 1",
     ]
-    assert fails(2, "train", "imdb", "--resume", "run").startswith("run: other settings than were trained with; ")
+    assert fails(2, "train", "imdb", "--resume", "run").startswith("run: was trained with other settings; ")
     shutil.copytree("run", "other")
     assert sentibp(*LONG[:-1], "train.checkpoint=null", "--resume", "other", "--json").json["outcome"] == "finished"
     sentibp("train", "--resume", "run", "--set", "train.epochs=51")
@@ -140,7 +140,7 @@ def test_reproduce_names_the_first_difference(sentibp):
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     result = sentibp("reproduce", "last", "--quiet", code=1)
     assert result.out.splitlines() == [
-        "not the same, after 1 epoch, 28 steps that are",
+        "different, after 1 epoch, 28 steps that are the same",
         "first       seed 0, epoch 2, step 29: embedding.weight",
         "changed     nothing that is recorded: versions, code, processor, threads",
     ]

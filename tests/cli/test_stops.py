@@ -58,7 +58,7 @@ def test_find_lr_suggests_and_leaves_nothing(sentibp):
     (suggestion,) = [line for line in lines if line.startswith("suggestion")]
     said = sentibp(*QUICK, "--find-lr", "--json").json
     assert suggestion.endswith(f"--set train.optimizer.learning_rate={said['suggestion']:g}")
-    assert said["curve"][0].keys() == {"rate", "loss", "smooth"}
+    assert said["curve"][0].keys() == {"learning_rate", "loss", "smooth"}
     assert os.listdir() == []
     assert sentibp(*QUICK, *suggestion.split()[1:], "--json").json["scores"]["accuracy"] > 0.5
 

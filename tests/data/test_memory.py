@@ -7,9 +7,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from runner import train_model
 
 from sentibp.training.events import Epoch
-from sentibp.training.experiment import train_model
 
 EARLY, LATE = 5, 35
 LEAST = 2000  # bytes an epoch that count as growth; caches that fill up make a few hundred

@@ -15,10 +15,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import runner
 
 from sentibp.config.load import load_config
 from sentibp.model import file
-from sentibp.training import experiment
 from sentibp.utils.arrow import strings
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "golden.yaml"
         path.write_text(json.dumps(SETTINGS))
-        classifier = file.load_model(experiment.train_model(load_config(path), Path(folder) / "run").model)
+        classifier = file.load_model(runner.train_model(load_config(path), Path(folder) / "run").model)
     for tensor in classifier.tensors().values():
         tensor[...] = np.clip(np.round(tensor * 64), -256, 256) / 64
     content = classifier.to_bytes()

@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+import runner
 
 from sentibp.config.load import load_config
 from sentibp.data import dataset
@@ -16,7 +17,6 @@ from sentibp.model import initial
 from sentibp.nn import Ragged, RowGrad
 from sentibp.nn.optim import Adagrad
 from sentibp.runs import influence_log
-from sentibp.training import experiment
 from sentibp.utils.arrow import strings
 
 TEXT = "a great film , but not the best one"
@@ -27,7 +27,7 @@ EVERY = 10**9
 @pytest.fixture
 def train(here):
     def train(*overrides: str):
-        return experiment.train_model(load_config("quickstart", ["data.validation=0", *LINEAR, *overrides])).run
+        return runner.train_model(load_config("quickstart", ["data.validation=0", *LINEAR, *overrides])).run
 
     return train
 
@@ -137,7 +137,7 @@ def ratio(features: Ragged, label, word: int, review: int, less: float) -> float
 def test_a_review_is_what_its_own_answer_is_due_to(here):
     """With hidden layers, batch norm and all defaults: the review itself pushed its answer most, towards its label."""
     changes = ["train.optimizer.learning_rate=0.03", "model.batch_norm=true", "model.hidden=[8,8]"]
-    run = experiment.train_model(load_config("quickstart", changes)).run
+    run = runner.train_model(load_config("quickstart", changes)).run
     settings = load_config(run / "config.yaml").config
     training, _ = dataset.load_data(settings)
     for i in (3, 50, 100):
@@ -180,7 +180,7 @@ def test_training_data_that_changed_or_is_gone(here, complaint):
             csv.writer(file).writerows(rows)
 
     write(rows)
-    run = str(experiment.train_model(load_config("quickstart", ["data.source=mine.csv", "train.epochs=1"])).run)
+    run = str(runner.train_model(load_config("quickstart", ["data.source=mine.csv", "train.epochs=1"])).run)
     assert influence.of_text(run, "film", 1).reviews == 288
     write([*rows[:-1], [f"{rows[-1][0]}!", *rows[-1][1:]]])
     assert complaint(DataError, influence.of_text, run, "film", 1).endswith(
@@ -189,4 +189,4 @@ def test_training_data_that_changed_or_is_gone(here, complaint):
     (here / "mine.csv").unlink()
     assert "mine.csv: no such file" in complaint(DataError, influence.of_text, run, "film", 1)
     (here / run / influence_log.FILE).unlink()
-    assert "has no visits.safetensors" in complaint(DataError, influence.of_text, run, "film", 1)
+    assert "has no influence_log.safetensors" in complaint(DataError, influence.of_text, run, "film", 1)

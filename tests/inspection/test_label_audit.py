@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runner
 
 from sentibp.config.load import load_config
 from sentibp.data import sources, vocabulary_build
@@ -16,7 +17,6 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import label_audit
 from sentibp.inspection.label_audit import audit, confident, resolve
 from sentibp.nn.layers import sigmoid
-from sentibp.training import experiment
 
 SMALL = ["train.epochs=3"]
 
@@ -160,7 +160,7 @@ def test_what_it_does_without_is_told(here):
 
 
 def test_a_run_is_audited_up_to_the_epoch_that_was_kept(here):
-    run = experiment.train_model(load_config("quickstart", ["train.epochs=4"])).run
+    run = runner.train_model(load_config("quickstart", ["train.epochs=4"])).run
     subject = resolve(str(run), [])
     assert subject == resolve("last", []) == resolve(run.name, [])
     assert subject.name == str(run / "config.yaml")

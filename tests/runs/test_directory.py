@@ -15,6 +15,7 @@ from sentibp.config.load import load_config
 from sentibp.config.schema import Config
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs import compare, directory, find
+from sentibp.runs.records import StepRecord
 
 CONFIG = Config.model_validate({"data": {"source": "sample"}, "train": {"seed": 5}})
 DATA = {"validation": {"reviews": 4, "fingerprint": "abc"}}
@@ -67,9 +68,12 @@ def test_a_run_that_has_just_begun():
 def test_events_are_lines_that_can_be_read_while_it_runs():
     run = directory.create_run(CONFIG, Path("mine.yaml"))
     for step in (1, 2):
-        run.record(event="step", step=step, loss=0.5 / step)
+        run.append(StepRecord(0, step, 1, 0.5 / step, 0.1, 2.0))
         lines = (run.path / "metrics.jsonl").read_text().splitlines()
-        assert json.loads(lines[-1]) == {"event": "step", "step": step, "loss": 0.5 / step}
+        assert json.loads(lines[-1]) == {
+            **{"event": "step", "seed": 0, "step": step, "epoch": 1},
+            **{"loss": 0.5 / step, "learning_rate": 0.1, "gradient_norm": 2.0},
+        }
         assert len(lines) == step
     run.finish("finished")
 

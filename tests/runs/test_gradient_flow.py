@@ -14,6 +14,9 @@ from sentibp.runs import gradient_flow
 DEEP = {"hidden": [16, 16, 16], "activation": "sigmoid"}
 
 
+STEP = {"event": "step", "seed": 0, "step": 1, "epoch": 1, "loss": 0.5, "learning_rate": 0.1, "gradient_norm": 1.0}
+
+
 def flows(*gradients: float, dead: float | None = None) -> dict[str, Flow]:
     names = ["embedding", *(f"hidden.{i}" for i in range(len(gradients) - 2)), "output"]
     return {
@@ -108,7 +111,7 @@ def event(epoch: int, seed: int = 0, **layers: Flow) -> dict:
 
 def test_what_was_recorded_comes_back_as_the_mean_of_each_epoch(here):
     a, b = Flow(1.0, 0.5, 2.0, dead=0.5), Flow(3.0, 0.5, 2.0, dead=0.0)
-    written(here, {"event": "step"}, event(1, out=a), event(1, out=b), event(2, out=b), event(1, 1, out=a))
+    written(here, STEP, event(1, out=a), event(1, out=b), event(2, out=b), event(1, 1, out=a))
     found = gradient_flow.load_flows(here)
     assert [(each.seed, each.epoch) for each in found] == [(0, 1), (0, 2), (1, 1)]
     assert found[0].layers == {"out": Flow(2.0, 0.5, 2.0, 0.25)}
@@ -128,7 +131,7 @@ def test_json_has_no_infinity(here):
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ({"event": "step"}, "no gradient flow is recorded"),
+        (STEP, "no gradient flow is recorded"),
         ({"event": "flow"}, "damaged"),
         ({"event": "flow", "seed": 0, "epoch": 1, "layers": {"a": {"gradient": 1}}}, "damaged"),
         ([], "damaged"),

@@ -1,55 +1,72 @@
-"""What training told its reviews: recorded one by one, kept with the model, and complained of if it does not fit."""
+"""The influence log: the gradient of each review, kept beside the model, and refused if it does not fit."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import runner
 
 from sentibp.config.load import load_config
 from sentibp.errors import DataError
+from sentibp.model.file import load_model
 from sentibp.nn.layers import sigmoid
 from sentibp.runs import influence_log
 from sentibp.runs.influence_log import ExampleGradients
-from sentibp.training import experiment
-from sentibp.training.events import Epoch, Step
-from sentibp.training.loop import fit
+from sentibp.runs.records import StepRecord, read_records
+from sentibp.utils.arrow import strings
 
 TEXTS = ["a good film", "a bad film", "good , good", "not good", "", "bad bad film", "fine"]
 LABEL = [1, 0, 1, 0, 0, 0, 1]
 
 
-def test_each_review_has_what_it_was_told_at_its_visit(new_classifier, examples_of):
-    """A frozen network says the same at every visit: dz is p - y over the size of the batch."""
-    classifier = new_classifier(
-        TEXTS, train={"epochs": 2, "batch_size": 3, "freeze": ["embedding", "hidden.0", "output"]}
-    )
-    examples = examples_of(classifier, TEXTS, LABEL)
-    p = sigmoid(classifier.logits(examples.features))
-    events = list(fit(classifier, examples, None, 0))
-    rates = [event.learning_rate for event in events if isinstance(event, Step)]
-    epochs = [event.visits for event in events if isinstance(event, Epoch)]
+DATA = "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in zip(TEXTS, LABEL, strict=True))
+FROZEN = [
+    "data.source=all.csv",
+    "data.validation=0",
+    "train.freeze=[embedding,hidden.0,output]",
+    "train.calibrate=false",
+]
+FROZEN += ["train.epochs=2", "train.word_dropout=0", "train.refit=false"]
+
+
+def logged(out: str, *overrides: str) -> tuple[list[ExampleGradients], list]:
+    """The influence log and the steps of a training on the texts."""
+    Path("all.csv").write_text(DATA, encoding="utf-8")
+    outcome = runner.train_model(load_config("quickstart", [*FROZEN, *overrides]), Path(out))
+    steps = [record for record in read_records(outcome.run) if isinstance(record, StepRecord)]
+    return influence_log.load_influence_log(outcome.run).epochs, steps
+
+
+def test_each_review_has_its_gradient_in_the_step_of_its_batch(here):
+    """A frozen network answers the same in each epoch: dz is p - y over the size of the batch."""
+    epochs, steps = logged("run", "train.batch_size=3")
+    classifier = load_model(Path("run/model.safetensors"))
+    p = sigmoid(classifier.logits(classifier.encode(strings(TEXTS))[0]))
+    learning_rates = [step.learning_rate for step in steps]
     assert len(epochs) == 2
-    for epoch, own in zip(epochs, (rates[:3], rates[3:]), strict=True):
+    for epoch, expected in zip(epochs, (learning_rates[:3], learning_rates[3:]), strict=True):
         size = np.bincount(epoch.step)
         assert size.tolist() == [3, 3, 1]
         assert epoch.dz == pytest.approx((p - LABEL) / size[epoch.step], rel=1e-5)
-        assert epoch.rate.tolist() == own
+        assert epoch.learning_rate.tolist() == expected
     assert (epochs[0].step != epochs[1].step).any()
 
 
-def test_what_clipping_leaves(new_classifier, examples_of):
-    settings = {"batch_size": 7, "epochs": 1, "freeze": ["embedding", "hidden.0", "output"]}
-    free, held = (new_classifier(TEXTS, train=settings | {"optimizer": {"clip_norm": limit}}) for limit in (None, 1e-3))
-    whole, clipped = (list(fit(each, examples_of(each, TEXTS, LABEL), None, 0)) for each in (free, held))
-    share = 1e-3 / whole[0].gradient_norm
-    assert share < 1
-    assert clipped[1].visits.dz == pytest.approx(whole[1].visits.dz * share, rel=1e-5)
+def test_the_gradients_are_clipped_as_those_of_the_weights(here):
+    (whole, *_), (first, *_) = logged("free", "train.batch_size=7", "train.optimizer.clip_norm=null")
+    (clipped, *_), _ = logged("clipped", "train.batch_size=7", "train.optimizer.clip_norm=1e-3")
+    factor = 1e-3 / first.gradient_norm
+    assert factor < 1
+    assert clipped.dz == pytest.approx(whole.dz * factor, rel=1e-5)
 
 
 @pytest.fixture
 def run(here):
     resolved = load_config("quickstart", ["train.epochs=3"])
-    return experiment.train_model(resolved).run
+    return runner.train_model(resolved).run
 
 
 def test_kept_up_to_the_best_epoch(run):
@@ -68,31 +85,51 @@ def test_what_does_not_fit_is_told(run, complaint):
         file.write(b" ")
     assert "is of another model" in complaint(DataError, influence_log.load_influence_log, run)
     (run / influence_log.FILE).unlink()
-    assert f"{run}: has no visits.safetensors" in complaint(DataError, influence_log.load_influence_log, run)
+    assert f"{run}: has no influence_log.safetensors" in complaint(DataError, influence_log.load_influence_log, run)
 
 
 def test_of_several_seeds_that_whose_model_is_kept(here):
-    outcome = experiment.train_model(load_config("quickstart", ["train.epochs=2", "train.seeds=3"]))
+    outcome = runner.train_model(load_config("quickstart", ["train.epochs=2", "train.seeds=3"]))
     kept = influence_log.load_influence_log(outcome.run)
     assert len(kept.epochs) == outcome.kept["epoch"]
     alone = load_config("quickstart", ["train.epochs=2", f"train.seed={outcome.kept['seed']}"])
     for one, other in zip(
-        kept.epochs, influence_log.load_influence_log(experiment.train_model(alone).run).epochs, strict=False
+        kept.epochs, influence_log.load_influence_log(runner.train_model(alone).run).epochs, strict=False
     ):
         assert all((a == b).all() for a, b in zip(one, other, strict=True))
 
 
-def test_an_epoch_that_was_not_seen_whole_leaves_no_notes(tmp_path):
-    epoch = ExampleGradients(np.array([0.5, np.nan], np.float32), np.zeros(2, np.int32), np.ones(1))
-    notes = influence_log.InfluenceLog(tmp_path)
-    notes.add(epoch)
-    notes.keep(1, "", 1.0)
-    notes.save(tmp_path)
-    notes.begin()
-    notes.add(epoch._replace(dz=np.zeros(2, np.float32)))
-    notes.keep(2, "", 1.0)  # nor does a training of which the first epoch is missing
-    notes.save(tmp_path)
+def test_an_incomplete_epoch_leaves_no_log(tmp_path):
+    log = influence_log.InfluenceLog(tmp_path)
+    log.start_epoch(2, 1)
+    log.add_step(0, np.array([0]), np.array([0.5], np.float32), 1.0)  # review 1 is missing
+    log.end_epoch()
+    log.keep(1, "", 1.0)
+    log.save(tmp_path)
+    log.start_network()
+    log.start_epoch(2, 1)
+    log.add_step(0, np.array([0, 1]), np.zeros(2, np.float32), 1.0)
+    log.end_epoch()
+    log.keep(2, "", 1.0)  # the first of two epochs is missing
+    log.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_of_an_earlier_version_is_read(run):
+    """It had another name, and called the learning rate `rate`."""
+    from safetensors.numpy import load_file, save
+
+    expected = influence_log.load_influence_log(run)
+    arrays = load_file(run / influence_log.FILE)
+    content = (run / influence_log.FILE).read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    arrays["rate"] = arrays.pop("learning_rate")
+    (run / influence_log.FILE).unlink()
+    (run / influence_log.OLDER_FILE).write_bytes(save(arrays, metadata=header))
+    found = influence_log.load_influence_log(run)
+    assert found.factor == expected.factor
+    for one, other in zip(found.epochs, expected.epochs, strict=True):
+        assert all((a == b).all() for a, b in zip(one, other, strict=True))
 
 
 def test_a_full_disk_stops_no_training(here, monkeypatch, complaint):
@@ -100,11 +137,11 @@ def test_a_full_disk_stops_no_training(here, monkeypatch, complaint):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(influence_log.tempfile, "TemporaryFile", full)
-    outcome = experiment.train_model(load_config("quickstart", ["train.epochs=1"]))
+    outcome = runner.train_model(load_config("quickstart", ["train.epochs=1"]))
     assert outcome.outcome == "finished"
-    assert "has no visits.safetensors" in complaint(DataError, influence_log.load_influence_log, outcome.run)
+    assert "has no influence_log.safetensors" in complaint(DataError, influence_log.load_influence_log, outcome.run)
 
 
 def test_several_networks_keep_none(here, complaint):
-    outcome = experiment.train_model(load_config("quickstart", ["train.epochs=1", "train.members=2"]))
-    assert "has no visits.safetensors" in complaint(DataError, influence_log.load_influence_log, outcome.run)
+    outcome = runner.train_model(load_config("quickstart", ["train.epochs=1", "train.members=2"]))
+    assert "has no influence_log.safetensors" in complaint(DataError, influence_log.load_influence_log, outcome.run)

@@ -126,7 +126,9 @@ def test_a_model_that_is_trained_once_more(here, follow, write, refit, steps):
 
     def again():
         for seed, step in (0, 3), (0, 6), (1, 3):
-            writer.file.write(json.dumps({"event": "refit", "seed": seed, "epoch": step // 3, "step": step}) + "\n")
+            writer.file.write(
+                json.dumps({"event": "refit", "seed": seed, "epoch": step // 3, "step": step, "loss": 0.5}) + "\n"
+            )
 
     def end():
         writer.facts("finished", seconds=123.0, data={"training": {"reviews": 10}, "validation": {"reviews": 5}})
@@ -166,7 +168,7 @@ def test_a_process_that_is_gone_is_told(here, follow, write):
     assert directory.is_being_written(here / "run")
     writer.file.close()
     assert not directory.is_being_written(here / "run")
-    assert [state.outcome for state in follow(here / "run")] == ["running", "broken off"]
+    assert [state.outcome for state in follow(here / "run")] == ["running", "killed"]
 
 
 def test_a_line_that_is_being_written_and_records_that_are_taken_back(here, follow, write):
@@ -198,10 +200,10 @@ def test_the_newest_is_one_that_goes_on(here, write):
 def test_what_is_no_run_or_damaged(here, complaint, write):
     writer = write(here / "run")
     writer.file.write("{]\n")
-    assert "metrics.jsonl: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
+    assert "metrics.jsonl:1: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
     step = {"event": "step", "seed": 0, "loss": 0.5, "step": None, "epoch": 1, "learning_rate": 0}
     (here / "run/metrics.jsonl").write_text(json.dumps(step) + "\n")
-    assert "metrics.jsonl: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
+    assert "metrics.jsonl:1: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
     (here / "run/run.json").write_text("{}")
     assert "run.json: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
     assert "give a run directory" in complaint(DataError, list, watch.follow(here, 1))

@@ -18,7 +18,8 @@ from sentibp.training.break_condition import NAMES, BreakCondition, parse_condit
         ("grad_norm > 100", BreakCondition("grad_norm", ">", 100)),
         ("loss<=.5", BreakCondition("loss", "<=", 0.5)),
         ("  step == 12  ", BreakCondition("step", "==", 12)),
-        ("lr != 1e-3", BreakCondition("lr", "!=", 1e-3)),
+        ("learning_rate != 1e-3", BreakCondition("learning_rate", "!=", 1e-3)),
+        ("lr != 1e-3", BreakCondition("learning_rate", "!=", 1e-3)),
         ("update_norm>=-2.", BreakCondition("update_norm", ">=", -2)),
         ("epoch < +3E+1", BreakCondition("epoch", "<", 30)),
     ],
@@ -60,7 +61,7 @@ def test_what_is_not_known_or_no_number_does_not_hold():
         ("grad_norm > ١", "not a condition"),
         ("__import__('os').getpid() > 1", "not a condition"),
         ("grad_nrm > 1", "did you mean 'grad_norm'?"),
-        ("loss => 1", "'=>' compares nothing; use one of >= <= == != > <"),
+        ("loss => 1", "unknown operator '=>'; use one of >= <= == != > <"),
     ],
 )
 def test_what_is_no_condition(complaint, text, what):

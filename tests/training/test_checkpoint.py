@@ -9,14 +9,16 @@ import runpy
 from pathlib import Path
 
 import pytest
+import runner
+from runner import resume, resume_pretraining
 
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import file as model_file
 from sentibp.runs import directory
-from sentibp.training import checkpoint, experiment, pretrain_run
+from sentibp.runs.records import StepRecord
+from sentibp.training import checkpoint
 from sentibp.training.events import Step
-from sentibp.training.resume import resume, resume_pretraining
 from sentibp.utils import tensor_file
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,9 +64,9 @@ class Disk:
 
 def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
     """Each call in turn is the first to fail. The error is one line; all that has its name is whole; it can go on."""
-    whole = experiment.train_model(small(), Path("whole"))
+    whole = runner.train_model(small(), Path("whole"))
     counting = Disk(monkeypatch, OSError(), 10**9)
-    experiment.train_model(small(), Path("counted"))
+    runner.train_model(small(), Path("counted"))
     calls = counting.calls
     assert calls > 30
     told = set()
@@ -74,7 +76,7 @@ def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
         with monkeypatch.context() as patched:
             disk = Disk(patched, OSError(kind, os.strerror(kind)), last)
             try:
-                experiment.train_model(small(), path)
+                runner.train_model(small(), path)
                 assert last >= calls - 5, "only runs/last and blame's notes, in the end, may fail without harm"
             except DataError as error:
                 assert disk.calls > last
@@ -90,15 +92,15 @@ def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
         checkpoint.load_checkpoint(path)
         assert again(path).digest == whole.digest
         assert (path / "metrics.jsonl").read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
-        assert {*os.listdir(path)} | {"visits.safetensors"} == {*os.listdir(whole.run)}, "these: of one go only"
+        assert {*os.listdir(path)} | {"influence_log.safetensors"} == {*os.listdir(whole.run)}, "these: of one go only"
     assert any("; make room on that disk; then go on with `sentibp train --resume full-" in line for line in told)
 
 
 def test_a_disk_that_is_full_while_it_pretrains(small, monkeypatch):
     settings = "pretrain={vectors: words, dim: 4}"
-    whole = pretrain_run.pretrain_vectors(small(settings), Path("whole"))
+    whole = runner.pretrain_vectors(small(settings), Path("whole"))
     counting = Disk(monkeypatch, OSError(), 10**9)
-    pretrain_run.pretrain_vectors(small(settings), Path("counted"))
+    runner.pretrain_vectors(small(settings), Path("counted"))
     calls = counting.calls
     assert calls > 15
     told = set()
@@ -107,7 +109,7 @@ def test_a_disk_that_is_full_while_it_pretrains(small, monkeypatch):
         with monkeypatch.context() as patched:
             Disk(patched, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), last)
             try:
-                pretrain_run.pretrain_vectors(small(settings), path)
+                runner.pretrain_vectors(small(settings), path)
                 assert last >= calls - 2, "only runs/last may fail without harm"
             except DataError as error:
                 told.add(str(error))
@@ -121,7 +123,7 @@ def test_a_disk_that_is_full_while_it_pretrains(small, monkeypatch):
 
 def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
     run = directory.create_run(load_config("quickstart").config, Path("mine.yaml"), Path("run"))
-    run.record(event="step", step=1)
+    run.append(StepRecord(0, 1, 1, 0.5, 0.1, 1.0))
     before = (run.path / "metrics.jsonl").read_bytes()
     file = run._metrics
 
@@ -141,10 +143,10 @@ def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
 
     run._metrics = Fills()
     with pytest.raises(DataError, match=r"run/metrics.jsonl: cannot be written: No space left on device; make room"):
-        run.record(event="step", step=2)
+        run.append(StepRecord(0, 2, 1, 0.5, 0.1, 1.0))
     assert (run.path / "metrics.jsonl").read_bytes() == before
     run._metrics = file
-    run.record(event="step", step=2)
+    run.append(StepRecord(0, 2, 1, 0.5, 0.1, 1.0))
     run.close()
     assert (run.path / "metrics.jsonl").read_bytes().count(b"\n") == 2
 
@@ -155,14 +157,14 @@ def test_a_run_directory_that_vanishes(small):
             os.rename("run", "elsewhere")
 
     with pytest.raises(DataError) as caught:
-        experiment.train_model(small(), Path("run"), watch=vanish)
+        runner.train_model(small(), Path("run"), watch=vanish)
     assert len(caught.value.lines) == 1
     assert "cannot be written: No such file or directory; its folder is gone: bring it back; then go on with" in str(
         caught.value
     )
     assert not Path("run").exists()
     os.rename("elsewhere", "run")
-    assert again(Path("run")).digest == experiment.train_model(small(), Path("whole")).digest
+    assert again(Path("run")).digest == runner.train_model(small(), Path("whole")).digest
 
 
 def test_where_there_are_no_links_the_best_model_is_copied(small, monkeypatch):
@@ -170,7 +172,7 @@ def test_where_there_are_no_links_the_best_model_is_copied(small, monkeypatch):
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
-    whole = experiment.train_model(small(), Path("whole"))
+    whole = runner.train_model(small(), Path("whole"))
     seen = []
 
     def watch(event):
@@ -178,7 +180,7 @@ def test_where_there_are_no_links_the_best_model_is_copied(small, monkeypatch):
             seen.extend(Path("run").glob("best-*"))
             raise KeyboardInterrupt
 
-    experiment.train_model(small(), Path("run"), watch=watch)
+    runner.train_model(small(), Path("run"), watch=watch)
     assert len(seen) == 1
     assert again(Path("run")).digest == whole.digest
 
@@ -191,7 +193,7 @@ def interrupted(small) -> Path:
         if isinstance(event, Step) and event.step == 22:
             raise KeyboardInterrupt
 
-    return experiment.train_model(small(), Path("run"), watch=watch).run
+    return runner.train_model(small(), Path("run"), watch=watch).run
 
 
 def test_a_checkpoint_that_is_damaged_is_told(interrupted, complaint):
@@ -219,7 +221,7 @@ def test_what_a_checkpoint_names_is_missing(small, complaint):
         if isinstance(event, Step) and event.step == 22 and len(list(Path("run").glob("member-*"))) == 1:
             raise KeyboardInterrupt
 
-    experiment.train_model(small("train.members=2"), Path("run"), watch=watch)
+    runner.train_model(small("train.members=2"), Path("run"), watch=watch)
     (member,) = Path("run").glob("member-*")
     member.write_bytes(b"")
     assert complaint(DataError, again, Path("run")).startswith(f"{member}: damaged or missing")
@@ -251,20 +253,20 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
 
 def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     written = []
-    monkeypatch.setattr(checkpoint.Checkpoints, "_write", lambda self, *rest: written.append(rest[1]["step"]))
-    experiment.train_model(small("train.refit=false"))
+    monkeypatch.setattr(checkpoint.CheckpointWriter, "write", lambda self, *rest: written.append(self.current[2].step))
+    runner.train_model(small("train.refit=false"))
     assert written == [4, 8, 12, 16, 20, 24]
     written.clear()
-    experiment.train_model(small("train.checkpoint=null"))
-    experiment.train_model(small("train.checkpoint=1000"))
+    runner.train_model(small("train.checkpoint=null"))
+    runner.train_model(small("train.checkpoint=1000"))
     assert written == []
-    experiment.train_model(small("train.checkpoint=1e-9", "train.refit=false"))
+    runner.train_model(small("train.checkpoint=1e-9", "train.refit=false"))
     assert written == list(range(1, 28))
 
 
 def test_the_interval_changes_nothing_of_the_model(small):
     digests = {
-        experiment.train_model(small(f"train.checkpoint={value}")).digest for value in ("null", "7", "{every_steps: 1}")
+        runner.train_model(small(f"train.checkpoint={value}")).digest for value in ("null", "7", "{every_steps: 1}")
     }
     assert len(digests) == 1
 

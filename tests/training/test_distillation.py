@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runner
 
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
@@ -16,8 +17,8 @@ from sentibp.inspection import evaluate
 from sentibp.model import file, fold
 from sentibp.nn.layers import Ragged, sigmoid
 from sentibp.runs import records
-from sentibp.training import distillation, events, experiment, pretrain_run
-from sentibp.training.failed_step import Diverged
+from sentibp.training import distillation, events, pretraining
+from sentibp.training.diverged import Diverged
 from sentibp.utils.arrow import strings
 
 TEXTS = ["a good film", "a bad film", "", "good good bad plot", "the plot"]
@@ -94,9 +95,9 @@ def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_class
     classifier = new_classifier(texts, pretrain={"vectors": "words", "dim": 4}, model={"embedding": {"dim": 9}})
     features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
     training = Examples(features.slice(0, 4), label[:4])
-    extra = distillation.PretrainingData(Examples(features, label), features.slice(0, 0))
+    extra = pretraining.PretrainingData(Examples(features, label), features.slice(0, 0))
     config, vocabulary = classifier.config, classifier.vocabulary
-    pretrained = distillation.learn_vectors(config, vocabulary, training, extra, 0)
+    pretrained = runner.result(pretraining.learn_vectors(config, vocabulary, training, extra, 0))
     columns = distillation.word_columns(config, vocabulary, training, extra, pretrained)
     assert columns.shape == (len(classifier.vocabulary), 6)
     names = classifier.vocabulary.features().to_pylist()
@@ -133,7 +134,7 @@ def test_a_lesson_is_the_training_reviews_and_the_answers_to_all_other_sentences
     encode = lambda *texts: teacher.encode(strings(texts))[0]  # noqa: E731
     training = Examples(encode("good", "a bad plot"), np.array([1, 0], np.int8), np.array([2, 3], np.float32))
     labelled = Examples(encode(*["a bad film . good plot ."] * 20), np.ones(20, np.int8))
-    extra = distillation.PretrainingData(labelled, encode("a plot . a film"))
+    extra = pretraining.PretrainingData(labelled, encode("a plot . a film"))
     examples, place = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert np.mean(place >= 0) == pytest.approx(0.2, abs=0.02)
     assert place[place >= 0].tolist() == [0, 1] * (sum(place >= 0) // 2)
@@ -152,7 +153,7 @@ def test_without_other_reviews_a_lesson_is_the_training_reviews(new_classifier):
     teacher = new_classifier(TEXTS)
     features = teacher.encode(strings(TEXTS))[0]
     training = Examples(features, np.array([1, 0, 0, 1, 1], np.int8))
-    extra = distillation.PretrainingData(None, features.slice(0, 0))
+    extra = pretraining.PretrainingData(None, features.slice(0, 0))
     examples, place = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert each(examples.features) == each(features)
     assert examples.label.tolist() == training.label.tolist()
@@ -164,7 +165,7 @@ def test_a_lesson_that_diverges_names_reviews_of_the_training(write_config, tmp_
     settings = sections(vectors="words", labelled="sample")
     settings["train"]["optimizer"] = {"name": "sgd", "learning_rate": 1e30}
     with pytest.raises(Diverged) as caught:
-        experiment.train_model(write_config("small.yaml", **settings), tmp_path / "run")
+        runner.train_model(write_config("small.yaml", **settings), tmp_path / "run")
     assert caught.value.facts is not None
     reviews = json.loads((tmp_path / "run" / "run.json").read_text())["postmortem"]
     lines = [json.loads(line) for line in (Path(reviews) / "batch.jsonl").read_text().splitlines()]
@@ -187,7 +188,7 @@ def sections(**pretrain) -> dict:
 )
 def test_a_pretrained_training_gives_the_same_bytes_again_and_scores_what_it_saved(write_config, pretrain):
     resolved = write_config("small.yaml", **sections(**pretrain))
-    one, two = (experiment.train_model(resolved, Path(name)) for name in ("one", "two"))
+    one, two = (runner.train_model(resolved, Path(name)) for name in ("one", "two"))
     assert one.digest == two.digest
     scores = evaluate.evaluate_on(file.load_model(one.model)).scores
     assert scores["accuracy"] == one.scores["accuracy"]
@@ -203,16 +204,17 @@ def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(writ
     def resolved(*overrides):
         return write_config("small.yaml", [*more, *overrides], **sections(vectors=kind))
 
-    kept = pretrain_run.pretrain_vectors(resolved(), Path("kept"))
-    both = experiment.train_model(resolved(), Path("both"))
-    later = experiment.train_model(resolved("pretrain.vectors_from=kept"), Path("later"))
+    kept = runner.pretrain_vectors(resolved(), Path("kept"))
+    both = runner.train_model(resolved(), Path("both"))
+    later = runner.train_model(resolved("pretrain.vectors_from=kept"), Path("later"))
     assert later.digest == both.digest
     assert later.scores == both.scores
-    other = experiment.train_model(resolved("train.seed=1"), Path("other"))
-    mixed = experiment.train_model(resolved("train.seed=1", "pretrain.vectors_from=kept"), Path("mixed"))
+    other = runner.train_model(resolved("train.seed=1"), Path("other"))
+    mixed = runner.train_model(resolved("train.seed=1", "pretrain.vectors_from=kept"), Path("mixed"))
     assert mixed.digest != other.digest, "or the vectors are not those of the file"
     rounds = [
-        [event for event in records.read_records(each.run) if event["event"] == "round"] for each in (kept, both, later)
+        [record for record in records.read_records(each.run) if isinstance(record, records.RoundRecord)]
+        for each in (kept, both, later)
     ]
     assert rounds[0] == rounds[1]
     assert len(rounds[0]) == 20
@@ -224,24 +226,24 @@ def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(writ
 @pytest.mark.parametrize("kind", ["reviews", "words"])
 def test_kept_vectors_serve_other_data(write_config, kind):
     """Other words in another order: each feature has the vector of the same text, and others have none."""
-    pretrain_run.pretrain_vectors(write_config("small.yaml", **sections(vectors=kind)), Path("kept"))
+    runner.pretrain_vectors(write_config("small.yaml", **sections(vectors=kind)), Path("kept"))
     lines = ["good film,1", "bad film,0", "a good zebra,1", "a bad zebra,0"]
     Path("other.csv").write_text("\n".join(["text,label", *lines * 10]))
     settings = sections(vectors=kind, vectors_from="kept", source=None)
     settings["data"] = {"source": "other.csv", "validation": 0}
     told = []
-    outcome = experiment.train_model(write_config("other.yaml", **settings), Path("other"), watch=told.append)
+    outcome = runner.train_model(write_config("other.yaml", **settings), Path("other"), watch=told.append)
     assert outcome.scores["accuracy"] == 1.0
-    (note,) = [event.text for event in told if isinstance(event, events.Note) and "vectors" in event.text]
+    (note,) = [event.text for event in told if isinstance(event, events.Note) and "of its" in event.text]
     assert note.startswith("kept/vectors.safetensors: ")
     assert int(note.split()[1]) < 12, "there are 12 features, and no vector of a zebra"
 
 
 def test_kept_vectors_that_do_not_fit(write_config, complaint):
     def train(*overrides):
-        return experiment.train_model(write_config("small.yaml", overrides, **sections(vectors="words")), Path("run"))
+        return runner.train_model(write_config("small.yaml", overrides, **sections(vectors="words")), Path("run"))
 
-    pretrain_run.pretrain_vectors(write_config("small.yaml", **sections(vectors="words")), Path("kept"))
+    runner.pretrain_vectors(write_config("small.yaml", **sections(vectors="words")), Path("kept"))
     said = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.dim=9")
     assert said == "pretrain.dim: is 9, but kept/vectors.safetensors has 8; set it to 8"
     said = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.vectors=reviews")
@@ -257,7 +259,7 @@ def test_kept_vectors_that_do_not_fit(write_config, complaint):
 def test_several_members_are_averaged_and_folded(write_config):
     settings = sections(vectors="none", source=None)
     settings["train"]["members"] = 3
-    outcome = experiment.train_model(write_config("small.yaml", **settings))
+    outcome = runner.train_model(write_config("small.yaml", **settings))
     assert file.load_model(outcome.model).tensors()["hidden.0.weight"].shape == (36, 12)
     starts = {json.loads(line)["seed"] for line in (outcome.run / "metrics.jsonl").read_text().splitlines()}
     assert starts == {0, 1, 2}

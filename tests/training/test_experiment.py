@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+from runner import train_model
 
 from sentibp import metrics
 from sentibp.config.load import load_config
@@ -23,13 +24,12 @@ from sentibp.data.readers import common as readers_common
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import file as model_file
-from sentibp.model import initial
 from sentibp.runs import compare, directory, find
-from sentibp.training import experiment, loop, networks, postmortem
-from sentibp.training.break_condition import parse_condition
+from sentibp.training import experiment, metrics_log, networks, postmortem
+from sentibp.training.break_condition import BreakConditionMet, parse_condition
+from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, NetworkStarted, Note, Step
-from sentibp.training.experiment import Outcome, train_model
-from sentibp.training.failed_step import Broken, Diverged
+from sentibp.training.experiment import Outcome
 from sentibp.utils import cache, rng, spill
 
 SMALL: dict[str, Any] = {
@@ -81,11 +81,11 @@ def test_a_run_and_what_it_tells(small):
     outcome = train_model(small(), command=["sentibp", "train", "small.yaml"], watch=events.append)
     assert sorted(os.listdir(outcome.run)) == [
         "config.yaml",
+        "influence_log.safetensors",
         "metrics.jsonl",
         "model.safetensors",
         "run.json",
         "validation.parquet",
-        "visits.safetensors",
     ]
     ready, *rest = events
     assert isinstance(ready, NetworkStarted)
@@ -396,9 +396,9 @@ def test_interrupted_before_there_is_a_model(small, monkeypatch):
     def build(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(initial, "build_classifier", build)
-    with pytest.raises(KeyboardInterrupt):
-        train_model(small())
+    monkeypatch.setattr(networks, "build_classifier", build)
+    outcome = experiment.train_model(small())
+    assert (outcome.outcome, outcome.model, outcome.digest) == ("interrupted", None, None)
     ((run, facts),) = directory.list_runs()
     assert facts["outcome"] == "interrupted"
     assert facts["end"] is not None
@@ -431,7 +431,8 @@ def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
     with pytest.raises(Diverged) as caught:
         train_model(small())
     ((run, facts),) = directory.list_runs()
-    assert caught.value.lines == ("diverged at step 19", f"the best model so far is kept: {run}/model.safetensors")
+    assert caught.value.lines[0] == "diverged at step 19"
+    assert caught.value.lines[-1] == f"the best model so far is kept: {run}/model.safetensors"
     assert facts["outcome"] == "diverged"
     assert facts["error"] == "diverged at step 19"
     best = max((line["scores"] for line in epochs(run)), key=lambda score: score["accuracy"])
@@ -459,7 +460,7 @@ def test_diverged_before_the_first_epoch_is_over(small):
 
 
 def test_a_training_that_is_to_stop_keeps_its_best_model_and_the_step(small):
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(BreakConditionMet) as caught:
         train_model(small(), stop=parse_condition("epoch >= 3"))
     ((run, facts),) = directory.list_runs()
     assert caught.value.lines[-1] == f"the best model so far is kept: {run}/model.safetensors"
@@ -481,7 +482,7 @@ def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, mo
     def gone(*arguments):
         raise DataError("gone")
 
-    with monkeypatch.context() as patched, pytest.raises(Broken) as caught:
+    with monkeypatch.context() as patched, pytest.raises(BreakConditionMet) as caught:
 
         def vanish(event) -> None:  # once the data is read
             if isinstance(event, NetworkStarted):
@@ -493,14 +494,14 @@ def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, mo
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(postmortem, "write", full)
-    with pytest.raises(Broken) as caught:
+    monkeypatch.setattr(postmortem, "write_file", full)
+    with pytest.raises(BreakConditionMet) as caught:
         train_model(small(), stop=parse_condition("step == 2"))
     assert "postmortem: No space left on device; nothing is kept there" in caught.value.lines[3]
 
 
 def test_a_member_of_an_ensemble_that_is_to_stop(small):
-    with pytest.raises(Broken):
+    with pytest.raises(BreakConditionMet):
         train_model(small("train.members=2"), stop=parse_condition("step == 2"))
     ((run, facts),) = directory.list_runs()
     assert facts["seed"] == 0
@@ -535,9 +536,9 @@ def test_each_epoch_records_the_flow_of_each_layer(small):
 
 def test_looking_changes_no_byte(small, monkeypatch):
     digest = train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest
-    monkeypatch.setattr(loop, "_looked_at", lambda per_epoch: set(range(per_epoch)))
+    monkeypatch.setattr(metrics_log, "measured_steps", lambda per_epoch: set(range(per_epoch)))
     assert train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
-    monkeypatch.setattr(loop, "_looked_at", lambda per_epoch: set())
+    monkeypatch.setattr(metrics_log, "measured_steps", lambda per_epoch: set())
     assert train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
 
 

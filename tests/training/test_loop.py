@@ -12,16 +12,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runner import fit
 
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
 from sentibp.nn import optim
 from sentibp.nn.layers import Ragged, RowGrad
 from sentibp.nn.losses import LOSSES
-from sentibp.training.break_condition import parse_condition
-from sentibp.training.events import Epoch, Step
-from sentibp.training.failed_step import Broken, Diverged, FailedStep, TrainingStopped
-from sentibp.training.loop import backpropagate, evaluate, example_weights, fit
+from sentibp.training import loop as training_loop
+from sentibp.training.break_condition import BreakConditionMet, parse_condition
+from sentibp.training.diverged import Diverged, TrainingStopped
+from sentibp.training.events import Backward, Batch, Epoch, Forward, Step
+from sentibp.training.loop import backward, evaluate, example_weights, forward, initial_state
+from sentibp.training.metrics_log import FlowMeter
+from sentibp.training.postmortem import FailedStep
 
 TEXTS = [f"{word} {noun}" for word in ("good", "great", "bad", "awful") for noun in ("film", "plot", "cast")]
 LABEL = [1] * 6 + [0] * 6
@@ -60,7 +64,8 @@ def gradients(classifier: Classifier, examples: Examples) -> dict[str, np.ndarra
     """The gradient of the mean loss over all examples, as dense arrays."""
     weight = example_weights(classifier.config.train, examples)
     weighted = Examples(examples.features, examples.label, weight)
-    _, found = backpropagate(classifier, weighted, LOSSES[classifier.config.train.loss])
+    _, dz = forward(classifier.network, weighted, LOSSES[classifier.config.train.loss])
+    found = backward(classifier.network, dz)
     return {name: dense(found[name], parameter.shape) for name, parameter in classifier.network.params.items()}
 
 
@@ -75,7 +80,7 @@ def test_a_step_after_each_batch_and_an_epoch_after_each_pass(toy):
     assert [event.epoch for event in events] == [1] * 4 + [2] * 4
     *steps, epoch = events[4:]
     assert epoch.loss == pytest.approx((5 * steps[0].loss + 5 * steps[1].loss + 2 * steps[2].loss) / 12)
-    scores, logits = evaluate(classifier, examples)
+    scores, logits = evaluate(classifier.network, examples)
     assert epoch.scores == scores
     np.testing.assert_array_equal(epoch.logits, logits)
     assert logits.shape == (12,)
@@ -102,7 +107,7 @@ def test_the_loop_may_be_left_early(toy):
     next(other_loop), next(other_loop)
     for name, tensor in other.tensors().items():
         np.testing.assert_array_equal(left[name], tensor)  # exactly two steps were made
-    evaluate(classifier, examples)
+    evaluate(classifier.network, examples)
 
 
 def test_a_learnable_corpus_is_learned(toy):
@@ -113,17 +118,35 @@ def test_a_learnable_corpus_is_learned(toy):
     assert epochs[-1].scores["accuracy"] == 1
 
 
-def test_a_few_steps_of_each_epoch_are_looked_at(toy):
-    def looked_at(**train) -> list[int]:
-        return [event.step for event in fit(*toy(train=train), None, 0) if isinstance(event, Step) and event.flow]
-
-    assert looked_at(batch_size=5, epochs=3) == [1, 4, 7]
-    classifier, examples = toy(TEXTS * 4, LABEL * 4, train={"batch_size": 1, "epochs": 2})
-    events = [event for event in fit(classifier, examples, None, 0) if isinstance(event, Step)]
-    assert [event.step for event in events if event.flow] == [1, 25, 49, 73]
+def test_each_step_has_its_parts_in_order(toy):
+    classifier, examples = toy(train={"batch_size": 12, "epochs": 2})
+    settings = classifier.config.train
+    start = snapshot(classifier)
+    events = training_loop.fit(classifier.network, examples, None, settings, initial_state(settings, 12, 0))
+    seen = []
     for event in events:
-        if event.flow:
-            assert event.gradient_norm == pytest.approx(np.sqrt(sum(each.gradient**2 for each in event.flow.values())))
+        seen.append(type(event))
+        if isinstance(event, Backward):
+            moved = any((start[name] != tensor).any() for name, tensor in classifier.tensors().items())
+            assert moved == (event.step == 2), "the weights are those before the update"
+            assert event.dz.shape == event.chosen.shape == (12,)
+    assert seen == [Batch, Forward, Backward, Step, Epoch] * 2
+
+
+def test_the_flow_of_a_few_steps_of_each_epoch_is_measured(toy):
+    def measured(classifier, examples) -> list[Step]:
+        settings = classifier.config.train
+        meter = FlowMeter(classifier.network, -(-len(examples) // settings.batch_size))
+        state = initial_state(settings, len(examples), 0)
+        found = []
+        for event in training_loop.fit(classifier.network, examples, None, settings, state):
+            if flows := meter.measure(event):
+                assert event.gradient_norm == pytest.approx(np.sqrt(sum(each.gradient**2 for each in flows.values())))
+                found.append(event.step)
+        return found
+
+    assert measured(*toy(train={"batch_size": 5, "epochs": 3})) == [1, 4, 7]
+    assert measured(*toy(TEXTS * 4, LABEL * 4, train={"batch_size": 1, "epochs": 2})) == [1, 25, 49, 73]
 
 
 # Batches
@@ -193,7 +216,7 @@ def test_dropout_is_active_in_training_only(toy):
     classifier, examples = toy(model={"dropout": 0.5}, train={"word_dropout": 0.5})
     first, second = (classifier.network.forward(examples.features, train=True) for _ in range(2))
     assert (first != second).any()
-    logits = [evaluate(classifier, examples)[1] for _ in range(2)]
+    logits = [evaluate(classifier.network, examples)[1] for _ in range(2)]
     np.testing.assert_array_equal(*logits)
 
 
@@ -434,23 +457,24 @@ def test_no_optimizer_warns_on_the_way_to_diverged(toy, optimizer):
         list(fit(classifier, examples, None, 0))
 
 
-def moment_of(
+def failed_step_of(
     classifier: Classifier, examples: Examples, *conditions: str, validation: Examples | None = None
 ) -> FailedStep:
     stop = parse_condition(conditions[0]) if conditions else None
     with pytest.raises(TrainingStopped) as caught:
         list(fit(classifier, examples, validation, 3, stop=stop))
-    assert caught.value.moment is not None
-    return caught.value.moment
+    assert caught.value.failed_step is not None
+    return caught.value.failed_step
 
 
-def test_the_moment_of_divergence_names_tensor_batch_and_rate(toy):
+def test_the_failed_step_of_divergence_names_tensor_batch_and_rate(toy):
     classifier, examples = toy(train={**PLAIN, "batch_size": 5, "optimizer": {**SGD, "clip_norm": 1.0}})
     classifier.network.params["hidden.0.bias"][1] = np.inf
-    moment = moment_of(classifier, examples)
-    assert (moment.seed, moment.step, moment.epoch, moment.tensor) == (3, 1, 1, "hidden.0.bias")
-    assert moment.learning_rate == 0.25
-    assert moment.chosen.tolist() == batches(*toy(train={**PLAIN, "batch_size": 5}), 3)[0][0]
+    failed = failed_step_of(classifier, examples)
+    step = failed.step
+    assert (failed.seed, step.step, step.epoch, failed.tensor) == (3, 1, 1, "hidden.0.bias")
+    assert step.learning_rate == 0.25
+    assert failed.reviews.tolist() == batches(*toy(train={**PLAIN, "batch_size": 5}), 3)[0][0]
     classifier.network.params["hidden.0.bias"][1] = np.inf
     assert "clip_norm" not in complaint_of(classifier, examples), "it is set already"
 
@@ -459,7 +483,7 @@ def test_a_layer_whose_answers_are_too_large_is_named(toy):
     classifier, examples = toy(model={"embedding": {"init": "normal"}}, train=PLAIN)
     classifier.network.params["embedding.weight"][:] = 1e30
     classifier.network.params["hidden.0.weight"][:] = 1e30
-    assert moment_of(classifier, examples).tensor == "hidden.0.weight"
+    assert failed_step_of(classifier, examples).tensor == "hidden.0.weight"
     assert "as hidden.0 gives numbers too large for float32" in complaint_of(classifier, examples)
 
 
@@ -475,14 +499,14 @@ def test_a_step_whose_update_is_too_much_is_named_though_validation_shows_it(toy
 
 
 @pytest.mark.parametrize(
-    "condition", ["step == 3", "epoch == 2", "lr < 0.2", "update_norm > 0", "loss > 0", "grad_norm > 0"]
+    "condition", ["step == 3", "epoch == 2", "learning_rate < 0.2", "update_norm > 0", "loss > 0", "grad_norm > 0"]
 )
 def test_a_break_stops_at_the_first_step_of_which_it_holds_and_before_it(toy, condition):
     settings = {**PLAIN, "batch_size": 6, "epochs": 4, "schedule": "linear", "optimizer": {"name": "adam"}}
     classifier, examples = toy(train=settings | {"optimizer": {"name": "adam", "learning_rate": 0.25}})
-    moment = moment_of(classifier, examples, condition)
-    wanted = {"step == 3": 3, "epoch == 2": 3, "lr < 0.2": 3}.get(condition, 1)
-    assert moment.step == wanted
+    failed = failed_step_of(classifier, examples, condition)
+    wanted = {"step == 3": 3, "epoch == 2": 3, "learning_rate < 0.2": 3}.get(condition, 1)
+    assert failed.step.step == wanted
     other, examples = toy(train=settings | {"optimizer": {"name": "adam", "learning_rate": 0.25}})
     loop = fit(other, examples, None, 3)
     for event in loop if wanted > 1 else ():
@@ -502,6 +526,6 @@ def test_a_break_that_never_holds_changes_nothing(toy):
 
 
 def test_a_break_says_what_was_found(toy):
-    with pytest.raises(Broken, match=r"stopped at step 1 \(epoch 1\), as loss > 0: loss is 0\.") as caught:
+    with pytest.raises(BreakConditionMet, match=r"stopped at step 1 \(epoch 1\), as loss > 0: loss is 0\.") as caught:
         list(fit(*toy(), None, 0, stop=parse_condition("loss > 0")))
     assert caught.value.exit_code == 1

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from runner import fit
 
 from sentibp.data.corpus import Corpus
 from sentibp.errors import DataError
 from sentibp.model import file
 from sentibp.training import postmortem
-from sentibp.training.break_condition import parse_condition
-from sentibp.training.failed_step import Broken, Diverged, FailedStep
-from sentibp.training.loop import fit
+from sentibp.training.break_condition import BreakConditionMet, parse_condition
+from sentibp.training.diverged import Diverged
+from sentibp.training.postmortem import FailedStep
 from sentibp.utils.arrow import strings
 
 TEXTS = ["good film", "great  film\n" + 30 * "very ", "bad film", "awful film", "fine \x1b[31mplot", "dull plot"]
@@ -29,11 +31,11 @@ def stopped(new_classifier, examples_of):
         classifier = new_classifier(TEXTS, **sections)
         examples = examples_of(classifier, TEXTS, LABEL)
         spoil(classifier.network.params)
-        with pytest.raises((Broken, Diverged)) as caught:
+        with pytest.raises((BreakConditionMet, Diverged)) as caught:
             list(fit(classifier, examples, None, 7, stop=parse_condition(condition)))
-        moment = caught.value.moment
-        assert isinstance(moment, FailedStep)
-        return moment, examples, Corpus(text=strings_of(TEXTS), label=np.array(LABEL, np.int8))
+        failed = caught.value.failed_step
+        assert isinstance(failed, FailedStep)
+        return failed, Corpus(text=strings_of(TEXTS), label=np.array(LABEL, np.int8))
 
     return run
 
@@ -45,34 +47,34 @@ def strings_of(texts):
 
 
 def test_the_folder_of_a_run_that_was_to_stop(stopped, tmp_path):
-    moment, examples, corpus = stopped()
-    postmortem.save(tmp_path / "postmortem", "what happened", moment, examples, corpus)
+    failed, corpus = stopped()
+    postmortem.save(tmp_path / "postmortem", "what happened", failed, corpus)
     report = json.loads((tmp_path / "postmortem/postmortem.json").read_text())
     assert report["what"] == "what happened"
     assert (report["seed"], report["step"], report["epoch"], report["tensor"]) == (7, 2, 1, None)
-    assert report["gradient_norm"] == moment.gradient_norm
+    assert report["gradient_norm"] == failed.step.gradient_norm
     lengths = [each["gradient"]["norm"] for each in report["tensors"].values()]
-    assert np.sqrt(np.square(lengths).sum()) == pytest.approx(moment.gradient_norm)
-    assert report["tensors"]["embedding.weight"]["rows"] == len(moment.gradients["embedding.weight"].rows)
+    assert np.sqrt(np.square(lengths).sum()) == pytest.approx(failed.step.gradient_norm)
+    assert report["tensors"]["embedding.weight"]["rows"] == len(failed.step.gradients["embedding.weight"].rows)
     assert report["tensors"]["output.bias"]["weights"]["not_finite"] == 0
     lines = [json.loads(line) for line in (tmp_path / "postmortem/batch.jsonl").read_text().splitlines()]
-    assert [(line["review"], line["text"]) for line in lines] == [(i, TEXTS[i]) for i in moment.chosen]
-    assert [line["label"] for line in lines] == [("negative", "positive")[LABEL[i]] for i in moment.chosen]
+    assert [(line["review"], line["text"]) for line in lines] == [(i, TEXTS[i]) for i in failed.reviews]
+    assert [line["label"] for line in lines] == [("negative", "positive")[LABEL[i]] for i in failed.reviews]
     kept = file.load_model(tmp_path / "postmortem/weights.safetensors")
-    logits = kept.logits(examples.features.take(moment.chosen))
+    logits = kept.logits(failed.training.features.take(failed.reviews))
     assert [line["logit"] for line in lines] == pytest.approx(logits.tolist())
     from sentibp.config.load import load_config
 
-    assert load_config(tmp_path / "postmortem/config.yaml").config == moment.model.config
+    assert load_config(tmp_path / "postmortem/config.yaml").config == failed.model.config
 
 
 def test_weights_that_are_not_finite_are_counted_and_named_by_whoever_reads_them(stopped, tmp_path):
     def spoil(params):
         params["hidden.0.weight"][0, :2] = np.inf, np.nan
 
-    moment, examples, _ = stopped(spoil=spoil)
-    assert moment.tensor == "hidden.0.weight"
-    postmortem.save(tmp_path / "postmortem", "", moment, examples, None)
+    failed, _ = stopped(spoil=spoil)
+    assert failed.tensor == "hidden.0.weight"
+    postmortem.save(tmp_path / "postmortem", "", failed, None)
     report = json.loads((tmp_path / "postmortem/postmortem.json").read_text())
     assert report["layer"] == "hidden.0"
     assert report["loss"] is None
@@ -84,14 +86,16 @@ def test_weights_that_are_not_finite_are_counted_and_named_by_whoever_reads_them
 
 
 def test_in_words(stopped):
-    moment, _, corpus = stopped(train={"batch_size": 6})
-    moment = moment._replace(chosen=np.array([1, 4, 0, 2]), tensor="hidden.0.norm.scale", loss=0.5, gradient_norm=1e9)
-    first, second = postmortem.lines(moment, corpus)
+    failed, corpus = stopped(train={"batch_size": 6})
+    step = replace(failed.step, loss=0.5, gradient_norm=1e9)
+    failed = failed._replace(step=step, reviews=np.array([1, 4, 0, 2]), tensor="hidden.0.norm.scale")
+    first, second = postmortem.lines(failed, corpus)
     assert first == (
-        f"layer hidden.0, tensor hidden.0.norm.scale; loss 0.5, gradient 1e+09 long, last rate {moment.learning_rate:g}"
+        "layer hidden.0, tensor hidden.0.norm.scale; "
+        f"loss 0.5, gradient norm 1e+09, learning rate {failed.step.learning_rate:g}"
     )
     assert second == (
         'training reviews of the batch: 1 "great film very very very very ...", 4 "fine  [31mplot", 0 "good film", '
         "and 1 more"
     )
-    assert postmortem.lines(moment, None)[1] == "training reviews of the batch: 1, 4, 0, and 1 more"
+    assert postmortem.lines(failed, None)[1] == "training reviews of the batch: 1, 4, 0, and 1 more"

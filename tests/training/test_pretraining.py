@@ -6,12 +6,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from runner import nobody, result
 from scipy.sparse import csr_array
 
 from sentibp.model import linear
 from sentibp.nn.layers import EmbeddingBag, Ragged
 from sentibp.nn.losses import cross_entropy
 from sentibp.training import pretraining, truncated_svd
+
+
+def svd(matrix, dim: int, seed: int, *resumed, seen=nobody):
+    return result(truncated_svd.truncated_svd(matrix, dim, np.random.default_rng(seed), *resumed), seen)
 
 
 def ragged(*reviews: list[int]) -> Ragged:
@@ -29,63 +34,58 @@ def matrix(rank: int, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(300, 60), (40, 90), (7, 5)])
 def test_the_directions_are_those_of_the_exact_decomposition(shape):
     dense = matrix(min(*shape, 6), shape)
-    directions, strength = truncated_svd.truncated_svd(csr_array(dense.astype(np.float32)), 3, np.random.default_rng(0))
+    directions, strength = svd(csr_array(dense.astype(np.float32)), 3, 0)
     _, exact, right = np.linalg.svd(dense)
     np.testing.assert_allclose(strength, exact[:3], rtol=1e-3)
     np.testing.assert_allclose(np.abs(right[:3] @ directions), np.eye(3), atol=2e-2)
 
 
 def test_fewer_directions_than_asked_for_are_found_without_complaint():
-    directions, strength = truncated_svd.truncated_svd(
-        csr_array(np.ones((50, 40), np.float32)), 9, np.random.default_rng(0)
-    )
+    directions, strength = svd(csr_array(np.ones((50, 40), np.float32)), 9, 0)
     assert np.isfinite(directions).all()
     assert strength[0] == pytest.approx(np.sqrt(50 * 40), rel=1e-4)
     assert (strength[1:] < 1e-2).all()
 
 
-def test_each_round_tells_how_much_of_the_matrix_the_directions_restore():
+def test_each_round_reports_the_explained_variance():
     dense = matrix(6, (300, 60)).astype(np.float32)
-    told = []
-    rounds = truncated_svd.Rounds(ended=lambda event, state: told.append(event))
-    directions, _ = truncated_svd.truncated_svd(csr_array(dense), 3, np.random.default_rng(0), rounds)
-    assert [(event.round, event.rounds) for event in told] == [(i, 20) for i in range(1, 21)]
-    restored = [event.restored for event in told]
-    np.testing.assert_allclose(restored, sorted(restored), atol=1e-5)
-    assert restored[-1] > 2 * restored[0]
+    rounds = []
+    directions, _ = svd(csr_array(dense), 3, 0, seen=lambda pair: rounds.append(pair[0]))
+    assert [(event.round, event.rounds) for event in rounds] == [(i, 20) for i in range(1, 21)]
+    explained = [event.explained_variance for event in rounds]
+    np.testing.assert_allclose(explained, sorted(explained), atol=1e-5)
+    assert explained[-1] > 2 * explained[0]
     loss = np.square(dense - dense @ directions @ directions.T).sum() / np.square(dense).sum()
-    assert restored[-1] == pytest.approx(1 - loss, abs=1e-5)
+    assert explained[-1] == pytest.approx(1 - loss, abs=1e-5)
     exact = np.square(np.linalg.svd(dense, compute_uv=False))
-    assert restored[-1] == pytest.approx(exact[:3].sum() / exact.sum(), abs=1e-4)
+    assert explained[-1] == pytest.approx(exact[:3].sum() / exact.sum(), abs=1e-4)
 
 
-@pytest.mark.parametrize("done", [1, 10, 19])
+@pytest.mark.parametrize("done", [1, 10, 19, 20])
 def test_begun_after_any_round_it_ends_with_the_same_bytes(done):
     sparse = csr_array(matrix(6, (300, 60)).astype(np.float32))
     kept = {}
 
-    def keep(event, state):
-        kept[event.round] = {name: tensor.copy() for name, tensor in state.items()}
+    def keep(pair):
+        kept[pair[0].round] = {name: tensor.copy() for name, tensor in pair[1].items()}
 
-    ended = truncated_svd.Rounds(ended=keep)
-    whole = truncated_svd.truncated_svd(sparse, 4, np.random.default_rng(5), ended)
-    told = []
-    rest = truncated_svd.Rounds(done, kept[done], lambda event, state: told.append(event.round))
-    again = truncated_svd.truncated_svd(sparse, 4, np.random.default_rng(9), rest)  # which draws nothing
-    assert told == list(range(done + 1, 21))
+    whole = svd(sparse, 4, 5, seen=keep)
+    rounds = []
+    again = svd(sparse, 4, 9, done, kept[done], seen=lambda pair: rounds.append(pair[0].round))  # it draws nothing
+    assert rounds == list(range(done + 1, 21))
     for one, two in zip(whole, again, strict=True):
         assert one.tobytes() == two.tobytes()
 
 
 def test_same_seed_same_bytes():
     sparse = csr_array(matrix(6, (300, 60)).astype(np.float32))
-    one, two = (truncated_svd.truncated_svd(sparse, 4, np.random.default_rng(5))[0] for _ in range(2))
+    one, two = (svd(sparse, 4, 5)[0] for _ in range(2))
     assert one.tobytes() == two.tobytes()
 
 
 def test_features_of_the_same_reviews_have_similar_vectors():
     reviews = ragged(*[[0, 1, 4]] * 20, *[[2, 3, 4]] * 20, [])
-    vectors = pretraining.review_vectors(reviews, 5, np.ones(5), 2, np.random.default_rng(0))
+    vectors = result(pretraining.review_vectors(reviews, 5, np.ones(5), 2, np.random.default_rng(0)))
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     alike = unit @ unit.T
     assert alike[0, 1] == pytest.approx(1, abs=1e-3)
@@ -97,8 +97,8 @@ def test_the_arguments_are_left_as_they_are():
     """scipy sorts and sums duplicates within the arrays that it is given."""
     reviews = ragged([3, 0, 3, 1], [2, 2, 2], [], [1, 0])
     ids, offsets = reviews.ids.copy(), reviews.offsets.copy()
-    pretraining.review_vectors(reviews, 4, np.ones(4), 2, np.random.default_rng(0))
-    pretraining.word_vectors(reviews, 4, 2, np.random.default_rng(0))
+    result(pretraining.review_vectors(reviews, 4, np.ones(4), 2, np.random.default_rng(0)))
+    result(pretraining.word_vectors(reviews, 4, 2, np.random.default_rng(0)))
     np.testing.assert_array_equal(reviews.ids, ids)
     np.testing.assert_array_equal(reviews.offsets, offsets)
 
@@ -114,7 +114,7 @@ def test_words_meet_within_a_window_and_not_across_reviews():
 
 def test_words_in_the_same_places_have_similar_vectors():
     reviews = ragged(*[[0, 2, 1], [0, 3, 1], [4, 5, 6], [4, 7, 6]] * 5)
-    vectors = pretraining.word_vectors(reviews, 8, 4, np.random.default_rng(0))
+    vectors = result(pretraining.word_vectors(reviews, 8, 4, np.random.default_rng(0)))
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     assert unit[2] @ unit[3] > 0.9
     assert unit[5] @ unit[7] > 0.9

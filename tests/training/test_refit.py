@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import runner
+from runner import reproduce, resume, train_model
 
 from sentibp.config.load import load_config
 from sentibp.data import dataset
@@ -20,12 +22,8 @@ from sentibp.model import fold as model_fold
 from sentibp.model import initial
 from sentibp.runs import directory, find
 from sentibp.training import networks, prepare, refit, selection
+from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, NetworkStarted, Note
-from sentibp.training.experiment import train_model
-from sentibp.training.failed_step import Diverged
-from sentibp.training.loop import fit
-from sentibp.training.reproduce import reproduce
-from sentibp.training.resume import resume
 from sentibp.utils import files
 
 SMALL: dict[str, Any] = {
@@ -54,7 +52,7 @@ def again_at(kind: type, error: type[BaseException]):
     chosen = []
 
     def watch(event) -> None:
-        chosen.extend([event] * (isinstance(event, Note) and "once more" in event.text))
+        chosen.extend([event] * (isinstance(event, Note) and "final training" in event.text))
         if chosen and isinstance(event, kind):
             raise error
 
@@ -85,10 +83,10 @@ def test_it_is_the_same_training_on_all_reviews_times_what_calibration_told(smal
     assert [event["event"] for event in events if event["event"] in ("epoch", "refit")] == ["epoch", "refit"]
 
     before = len(model_file.load_model(find.validated_file(str(outcome.run))).vocabulary)
-    all_ = prepare.prepare(small("train.epochs=1", "data.validation=0"), lambda event: None)
+    all_ = prepare.prepare(small("train.epochs=1", "data.validation=0"))
     told = all_.training.features, all_.training.label
     classifier = initial.build_classifier(all_.config, all_.vocabulary, 0, None, told, before=before)
-    assert [event for event in fit(classifier, all_.training, None, 0) if isinstance(event, Epoch)]
+    assert [event for event in runner.fit(classifier, all_.training, None, 0) if isinstance(event, Epoch)]
     now, expected = model_file.load_model(outcome.model).tensors(), classifier.tensors()
     factor = now["output.weight"] / expected["output.weight"]
     assert np.allclose(factor, factor[0], rtol=1e-6)
@@ -97,7 +95,7 @@ def test_it_is_the_same_training_on_all_reviews_times_what_calibration_told(smal
 
 
 def test_layers_above_the_embedding_start_alike_whatever_the_vocabulary(small):
-    prepared = prepare.prepare(small(), lambda event: None)
+    prepared = prepare.prepare(small())
     told = prepared.training.features, prepared.training.label
     config, vocabulary = prepared.config, prepared.vocabulary
     a, b = (
@@ -112,7 +110,7 @@ def test_networks_are_averaged_with_the_weights_of_before(small, monkeypatch):
     weights = []
     fold = model_fold.fold_classifiers
     monkeypatch.setattr(
-        model_fold, "fold_classifiers", lambda members: weights.append([w for _, w in members]) or fold(members)
+        networks, "fold_classifiers", lambda members: weights.append([w for _, w in members]) or fold(members)
     )
     train_model(small("train.members=3"))
     first, second = weights
@@ -193,19 +191,21 @@ def test_broken_off_it_keeps_the_best_model_and_goes_on_to_the_same_bytes(small,
     assert (outcome.digest, outcome.refit["reviews"], outcome.scores) == (whole.digest, 320, whole.scores)
     for name in directory.MODEL, directory.VALIDATED, directory.METRICS, directory.PREDICTIONS:
         assert Path("broken", name).read_bytes() == Path("whole", name).read_bytes(), name
-    assert {*os.listdir("broken")} - {"visits.safetensors"} == {*os.listdir("whole")} - {"visits.safetensors"}
+    assert {*os.listdir("broken")} - {"influence_log.safetensors"} == {*os.listdir("whole")} - {
+        "influence_log.safetensors"
+    }
 
 
 def test_a_disk_that_is_full_in_the_end_leaves_the_best_model(small, monkeypatch):
     train_model(small(), Path("whole"))
-    save = selection.Keeper.save_again
+    save = selection.Selection.save_refit
 
     def full(self, classifier) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(files.os, "replace", _no_space)
             save(self, classifier)
 
-    monkeypatch.setattr(selection.Keeper, "save_again", full)
+    monkeypatch.setattr(selection.Selection, "save_refit", full)
     with pytest.raises(DataError, match="No space left"):
         train_model(small(), Path("broken"))
     assert not Path("broken", directory.VALIDATED).exists()
@@ -219,8 +219,8 @@ def _no_space(*_: object) -> None:
 def test_it_diverges(small, monkeypatch):
     fit = networks.fit
 
-    def failing(classifier, training, validation, *rest, **more):
-        for event in fit(classifier, training, validation, *rest, **more):
+    def failing(network, training, validation, *rest):
+        for event in fit(network, training, validation, *rest):
             if validation is None:
                 raise Diverged("diverged")
             yield event

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runner
+from runner import resume, resume_pretraining
 
 from sentibp.config.load import load_config
 from sentibp.data import corpus, tokenizer
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import initial
 from sentibp.runs import directory, find
-from sentibp.training import checkpoint, distillation, experiment, pretrain_run
-from sentibp.training.events import Epoch, Note, Step
-from sentibp.training.failed_step import Diverged
-from sentibp.training.resume import resume, resume_pretraining
-from sentibp.training.truncated_svd import Round
+from sentibp.training import checkpoint, distillation, networks
+from sentibp.training.diverged import Diverged
+from sentibp.training.events import Epoch, Note, Round, Step
 from sentibp.utils import files, spill
 
 SMALL = {
@@ -49,7 +49,7 @@ def killed(monkeypatch):
     def kill(resolved, out: Path, moment: int) -> Path:
         monkeypatch.setattr(directory.Run, "fail", directory.Run.close)
         with pytest.raises(Killed):
-            experiment.train_model(resolved, out, watch=kill_at(moment))
+            runner.train_model(resolved, out, watch=kill_at(moment))
         return out
 
     return kill
@@ -77,7 +77,7 @@ def contents(path: Path) -> dict[str, bytes]:
 
 def _files(path: Path) -> set[str]:
     """Those in a run directory. What `blame` reads is kept of a training in one go only."""
-    return {*os.listdir(path)} - {"visits.safetensors"}
+    return {*os.listdir(path)} - {"influence_log.safetensors"}
 
 
 EVERY_KIND = {
@@ -104,10 +104,10 @@ EVERY_KIND = {
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_it_ends_with_the_same_bytes(small, killed, kind):
-    """Broken off three times: before the first checkpoint, in the middle, and near the end."""
+    """BreakConditionMet off three times: before the first checkpoint, in the middle, and near the end."""
     resolved = small(*EVERY_KIND[kind])
     events = []
-    whole = experiment.train_model(
+    whole = runner.train_model(
         resolved, Path("whole"), watch=lambda e: events.extend([e] * isinstance(e, Step | Epoch))
     )
     for moment in 3, len(events) // 2, len(events) - 1:
@@ -128,13 +128,13 @@ VECTORS = {
 @pytest.mark.parametrize("round_", [1, 7, 19, 20])
 @pytest.mark.parametrize("kind", VECTORS)
 def test_a_pretraining_ends_with_the_same_bytes(small, monkeypatch, kind, round_):
-    """Broken off after any round, it does only those that are left."""
+    """BreakConditionMet off after any round, it does only those that are left."""
     resolved = small(VECTORS[kind], "train.checkpoint={every_steps: 1}")
-    whole = pretrain_run.pretrain_vectors(resolved, Path("whole"))
+    whole = runner.pretrain_vectors(resolved, Path("whole"))
     monkeypatch.setattr(directory.Run, "fail", directory.Run.close)
     path = Path("broken")
     with pytest.raises(Killed):
-        pretrain_run.pretrain_vectors(resolved, path, watch=kill_at(round_, Round))
+        runner.pretrain_vectors(resolved, path, watch=kill_at(round_, Round))
     assert not (path / directory.VECTORS).exists()
     told = []
     outcome = resume_pretraining(path, load_config(path / "config.yaml"), told.append)
@@ -155,12 +155,12 @@ def test_a_training_broken_off_while_it_pretrains(small, monkeypatch, kind, roun
     resolved = small(
         VECTORS[kind], "train.checkpoint={every_steps: 1}", "train.epochs=1", "train.seeds=2", "train.refit=false"
     )
-    whole = experiment.train_model(resolved, Path("whole"))
+    whole = runner.train_model(resolved, Path("whole"))
     monkeypatch.setattr(directory.Run, "fail", directory.Run.close)
     for before in 0, 20:
         path = Path(f"broken-{before}")
         with pytest.raises(Killed):
-            experiment.train_model(resolved, path, watch=kill_at(before + round_, Round))
+            runner.train_model(resolved, path, watch=kill_at(before + round_, Round))
         told = []
         assert again(path, watch=told.append).digest == whole.digest
         assert sum(isinstance(event, Round) for event in told) == 40 - before - round_
@@ -169,18 +169,18 @@ def test_a_training_broken_off_while_it_pretrains(small, monkeypatch, kind, roun
 
 def test_a_pretraining_without_checkpoints_begins_again(small, monkeypatch):
     resolved = small(VECTORS["of words"], "train.checkpoint=null")
-    whole = pretrain_run.pretrain_vectors(resolved, Path("whole"))
+    whole = runner.pretrain_vectors(resolved, Path("whole"))
     monkeypatch.setattr(directory.Run, "fail", directory.Run.close)
     with pytest.raises(Killed):
-        pretrain_run.pretrain_vectors(resolved, Path("broken"), watch=kill_at(3, Round))
+        runner.pretrain_vectors(resolved, Path("broken"), watch=kill_at(3, Round))
     assert not (Path("broken") / checkpoint.FILE).exists()
     done = resume_pretraining(Path("broken"), load_config("broken/config.yaml"))
-    assert done.digest == whole.digest == pretrain_run.pretrain_vectors(small(VECTORS["of words"])).digest
+    assert done.digest == whole.digest == runner.pretrain_vectors(small(VECTORS["of words"])).digest
     assert Path("broken/metrics.jsonl").read_bytes() == Path("whole/metrics.jsonl").read_bytes()
 
 
 def test_the_warnings_are_those_of_a_whole_training(small):
-    outcome = experiment.train_model(small(*EVERY_KIND["vanishing gradients, which are warned of"]))
+    outcome = runner.train_model(small(*EVERY_KIND["vanishing gradients, which are warned of"]))
     assert len(outcome.warnings) == 1, "or the test above shows nothing of them"
 
 
@@ -188,7 +188,7 @@ def test_the_warnings_are_those_of_a_whole_training(small):
 def test_broken_off_again_and_again(small, killed, kind):
     """After every few events, so that each event is the last one of some process."""
     resolved = small(*EVERY_KIND[kind])
-    whole = experiment.train_model(resolved, Path("whole"))
+    whole = runner.train_model(resolved, Path("whole"))
     path = killed(resolved, Path("broken"), 6)
     times = 0
     while True:
@@ -205,7 +205,7 @@ def test_broken_off_again_and_again(small, killed, kind):
 
 def test_data_on_disk(small, killed, monkeypatch):
     resolved = small("train.word_dropout=0.2")
-    whole = experiment.train_model(resolved, Path("whole"))
+    whole = runner.train_model(resolved, Path("whole"))
     for module, name, value in (spill, "IN_MEMORY", 0), (tokenizer, "_PIECE_BYTES", 500), (corpus, "_ROWS", 7):
         monkeypatch.setattr(module, name, value)
     path = killed(resolved, Path("broken"), 23)
@@ -218,26 +218,26 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(small):
         if isinstance(event, Step) and event.step == 22:
             raise KeyboardInterrupt
 
-    whole = experiment.train_model(small(), Path("whole"))
-    outcome = experiment.train_model(small(), Path("broken"), watch=interrupt)
+    whole = runner.train_model(small(), Path("whole"))
+    outcome = runner.train_model(small(), Path("broken"), watch=interrupt)
     assert outcome.outcome == "interrupted"
     notes = []
     assert again(outcome.run, watch=notes.append).digest == whole.digest
-    assert "goes on after step 20, in epoch 3" in [note.text for note in notes if isinstance(note, Note)]
+    assert "resumes after step 22, in epoch 3" in [note.text for note in notes if isinstance(note, Note)]
     assert contents(outcome.run) == contents(whole.run)
     assert directory.load_run_info(outcome.run)["outcome"] == "finished"
 
 
 def test_finished_members_are_not_trained_again(small, killed, monkeypatch):
     resolved = small(*EVERY_KIND["vectors of reviews"], "train.members=2", "train.refit=false")
-    whole = experiment.train_model(resolved, Path("whole"))
+    whole = runner.train_model(resolved, Path("whole"))
     path = killed(resolved, Path("broken"), 30)  # in the second network
     assert len(list(path.glob("member-*"))) == 2
     monkeypatch.setattr(distillation, "review_classifier", None)
     built = []
     build = initial.build_classifier
     monkeypatch.setattr(
-        initial, "build_classifier", lambda *arguments: (built.append(arguments[2]), build(*arguments))[1]
+        networks, "build_classifier", lambda *arguments: (built.append(arguments[2]), build(*arguments))[1]
     )
     assert again(path).digest == whole.digest
     assert built == [1]
@@ -249,7 +249,7 @@ def test_the_best_model_of_an_epoch_after_the_checkpoint_is_not_taken_for_one_be
     path = killed(resolved, Path("broken"), 20)  # the second epoch, its end included
     saved = checkpoint.load_checkpoint(path)
     assert saved is not None
-    first = saved.state["best"]["digest"]
+    first = saved.state["selection"]["digest"]
     files.write_file(path / "model.safetensors", b"what a later epoch has left")
     run = directory.reopen_run(path)
     checkpoint.restore_best(run, saved)
@@ -266,7 +266,7 @@ def test_more_epochs_and_more_patience(small, killed):
     path = killed(small(*learned, "train.early_stopping=3"), Path("broken"), 25)
     overrides = ["train.epochs=6", "train.early_stopping=5", "train.checkpoint=null"]
     outcome = again(path, *overrides)
-    whole = experiment.train_model(small(*learned, *overrides), Path("whole"))
+    whole = runner.train_model(small(*learned, *overrides), Path("whole"))
     assert outcome.digest == whole.digest, "at a constant rate that is one and the same"
     assert load_config(path / "config.yaml").config.train.epochs == 6
     assert directory.load_run_info(path)["resumed"][0]["settings"] == {
@@ -283,7 +283,7 @@ def test_other_settings_are_refused_each_with_what_it_was(small, killed):
     with pytest.raises(ConfigError) as caught:
         again(path, "train.optimizer.learning_rate=0.5", "model.hidden=[5]", "train.epochs=9")
     assert caught.value.lines == (
-        "broken: other settings than were trained with; go on with the settings of the run, or train anew",
+        "broken: was trained with other settings; resume with the settings of the run, or start a new training",
         "model.hidden: was [4], is [5]",
         "train.optimizer.learning_rate: was 0.03, is 0.5",
     )
@@ -304,18 +304,18 @@ def test_epochs_of_several_networks_are_all_the_same(small, killed, kind):
 
 
 def test_of_a_finished_run(small, complaint):
-    outcome = experiment.train_model(small(), Path("whole"))
+    outcome = runner.train_model(small(), Path("whole"))
     notes = []
     found = again(outcome.run, watch=notes.append)
     assert found == outcome
     assert notes == [Note("whole: finished already")]
     text = complaint(ConfigError, again, outcome.run, "train.epochs=9")
-    assert text == "whole: finished already; train anew for other settings"
+    assert text == "whole: finished already; start a new training for other settings"
 
 
 def test_of_a_run_that_an_earlier_version_finished(small):
     """Its run.json does not say yet that the model was not trained once more."""
-    outcome = experiment.train_model(small("train.refit=false"), Path("whole"))
+    outcome = runner.train_model(small("train.refit=false"), Path("whole"))
     facts = json.loads(Path("whole/run.json").read_text())
     assert facts.pop("refit") is None
     Path("whole/run.json").write_text(json.dumps(facts))
@@ -324,8 +324,8 @@ def test_of_a_run_that_an_earlier_version_finished(small):
 
 def test_of_a_diverged_run(small, complaint):
     with pytest.raises(Diverged):
-        experiment.train_model(small("train.optimizer={name: sgd, learning_rate: 1e20}"), Path("run"))
-    assert complaint(ConfigError, again, Path("run")).startswith("run: diverged, and would again")
+        runner.train_model(small("train.optimizer={name: sgd, learning_rate: 1e20}"), Path("run"))
+    assert complaint(ConfigError, again, Path("run")).startswith("run: diverged, and would diverge again")
 
 
 def test_of_a_run_that_is_trained_now(small, complaint):
@@ -335,8 +335,8 @@ def test_of_a_run_that_is_trained_now(small, complaint):
         if isinstance(event, Step) and event.step == 12 and not said:
             said.append(complaint(ConfigError, again, Path("run")))
 
-    whole = experiment.train_model(small(), Path("whole"))
-    assert experiment.train_model(small(), Path("run"), watch=watch).digest == whole.digest
+    whole = runner.train_model(small(), Path("whole"))
+    assert runner.train_model(small(), Path("run"), watch=watch).digest == whole.digest
     assert said == ["run: is being trained now; wait until that has ended, or end it"]
 
 
@@ -354,14 +354,14 @@ def test_other_data(write_config, killed, complaint):
 
 
 def test_another_model_to_start_from(small, killed, complaint):
-    experiment.train_model(small("train.epochs=1"), Path("origin"))
+    runner.train_model(small("train.epochs=1"), Path("origin"))
     resolved = small("model.init_from=origin")
-    whole = experiment.train_model(resolved, Path("whole"))
+    whole = runner.train_model(resolved, Path("whole"))
     path = killed(resolved, Path("broken"), 25)
     shutil.copytree(path, "other")
     assert again(path).digest == whole.digest
     first = Path("origin/model.safetensors").read_bytes()
-    experiment.train_model(small("train.epochs=2"), Path("second"))
+    runner.train_model(small("train.epochs=2"), Path("second"))
     files.write_file(Path("origin/model.safetensors"), Path("second/model.safetensors").read_bytes())
     said = complaint(DataError, again, Path("other"))
     assert said.startswith("other: the file of model.init_from has changed since it was trained: other weights; ")
@@ -382,7 +382,7 @@ def test_other_versions_are_told(small, killed):
 
 
 def test_last_is_the_newest_that_was_begun(small, killed):
-    experiment.train_model(small("train.epochs=1"))
+    runner.train_model(small("train.epochs=1"))
     assert find.find_started() == find.find_run("last")
     path = killed(small(), Path("elsewhere/run"), 12)
     assert find.find_started("last") == path

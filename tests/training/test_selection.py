@@ -9,7 +9,7 @@ import pytest
 
 from sentibp.model import fold
 from sentibp.nn.losses import cross_entropy
-from sentibp.training.selection import Keeper
+from sentibp.training.selection import Selection
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
 LABEL = [1, 0, 1, 0, 1, 0]
@@ -32,7 +32,7 @@ def weigh(tmp_path, members, examples_of):
 
     def weigh(kinds, validated=True):
         validation = examples_of(members[0], TEXTS, LABEL) if validated else None
-        return Keeper(SimpleNamespace(path=tmp_path), members[0].config, validation, print).mixture(kinds)
+        return Selection(SimpleNamespace(path=tmp_path), members[0].config.train, validation).mixture(kinds)
 
     return weigh
 

@@ -137,7 +137,7 @@ def _events(path: Path) -> list[dict[str, Any]]:
     """The records of the training that the charts are of."""
     numbers = {"step": ("step", "loss", "gradient_norm"), "epoch": ("step",), "flow": ("step",)}
     mappings = {"flow": "layers"}
-    events = [event for event in records.read_records(path) if event.get("event") in numbers]
+    events = [event for record in records.read_records(path) if (event := record.to_json())["event"] in numbers]
     for event in events:
         kind = event["event"]
         right = all(isinstance(event.get(key), int | float) for key in numbers[kind]) and "seed" in event

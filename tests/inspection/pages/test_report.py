@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runner
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.pages import report
 from sentibp.inspection.pages.report import Answers, Where
-from sentibp.training import experiment
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
 EVIL = "<script>document.title = 'obeyed'</script>"
@@ -38,7 +38,7 @@ def train(write_config, reviews):
 
     def train(name: str, **sections) -> Path:
         sections = SMALL | {"data": {"source": reviews.name, "validation": 0.5}} | sections
-        return experiment.train_model(write_config(f"{name}.yaml", **sections), Path(name)).run
+        return runner.train_model(write_config(f"{name}.yaml", **sections), Path(name)).run
 
     return train
 

@@ -1,0 +1,26 @@
+"""A file that does not hold what it should: every such failure becomes one line for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sentibp.errors import DataError, SentibpError
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)  # JSON's, UTF-8's, Arrow's
+_LIBRARIES = ("pyarrow", "safetensors", "safetensors_rust")  # whose other errors share no base class with these
+
+
+@contextmanager
+def data_error_if_damaged(path: Path, repair: str) -> Iterator[None]:
+    """Turn an error in reading the content of `path` into a DataError that names the file, the fault and the repair."""
+    try:
+        yield
+    except SentibpError:
+        raise
+    except Exception as error:
+        if not isinstance(error, _MALFORMED) and type(error).__module__.partition(".")[0] not in _LIBRARIES:
+            raise
+        fault = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: damaged: {fault}; {repair}") from None
