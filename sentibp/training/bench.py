@@ -89,7 +89,7 @@ class _Clock:
 
     def attach(self, classifier: Classifier, training: Examples) -> None:
         """Have the network tell where it is; and measure batches, which are made in another thread, beforehand."""
-        settings = classifier.config.train
+        settings = classifier.training_config().train
         weight = example_weights(settings, training)
         order = np.random.default_rng(0).permutation(len(training))
         for start in range(0, min(len(order), _STEPS * settings.batch_size), settings.batch_size):

@@ -68,7 +68,7 @@ def diverged(moment: FailedStep, train: Examples) -> Diverged:
     cause, origin = _cause(moment.model, train.features.take(moment.chosen))
     where = f"diverged at step {moment.step} (epoch {moment.epoch}): {what}{cause}"
     moment = moment._replace(tensor=origin or tensor)
-    return Diverged(f"{where}; {lower_learning_rate(moment.model.config.train)}", moment=moment)
+    return Diverged(f"{where}; {lower_learning_rate(moment.model.training_config().train)}", moment=moment)
 
 
 def diverged_after(moment: FailedStep, what: str) -> Diverged:
@@ -76,7 +76,9 @@ def diverged_after(moment: FailedStep, what: str) -> Diverged:
     cause, tensor = _cause(moment.model)
     what = what.removeprefix("diverged").partition("; ")[0]
     where = f"diverged after step {moment.step} (epoch {moment.epoch}){what}{cause}"
-    return Diverged(f"{where}; {lower_learning_rate(moment.model.config.train)}", moment=moment._replace(tensor=tensor))
+    return Diverged(
+        f"{where}; {lower_learning_rate(moment.model.training_config().train)}", moment=moment._replace(tensor=tensor)
+    )
 
 
 def _cause(model: Classifier, features: Any = None) -> tuple[str, str | None]:

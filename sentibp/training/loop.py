@@ -71,7 +71,7 @@ def fit(
     Raises Diverged; and Broken, with the weights as before the step, where `stop` holds. After each Step, and before
     the next event is asked for, the position and the weights belong together.
     """
-    settings = model.config.train
+    settings = model.training_config().train
     loss = _Overheard(LOSSES[settings.loss])
     weight = example_weights(settings, train)
     per_epoch = steps_per_epoch(settings, len(train))
@@ -198,7 +198,9 @@ def evaluate(model: Classifier, examples: Examples) -> tuple[dict[str, Any], Arr
     """The scores on some examples, and the logit of each (n,). Raises Diverged."""
     logits = model.logits(examples.features)
     if not np.isfinite(logits).all():
-        raise Diverged(f"diverged: the network's answers are not finite; {lower_learning_rate(model.config.train)}")
+        raise Diverged(
+            f"diverged: the network's answers are not finite; {lower_learning_rate(model.training_config().train)}"
+        )
     return metrics.scores(examples.label, probability(logits)), logits
 
 

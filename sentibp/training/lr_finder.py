@@ -55,7 +55,7 @@ def find_learning_rate(resolved: Resolved, watch: Callable[[Event], None] = lamb
     curve: list[Point] = []
     ended, mean = "all rates were tried", 0.0
     seed = resolved.config.train.seed
-    position = initial_state(classifier.config.train, len(training), seed)
+    position = initial_state(classifier.training_config().train, len(training), seed)
     position.schedule = _Rising(optimizer.learning_rate)
     try:
         for event in fit(classifier, training, None, seed, position):

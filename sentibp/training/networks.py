@@ -69,7 +69,7 @@ def train_networks(now: TrainingContext, seed: int) -> Iterator[Classifier]:
 def _begin(now: TrainingContext, chance: int, classifier: Classifier, training: Examples) -> TrainingState:
     """Where the training of a network begins: at the beginning, or where the checkpoint was written."""
     now.watch(_ready(now.keeper.run.path, chance, classifier, now.prepared._replace(training=training)))
-    position = initial_state(classifier.config.train, len(training), chance)
+    position = initial_state(classifier.training_config().train, len(training), chance)
     if now.checkpoints.go_on(chance, classifier, position):
         now.watch(Note(f"goes on after step {position.step:,}, in epoch {position.epoch}"))
     else:
@@ -231,7 +231,7 @@ def _count_extra(prepared: TrainingData) -> str:
 
 def _ready(run: Path, seed: int, classifier: Classifier, prepared: TrainingData) -> NetworkStarted:
     training, validation = prepared.training, prepared.validation
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     return NetworkStarted(
         run=run,
         seed=seed,

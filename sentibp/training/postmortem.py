@@ -68,7 +68,7 @@ def save(folder: Path, what: str, moment: FailedStep, training: Examples, corpus
         folder / "batch.jsonl", "".join(json.dumps(line) + "\n" for line in _batch(moment, training, corpus)).encode()
     )
     write_file(folder / "weights.safetensors", moment.model.to_bytes())
-    write_file(folder / "config.yaml", dump(moment.model.config).encode())
+    write_file(folder / "config.yaml", dump(moment.model.training_config()).encode())
 
 
 def _tensors(moment: FailedStep) -> dict[str, Any]:

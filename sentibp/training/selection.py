@@ -60,7 +60,9 @@ class Keeper:
 
     def end_of_seed(self, seed: int, classifier: Classifier, training: Examples) -> None:
         if self.seed_best_scores is None:  # no validation data: the last epoch, scored on what it was trained on
-            self._consider(seed, classifier.config.train.epochs, evaluate(classifier, training)[0], classifier)
+            self._consider(
+                seed, classifier.training_config().train.epochs, evaluate(classifier, training)[0], classifier
+            )
         assert self.seed_best_scores is not None
         self.seed_scores.append(self.seed_best_scores)
         self._start_seed()
@@ -114,7 +116,7 @@ class Keeper:
     def saw_ensemble(self, seed: int, classifier: Classifier) -> None:
         if self.validation is not None:
             scores, logits = evaluate(classifier, self.validation)
-            self._consider(seed, classifier.config.train.epochs, scores, classifier, logits)
+            self._consider(seed, classifier.training_config().train.epochs, scores, classifier, logits)
 
     def _consider(
         self, seed: int, epoch: int, scores: dict[str, Any], classifier: Classifier, logits: Any = None

@@ -32,7 +32,7 @@ def weigh(tmp_path, members, examples_of):
 
     def weigh(kinds, validated=True):
         validation = examples_of(members[0], TEXTS, LABEL) if validated else None
-        return Keeper(SimpleNamespace(path=tmp_path), members[0].config, validation, print).mixture(kinds)
+        return Keeper(SimpleNamespace(path=tmp_path), members[0].training_config(), validation, print).mixture(kinds)
 
     return weigh
 
@@ -65,4 +65,4 @@ def test_without_validation_data_each_kind_weighs_the_same(weigh, members):
 def test_of_one_network_only_its_logit_is_scaled(weigh, members):
     (weight,) = weigh([members[:1]])
     assert weight >= 0
-    assert fold.fold_classifiers([(members[0], weight)]).config.model.hidden == [3]
+    assert fold.fold_classifiers([(members[0], weight)]).training_config().model.hidden == [3]
