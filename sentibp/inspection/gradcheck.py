@@ -87,7 +87,7 @@ def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
     settings = config.text
     tokens = tokenize(corpus.text, settings.lowercase)
     vocabulary, features = vocabulary_build.build_vocabulary(
-        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts
+        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
     origin = None
     if path is not None:

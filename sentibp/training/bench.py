@@ -45,7 +45,7 @@ def measure_speed(resolved: Resolved, watch: Callable[[Event], None] = lambda ev
     count = len(tokens.ids)
     build, (vocabulary, _) = _timed(
         lambda: vocabulary_build.build_vocabulary(
-            tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts
+            tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
         )
     )
     encode, _ = _timed(lambda: vocabulary.encode(tokens))

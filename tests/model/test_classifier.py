@@ -603,6 +603,17 @@ def test_settings_that_only_training_uses_are_checked_when_they_are_used(
     assert message.startswith(f"the model's settings are damaged: {section}.{key}")
 
 
+def test_settings_may_have_an_earlier_name(sound, scratch):
+    """`text.affixes` was `text.parts`. The file keeps what it holds, byte for byte."""
+    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+    settings["text"]["parts"] = not settings["text"].pop("affixes")
+    content = damaged(sound, scratch, config=settings).read_bytes()
+    loaded = load_model(scratch)
+    assert loaded.training_config().text.affixes == settings["text"]["parts"]
+    assert loaded.to_bytes() == content
+    assert_same(loaded, load_model(damaged(sound, scratch)))
+
+
 def declaring(
     scratch: Path, length: int | None = None, body: bytes = b"", **tensors: tuple[str, list[int], int]
 ) -> Path:
