@@ -86,13 +86,17 @@ def _initializer(config: Config, name: str) -> Initializer:
 
 
 def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:
-    """Let the network start as a linear classifier. Its column passes hidden layers through two units, as
-    z = relu(z) - relu(-z); the output learns to listen to the others."""
+    """Set the weights so that the network starts as a linear classifier.
+
+    The column passes each hidden layer through two units, as z = relu(z) - relu(-z). The output weights of the other
+    units are zero at first. If the network cannot represent a linear classifier, only the column is set, as for
+    embedding.init: naive_bayes.
+    """
     weights["embedding.weight"][:, 0] = column
     model = config.model
-    bends = model.hidden and (model.activation != "relu" or min(model.hidden) < 2)
-    if bends or model.batch_norm or model.residual:
-        return  # only its column is there, as that of naive_bayes
+    nonlinear = model.hidden and (model.activation != "relu" or min(model.hidden) < 2)
+    if nonlinear or model.batch_norm or model.residual:
+        return
     for i in range(len(model.hidden)):
         hidden, through = weights[f"hidden.{i}.weight"], np.eye(2) if i else np.array([[1, -1]])
         hidden[:, :2] = 0
@@ -104,45 +108,46 @@ def start_linear(weights: dict[str, Array], config: Config, column: Array, weigh
 
 
 def inherit(weights: dict[str, Array], origin: Classifier) -> None:
-    """Copy a trained model. Its features keep their vectors; new ones, which follow them, have random rows."""
+    """Copy the tensors of a trained model. The rows of new features, which follow its own, stay random."""
     trained = origin.tensors()
     for name in dict.fromkeys((*trained, *weights)):
-        there, here = (tensors[name].shape if name in tensors else "no" for tensors in (trained, weights))
-        rows = name == "embedding.weight"  # whose number differs with the vocabulary
-        if there[rows:] != here[rows:]:
+        shapes = [tensors[name].shape if name in tensors else None for tensors in (trained, weights)]
+        theirs, ours = ("no" if shape is None else shape for shape in shapes)
+        first = name == "embedding.weight"  # the number of its rows depends on the vocabulary
+        if theirs[first:] != ours[first:]:
             raise ConfigError(
-                f"model.init_from: {name} has {there} numbers in that model and {here} in this config; "
+                f"model.init_from: {name} has {theirs} numbers in that model and {ours} in this config; "
                 "give both the same embedding.dim, hidden and batch_norm"
             )
         weights[name][: len(trained[name])] = trained[name]
 
 
 def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
-    """Fill the rows of words that a text file of vectors knows: `word number number ...`, as GloVe writes them."""
+    """Set the rows of the words for which a text file has vectors, in the format of GloVe: `word number number ...`."""
     dim = weight.shape[1]
     row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
-    found = 0
+    filled = 0
     for number, (word, values) in _vector_lines(path):
         if word not in row:
             continue
         try:
-            with np.errstate(over="ignore"):  # too large for float32 is found below
+            with np.errstate(over="ignore"):  # numbers too large for float32 are reported below
                 vector = np.array(values.split(), np.float64).astype(np.float32)
         except ValueError:
-            continue  # a phrase: its first word is one of ours, the next is no number
+            continue  # a phrase: its first word is in the vocabulary, and its second word is not a number
         if len(vector) != dim or not np.isfinite(vector).all():
             raise DataError(
                 f"{path}:{number}: {len(vector)} finite numbers for '{word}', but model.embedding.dim is {dim}; "
-                "set dim to the length of the file's vectors"
+                "set model.embedding.dim to the length of the file's vectors"
             )
         weight[row[word]] = vector
-        found += 1
-    if not found:
+        filled += 1
+    if not filled:
         raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
 
 
 def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Line number, word and the rest of each line, one at a time: such files are larger than memory."""
+    """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
     try:
         with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
             for number, line in enumerate(file, 1):
