@@ -83,7 +83,7 @@ def same(found: classifier.Classifier, path: Path) -> bool:
     before = file.load_model(path.with_name("sound"))
     numbers, others = found.tensors(), before.tensors()
     return (
-        repr(found.settings) == repr(before.settings)
+        found.trained_with == before.trained_with
         and found.scores == before.scores
         and found.vocabulary.features().equals(before.vocabulary.features())
         and all(np.array_equal(numbers[name].view(np.uint32), others[name].view(np.uint32)) for name in others)

@@ -44,7 +44,7 @@ def main() -> None:
             for _event in fit(classifier, training, None, 0):
                 pass
             shares.append(spent[0] / (time.perf_counter() - start))
-            each.append(spent[0] / classifier.config.train.epochs)
+            each.append(spent[0] / classifier.training_config().train.epochs)
         print(f"| {name} | {statistics.median(shares):.2%} | {statistics.median(each) * 1e3:.2f} |", flush=True)
 
 

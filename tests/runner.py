@@ -57,7 +57,7 @@ def reproduce(path: Path, watch: Watch = nobody) -> Any:
 
 def fit(classifier, examples, validation, seed: int, state=None, *, stop=None) -> Iterator[Step | Epoch]:
     """The steps and epochs of training one classifier by its own settings; with a break condition, if one is given."""
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     state = state or loop.initial_state(settings, len(examples), seed)
     watch = BreakWatch(stop, classifier.network)
     last = None
@@ -70,7 +70,9 @@ def fit(classifier, examples, validation, seed: int, state=None, *, stop=None) -
     except TrainingStopped as error:
         if last is not None:
             tensor = error.tensor
-            error.failed_step = FailedStep(classifier, seed, last, last.chosen, classifier.config, examples, tensor)
+            error.failed_step = FailedStep(
+                classifier, seed, last, last.chosen, classifier.training_config(), examples, tensor
+            )
         raise
 
 

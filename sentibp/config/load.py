@@ -18,13 +18,20 @@ from sentibp.config.messages import dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.config.shipped import shipped
-from sentibp.config.yaml_file import Keys
+from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 
 SIZE = 100_000  # bytes; a longer file is data, given by mistake, and would take its time to be refused line by line
 
 MOST = 50  # mistakes shown
+
+RENAMED: dict[Keys, Keys] = {
+    (name, old): (name, new)
+    for name, section in Config.model_fields.items()
+    for old, new in getattr(section.annotation, "earlier", {}).items()
+}
+"""The paths of settings by their earlier names, and by their current names."""
 
 
 class Resolved(NamedTuple):
@@ -120,6 +127,7 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], dict[Keys, _Place], l
     if not isinstance(document.value, dict | None):
         sections = ", ".join(f"'{section}:'" for section in Config.model_fields)
         raise ConfigError(f"{shown}:1: {show(document.value)} is not a config; begin with {sections}")
+    _rename_earlier_keys(document)
     places = {at: _Place(line, f"{shown}:{line}") for at, line in document.lines.items()}
     mistakes = [_Mistake(_Place(n, f"{shown}:{n}"), at, message) for n, at, message in document.mistakes]
     return document.value or {}, places, mistakes
@@ -141,6 +149,8 @@ def _override(settings: dict, places: dict[Keys, _Place], override: str, order: 
         document = yaml_file.parse(text)
     except yaml_file.YamlError as error:
         return [_Mistake(place, path, str(error))]
+    path = RENAMED.get(path, path)
+    _rename_earlier_keys(document, path)
     node = settings
     for i, name in enumerate(path[:-1]):
         if not isinstance(node.get(name), dict):
@@ -155,6 +165,26 @@ def _override(settings: dict, places: dict[Keys, _Place], override: str, order: 
         del places[at]
     places[path] = place
     return [_Mistake(place, path + at, message) for _, at, message in document.mistakes]
+
+
+def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
+    """Replace the earlier names of settings by the current ones. The value of the document belongs to the path `at`."""
+    for (*above, old), (*_, new) in RENAMED.items():
+        if tuple(above[: len(at)]) != at:
+            continue
+        inside, node = above[len(at) :], document.value
+        for key in inside:
+            node = node.get(key) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or old not in node:
+            continue
+        value, path = node.pop(old), (*inside, old)
+        lines = {place: document.lines.pop(place) for place in list(document.lines) if place[: len(path)] == path}
+        if new in node:
+            message = f"given twice, as {old!r} is the earlier name of {new!r}; keep one"
+            document.mistakes.append((lines[path], (*inside, new), message))
+            continue
+        node[new] = value
+        document.lines.update({(*inside, new, *place[len(path) :]): line for place, line in lines.items()})
 
 
 # --- checking -------------------------------------------------------------------------------------------------

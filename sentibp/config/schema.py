@@ -48,12 +48,16 @@ Values = Annotated[list[Value], BeforeValidator(_listed, json_schema_input_type=
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    bare: ClassVar[str] = ""  # the key that a value stands for which is no mapping: `optimizer: adam`
+    bare: ClassVar[str] = ""  # the key of a value that is not a mapping: `optimizer: adam`
+    earlier: ClassVar[dict[str, str]] = {}  # earlier names of settings, which stay valid, and the current names
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
-        if isinstance(value, Mapping | cls):
+        if isinstance(value, Mapping):
+            names = {key: cls.earlier.get(key, key) for key in value}
+            return {key if new in value else new: value[key] for key, new in names.items()}
+        if isinstance(value, cls):
             return value
         if cls.bare:
             return {cls.bare: value}
@@ -126,6 +130,7 @@ class Data(_Part):
 class Text(_Part):
     """How a review becomes features."""
 
+    earlier: ClassVar[dict[str, str]] = {"parts": "affixes"}
     lowercase: bool = True
     """Whether `Good` and `good` are the same word."""
     ngrams: Annotated[int, Field(ge=1, le=3), BeforeValidator(_exact)] = 2
@@ -136,9 +141,9 @@ class Text(_Part):
     model, and if there is much training data."""
     max_features: Count | None = None
     """How many features are kept at most, the most frequent first; null: all."""
-    parts: bool = True
-    """Whether the beginnings and endings that words share are features, too, which stand for a word that is unknown.
-    They come on top of max_features."""
+    affixes: bool = True
+    """Whether the beginnings and endings that several words share are features too. The model uses them to read a
+    word that it does not know. They do not count towards max_features."""
 
 
 class Embedding(_Part):

@@ -43,7 +43,7 @@ def compare_on(
 
 def _may_know(b: Classifier, a: Classifier, source: str | None, split: str | None) -> bool:
     """Whether b may have been trained on the reviews that a is scored on, going by the names of their sources."""
-    ours, theirs = a.config.data, b.config.data
+    ours, theirs = a.training_config().data, b.training_config().data
     if source is None and split is None and (ours.source, ours.split) == (theirs.source, theirs.split):
         return ours.validation != theirs.validation  # the same cut leaves the same reviews out
     return bool(_names(source or ours.source) & _names(theirs.source))
@@ -57,7 +57,7 @@ def _names(source: str | Sequence[str]) -> set[str]:
 def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
     """A warning if some of the reviews stand in the training data, as far as that can still be read."""
     try:
-        training = load_data(classifier.config)[0]
+        training = load_data(classifier.training_config())[0]
     except DataError:
         return []
     seen = len(data_corpus.overlap(training, corpus))

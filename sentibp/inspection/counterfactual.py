@@ -45,7 +45,7 @@ Found = tuple[tuple[int, ...], float]
 def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
     """The fewest words whose deletion changes the answer, or more than these: `exact` says which."""
     words = explanation.words
-    tokens = tokenize(strings([text]), classifier.settings.text.lowercase)
+    tokens = tokenize(strings([text]), classifier.spec.lowercase)
     side = 1.0 if explanation.logit >= 0 else -1.0
     of_words = bool((classifier.vocabulary.prefix == -1).all())
     may_matter = [i for i, word in enumerate(words) if word.known or not of_words]  # what is unknown parts an n-gram

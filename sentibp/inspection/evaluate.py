@@ -69,10 +69,10 @@ def reviews_to_score(
     classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
 ) -> Corpus:
     """The reviews that a model is scored on."""
-    settings = classifier.config.data
+    settings = classifier.training_config().data
     if source is None and split is None:
         try:
-            corpus = load_data(classifier.config)[1]
+            corpus = load_data(classifier.training_config())[1]
         except DataError as error:
             raise DataError(
                 f"the validation data of the training: {error}; or name other reviews with --data"

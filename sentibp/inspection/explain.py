@@ -75,7 +75,7 @@ METHODS = {
 
 def explain(classifier: Classifier, text: str) -> Explanation:
     """What each word and n-gram of the text contributed to the logit of the classifier."""
-    lowercase = classifier.settings.text.lowercase
+    lowercase = classifier.spec.lowercase
     tokens = tokenize(strings([text]), lowercase)
     spans = place(text, tokens, lowercase)
     found, known = features(classifier.vocabulary, tokens)

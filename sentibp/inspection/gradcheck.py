@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
-from sentibp.model import file, initial
+from sentibp.model import build, file, initial
 from sentibp.model.classifier import Classifier
 from sentibp.nn.gradcheck import TOLERANCE, check_network
 from sentibp.nn.layers import Composite, RowGrad, Sequential
@@ -60,7 +61,9 @@ class Check(NamedTuple):
 def of_model(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
     """A trained model, and a sample of the reviews that it was trained on, or of another source."""
     classifier = file.load_model(find.model_file(name))
-    config = classifier.config
+    config = classifier.training_config()
+    network = build.assemble_for_training(config, classifier.tensors(), config.train.seed)  # with dropout
+    classifier = replace(classifier, network=network)
     if source is not None:
         update = {"source": source, "validation": 0.0}
         config = config.model_copy(update={"data": config.data.model_copy(update=update)})
@@ -84,7 +87,7 @@ def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
     settings = config.text
     tokens = tokenize(corpus.text, settings.lowercase)
     vocabulary, features = vocabulary_build.build_vocabulary(
-        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts
+        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
     origin = None
     if path is not None:
@@ -124,11 +127,11 @@ def _leave_the_corner(classifier: Classifier) -> None:
 
 def check(classifier: Classifier, examples: Examples, tolerance: float = TOLERANCE) -> Check:
     """Every derivative of the network in training, in float64; dropout holds its mask, batch norm sees the batch."""
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     loss = LOSSES[settings.loss]
     weight = example_weights(settings, examples)
     network = in_float64(classifier.network)
-    twin = Classifier(classifier.settings, classifier.vocabulary, network)
+    twin = replace(classifier, network=network)
     reached = _reached(twin, Examples(examples.features, examples.label, weight), settings.batch_size)
     few = slice(0, min(_COMPARED, len(examples)))
     features, weights = examples.features.slice(few.start, few.stop), None if weight is None else weight[few]
@@ -173,7 +176,7 @@ def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dic
         part = slice(start, min(start + batch_size, len(examples)))
         weight = None if examples.weight is None else examples.weight[part]
         batch = Examples(examples.features.slice(part.start, part.stop), examples.label[part], weight)
-        _, dz = forward(classifier.network, batch, LOSSES[classifier.config.train.loss])
+        _, dz = forward(classifier.network, batch, LOSSES[classifier.training_config().train.loss])
         for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):
                 touched[name][gradient.rows] |= gradient.values != 0

@@ -139,7 +139,8 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
         reviews=n,
         up=pushes[: len(up)],
         down=pushes[len(up) :],
-        linear_start=classifier.config.model.init_from is None and linear.has_linear_start(classifier.config, training),
+        linear_start=classifier.training_config().model.init_from is None
+        and linear.has_linear_start(classifier.training_config(), training),
     )
 
 
@@ -200,9 +201,9 @@ def _of_start(
     A feature's ratio is log(p / |p|) - log(q / |q|), p and q being its counts in the positive and negative reviews plus
     what is added to each: a positive review that has it c times of l features moves it by c / p - l / |p|.
     """
-    settings = classifier.config.model
+    settings = classifier.training_config().model
     told = settings.embedding.init in ("naive_bayes", "linear") and settings.init_from is None
-    if not told or linear.has_linear_start(classifier.config, training):
+    if not told or linear.has_linear_start(classifier.training_config(), training):
         return np.zeros(len(met.review))
     features = len(classifier.vocabulary)
     ratio = log_count_ratio(training, label, features)
@@ -222,7 +223,7 @@ def _of_steps(
     classifier: Classifier, training: Ragged, met: _Meetings, gradient: Array, kept: influence_log.SavedGradients
 ) -> Array:
     """What each meeting did to the logit by the steps of the optimizer on the rows that both have: (m,)."""
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     of_reviews = _review_gradients(classifier, training) / kept.factor  # (n, d), of the logit that was trained
     chosen = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm", "weight_decay"})
     optimizer = OPTIMIZERS[settings.optimizer.name](**chosen)

@@ -117,7 +117,7 @@ def audit(
     tokens = tokenize(corpus.text, settings.text.lowercase)
     words = settings.text
     vocabulary, features = vocabulary_build.build_vocabulary(
-        tokens, words.ngrams, words.min_count, words.max_features, words.parts
+        tokens, words.ngrams, words.min_count, words.max_features, words.affixes
     )
     if not len(vocabulary):
         raise DataError(f"no word occurs {words.min_count} times in {n:,} reviews; lower text.min_count")

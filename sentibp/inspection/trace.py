@@ -90,9 +90,9 @@ def trace(
 
     Loss, optimizer and rate are those of its training, if none are given; the optimizer remembers no earlier step.
     """
-    settings = classifier.settings
-    tokens = tokenize(strings([text]), settings.text.lowercase)
-    words = place(text, tokens, settings.text.lowercase)
+    settings = classifier.training_config().train
+    tokens = tokenize(strings([text]), classifier.spec.lowercase)
+    words = place(text, tokens, classifier.spec.lowercase)
     found, known = features(classifier.vocabulary, tokens)
     ids = list(dict.fromkeys(each.id for each in found))  # in the order of the text
     row = {id: i for i, id in enumerate(ids)}
@@ -104,9 +104,9 @@ def trace(
     result = Trace(
         text=text,
         label=label,
-        loss=loss or settings.train.loss,
-        optimizer=_optimizer(settings.train.optimizer, optimizer),
-        learning_rate=settings.train.optimizer.learning_rate if learning_rate is None else learning_rate,
+        loss=loss or settings.loss,
+        optimizer=_optimizer(settings.optimizer, optimizer),
+        learning_rate=settings.optimizer.learning_rate if learning_rate is None else learning_rate,
         words=words,
         known=known,
         rows=[names[id] for id in ids],

@@ -39,7 +39,7 @@ def space(of: Classifier | VectorFile) -> Space:
     """Where features are near each other or far: the rows of the embedding, or what pretraining has learned."""
     if isinstance(of, VectorFile):
         return Space(of.vectors.rows(len(of.texts)), of.texts, of.lowercase)
-    return Space(of.tensors()["embedding.weight"], of.vocabulary.features(), of.settings.text.lowercase)
+    return Space(of.tensors()["embedding.weight"], of.vocabulary.features(), of.spec.lowercase)
 
 
 def rows(classifier: Classifier, texts: list[str]) -> Array:

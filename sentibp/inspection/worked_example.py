@@ -9,6 +9,7 @@ import numpy as np
 
 from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Classifier
+from sentibp.model.spec import NetworkSpec
 from sentibp.nn import EmbeddingBag, Linear, Sequential, Sigmoid
 from sentibp.utils.arrow import strings
 
@@ -23,7 +24,7 @@ def article() -> Classifier:
 
     rows = {"i": [0.0, 0.2], "love": [1.0, 0.6], "this": [0.2, -0.2], "movie": [0.4, 0.2], "boring": [-0.5, 0.3]}
     vocabulary = vocabulary_build.build_vocabulary(tokenize(strings([" ".join(rows)])))[0]
-    settings = Config.model_validate(
+    config = Config.model_validate(
         {
             "text": {"ngrams": 1},
             "model": {"embedding": {"dim": 2}, "hidden": [2], "activation": "sigmoid"},
@@ -40,4 +41,4 @@ def article() -> Classifier:
             "output": Linear(np.array([[1.0], [-1.0]]), np.array([-1.0922165227909129])),
         }
     )
-    return Classifier(settings, vocabulary, network)
+    return Classifier(NetworkSpec.from_config(config), vocabulary, network, trained_with=config.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""The classifier: vocabulary and network; how settings become layers; the model file."""
+"""How a specification becomes a network: the shape of each tensor, and the layers around the tensors."""
 
 from __future__ import annotations
 
@@ -8,63 +8,74 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
-from sentibp.nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array
 from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+_EMBEDDINGS = {"plain": nn.EmbeddingBag, "fast": FastEmbeddingBag}
 
 
-def parameter_shapes(config: Config, features: int) -> dict[str, tuple[tuple[int, ...], Initializer]]:
-    """The name of each tensor of the network, its shape, and how it starts."""
-    model = config.model
-    dim = model.embedding.dim
-    plan: dict[str, tuple[tuple[int, ...], Initializer]] = {
-        "embedding.weight": ((features, dim), INITIALIZERS[model.embedding.init])
-    }
-    start = INITIALIZERS[SUITS[model.activation] if model.init == "auto" else model.init]
-    for i, (inputs, width) in enumerate(pairwise([dim, *model.hidden])):
-        plan[f"hidden.{i}.weight"] = (inputs, width), start
-        plan[f"hidden.{i}.bias"] = (width,), zeros
-        if model.batch_norm:
-            plan[f"hidden.{i}.norm.scale"] = (width,), ones
-            plan[f"hidden.{i}.norm.shift"] = (width,), zeros
-            plan[f"hidden.{i}.norm.mean"] = (width,), zeros
-            plan[f"hidden.{i}.norm.variance"] = (width,), ones
-    last = model.hidden[-1] if model.hidden else dim
-    plan["output.weight"] = (last, 1), glorot if model.init == "auto" else start  # no activation follows it
-    plan["output.bias"] = (1,), zeros
-    return plan
+def parameter_shapes(spec: NetworkSpec, features: int) -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of each tensor of the network, in the order of its layers."""
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (features, spec.dim)}
+    for i, (inputs, width) in enumerate(pairwise([spec.dim, *spec.hidden])):
+        shapes[f"hidden.{i}.weight"] = inputs, width
+        shapes[f"hidden.{i}.bias"] = (width,)
+        if spec.batch_norm:
+            shapes |= {f"hidden.{i}.norm.{name}": (width,) for name in ("scale", "shift", "mean", "variance")}
+    shapes["output.weight"] = (spec.hidden[-1] if spec.hidden else spec.dim), 1
+    shapes["output.bias"] = (1,)
+    return shapes
 
 
-def assemble(config: Config, weights: Mapping[str, Array], rng: np.random.Generator) -> nn.Sequential:
-    """The network that the settings describe, around the given weights: the one place where settings become layers."""
-    model = config.model
+def assemble(
+    spec: NetworkSpec,
+    weights: Mapping[str, Array],
+    *,
+    dropout: float = 0.0,
+    word_dropout: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> nn.Sequential:
+    """Return the network of a specification around the given tensors. It is the one place where settings become layers.
+
+    Only training needs `dropout`, `word_dropout` and `rng`, which draws the masks of both.
+    """
     layers: dict[str, nn.Layer] = {}
-    if config.train.word_dropout:
-        layers["words"] = nn.WordDropout(config.train.word_dropout, rng)
-    bag = {"plain": nn.EmbeddingBag, "fast": FastEmbeddingBag}[config.train.math]
-    layers["embedding"] = bag(weights["embedding.weight"], model.embedding.pooling, model.embedding.padding)
-    width = model.embedding.dim
-    for i, wide in enumerate(model.hidden):
+    rng = rng or np.random.default_rng(0)
+    if word_dropout:
+        layers["words"] = nn.WordDropout(word_dropout, rng)
+    layers["embedding"] = _EMBEDDINGS[spec.math](weights["embedding.weight"], spec.pooling, spec.padding)
+    for i, (inputs, width) in enumerate(pairwise([spec.dim, *spec.hidden])):
         name = f"hidden.{i}"
         block: dict[str, nn.Layer] = {}
-        if model.dropout:
-            block["dropout"] = nn.Dropout(model.dropout, rng)
+        if dropout:
+            block["dropout"] = nn.Dropout(dropout, rng)
         block[""] = nn.Linear(weights[f"{name}.weight"], weights[f"{name}.bias"])
-        if model.batch_norm:
-            norm = (weights[f"{name}.norm.{part}"] for part in ("scale", "shift", "mean", "variance"))
+        if spec.batch_norm:
+            norm = (weights[f"{name}.norm.{tensor}"] for tensor in ("scale", "shift", "mean", "variance"))
             block["norm"] = nn.BatchNorm(*norm)
-        block["activation"] = _ACTIVATIONS[model.activation]()
+        block["activation"] = _ACTIVATIONS[spec.activation]()
         layers[name] = nn.Sequential(block)
-        if model.residual and wide == width:
+        if spec.residual and inputs == width:
             layers[name] = nn.Residual(layers[name])
-        width = wide
-    if model.dropout:
-        layers["dropout"] = nn.Dropout(model.dropout, rng)
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout, rng)
     layers["output"] = nn.Linear(weights["output.weight"], weights["output.bias"])
     return nn.Sequential(layers)
+
+
+def assemble_for_training(config: Config, weights: Mapping[str, Array], seed: int) -> nn.Sequential:
+    """Return the network that a config describes, with its dropout, whose masks the seed determines."""
+    return assemble(
+        NetworkSpec.from_config(config),
+        weights,
+        dropout=config.model.dropout,
+        word_dropout=config.train.word_dropout,
+        rng=random_stream(seed, "dropout"),
+    )

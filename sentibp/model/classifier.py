@@ -1,10 +1,9 @@
-"""The classifier: vocabulary and network; how settings become layers; the model file."""
+"""A trained classifier: its specification, vocabulary and network, from a text to the probability of positive."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,8 @@ import pyarrow as pa
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
-from sentibp.model.head import LABELS, probability
+from sentibp.model.head import probability
+from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils import tensor_file
@@ -24,77 +24,79 @@ if TYPE_CHECKING:
 
 
 FORMAT = 3
-"""Version of the model file; raised when what an older one says, or leaves out, is read otherwise (2:
-embedding.padding; 3: a checksum, which 1 and 2 may lack). Older ones are read as ever, newer ones refused."""
+"""Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
+which files of formats 1 and 2 may lack). Older formats stay readable. Newer formats are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 
 
 class Prediction(NamedTuple):
-    """Of n texts: the probability of positive, the number of tokens, and how many of these the vocabulary lacks."""
+    """The predictions for n texts."""
 
-    positive: Array  # (n,) float64
-    tokens: Array  # (n,) int64
-    unknown: Array  # (n,) int64
+    positive: Array  # (n,) float64, the probability of positive
+    tokens: Array  # (n,) int64, how many tokens the text has
+    unknown: Array  # (n,) int64, how many of them are not in the vocabulary
 
 
 @dataclass(eq=False)
 class Classifier:
-    """A network with its vocabulary and the settings that made it."""
+    """A network with its vocabulary."""
 
-    settings: Any  # a Config, or what a model file says, which has the same attributes
+    spec: NetworkSpec
     vocabulary: Vocabulary
     network: nn.Sequential
     scores: dict[str, Any] = field(default_factory=dict)
+    trained_with: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that trained the network, as plain values. Prediction does not use them."""
 
-    @cached_property
-    def config(self) -> Config:
-        """The settings, checked. Prediction does without: the schema takes longer to load than a text to predict."""
-        from pydantic import ValidationError
+    def training_config(self) -> Config:
+        """Return the settings that trained the network, checked by the schema. DataError if they are damaged."""
+        from pydantic import ValidationError  # prediction does without: the import takes longer than a prediction
 
         from sentibp.config.schema import Config
 
         try:
-            return (
-                self.settings if isinstance(self.settings, Config) else Config.model_validate(to_plain(self.settings))
-            )
+            return Config.model_validate(self.trained_with)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "together"
             raise DataError(f"the model's settings are damaged: {where}: {first['msg']}; train again") from None
 
     def tensors(self) -> dict[str, Array]:
-        """Everything the network has learned, by name: parameters, and the running averages of batch norm."""
+        """Return all tensors of the network by name: parameters, and the running averages of batch norm."""
         return {**self.network.params, **self.network.buffers}
 
     def encode(self, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Ragged, Array, Array]:
-        """The features of n texts, their number of tokens (n,), and how many of these have none (n,)."""
-        tokens = tokenize(text, self.settings.text.lowercase)
+        """Return the features of n texts, the number of their tokens (n,), and of unknown tokens (n,)."""
+        tokens = tokenize(text, self.spec.lowercase)
         features, unknown = self.vocabulary.encode(tokens)
         return features, np.diff(tokens.offsets), unknown
 
     def logits(self, features: Ragged) -> Array:
-        """The logit of each of n reviews (n,), on all cores."""
+        """Return the logit of each of n reviews (n,). Uses all cores."""
         return predict_logits(self.network, features)
 
     def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
-        """What the network says of each text. A text without a known word gets the answer for an empty review."""
+        """Return the predictions for n texts. A text without a known token is predicted as an empty review."""
         features, tokens, unknown = self.encode(text)
         logits = self.logits(features).astype(np.float64)
         if np.isnan(logits).any():
             first = int(np.flatnonzero(np.isnan(logits))[0]) + 1
-            raise DataError(f"the model's numbers are too large: its answer for review {first} is none; train again")
+            raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
         return Prediction(probability(logits), tokens, unknown)
 
     def to_bytes(self) -> bytes:
-        """The content of the model file. Same model, same bytes."""
+        """Return the content of the model file. The same model gives the same bytes."""
         from importlib.metadata import version
 
+        config = dict(self.trained_with)
+        if "train" in config:  # how often a training writes checkpoints changes no weight
+            config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}
         header = {
             "format": FORMAT,
             "version": version("sentibp"),
-            "config": self.config.model_dump(mode="json", exclude={"train": {"checkpoint"}}),  # it changes no weight
-            "labels": LABELS,
+            "config": config,
+            "labels": list(self.spec.labels),
             "scores": self.scores,
         }
         words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
@@ -112,10 +114,3 @@ def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
 
     with single_threaded_blas:
         return np.concatenate([np.zeros(0, np.float32), *on_all_cores(block, starts)])
-
-
-def to_plain(value: Any) -> Any:
-    """The mappings that `_namespace` was given."""
-    if not isinstance(value, SimpleNamespace):
-        return value
-    return {key: to_plain(item) for key, item in vars(value).items()}

@@ -1,40 +1,45 @@
-"""The classifier: vocabulary and network; how settings become layers; the model file."""
+"""Several classifiers folded into one network, and a classifier with a scaled logit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sentibp.model.build import assemble
 from sentibp.model.classifier import Classifier
+from sentibp.model.spec import NetworkSpec
 from sentibp.nn.layers import Array
-from sentibp.utils.rng import random_stream
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
 
 
 def scale_logit(classifier: Classifier, factor: float) -> Classifier:
-    """The same classifier with its logit times `factor`; it shares all tensors but those of the output layer."""
+    """Return the classifier with its logit times `factor`. It shares all tensors but those of the output layer."""
     weights = dict(classifier.tensors())
     for name in "output.weight", "output.bias":
         weights[name] = weights[name] * np.float32(factor)
-    network = assemble(classifier.config, weights, random_stream(0, "dropout"))
-    return Classifier(classifier.config, classifier.vocabulary, network, classifier.scores)
+    return replace(classifier, network=assemble(classifier.spec, weights))
 
 
 def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
-    """One network whose logit is the sum of the members' logits, each times its weight.
+    """Return one network whose logit is the weighted sum of the members' logits. `members` are pairs (member, weight).
 
-    The members have one vocabulary and no hidden layer, or one with ReLU: their embeddings stand side by side, their
-    hidden units too, and no member's embedding reaches another's units. A member without a hidden layer is its logit
-    as one column; beside members that have one it passes through two units, as z = relu(z) - relu(-z).
+    The members share one vocabulary. Each has no hidden layer, or one with ReLU. The embeddings are concatenated, and
+    so are the hidden units; the weights between one member's embedding and another's units are zero. The logit of a
+    member without a hidden layer becomes one column of the embedding. If other members have a hidden layer, this
+    column passes through two units, as z = relu(z) - relu(-z).
     """
-    deep = any(classifier.config.model.hidden for classifier, _ in members)
+    deep = any(classifier.spec.hidden for classifier, _ in members)
     columns, blocks, biases, outputs, bias = [], [], [], [], np.zeros(1, np.float32)
     for classifier, weight in members:
         tensors = classifier.tensors()
         embedding, output = tensors["embedding.weight"], tensors["output.weight"] * np.float32(weight)
         bias = bias + tensors["output.bias"] * np.float32(weight)
-        if classifier.config.model.hidden:
+        if classifier.spec.hidden:
             columns.append(embedding)
             blocks.append(tensors["hidden.0.weight"])
             biases.append(tensors["hidden.0.bias"])
@@ -50,16 +55,22 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
         weights = {"embedding.weight": np.concatenate(columns, axis=1), "output.weight": np.concatenate(outputs)}
         weights |= {"hidden.0.weight": _block_diagonal(blocks), "hidden.0.bias": np.concatenate(biases)}
     weights["output.bias"] = bias
-    config = members[0][0].config
     dim, hidden = weights["embedding.weight"].shape[1], [len(weights["hidden.0.bias"])] if deep else []
-    plain = config.model_dump() | {"pretrain": {}}  # what it has become, not how: that is in the run's config.yaml
+    config = _folded_config(members[0][0].training_config(), dim, hidden)
+    spec = NetworkSpec.from_config(config)
+    trained_with = config.model_dump(mode="json")
+    return Classifier(spec, members[0][0].vocabulary, assemble(spec, weights), trained_with=trained_with)
+
+
+def _folded_config(config: Config, dim: int, hidden: list[int]) -> Config:
+    """Return settings that describe the folded network. The run's config.yaml says how it was trained."""
+    plain = config.model_dump() | {"pretrain": {}}
     plain["model"]["embedding"]["dim"], plain["model"]["hidden"], plain["train"]["members"] = dim, hidden, 1
-    config = type(config).model_validate(plain)
-    return Classifier(config, members[0][0].vocabulary, assemble(config, weights, random_stream(0, "dropout")))
+    return type(config).model_validate(plain)
 
 
 def _block_diagonal(blocks: Sequence[Array]) -> Array:
-    """The blocks from corner to corner, zeros around them."""
+    """Return the block-diagonal matrix: the blocks from corner to corner, zeros around them."""
     matrix = np.zeros(np.sum([block.shape for block in blocks], axis=0), np.float32)
     row = column = 0
     for block in blocks:

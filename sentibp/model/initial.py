@@ -1,4 +1,4 @@
-"""The classifier: vocabulary and network; how settings become layers; the model file."""
+"""The initial weights of a network: random numbers, word vectors, a trained model, or a linear classifier."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
-from sentibp.model.build import assemble, parameter_shapes
+from sentibp.model.build import assemble_for_training, parameter_shapes
 from sentibp.model.classifier import Classifier
 from sentibp.model.linear import has_linear_start, linear_start
 from sentibp.model.naive_bayes import naive_bayes_column
+from sentibp.model.spec import NetworkSpec
+from sentibp.nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils.rng import random_stream
 
@@ -29,43 +31,72 @@ def build_classifier(
     columns: Array | None = None,
     before: int | None = None,
 ) -> Classifier:
-    """A new classifier; its weights are drawn at random, then taken from word vectors or from `origin` if given.
+    """Return an untrained classifier. The seed determines its random weights.
 
-    With `origin`, the vocabulary is one that begins with its features (`vocab.merge`). `examples` are the training
-    reviews and their labels (n,), which embedding.init: naive_bayes looks at; without them it is `normal`. `columns`
-    (V, k) are what the last columns of the embedding start from. With `before`, the layers above the embedding start as
-    they did with a vocabulary of so many features.
+    `origin` is a trained model to start from; the vocabulary must then begin with its features (`vocabulary.merge`).
+    `examples` are the training reviews and their labels (n,), from which embedding.init: linear and naive_bayes
+    compute the first column of the embedding; without them, all columns are random. `columns` (V, k) are the initial
+    values of the last columns. With `before`, the layers above the embedding start with the same random weights as
+    with a vocabulary of so many features.
     """
-    rng = random_stream(seed, "init")
-    weights = {
-        name: start(rng, shape) for name, (shape, start) in parameter_shapes(config, before or len(vocabulary)).items()
-    }
-    if before is not None:
-        shape, start = parameter_shapes(config, len(vocabulary))["embedding.weight"]
-        weights["embedding.weight"] = start(random_stream(seed, "more words"), shape)
+    weights = _random_weights(config, len(vocabulary), seed, before)
+    embedding = weights["embedding.weight"]
     if config.model.embedding.vectors:
-        fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
-    weights["embedding.weight"][vocabulary.is_part] = 0  # no word that is trained on has them
+        fill_from_vectors(embedding, vocabulary, config.model.embedding.vectors)
+    embedding[vocabulary.is_part] = 0  # training never updates these rows
     if columns is not None:
-        weights["embedding.weight"][:, -columns.shape[1] :] = columns
+        embedding[:, -columns.shape[1] :] = columns
     if origin is not None:
         inherit(weights, origin)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
         if has_linear_start(config, examples[0]):
             start_linear(weights, config, *linear_start(*examples, vocabulary, config.model.embedding))
         else:
-            weights["embedding.weight"][:, 0] = naive_bayes_column(*examples, vocabulary, config.model.embedding)
-    return Classifier(config, vocabulary, assemble(config, weights, random_stream(seed, "dropout")))
+            embedding[:, 0] = naive_bayes_column(*examples, vocabulary, config.model.embedding)
+    network = assemble_for_training(config, weights, seed)
+    spec = NetworkSpec.from_config(config)
+    return Classifier(spec, vocabulary, network, trained_with=config.model_dump(mode="json"))
+
+
+def _random_weights(config: Config, features: int, seed: int, before: int | None) -> dict[str, Array]:
+    """Return the tensors of the network, drawn at random or filled with constants, by name."""
+    spec, rng = NetworkSpec.from_config(config), random_stream(seed, "init")
+    weights = {
+        name: _initializer(config, name)(rng, shape)
+        for name, shape in parameter_shapes(spec, before or features).items()
+    }
+    if before is not None:
+        more = random_stream(seed, "more words")
+        weights["embedding.weight"] = _initializer(config, "embedding.weight")(more, (features, spec.dim))
+    return weights
+
+
+def _initializer(config: Config, name: str) -> Initializer:
+    """Return the function that draws the initial values of a tensor."""
+    model = config.model
+    if name == "embedding.weight":
+        return INITIALIZERS[model.embedding.init]
+    if name.endswith((".scale", ".variance")):
+        return ones
+    if name.endswith((".bias", ".shift", ".mean")):
+        return zeros
+    if model.init != "auto":
+        return INITIALIZERS[model.init]
+    return glorot if name == "output.weight" else INITIALIZERS[SUITS[model.activation]]  # no activation follows it
 
 
 def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:
-    """Let the network start as a linear classifier. Its column passes hidden layers through two units, as
-    z = relu(z) - relu(-z); the output learns to listen to the others."""
+    """Set the weights so that the network starts as a linear classifier.
+
+    The column passes each hidden layer through two units, as z = relu(z) - relu(-z). The output weights of the other
+    units are zero at first. If the network cannot represent a linear classifier, only the column is set, as for
+    embedding.init: naive_bayes.
+    """
     weights["embedding.weight"][:, 0] = column
     model = config.model
-    bends = model.hidden and (model.activation != "relu" or min(model.hidden) < 2)
-    if bends or model.batch_norm or model.residual:
-        return  # only its column is there, as that of naive_bayes
+    nonlinear = model.hidden and (model.activation != "relu" or min(model.hidden) < 2)
+    if nonlinear or model.batch_norm or model.residual:
+        return
     for i in range(len(model.hidden)):
         hidden, through = weights[f"hidden.{i}.weight"], np.eye(2) if i else np.array([[1, -1]])
         hidden[:, :2] = 0
@@ -77,45 +108,46 @@ def start_linear(weights: dict[str, Array], config: Config, column: Array, weigh
 
 
 def inherit(weights: dict[str, Array], origin: Classifier) -> None:
-    """Copy a trained model. Its features keep their vectors; new ones, which follow them, have random rows."""
+    """Copy the tensors of a trained model. The rows of new features, which follow its own, stay random."""
     trained = origin.tensors()
     for name in dict.fromkeys((*trained, *weights)):
-        there, here = (tensors[name].shape if name in tensors else "no" for tensors in (trained, weights))
-        rows = name == "embedding.weight"  # whose number differs with the vocabulary
-        if there[rows:] != here[rows:]:
+        shapes = [tensors[name].shape if name in tensors else None for tensors in (trained, weights)]
+        theirs, ours = ("no" if shape is None else shape for shape in shapes)
+        first = name == "embedding.weight"  # the number of its rows depends on the vocabulary
+        if theirs[first:] != ours[first:]:
             raise ConfigError(
-                f"model.init_from: {name} has {there} numbers in that model and {here} in this config; "
+                f"model.init_from: {name} has {theirs} numbers in that model and {ours} in this config; "
                 "give both the same embedding.dim, hidden and batch_norm"
             )
         weights[name][: len(trained[name])] = trained[name]
 
 
 def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
-    """Fill the rows of words that a text file of vectors knows: `word number number ...`, as GloVe writes them."""
+    """Set the rows of the words for which a text file has vectors, in the format of GloVe: `word number number ...`."""
     dim = weight.shape[1]
     row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
-    found = 0
+    filled = 0
     for number, (word, values) in _vector_lines(path):
         if word not in row:
             continue
         try:
-            with np.errstate(over="ignore"):  # too large for float32 is found below
+            with np.errstate(over="ignore"):  # numbers too large for float32 are reported below
                 vector = np.array(values.split(), np.float64).astype(np.float32)
         except ValueError:
-            continue  # a phrase: its first word is one of ours, the next is no number
+            continue  # a phrase: its first word is in the vocabulary, and its second word is not a number
         if len(vector) != dim or not np.isfinite(vector).all():
             raise DataError(
                 f"{path}:{number}: {len(vector)} finite numbers for '{word}', but model.embedding.dim is {dim}; "
-                "set dim to the length of the file's vectors"
+                "set model.embedding.dim to the length of the file's vectors"
             )
         weight[row[word]] = vector
-        found += 1
-    if not found:
+        filled += 1
+    if not filled:
         raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
 
 
 def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Line number, word and the rest of each line, one at a time: such files are larger than memory."""
+    """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
     try:
         with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
             for number, line in enumerate(file, 1):

@@ -42,7 +42,7 @@ def measure_speed(data: TrainingData) -> Speed:
     seconds, tokens = _timed(lambda: tokenize(corpus.text, settings.lowercase))
     count = len(tokens.ids)
     build, (vocabulary, _) = _timed(
-        lambda: build_vocabulary(tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts)
+        lambda: build_vocabulary(tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes)
     )
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     batch = _batch_seconds(data)

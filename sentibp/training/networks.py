@@ -5,7 +5,7 @@ Each function is a generator of the events of its training. It returns the class
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,14 +18,15 @@ from sentibp.model import word_vectors
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
 from sentibp.model.initial import build_classifier
+from sentibp.nn.gradient_flow import Flow
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import Run
 from sentibp.training import distillation, pretraining
 from sentibp.training.break_condition import BreakCondition, BreakWatch
 from sentibp.training.checkpoint import CheckpointWriter
 from sentibp.training.diverged import TrainingStopped
-from sentibp.training.events import Backward, Epoch, Event, NetworkStarted, Note, Step
-from sentibp.training.loop import fit, initial_state, steps_per_epoch
+from sentibp.training.events import Backward, Epoch, Event, FitEvent, NetworkStarted, Note, Step
+from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_epoch
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
@@ -87,11 +88,30 @@ def train_network(
     context: TrainingContext, seed: int, classifier: Classifier, task: Task, *, is_member: bool = False
 ) -> Generator[Event, None, None]:
     """Train one network in place. Of a member of an ensemble, no epoch is selected."""
-    config, network = context.data.config, classifier.network
-    training = task.training
+    config, training = context.data.config, task.training
     context.classifier = classifier
     state = initial_state(config.train, len(training), seed)
-    per_epoch = steps_per_epoch(config.train, len(training))
+    yield from _start_network(context, seed, classifier, training, state)
+    instruments = _Instruments(context, seed, classifier, training, is_member)
+    if instruments.is_over(state):  # interrupted at the end of its last epoch
+        return
+    try:
+        for event in fit(classifier.network, training, task.validation, config.train, state):
+            yield from (Note(warning) for warning in instruments.see(event))
+            if isinstance(event, Step | Epoch):
+                yield event
+            if isinstance(event, Epoch) and instruments.is_over(state):
+                return
+    except TrainingStopped as error:
+        if instruments.last is not None:
+            error.failed_step = _failed_step(context, classifier, seed, instruments.last, task, error)
+        raise
+
+
+def _start_network(
+    context: TrainingContext, seed: int, classifier: Classifier, training: Examples, state: TrainingState
+) -> Generator[Event, None, None]:
+    """Restore the network and its state if it was interrupted, or record its start."""
     started = _network_started(context, seed, classifier, training)
     if context.checkpoints.restore_network(seed, classifier, state):
         yield started
@@ -100,48 +120,55 @@ def train_network(
         context.log.network_started(seed, classifier)
         yield started
 
-    selection = context.refit or context.selection
-    if not is_member and selection.is_over(state.epoch):  # interrupted at the end of its last epoch
-        return
-    meter, break_watch = FlowMeter(network, per_epoch), BreakWatch(context.condition, network)
-    last = flows = None
-    try:
-        for event in fit(network, training, task.validation, config.train, state):
-            flows = meter.measure(event) or flows
-            if isinstance(event, Backward):
-                last = event
-            break_watch.check(event)
-            if isinstance(event, Step):
-                context.log.step_ended(seed, event, flows)
-                flows = None
-                if not is_member and last is not None:
-                    _log_influence(selection, last, len(training), per_epoch, config)
-                context.write_checkpoint_if_due()
-                yield event
-            elif isinstance(event, Epoch):
-                for warning in context.log.epoch_ended(seed, event, classifier):
-                    yield Note(warning)
-                if not is_member:
-                    selection.influence_log.end_epoch()
-                    selection.epoch_ended(seed, event, classifier)
-                yield event
-                if not is_member and selection.is_over(state.epoch):
-                    return
-    except TrainingStopped as error:
-        if last is not None:
-            error.failed_step = _failed_step(context, classifier, seed, last, task, error)
-        raise
 
+class _Instruments:
+    """All that looks at the events of one network: each sees them in turn, and none changes the training."""
 
-def _log_influence(
-    selection: Selection | FixedSelection, step: Backward, n: int, per_epoch: int, config: Config
-) -> None:
-    """Log the gradient of each review of a step, scaled as clipping scaled the gradient of the weights."""
-    longest = config.train.optimizer.clip_norm or np.inf
-    factor = min(1.0, longest / max(step.gradient_norm, 1e-30))
-    selection.influence_log.start_epoch(n, per_epoch)
-    place = (step.step - 1) % per_epoch
-    selection.influence_log.add_step(place, step.chosen, step.dz * np.float32(factor), step.learning_rate)
+    def __init__(
+        self, context: TrainingContext, seed: int, classifier: Classifier, training: Examples, is_member: bool
+    ):
+        self.context, self.seed, self.classifier, self.is_member = context, seed, classifier, is_member
+        self.settings, self.n = context.data.config.train, len(training)
+        self.per_epoch = steps_per_epoch(self.settings, self.n)
+        self.selection = context.refit or context.selection
+        self.meter = FlowMeter(classifier.network, self.per_epoch)
+        self.break_watch = BreakWatch(context.condition, classifier.network)
+        self.flows: Mapping[str, Flow] | None = None
+        self.last: Backward | None = None
+
+    def is_over(self, state: TrainingState) -> bool:
+        """Return whether the selection stops the training before its next epoch."""
+        return not self.is_member and self.selection.is_over(state.epoch)
+
+    def see(self, event: FitEvent) -> list[str]:
+        """Record, select and save after an event. Return new warnings. Raises BreakConditionMet."""
+        self.flows = self.meter.measure(event) or self.flows
+        if isinstance(event, Backward):
+            self.last = event
+        self.break_watch.check(event)
+        if isinstance(event, Step):
+            self.context.log.step_ended(self.seed, event, self.flows)
+            self.flows = None
+            self._log_influence()
+            self.context.write_checkpoint_if_due()
+        elif isinstance(event, Epoch):
+            warnings = self.context.log.epoch_ended(self.seed, event, self.classifier)
+            if not self.is_member:
+                self.selection.influence_log.end_epoch()
+                self.selection.epoch_ended(self.seed, event, self.classifier)
+            return warnings
+        return []
+
+    def _log_influence(self) -> None:
+        """Log the gradient of each review of the last step, scaled as clipping scaled the gradient of the weights."""
+        if self.is_member or self.last is None:
+            return
+        step, log = self.last, self.selection.influence_log
+        longest = self.settings.optimizer.clip_norm or np.inf
+        factor = min(1.0, longest / max(step.gradient_norm, 1e-30))
+        log.start_epoch(self.n, self.per_epoch)
+        place = (step.step - 1) % self.per_epoch
+        log.add_step(place, step.chosen, step.dz * np.float32(factor), step.learning_rate)
 
 
 def _failed_step(

@@ -186,7 +186,7 @@ def _encode(
         tokens = tokenize(text, config.text.lowercase)
         words = config.text
         vocabulary, known = vocabulary_build.build_vocabulary(
-            tokens, words.ngrams, words.min_count, words.max_features, words.parts
+            tokens, words.ngrams, words.min_count, words.max_features, words.affixes
         )
         if origin is not None:
             vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)

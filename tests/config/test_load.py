@@ -68,7 +68,7 @@ MISTAKES = {
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
-    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features, parts",
+    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
     "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
@@ -151,7 +151,7 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, ngrams, min_count, max_features, parts",
+    "give a mapping with the keys lowercase, ngrams, min_count, max_features, affixes",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
@@ -538,6 +538,38 @@ def test_bytes_that_are_no_letters_on_the_command_line(override):
     assert line.endswith(": not UTF-8; write it in letters that are")
 
 
+# --- earlier names ---------------------------------------------------------------------------------------------
+
+
+def test_a_setting_may_have_its_earlier_name_in_a_file_and_on_the_command_line():
+    loaded = load_config(mine("text:\n  parts: false\n"))
+    assert loaded.config == read("text: {affixes: false}")
+    assert loaded.origins["text.affixes"] == "mine.yaml:2"
+    assert dump.dump(loaded.config) == dump.dump(read("text: {affixes: false}"))
+    for override in "text.parts=false", "text={parts: false}", "text.affixes=false":
+        assert not read("text: {affixes: true}", override).text.affixes
+        assert not read("text: {parts: true}", override).text.affixes
+    assert load_config(mine(""), ["text.parts=false"]).origins["text.affixes"] == "--set"
+
+
+def test_stored_settings_may_have_the_earlier_name():
+    stored = Config().model_dump(mode="json")
+    stored["text"]["parts"] = not stored["text"].pop("affixes")
+    assert not Config.model_validate(stored).text.affixes
+
+
+def test_a_mistake_at_an_earlier_name_names_the_current_one():
+    assert complaints("text:\n  parts: 5\n") == ["mine.yaml:2: text.affixes: 5 is not true or false"]
+    assert complaints("", "text.parts=5") == ["--set text.parts=5: text.affixes: 5 is not true or false"]
+    twice = "text.affixes: given twice, as 'parts' is the earlier name of 'affixes'; keep one"
+    assert complaints("text:\n  affixes: true\n  parts: true\n") == [f"mine.yaml:3: {twice}"]
+    assert complaints("", "text={parts: true, affixes: true}") == [
+        f"--set text={{parts: true, affixes: true}}: {twice}"
+    ]
+    with pytest.raises(ValidationError, match="parts"):
+        Config.model_validate({"text": {"affixes": True, "parts": True}})
+
+
 # --- writing --------------------------------------------------------------------------------------------------
 
 DEFAULTS = """\
@@ -554,7 +586,7 @@ text:
   ngrams: 2
   min_count: 1
   max_features: null
-  parts: true
+  affixes: true
 pretrain:
   vectors: none
   source: null
@@ -669,7 +701,9 @@ configs = some(
         weight_column=st.none() | names,
         labels=labels(),
     ),
-    text=some(lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts, parts=st.booleans()),
+    text=some(
+        lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts, affixes=st.booleans()
+    ),
     model=some(
         embedding=some(dim=counts, pooling=st.sampled_from(["mean", "sqrt"]), vectors=st.none() | names),
         hidden=st.lists(counts, max_size=3),

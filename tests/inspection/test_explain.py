@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,6 @@ from hypothesis import strategies as st
 
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection.explain import explain
-from sentibp.model.classifier import Classifier
 from sentibp.nn import Layer, Sequential
 from sentibp.nn.eval_mode import as_predicted
 from sentibp.utils.arrow import strings
@@ -126,7 +127,7 @@ def test_a_layer_of_a_kind_that_bends_otherwise_is_integrated_numerically(classi
     known = classifiers["linear"]
     inner = dict(known.network.layers)
     network = Sequential({"embedding": inner["embedding"], "cube": Cube(), "output": inner["output"]})
-    found = explain(Classifier(known.settings, known.vocabulary, network), "a good film , not bad at all")
+    found = explain(replace(known, network=network), "a good film , not bad at all")
     assert found.method == "quadrature"
     assert abs(found.residual) < 1e-9
 

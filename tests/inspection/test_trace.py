@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,6 @@ from sentibp.inspection import walkthrough, worked_example
 from sentibp.inspection.trace import record, trace
 from sentibp.inspection.walkthrough import sheet
 from sentibp.inspection.worksheet import Formula, Number, Table
-from sentibp.model.classifier import Classifier
 from sentibp.nn import Layer, Ragged, Sequential, Tanh, gradcheck
 from sentibp.nn.eval_mode import as_predicted
 from sentibp.nn.losses import LOSSES
@@ -279,7 +279,7 @@ def test_a_layer_of_a_kind_that_is_not_in_the_table(classifiers):
     known = classifiers["linear"]
     inner = dict(known.network.layers)
     network = Sequential({"embedding": inner["embedding"], "twice": Doubles(), "output": inner["output"]})
-    found = trace(Classifier(known.settings, known.vocabulary, network), TEXT, "positive")
+    found = trace(replace(known, network=network), TEXT, "positive")
     assert [layer["name"] for layer in record(found)["layers"]] == ["embedding", "twice", "output"]
     sources = [formula.source for formula in lines(found, kind=Formula)]
     assert any(source.endswith("Doubles.backward") for source in sources)

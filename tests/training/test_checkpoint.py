@@ -251,6 +251,20 @@ def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint)
     )
 
 
+def test_a_run_and_its_checkpoint_may_have_the_earlier_name_of_a_setting(interrupted):
+    saved = checkpoint.load_checkpoint(interrupted)
+    assert saved is not None
+    text = dict(saved.state["config"]["text"])
+    text["parts"] = text.pop("affixes")
+    state = {**saved.state, "config": {**saved.state["config"], "text": text}}
+    (interrupted / "checkpoint.safetensors").write_bytes(
+        tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY)
+    )
+    config = interrupted / "config.yaml"
+    config.write_text(config.read_text("utf-8").replace("affixes:", "parts:"), encoding="utf-8")
+    assert again(interrupted).outcome == "finished"
+
+
 def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     written = []
     monkeypatch.setattr(checkpoint.CheckpointWriter, "write", lambda self, *rest: written.append(self.current[2].step))

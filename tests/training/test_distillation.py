@@ -62,7 +62,7 @@ def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
     folded = fold.fold_classifiers([(member, 0.5) for member in members])
     (tmp_path / "model.safetensors").write_bytes(folded.to_bytes())
     loaded = file.load_model(tmp_path / "model.safetensors")
-    assert loaded.config == folded.config
+    assert loaded.training_config() == folded.training_config()
     np.testing.assert_array_equal(loaded.predict(strings(TEXTS)).positive, folded.predict(strings(TEXTS)).positive)
 
 
@@ -96,7 +96,7 @@ def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_class
     features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
     training = Examples(features.slice(0, 4), label[:4])
     extra = pretraining.PretrainingData(Examples(features, label), features.slice(0, 0))
-    config, vocabulary = classifier.config, classifier.vocabulary
+    config, vocabulary = classifier.training_config(), classifier.vocabulary
     pretrained = runner.result(pretraining.learn_vectors(config, vocabulary, training, extra, 0))
     columns = distillation.word_columns(config, vocabulary, training, extra, pretrained)
     assert columns.shape == (len(classifier.vocabulary), 6)

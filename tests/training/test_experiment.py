@@ -505,7 +505,7 @@ def test_a_member_of_an_ensemble_that_is_to_stop(small):
         train_model(small("train.members=2"), stop=parse_condition("step == 2"))
     ((run, facts),) = directory.list_runs()
     assert facts["seed"] == 0
-    assert model_file.load_model(run / "postmortem/weights.safetensors").config.train.members == 2
+    assert model_file.load_model(run / "postmortem/weights.safetensors").training_config().train.members == 2
 
 
 @pytest.mark.parametrize("validation", ["0.1", "0"])
@@ -586,7 +586,7 @@ def test_fine_tuning_the_last_model(small):
     assert after.vocabulary.features()[: len(before.vocabulary)].equals(before.vocabulary.features())
     for name, tensor in before.tensors().items():
         np.testing.assert_allclose(after.tensors()[name][: len(tensor)], tensor, atol=0.02)
-    assert after.config.model.init_from == str(first.model)
+    assert after.training_config().model.init_from == str(first.model)
     assert train_model(load_config(second.run / "config.yaml")).digest == second.digest
 
 

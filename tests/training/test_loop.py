@@ -62,9 +62,9 @@ def dense(gradient, shape) -> np.ndarray:
 
 def gradients(classifier: Classifier, examples: Examples) -> dict[str, np.ndarray]:
     """The gradient of the mean loss over all examples, as dense arrays."""
-    weight = example_weights(classifier.config.train, examples)
+    weight = example_weights(classifier.training_config().train, examples)
     weighted = Examples(examples.features, examples.label, weight)
-    _, dz = forward(classifier.network, weighted, LOSSES[classifier.config.train.loss])
+    _, dz = forward(classifier.network, weighted, LOSSES[classifier.training_config().train.loss])
     found = backward(classifier.network, dz)
     return {name: dense(found[name], parameter.shape) for name, parameter in classifier.network.params.items()}
 
@@ -120,7 +120,7 @@ def test_a_learnable_corpus_is_learned(toy):
 
 def test_each_step_has_its_parts_in_order(toy):
     classifier, examples = toy(train={"batch_size": 12, "epochs": 2})
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     start = snapshot(classifier)
     events = training_loop.fit(classifier.network, examples, None, settings, initial_state(settings, 12, 0))
     seen = []
@@ -135,7 +135,7 @@ def test_each_step_has_its_parts_in_order(toy):
 
 def test_the_flow_of_a_few_steps_of_each_epoch_is_measured(toy):
     def measured(classifier, examples) -> list[Step]:
-        settings = classifier.config.train
+        settings = classifier.training_config().train
         meter = FlowMeter(classifier.network, -(-len(examples) // settings.batch_size))
         state = initial_state(settings, len(examples), 0)
         found = []
@@ -297,7 +297,7 @@ def test_a_class_of_weight_two_counts_as_if_its_reviews_stood_there_twice(toy):
 
 def test_balanced_classes_count_the_same(toy):
     classifier, examples = toy(TEXTS[:8], LABEL[:8], train={"class_weight": "balanced"})  # six against two
-    weight = example_weights(classifier.config.train, examples)
+    weight = example_weights(classifier.training_config().train, examples)
     assert weight is not None
     assert weight.dtype == np.float32
     assert weight[examples.label == 1].sum() == pytest.approx(weight[examples.label == 0].sum())
@@ -307,20 +307,20 @@ def test_balanced_classes_count_the_same(toy):
 def test_a_label_that_is_a_probability_is_of_both_classes(toy):
     classifier, examples = toy(TEXTS[:4], train={"class_weight": {"negative": 1.0, "positive": 3.0}})
     soft = Examples(examples.features, np.array([0.0, 0.25, 0.5, 1.0]))
-    assert example_weights(classifier.config.train, soft).tolist() == [1.0, 1.5, 2.0, 3.0]
+    assert example_weights(classifier.training_config().train, soft).tolist() == [1.0, 1.5, 2.0, 3.0]
     classifier, _ = toy(train={"class_weight": "balanced"})
     negative, positive = 4 / (2 * 2.25), 4 / (2 * 1.75)  # there are 2.25 and 1.75 of them
     expected = [negative, 0.75 * negative + 0.25 * positive, (negative + positive) / 2, positive]
-    assert example_weights(classifier.config.train, soft) == pytest.approx(expected, rel=1e-6)
+    assert example_weights(classifier.training_config().train, soft) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_weights_of_class_and_example_multiply(toy):
     settings = {"class_weight": {"negative": 0.5, "positive": 3.0}}
     classifier, examples = toy(weight=np.arange(12), train=settings)
     expected = [(3.0 if label else 0.5) * i for i, label in enumerate(LABEL)]
-    assert example_weights(classifier.config.train, examples).tolist() == expected
+    assert example_weights(classifier.training_config().train, examples).tolist() == expected
     classifier, examples = toy()
-    assert example_weights(classifier.config.train, examples) is None
+    assert example_weights(classifier.training_config().train, examples) is None
 
 
 def length(classifier: Classifier, start: dict[str, np.ndarray]) -> float:

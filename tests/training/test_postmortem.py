@@ -65,7 +65,7 @@ def test_the_folder_of_a_run_that_was_to_stop(stopped, tmp_path):
     assert [line["logit"] for line in lines] == pytest.approx(logits.tolist())
     from sentibp.config.load import load_config
 
-    assert load_config(tmp_path / "postmortem/config.yaml").config == failed.model.config
+    assert load_config(tmp_path / "postmortem/config.yaml").config == failed.config
 
 
 def test_weights_that_are_not_finite_are_counted_and_named_by_whoever_reads_them(stopped, tmp_path):

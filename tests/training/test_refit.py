@@ -69,7 +69,7 @@ def test_scores_are_of_a_model_that_has_not_seen_the_reviews_which_is_kept_besid
     before, chosen, now = (model_file.load_model(path) for path in (validated, alone.model, outcome.model))
     assert all(np.array_equal(tensor, chosen.tensors()[name]) for name, tensor in before.tensors().items())
     assert evaluate_on(before).scores["log_loss"] == outcome.scores["log_loss"]
-    assert before.config.data.validation == 0.1
+    assert before.training_config().data.validation == 0.1
     assert outcome.refit["reviews"] == 320
     assert len(now.vocabulary) >= len(before.vocabulary), "it may know more words"
     label, positive = directory.load_predictions(outcome.run)

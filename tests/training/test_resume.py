@@ -261,7 +261,7 @@ def test_more_epochs_and_more_patience(small, killed):
     learned = [
         "train.schedule=constant",
         "model.embedding.init=naive_bayes",
-        "text.parts=false",
+        "text.affixes=false",
     ]  # not best before it is killed
     path = killed(small(*learned, "train.early_stopping=3"), Path("broken"), 25)
     overrides = ["train.epochs=6", "train.early_stopping=5", "train.checkpoint=null"]

@@ -32,7 +32,7 @@ def weigh(tmp_path, members, examples_of):
 
     def weigh(kinds, validated=True):
         validation = examples_of(members[0], TEXTS, LABEL) if validated else None
-        return Selection(SimpleNamespace(path=tmp_path), members[0].config.train, validation).mixture(kinds)
+        return Selection(SimpleNamespace(path=tmp_path), members[0].training_config().train, validation).mixture(kinds)
 
     return weigh
 

@@ -183,7 +183,7 @@ def test_a_rate_at_which_a_step_diverges_leaves_the_steps_out(train):
     assert numbers(page)["steps"]
     run = Path("a")
     (subject,) = report.gather([str(run)])
-    subject.classifier.settings.train.optimizer.learning_rate = 1e300
+    subject.classifier.trained_with["train"]["optimizer"]["learning_rate"] = 1e300
     page = report.render([subject]).decode()
     assert numbers(page)["steps"] == []
     assert "its steps: at the learning rate of its training they diverge" in page

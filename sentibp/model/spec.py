@@ -1,0 +1,87 @@
+"""The specification of a network: the settings that prediction needs, and their check in a model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sentibp.model.head import LABELS
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What turns a text and some tensors into a prediction. The vocabulary holds the features, n-grams included."""
+
+    lowercase: bool
+    dim: int
+    pooling: str
+    padding: int
+    hidden: tuple[int, ...]
+    activation: str
+    batch_norm: bool
+    residual: bool
+    math: str  # the two implementations of the embedding differ in the last digit
+    labels: tuple[str, ...] = LABELS
+
+    @classmethod
+    def from_config(cls, config: Config) -> NetworkSpec:
+        """Return the specification of the network that a config describes."""
+        model = config.model
+        return cls(
+            lowercase=config.text.lowercase,
+            dim=model.embedding.dim,
+            pooling=model.embedding.pooling,
+            padding=model.embedding.padding,
+            hidden=tuple(model.hidden),
+            activation=model.activation,
+            batch_norm=model.batch_norm,
+            residual=model.residual,
+            math=config.train.math,
+        )
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any], labels: Sequence[str] = LABELS) -> NetworkSpec:
+        """Return the specification that the settings in a model file describe.
+
+        It checks each value without the schema of configs, which takes longer to import than a prediction takes.
+        Raises KeyError for a missing setting, TypeError or ValueError for a wrong one.
+        """
+        text, model, train = settings["text"], settings["model"], settings["train"]
+        embedding, hidden = model["embedding"], model["hidden"]
+        if not isinstance(hidden, list):
+            raise ValueError(f"model.hidden is {hidden!r:.40}, not a list")
+        if tuple(labels) != LABELS:
+            raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
+        return cls(
+            lowercase=_flag("text.lowercase", text["lowercase"]),
+            dim=_integer("model.embedding.dim", embedding["dim"], 1),
+            pooling=_choice("model.embedding.pooling", embedding["pooling"], ("mean", "sum", "sqrt")),
+            padding=_integer("model.embedding.padding", embedding["padding"], 0),
+            hidden=tuple(_integer("model.hidden", width, 1) for width in hidden),
+            activation=_choice("model.activation", model["activation"], ("relu", "tanh", "sigmoid")),
+            batch_norm=_flag("model.batch_norm", model["batch_norm"]),
+            residual=_flag("model.residual", model["residual"]),
+            math=_choice("train.math", train["math"], ("fast", "plain")),
+        )
+
+
+def _integer(name: str, value: Any, least: int) -> int:
+    if type(value) is not int or not least <= value < 1 << 63:
+        raise ValueError(f"{name} is {value!r:.40}, not a whole number of at least {least}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError(f"{name} is {value!r:.40}, not true or false")
+    return value
+
+
+def _choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r:.40}, not one of {', '.join(choices)}")
+    return value
