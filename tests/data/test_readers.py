@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
 import json
 import mmap
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -401,3 +404,32 @@ def test_unknown_formats():
 def test_a_file_that_cannot_be_opened(tmp_path):
     with pytest.raises(DataError, match=r"^x\.csv: no such file or directory$"):
         readers.read(tmp_path / "x.csv", "x.csv", BOTH)
+
+
+# Threads
+
+
+ABANDONED = {  # what ends while a reader of Arrow's may still have threads at work
+    "good.csv": "text,label\na,1\nb,0\n",
+    "good.jsonl": '{"text": "a", "label": 1}\n{"text": "b", "label": 0}\n',
+    "bad.csv": "text,label\na,1,x\nb,0\n",
+    "bad.jsonl": '{"text": "a", "label": 1}\n{"text":\n',
+}
+
+
+@pytest.mark.parametrize("name", ABANDONED)
+def test_no_thread_holds_the_bytes_of_a_file_that_was_read(name):
+    """A thread of Arrow that releases them while the interpreter shuts down aborts the process (exit code 134)."""
+
+    class Bytes(np.ndarray):  # unlike bytes, an object that can be watched
+        pass
+
+    def is_held_after_reading() -> bool:
+        content = np.frombuffer(ABANDONED[name].encode(), np.uint8).view(Bytes)
+        watched = weakref.ref(content)
+        with contextlib.suppress(DataError):
+            readers.parse(memoryview(content), name, BOTH, Path(name).suffix)
+        del content
+        return watched() is not None
+
+    assert sum(is_held_after_reading() for _ in range(1500)) == 0

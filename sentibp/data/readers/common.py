@@ -8,6 +8,7 @@ gigabyte)."""
 from __future__ import annotations
 
 import codecs
+import contextlib
 import errno
 import gzip
 import io
@@ -15,8 +16,9 @@ import itertools
 import mmap
 import os
 import stat
+import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +37,8 @@ PART = 1 << 24  # bytes handled at once where Arrow does not choose
 ROWS = 4096  # records likewise
 
 _LOOK = 64  # bytes that tell the encoding
+
+_RELEASE_SECONDS = 10  # how long to wait for the threads of a reader
 
 _STRINGS = ("string", "large_string", "string_view")
 
@@ -200,18 +204,43 @@ def require_types(name: str, schema: pa.Schema, columns: Columns) -> None:
             raise DataError(f"{name}: {getattr(columns, role)!r} is {kind}, not {need}; set {OPTION[role]} to another")
 
 
+def arrow_batches(data: memoryview, open_reader: Callable[[pa.BufferReader], Iterable[Any]]) -> Generator[Any]:
+    """Yield the batches of an Arrow reader. At the end, wait until no thread of Arrow holds the bytes.
+
+    A thread of Arrow that releases the last reference to a Python object needs the interpreter. If the interpreter is
+    shutting down at that moment, the process aborts. `open_reader` must keep no reference to its argument in a Python
+    frame, which a traceback would keep alive.
+    """
+    view = memoryview(data)
+    try:
+        yield from open_reader(pa.BufferReader(view))
+    finally:
+        deadline = time.monotonic() + _RELEASE_SECONDS
+        while not _released(view) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def _released(view: memoryview) -> bool:
+    try:
+        view.release()
+    except BufferError:  # Arrow still holds a buffer over it
+        return False
+    return True
+
+
 def records(
-    name: str, schema: pa.Schema, batches: Iterable[Any], columns: Columns, where: Callable[[int], str]
+    name: str, schema: pa.Schema, batches: Generator[Any], columns: Columns, where: Callable[[int], str]
 ) -> Records:
     """Batches with columns by their name in the file -> columns by their role, if their types can be."""
     require_types(name, schema, columns)
     texts = Texts()
     parts: dict[str, list[pa.Array]] = {role: [] for role in columns.wanted()}
-    for batch in batches:
-        texts.append(batch[columns.text].cast(TEXT))
-        for role, column in columns.wanted().items():
-            if role != "text":
-                parts[role].append(batch[column])
+    with contextlib.closing(batches):
+        for batch in batches:
+            texts.append(batch[columns.text].cast(TEXT))
+            for role, column in columns.wanted().items():
+                if role != "text":
+                    parts[role].append(batch[column])
     found = {
         role: pa.chunked_array(parts[role], schema.field(column).type) for role, column in columns.wanted().items()
     }

@@ -8,15 +8,26 @@ gigabyte)."""
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from sentibp.data.readers import common
-from sentibp.data.readers.common import Columns, Records, as_file, batched, by_block, records, require, string_schema
+from sentibp.data.readers.common import (
+    Columns,
+    Records,
+    arrow_batches,
+    as_file,
+    batched,
+    by_block,
+    records,
+    require,
+    string_schema,
+)
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 
@@ -34,7 +45,7 @@ def read_csv(data: memoryview, name: str, columns: Columns, delimiters: str = ",
     require(f"{name}:1", header, columns)
     schema = string_schema(columns.wanted().values())
 
-    def gathered(batches: Iterable[Any]) -> Records:
+    def gathered(batches: Generator[Any]) -> Records:
         return records(name, schema, batches, columns, lambda row: f"{name}:{_csv_line(data, delimiter, row)}")
 
     try:
@@ -59,7 +70,9 @@ def read_tsv(data: memoryview, name: str, columns: Columns) -> Records:
     return read_csv(data, name, columns, "\t,;")
 
 
-def _csv_batches(data: memoryview, delimiter: str, wanted: list[str], block: int, *, one_column: bool) -> Iterator[Any]:
+def _csv_batches(
+    data: memoryview, delimiter: str, wanted: list[str], block: int, *, one_column: bool
+) -> Generator[Any]:
     from pyarrow import csv as arrow_csv
 
     parse_options = arrow_csv.ParseOptions(
@@ -73,8 +86,13 @@ def _csv_batches(data: memoryview, delimiter: str, wanted: list[str], block: int
         column_types=dict.fromkeys(wanted, TEXT),  # "null", "007" and "2020-01-01" stay what they are
         strings_can_be_null=False,
     )
-    read_options = arrow_csv.ReadOptions(block_size=block)
-    yield from arrow_csv.open_csv(pa.BufferReader(data), read_options, parse_options, convert_options)
+    open_reader = functools.partial(
+        arrow_csv.open_csv,
+        read_options=arrow_csv.ReadOptions(block_size=block),
+        parse_options=parse_options,
+        convert_options=convert_options,
+    )
+    return arrow_batches(data, open_reader)
 
 
 def _csv_rows(data: memoryview, delimiter: str, strict: str | None = None) -> Iterator[tuple[int, list[str]]]:

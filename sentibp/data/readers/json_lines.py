@@ -7,10 +7,11 @@ gigabyte)."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ import pyarrow as pa
 from sentibp.data.readers.common import (
     Columns,
     Records,
+    arrow_batches,
     as_file,
     batched,
     by_block,
@@ -53,17 +55,17 @@ def _json_table(data: memoryview, name: str, columns: Columns, first: dict[str, 
     from pyarrow import json as arrow_json
 
     kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-    schema = {columns.text: pa.string()}
+    types = {columns.text: pa.string()}
     for column in columns[1:]:
         if column is not None:
-            schema[column] = kinds.get(type(first[column]), pa.string())
-    parse_options = arrow_json.ParseOptions(
-        explicit_schema=pa.schema(list(schema.items())), unexpected_field_behavior="ignore"
+            types[column] = kinds.get(type(first[column]), pa.string())
+    schema = pa.schema(list(types.items()))
+    open_reader = functools.partial(
+        arrow_json.open_json,
+        read_options=arrow_json.ReadOptions(block_size=block),
+        parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     )
-
-    read_options = arrow_json.ReadOptions(block_size=block)
-    batches = arrow_json.open_json(pa.BufferReader(data), read_options, parse_options)
-    return records(name, batches.schema, batches, columns, lambda row: _json_place(data, name, row))
+    return records(name, schema, arrow_batches(data, open_reader), columns, lambda row: _json_place(data, name, row))
 
 
 def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -117,7 +119,7 @@ def _json_object(value: Any, place: str) -> dict[str, Any]:
 def _json_records(rows: Iterator[tuple[int, dict[str, Any]]], name: str, columns: Columns) -> Records:
     lines = spill.Gathered(np.int64)
 
-    def batches() -> Iterator[dict[str, pa.Array]]:
+    def batches() -> Generator[dict[str, pa.Array]]:
         for number, some in enumerate(batched(rows)):
             if number == 0:
                 require(f"{name}:{some[0][0]}", some[0][1], columns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from sentibp.data.readers.common import Columns, Records, records, require
+from sentibp.data.readers.common import Columns, Records, arrow_batches, records, require
 from sentibp.errors import DataError
 
 # Parquet
@@ -20,10 +20,10 @@ def read_parquet(data: memoryview, name: str, columns: Columns) -> Records:
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(pa.BufferReader(data))
-        schema = file.schema_arrow
+        schema = parquet.read_schema(pa.BufferReader(data))
         require(name, schema.names, columns)
-        batches = file.iter_batches(columns=list(dict.fromkeys(columns.wanted().values())))
+        wanted = list(dict.fromkeys(columns.wanted().values()))
+        batches = arrow_batches(data, lambda file: parquet.ParquetFile(file).iter_batches(columns=wanted))
         return records(name, schema, batches, columns, lambda row: f"{name}: row {row + 1}")
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name}: not Parquet: {str(error).splitlines()[0]}; fetch or write it again") from None
