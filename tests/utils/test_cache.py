@@ -15,7 +15,7 @@ import runner
 from typer.testing import CliRunner
 
 from sentibp.cli import application
-from sentibp.training import prepare
+from sentibp.data import encode
 from sentibp.utils import cache
 
 
@@ -101,10 +101,10 @@ def test_switched_off_or_not_writable_or_too_small_is_no_entry(monkeypatch, cach
 
 def test_a_training_from_the_cache_gives_the_same_bytes(here, write_config, monkeypatch):
     resolved = write_config(data={"source": "sample"}, train={"epochs": 2, "refit": False})
-    monkeypatch.setattr(prepare, "Thread", InThisThread)
+    monkeypatch.setattr(encode, "Thread", InThisThread)
     first = runner.train_model(resolved)
     assert len(cache.entries()) == 1
-    monkeypatch.setattr(prepare, "tokenize", None)  # from here on nothing is tokenized
+    monkeypatch.setattr(encode, "tokenize", None)  # from here on nothing is tokenized
     assert runner.train_model(resolved).digest == first.digest
 
 
@@ -114,7 +114,7 @@ class InThisThread:
 
 
 def test_other_data_and_other_text_settings_are_other_entries(here, write_config, monkeypatch):
-    monkeypatch.setattr(prepare, "Thread", InThisThread)
+    monkeypatch.setattr(encode, "Thread", InThisThread)
     for text in {}, {"ngrams": 1}, {"lowercase": False}, {"min_count": 3}, {"max_features": 9}:
         runner.train_model(write_config(data={"source": "sample"}, text=text, train={"epochs": 1, "refit": False}))
     runner.train_model(write_config(data={"source": "sample", "validation": 0.2}, train={"epochs": 1, "refit": False}))
