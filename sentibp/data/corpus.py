@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.labels import IGNORED, LABELS, Labels, classes_of, counted, place_of, row_count
+from sentibp.data.labels import IGNORED, LABELS, Labels, counted, first_place, parse_labels, row_count
 from sentibp.data.readers.common import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
-from sentibp.utils.arrow import Texts, array, buffers, numbers
+from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, to_numpy
 
 _ROWS = 4096  # reviews copied at once
 
@@ -48,18 +48,18 @@ def take_texts(text: pa.ChunkedArray, indices: np.ndarray) -> pa.ChunkedArray:
     starts = np.cumsum([0, *(len(chunk) for chunk in text.chunks)])
     number = np.searchsorted(starts, indices, side="right") - 1  # the chunk of each
     edges = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
-    texts = Texts()
+    texts = TextBuilder()
     for start, stop in pairwise(edges.tolist()):
         chunk = text.chunk(int(number[start]))
         for at in range(start, stop, _ROWS):
             own = indices[at : min(at + _ROWS, stop)] - starts[number[start]]
-            texts.append(chunk.take(array(own)))
+            texts.append(chunk.take(from_numpy(own)))
     return pa.chunked_array([texts.array()])
 
 
 def concatenate(parts: Iterable[Corpus]) -> Corpus:
     """One corpus after the other, as one; together they may be more than fit in memory."""
-    texts, rest = Texts(), []
+    texts, rest = TextBuilder(), []
     for part in parts:
         for chunk in part.text.chunks:
             texts.append(chunk)
@@ -148,13 +148,13 @@ def corpus_from_records(records: Records, notes: tuple[str, ...], labels: Labels
     if not len(records.text):
         raise DataError(f"{records.name}: empty; give at least one review")
     wrong: list[str] = []
-    label = classes_of(records, labels, wrong) if labelled else None
+    label = parse_labels(records, labels, wrong) if labelled else None
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     if records.text.null_count:
-        missing = np.flatnonzero(numbers(pc.is_null(records.text)) & kept)
+        missing = np.flatnonzero(to_numpy(pc.is_null(records.text)) & kept)
         if len(missing):
-            wrong.append(f'{place_of(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
+            wrong.append(f'{first_place(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
     if wrong:
         raise DataError(*wrong)
     if kept.all():
@@ -178,7 +178,9 @@ def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong:
     bad = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
     if len(bad):
         value = column[int(bad[0])].as_py()
-        wrong.append(f"{place_of(records, bad)}: weight {value!r}{row_count(bad)}; give a finite number, not below 0")
+        wrong.append(
+            f"{first_place(records, bad)}: weight {value!r}{row_count(bad)}; give a finite number, not below 0"
+        )
     return weight
 
 

@@ -38,7 +38,7 @@ def _load(config: Config, split: str) -> Corpus:
     return corpus
 
 
-def load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
+def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]:
     """The reviews of pretraining: those with labels, and those whose labels are not looked at."""
     settings = config.pretrain
     if settings.vectors == "none":

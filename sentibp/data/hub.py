@@ -41,18 +41,18 @@ def is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-class NotReached(DataError):
+class HubUnreachable(DataError):
     """The hub does not answer, and its set is not in the local cache."""
 
 
-def from_hub(
+def load_from_hub(
     name: str, dataset: str, config: str | None, columns: Columns, split: str, reached: Callable[[], bool]
 ) -> Records:
     """A split by the datasets library, which reads data files and runs no code of theirs."""
     if not reached():
         if not _cached(dataset):
             why = "working offline" if is_offline() else "the hub cannot be reached"
-            raise NotReached(
+            raise HubUnreachable(
                 f"{name}: {why}, and this set has no local copy in {_hub_cache()}; "
                 "give a local file (CSV, TSV, JSONL, Parquet) instead"
             )
@@ -94,10 +94,10 @@ def _hub_error(name: str, split: str, error: Exception) -> DataError:
         return DataError(f"{name}: several sets; write {name.partition(':')[0]}:NAME with one of: {options}")
     if isinstance(error, ValueError | RuntimeError):  # such as a set that is a script, which is never run
         return DataError(f"{name}: {text}; give a set of plain data files, or a local file")
-    return NotReached(f"{name}: the hub cannot be read: {text}; try again, or give a local file")
+    return HubUnreachable(f"{name}: the hub cannot be read: {text}; try again, or give a local file")
 
 
-def hub_reached(timeout: float = 3.0) -> bool:
+def is_hub_reachable(timeout: float = 3.0) -> bool:
     """Whether the hub answers in time. In a thread, since looking its name up knows no time limit."""
     if is_offline():
         return False

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.readers import common
 from sentibp.data.readers.common import Records
-from sentibp.utils.arrow import numbers
+from sentibp.utils.arrow import to_numpy
 
 Value = str | int | float | bool
 
@@ -40,7 +40,7 @@ class Labels(Protocol):
     def ignore(self) -> Sequence[Value]: ...
 
 
-def classes_of(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
+def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
     """Each row's class, 0 or 1, or _IGNORED: the few distinct labels are understood, then spread over the rows."""
     assert records.label is not None
     labels = None if records.certain else labels
@@ -63,7 +63,7 @@ def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
-    return encoded.dictionary.to_pylist(), numbers(encoded.indices)
+    return encoded.dictionary.to_pylist(), to_numpy(encoded.indices)
 
 
 def _meaning(labels: Labels | None) -> dict[str, int]:
@@ -118,10 +118,12 @@ def _unknown(
     for key in unknown[:_SHOWN]:
         where = np.flatnonzero(np.isin(codes, [code for code, of in enumerate(keys) if of == key]))
         if key == "":
-            lines.append(f"{place_of(records, where)}: no label{row_count(where)}; fill it in, or remove the row")
+            lines.append(f"{first_place(records, where)}: no label{row_count(where)}; fill it in, or remove the row")
         else:
             what = f"label {_brief(shown[key])!r}{row_count(where)}"
-            lines.append(f"{place_of(records, where)}: {what} is neither negative nor positive; add it to data.labels")
+            lines.append(
+                f"{first_place(records, where)}: {what} is neither negative nor positive; add it to data.labels"
+            )
     return lines
 
 
@@ -156,7 +158,7 @@ def _yaml(key: str) -> str:
     return key if plain else json.dumps(key, ensure_ascii=False)
 
 
-def place_of(records: Records, rows: np.ndarray) -> str:
+def first_place(records: Records, rows: np.ndarray) -> str:
     """The place of the first of some rows, in the user's terms."""
     return records.where(int(rows[0]))
 

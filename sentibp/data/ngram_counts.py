@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from sentibp.utils import spill
-from sentibp.utils.arrow import array, numbers
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.arrow import from_numpy, to_numpy
+from sentibp.utils.threads import parallel_map
 
 NONE = -1
 _SHARD = 1 << 21  # keys, with their repeats, that one thread counts at once; about
@@ -30,7 +30,7 @@ class Pairs:
         bits = min(max(2, (size // _SHARD).bit_length()), 15)
         self.shards = 1 << bits
         self._spans = spans
-        self._keys = spill.scattered(spill.empty(size, np.int64))
+        self._keys = spill.advise_random(spill.empty(size, np.int64))
         self._order = spill.empty(size, np.int32)  # the place in its piece that each sorted key had
         self._distinct = [0] * self.shards
 
@@ -45,14 +45,14 @@ class Pairs:
             return np.cumsum([0, *np.bincount(shard, minlength=self.shards + 1)[: self.shards]]) + spans[number].start
 
         # where in each piece each shard begins, and the last one ends: 1 MB for 2 GB of text, 100 MB for 20 GB
-        self._starts = np.array([*on_all_cores(sort, range(len(spans)))]).reshape(-1, self.shards + 1)
+        self._starts = np.array([*parallel_map(sort, range(len(spans)))]).reshape(-1, self.shards + 1)
 
     def count(self, shard: int, at_least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The distinct keys of a shard that occur so often, their counts, and their numbers in the shard; (k,) each."""
         self._fetch(shard)
         own = np.concatenate([np.zeros(0, np.int64), *(self._keys[part] for part in self._parts(shard))])
-        encoded = array(own).dictionary_encode()
-        number, distinct = numbers(encoded.indices), numbers(encoded.dictionary)
+        encoded = from_numpy(own).dictionary_encode()
+        number, distinct = to_numpy(encoded.indices), to_numpy(encoded.dictionary)
         count = np.bincount(number, minlength=len(distinct))
         self._distinct[shard] = len(distinct)
         self._put(shard, number)
@@ -72,12 +72,12 @@ class Pairs:
 
         def restore(number: int) -> None:
             span = self._spans[number]
-            spill.fetch(self._keys, np.array([span.start]), np.array([span.stop]))
+            spill.read_ahead(self._keys, np.array([span.start]), np.array([span.stop]))
             name = np.empty(span.stop - span.start, np.int32)
             name[self._order[span]] = self._keys[span]  # those of NONE stand last, and are NONE still
             self._order[span] = name
 
-        for _ in on_all_cores(restore, range(len(self._spans))):
+        for _ in parallel_map(restore, range(len(self._spans))):
             pass
         return self._order
 
@@ -86,7 +86,7 @@ class Pairs:
         yield from map(slice, self._starts[:, shard], self._starts[:, shard + 1])
 
     def _fetch(self, shard: int) -> None:
-        spill.fetch(self._keys, self._starts[:, shard], self._starts[:, shard + 1])
+        spill.read_ahead(self._keys, self._starts[:, shard], self._starts[:, shard + 1])
 
     def _put(self, shard: int, values: np.ndarray) -> None:
         done = 0

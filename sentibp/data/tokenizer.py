@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.utils.arrow import array, buffers, numbers, segments, strings, sums
-from sentibp.utils.spill import Gathered
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.arrow import buffers, from_numpy, prefix_sums, segments, strings, to_numpy
+from sentibp.utils.spill import ArrayBuilder
+from sentibp.utils.threads import parallel_map
 
 _PIECE_BYTES = 4_000_000  # text handled at once by one thread; fixed, so that results do not depend on the cores
 _TOGETHER = 16  # pieces whose words are put together at once
@@ -100,19 +100,19 @@ def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
 def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True) -> Tokens:
     """The tokens of each text, on all cores. In memory are a few pieces, the distinct words, and a number per text."""
     words = strings([])
-    ids, lengths = Gathered(np.int32), Gathered(np.int64)
-    split = on_all_cores(lambda piece: _split(normalize(piece, lowercase)), pieces(text))
+    ids, lengths = ArrayBuilder(np.int32), ArrayBuilder(np.int64)
+    split = parallel_map(lambda piece: _split(normalize(piece, lowercase)), pieces(text))
     while parts := list(islice(split, _TOGETHER)):
         # the words so far and those of each piece, one after the other, and the number of each among the distinct ones
         encoded = pa.concat_arrays([words, *(part.words for part in parts)]).dictionary_encode()
         ends = np.cumsum([len(words), *(len(part.words) for part in parts)])
-        number = np.split(numbers(encoded.indices), ends[:-1])[1:]
-        for part_ids in on_all_cores(lambda pair: pair[0].take(pair[1].ids), zip(number, parts, strict=True)):
+        number = np.split(to_numpy(encoded.indices), ends[:-1])[1:]
+        for part_ids in parallel_map(lambda pair: pair[0].take(pair[1].ids), zip(number, parts, strict=True)):
             ids.append(part_ids)
         for part in parts:
             lengths.append(np.diff(part.offsets))
         words = encoded.dictionary
-    return Tokens(ids.array(), sums(lengths.array()), words)
+    return Tokens(ids.array(), prefix_sums(lengths.array()), words)
 
 
 def pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
@@ -147,6 +147,6 @@ def _split(text: pa.LargeStringArray) -> Tokens:
     starts[1:-1] |= (kind[1:] != kind[:-1]) | ((kind[1:] == _MARK) & (data[1:] != data[:-1]))
     places = np.flatnonzero(starts)
     token = kind[places[:-1]] != _BLANK
-    tokens = segments(places, data).filter(array(token)).dictionary_encode()
-    before = sums(token)  # tokens before each segment
-    return Tokens(numbers(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)
+    tokens = segments(places, data).filter(from_numpy(token)).dictionary_encode()
+    before = prefix_sums(token)  # tokens before each segment
+    return Tokens(to_numpy(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)

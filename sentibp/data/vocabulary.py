@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
-from sentibp.utils.arrow import array, lines, numbers, places, scalar, sums
-from sentibp.utils.spill import gathered
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.arrow import from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
+from sentibp.utils.spill import build_arrays
+from sentibp.utils.threads import parallel_map
 
 LONGEST = 3  # words in an n-gram, as text.ngrams has it
 
@@ -56,7 +56,7 @@ class Vocabulary:
             raise ValueError("the vocabulary has no pairs of numbers")
         if np.count_nonzero(words == ord("\n")) >= len(features) + 1:  # each would take tens of bytes
             raise ValueError("the vocabulary has more words than features")
-        vocabulary = cls(lines(words), np.ascontiguousarray(features[:, 0]), np.ascontiguousarray(features[:, 1]))
+        vocabulary = cls(split_lines(words), np.ascontiguousarray(features[:, 0]), np.ascontiguousarray(features[:, 1]))
         prefix, word = vocabulary.prefix, vocabulary.word
         if ((prefix < NONE) | (prefix >= np.arange(len(prefix)))).any():
             raise ValueError("the vocabulary's features are not in order")
@@ -69,39 +69,39 @@ class Vocabulary:
 
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
         """The features of each text, in the order in which they end, and how many of its tokens have none (n,)."""
-        number = places(tokens.words, self.words)
+        number = index_of(tokens.words, self.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
-        pair_ids, known, depth = self._pair_ids, array(self._pair_keys), self._depth
+        pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self._depth
         silent = number == NONE
-        parts = self.longest_parts(tokens.words, silent) if self.is_part.any() else ()
+        parts = self.longest_affixes(tokens.words, silent) if self.is_affix.any() else ()
         for feature in parts:
             silent = silent & (feature == NONE)
 
         def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             at, offsets = within(tokens.offsets, texts)
             word = number.take(tokens.ids[at])
-            unknown = np.diff(sums(silent.take(tokens.ids[at]))[offsets])
+            unknown = np.diff(prefix_sums(silent.take(tokens.ids[at]))[offsets])
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last
             while len(levels) < depth:
                 pairs = pair_keys(levels[-1], word, offsets, len(self.words))
-                found = places(array(pairs), known)
+                found = index_of(from_numpy(pairs), known)
                 levels.append(np.where(found == NONE, NONE, pair_ids[found]))
             levels += [kind.take(tokens.ids[at]) for kind in parts]
             return *interleave(levels, offsets), unknown
 
         # each piece makes a hash table of all that is known, so it should not be much smaller than that
         cut = cuts(tokens.offsets, max(2 * PIECE, len(self)))
-        ids, lengths, unknown = gathered(on_all_cores(piece, cut), np.int32, np.int64, np.int64)
-        return Ragged(ids, sums(lengths)), unknown
+        ids, lengths, unknown = build_arrays(parallel_map(piece, cut), np.int32, np.int64, np.int64)
+        return Ragged(ids, prefix_sums(lengths)), unknown
 
     def features(self) -> pa.LargeStringArray:
         """The text of each feature (V,), its words joined by a space."""
-        text = self.words.take(array(self.word))
+        text = self.words.take(from_numpy(self.word))
         prefix = self.prefix
         while (prefix != NONE).any():
-            earlier = self.words.take(array(np.where(prefix == NONE, 0, self.word[prefix])))
+            earlier = self.words.take(from_numpy(np.where(prefix == NONE, 0, self.word[prefix])))
             longer = pc.binary_join_element_wise(earlier, text, scalar(" "))
-            text = pc.if_else(array(prefix == NONE), text, longer)
+            text = pc.if_else(from_numpy(prefix == NONE), text, longer)
             prefix = np.where(prefix == NONE, NONE, self.prefix[prefix])
         return text
 
@@ -111,48 +111,48 @@ class Vocabulary:
         return np.flatnonzero(self.prefix == NONE).astype(np.int32)
 
     @cached_property
-    def is_part(self) -> np.ndarray:
+    def is_affix(self) -> np.ndarray:
         """Which features are parts of words (V,)."""
         parts = np.zeros(len(self), bool)
-        ends = [numbers(match(self.words, _MARK)) for match in (pc.starts_with, pc.ends_with)]
+        ends = [to_numpy(match(self.words, _MARK)) for match in (pc.starts_with, pc.ends_with)]
         parts[self.word_features] = ends[0] != ends[1]  # `~~` is a token
         return parts
 
-    def longest_parts(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def longest_affixes(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The feature of the longest known beginning, and ending, of each wanted word; (m,) int32 each, or NONE."""
         longest = np.full((2, len(words)), NONE, np.int32)
         some = np.flatnonzero(wanted)
-        for kind, which, feature in self._parts_in(words.take(array(some))):  # short ones first
+        for kind, which, feature in self._known_affixes(words.take(from_numpy(some))):  # short ones first
             longest[kind, some[which]] = feature
         return longest[0], longest[1]
 
-    def shares(self) -> tuple[np.ndarray, np.ndarray]:
+    def affix_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (feature, part) of all parts that a word, or a longer part, begins or ends with: (k,) int32 each."""
-        is_part = self.is_part[self.word_features]
+        is_part = self.is_affix[self.word_features]
         text, rows, columns = self.words, [], []
-        begins = is_part & numbers(pc.ends_with(text, _MARK))
+        begins = is_part & to_numpy(pc.ends_with(text, _MARK))
         for number, kinds in (
             (np.flatnonzero(~is_part), (0, 1)),
             (np.flatnonzero(begins), (0,)),
             (np.flatnonzero(is_part & ~begins), (1,)),
         ):
             bare = (
-                pc.replace_substring(text.take(array(number)), _MARK, "")
+                pc.replace_substring(text.take(from_numpy(number)), _MARK, "")
                 if kinds != (0, 1)
-                else text.take(array(number))
+                else text.take(from_numpy(number))
             )
-            for kind, which, feature in self._parts_in(bare):
+            for kind, which, feature in self._known_affixes(bare):
                 if kind in kinds:
                     rows.append(self.word_features[number[which]])
                     columns.append(feature)
         return np.concatenate(rows), np.concatenate(columns)
 
-    def _parts_in(self, words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def _known_affixes(self, words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """The known parts of words: kind (0 beginning, 1 ending), which words have one, and the feature of each."""
-        known = self.words.filter(array(self.is_part[self.word_features]))
-        features = np.flatnonzero(self.is_part).astype(np.int32)
-        for kind, which, texts in affixes(words):
-            place = places(texts, known)
+        known = self.words.filter(from_numpy(self.is_affix[self.word_features]))
+        features = np.flatnonzero(self.is_affix).astype(np.int32)
+        for kind, which, texts in enumerate_affixes(words):
+            place = index_of(texts, known)
             yield kind, which[place != NONE], features[place[place != NONE]]
 
     @cached_property
@@ -176,15 +176,15 @@ class Vocabulary:
         return depth
 
 
-def affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, pa.LargeStringArray]]:
+def enumerate_affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, pa.LargeStringArray]]:
     """How words begin (0) and end (1), short parts first: which words are so long, and the part of each."""
-    punctuation = numbers(pc.match_substring_regex(words, "^[[:punct:]]+$"))  # has none: `~~` would begin `~~~`
-    length = np.where(punctuation, 0, numbers(pc.utf8_length(words)))
+    punctuation = to_numpy(pc.match_substring_regex(words, "^[[:punct:]]+$"))  # has none: `~~` would begin `~~~`
+    length = np.where(punctuation, 0, to_numpy(pc.utf8_length(words)))
     mark, nothing = scalar(_MARK), scalar("")
     for kind, most in enumerate((_BEGINNING, _ENDING)):
         for size in range(2, most + 1):
             which = np.flatnonzero(length >= size)
-            long_enough = words.take(array(which))
+            long_enough = words.take(from_numpy(which))
             if kind == 0:
                 cut = pc.utf8_slice_codeunits(long_enough, 0, size)
                 yield kind, which, pc.binary_join_element_wise(cut, mark, nothing)
@@ -195,9 +195,9 @@ def affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, pa.La
 
 def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
     """The features of `old` with their ids, then those of `new` that it lacks, short ones first."""
-    place = places(new.words, old.words)
+    place = index_of(new.words, old.words)
     added = place == NONE
-    words = pa.concat_arrays([old.words, new.words.filter(array(added))])
+    words = pa.concat_arrays([old.words, new.words.filter(from_numpy(added))])
     word_of = np.where(added, len(old.words) + np.cumsum(added) - 1, place)  # new word number -> merged one
     prefix, word = [old.prefix], [old.word]
     merged = np.full(len(new) + 1, NONE)  # new feature id -> merged one; the last for prefix NONE
@@ -207,7 +207,7 @@ def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
     while level.any():
         ids = np.flatnonzero(level)
         pairs = merged[new.prefix[ids]] * len(words) + word_of[new.word[ids]]
-        place = places(array(pairs), array(known))
+        place = index_of(from_numpy(pairs), from_numpy(known))
         added = place == NONE
         merged[ids] = np.where(added, total + np.cumsum(added) - 1, place)
         prefix.append(merged[new.prefix[ids[added]]])
@@ -238,4 +238,4 @@ def interleave(levels: list[np.ndarray], offsets: np.ndarray) -> tuple[np.ndarra
     text has."""
     ids = np.stack(levels, axis=1).ravel()
     present = ids != NONE
-    return ids.compress(present), np.diff(sums(present)[offsets * len(levels)])
+    return ids.compress(present), np.diff(prefix_sums(present)[offsets * len(levels)])

@@ -20,18 +20,18 @@ import pyarrow.compute as pc
 from sentibp.data import vocabulary as vocabulary_module
 from sentibp.data.ngram_counts import NONE, Pairs
 from sentibp.data.tokenizer import Tokens, cuts
-from sentibp.data.vocabulary import Vocabulary, affixes, interleave, within
+from sentibp.data.vocabulary import Vocabulary, enumerate_affixes, interleave, within
 from sentibp.nn import Ragged
 from sentibp.utils import spill
-from sentibp.utils.arrow import array, numbers, sums
-from sentibp.utils.spill import gathered
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.arrow import from_numpy, prefix_sums, to_numpy
+from sentibp.utils.spill import build_arrays
+from sentibp.utils.threads import parallel_map
 
 _FEW = 1 << 18  # those whose features are put in their order at once: they fit the cache of a core
 
 
 def build_vocabulary(
-    tokens: Tokens, ngrams: int = 1, min_count: int = 1, max_features: int | None = None, parts: bool = False
+    tokens: Tokens, ngrams: int = 1, min_count: int = 1, max_features: int | None = None, affixes: bool = False
 ) -> tuple[Vocabulary, Ragged]:
     """The words and n-grams that occur at least `min_count` times; of these the `max_features` most frequent.
 
@@ -46,11 +46,11 @@ def build_vocabulary(
     pieces = [within(tokens.offsets, texts) for texts in cuts(tokens.offsets, vocabulary_module.PIECE)]
     distinct = len(tokens.words)
     count = np.zeros(distinct, np.int64)
-    for part in on_all_cores(lambda piece: np.bincount(tokens.ids[piece[0]], minlength=distinct), pieces):
+    for part in parallel_map(lambda piece: np.bincount(tokens.ids[piece[0]], minlength=distinct), pieces):
         count += part
     kept = np.flatnonzero(count >= min_count)
-    kept = kept[numbers(pc.sort_indices(tokens.words.take(array(kept))))]  # words in alphabetical order
-    words = tokens.words.take(array(kept))
+    kept = kept[to_numpy(pc.sort_indices(tokens.words.take(from_numpy(kept))))]  # words in alphabetical order
+    words = tokens.words.take(from_numpy(kept))
     m = len(words)
     rank = np.full(distinct, NONE, np.int32)
     rank[kept] = np.arange(m, dtype=np.int32)
@@ -83,30 +83,30 @@ def build_vocabulary(
     is_word = prefix[order] == NONE
     new_word = np.full(m, NONE, np.int32)
     new_word[last[order][is_word]] = np.arange(is_word.sum())
-    vocabulary = Vocabulary(words.take(array(last[order][is_word])), new[prefix[order]], new_word[last[order]])
+    vocabulary = Vocabulary(words.take(from_numpy(last[order][is_word])), new[prefix[order]], new_word[last[order]])
 
     def encode(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         at, offsets = within(tokens.offsets, texts)
         return interleave([new.take(level[at], mode="wrap") for level in levels], offsets)
 
-    if parts:
-        vocabulary = with_parts(vocabulary)
+    if affixes:
+        vocabulary = add_affixes(vocabulary)
         if len(kept) < distinct or max_features is not None:  # words that it lacks, which are known by their parts
             return vocabulary, vocabulary.encode(tokens)[0]
-    ids, lengths = gathered(on_all_cores(encode, cuts(tokens.offsets, _FEW)), np.int32, np.int64)
-    return vocabulary, Ragged(ids, sums(lengths))
+    ids, lengths = build_arrays(parallel_map(encode, cuts(tokens.offsets, _FEW)), np.int32, np.int64)
+    return vocabulary, Ragged(ids, prefix_sums(lengths))
 
 
-def with_parts(vocabulary: Vocabulary) -> Vocabulary:
+def add_affixes(vocabulary: Vocabulary) -> Vocabulary:
     """The vocabulary, and after it each beginning and ending that at least two of its words have."""
-    texts = pa.concat_arrays([texts for _, _, texts in affixes(vocabulary.words)])
+    texts = pa.concat_arrays([texts for _, _, texts in enumerate_affixes(vocabulary.words)])
     encoded = texts.dictionary_encode()
-    count = np.bincount(numbers(encoded.indices), minlength=len(encoded.dictionary))
+    count = np.bincount(to_numpy(encoded.indices), minlength=len(encoded.dictionary))
     often = np.flatnonzero(count >= 2)
-    often = often[numbers(pc.sort_indices(encoded.dictionary.take(array(often))))]
+    often = often[to_numpy(pc.sort_indices(encoded.dictionary.take(from_numpy(often))))]
     often = often[np.argsort(-count[often], kind="stable")]
     n, m = len(often), len(vocabulary.words)
-    words = pa.concat_arrays([vocabulary.words, encoded.dictionary.take(array(often))])
+    words = pa.concat_arrays([vocabulary.words, encoded.dictionary.take(from_numpy(often))])
     prefix = np.concatenate((vocabulary.prefix, np.full(n, NONE, np.int32)))
     return Vocabulary(words, prefix, np.concatenate((vocabulary.word, np.arange(m, m + n, dtype=np.int32))))
 
@@ -151,7 +151,7 @@ def _longer(
 
     pairs = Pairs([at for at, _ in pieces], keys)
     parts: list[_Found] = []
-    counted = on_all_cores(lambda shard: pairs.count(shard, min_count), range(pairs.shards))
+    counted = parallel_map(lambda shard: pairs.count(shard, min_count), range(pairs.shards))
     for shard, (key, count, number) in enumerate(counted):
         prefix, last = np.divmod(key, max(m, 1))
         texts = np.column_stack((found.texts[prefix - start], last))
@@ -167,7 +167,7 @@ def _longer(
         own = slice(edges[shard], edges[shard + 1])
         pairs.rename(shard, longer.home[own, 1], first + np.arange(own.start, own.stop))
 
-    for _ in on_all_cores(rename, range(pairs.shards)):
+    for _ in parallel_map(rename, range(pairs.shards)):
         pass
     return longer, pairs.names()
 

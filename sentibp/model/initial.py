@@ -45,7 +45,7 @@ def build_classifier(
         weights["embedding.weight"] = start(random_stream(seed, "more words"), shape)
     if config.model.embedding.vectors:
         fill_from_vectors(weights["embedding.weight"], vocabulary, config.model.embedding.vectors)
-    weights["embedding.weight"][vocabulary.is_part] = 0  # no word that is trained on has them
+    weights["embedding.weight"][vocabulary.is_affix] = 0  # no word that is trained on has them
     if columns is not None:
         weights["embedding.weight"][:, -columns.shape[1] :] = columns
     if origin is not None:

@@ -30,7 +30,7 @@ def linear_start(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Any
     """The best linear classifier: its column (V,), scaled likewise, the weight of that, and the bias."""
 
     found, bias = fit_linear_column(
-        x, label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding
+        x, label, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding
     )
     column = scale_columns(found[:, None].astype(np.float32), x, embedding)[:, 0]
     return column, float(np.abs(found).sum() / max(np.abs(column).sum(), 1e-6)), bias

@@ -17,7 +17,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
-from sentibp.utils.arrow import array, lines, places
+from sentibp.utils.arrow import from_numpy, index_of, split_lines
 
 KEY = "vectors"  # of the metadata: no model, though it has the same form
 FORMAT = 1
@@ -61,7 +61,7 @@ def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str,
     """The content of the file; `config` are the settings as plain values. Same vectors and settings, same bytes."""
     from importlib.metadata import version
 
-    texts = vocabulary.features().take(array(vectors.features)).to_pylist()
+    texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
     header = {"format": FORMAT, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
     return tensor_file.pack_tensor_file(header, {"features": features, "vectors": vectors.half}, KEY)
@@ -92,11 +92,11 @@ def _restored(header: dict[str, Any], features: Array, half: Array) -> VectorFil
     sound = kind in ("words", "reviews") and type(dim) is int and dim >= half.shape[1] and type(lowercase) is bool
     if not (sound and type(exponent) is int and -120 <= exponent <= 100):  # float32 holds what comes out
         raise ValueError("its settings are not those of a pretraining")
-    return VectorFile(lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
+    return VectorFile(split_lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
 
 
 def match_vectors(saved: VectorFile, vocabulary: Vocabulary) -> Vectors:
     """The vectors of those features of a vocabulary that the file knows, by their text."""
-    place = places(vocabulary.features(), saved.texts)
+    place = index_of(vocabulary.features(), saved.texts)
     features = np.flatnonzero(place != -1).astype(np.int32)
     return Vectors(features, saved.vectors.half[place[features]], saved.vectors.exponent)

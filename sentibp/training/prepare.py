@@ -14,7 +14,7 @@ from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
-from sentibp.data.dataset import data_facts, load_data, load_extra
+from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
@@ -54,7 +54,7 @@ def prepare_config(config: Config) -> TrainingData:
     origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
     pretrained = _pretrained(config)
     training, validation = load_data(config)
-    labelled, unlabelled = load_extra(config)
+    labelled, unlabelled = load_pretraining_data(config)
     notes = tuple(_notes(training, validation, labelled, unlabelled))
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.utils.spill import Gathered
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.spill import ArrayBuilder
+from sentibp.utils.threads import parallel_map
 
 TEXT = pa.large_string()  # 64-bit offsets: a corpus may pass 2 GB
 
@@ -47,18 +47,18 @@ def segments(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.LargeStringArr
     return pa.Array.from_buffers(TEXT, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-class Texts:
+class TextBuilder:
     """Texts that are gathered piece by piece; of more than memory should hold, see `scratch`."""
 
     def __init__(self) -> None:
-        self._lengths = Gathered(np.int64)
-        self._data = Gathered(np.uint8)
+        self._lengths = ArrayBuilder(np.int64)
+        self._data = ArrayBuilder(np.uint8)
         self._missing: list[np.ndarray] = []
 
     def append(self, texts: pa.LargeStringArray) -> None:
         """Add texts."""
         if texts.null_count:
-            self._missing.append(np.flatnonzero(numbers(texts.is_null())) + self._lengths.size)
+            self._missing.append(np.flatnonzero(to_numpy(texts.is_null())) + self._lengths.size)
             texts = texts.fill_null(scalar(""))
         offsets, data = buffers(texts)
         self._lengths.append(np.diff(offsets))
@@ -66,7 +66,7 @@ class Texts:
 
     def array(self) -> pa.LargeStringArray:
         """All of them; to be called once, at the end."""
-        texts = segments(sums(self._lengths.array()), self._data.array())
+        texts = segments(prefix_sums(self._lengths.array()), self._data.array())
         if not self._missing:
             return texts
         there = np.ones(len(texts), bool)
@@ -90,14 +90,14 @@ def buffers(texts: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
     return offsets - offsets[0], data
 
 
-def sums(values: np.ndarray) -> np.ndarray:
+def prefix_sums(values: np.ndarray) -> np.ndarray:
     """The sum of the values before each place: (n + 1,) int64."""
     total = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=total[1:])
     return total
 
 
-def array(values: np.ndarray) -> pa.Array:
+def from_numpy(values: np.ndarray) -> pa.Array:
     """An array (n,) of a type in _TYPES, or bool, as an Arrow array."""
     if values.dtype == bool:
         packed = pa.py_buffer(np.packbits(values, bitorder="little"))
@@ -106,7 +106,7 @@ def array(values: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(_TYPES[values.dtype], len(values), [None, pa.py_buffer(values)])
 
 
-def numbers(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+def to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """The numbers or booleans of an Arrow array without nulls (n,)."""
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
@@ -115,7 +115,7 @@ def numbers(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.from_dlpack(values)
 
 
-def lines(data: np.ndarray) -> pa.LargeStringArray:
+def split_lines(data: np.ndarray) -> pa.LargeStringArray:
     """The texts between the line breaks of UTF-8 bytes (t,) uint8. No bytes are no text. ArrowInvalid if not UTF-8."""
     breaks = np.flatnonzero(data == ord("\n"))
     ends = np.append(breaks, len(data)) - np.arange(len(breaks) + 1)  # where they are once the breaks are gone
@@ -124,20 +124,20 @@ def lines(data: np.ndarray) -> pa.LargeStringArray:
     return texts
 
 
-def places(values: pa.Array, known: pa.Array) -> np.ndarray:
+def index_of(values: pa.Array, known: pa.Array) -> np.ndarray:
     """The place of each value in `known`, which are distinct, or -1: (n,) int32."""
     if len(values) > len(known) // 8:
         parts = [values.slice(start, _PART) for start in range(0, len(values), _PART)]
-        return np.concatenate([np.zeros(0, np.int32), *on_all_cores(lambda part: _index_in(part, known), parts)])
+        return np.concatenate([np.zeros(0, np.int32), *parallel_map(lambda part: _index_in(part, known), parts)])
     encoded = values.dictionary_encode()  # few values: a hash table of them, not of all that is known
     found = _index_in(known, encoded.dictionary)
     place = np.full(len(encoded.dictionary), -1, np.int32)
     at = np.flatnonzero(found != -1)
     place[found[at]] = at
-    return place.take(numbers(encoded.indices))
+    return place.take(to_numpy(encoded.indices))
 
 
 def _index_in(values: pa.Array, known: pa.Array) -> np.ndarray:
     found = pc.index_in(values, value_set=known)
     index = np.frombuffer(found.buffers()[1] or b"", np.int32)[found.offset : found.offset + len(found)]
-    return np.where(numbers(pc.is_valid(found)), index, np.int32(-1))
+    return np.where(to_numpy(pc.is_valid(found)), index, np.int32(-1))

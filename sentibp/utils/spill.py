@@ -31,7 +31,7 @@ def empty(size: int, dtype: Any) -> np.ndarray:
         return _mapped(file, size, dtype)
 
 
-class Gathered:
+class ArrayBuilder:
     """An array that is made piece by piece, whose size is not known before."""
 
     def __init__(self, dtype: Any):
@@ -71,16 +71,16 @@ class Gathered:
         self._pieces, self._held = [], 0
 
 
-def gathered(parts: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[np.ndarray]:
+def build_arrays(parts: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[np.ndarray]:
     """Several arrays that are made piece by piece, together."""
-    arrays = [Gathered(dtype) for dtype in dtypes]
+    arrays = [ArrayBuilder(dtype) for dtype in dtypes]
     for part in parts:
         for array, piece in zip(arrays, part, strict=True):
             array.append(piece)
     return [array.array() for array in arrays]
 
 
-def scattered(array: np.ndarray) -> np.ndarray:
+def advise_random(array: np.ndarray) -> np.ndarray:
     """The array, with word to the system, if it is mapped, that only what `fetch` names will be read.
 
     Else a page that is touched brings megabytes of its neighbours with it.
@@ -90,7 +90,7 @@ def scattered(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def fetch(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
+def read_ahead(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
     """Have the system read these parts of an array, if it is a large mapped one, all at once and not in turn.
 
     Touched without that, each would wait for the disk on its own. Where the pages are there already, nothing happens.

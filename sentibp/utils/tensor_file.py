@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sentibp.errors import DataError
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # bytes at most of names, shapes and metadata; ours have some thousand
 _PIECE = 1 << 21  # bytes hashed at once by one thread
@@ -95,6 +95,6 @@ def checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> st
     for name in names:
         numbers = np.asarray(tensors[name], order="C").reshape(-1).view(np.uint8).data
         pieces += [numbers[start : start + _PIECE] for start in range(0, len(numbers), _PIECE)]
-    for digest in on_all_cores(lambda piece: hashlib.sha256(piece).digest(), pieces):
+    for digest in parallel_map(lambda piece: hashlib.sha256(piece).digest(), pieces):
         total.update(digest)
     return total.hexdigest()

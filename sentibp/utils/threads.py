@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 _SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-def hold_from_the_start() -> None:
+def limit_blas_threads() -> None:
     """Hold BLAS to one thread in this process, which has not loaded numpy yet. Takes no time, unlike to do it later."""
     os.environ |= dict.fromkeys(_SETTINGS, "1")
 
@@ -63,7 +63,7 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
-def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """The function of each item, in order: that of the next is computed while the caller works on the last."""
     with ThreadPoolExecutor(1) as pool:
         last = None
@@ -76,7 +76,7 @@ def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
             yield last.result()
 
 
-def on_all_cores(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
+def parallel_map(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
     """The function of each shard, in order. It must spend its time where the interpreter lock is released.
 
     Shards are taken, and results kept, no further ahead of the caller than the cores need: neither need fit in memory.

@@ -44,13 +44,13 @@ def tokens_of(*texts: str, lowercase: bool = True) -> list[list[str]]:
 
 
 def slices(text: str, lowercase: bool = True) -> list[tuple[str, str]]:
-    return [(span.text, text[span.start : span.end]) for span in offsets.words(text, lowercase)]
+    return [(span.text, text[span.start : span.end]) for span in offsets.token_spans(text, lowercase)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(texts, st.booleans())
 def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
-    found = offsets.words(text, lowercase)
+    found = offsets.token_spans(text, lowercase)
     assert [[span.text for span in found]] == tokens_of(text, lowercase=lowercase)
     alone = tokens_of(*(text[span.start : span.end] for span in found), lowercase=lowercase)
     ends = [0, *(span.end for span in found)]
@@ -105,7 +105,7 @@ def test_features_are_those_of_the_vocabulary_and_know_their_words():
     known = tokenize(strings(["not very good , not very bad", "a good film", "very good indeed"]))
     vocabulary = vocabulary_build.build_vocabulary(known, ngrams=3)[0]
     tokens = tokenize(strings(["NOT very good zzz not &quot; a good very good indeed"]))
-    found, is_known = offsets.features(vocabulary, tokens)
+    found, is_known = offsets.find_features(vocabulary, tokens)
     assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
     assert is_known == [True, True, True, False, True, False, *[True] * 5]
     names = vocabulary.features().to_pylist()
@@ -117,14 +117,14 @@ def test_features_are_those_of_the_vocabulary_and_know_their_words():
 
 def test_parts_of_an_unknown_word_stand_where_it_does():
     vocabulary = vocabulary_build.build_vocabulary(
-        tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, parts=True
+        tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, affixes=True
     )[0]
     text = "kindly Unhappiest badly zzz unhappy"
     tokens = tokenize(strings([text]))
-    found, is_known = offsets.features(vocabulary, tokens)
+    found, is_known = offsets.find_features(vocabulary, tokens)
     assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
     assert is_known == [True, True, True, False, True]
-    assert [offsets.joined(offsets.words(text), feature) for feature in found] == [
+    assert [offsets.feature_span(offsets.token_spans(text), feature) for feature in found] == [
         ("kindly", 0, 6),
         ("unhapp~", 7, 17),
         ("~ly", 18, 23),
@@ -134,15 +134,15 @@ def test_parts_of_an_unknown_word_stand_where_it_does():
 
 def test_an_ngram_reaches_from_its_first_word_to_its_last():
     text = "Not,  GOOD &amp; cheap"
-    place = offsets.words(text)
-    joined = offsets.joined(place, offsets.Feature(0, 0, 2))
+    place = offsets.token_spans(text)
+    joined = offsets.feature_span(place, offsets.Feature(0, 0, 2))
     assert joined == ("not , good", 0, 10)
     assert text[joined.start : joined.end] == "Not,  GOOD"
 
 
 def test_deleting_words():
     tokens = tokenize(strings(["a b a c"]))
-    versions = offsets.without(tokens, [(), (0,), (1, 3), (0, 1, 2, 3)])
+    versions = offsets.delete_tokens(tokens, [(), (0,), (1, 3), (0, 1, 2, 3)])
     words = np.array(versions.words.to_pylist(), object)
     split = [words[versions.ids[a:b]].tolist() for a, b in pairwise(versions.offsets.tolist())]
     assert split == [["a", "b", "a", "c"], ["b", "a", "c"], ["a", "a"], []]

@@ -384,7 +384,7 @@ def hub(monkeypatch):
         features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
         Hub.answer = datasets.Dataset.from_dict({"text": texts, "label": labels}, features)
 
-    monkeypatch.setattr(data_hub, "hub_reached", lambda: True)
+    monkeypatch.setattr(data_hub, "is_hub_reachable", lambda: True)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     Hub.asked, Hub.classes = asked, staticmethod(answer)
     return Hub
@@ -466,7 +466,7 @@ def test_the_package_steps_in_when_the_hub_breaks(hub):
 
 
 def test_a_set_in_the_cache_needs_no_hub(hub, here, monkeypatch):
-    monkeypatch.setattr(data_hub, "hub_reached", lambda: False)
+    monkeypatch.setattr(data_hub, "is_hub_reachable", lambda: False)
     (here / "cache" / "SetFit___my_big_set").mkdir(parents=True)
     assert len(sources.load_corpus("SetFit/MyBigSet")) == 2
     assert "working offline, and this set has no local copy in " in complaint("SetFit/Other")
@@ -503,15 +503,15 @@ def test_no_code_of_a_data_set_is_run(hub):
 def test_reaching_the_hub(monkeypatch):
     import socket
 
-    assert not data_hub.hub_reached()  # HF_HUB_OFFLINE is set
+    assert not data_hub.is_hub_reachable()  # HF_HUB_OFFLINE is set
     monkeypatch.delenv("HF_HUB_OFFLINE")
     for variable in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        assert not data_hub.hub_reached(timeout=0.1)  # it connects, and nobody answers
-    assert not data_hub.hub_reached()  # nobody listens
+        assert not data_hub.is_hub_reachable(timeout=0.1)  # it connects, and nobody answers
+    assert not data_hub.is_hub_reachable()  # nobody listens
 
 
 def test_a_hub_that_answers(monkeypatch):
@@ -531,7 +531,7 @@ def test_a_hub_that_answers(monkeypatch):
         thread = Thread(target=server.handle_request)
         thread.start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        assert data_hub.hub_reached()
+        assert data_hub.is_hub_reachable()
         thread.join()
 
 

@@ -505,16 +505,16 @@ SHARED |= {"~ly": 2, "~nd": 2, "~ind": 2, "~kind": 2}
 
 
 def test_beginnings_and_endings_that_two_words_share_follow_the_others():
-    plain, parted = (build_vocabulary(tokenize(to_arrow(SAD)), 2, parts=parts)[0] for parts in (False, True))
+    plain, parted = (build_vocabulary(tokenize(to_arrow(SAD)), 2, affixes=parts)[0] for parts in (False, True))
     names = parted.features().to_pylist()
     assert names[: len(plain)] == plain.features().to_pylist()
     assert names[len(plain) :] == sorted(SHARED, key=lambda name: (-SHARED[name], name))
-    assert parted.is_part.tolist() == [False] * len(plain) + [True] * len(SHARED)
-    assert not plain.is_part.any()
+    assert parted.is_affix.tolist() == [False] * len(plain) + [True] * len(SHARED)
+    assert not plain.is_affix.any()
 
 
 def test_an_unknown_word_is_its_longest_beginning_and_ending():
-    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 2, parts=True)
+    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 2, affixes=True)
     features, unknown = vocabulary.encode(tokenize(to_arrow(["unhappiest kindly", "zzz madly unkind zzz", "un ~ un~"])))
     names = np.array(vocabulary.features().to_pylist(), object)
     split = [names[features.ids[a:b]].tolist() for a, b in pairwise(features.offsets.tolist())]
@@ -523,9 +523,9 @@ def test_an_unknown_word_is_its_longest_beginning_and_ending():
 
 
 def test_what_words_and_longer_parts_share():
-    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 1, parts=True)
+    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 1, affixes=True)
     names = vocabulary.features().to_pylist()
-    pairs = {(names[row], names[part]) for row, part in zip(*vocabulary.shares(), strict=True)}
+    pairs = {(names[row], names[part]) for row, part in zip(*vocabulary.affix_pairs(), strict=True)}
     assert {part for row, part in pairs if row == "unkind"} == {"un~", "~nd", "~ind", "~kind"}
     assert {part for row, part in pairs if row == "unha~"} == {"un~", "unh~", "unha~"}
     assert {part for row, part in pairs if row == "~ind"} == {"~nd", "~ind"}
@@ -536,9 +536,9 @@ def test_what_words_and_longer_parts_share():
 @given(st.lists(st.text("aab~", max_size=12), max_size=8), st.integers(1, 2))
 def test_with_parts_the_texts_are_as_it_encodes_them(texts, min_count):
     tokens = tokenize(to_arrow(texts))
-    vocabulary, ragged = build_vocabulary(tokens, 2, min_count, parts=True)
+    vocabulary, ragged = build_vocabulary(tokens, 2, min_count, affixes=True)
     again, _ = vocabulary.encode(tokens)
     assert ragged.ids.tolist() == again.ids.tolist()
     restored = Vocabulary.from_tensors(*vocabulary.tensors().values())
-    assert restored.is_part.tolist() == vocabulary.is_part.tolist()
+    assert restored.is_affix.tolist() == vocabulary.is_affix.tolist()
     assert merge(vocabulary, vocabulary).features().equals(vocabulary.features())

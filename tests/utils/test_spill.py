@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sentibp.errors import DataError
 from sentibp.utils import spill
-from sentibp.utils.spill import Gathered, empty, fetch, gathered
+from sentibp.utils.spill import ArrayBuilder, build_arrays, empty, read_ahead
 
 numbers = st.lists(st.lists(st.integers(-5, 5), max_size=6), max_size=6)
 sizes = st.sampled_from([0, 1, 8, 40, 1 << 26])
@@ -29,7 +29,7 @@ def test_what_was_appended_comes_back(pieces, limit, dtype):
     expected = np.array([number for piece in pieces for number in piece], np.int64).astype(dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spill, "IN_MEMORY", limit)
-        both = gathered(((np.array(piece, np.int64).astype(dtype),) * 2 for piece in pieces), dtype, np.int64)
+        both = build_arrays(((np.array(piece, np.int64).astype(dtype),) * 2 for piece in pieces), dtype, np.int64)
     for array, kind in zip(both, (dtype, np.int64), strict=True):
         assert array.dtype == kind
         assert array.tolist() == expected.tolist()
@@ -53,7 +53,7 @@ def open_files() -> int:
 def test_nothing_is_left_behind(monkeypatch, cache_folder):
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     before = open_files()
-    array, half = empty(1000, np.int64), Gathered(np.int8)
+    array, half = empty(1000, np.int64), ArrayBuilder(np.int8)
     half.append(np.zeros(1000))
     assert open_files() > before
     assert os.listdir(cache_folder) == []  # not even while they are in use: killed, the program leaves nothing
@@ -85,7 +85,7 @@ def test_a_disk_that_fills_up_is_told(monkeypatch, size):
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     monkeypatch.setattr(spill, "_file", lambda: open("/dev/full", "w+b"))  # noqa: SIM115
     with pytest.raises(DataError, match="No space left on device"):
-        gathered([[np.zeros(size, np.int32)]] * 3, np.int32)
+        build_arrays([[np.zeros(size, np.int32)]] * 3, np.int32)
 
 
 def test_parts_are_fetched_by_their_pages(monkeypatch):
@@ -99,7 +99,7 @@ def test_parts_are_fetched_by_their_pages(monkeypatch):
             super().madvise(*advice)
 
     within = np.frombuffer(Mapped(-1, 4 * page), np.int32)[32:]  # 128 bytes on
-    fetch(within, np.array([0, page // 4]), np.array([1, page // 4 + 5]))
+    read_ahead(within, np.array([0, page // 4]), np.array([1, page // 4 + 5]))
     assert asked == [(mmap.MADV_WILLNEED, 0, 132), (mmap.MADV_WILLNEED, page, 128 + 20)]
-    fetch(np.zeros(10), np.array([0]), np.array([1]))  # which is not mapped
+    read_ahead(np.zeros(10), np.array([0]), np.array([1]))  # which is not mapped
     assert len(asked) == 2

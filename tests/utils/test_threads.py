@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from sentibp.utils.threads import on_all_cores, one_ahead, single_threaded_blas
+from sentibp.utils.threads import parallel_map, prefetch, single_threaded_blas
 
-each_way = pytest.mark.parametrize("spread", [on_all_cores, one_ahead])
+each_way = pytest.mark.parametrize("spread", [parallel_map, prefetch])
 
 
 @each_way
@@ -27,7 +27,7 @@ def test_an_error_reaches_the_caller(spread):
 
 def test_shards_are_taken_no_further_ahead_than_the_cores_need():
     taken = []
-    results = on_all_cores(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))
+    results = parallel_map(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))
     next(results)
     assert len(taken) <= 2 * (os.cpu_count() or 1) + 2
     results.close()
@@ -35,7 +35,7 @@ def test_shards_are_taken_no_further_ahead_than_the_cores_need():
 
 def test_one_ahead_is_one_ahead_and_no_more():
     begun = []
-    results = one_ahead(begun.append, range(9))
+    results = prefetch(begun.append, range(9))
     next(results)
     assert len(begun) <= 2
     results.close()

@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from sentibp.errors import DataError
 from sentibp.utils import spill
-from sentibp.utils.arrow import TEXT, Texts
+from sentibp.utils.arrow import TEXT, TextBuilder
 
 _BLOCKS = (1 << 22, 1 << 26, 1 << 30)  # bytes Arrow reads at once; a record must fit in one block
 
@@ -94,7 +94,7 @@ def as_file(data: memoryview) -> io.BufferedReader:
 
 def gunzip(data: memoryview, name: str) -> memoryview:
     """The bytes that a gzip file holds. DataError if it is damaged."""
-    content = spill.Gathered(np.uint8)
+    content = spill.ArrayBuilder(np.uint8)
     try:
         with gzip.GzipFile(fileobj=as_file(data)) as file:
             while part := file.read(PART):
@@ -233,7 +233,7 @@ def records(
 ) -> Records:
     """Batches with columns by their name in the file -> columns by their role, if their types can be."""
     require_types(name, schema, columns)
-    texts = Texts()
+    texts = TextBuilder()
     parts: dict[str, list[pa.Array]] = {role: [] for role in columns.wanted()}
     with contextlib.closing(batches):
         for batch in batches:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sentibp.data.readers.common import Columns, Records, batched, chunked, no_weights, utf8
 from sentibp.errors import DataError
-from sentibp.utils.arrow import Texts, segments, strings
+from sentibp.utils.arrow import TextBuilder, segments, strings
 
 # Folders
 
@@ -30,7 +30,7 @@ def read_folder(path: Path, name: str, columns: Columns, split: str) -> Records:
         path, name = path / split, f"{name.rstrip('/')}/{split}"
     files = [file for folder in ("neg", "pos") for file in sorted((path / folder).iterdir()) if _visible(file)]
     places = [f"{name.rstrip('/')}/{file.parent.name}/{file.name}" for file in files]
-    texts = Texts()
+    texts = TextBuilder()
     for some in batched(zip(files, places, strict=True)):
         contents = [bytes(utf8(memoryview(file.read_bytes()), place)) for file, place in some]
         texts.append(segments(np.cumsum([0, *map(len, contents)], dtype=np.int64), b"".join(contents)))

@@ -117,7 +117,7 @@ def _json_object(value: Any, place: str) -> dict[str, Any]:
 
 
 def _json_records(rows: Iterator[tuple[int, dict[str, Any]]], name: str, columns: Columns) -> Records:
-    lines = spill.Gathered(np.int64)
+    lines = spill.ArrayBuilder(np.int64)
 
     def batches() -> Generator[dict[str, pa.Array]]:
         for number, some in enumerate(batched(rows)):

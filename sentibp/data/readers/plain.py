@@ -17,7 +17,7 @@ from sentibp.data.readers import common
 from sentibp.data.readers.common import Columns, Records, chunked, first_bytes, no_weights, one_string
 from sentibp.errors import DataError
 from sentibp.utils import spill
-from sentibp.utils.arrow import TEXT, Texts, array, numbers, scalar
+from sentibp.utils.arrow import TEXT, TextBuilder, from_numpy, scalar, to_numpy
 
 # Lines
 
@@ -46,7 +46,7 @@ def read_lines(data: memoryview, name: str, columns: Columns) -> Records:
         return _fasttext(data, name, columns)
     if columns.label is not None:
         raise DataError(f"{name}: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines")
-    texts = Texts()
+    texts = TextBuilder()
     for some in _lines(data):
         texts.append(some)
     return Records(name, chunked(texts.array()), None, None, lambda row: f"{name}:{row + 1}")
@@ -54,13 +54,13 @@ def read_lines(data: memoryview, name: str, columns: Columns) -> Records:
 
 def _fasttext(data: memoryview, name: str, columns: Columns) -> Records:
     """Lines such as `__label__positive a great film`; several labels make one, with a space between."""
-    texts, labels, lines = Texts(), [], spill.Gathered(np.int64)
+    texts, labels, lines = TextBuilder(), [], spill.ArrayBuilder(np.int64)
     before = 0
     for some in _lines(data):
         kept = np.arange(len(some))
         if columns.label is not None:  # a blank line is no review here, but a text to predict is never left out
-            kept = np.flatnonzero(numbers(pc.not_equal(pc.utf8_trim_whitespace(some), scalar(""))))
-        parts = pc.extract_regex(some.take(array(kept)), r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
+            kept = np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(some), scalar(""))))
+        parts = pc.extract_regex(some.take(from_numpy(kept)), r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
         texts.append(parts.field("text"))
         labels.append(pc.utf8_trim_whitespace(parts.field("label")))
         lines.append(kept + before + 1)
