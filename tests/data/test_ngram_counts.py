@@ -63,11 +63,11 @@ def first_piece_only(self, shard):
     yield from list(parts(self, shard))[:1]
 
 
-parts = Pairs._parts
+parts = Pairs._spans_of
 
 
 def test_a_piece_that_is_left_out_is_noticed(monkeypatch):
     check([[5, 7], [5]], 2)
-    monkeypatch.setattr(Pairs, "_parts", first_piece_only)
+    monkeypatch.setattr(Pairs, "_spans_of", first_piece_only)
     with pytest.raises(AssertionError):
         check([[5, 7], [5]], 2)

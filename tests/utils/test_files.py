@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_is_the_callers_error(tmp_path):
         (errno.EDQUOT, "make room in your quota of that disk"),
         (errno.EROFS, "choose a place that can be written"),
         (errno.EACCES, "choose a place that you may write to"),
-        (errno.ENOENT, "its folder is gone: bring it back"),
+        (errno.ENOENT, "its folder is missing: restore it"),
     ],
 )
 def test_what_went_wrong_is_told_with_its_repair(tmp_path, complaint, kind, repair):
