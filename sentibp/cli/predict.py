@@ -17,7 +17,6 @@ import typer
 from sentibp.cli import Model
 from sentibp.cli.output import one_line, print_message, save_output
 from sentibp.errors import ConfigError
-from sentibp.model.head import answer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,15 +127,14 @@ def print_predictions(
 
 
 def _records(prediction: Prediction) -> Iterator[dict[str, Any]]:
+    from sentibp.model.head import answer
+
     for start in range(0, len(prediction.positive), _LINES):
-        yield from map(_record, *(column[start : start + _LINES].tolist() for column in prediction))
-
-
-def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
-    label, score, _ = answer(positive)
-    return {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown} | (
-        {"note": "no known word"} if tokens == unknown else {}
-    )
+        columns = (column[start : start + _LINES].tolist() for column in prediction)
+        for positive, tokens, unknown in zip(*columns, strict=True):
+            label, score, _ = answer(positive)
+            record = {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown}
+            yield record | ({"note": "no known word"} if tokens == unknown else {})
 
 
 def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:

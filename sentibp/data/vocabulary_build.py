@@ -54,15 +54,15 @@ def build_vocabulary(
     pieces = [within(tokens.offsets, texts) for texts in cuts(tokens.offsets, vocabulary_module.PIECE)]
     words, count, word = _frequent_words(tokens, pieces, min_count)
     m, alphabet = len(words), np.arange(len(words))
-    found = [_Ngrams(np.full(m, NONE), alphabet, count, alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
+    by_length = [_Ngrams(np.full(m, NONE), alphabet, count, alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
     levels = [word]  # for each length, the number of the n-gram that ends at each token (t,)
     start = 0  # the number of the first n-gram of the largest length
     for _ in range(1, ngrams):
-        longer, level = _extend(found[-1], start, levels[-1], word, pieces, m, min_count, max_features)
-        start += len(found[-1].last)
-        found.append(longer)
+        longer, level = _extend(by_length[-1], start, levels[-1], word, pieces, m, min_count, max_features)
+        start += len(by_length[-1].last)
+        by_length.append(longer)
         levels.append(level)
-    vocabulary, new_id = _number(words, found, max_features)
+    vocabulary, new_id = _number(words, by_length, max_features)
 
     def encode(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         place, offsets = within(tokens.offsets, texts)
@@ -98,18 +98,18 @@ def _frequent_words(
 
 
 def _number(
-    words: pa.LargeStringArray, found: list[_Ngrams], max_features: int | None
+    words: pa.LargeStringArray, by_length: list[_Ngrams], max_features: int | None
 ) -> tuple[Vocabulary, np.ndarray]:
     """Return the vocabulary, and for each n-gram its id or NONE; one more entry maps NONE to NONE.
 
     A space sorts before every character of a word. So texts compare word by word, and a prefix comes first.
     """
-    total = sum(len(level.last) for level in found)
-    columns = np.full((total, len(found)), NONE, np.int32)
-    for end, level in zip(np.cumsum([len(level.last) for level in found]), found, strict=True):
+    total = sum(len(level.last) for level in by_length)
+    columns = np.full((total, len(by_length)), NONE, np.int32)
+    for end, level in zip(np.cumsum([len(level.last) for level in by_length]), by_length, strict=True):
         columns[end - len(level.last) : end, : level.texts.shape[1]] = level.texts
-    order = np.lexsort((*columns.T[::-1], -np.concatenate([level.count for level in found])))
-    prefix, last = (np.concatenate(column) for column in zip(*((x.prefix, x.last) for x in found), strict=True))
+    order = np.lexsort((*columns.T[::-1], -np.concatenate([level.count for level in by_length])))
+    prefix, last = (np.concatenate(column) for column in zip(*((x.prefix, x.last) for x in by_length), strict=True))
     if max_features is not None:
         order = _closed(order[:max_features], prefix, last)
     new_id = np.full(total + 1, NONE, np.int32)

@@ -184,7 +184,7 @@ def test_labels_that_need_a_meaning(fails):
         ("r.parquet", b"junk", "r.parquet: not Parquet"),
         ("r.xlsx", b"PK", "r.xlsx: not a known format"),
         ("r.txt", b"good\n", "r.txt: plain text has no labels"),
-        ("folder/r.txt", b"good\n", "folder: no reviews here"),
+        ("folder/r.txt", b"good\n", "folder: the folder has no reviews"),
     ],
 )
 def test_files_that_do_not_say_what_they_should(fails, trained, name, content, said):

@@ -51,7 +51,7 @@ def test_each_version_changes_the_key(monkeypatch):
 
 @pytest.fixture
 def copied_package(tmp_path, monkeypatch):
-    """A copy of the package that stands for it when its source code is hashed."""
+    """Copy the package, and hash the source code of the copy."""
     shutil.copytree(PACKAGE, tmp_path / "sentibp", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(environment, "_PACKAGE", tmp_path / "sentibp")
     monkeypatch.setattr(environment, "source_digest", environment.source_digest.__wrapped__)

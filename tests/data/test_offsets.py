@@ -1,4 +1,4 @@
-"""Where words and n-grams stand in a text as it was typed, however ugly it is."""
+"""The positions of words and n-grams in the original text."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_by_example(text, expected):
 
 
 def test_a_combining_letter_that_is_not_listed_only_makes_positions_coarser(monkeypatch):
-    """Unicode grows: Arrow may know of more letters that become one than this Python does."""
+    """Arrow may have a newer version of Unicode than Python, with more combining letters."""
     monkeypatch.setattr(offsets, "_COMBINING", offsets.re.compile("(?!)"))
     assert slices("ab \u1112\u1161\u11ab! x") == [
         ("ab", "ab"),
@@ -101,7 +101,7 @@ def test_a_combining_letter_that_is_not_listed_only_makes_positions_coarser(monk
     ]
 
 
-def test_features_are_those_of_the_vocabulary_and_know_their_words():
+def test_features_are_those_of_the_vocabulary_with_positions_of_their_words():
     known = tokenize(strings(["not very good , not very bad", "a good film", "very good indeed"]))
     vocabulary = vocabulary_build.build_vocabulary(known, ngrams=3)[0]
     tokens = tokenize(strings(["NOT very good zzz not &quot; a good very good indeed"]))
@@ -115,7 +115,7 @@ def test_features_are_those_of_the_vocabulary_and_know_their_words():
     assert {"not very good", "very good indeed", "a good"} <= {names[feature.id] for feature in found}
 
 
-def test_parts_of_an_unknown_word_stand_where_it_does():
+def test_affixes_have_the_position_of_their_word():
     vocabulary = vocabulary_build.build_vocabulary(
         tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, affixes=True
     )[0]
@@ -132,7 +132,7 @@ def test_parts_of_an_unknown_word_stand_where_it_does():
     ]
 
 
-def test_an_ngram_reaches_from_its_first_word_to_its_last():
+def test_an_ngram_spans_its_first_to_its_last_word():
     text = "Not,  GOOD &amp; cheap"
     place = offsets.token_spans(text)
     joined = offsets.feature_span(place, offsets.Feature(0, 0, 2))

@@ -1,4 +1,4 @@
-"""Between numpy and Arrow: the same values both ways, and no pandas loaded."""
+"""Conversions between numpy and Arrow preserve values and do not import pandas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_strings_are_those_of_pyarrow(texts):
     assert strings(texts).equals(pa.array(texts, TEXT))
 
 
-def test_halves_of_surrogate_pairs_become_question_marks():
+def test_lone_surrogates_become_question_marks():
     assert strings(["a\ud83d", "b"]).to_pylist() == ["a?", "b"]
 
 
@@ -29,7 +29,7 @@ def test_segments_share_the_bytes():
 
 @pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.float64, bool])
 @pytest.mark.parametrize("size", [0, 1, 9])
-def test_numbers_there_and_back(kind, size):
+def test_numbers_are_preserved(kind, size):
     values = np.arange(size).astype(kind)
     there = from_numpy(values)
     assert there.to_pylist() == values.tolist()
@@ -40,12 +40,12 @@ def test_numbers_there_and_back(kind, size):
     assert to_numpy(pa.chunked_array([there, there])).tolist() == [*values.tolist(), *values.tolist()]
 
 
-def test_every_second_number():
+def test_a_strided_array():
     assert from_numpy(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
 
 
 @given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
-def test_places_are_those_of_a_list(values, known):
+def test_index_of_agrees_with_a_list(values, known):
     known = sorted(known)
     expected = [known.index(value) if value in known else -1 for value in values]
     assert index_of(from_numpy(np.array(values, int)), from_numpy(np.array(known, int))).tolist() == expected

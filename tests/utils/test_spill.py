@@ -1,4 +1,4 @@
-"""Arrays in memory and in files: the same numbers either way, nothing left behind, a full disk told."""
+"""Arrays in memory and in files: equal numbers, no files left, a full disk reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mapped(array: np.ndarray) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(numbers, sizes, st.sampled_from([np.int32, np.int64, np.uint8]))
-def test_what_was_appended_comes_back(pieces, limit, dtype):
+def test_appended_pieces_are_returned(pieces, limit, dtype):
     expected = np.array([number for piece in pieces for number in piece], np.int64).astype(dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spill, "IN_MEMORY", limit)
@@ -63,13 +63,13 @@ def test_nothing_is_left_behind(monkeypatch, cache_folder):
 
 
 @pytest.mark.parametrize("folder", ["off", "/dev/null/no"])
-def test_without_a_cache_they_lie_among_the_temporary_files(monkeypatch, folder):
+def test_without_a_cache_the_files_are_temporary(monkeypatch, folder):
     monkeypatch.setenv("SENTIBP_CACHE", folder)
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     assert mapped(empty(10, np.int64))
 
 
-def test_a_full_disk_is_told(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -81,15 +81,15 @@ def test_a_full_disk_is_told(monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
 @pytest.mark.parametrize("size", [10, 100_000])
-def test_a_disk_that_fills_up_is_told(monkeypatch, size):
+def test_a_disk_that_fills_up_is_reported(monkeypatch, size):
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     monkeypatch.setattr(spill, "_file", lambda: open("/dev/full", "w+b"))  # noqa: SIM115
     with pytest.raises(DataError, match="No space left on device"):
         build_arrays([[np.zeros(size, np.int32)]] * 3, np.int32)
 
 
-def test_parts_are_fetched_by_their_pages(monkeypatch):
-    """Of an array that begins within a file, as one that the cache keeps behind its header."""
+def test_slices_are_read_ahead_by_pages(monkeypatch):
+    """For an array that begins within a file, as after the header of a .npy file."""
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     page, asked = mmap.PAGESIZE, []
 
