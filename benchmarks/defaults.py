@@ -30,7 +30,7 @@ from sentibp.data import sources, vocabulary_build
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import file as model_file
 from sentibp.model.naive_bayes import class_counts
-from sentibp.utils.arrow import array
+from sentibp.utils.arrow import from_numpy
 
 PENALTIES = [0.1, 0.3, 1, 3, 10]  # C: how little
 FASTTEXT = [(0.1, 10), (0.1, 25), (0.25, 10), (0.5, 5), (0.5, 10), (0.5, 25)]  # learning rate, epochs
@@ -94,7 +94,7 @@ def main() -> None:
     folds = StratifiedKFold(arguments.folds, shuffle=True, random_state=0).split(corpus.label, corpus.label)
     for fold, (training, held_out) in enumerate(folds):
         chosen = np.sort(np.random.default_rng(fold).permutation(training)[: arguments.size])
-        texts, others = (corpus.text.take(array(rows)) for rows in (chosen, held_out))
+        texts, others = (corpus.text.take(from_numpy(rows)) for rows in (chosen, held_out))
         for name, classify, settings in ways:
             begin = time.perf_counter()
             p = np.clip(classify(texts, corpus.label[chosen], others, *settings), 1e-7, 1 - 1e-7)

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sentibp.utils.threads import hold_from_the_start
+from sentibp.utils.threads import limit_blas_threads
 
-hold_from_the_start()
+limit_blas_threads()
 
 from sentibp.config.load import load_config  # noqa: E402
 from sentibp.nn import gradient_flow  # noqa: E402

@@ -22,7 +22,7 @@ from pyarrow import parquet
 from sentibp import find_model, find_validated_model
 from sentibp.config.load import load_config
 from sentibp.data import sources
-from sentibp.utils.arrow import array
+from sentibp.utils.arrow import from_numpy
 
 
 def sentibp(*args: str | Path) -> dict:
@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = [part for each in arguments.set for part in ("--set", each)]
     corpus = sources.load_corpus(load_config(arguments.config, arguments.set).config.data.source, split="train")
-    reviews = pa.table({"text": corpus.text, "label": array(corpus.label)})
+    reviews = pa.table({"text": corpus.text, "label": from_numpy(corpus.label)})
     order = np.random.default_rng(2026).permutation(len(corpus))
     found: dict[str, list[list[float]]] = {}
     print("| fold | model | accuracy | log loss | calibration error |\n| --- | --- | --- | --- | --- |")
@@ -50,7 +50,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             files = {name: Path(folder, f"{name}.parquet") for name in ("training", "fold")}
             for path, rows in zip(files.values(), (training, held_out), strict=True):
-                parquet.write_table(reviews.take(array(rows)), path)
+                parquet.write_table(reviews.take(from_numpy(rows)), path)
             run = Path(folder, "run")
             source = ["--set", f"data.source={files['training']}", "--seed", str(arguments.seed)]
             sentibp("train", arguments.config, *settings, *source, "--out", run, "--quiet")

@@ -36,7 +36,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import initial
 from sentibp.training.loop import fit
-from sentibp.utils.arrow import array, buffers, numbers, segments
+from sentibp.utils.arrow import buffers, from_numpy, segments, to_numpy
 
 COPIES = [1, 4, 16, 64]  # of 25,000 reviews
 LIMIT = "text.max_features=400000"
@@ -54,14 +54,14 @@ def write(path: Path, copies: int) -> None:
     (text,) = reviews.text.chunks
     split = pc.split_pattern(text, " ")
     encoded = split.values.dictionary_encode()
-    ids, offsets = numbers(encoded.indices), numbers(split.offsets)
+    ids, offsets = to_numpy(encoded.indices), to_numpy(split.offsets)
     words = pc.binary_join_element_wise(encoded.dictionary, pa.scalar("", text.type), pa.scalar(" ", text.type))
     rng = np.random.default_rng(0)
     label = pa.array(reviews.label)
     with parquet.ParquetWriter(path, pa.schema({"text": text.type, "label": label.type})) as file:
         for copy in range(copies):
             other = rng.random(len(ids), np.float32) < (0.05 if copy else 0)
-            ends, content = buffers(words.take(array(np.where(other, rng.permutation(ids), ids))))
+            ends, content = buffers(words.take(from_numpy(np.where(other, rng.permutation(ids), ids))))
             file.write_table(pa.table({"text": segments(ends[offsets], content), "label": label}))
 
 

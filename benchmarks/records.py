@@ -15,9 +15,9 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from sentibp.utils.threads import hold_from_the_start
+from sentibp.utils.threads import limit_blas_threads
 
-hold_from_the_start()
+limit_blas_threads()
 
 import numpy as np  # noqa: E402
 

@@ -17,9 +17,9 @@ def main() -> None:
         sys.exit(3)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack some letters
     from sentibp.cli import application
-    from sentibp.utils.threads import hold_from_the_start
+    from sentibp.utils.threads import limit_blas_threads
 
-    hold_from_the_start()
+    limit_blas_threads()
     application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="sentibp")
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, in the user's words: each error carries the exit code of the command that meets it."""
+"""Errors that the user can repair. Each has the exit code of the command in which it occurs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
 _CONTROL |= {number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
-# the last ones end lines, or turn the direction of what follows
+# these end a line, or change the direction of the following text
 
 
 class SentibpError(Exception):
-    """A mistake the user can repair. `lines` are shown as they are, one below the other, without a traceback.
+    """A mistake that the user can repair. The command prints its `lines`, without a traceback.
 
-    What they quote may come from anywhere: control characters, which a terminal would obey, are written as escapes.
+    The lines may quote untrusted text. So control characters, which a terminal would execute, are escaped.
     """
 
     exit_code = 1
@@ -23,12 +23,12 @@ class SentibpError(Exception):
 
 
 class ConfigError(SentibpError):
-    """A setting, a command line or a name that cannot be used."""
+    """A setting, a command-line argument or a name is invalid."""
 
     exit_code = 2
 
 
 class DataError(SentibpError):
-    """A file, data set or model that cannot be read, or does not say what it should."""
+    """A file, data set or model cannot be read or is invalid."""
 
     exit_code = 3

@@ -1,7 +1,7 @@
-"""What is fuzzed: each target takes any bytes, and raises only if there is something wrong with the program.
+"""Fuzz targets: each accepts any bytes, and raises only if there is a bug in sentibp.
 
-tests/test_fuzz.py feeds them some thousand inputs, benchmarks/fuzz.py as many as one likes. What a user would see must
-be one of ours: a SentibpError in printable lines, or a result.
+tests/test_fuzz.py runs them with a few thousand inputs, benchmarks/fuzz.py with any number. The outcome must be a
+result, or a SentibpError with printable lines.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ TEXTS = strings(["a good film", "", "bad bad 🎬 not good", "zebra"])
 
 @cache
 def folder() -> Path:
-    """A folder for this process alone."""
+    """Return a folder that only this process uses."""
     return Path(tempfile.mkdtemp(prefix="sentibp-fuzz-"))
 
 
 def ends_well(function: Callable, *arguments, **options):
-    """What the function returns; None if it ended in an error of ours, whose lines are fit to be shown."""
+    """Return the result of the function; None if it raised a SentibpError, whose lines must be printable."""
     try:
         return function(*arguments, **options)
     except SentibpError as error:
@@ -50,7 +50,7 @@ def ends_well(function: Callable, *arguments, **options):
 
 
 def tokenizer(content: bytes) -> None:
-    """Any text is cut into tokens, and these into features of any vocabulary."""
+    """Tokenize any text, and encode it."""
     texts = [part.decode("utf-8", "surrogateescape") for part in content.split(b"\n")]
     tokens = tokenize(strings(texts), lowercase=len(content) % 2 == 0)
     assert len(tokens.offsets) == len(texts) + 1
@@ -61,7 +61,7 @@ def tokenizer(content: bytes) -> None:
 
 
 def settings(content: bytes) -> None:
-    """A config file."""
+    """Load a config file."""
     path = folder() / "fuzz.yaml"
     path.write_bytes(content)
     if (found := ends_well(load_config, path)) is not None:
@@ -69,7 +69,7 @@ def settings(content: bytes) -> None:
 
 
 def override(content: bytes) -> None:
-    """A setting on the command line."""
+    """Load a config with settings of the command line."""
     ends_well(load_config, "quickstart", content.decode("utf-8", "surrogateescape").split("\0"))
 
 
@@ -77,7 +77,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".
 
 
 def reader(content: bytes) -> None:
-    """A file of reviews, in the format that the first byte chooses: with labels, and as texts to predict."""
+    """Read a file of reviews, with labels and as texts to predict. The first byte chooses the format."""
     suffix = SUFFIXES[content[0] % len(SUFFIXES)] if content else ".csv"
     path = folder() / f"reviews{suffix}"
     path.write_bytes(content[1:])
@@ -97,7 +97,7 @@ def reader(content: bytes) -> None:
 
 @cache
 def sound() -> bytes:
-    """A good model file."""
+    """Return a valid model file."""
     plain = {"embedding": {"dim": 2, "padding": 1}, "hidden": [2], "batch_norm": True}
     settings = schema.Config.model_validate({"model": plain})
     vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
@@ -105,7 +105,7 @@ def sound() -> bytes:
 
 
 def model_file(content: bytes) -> None:
-    """A model file: refused, or a model that answers as the one that was saved."""
+    """Load a model file: it is rejected, or predicts as the saved model."""
     path = folder() / "model.safetensors"
     path.write_bytes(content)
     if (found := ends_well(file.load_model, path)) is not None and found.to_bytes() == sound():
@@ -120,7 +120,7 @@ def answers() -> np.ndarray:
 
 
 def strangers_model(content: bytes) -> None:
-    """A model file whose checksum is taken for right: whoever writes one on purpose can make it so."""
+    """Load a model file without checking its checksum, which an attacker can compute."""
     path = folder() / "stranger.safetensors"
     path.write_bytes(content)
     with mock.patch.object(tensor_file, "verify_checksum", lambda *arguments, **options: None):
@@ -132,7 +132,7 @@ def strangers_model(content: bytes) -> None:
 
 @cache
 def sound_vectors() -> bytes:
-    """A good file of vectors."""
+    """Return a valid file of vectors."""
     settings = schema.Config.model_validate({"pretrain": {"vectors": "reviews", "dim": 2}}).model_dump(mode="json")
     vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(["a good film", "a bad film", "not good"])), 2)[0]
     rows = np.arange(2 * len(vocabulary), dtype=np.float32).reshape(-1, 2)
@@ -142,7 +142,7 @@ def sound_vectors() -> bytes:
 
 
 def file_of_vectors(content: bytes) -> None:
-    """A file of vectors: refused, or numbers; also if its checksum is taken for right."""
+    """Load a file of vectors, with and without checking its checksum: it is rejected, or has numbers."""
     path = folder() / "vectors.safetensors"
     path.write_bytes(content)
     ends_well(word_vectors.load_vectors, path)
@@ -153,7 +153,7 @@ def file_of_vectors(content: bytes) -> None:
 
 
 def run_directory(content: bytes) -> None:
-    """run.json, and the file that names the last run."""
+    """Read run.json, and the file that names the last run."""
     with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
         Path("runs/one").mkdir(parents=True)
         Path("runs/one/run.json").write_bytes(content)
@@ -170,7 +170,7 @@ def run_directory(content: bytes) -> None:
 
 
 def records(content: bytes) -> None:
-    """metrics.jsonl of a run that is sound otherwise: what follows and draws a training reads it."""
+    """Read the metrics.jsonl of an otherwise valid run, as `runs --follow` and the report do."""
     with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
         run = Path("runs/one")
         run.mkdir(parents=True)
@@ -183,7 +183,7 @@ def records(content: bytes) -> None:
 
 @cache
 def trained() -> Path:
-    """The directory of a short training."""
+    """Return the directory of a short training."""
     run = folder() / "trained"
     if not run.exists():
         runner.train_model(load_config("quickstart", ["train.epochs=2"]), run)
@@ -203,7 +203,7 @@ good|a good film|xor|quickstart|sample|nothing.yaml|deep.yaml|model.hidden=[2]|t
 
 
 def command_line(content: bytes) -> None:
-    """Any words after `sentibp`, in a folder with a model, some reviews and a broken config; none that trains long."""
+    """Run `sentibp` with any arguments, in a folder with a model, reviews and an invalid config; no long training."""
     words = [WORDS[byte % len(WORDS)] for byte in content[:12]]
     if "train" in words or "bench" in words:
         words = [word for word in words if word not in ("quickstart", "xor")] + ["nothing.yaml"]
@@ -216,7 +216,7 @@ def command_line(content: bytes) -> None:
 
 
 def command(words: list[str]) -> None:
-    """Run the command line: it must end by itself, with one of the exit codes that are promised."""
+    """Run the command line. It must end by itself, with a documented exit code."""
     done = CliRunner().invoke(sentibp(), words, input=b"good\n", catch_exceptions=False, prog_name="sentibp")
     assert done.exit_code in (0, 1, 2, 3, 4), f"{shlex.join(words)}: exit code {done.exit_code}"
     assert done.exit_code == 0 or done.stderr.strip(), f"{shlex.join(words)}: fails and says nothing"
@@ -246,7 +246,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 @cache
 def seeds(target: str) -> list[bytes]:
-    """Good inputs, to begin from."""
+    """Return valid inputs as seeds."""
     shipped = Path(__file__).parent.parent
     if target == "config":
         return [path.read_bytes() for path in sorted((shipped / "configs").glob("*.yaml"))]
@@ -275,7 +275,7 @@ def seeds(target: str) -> list[bytes]:
 
 
 def reviews() -> list[tuple[str, bytes]]:
-    """Some reviews in each format."""
+    """Return reviews in each format."""
     import gzip
     import io
 

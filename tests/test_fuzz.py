@@ -1,4 +1,4 @@
-"""Some thousand inputs for each target of targets.py: seeds that are damaged, and bytes out of nothing."""
+"""Run each target of targets.py with a few thousand inputs: damaged seeds, and random bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JUNK += [b"[" * 50, b"{a: ", b"&a *a", b"!!python/object", b"NaN", b"-1", b"1e99
 
 @st.composite
 def damaged(draw: st.DrawFn, target: str) -> bytes:
-    """A seed with some of it overwritten, cut out, doubled, or with junk put in; or any bytes."""
+    """Return a seed that is partly overwritten, deleted, duplicated or extended by junk; or random bytes."""
     content = bytearray(draw(st.sampled_from(targets.seeds(target))))
     for _ in range(draw(st.integers(0, 3))):
         start, stop = sorted(draw(st.tuples(*[st.integers(0, len(content))] * 2)))
@@ -45,7 +45,7 @@ EXAMPLES = {"run": 40, "records": 25, "command": 60, "stranger": 150}
 
 @pytest.mark.parametrize("target", targets.TARGETS)
 @pytest.mark.usefixtures("here")
-def test_whatever_comes_ends_well(target):
+def test_no_input_raises_an_unexpected_error(target):
     @settings(max_examples=EXAMPLES.get(target, 200), deadline=None, suppress_health_check=list(HealthCheck))
     @given(inputs(target))
     def ends_well(content: bytes) -> None:
@@ -56,13 +56,13 @@ def test_whatever_comes_ends_well(target):
 
 @pytest.mark.parametrize("target", targets.TARGETS)
 @pytest.mark.usefixtures("here")
-def test_the_seeds_are_good(target):
-    """Else the damaged ones would all be refused at their first byte."""
+def test_the_seeds_are_valid(target):
+    """Otherwise all damaged seeds would be rejected at their first byte."""
     for seed in targets.seeds(target):
         targets.TARGETS[target](seed)
 
 
-def test_a_bug_would_be_noticed():
+def test_a_bug_is_detected():
     def broken(content: bytes) -> None:
         targets.ends_well(lambda: {}[content])
 

@@ -1,4 +1,4 @@
-"""The metrics against scikit-learn, scipy and numbers worked by hand."""
+"""Compare the metrics with scikit-learn, scipy and examples calculated by hand."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_log_loss_agrees_with_scikit_learn(example):
 
 
 @pytest.mark.parametrize(("label", "positive"), [(0, 1.0), (1, 0.0)])
-def test_a_certain_mistake_has_a_finite_log_loss(label, positive):
+def test_a_mistake_with_probability_1_has_a_finite_log_loss(label, positive):
     # Clipping the probability to [tiny, 1 - tiny] is not enough: 1 - tiny is 1, and 1 - 1 has no logarithm.
     assert 1 - np.finfo(np.float64).tiny == 1
     certain = metrics.scores([label], [positive])["log_loss"]
@@ -204,7 +204,7 @@ def test_calibration_bins_agree_with_scikit_learn():
     np.testing.assert_allclose([each["confidence"] for each in table], mean_confidence)
 
 
-def test_calibration_error_tells_the_honest_from_the_boaster():
+def test_calibration_error_detects_overconfidence():
     label = np.arange(10) > 0  # nine of ten are positive
     assert metrics.calibration_error(label, np.full(10, 0.9)) == pytest.approx(0, abs=1e-12)
     assert metrics.calibration_error(label, np.full(10, 1.0)) == pytest.approx(0.1)
@@ -246,7 +246,7 @@ def test_wilson_agrees_with_scipy_and_stays_within_0_and_1(count):
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 5), (6, 5)])
-def test_wilson_refuses_what_is_no_share(successes, n):
+def test_wilson_rejects_invalid_counts(successes, n):
     with pytest.raises(ValueError, match=f"not {successes} of {n}"):
         metrics.wilson_interval(successes, n)
 
@@ -262,7 +262,7 @@ def test_mcnemar_agrees_with_the_binomial_test(a_only, b_only, both):
 
 
 @pytest.mark.parametrize("a_only", [0, 1_000, 48_500, 49_700, 49_999, 50_000, 50_001, 99_999])
-def test_mcnemar_stands_100_000_disagreements(a_only):
+def test_mcnemar_with_100_000_disagreements(a_only):
     got = metrics.mcnemar(*disagreements(a_only, 100_000 - a_only))["p_value"]
     assert got == pytest.approx(binomtest(a_only, 100_000).pvalue, rel=1e-7)
 
@@ -305,7 +305,7 @@ def test_spread_of_one_and_of_equals():
 
 
 @pytest.mark.parametrize("values", [[], [[0.1]], [0.1, math.nan], [math.inf]])
-def test_spread_refuses(values):
+def test_spread_rejects(values):
     with pytest.raises(ValueError, match="one or more finite values"):
         metrics.spread(values)
 
@@ -344,7 +344,7 @@ def test_nothing_to_score(function):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_sums_run_in_float64_and_arguments_are_left_alone(dtype):
+def test_sums_are_in_float64_and_arguments_are_not_modified(dtype):
     rng = np.random.default_rng(0)
     label, positive = rng.integers(0, 2, 5000).astype(np.uint8), rng.random(5000).astype(dtype)
     before = label.copy(), positive.copy()
@@ -359,7 +359,7 @@ def test_sums_run_in_float64_and_arguments_are_left_alone(dtype):
     np.testing.assert_array_equal(positive, before[1])
 
 
-def test_the_module_stands_on_floor_0():
+def test_the_module_imports_numpy_only():
     nodes = list(ast.walk(ast.parse(Path(metrics.__file__).read_text(encoding="utf-8"))))
     found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}

@@ -1,4 +1,4 @@
-"""`sentibp cache`."""
+"""`sentibp cache`: show or clear the cache of encoded text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show_or_clear(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False, json: Json = False
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all entries.")] = False, json: Json = False
 ) -> None:
     """Show or clear the cache of encoded text."""
     from datetime import datetime

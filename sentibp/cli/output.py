@@ -1,4 +1,4 @@
-"""Results, on stdout: for people, or as JSON."""
+"""Print results to stdout, as text or JSON, and messages to stderr."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from sentibp.errors import DataError
 from sentibp.utils.files import write_file
 
-if TYPE_CHECKING:
-    pass
-
 
 def print_message(line: str) -> None:
-    """Print a line for the person at the terminal, not for the next program in the pipe."""
+    """Print a message for the user to stderr, apart from the results on stdout."""
     try:
         typer.echo(line, err=True)
-    except BrokenPipeError:  # nobody listens; the work goes on
+    except BrokenPipeError:  # stderr is closed; continue without it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def print_json(value: Any) -> None:
-    """One JSON value."""
+    """Print a JSON value."""
     typer.echo(jsons.dumps(value))
 
 
 def save_output(output: Path, content: bytes) -> None:
-    """Write what --output names."""
+    """Write the file that --output names. DataError if it cannot be written."""
     if not output.name:
-        raise DataError(f"--output {output}: not the name of a file")
+        raise DataError(f"--output {output}: not a file name")
     try:
         write_file(output, content)
     except OSError as error:
@@ -42,13 +39,13 @@ def save_output(output: Path, content: bytes) -> None:
 
 
 def one_line(text: str, width: int = 60) -> str:
-    """A text, or its beginning, on one line."""
+    """Return the text, or its beginning, as one line of at most `width` characters."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:
-    """A plain table, or a JSON list of objects."""
+    """Print a plain table, or a JSON list of objects."""
     if json:
         print_json([dict(zip(columns, line, strict=True)) for line in lines])
         return

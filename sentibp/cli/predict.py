@@ -1,4 +1,4 @@
-"""`sentibp predict`."""
+"""`sentibp predict`: predict the labels of texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import typer
 from sentibp.cli import Model
 from sentibp.cli.output import one_line, print_message, save_output
 from sentibp.errors import ConfigError
-from sentibp.model.head import answer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from sentibp.inspection.explain import Explanation
     from sentibp.model.classifier import Prediction
 
-_LINES = 4096  # made at once
+_LINES = 4096  # lines of output made at once
 
-_PARTS = 10  # of each explanation among several
+_CONTRIBUTIONS = 10  # shown for each text
 
 
 def register(app: typer.Typer) -> None:
@@ -54,18 +53,18 @@ def predict(
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead of stdout.")] = None,
     format: Annotated[
         Format | None,
-        typer.Option(help="Default: by the name of --output; else a table on a terminal, and jsonl in a pipe."),
+        typer.Option(help="Default: from the suffix of --output, else table on a terminal and jsonl in a pipe."),
     ] = None,
     text_column: Annotated[
         str, typer.Option(metavar="C", help="The column of --input that holds the review.")
     ] = "text",
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also say what each word and n-gram contributed, as `explain` does.")
+        bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
 ) -> None:
-    """Say whether reviews are positive or negative, and how surely."""
+    """Predict whether reviews are positive or negative, with a probability."""
     if bool(text) == (input is not None):
-        raise typer.BadParameter("give reviews, each in quotes, or --input FILE; one of the two")
+        raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.model import file
     from sentibp.runs import find
     from sentibp.utils.arrow import strings
@@ -77,13 +76,15 @@ def predict(
 
         texts = sources.read_texts(input, text_column=text_column)
         if input == "-" and sources.looks_like_json(texts):
-            print_message(f"the lines look like JSON without '{text_column}': read as text; else give --text-column")
+            print_message(
+                f"the lines look like JSON without '{text_column}', and are read as plain text; else give --text-column"
+            )
     classifier = file.load_model(find.model_file(model))
     explanations = None
     if explain:
-        from sentibp.inspection.explain import explain as explained
+        from sentibp.inspection.explain import explain as explain_text
 
-        explanations = (explained(classifier, text) for text in texts.to_pylist())
+        explanations = (explain_text(classifier, text) for text in texts.to_pylist())
     print_predictions(classifier.predict(texts), texts, output, format.value if format else None, explanations)
 
 
@@ -94,7 +95,7 @@ def print_predictions(
     format: str | None,
     explanations: Iterable[Explanation] | None = None,
 ) -> None:
-    """One line per text, in order; with explanations, in a table, several."""
+    """Print one line for each text, in order. A table with explanations has several lines for each."""
     from sentibp.cli import explain
 
     if format is None and output is not None:
@@ -113,11 +114,11 @@ def print_predictions(
     elif explanations is not None:
         pairs = zip(texts.to_pylist(), explanations, strict=True)
         colours = output is None and explain.may_colour()
-        blocks = (explain.lines(*pair, _PARTS, colours) for pair in pairs)
+        blocks = (explain.lines(*pair, _CONTRIBUTIONS, colours) for pair in pairs)
         content = ("\n" * (number > 0) + "".join(f"{line}\n" for line in block) for number, block in enumerate(blocks))
     else:
         content = (_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
-    pieces = iter(lambda: "".join(islice(content, _LINES)), "")  # of millions, not all at once
+    pieces = iter(lambda: "".join(islice(content, _LINES)), "")  # so that millions of lines are not in memory at once
     if output is None:
         for piece in pieces:
             typer.echo(piece, nl=False)
@@ -126,15 +127,14 @@ def print_predictions(
 
 
 def _records(prediction: Prediction) -> Iterator[dict[str, Any]]:
+    from sentibp.model.head import answer
+
     for start in range(0, len(prediction.positive), _LINES):
-        yield from map(_record, *(column[start : start + _LINES].tolist() for column in prediction))
-
-
-def _record(positive: float, tokens: int, unknown: int) -> dict[str, Any]:
-    label, score, _ = answer(positive)
-    return {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown} | (
-        {"note": "no known word"} if tokens == unknown else {}
-    )
+        columns = (column[start : start + _LINES].tolist() for column in prediction)
+        for positive, tokens, unknown in zip(*columns, strict=True):
+            label, score, _ = answer(positive)
+            record = {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown}
+            yield record | ({"note": "no known word"} if tokens == unknown else {})
 
 
 def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -154,7 +154,7 @@ def _table_line(record: dict[str, Any], text: str) -> str:
 
 
 class Format(StrEnum):
-    """How predictions are printed."""
+    """The output format of predictions."""
 
     table = "table"
     jsonl = "jsonl"

@@ -1,1 +1,1 @@
-""""""
+"""From texts to feature ids: sources, readers, labels, tokens, vocabulary."""

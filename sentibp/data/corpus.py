@@ -1,39 +1,39 @@
-"""Names, hub ids, files and folders -> a Corpus: the reviews in Arrow, their labels as 0 and 1."""
+"""The reviews of a data set, with their labels as 0 and 1 and their weights."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.labels import IGNORED, LABELS, Labels, classes_of, counted, place_of, row_count
+from sentibp.data.labels import IGNORED, LABELS, Labels, counted, first_place, parse_labels, row_count
 from sentibp.data.readers.common import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
-from sentibp.utils.arrow import Texts, array, buffers, numbers
+from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, to_numpy
 
 _ROWS = 4096  # reviews copied at once
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Reviews, with their labels and weights if these were asked for."""
+    """Reviews, and their labels and weights if these were read."""
 
     text: pa.ChunkedArray  # large_string, no nulls
     label: np.ndarray | None = None  # (n,) int8: 1 is positive, 0 negative
     weight: np.ndarray | None = None  # (n,) float32
-    notes: tuple[str, ...] = ()  # what the user should see once
+    notes: tuple[str, ...] = ()  # messages for the user about the data
 
     def __len__(self) -> int:
         return len(self.text)
 
     def take(self, indices: np.ndarray) -> Corpus:
-        """The reviews at these positions, in this order."""
+        """Return the reviews at these positions, in this order."""
         indices = np.asarray(indices, np.int64)
         return Corpus(
             text=take_texts(self.text, indices),
@@ -44,40 +44,40 @@ class Corpus:
 
 
 def take_texts(text: pa.ChunkedArray, indices: np.ndarray) -> pa.ChunkedArray:
-    """The texts at these positions, of which there may be more than fit in memory."""
+    """Return the texts at these positions. Together they may exceed memory."""
     starts = np.cumsum([0, *(len(chunk) for chunk in text.chunks)])
-    number = np.searchsorted(starts, indices, side="right") - 1  # the chunk of each
+    number = np.searchsorted(starts, indices, side="right") - 1  # the chunk of each text
     edges = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
-    texts = Texts()
-    for start, stop in pairwise(edges.tolist()):
+    texts = TextBuilder()
+    for start, stop in itertools.pairwise(edges.tolist()):
         chunk = text.chunk(int(number[start]))
-        for at in range(start, stop, _ROWS):
-            own = indices[at : min(at + _ROWS, stop)] - starts[number[start]]
-            texts.append(chunk.take(array(own)))
+        for i in range(start, stop, _ROWS):
+            rows = indices[i : min(i + _ROWS, stop)] - starts[number[start]]
+            texts.append(chunk.take(from_numpy(rows)))
     return pa.chunked_array([texts.array()])
 
 
-def concatenate(parts: Iterable[Corpus]) -> Corpus:
-    """One corpus after the other, as one; together they may be more than fit in memory."""
-    texts, rest = Texts(), []
-    for part in parts:
-        for chunk in part.text.chunks:
+def concatenate(corpora: Iterable[Corpus]) -> Corpus:
+    """Concatenate corpora. Together they may exceed memory."""
+    texts, columns = TextBuilder(), []
+    for corpus in corpora:
+        for chunk in corpus.text.chunks:
             texts.append(chunk)
-        rest.append((part.label, part.weight, part.notes))
-    label, weight, notes = zip(*rest, strict=True)
+        columns.append((corpus.label, corpus.weight, corpus.notes))
+    label, weight, notes = zip(*columns, strict=True)
     return Corpus(
         text=pa.chunked_array([texts.array()]),
         label=None if label[0] is None else np.concatenate(label),
         weight=None if weight[0] is None else np.concatenate(weight),
-        notes=tuple(note for some in notes for note in some),
+        notes=tuple(itertools.chain(*notes)),
     )
 
 
-# Cutting and comparing
-
-
 def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpus, Corpus]:
-    """Training and validation part: `share` of each class, chosen by `rng`, goes to validation; order is kept."""
+    """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
+
+    DataError if a class has too few reviews for both.
+    """
     label = _labels_of(corpus)
     chosen = np.zeros(len(corpus), bool)
     wrong = []
@@ -85,8 +85,8 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
         rows = np.flatnonzero(label == number)
         count = round(share * len(rows))
         if not 0 < count < len(rows):
-            part, has = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
-            wrong.append(f"data.validation: {share:g} of {has} leaves none for {part}; change it or give more")
+            subset, size = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
+            wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}; change it or give more")
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
         raise DataError(*wrong)
@@ -94,26 +94,29 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
 
 
 def overlap(a: Corpus, b: Corpus) -> np.ndarray:
-    """The positions in `b` of texts that stand in `a` too, but for space around them; as a hash of 64 bits tells."""
+    """Return the positions in `b` of texts that also occur in `a`, ignoring space around them.
+
+    Texts are compared by hashes of 64 bits.
+    """
     return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:
-    """A number for each review that those with the same text share, but for space around it: (n,) from 0."""
+    """Return a group number from 0 for each review (n,); equal texts, ignoring space around them, share one."""
     return np.unique(_hashes(corpus.text), return_inverse=True)[1]
 
 
 def _hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """A number for each text, without the space around it (n,) int64."""
-    parts = [
+    """Return a hash of each text without the space around it: (n,) int64."""
+    digests = [
         b"".join(hashlib.blake2b(each.strip().encode(), digest_size=8).digest() for each in piece.to_pylist())
         for piece in pieces(text)
     ]
-    return np.frombuffer(b"".join(parts), np.int64)
+    return np.frombuffer(b"".join(digests), np.int64)
 
 
 def fingerprint(corpus: Corpus) -> str:
-    """SHA-256 of texts, labels and weights, however Arrow cuts them into chunks."""
+    """Return the SHA-256 of texts, labels and weights. It does not depend on the chunks of the Arrow array."""
     digest = hashlib.sha256()
     for chunk in corpus.text.chunks:
         digest.update(np.diff(buffers(chunk)[0]).astype("<i8").data)
@@ -127,7 +130,7 @@ def fingerprint(corpus: Corpus) -> str:
 
 
 def require_both_classes(corpus: Corpus, name: str) -> None:
-    """Complain of a corpus that cannot train: one whose labels are all alike."""
+    """Raise a DataError if all labels are equal, since training needs both classes."""
     label = _labels_of(corpus)
     for number, other in enumerate(LABELS):
         if not (label == 1 - number).any():
@@ -140,29 +143,29 @@ def _labels_of(corpus: Corpus) -> np.ndarray:
     return corpus.label
 
 
-# Records -> Corpus
-
-
 def corpus_from_records(records: Records, notes: tuple[str, ...], labels: Labels | None, *, labelled: bool) -> Corpus:
-    """Check every row, and say all that is wrong at once; leave out what the user ignores."""
+    """Return the checked rows as a corpus, without those whose labels data.labels ignores.
+
+    DataError with a line for each kind of mistake.
+    """
     if not len(records.text):
         raise DataError(f"{records.name}: empty; give at least one review")
     wrong: list[str] = []
-    label = classes_of(records, labels, wrong) if labelled else None
+    label = parse_labels(records, labels, wrong) if labelled else None
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     if records.text.null_count:
-        missing = np.flatnonzero(numbers(pc.is_null(records.text)) & kept)
+        missing = np.flatnonzero(to_numpy(pc.is_null(records.text)) & kept)
         if len(missing):
-            wrong.append(f'{place_of(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
+            wrong.append(f'{first_place(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
     if wrong:
         raise DataError(*wrong)
     if kept.all():
         return Corpus(records.text, label, weight, notes)
     if not kept.any():
         raise DataError(f"{records.name}: data.labels ignores all {counted(len(kept), 'review')}; change it")
-    out = counted(len(kept) - int(kept.sum()), "review")
-    notes = (*notes, f"{records.name}: {out} left out, as data.labels says")
+    ignored = counted(len(kept) - int(kept.sum()), "review")
+    notes = (*notes, f"{records.name}: {ignored} left out, as data.labels says")
     return Corpus(records.text, label, weight, notes).take(np.flatnonzero(kept))
 
 
@@ -175,10 +178,12 @@ def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong:
         weight = np.array([_number(value) for value in column.to_pylist()])
     with np.errstate(over="ignore"):
         weight = weight.astype(np.float32)
-    bad = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        value = column[int(bad[0])].as_py()
-        wrong.append(f"{place_of(records, bad)}: weight {value!r}{row_count(bad)}; give a finite number, not below 0")
+    invalid = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
+    if len(invalid):
+        value = column[int(invalid[0])].as_py()
+        wrong.append(
+            f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; give a finite number, not below 0"
+        )
     return weight
 
 

@@ -1,4 +1,4 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""Load the reviews that a config names: training, validation, pretraining."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sentibp.utils import rng
 
 
 def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
-    """The training and the validation reviews. The cut depends on the data alone, so that runs can be compared."""
+    """Return the training and validation reviews. The split depends only on the data, so runs are comparable."""
     corpus = _load(config, config.data.split)
     validation = config.data.validation
     if isinstance(validation, str):
@@ -38,8 +38,8 @@ def _load(config: Config, split: str) -> Corpus:
     return corpus
 
 
-def load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
-    """The reviews of pretraining: those with labels, and those whose labels are not looked at."""
+def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]:
+    """Return the labelled and the unlabelled reviews of pretraining; None where the config names none."""
     settings = config.pretrain
     if settings.vectors == "none":
         return None, None
@@ -55,5 +55,5 @@ def load_extra(config: Config) -> tuple[Corpus | None, Corpus | None]:
 
 
 def data_facts(corpus: Corpus | None) -> dict[str, Any] | None:
-    """The number of reviews and their fingerprint; None if there are none."""
+    """Return the number of reviews and their fingerprint; None if there is no corpus."""
     return None if corpus is None else {"reviews": len(corpus), "fingerprint": data_corpus.fingerprint(corpus)}

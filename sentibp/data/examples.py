@@ -1,4 +1,4 @@
-"""The training loop, as a generator of events: the caller shows, records, saves, and stops by leaving the loop."""
+"""Encoded reviews with labels and weights: the input of training."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sentibp.nn.layers import Array
 class Examples:
     """n encoded reviews with their labels."""
 
-    features: Any  # Ragged, or as the network's prepare() has made it
+    features: Any  # Ragged, or the result of the network's prepare()
     label: Array  # (n,) int8, 0 or 1; or float64, the probability of 1
-    weight: Array | None = None  # (n,) float32: how much each counts in the loss
+    weight: Array | None = None  # (n,) float32: the weight of each in the loss
 
     def __len__(self) -> int:
         return len(self.label)

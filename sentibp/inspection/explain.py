@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.data.offsets import Feature, features, joined, place
+from sentibp.data.offsets import Feature, feature_span, find_features, locate
 from sentibp.data.tokenizer import tokenize
 from sentibp.inspection.pages import page
 from sentibp.model.classifier import Classifier
@@ -77,13 +77,14 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     """What each word and n-gram of the text contributed to the logit of the classifier."""
     lowercase = classifier.spec.lowercase
     tokens = tokenize(strings([text]), lowercase)
-    spans = place(text, tokens, lowercase)
-    found, known = features(classifier.vocabulary, tokens)
+    spans = locate(text, tokens, lowercase)
+    found, known = find_features(classifier.vocabulary, tokens)
     bag, head = _in_two(classifier, found)
     with single_threaded_blas:
         contributions, logit, bias, method = _attribute(bag, head, len(found))
     parts = [
-        Contribution(*joined(spans, feature), part) for feature, part in zip(found, contributions.tolist(), strict=True)
+        Contribution(*feature_span(spans, feature), part)
+        for feature, part in zip(found, contributions.tolist(), strict=True)
     ]
     own = _by_word(len(spans), found, contributions)
     words = [Word(*span, *rest) for span, *rest in zip(spans, own.tolist(), known, strict=True)]

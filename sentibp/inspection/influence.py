@@ -44,7 +44,7 @@ from sentibp.nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.runs import directory, find, influence_log
 from sentibp.runs.influence_log import ExampleGradients
-from sentibp.utils.arrow import array, strings
+from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
 
 _BLOCK = 1024  # reviews that are looked through at once
@@ -122,7 +122,7 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
     order = np.argsort(-total, kind="stable")
     up, down = order[:count][total[order[:count]] > 0], order[::-1][:count][total[order[::-1][:count]] < 0]
     chosen = np.concatenate((up, down))
-    names = classifier.vocabulary.features().take(array(feature)).to_pylist()
+    names = classifier.vocabulary.features().take(from_numpy(feature)).to_pylist()
     pushes = []
     for i, content in zip(chosen.tolist(), corpus.take(chosen).text.to_pylist(), strict=True):
         own = np.flatnonzero(met.review == i)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.data.offsets import Span, features, joined, place
+from sentibp.data.offsets import Span, feature_span, find_features, locate
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
@@ -92,12 +92,12 @@ def trace(
     """
     settings = classifier.training_config().train
     tokens = tokenize(strings([text]), classifier.spec.lowercase)
-    words = place(text, tokens, classifier.spec.lowercase)
-    found, known = features(classifier.vocabulary, tokens)
+    words = locate(text, tokens, classifier.spec.lowercase)
+    found, known = find_features(classifier.vocabulary, tokens)
     ids = list(dict.fromkeys(each.id for each in found))  # in the order of the text
     row = {id: i for i, id in enumerate(ids)}
     rows = np.array([row[each.id] for each in found], np.int32)
-    names = {each.id: joined(words, each).text for each in found}
+    names = {each.id: feature_span(words, each).text for each in found}
     network = as_predicted(classifier.network, np.array(ids, np.int64))
     calls = [Call(name, layer) for name, layer in _in_order(network)]
     _name(calls)

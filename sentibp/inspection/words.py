@@ -19,7 +19,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.word_vectors import VectorFile
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
-from sentibp.utils.arrow import places, strings
+from sentibp.utils.arrow import index_of, strings
 from sentibp.utils.threads import single_threaded_blas
 
 _NEAR = 50_000  # features, the most frequent, whose spelling is compared with one that is not known
@@ -121,7 +121,7 @@ def _unit(vectors: Array) -> Array:
 def _look_up(where: Space, texts: list[str]) -> Array:
     """The row of each text, spelled as the model spells it. Raises ConfigError with a line for each unknown one."""
     spelled = [_spelled(where, text) for text in texts]
-    rows = places(strings(spelled), where.features)
+    rows = index_of(strings(spelled), where.features)
     unknown = dict.fromkeys(
         (text, key) for text, key, row in zip(texts, spelled, rows.tolist(), strict=True) if row == -1
     )

@@ -17,7 +17,7 @@ from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils import tensor_file
-from sentibp.utils.threads import on_all_cores, single_threaded_blas
+from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -113,4 +113,4 @@ def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
             return network.forward(features.slice(start, min(start + _BLOCK, n)))[:, 0]
 
     with single_threaded_blas:
-        return np.concatenate([np.zeros(0, np.float32), *on_all_cores(block, starts)])
+        return np.concatenate([np.zeros(0, np.float32), *parallel_map(block, starts)])

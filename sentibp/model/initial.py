@@ -43,7 +43,7 @@ def build_classifier(
     embedding = weights["embedding.weight"]
     if config.model.embedding.vectors:
         fill_from_vectors(embedding, vocabulary, config.model.embedding.vectors)
-    embedding[vocabulary.is_part] = 0  # training never updates these rows
+    embedding[vocabulary.is_affix] = 0  # training never updates these rows
     if columns is not None:
         embedding[:, -columns.shape[1] :] = columns
     if origin is not None:

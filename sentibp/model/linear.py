@@ -46,7 +46,7 @@ def linear_start(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Emb
     The column is scaled as `naive_bayes_column` is.
     """
     weights, bias = fit_linear_column(
-        x, label, vocabulary.shares(), len(vocabulary), embedding.pooling, embedding.padding
+        x, label, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding
     )
     column = scale_columns(weights[:, None].astype(np.float32), x, embedding)[:, 0]
     return column, float(np.abs(weights).sum() / max(np.abs(column).sum(), 1e-6)), bias

@@ -17,7 +17,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
-from sentibp.utils.arrow import array, lines, places
+from sentibp.utils.arrow import from_numpy, index_of, split_lines
 
 KEY = "vectors"  # the metadata key: it distinguishes the file from a model file, which has the same form
 FORMAT = 1
@@ -61,7 +61,7 @@ def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str,
     """Return the content of the file; the same input gives the same bytes. `config` are settings as plain values."""
     from importlib.metadata import version
 
-    texts = vocabulary.features().take(array(vectors.features)).to_pylist()
+    texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
     header = {"format": FORMAT, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
     return tensor_file.pack_tensor_file(header, {"features": features, "vectors": vectors.half}, KEY)
@@ -92,11 +92,11 @@ def _restore(header: dict[str, Any], features: Array, half: Array) -> VectorFile
     valid = kind in ("words", "reviews") and type(dim) is int and dim >= half.shape[1] and type(lowercase) is bool
     if not (valid and type(exponent) is int and -120 <= exponent <= 100):  # then float32 holds the products
         raise ValueError("its settings are not the settings of a pretraining")
-    return VectorFile(lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
+    return VectorFile(split_lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
 
 
 def match_vectors(saved: VectorFile, vocabulary: Vocabulary) -> Vectors:
     """Return the vectors of the features of a vocabulary whose texts are in the file."""
-    place = places(vocabulary.features(), saved.texts)
+    place = index_of(vocabulary.features(), saved.texts)
     features = np.flatnonzero(place != -1).astype(np.int32)
     return Vectors(features, saved.vectors.half[place[features]], saved.vectors.exponent)

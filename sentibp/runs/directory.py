@@ -27,7 +27,7 @@ import numpy as np
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.records import METRICS, Record
-from sentibp.utils.arrow import array
+from sentibp.utils.arrow import from_numpy
 from sentibp.utils.environment import machine, versions
 from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
 
@@ -274,7 +274,7 @@ def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:
     from pyarrow import parquet
 
     content = io.BytesIO()
-    parquet.write_table(pa.table({"label": array(label), "positive": array(positive)}), content)
+    parquet.write_table(pa.table({"label": from_numpy(label), "positive": from_numpy(positive)}), content)
     run.write(PREDICTIONS, content.getvalue())
 
 

@@ -21,7 +21,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.layers import Array, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.training.pretraining import PretrainingData, concatenate_reviews
-from sentibp.utils.arrow import numbers
+from sentibp.utils.arrow import to_numpy
 
 _BLOCK = 256  # reviews pooled at once
 _LEAST = 2  # labelled reviews' occurrences of a feature that has a row of its own
@@ -118,7 +118,7 @@ def sentences(reviews: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, Array]:
     """The reviews cut after `.`, `!` and `?`, and the review that each of the m sentences is of: (m,)."""
     is_word = vocabulary.prefix == NONE
     is_end = np.zeros(len(vocabulary), bool)
-    is_end[vocabulary.word_features] = numbers(pc.match_substring_regex(vocabulary.words, r"^[.!?]+$"))
+    is_end[vocabulary.word_features] = to_numpy(pc.match_substring_regex(vocabulary.words, r"^[.!?]+$"))
     at = np.flatnonzero(is_word[reviews.ids])  # where the features that end at a token begin: with the token itself
     cuts = at[1:][is_end[reviews.ids[at[:-1]]]]
     offsets = np.union1d(reviews.offsets, cuts)

@@ -21,8 +21,8 @@ from sentibp.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, n
 from sentibp.training.diverged import Diverged, diverged, diverged_after
 from sentibp.training.events import Backward, Batch, Epoch, FitEvent, Forward, Step
 from sentibp.utils.rng import random_stream
-from sentibp.utils.spill import fetch
-from sentibp.utils.threads import one_ahead, single_threaded_blas
+from sentibp.utils.spill import read_ahead
+from sentibp.utils.threads import prefetch, single_threaded_blas
 
 _FROZEN = np.zeros(0)  # what is updated of a frozen parameter
 
@@ -94,7 +94,7 @@ def fit(
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         done = state.step - (epoch - 1) * len(batches)  # of this epoch, where the training resumes
         last = None
-        for batch in one_ahead(load, batches[done:]):
+        for batch in prefetch(load, batches[done:]):
             yield batch
             loss, dz = forward(network, batch.examples, loss_function)
             yield Forward(state.step + 1, loss, dz)
@@ -137,7 +137,7 @@ def backward(network: Sequential, dz: Array) -> Mapping[str, Gradient]:
 
 def take_batch(network: Sequential, train: Examples, weight: Array | None, chosen: Array) -> Examples:
     """Return the chosen examples as the network's forward(train=True) takes them; `weight` is that of all examples."""
-    fetch(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
+    read_ahead(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
     features = network.prepare(train.features.take(chosen))
     return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
 

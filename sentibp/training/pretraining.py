@@ -22,7 +22,7 @@ from sentibp.nn.layers import Array, Ragged
 from sentibp.training.events import Round
 from sentibp.training.truncated_svd import RoundState, truncated_svd
 from sentibp.utils.rng import random_stream
-from sentibp.utils.threads import on_all_cores
+from sentibp.utils.threads import parallel_map
 
 _WORDS = 30_000  # the most frequent ones, which have vectors
 _WINDOW = 5  # words to each side
@@ -59,7 +59,7 @@ def learn_vectors(
         return to_half_precision(np.arange(seen, dtype=np.int32), vectors)
     if extra.labelled is not None:
         texts.append(extra.labelled.features)
-    words = vocabulary.word_features[~vocabulary.is_part[vocabulary.word_features]]
+    words = vocabulary.word_features[~vocabulary.is_affix[vocabulary.word_features]]
     known = words[:_WORDS]
     texts_of_words = only_words(concatenate_reviews(texts), words)
     vectors = yield from word_vectors(texts_of_words, len(known), settings.dim, rng, done, state)
@@ -155,7 +155,7 @@ def _cooccurrences(words: Ragged, known: int) -> csr_array:
         return csr_array((weight, (a, b)), shape=(known, known))
 
     total = csr_array((known, known), dtype=np.float32)
-    for part in on_all_cores(at_distance, range(1, _WINDOW + 1)):
+    for part in parallel_map(at_distance, range(1, _WINDOW + 1)):
         total = total + part
     return csr_array(total + total.T)
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from sentibp.nn.layers import Array
 from sentibp.training.events import Round
-from sentibp.utils.threads import on_all_cores, single_threaded_blas
+from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 ROUNDS = 20  # of block Krylov iteration
 
@@ -54,7 +54,7 @@ def truncated_svd(
     gram = np.zeros((size, size))  # basis.T @ A @ A.T @ basis
 
     def multiply(q: Array) -> Array:
-        return _sum(on_all_cores(lambda pair: pair[1] @ (pair[0] @ q), zip(shards, backs, strict=True)), q)
+        return _sum(parallel_map(lambda pair: pair[1] @ (pair[0] @ q), zip(shards, backs, strict=True)), q)
 
     with single_threaded_blas:
         if state:
@@ -85,7 +85,7 @@ def truncated_svd(
         strength = np.sqrt(np.maximum(value[best], 0)).astype(np.float32)
         if not turned:
             directions /= np.maximum(strength, 1e-6 * strength[0])
-            directions = np.concatenate(list(on_all_cores(lambda shard: shard @ directions, shards)))
+            directions = np.concatenate(list(parallel_map(lambda shard: shard @ directions, shards)))
         return directions, strength
 
 
@@ -113,13 +113,13 @@ def _orthonormal(q: Array, least: float) -> Array:
 def _inner(a: Array, b: Array) -> Array:
     """a.T @ b in float64: (k, k)."""
     like = np.zeros((a.shape[1], b.shape[1]))
-    return _sum(on_all_cores(lambda part: (a[part].T @ b[part]).astype(np.float64), _blocks(a)), like)
+    return _sum(parallel_map(lambda part: (a[part].T @ b[part]).astype(np.float64), _blocks(a)), like)
 
 
 def _rotated(q: Array, turn: Array) -> Array:
     """q @ turn: (v, k) @ (k, j) -> (v, j) float32."""
     turn = turn.astype(np.float32)
-    return np.concatenate(list(on_all_cores(lambda part: q[part] @ turn, _blocks(q))))
+    return np.concatenate(list(parallel_map(lambda part: q[part] @ turn, _blocks(q))))
 
 
 def _blocks(q: Array, rows: int = 1 << 14) -> list[slice]:

@@ -1,1 +1,1 @@
-""""""
+"""What has no better place: Arrow, threads, the cache, files, hashes."""

@@ -1,9 +1,9 @@
-"""The cache of encoded text: what tokenizing and counting a large corpus gave, kept for the next training on it.
+"""The cache of encoded text: the result of tokenizing and counting a large corpus, stored for the next training.
 
-An entry is a folder of .npy files, which are memory-mapped, named after the data's fingerprint, the text settings and
-the code that encodes, with a digest of every file in `entry.json`. An entry that is damaged is thrown away and made
-again. The cache lies in SENTIBP_CACHE, or in the user's cache folder; SENTIBP_CACHE=off is no cache. Beyond
-SENTIBP_CACHE_GB (2) the entries longest unused go.
+An entry is a folder of .npy files, which are memory-mapped, with a digest of each file in `entry.json`. Its name is a
+digest of all that the encoding depends on (data/encode.py). A damaged entry is removed and made again. The cache is in
+SENTIBP_CACHE, or in the user's cache folder; SENTIBP_CACHE=off disables it. If the cache grows beyond SENTIBP_CACHE_GB
+(2), the least recently used entries are removed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import numpy as np
 
 _DAY = 86_400  # seconds
 
-SMALLEST = 1_000_000  # numbers; less is encoded faster than it is worth keeping
+SMALLEST = 1_000_000  # numbers; encoding less takes so little time that storing it is not worthwhile
 
 
 class Entry(NamedTuple):
-    """What `sentibp cache` shows."""
+    """An entry of the cache, as `sentibp cache` shows it."""
 
     name: str
     about: str
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
 
 def folder() -> Path | None:
-    """Where the cache lies, or None if it is switched off."""
+    """Return the folder of the cache, or None if it is switched off."""
     chosen = os.environ.get("SENTIBP_CACHE")
     if chosen == "off":
         return None
@@ -46,12 +46,12 @@ def folder() -> Path | None:
 
 
 def key(*parts: Any) -> str:
-    """A name for what was made from these: JSON values."""
+    """Return a digest of JSON values as the name of an entry."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def load(name: str) -> dict[str, np.ndarray] | None:
-    """The arrays of an entry, mapped into memory, read-only; None if there is none, or it was damaged."""
+    """Return the arrays of an entry, memory-mapped and read-only; None if it does not exist or is damaged."""
     root = folder()
     if root is None or not (root / name / "entry.json").is_file():
         return None
@@ -68,9 +68,9 @@ def load(name: str) -> dict[str, np.ndarray] | None:
 
 
 def store(name: str, about: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep arrays under a name, whole or not at all; a full disk or a read-only folder only means no entry.
+    """Store arrays under a name, completely or not at all.
 
-    Nor is there one of arrays that are larger than the whole cache may be.
+    Nothing is stored if the disk is full, the folder is read-only, or the arrays exceed the limit of the cache.
     """
     root = folder()
     small = sum(array.size for array in arrays.values()) < SMALLEST
@@ -85,7 +85,7 @@ def store(name: str, about: str, arrays: Mapping[str, np.ndarray]) -> None:
         digests = {f"{file}.npy": _digest(temporary / f"{file}.npy") for file in arrays}
         entry = {"about": about, "files": digests}
         (temporary / "entry.json").write_text(json.dumps(entry), encoding="utf-8")
-        temporary.rename(root / name)  # fails if another training was first: its entry is as good
+        temporary.rename(root / name)  # fails if another process has stored the same entry
         _shrink(root)
     except OSError:
         pass
@@ -95,21 +95,21 @@ def store(name: str, about: str, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def entries() -> list[Entry]:
-    """What the cache holds, the longest unused first."""
+    """Return the entries, the least recently used first."""
     root = folder()
-    found = []
+    result = []
     for file in root.glob("*/entry.json") if root is not None else ():
         try:
             about = json.loads(file.read_text(encoding="utf-8"))["about"]
-            size = sum(part.stat().st_size for part in file.parent.iterdir())
-            found.append(Entry(file.parent.name, about, size, file.stat().st_mtime))
+            size = sum(path.stat().st_size for path in file.parent.iterdir())
+            result.append(Entry(file.parent.name, about, size, file.stat().st_mtime))
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # half removed, or damaged: load() will throw it away
-    return sorted(found, key=lambda entry: entry.used)
+            continue  # partly removed, or damaged: load() removes it
+    return sorted(result, key=lambda entry: entry.used)
 
 
 def clear() -> int:
-    """Remove all entries, and say how many bytes that were."""
+    """Remove all entries and return their size in bytes."""
     root = folder()
     size = sum(entry.size for entry in entries())
     for path in root.iterdir() if root is not None and root.is_dir() else ():
@@ -119,7 +119,7 @@ def clear() -> int:
 
 
 def limit() -> float:
-    """The largest size of the cache, in bytes."""
+    """Return the largest allowed size of the cache in bytes."""
     try:
         return float(os.environ.get("SENTIBP_CACHE_GB") or 2) * 1e9
     except ValueError:
@@ -130,18 +130,18 @@ def _shrink(root: Path) -> None:
     kept = entries()
     while len(kept) > 1 and sum(entry.size for entry in kept) > limit():
         _remove(root / kept.pop(0).name)
-    for left in root.glob(".new-*"):  # by a process that was killed
+    for path in root.glob(".new-*"):  # left by a process that was killed
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _DAY:
-                shutil.rmtree(left, ignore_errors=True)
+            if time.time() - path.stat().st_mtime > _DAY:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _remove(entry: Path) -> None:
-    """Take an entry away at once, and remove it then: who looks for it meanwhile finds it whole, or not at all."""
+    """Rename an entry, then remove it, so that other processes find it either complete or not at all."""
     aside = entry.with_name(f".new-{os.getpid()}-{entry.name}")
     try:
         entry.rename(aside)
-    except OSError:  # another process was first
+    except OSError:  # another process has removed it
         return
     shutil.rmtree(aside, ignore_errors=True)
 

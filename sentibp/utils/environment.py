@@ -1,4 +1,4 @@
-"""What a training may depend on beside its settings and its data: versions, processor, threads."""
+"""The environment that a training depends on besides its settings and its data: versions, processor, threads."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from typing import Any
 
 _LIBRARIES = ("sentibp", "numpy", "scipy", "pyarrow", "safetensors")
 
+_PACKAGE = Path(__file__).parent.parent
+
 
 def versions() -> dict[str, str]:
-    """The versions of what computes, and a digest of this program's own code, which may change between two versions."""
+    """Return the versions of Python and of the libraries that compute, and a digest of the code of sentibp.
+
+    The code may change between two versions of sentibp, hence the digest.
+    """
     import platform
     from importlib.metadata import version
 
-    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version(), "code": _code()}
+    code = source_digest()[:12]
+    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version(), "code": code}
 
 
 def machine() -> dict[str, Any]:
-    """Where it runs: system, processor, number of cores, and how many of these this process may use."""
+    """Return the platform, the processor, the number of cores, and how many of them this process may use."""
     import platform
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -34,22 +40,26 @@ def machine() -> dict[str, Any]:
     }
 
 
-def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """What differs between the `versions` and `machine` of two run.json, as far as both tell it: [then, now]."""
-    found = {}
-    for part in "versions", "machine":
-        before, after = then.get(part) or {}, now.get(part) or {}
-        found |= {key: [before[key], after[key]] for key in before if key in after and before[key] != after[key]}
-    return found
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return {key: [old, new]} for each difference in the `versions` and `machine` of two run.json.
+
+    A key that only one of them has is skipped.
+    """
+    changed = {}
+    for section in "versions", "machine":
+        old, new = before.get(section) or {}, after.get(section) or {}
+        changed |= {key: [old[key], new[key]] for key in old if key in new and old[key] != new[key]}
+    return changed
 
 
 @functools.cache
-def _code() -> str:
+def source_digest(*paths: str) -> str:
+    """Return the SHA-256 of sentibp's source code: of these files and folders in the package, or of all of it."""
     digest = hashlib.sha256()
-    root = Path(__file__).parent.parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
+    roots = [_PACKAGE / path for path in paths] or [_PACKAGE]
+    for path in sorted(file for root in roots for file in (root.rglob("*.py") if root.is_dir() else [root])):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _cpu() -> str:
@@ -63,10 +73,10 @@ def _cpu() -> str:
 
 
 def _numpy() -> dict[str, str]:
-    """The library behind numpy's products, and the instructions of this processor that numpy has code for."""
+    """Return the BLAS library of numpy, and the SIMD instructions of this processor that numpy uses."""
     import numpy as np
 
     config: Any = np.show_config(mode="dicts")
     blas = config.get("Build Dependencies", {}).get("blas", {})
-    found = config.get("SIMD Extensions", {}).get("found", [])
-    return {"blas": f"{blas.get('name', '')} {blas.get('version', '')}".strip(), "simd": " ".join(found)}
+    simd = config.get("SIMD Extensions", {}).get("found", [])
+    return {"blas": f"{blas.get('name', '')} {blas.get('version', '')}".strip(), "simd": " ".join(simd)}

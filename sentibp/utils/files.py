@@ -1,4 +1,4 @@
-"""Writing files so that they are there whole, or not at all."""
+"""Read and write files safely: a file is written completely or not at all, and only regular files are read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _REPAIRS = {
     errno.EROFS: "choose a place that can be written",
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
-    errno.ENOENT: "its folder is gone: bring it back",
+    errno.ENOENT: "its folder is missing: restore it",
 }
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside `path`, then move it into place."""
+    """Write to a temporary file in the same folder, then move it to `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
@@ -31,12 +31,12 @@ def write_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
-        with contextlib.suppress(OSError):  # what went wrong before is what is told
+        with contextlib.suppress(OSError):  # keep the first error
             temporary.unlink(missing_ok=True)
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Remove what `write_file` has left there in a process that was killed. Nobody else may be writing there."""
+    """Remove temporary files that a killed process left. No other process may be writing to the folder."""
     for path in folder.glob(".*.*"):
         if path.suffix[1:].isdigit():
             path.unlink(missing_ok=True)
@@ -44,7 +44,7 @@ def remove_temporary_files(folder: Path) -> None:
 
 @contextlib.contextmanager
 def data_error_on_failure(path: Path, advice: str = "") -> Iterator[None]:
-    """Turn an OSError in writing `path` into one line: where, what, and how to repair it; then the advice."""
+    """Turn an OSError in writing `path` into a DataError with the place, the reason, the repair and the `advice`."""
     try:
         yield
     except OSError as error:
@@ -56,7 +56,10 @@ _SMALL = 10_000_000  # bytes of run.json at most
 
 
 def read_small_file(path: Path) -> str:
-    """The text of a small file of a run directory, which may be a stranger's. OSError if it is no file, or endless."""
+    """Return the text of a small file. OSError if it is not a regular file or larger than 10 MB.
+
+    Run directories may come from an untrusted source.
+    """
     with open_regular(path) as file:
         content = file.read(_SMALL + 1)
     if len(content) > _SMALL:
@@ -66,6 +69,6 @@ def read_small_file(path: Path) -> str:
 
 def open_regular(path: Path) -> IO[bytes]:
     """Open a regular file for reading. OSError for a pipe or a device."""
-    if path.exists() and not path.is_file():  # a pipe would wait, a device never end
+    if path.exists() and not path.is_file():  # a pipe may block, a device may be endless
         raise OSError(errno.EINVAL, "not a file", str(path))
     return open(path, "rb")

@@ -1,4 +1,4 @@
-"""What numbers are, in a few letters: digests of weights, and a check of them that costs next to nothing."""
+"""Digests of tensors, and checksums that cost almost no time."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ import numpy as np
 
 
 def tensor_digests(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """The SHA-256 of each tensor: of its type, its shape and its bytes."""
+    """Return the SHA-256 of the type, shape and bytes of each tensor."""
     return {name: _digest(np.asarray(tensor, order="C")) for name, tensor in tensors.items()}
 
 
 def combined_digest(digests: Mapping[str, str]) -> str:
-    """One digest of all."""
+    """Return one digest of all digests."""
     lines = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def short_checksums(tensors: Iterable[np.ndarray]) -> str:
-    """Four hexadecimal digits for each tensor, in order: a changed bit anywhere changes them, as good as surely.
+    """Return four hexadecimal digits for each tensor, in order. A changed tensor almost certainly changes them.
 
-    They are made of the sum of the bits taken as whole numbers of 64, which a processor adds as fast as memory brings
-    them: a twentieth of the time of a digest.
+    They are a hash of the sum of the bytes as 64-bit integers, which takes a twentieth of the time of a digest.
     """
-    return "".join(f"{_four(tensor):04x}" for tensor in tensors)
+    return "".join(f"{_checksum16(tensor):04x}" for tensor in tensors)
 
 
-def _four(values: np.ndarray) -> int:
+def _checksum16(values: np.ndarray) -> int:
     bits = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
     whole = len(bits) // 8 * 8
     total = int(bits[:whole].view(np.uint64).sum()) + int.from_bytes(bits[whole:].tobytes(), "little")
-    return total * 0x9E3779B97F4A7C15 >> 48 & 0xFFFF  # Fibonacci hashing: every bit of the sum reaches the four digits
+    return total * 0x9E3779B97F4A7C15 >> 48 & 0xFFFF  # Fibonacci hashing: every bit of the sum affects the four digits
 
 
 def _digest(tensor: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Where the files that come with the program lie: in the installed package, or in the clone it runs from."""
+"""Find the files that are installed with sentibp, or that are in the clone from which it runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def resource_folder(kind: Literal["configs", "data"]) -> Path:
-    """The folder of the shipped configs or of the shipped reviews."""
+    """Return the folder of the shipped configs or of the shipped reviews."""
     installed = _PACKAGE / "share" / kind  # where pyproject.toml puts them in the wheel
     return installed if installed.is_dir() else _PACKAGE.parent / kind

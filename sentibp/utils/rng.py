@@ -1,4 +1,4 @@
-"""The classifier: vocabulary and network; how settings become layers; the model file."""
+"""Independent streams of random numbers."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import numpy as np
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
-    """The random numbers for one purpose ("init", "shuffle", ...): drawing more of one never changes another."""
+    """Return the random generator for one purpose ("init", "shuffle", ...), independent of all others."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])

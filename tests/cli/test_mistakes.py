@@ -184,7 +184,7 @@ def test_labels_that_need_a_meaning(fails):
         ("r.parquet", b"junk", "r.parquet: not Parquet"),
         ("r.xlsx", b"PK", "r.xlsx: not a known format"),
         ("r.txt", b"good\n", "r.txt: plain text has no labels"),
-        ("folder/r.txt", b"good\n", "folder: no reviews here"),
+        ("folder/r.txt", b"good\n", "folder: the folder has no reviews"),
     ],
 )
 def test_files_that_do_not_say_what_they_should(fails, trained, name, content, said):
@@ -200,9 +200,9 @@ def test_names_that_are_none(fails, trained):
 
 def test_sets_that_need_the_hub_when_there_is_none(fails):
     said = fails(3, "train", "sst2", "--quiet")
-    assert said.startswith("stanfordnlp/sst2: working offline, and this set has no local copy")
+    assert said.startswith("stanfordnlp/sst2: working offline, and this data set has no local copy")
     said = fails(3, "train", "imdb", "--quiet", "--set", "data.split=test")
-    assert said.startswith("imdb: the hub is not reached")
+    assert said.startswith("imdb: cannot reach the Hugging Face hub")
 
 
 def test_a_place_where_no_run_can_be_written(fails):

@@ -86,8 +86,8 @@ def test_offline_asks_for_nothing(sentibp, reached, words):
 def test_what_is_not_there_offline_is_told(fails, reached):
     for words in ["train", "sst2"], ["bench", "sst2"], ["eval", "--data", "stanfordnlp/sst2"]:
         said = fails(3, *words, "--offline")
-        assert "stanfordnlp/sst2: working offline, and this set has no local copy in " in said
-    assert "imdb: the hub is not reached" in fails(3, "eval", "--data", "imdb", "--offline")
+        assert "stanfordnlp/sst2: working offline, and this data set has no local copy in " in said
+    assert "imdb: cannot reach the Hugging Face hub" in fails(3, "eval", "--data", "imdb", "--offline")
     assert reached == []
 
 

@@ -1,4 +1,4 @@
-"""`sentibp predict`: any text, from anywhere, one answer each and in order."""
+"""`sentibp predict`: one prediction for each text, in order, from any input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _model(trained):
 
 
 def check(record: dict) -> None:
-    """What holds for every prediction."""
+    """Check the properties of every prediction."""
     assert record["label"] == ("positive" if record["positive"] >= 0.5 else "negative")
     assert 0.5 <= record["score"] <= 1
     assert record["score"] == (record["positive"] if record["label"] == "positive" else 1 - record["positive"])
@@ -55,7 +55,7 @@ def test_texts_on_the_command_line(sentibp):
         check(record)
 
 
-def test_any_string_is_legal_on_the_command_line(sentibp):
+def test_any_string_is_valid_on_the_command_line(sentibp):
     records = sentibp("predict", "--", *AWKWARD).jsonl
     assert len(records) == len(AWKWARD)
     for record in records:
@@ -68,7 +68,7 @@ def test_every_format_has_one_line_per_text(sentibp, format):
     assert len(lines) - (format == "csv") == len(AWKWARD)
 
 
-def test_many_at_once_are_as_one_by_one(sentibp):
+def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
     texts = [*AWKWARD[:-2], *(f"a {word} film" for word in ("good", "bad", "wonderful", "dull"))] * 30
     Path("texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     together = sentibp("predict", "--input", "texts.jsonl").jsonl
@@ -80,7 +80,7 @@ def test_many_at_once_are_as_one_by_one(sentibp):
         assert {**record, "positive": 0, "score": 0} == {**expected, "positive": 0, "score": 0}, text
 
 
-def test_words_it_has_never_seen(sentibp):
+def test_unknown_words(sentibp):
     unknown, some = sentibp("predict", "qxzv wqjk", "qxzv good").jsonl
     assert unknown["note"] == "no known word"
     assert (unknown["tokens"], unknown["unknown"]) == (2, 2)
@@ -89,13 +89,13 @@ def test_words_it_has_never_seen(sentibp):
     assert "no known word" in sentibp("predict", "--format", "table", "qxzv").out
 
 
-def test_a_text_that_begins_with_a_dash_stands_after_two_dashes(sentibp, fails):
+def test_a_text_that_begins_with_a_dash_follows_two_dashes(sentibp, fails):
     assert len(sentibp("predict", "--", "-5 of 10", "--worst film ever").jsonl) == 2
     assert "No such option" in fails(2, "predict", "-5 of 10")
 
 
 def test_an_argument_that_is_not_utf8(process):
-    """A shell hands over bytes; those of another encoding must not stop the others."""
+    """A shell passes bytes, which may be in another encoding."""
     first, *_ = lines = process(
         "predict", b"caf\xe9 was good", b"\xff\xfe", "good", "--format", "table"
     ).out.splitlines()
@@ -158,13 +158,13 @@ def test_a_folder_of_reviews(sentibp):
     assert sentibp("predict", "--input", "r").jsonl == sentibp("predict", "bad", "good\nfilm").jsonl
 
 
-def test_a_column_of_another_name(sentibp, fails):
+def test_another_text_column(sentibp, fails):
     Path("t.csv").write_text("id,review\n1,good\n")
     assert len(sentibp("predict", "--input", "t.csv", "--text-column", "review").jsonl) == 1
     assert fails(3, "predict", "--input", "t.csv").endswith("one of: id, review")
 
 
-def test_standard_input_has_a_text_a_line(sentibp):
+def test_standard_input_has_one_text_per_line(sentibp):
     stdin = "good\n\nbad film\r\nthe last has no end"
     texts = ["good", "", "bad film", "the last has no end"]
     assert sentibp("predict", "--input", "-", stdin=stdin).jsonl == sentibp("predict", "--", *texts).jsonl
@@ -185,8 +185,8 @@ def test_no_input_is_no_output(sentibp):
     assert sentibp("predict", "--input", "-", "--format", "csv", stdin=b"").out.count("\n") == 1
 
 
-def test_json_lines_of_other_names_are_not_taken_for_reviews_in_silence(sentibp):
-    """Without the hint the braces and the key would be judged as words of the review."""
+def test_json_lines_without_the_text_column_give_a_message(sentibp):
+    """Without the message, braces and keys would be used as words of the review."""
     result = sentibp("predict", "--input", "-", stdin='{"review": "good"}\n{"review": "bad"}\n')
     assert "--text-column" in result.err
 
@@ -236,7 +236,7 @@ def test_an_unknown_format(fails):
     assert "'table', 'jsonl', 'csv'" in said
 
 
-def test_a_model_that_is_none(fails, trained):
+def test_invalid_models(fails, trained):
     Path("junk.safetensors").write_bytes(b"junk")
     Path("empty").mkdir()
     assert "not a model file" in fails(3, "predict", "good", "-m", "junk.safetensors")
@@ -255,7 +255,7 @@ def test_a_name_that_is_too_long_for_a_file(fails):
 # Where stdout goes
 
 
-def test_a_reader_that_has_seen_enough(start):
+def test_a_closed_pipe(start):
     """`sentibp predict ... | head -1`"""
     Path("t.txt").write_text("good\n" * 50_000)
     predict = start("predict", "--input", "t.txt")
@@ -267,13 +267,13 @@ def test_a_reader_that_has_seen_enough(start):
 
 
 @pytest.mark.parametrize("redirect", [pytest.param(">/dev/full", id="disk full"), pytest.param(">&-", id="closed")])
-def test_results_that_cannot_be_written_are_a_failure_of_one_line(process, redirect):
+def test_results_that_cannot_be_written_give_one_error_line(process, redirect):
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     assert process("predict", "good", code=3, redirect=redirect).err.count("\n") == 1
 
 
-def test_a_terminal_that_cannot_show_every_letter(process):
-    """As on Windows: what stdout cannot encode is replaced, for a table is there to be looked at."""
+def test_a_terminal_that_cannot_show_all_characters(process):
+    """As on Windows: characters that stdout cannot encode are replaced."""
     result = process("predict", "日本 🎬", "good", "--format", "table", env={"PYTHONIOENCODING": "cp1252"})
     assert len(result.out.splitlines()) == 2

@@ -1,4 +1,4 @@
-"""A training of many epochs holds no more memory at its end than soon after its start."""
+"""The memory of a training does not grow with the number of epochs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST = 2000  # bytes an epoch that count as growth; caches that fill up make a 
 
 @pytest.fixture
 def growth(write_config):
-    """The bytes by which the memory of a training grows with each epoch."""
+    """Return by how many bytes the memory of a training grows with each epoch."""
 
     def measure(leak: list | None = None, **sections: dict) -> float:
         held = {}
@@ -55,5 +55,5 @@ def test_memory_does_not_grow_with_the_epochs(growth, sections):
     assert growth(**sections) < LEAST
 
 
-def test_growth_would_be_seen(growth):
+def test_growth_is_detected(growth):
     assert growth(leak=[]) > 4 * LEAST

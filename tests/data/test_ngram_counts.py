@@ -1,4 +1,4 @@
-"""Counting keys in shards, against a Counter."""
+"""Compare the counting of keys in shards with a Counter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shards_of(pieces: list[list[int]]) -> Pairs:
 
 
 def check(pieces: list[list[int]], at_least: int) -> None:
-    """Each key is found once, with its count, and is called what it is then to be called, wherever it stands."""
+    """Each key is counted once, and replaced by its name at all positions."""
     found = shards_of(pieces)
     count, name = {}, {}
     for shard in range(found.shards):
@@ -51,7 +51,7 @@ def test_counts_and_names(pieces, at_least, shard, in_memory):
         check(pieces, at_least)
 
 
-def test_there_are_more_shards_where_there_is_more_to_count(monkeypatch):
+def test_more_keys_are_split_into_more_shards(monkeypatch):
     monkeypatch.setattr(ngram_counts, "_SHARD", 100)
     found = shards_of([list(range(5000))] * 2)
     assert found.shards == 128
@@ -59,15 +59,15 @@ def test_there_are_more_shards_where_there_is_more_to_count(monkeypatch):
 
 
 def first_piece_only(self, shard):
-    """The classic mistake of merging: a shard gathered from one piece, as if there were no other."""
+    """Plant a classic bug of merging: a shard is collected from one piece only."""
     yield from list(parts(self, shard))[:1]
 
 
-parts = Pairs._parts
+parts = Pairs._spans_of
 
 
-def test_a_piece_that_is_left_out_is_noticed(monkeypatch):
+def test_a_skipped_piece_is_detected(monkeypatch):
     check([[5, 7], [5]], 2)
-    monkeypatch.setattr(Pairs, "_parts", first_piece_only)
+    monkeypatch.setattr(Pairs, "_spans_of", first_piece_only)
     with pytest.raises(AssertionError):
         check([[5, 7], [5]], 2)

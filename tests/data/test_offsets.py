@@ -1,4 +1,4 @@
-"""Where words and n-grams stand in a text as it was typed, however ugly it is."""
+"""The positions of words and n-grams in the original text."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def tokens_of(*texts: str, lowercase: bool = True) -> list[list[str]]:
 
 
 def slices(text: str, lowercase: bool = True) -> list[tuple[str, str]]:
-    return [(span.text, text[span.start : span.end]) for span in offsets.words(text, lowercase)]
+    return [(span.text, text[span.start : span.end]) for span in offsets.token_spans(text, lowercase)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(texts, st.booleans())
 def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
-    found = offsets.words(text, lowercase)
+    found = offsets.token_spans(text, lowercase)
     assert [[span.text for span in found]] == tokens_of(text, lowercase=lowercase)
     alone = tokens_of(*(text[span.start : span.end] for span in found), lowercase=lowercase)
     ends = [0, *(span.end for span in found)]
@@ -90,9 +90,9 @@ def test_by_example(text, expected):
     assert slices(text) == expected
 
 
-def test_a_letter_that_joins_in_a_way_unknown_here_costs_only_sharpness(monkeypatch):
-    """Unicode grows: Arrow may know of more letters that become one than this Python does."""
-    monkeypatch.setattr(offsets, "_JOINS", offsets.re.compile("(?!)"))
+def test_a_combining_letter_that_is_not_listed_only_makes_positions_coarser(monkeypatch):
+    """Arrow may have a newer version of Unicode than Python, with more combining letters."""
+    monkeypatch.setattr(offsets, "_COMBINING", offsets.re.compile("(?!)"))
     assert slices("ab \u1112\u1161\u11ab! x") == [
         ("ab", "ab"),
         ("한", "\u1112\u1161\u11ab!"),
@@ -101,11 +101,11 @@ def test_a_letter_that_joins_in_a_way_unknown_here_costs_only_sharpness(monkeypa
     ]
 
 
-def test_features_are_those_of_the_vocabulary_and_know_their_words():
+def test_features_are_those_of_the_vocabulary_with_positions_of_their_words():
     known = tokenize(strings(["not very good , not very bad", "a good film", "very good indeed"]))
     vocabulary = vocabulary_build.build_vocabulary(known, ngrams=3)[0]
     tokens = tokenize(strings(["NOT very good zzz not &quot; a good very good indeed"]))
-    found, is_known = offsets.features(vocabulary, tokens)
+    found, is_known = offsets.find_features(vocabulary, tokens)
     assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
     assert is_known == [True, True, True, False, True, False, *[True] * 5]
     names = vocabulary.features().to_pylist()
@@ -115,16 +115,16 @@ def test_features_are_those_of_the_vocabulary_and_know_their_words():
     assert {"not very good", "very good indeed", "a good"} <= {names[feature.id] for feature in found}
 
 
-def test_parts_of_an_unknown_word_stand_where_it_does():
+def test_affixes_have_the_position_of_their_word():
     vocabulary = vocabulary_build.build_vocabulary(
-        tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, parts=True
+        tokenize(strings(["unhappily unhappy", "kindly"])), ngrams=2, affixes=True
     )[0]
     text = "kindly Unhappiest badly zzz unhappy"
     tokens = tokenize(strings([text]))
-    found, is_known = offsets.features(vocabulary, tokens)
+    found, is_known = offsets.find_features(vocabulary, tokens)
     assert [feature.id for feature in found] == vocabulary.encode(tokens)[0].ids.tolist()
     assert is_known == [True, True, True, False, True]
-    assert [offsets.joined(offsets.words(text), feature) for feature in found] == [
+    assert [offsets.feature_span(offsets.token_spans(text), feature) for feature in found] == [
         ("kindly", 0, 6),
         ("unhapp~", 7, 17),
         ("~ly", 18, 23),
@@ -132,17 +132,17 @@ def test_parts_of_an_unknown_word_stand_where_it_does():
     ]
 
 
-def test_an_ngram_reaches_from_its_first_word_to_its_last():
+def test_an_ngram_spans_its_first_to_its_last_word():
     text = "Not,  GOOD &amp; cheap"
-    place = offsets.words(text)
-    joined = offsets.joined(place, offsets.Feature(0, 0, 2))
+    place = offsets.token_spans(text)
+    joined = offsets.feature_span(place, offsets.Feature(0, 0, 2))
     assert joined == ("not , good", 0, 10)
     assert text[joined.start : joined.end] == "Not,  GOOD"
 
 
 def test_deleting_words():
     tokens = tokenize(strings(["a b a c"]))
-    versions = offsets.without(tokens, [(), (0,), (1, 3), (0, 1, 2, 3)])
+    versions = offsets.delete_tokens(tokens, [(), (0,), (1, 3), (0, 1, 2, 3)])
     words = np.array(versions.words.to_pylist(), object)
     split = [words[versions.ids[a:b]].tolist() for a, b in pairwise(versions.offsets.tolist())]
     assert split == [["a", "b", "a", "c"], ["b", "a", "c"], ["a", "a"], []]

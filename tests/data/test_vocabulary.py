@@ -1,4 +1,4 @@
-"""The vocabulary against a slow oracle that counts n-grams as strings in a Counter."""
+"""Compare the vocabulary with a slow reference that counts n-grams as strings in a Counter."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ limits = st.none() | st.integers(0, 12)
 
 
 def oracle_features(corpus, ngrams=1, min_count=1, max_features=None):
-    """The texts of the features in the order of their ids."""
+    """Return the texts of the features in the order of their ids."""
     count = Counter(
         " ".join(words[i : i + n]) for words in corpus for n in range(1, ngrams + 1) for i in range(len(words) - n + 1)
     )
@@ -65,7 +65,7 @@ def oracle_features(corpus, ngrams=1, min_count=1, max_features=None):
 
 
 def oracle_encoding(features, corpus, ngrams=3):
-    """The feature ids of each text, and how many of its tokens are no feature."""
+    """Return the feature ids of each text, and the number of its unknown tokens."""
     place = {text: i for i, text in enumerate(features)}
     ids = [
         [
@@ -93,11 +93,11 @@ def check_features(corpus, **options):
 
 @contextmanager
 def in_pieces():
-    """All in pieces as small as can be, and in files."""
+    """Process everything in the smallest pieces, and in files."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
             (vocabulary_module, "PIECE"),
-            (vocabulary_build, "_FEW"),
+            (vocabulary_build, "_ORDERED"),
             (ngram_counts, "_SHARD"),
             (spill, "IN_MEMORY"),
         ):
@@ -159,7 +159,7 @@ def test_n_grams_end_with_the_text():
     assert encoding(make(split("a b c"), ngrams=3), split("a", "b", "", "c")) == ([[0], [3], [], [5]], [0, 0, 0, 0])
 
 
-def test_n_grams_do_not_leap_over_an_unknown_word():
+def test_n_grams_do_not_skip_an_unknown_word():
     vocabulary = make(split("a b", "a b"), ngrams=2)
     assert vocabulary.features().to_pylist() == ["a", "a b", "b"]
     assert encoding(vocabulary, split("a x b", "x a b x")) == ([[0, 2], [0, 2, 1]], [1, 2])
@@ -230,7 +230,7 @@ def peak_of_building(monkeypatch, texts: int) -> int:
     """The most bytes that numpy holds while texts of 1,000 tokens, which lie in a file, are counted and encoded."""
     for module, name, value in (
         (vocabulary_module, "PIECE", 4000),
-        (vocabulary_build, "_FEW", 1000),
+        (vocabulary_build, "_ORDERED", 1000),
         (ngram_counts, "_SHARD", 1 << 14),
     ):
         monkeypatch.setattr(module, name, value)
@@ -252,16 +252,16 @@ def test_memory_does_not_grow_with_the_text(monkeypatch):
     assert many < 800 * 1000 * 4, "which is less than the ids of the words alone"
 
 
-def test_a_text_that_is_handled_whole_is_noticed(monkeypatch):
+def test_a_text_processed_as_a_whole_is_detected(monkeypatch):
     few = peak_of_building(monkeypatch, 100)
     monkeypatch.setattr(vocabulary_build, "cuts", lambda offsets, size: iter([(0, len(offsets) - 1)]))
     assert peak_of_building(monkeypatch, 800) > 3 * few
 
 
-def test_a_piece_that_is_left_out_of_the_count_is_noticed(monkeypatch):
-    """The classic mistake of merging: pairs are counted as if there were one piece of text."""
-    parts = ngram_counts.Pairs._parts
-    monkeypatch.setattr(ngram_counts.Pairs, "_parts", lambda self, shard: list(parts(self, shard))[:1])
+def test_a_piece_missing_from_the_counts_is_detected(monkeypatch):
+    """Plant a classic bug of merging: only the first piece of text is counted."""
+    parts = ngram_counts.Pairs._spans_of
+    monkeypatch.setattr(ngram_counts.Pairs, "_spans_of", lambda self, shard: list(parts(self, shard))[:1])
     corpus = split("a b c", "b c")
     check_features(corpus, ngrams=2, min_count=2)
     with in_pieces(), pytest.raises(AssertionError):
@@ -271,14 +271,14 @@ def test_a_piece_that_is_left_out_of_the_count_is_noticed(monkeypatch):
 @few
 @given(corpora, corpora)
 def test_words_of_one_corpus_only(corpus, others):
-    """None of the other words is known, and what lies between the known ones is not skipped."""
+    """The other words are unknown, and n-grams do not skip them."""
     vocabulary = make([[word for word in words if word in "ab"] for words in corpus], ngrams=3)
     check_encoding(vocabulary, others)
 
 
 @few
 @given(corpora, sizes)
-def test_the_own_texts_without_a_limit_give_every_count_back(corpus, options):
+def test_encoding_the_same_texts_reproduces_all_counts(corpus, options):
     vocabulary = make(corpus, **options)
     ids, _ = encoding(vocabulary, corpus)
     counts = np.bincount([i for row in ids for i in row], minlength=len(vocabulary))
@@ -325,7 +325,7 @@ def test_a_limit_keeps_the_most_frequent(corpus, options, limit):
         assert kept == every[:limit]
 
 
-def test_a_cut_through_a_tie_leaves_the_n_gram_without_its_word_out():
+def test_a_cut_through_a_tie_drops_the_n_gram_without_its_word():
     corpus = split("a b", "a b")
     assert make(corpus, ngrams=2, max_features=3).features().to_pylist() == ["a", "a b", "b"]
     assert make(corpus, ngrams=2, max_features=2).features().to_pylist() == ["a"]  # "a b" stands before "b"
@@ -439,13 +439,13 @@ def test_merging_with_itself_or_with_nothing_changes_nothing():
 
 
 def pairs_across_texts(level, word, offsets, m):
-    """The classic: the corpus is taken for one long text."""
+    """Plant a classic bug: the corpus is treated as one long text."""
     before = np.concatenate(([NONE], level[:-1])).astype(np.int64)
     return np.where((before == NONE) | (word == NONE), NONE, before * m + word)
 
 
 def pairs_in_buckets(level, word, offsets, m):
-    """Hash buckets, where strangers meet."""
+    """Plant hash buckets, in which different n-grams collide."""
     pairs = vocab_pairs(level, word, offsets, m)
     return np.where(pairs == NONE, NONE, pairs % 5)
 
@@ -453,7 +453,7 @@ def pairs_in_buckets(level, word, offsets, m):
 vocab_pairs = vocabulary_module.pair_keys
 
 
-def test_bigrams_across_texts_are_noticed(monkeypatch):
+def test_bigrams_across_texts_are_detected(monkeypatch):
     corpus = split("a b", "b a")
     vocabulary = make(split("a b b a"), ngrams=2)
     check_features(corpus, ngrams=2)
@@ -465,7 +465,7 @@ def test_bigrams_across_texts_are_noticed(monkeypatch):
         check_encoding(vocabulary, corpus)
 
 
-def test_buckets_are_noticed(monkeypatch):
+def test_hash_buckets_are_detected(monkeypatch):
     vocabulary = make(split("a b c"), ngrams=2)
     check_encoding(vocabulary, split("c c b b a a"))
     monkeypatch.setattr(vocabulary_module, "pair_keys", pairs_in_buckets)
@@ -473,13 +473,13 @@ def test_buckets_are_noticed(monkeypatch):
         check_encoding(vocabulary, split("c c b b a a"))
 
 
-def test_an_n_gram_kept_without_its_word_is_noticed(monkeypatch):
+def test_an_n_gram_without_its_word_is_detected(monkeypatch):
     monkeypatch.setattr(vocabulary_build, "_closed", lambda chosen, prefix, last: chosen)
     with pytest.raises((AssertionError, pa.ArrowException)):
         check_closed(make(split("a b", "a b"), ngrams=2, max_features=2))
 
 
-def test_an_order_by_count_alone_is_noticed(monkeypatch):
+def test_ordering_by_count_alone_is_detected(monkeypatch):
     monkeypatch.setattr(np, "lexsort", lambda keys: np.argsort(keys[-1], kind="stable"))
     with pytest.raises(AssertionError):
         check_features(split("a b"), ngrams=2)
@@ -487,7 +487,7 @@ def test_an_order_by_count_alone_is_noticed(monkeypatch):
 
 @given(texts=st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=6), ngrams=st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
-def test_the_texts_that_come_with_the_vocabulary_are_as_it_encodes_them(texts, ngrams):
+def test_the_encoded_texts_equal_those_of_encode(texts, ngrams):
     tokens = tokenize(to_arrow([" ".join(words) for words in texts]))
     for options in {"min_count": 1}, {"min_count": 2}, {"min_count": 1, "max_features": 4}:
         vocabulary, ragged = build_vocabulary(tokens, ngrams, **options)
@@ -504,17 +504,17 @@ SHARED = {"un~": 3, "unh~": 2, "unha~": 2, "unhap~": 2, "unhapp~": 2, "ki~": 2, 
 SHARED |= {"~ly": 2, "~nd": 2, "~ind": 2, "~kind": 2}
 
 
-def test_beginnings_and_endings_that_two_words_share_follow_the_others():
-    plain, parted = (build_vocabulary(tokenize(to_arrow(SAD)), 2, parts=parts)[0] for parts in (False, True))
-    names = parted.features().to_pylist()
+def test_affixes_that_two_words_share_follow_the_other_features():
+    plain, extended = (build_vocabulary(tokenize(to_arrow(SAD)), 2, affixes=parts)[0] for parts in (False, True))
+    names = extended.features().to_pylist()
     assert names[: len(plain)] == plain.features().to_pylist()
     assert names[len(plain) :] == sorted(SHARED, key=lambda name: (-SHARED[name], name))
-    assert parted.is_part.tolist() == [False] * len(plain) + [True] * len(SHARED)
-    assert not plain.is_part.any()
+    assert extended.is_affix.tolist() == [False] * len(plain) + [True] * len(SHARED)
+    assert not plain.is_affix.any()
 
 
-def test_an_unknown_word_is_its_longest_beginning_and_ending():
-    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 2, parts=True)
+def test_an_unknown_word_has_its_longest_affixes():
+    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 2, affixes=True)
     features, unknown = vocabulary.encode(tokenize(to_arrow(["unhappiest kindly", "zzz madly unkind zzz", "un ~ un~"])))
     names = np.array(vocabulary.features().to_pylist(), object)
     split = [names[features.ids[a:b]].tolist() for a, b in pairwise(features.offsets.tolist())]
@@ -522,10 +522,10 @@ def test_an_unknown_word_is_its_longest_beginning_and_ending():
     assert unknown.tolist() == [0, 2, 2]
 
 
-def test_what_words_and_longer_parts_share():
-    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 1, parts=True)
+def test_affix_pairs():
+    vocabulary, _ = build_vocabulary(tokenize(to_arrow(SAD)), 1, affixes=True)
     names = vocabulary.features().to_pylist()
-    pairs = {(names[row], names[part]) for row, part in zip(*vocabulary.shares(), strict=True)}
+    pairs = {(names[row], names[part]) for row, part in zip(*vocabulary.affix_pairs(), strict=True)}
     assert {part for row, part in pairs if row == "unkind"} == {"un~", "~nd", "~ind", "~kind"}
     assert {part for row, part in pairs if row == "unha~"} == {"un~", "unh~", "unha~"}
     assert {part for row, part in pairs if row == "~ind"} == {"~nd", "~ind"}
@@ -534,11 +534,11 @@ def test_what_words_and_longer_parts_share():
 
 @few
 @given(st.lists(st.text("aab~", max_size=12), max_size=8), st.integers(1, 2))
-def test_with_parts_the_texts_are_as_it_encodes_them(texts, min_count):
+def test_with_affixes_the_encoded_texts_equal_those_of_encode(texts, min_count):
     tokens = tokenize(to_arrow(texts))
-    vocabulary, ragged = build_vocabulary(tokens, 2, min_count, parts=True)
+    vocabulary, ragged = build_vocabulary(tokens, 2, min_count, affixes=True)
     again, _ = vocabulary.encode(tokens)
     assert ragged.ids.tolist() == again.ids.tolist()
     restored = Vocabulary.from_tensors(*vocabulary.tensors().values())
-    assert restored.is_part.tolist() == vocabulary.is_part.tolist()
+    assert restored.is_affix.tolist() == vocabulary.is_affix.tolist()
     assert merge(vocabulary, vocabulary).features().equals(vocabulary.features())

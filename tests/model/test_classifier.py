@@ -538,7 +538,7 @@ def test_a_number_that_changed_is_noticed(complaint, sound, scratch):
     metadata, tensors = parts_of(sound)
     changed = {**tensors, "output.weight": tensors["output.weight"] + np.float32(0.5)}
     scratch.write_bytes(safetensors.numpy.save(changed, metadata))
-    assert "its content is not what its checksum says" in complaint(DataError, load_model, scratch)
+    assert "its content does not match its checksum" in complaint(DataError, load_model, scratch)
     header = json.loads(metadata["sentibp"])
     del header["checksum"]
     scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header)}))
@@ -833,7 +833,7 @@ def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
     settings = {"model": {"hidden": hidden, "embedding": {"pooling": pooling, "dim": 3}}, "text": {"ngrams": 2}}
     config = Config.model_validate(settings)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
-    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
     column, weight, bias = linear.linear_start(x, label, vocabulary, config.model.embedding)
     classifier = initial.build_classifier(config, vocabulary, 0, examples=(x, label))
     bag = EmbeddingBag(column[:, None], pooling, config.model.embedding.padding)
@@ -845,7 +845,7 @@ def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
 
 def test_what_a_linear_start_cannot_pass_through_keeps_its_column():
     config = Config.model_validate({"model": {"hidden": [4], "activation": "tanh"}})
-    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     built = initial.build_classifier(config, vocabulary, 0, examples=(x, label)).tensors()
     random = initial.build_classifier(config, vocabulary, 0).tensors()
@@ -855,7 +855,7 @@ def test_what_a_linear_start_cannot_pass_through_keeps_its_column():
 
 def test_large_data_start_from_naive_bayes(monkeypatch):
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
-    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, parts=True)
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
     monkeypatch.setattr(linear, "_LARGE", len(x.ids) - 1)
     start = {"model": {"embedding": {"init": "naive_bayes"}}}
     large, plain = (
@@ -863,4 +863,4 @@ def test_large_data_start_from_naive_bayes(monkeypatch):
         for settings in ({}, start)
     )
     assert all((tensor == large.tensors()[name]).all() for name, tensor in plain.tensors().items())
-    assert not plain.tensors()["embedding.weight"][vocabulary.is_part, 1:].any()
+    assert not plain.tensors()["embedding.weight"][vocabulary.is_affix, 1:].any()

@@ -159,7 +159,7 @@ def test_a_run_directory_that_vanishes(small):
     with pytest.raises(DataError) as caught:
         runner.train_model(small(), Path("run"), watch=vanish)
     assert len(caught.value.lines) == 1
-    assert "cannot be written: No such file or directory; its folder is gone: bring it back; then go on with" in str(
+    assert "cannot be written: No such file or directory; its folder is missing: restore it; then go on with" in str(
         caught.value
     )
     assert not Path("run").exists()

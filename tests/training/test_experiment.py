@@ -191,10 +191,10 @@ def test_reviews_on_both_sides_of_the_split_are_told(write_config):
     events: list[Any] = []
     train_model(write_config(data={"source": "twice.csv", "validation": 0.5}, train={"epochs": 1}), watch=events.append)
     notes = [event.text for event in events if isinstance(event, Note)]
-    (note,) = [text for text in notes if "also stand in the training data" in text]
+    (note,) = [text for text in notes if "also occur in the training data" in text]
     count = int(note.split()[0])
     assert 0 < count <= 20
-    assert note == f"{count} of 20 validation reviews also stand in the training data"
+    assert note == f"{count} of 20 validation reviews also occur in the training data"
     assert isinstance(events[-1], Epoch)
 
 
@@ -239,13 +239,13 @@ def in_pieces(monkeypatch):
         for module, name, value in (
             (spill, "IN_MEMORY", 0),
             (tokenizer, "_PIECE_BYTES", 500),
-            (tokenizer, "_TOGETHER", 2),
+            (tokenizer, "_MERGED", 2),
             (vocabulary, "PIECE", 100),
-            (vocabulary_build, "_FEW", 70),
+            (vocabulary_build, "_ORDERED", 70),
             (ngram_counts, "_SHARD", 50),
             (data_corpus, "_ROWS", 7),
             (readers_common, "ROWS", 9),
-            (readers_common, "PART", 1000),
+            (readers_common, "CHUNK", 1000),
             (readers_common, "_BLOCKS", (2000, 20000)),
         ):
             monkeypatch.setattr(module, name, value)
@@ -286,7 +286,7 @@ def test_data_larger_than_memory_give_the_same_bytes(small, in_pieces, cache_fol
     assert pieces.digest == whole.digest
     assert directory.load_run_info(pieces.run)["data"] == directory.load_run_info(whole.run)["data"]
     notes = [[event.text for event in some if isinstance(event, Note)] for some in events]
-    assert "validation reviews also stand in the training data" in notes[0][0]
+    assert "validation reviews also occur in the training data" in notes[0][0]
     assert notes[1] == notes[0]
     assert os.listdir(cache_folder) == [], "nothing is left behind, and what is larger than the cache is not kept"
 

@@ -1,4 +1,4 @@
-"""Between numpy and Arrow: the same values both ways, and no pandas loaded."""
+"""Conversions between numpy and Arrow preserve values and do not import pandas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentibp.utils.arrow import TEXT, array, lines, numbers, places, segments, strings
+from sentibp.utils.arrow import TEXT, from_numpy, index_of, segments, split_lines, strings, to_numpy
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]))))
@@ -19,7 +19,7 @@ def test_strings_are_those_of_pyarrow(texts):
     assert strings(texts).equals(pa.array(texts, TEXT))
 
 
-def test_halves_of_surrogate_pairs_become_question_marks():
+def test_lone_surrogates_become_question_marks():
     assert strings(["a\ud83d", "b"]).to_pylist() == ["a?", "b"]
 
 
@@ -29,26 +29,26 @@ def test_segments_share_the_bytes():
 
 @pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.float64, bool])
 @pytest.mark.parametrize("size", [0, 1, 9])
-def test_numbers_there_and_back(kind, size):
+def test_numbers_are_preserved(kind, size):
     values = np.arange(size).astype(kind)
-    there = array(values)
+    there = from_numpy(values)
     assert there.to_pylist() == values.tolist()
-    back = numbers(there)
+    back = to_numpy(there)
     assert back.dtype == values.dtype
     assert back.tolist() == values.tolist()
-    assert numbers(there.slice(size // 2)).tolist() == values[size // 2 :].tolist()
-    assert numbers(pa.chunked_array([there, there])).tolist() == [*values.tolist(), *values.tolist()]
+    assert to_numpy(there.slice(size // 2)).tolist() == values[size // 2 :].tolist()
+    assert to_numpy(pa.chunked_array([there, there])).tolist() == [*values.tolist(), *values.tolist()]
 
 
-def test_every_second_number():
-    assert array(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
+def test_a_strided_array():
+    assert from_numpy(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
 
 
 @given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
-def test_places_are_those_of_a_list(values, known):
+def test_index_of_agrees_with_a_list(values, known):
     known = sorted(known)
     expected = [known.index(value) if value in known else -1 for value in values]
-    assert places(array(np.array(values, int)), array(np.array(known, int))).tolist() == expected
+    assert index_of(from_numpy(np.array(values, int)), from_numpy(np.array(known, int))).tolist() == expected
 
 
 def test_predicting_loads_no_pandas():
@@ -70,19 +70,19 @@ print("pandas" in sys.modules)
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)))
 def test_lines_are_split_without_a_string_of_python(texts):
     data = np.frombuffer("\n".join(texts).encode(), np.uint8)
-    assert lines(data).to_pylist() == texts
+    assert split_lines(data).to_pylist() == texts
 
 
 def test_lines_that_are_not_utf8():
     with pytest.raises(pa.ArrowInvalid):
-        lines(np.frombuffer(b"\xff", np.uint8))
+        split_lines(np.frombuffer(b"\xff", np.uint8))
 
 
 @pytest.mark.parametrize("values", [[], [3], [3, 3, 7], [99, 3, 98], [0, 19]])
 def test_few_values_among_many(values):
     known = np.arange(1000) * 2
     expected = [value // 2 if value % 2 == 0 else -1 for value in values]
-    assert places(array(np.array(values, int)), array(known)).tolist() == expected
+    assert index_of(from_numpy(np.array(values, int)), from_numpy(known)).tolist() == expected
 
 
 def test_training_loads_no_pandas(tmp_path):

@@ -1,4 +1,4 @@
-"""The cache of encoded text: the same bytes as without it, damage noticed, size bounded, safe when it cannot be."""
+"""The cache of encoded text: same results as without it, damage detected, size limited."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import runner
 from typer.testing import CliRunner
 
 from sentibp.cli import application
-from sentibp.training import prepare
+from sentibp.data import encode
 from sentibp.utils import cache
 
 
 @pytest.fixture(autouse=True)
-def everything_is_worth_keeping(monkeypatch):
+def store_small_entries(monkeypatch):
     monkeypatch.setattr(cache, "SMALLEST", 1)
 
 
@@ -31,7 +31,7 @@ def stored(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_was_stored_is_loaded_from_mapped_memory_and_cannot_be_written(cache_folder):
+def test_a_stored_entry_is_loaded_memory_mapped_and_read_only(cache_folder):
     cache.store("a", "about", ARRAYS)
     found = cache.load("a")
     assert found is not None
@@ -45,7 +45,7 @@ def test_what_was_stored_is_loaded_from_mapped_memory_and_cannot_be_written(cach
 
 @pytest.mark.parametrize("file", ["ids.npy", "offsets.npy", "entry.json"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "remove"])
-def test_a_damaged_entry_is_thrown_away(cache_folder, file, damage):
+def test_a_damaged_entry_is_removed(cache_folder, file, damage):
     cache.store("a", "about", ARRAYS)
     path = cache_folder / "a" / file
     content = bytearray(path.read_bytes())
@@ -61,7 +61,7 @@ def test_a_damaged_entry_is_thrown_away(cache_folder, file, damage):
         assert stored(cache_folder) == []
 
 
-def test_the_entry_longest_unused_goes_first(monkeypatch):
+def test_the_least_recently_used_entry_is_evicted(monkeypatch):
     monkeypatch.setenv("SENTIBP_CACHE_GB", "0.00001")  # 10 kB, and an entry has 4
     for number, name in enumerate("abc"):
         cache.store(name, "about", ARRAYS)
@@ -71,21 +71,21 @@ def test_the_entry_longest_unused_goes_first(monkeypatch):
     assert [entry.name for entry in cache.entries()] == ["c", "a"]
 
 
-def test_what_is_larger_than_the_cache_is_not_kept(monkeypatch, cache_folder):
+def test_an_entry_larger_than_the_cache_is_not_stored(monkeypatch, cache_folder):
     cache.store("a", "about", ARRAYS)
     monkeypatch.setenv("SENTIBP_CACHE_GB", "0.00000401")  # the arrays have 4,024 bytes
     cache.store("b", "about", ARRAYS)
     assert stored(cache_folder) == ["a"], "nor does it drive out what is"
 
 
-def test_an_entry_of_another_training_that_was_first_stays(cache_folder):
+def test_an_existing_entry_is_not_replaced(cache_folder):
     cache.store("a", "first", ARRAYS)
     cache.store("a", "second", ARRAYS)
     assert [entry.about for entry in cache.entries()] == ["first"]
     assert stored(cache_folder) == ["a"], "nothing half-written is left"
 
 
-def test_switched_off_or_not_writable_or_too_small_is_no_entry(monkeypatch, cache_folder):
+def test_no_entry_if_switched_off_or_not_writable_or_too_small(monkeypatch, cache_folder):
     monkeypatch.setattr(cache, "SMALLEST", 10_000)
     cache.store("a", "about", ARRAYS)
     monkeypatch.setattr(cache, "SMALLEST", 1)
@@ -101,10 +101,10 @@ def test_switched_off_or_not_writable_or_too_small_is_no_entry(monkeypatch, cach
 
 def test_a_training_from_the_cache_gives_the_same_bytes(here, write_config, monkeypatch):
     resolved = write_config(data={"source": "sample"}, train={"epochs": 2, "refit": False})
-    monkeypatch.setattr(prepare, "Thread", InThisThread)
+    monkeypatch.setattr(encode, "Thread", InThisThread)
     first = runner.train_model(resolved)
     assert len(cache.entries()) == 1
-    monkeypatch.setattr(prepare, "tokenize", None)  # from here on nothing is tokenized
+    monkeypatch.setattr(encode, "tokenize", None)  # from here on nothing is tokenized
     assert runner.train_model(resolved).digest == first.digest
 
 
@@ -114,7 +114,7 @@ class InThisThread:
 
 
 def test_other_data_and_other_text_settings_are_other_entries(here, write_config, monkeypatch):
-    monkeypatch.setattr(prepare, "Thread", InThisThread)
+    monkeypatch.setattr(encode, "Thread", InThisThread)
     for text in {}, {"ngrams": 1}, {"lowercase": False}, {"min_count": 3}, {"max_features": 9}:
         runner.train_model(write_config(data={"source": "sample"}, text=text, train={"epochs": 1, "refit": False}))
     runner.train_model(write_config(data={"source": "sample", "validation": 0.2}, train={"epochs": 1, "refit": False}))
@@ -123,30 +123,30 @@ def test_other_data_and_other_text_settings_are_other_entries(here, write_config
     assert len(cache.entries()) == 6, "the seed does not change the text"
 
 
-BUSY = """
+STRESS = """
 import random, sys
 import numpy as np
 from sentibp.utils import cache
 cache.SMALLEST = 1
-chance, found, others = random.Random(sys.argv[1]), 0, 0
+random_numbers, found, others = random.Random(sys.argv[1]), 0, 0
 for _ in range(300):
-    number = chance.randrange(6)
+    number = random_numbers.randrange(6)
     arrays = cache.load(f"{number:032}")
     if arrays is None:
         cache.store(f"{number:032}", "about", {"ids": np.full(3000, number), "more": np.arange(number, number + 9)})
         continue
     found += 1
     others += not ((arrays["ids"] == number).all() and arrays["more"].tolist() == list(range(number, number + 9)))
-    if chance.random() < 0.05:
+    if random_numbers.random() < 0.05:
         cache.clear()
 print(found, others)
 """
 
 
 def test_several_processes_on_one_cache(cache_folder, monkeypatch):
-    """They store, load, drive out and clear the same entries: each finds an entry whole, or none."""
+    """They store, load, evict and clear the same entries: each process finds an entry complete or not at all."""
     monkeypatch.setenv("SENTIBP_CACHE_GB", "0.0001")  # 100 kB, and an entry has 24
-    command = [sys.executable, "-W", "error", "-c", BUSY]
+    command = [sys.executable, "-W", "error", "-c", STRESS]
     started = [subprocess.Popen([*command, str(i)], stdout=subprocess.PIPE, text=True) for i in range(3)]
     for process in started:
         out = process.communicate()[0]
@@ -157,7 +157,7 @@ def test_several_processes_on_one_cache(cache_folder, monkeypatch):
     assert [path for path in stored(cache_folder) if path.startswith(".")] == [], "nothing half-written is left"
 
 
-def test_what_a_killed_process_has_left_is_removed_after_a_day(cache_folder):
+def test_leftovers_of_a_killed_process_are_removed_after_a_day(cache_folder):
     for name, age in ("old", 100_000), ("young", 1000):
         (cache_folder / f".new-{name}").mkdir(parents=True)
         os.utime(cache_folder / f".new-{name}", (time.time() - age,) * 2)

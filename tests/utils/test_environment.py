@@ -1,4 +1,4 @@
-"""What a run records of where it was trained, and what differs of two of these."""
+"""The environment that a run records, and the differences between two of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_versions_and_machine():
     assert here["blas"]
 
 
-def test_what_differs_as_far_as_both_tell_it():
+def test_differences_in_keys_that_both_have():
     then = {"versions": {"numpy": "1", "python": "3"}, "machine": {"cores": 2}}
     now = {"versions": {"numpy": "2", "python": "3", "scipy": "1"}, "machine": {"cores": 4, "cpu": "x"}}
     assert environment.changes(then, now) == {"numpy": ["1", "2"], "cores": [2, 4]}

@@ -1,4 +1,4 @@
-"""A file is there whole, or not at all."""
+"""A file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_file_is_written(tmp_path):
     assert os.listdir(tmp_path) == ["new"]  # no temporary file beside it
 
 
-def test_a_file_is_replaced_whole(tmp_path):
+def test_a_file_is_replaced_completely(tmp_path):
     path = tmp_path / "model"
     write_file(path, b"a long old content")
     write_file(path, b"new")
@@ -41,8 +41,8 @@ def test_the_old_content_survives_a_failure_in_the_middle(tmp_path, monkeypatch,
     assert os.listdir(tmp_path) == ["model"]
 
 
-def test_what_is_moved_into_place_has_reached_the_disk(tmp_path, monkeypatch):
-    """The order matters: a name that is moved before its bytes are on the disk may name an empty file after a crash."""
+def test_the_bytes_are_on_disk_before_the_file_is_renamed(tmp_path, monkeypatch):
+    """If the file were renamed before its bytes are on disk, it could be empty after a crash."""
     done = []
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda *arguments: (done.append("fsync"), fsync(*arguments)))
@@ -51,7 +51,7 @@ def test_what_is_moved_into_place_has_reached_the_disk(tmp_path, monkeypatch):
     assert done == ["fsync", "replace"]
 
 
-def test_a_folder_that_is_not_there_is_the_callers_error(tmp_path):
+def test_a_missing_folder_raises_oserror(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_file(tmp_path / "missing" / "model", b"")
 
@@ -63,10 +63,10 @@ def test_a_folder_that_is_not_there_is_the_callers_error(tmp_path):
         (errno.EDQUOT, "make room in your quota of that disk"),
         (errno.EROFS, "choose a place that can be written"),
         (errno.EACCES, "choose a place that you may write to"),
-        (errno.ENOENT, "its folder is gone: bring it back"),
+        (errno.ENOENT, "its folder is missing: restore it"),
     ],
 )
-def test_what_went_wrong_is_told_with_its_repair(tmp_path, complaint, kind, repair):
+def test_an_error_has_its_repair(tmp_path, complaint, kind, repair):
     def fail():
         with data_error_on_failure(tmp_path / "model", "then go on"):
             raise OSError(kind, os.strerror(kind))
@@ -75,7 +75,7 @@ def test_what_went_wrong_is_told_with_its_repair(tmp_path, complaint, kind, repa
     assert complaint(DataError, fail) == text
 
 
-def test_only_what_write_has_left_is_removed(tmp_path):
+def test_only_temporary_files_are_removed(tmp_path):
     for name in (".model.safetensors.123", ".hidden", ".notes.txt", "model.1", ".a.b"):
         (tmp_path / name).touch()
     remove_temporary_files(tmp_path)

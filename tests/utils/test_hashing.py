@@ -1,4 +1,4 @@
-"""Digests and checks of numbers: any change shows."""
+"""Digests and checksums of tensors: any change is detected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_changed_bit_changes_both(n, place, bit, dtype):
     assert hashing.tensor_digests({"w": values}) != hashing.tensor_digests({"w": other})
 
 
-def test_a_check_has_four_digits_for_each_tensor():
+def test_a_checksum_has_four_digits_for_each_tensor():
     check = hashing.short_checksums(
         [np.ones((3, 5), np.float32), np.zeros(0), np.float32(2.5), np.ones((4, 6))[:, ::2]]
     )
@@ -30,7 +30,7 @@ def test_a_check_has_four_digits_for_each_tensor():
     assert check[12:] == hashing.short_checksums([np.ones((4, 3))]), "wherever it lies in memory"
 
 
-def test_a_digest_tells_shape_and_type():
+def test_a_digest_depends_on_shape_and_type():
     same_bytes = np.zeros(4, np.float32), np.zeros((2, 2), np.float32), np.zeros(2, np.float64), np.zeros(4, np.int32)
     assert len({hashing.tensor_digests({"w": each})["w"] for each in same_bytes}) == 4
     fortran = np.asfortranarray(np.arange(6.0).reshape(2, 3))
@@ -44,6 +44,6 @@ def test_a_digest_is_a_sha256():
 
 
 @pytest.mark.parametrize("other", [{"a": "1", "b": "3"}, {"a": "1"}, {"a": "1", "c": "2"}])
-def test_together(other):
+def test_combined_digest(other):
     assert hashing.combined_digest({"b": "2", "a": "1"}) == hashing.combined_digest({"a": "1", "b": "2"})
     assert hashing.combined_digest({"a": "1", "b": "2"}) != hashing.combined_digest(other)

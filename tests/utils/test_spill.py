@@ -1,4 +1,4 @@
-"""Arrays in memory and in files: the same numbers either way, nothing left behind, a full disk told."""
+"""Arrays in memory and in files: equal numbers, no files left, a full disk reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sentibp.errors import DataError
 from sentibp.utils import spill
-from sentibp.utils.spill import Gathered, empty, fetch, gathered
+from sentibp.utils.spill import ArrayBuilder, build_arrays, empty, read_ahead
 
 numbers = st.lists(st.lists(st.integers(-5, 5), max_size=6), max_size=6)
 sizes = st.sampled_from([0, 1, 8, 40, 1 << 26])
@@ -25,11 +25,11 @@ def mapped(array: np.ndarray) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(numbers, sizes, st.sampled_from([np.int32, np.int64, np.uint8]))
-def test_what_was_appended_comes_back(pieces, limit, dtype):
+def test_appended_pieces_are_returned(pieces, limit, dtype):
     expected = np.array([number for piece in pieces for number in piece], np.int64).astype(dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spill, "IN_MEMORY", limit)
-        both = gathered(((np.array(piece, np.int64).astype(dtype),) * 2 for piece in pieces), dtype, np.int64)
+        both = build_arrays(((np.array(piece, np.int64).astype(dtype),) * 2 for piece in pieces), dtype, np.int64)
     for array, kind in zip(both, (dtype, np.int64), strict=True):
         assert array.dtype == kind
         assert array.tolist() == expected.tolist()
@@ -53,7 +53,7 @@ def open_files() -> int:
 def test_nothing_is_left_behind(monkeypatch, cache_folder):
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     before = open_files()
-    array, half = empty(1000, np.int64), Gathered(np.int8)
+    array, half = empty(1000, np.int64), ArrayBuilder(np.int8)
     half.append(np.zeros(1000))
     assert open_files() > before
     assert os.listdir(cache_folder) == []  # not even while they are in use: killed, the program leaves nothing
@@ -63,13 +63,13 @@ def test_nothing_is_left_behind(monkeypatch, cache_folder):
 
 
 @pytest.mark.parametrize("folder", ["off", "/dev/null/no"])
-def test_without_a_cache_they_lie_among_the_temporary_files(monkeypatch, folder):
+def test_without_a_cache_the_files_are_temporary(monkeypatch, folder):
     monkeypatch.setenv("SENTIBP_CACHE", folder)
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     assert mapped(empty(10, np.int64))
 
 
-def test_a_full_disk_is_told(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -81,15 +81,15 @@ def test_a_full_disk_is_told(monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
 @pytest.mark.parametrize("size", [10, 100_000])
-def test_a_disk_that_fills_up_is_told(monkeypatch, size):
+def test_a_disk_that_fills_up_is_reported(monkeypatch, size):
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     monkeypatch.setattr(spill, "_file", lambda: open("/dev/full", "w+b"))  # noqa: SIM115
     with pytest.raises(DataError, match="No space left on device"):
-        gathered([[np.zeros(size, np.int32)]] * 3, np.int32)
+        build_arrays([[np.zeros(size, np.int32)]] * 3, np.int32)
 
 
-def test_parts_are_fetched_by_their_pages(monkeypatch):
-    """Of an array that begins within a file, as one that the cache keeps behind its header."""
+def test_slices_are_read_ahead_by_pages(monkeypatch):
+    """For an array that begins within a file, as after the header of a .npy file."""
     monkeypatch.setattr(spill, "IN_MEMORY", 1)
     page, asked = mmap.PAGESIZE, []
 
@@ -99,7 +99,7 @@ def test_parts_are_fetched_by_their_pages(monkeypatch):
             super().madvise(*advice)
 
     within = np.frombuffer(Mapped(-1, 4 * page), np.int32)[32:]  # 128 bytes on
-    fetch(within, np.array([0, page // 4]), np.array([1, page // 4 + 5]))
+    read_ahead(within, np.array([0, page // 4]), np.array([1, page // 4 + 5]))
     assert asked == [(mmap.MADV_WILLNEED, 0, 132), (mmap.MADV_WILLNEED, page, 128 + 20)]
-    fetch(np.zeros(10), np.array([0]), np.array([1]))  # which is not mapped
+    read_ahead(np.zeros(10), np.array([0]), np.array([1]))  # which is not mapped
     assert len(asked) == 2

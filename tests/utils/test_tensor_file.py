@@ -1,4 +1,4 @@
-"""Tensors and a header in one file: what goes in comes out, and what changed in between is noticed."""
+"""Tensors and a header in one file: they are restored exactly, and changes are detected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ headers = st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.fl
 
 @settings(deadline=None)
 @given(headers, some_tensors)
-def test_what_is_packed_is_read(tmp_path_factory, header, tensors):
+def test_reading_returns_what_was_packed(tmp_path_factory, header, tensors):
     header.pop("checksum", None)
     path = tmp_path_factory.getbasetemp() / "sealed.safetensors"
     content = tensor_file.pack_tensor_file(header, tensors)
@@ -69,7 +69,7 @@ def changes():
 
 
 @pytest.mark.parametrize(("header", "tensors"), [c[1:] for c in changes()], ids=[c[0] for c in changes()])
-def test_every_change_is_noticed(header, tensors):
+def test_every_change_is_detected(header, tensors):
     told = tensor_file.checksum(HEADER, TENSORS)
     tensor_file.verify_checksum(HEADER | {"checksum": told}, TENSORS)
     with pytest.raises(ValueError, match="checksum"):
@@ -77,7 +77,7 @@ def test_every_change_is_noticed(header, tensors):
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1 << 21])
-def test_a_change_in_any_piece_is_noticed(monkeypatch, piece):
+def test_a_change_in_any_piece_is_detected(monkeypatch, piece):
     monkeypatch.setattr(tensor_file, "_PIECE", piece)
     numbers = np.arange(10, dtype=np.uint8)
     told = tensor_file.checksum({}, {"a": numbers})
@@ -87,7 +87,7 @@ def test_a_change_in_any_piece_is_noticed(monkeypatch, piece):
         assert tensor_file.checksum({}, {"a": other}) != told
 
 
-def test_a_checksum_is_required_unless_told_otherwise():
+def test_a_checksum_is_required_by_default():
     tensor_file.verify_checksum({}, TENSORS, required=False)
     with pytest.raises(ValueError, match="checksum"):
         tensor_file.verify_checksum({}, TENSORS)
@@ -105,7 +105,7 @@ def test_another_key_is_another_kind_of_file(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", "{", ""])
-def test_a_header_that_is_no_object(tmp_path, text):
+def test_a_header_that_is_not_an_object(tmp_path, text):
     path = tmp_path / "file"
     path.write_bytes(safetensors.numpy.save(TENSORS, {"sentibp": text}))
     with pytest.raises(ValueError):

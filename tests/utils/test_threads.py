@@ -1,4 +1,4 @@
-"""Threads: results in order, errors passed on, and BLAS held to one thread while anyone works."""
+"""Threads: results in order, errors raised in the caller, BLAS limited to one thread."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from sentibp.utils.threads import on_all_cores, one_ahead, single_threaded_blas
+from sentibp.utils.threads import parallel_map, prefetch, single_threaded_blas
 
-each_way = pytest.mark.parametrize("spread", [on_all_cores, one_ahead])
+each_way = pytest.mark.parametrize("spread", [parallel_map, prefetch])
 
 
 @each_way
@@ -25,17 +25,17 @@ def test_an_error_reaches_the_caller(spread):
         list(spread(lambda number: 1 // number, [1, 0, 2]))
 
 
-def test_shards_are_taken_no_further_ahead_than_the_cores_need():
+def test_few_shards_are_taken_ahead():
     taken = []
-    results = on_all_cores(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))
+    results = parallel_map(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))
     next(results)
     assert len(taken) <= 2 * (os.cpu_count() or 1) + 2
     results.close()
 
 
-def test_one_ahead_is_one_ahead_and_no_more():
+def test_prefetch_computes_one_result_ahead():
     begun = []
-    results = one_ahead(begun.append, range(9))
+    results = prefetch(begun.append, range(9))
     next(results)
     assert len(begun) <= 2
     results.close()
@@ -46,7 +46,7 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
-def test_blas_is_held_until_the_last_one_leaves():
+def test_blas_is_limited_until_the_last_user_leaves():
     before = blas_threads()
     with single_threaded_blas:
         with single_threaded_blas:

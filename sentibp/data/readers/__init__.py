@@ -1,9 +1,9 @@
-"""Files to columns: CSV, TSV, JSON lines, Parquet, plain text, fastText lines and folders of reviews.
+"""Read files of reviews: CSV, TSV, JSON, Parquet, plain text, fastText lines, and folders with a file for each review.
 
-Arrow reads the file at full speed, batch by batch, and the texts gather where they may be more than fit in memory. A
-large file is mapped. Only where Arrow gives up does a slow pass in Python follow, which either names the line and the
-repair or reads what Arrow could not (mixed label types, a JSON array, which alone is read whole, a record of a
-gigabyte)."""
+Arrow reads a file in batches. If Arrow fails, a slow pass in Python either reports the line and the repair, or reads
+what Arrow cannot read: labels of mixed types, a JSON array, a record larger than Arrow's largest block. Large files are
+memory-mapped, and the texts are collected in arrays that may exceed memory (utils/spill.py).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMATS = "CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lin
 
 
 def read(path: Path, name: str, columns: Columns, split: str = "train") -> Records:
-    """Read a file or folder of any format; `split` chooses between the train/ and test/ of a folder."""
+    """Read a file or folder of any format. `split` chooses a subfolder, such as train/ or test/."""
     if path.is_dir():
         return read_folder(path, name, columns, split)
     try:
@@ -33,7 +33,7 @@ def read(path: Path, name: str, columns: Columns, split: str = "train") -> Recor
 
 
 def parse(data: bytes | memoryview, name: str, columns: Columns, suffix: str) -> Records:
-    """Read the bytes of a file, whose format its suffix and first bytes tell."""
+    """Read the bytes of a file. The suffix and the first bytes determine its format."""
     data = memoryview(data)
     if data[:2] == b"\x1f\x8b":
         data = gunzip(data, name)

@@ -1,57 +1,61 @@
-"""Files to columns: CSV, TSV, JSON lines, Parquet, plain text, fastText lines and folders of reviews.
-
-Arrow reads the file at full speed, batch by batch, and the texts gather where they may be more than fit in memory. A
-large file is mapped. Only where Arrow gives up does a slow pass in Python follow, which either names the line and the
-repair or reads what Arrow could not (mixed label types, a JSON array, which alone is read whole, a record of a
-gigabyte)."""
+"""Parse CSV and TSV files: delimiter, header, quotes, rows."""
 
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from sentibp.data.readers import common
-from sentibp.data.readers.common import Columns, Records, as_file, batched, by_block, records, require, string_schema
+from sentibp.data.readers.common import (
+    Columns,
+    Records,
+    arrow_batches,
+    as_file,
+    batched,
+    records,
+    require_columns,
+    string_schema,
+    with_growing_blocks,
+)
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 
-# CSV and TSV
-
 
 def read_csv(data: memoryview, name: str, columns: Columns, delimiters: str = ",;\t") -> Records:
-    """Comma-separated values; semicolons or tabs too, if only they make the header name the text column."""
-    heads = {delimiter: _csv_header(data, delimiter) for delimiter in delimiters}
-    if not any(heads[delimiters[0]]):
+    """Read comma-separated values. Other delimiters are tried if the header has no text column with commas."""
+    headers = {delimiter: _csv_header(data, delimiter) for delimiter in delimiters}
+    if not any(headers[delimiters[0]]):
         raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
-    fitting = (delimiter for delimiter in delimiters if columns.text in heads[delimiter])
+    fitting = (delimiter for delimiter in delimiters if columns.text in headers[delimiter])
     delimiter = next(fitting, delimiters[0])
-    header = heads[delimiter]
-    require(f"{name}:1", header, columns)
+    header = headers[delimiter]
+    require_columns(f"{name}:1", header, columns)
     schema = string_schema(columns.wanted().values())
 
-    def gathered(batches: Iterable[Any]) -> Records:
+    def collect(batches: Generator[Any]) -> Records:
         return records(name, schema, batches, columns, lambda row: f"{name}:{_csv_line(data, delimiter, row)}")
 
     try:
-        found = by_block(
-            lambda block: gathered(_csv_batches(data, delimiter, schema.names, block, one_column=len(header) == 1))
+        result = with_growing_blocks(
+            lambda block: collect(_csv_batches(data, delimiter, schema.names, block, one_column=len(header) == 1))
         )
     except pa.ArrowException:
         rows = _checked_csv(data, name, delimiter)
-        return gathered(
-            {column: strings(row[header.index(column)] for row in some) for column in schema.names}
-            for some in batched(rows)
+        return collect(
+            {column: strings(row[header.index(column)] for row in batch) for column in schema.names}
+            for batch in batched(rows)
         )
-    quotes = sum(bytes(data[start : start + common.PART]).count(b'"') for start in range(0, len(data), common.PART))
-    if quotes % 2:  # Arrow takes a quote that is never closed for text up to the end of the file
+    quotes = sum(bytes(data[start : start + common.CHUNK]).count(b'"') for start in range(0, len(data), common.CHUNK))
+    if quotes % 2:  # Arrow reads a quote that is never closed as text up to the end of the file
         for _ in _checked_csv(data, name, delimiter):
             pass
-    return found
+    return result
 
 
 def read_tsv(data: memoryview, name: str, columns: Columns) -> Records:
@@ -59,28 +63,35 @@ def read_tsv(data: memoryview, name: str, columns: Columns) -> Records:
     return read_csv(data, name, columns, "\t,;")
 
 
-def _csv_batches(data: memoryview, delimiter: str, wanted: list[str], block: int, *, one_column: bool) -> Iterator[Any]:
+def _csv_batches(
+    data: memoryview, delimiter: str, wanted: list[str], block: int, *, one_column: bool
+) -> Generator[Any]:
     from pyarrow import csv as arrow_csv
 
     parse_options = arrow_csv.ParseOptions(
         delimiter=delimiter,
         newlines_in_values=True,
-        ignore_empty_lines=not one_column,  # there an empty line is an empty text
+        ignore_empty_lines=not one_column,  # in a single column an empty line is an empty text
     )
     convert_options = arrow_csv.ConvertOptions(
         check_utf8=False,
         include_columns=wanted,
-        column_types=dict.fromkeys(wanted, TEXT),  # "null", "007" and "2020-01-01" stay what they are
+        column_types=dict.fromkeys(wanted, TEXT),  # "null", "007" and "2020-01-01" stay as they are
         strings_can_be_null=False,
     )
-    read_options = arrow_csv.ReadOptions(block_size=block)
-    yield from arrow_csv.open_csv(pa.BufferReader(data), read_options, parse_options, convert_options)
+    open_reader = functools.partial(
+        arrow_csv.open_csv,
+        read_options=arrow_csv.ReadOptions(block_size=block),
+        parse_options=parse_options,
+        convert_options=convert_options,
+    )
+    return arrow_batches(data, open_reader)
 
 
 def _csv_rows(data: memoryview, delimiter: str, strict: str | None = None) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row begins, and its fields; blank lines are skipped where a row has several.
+    """Yield the first line and the fields of each row. Blank lines are skipped unless there is only one column.
 
-    With the name of the file as `strict`, a misplaced quote is an error.
+    If `strict` is the name of the file, a misplaced quote is a DataError.
     """
     text = io.TextIOWrapper(as_file(data), encoding="utf-8", newline="")
     limit = csv.field_size_limit((1 << 31) - 1)
@@ -107,12 +118,12 @@ def _csv_header(data: memoryview, delimiter: str) -> list[str]:
 
 
 def _csv_line(data: memoryview, delimiter: str, row: int) -> int:
-    """The line of a row: not its number, where a quoted text holds newlines."""
+    """Return the line on which a row begins, which differs from its number if quoted texts contain newlines."""
     return next(itertools.islice(_csv_rows(data, delimiter), row + 1, None))[0]
 
 
 def _checked_csv(data: memoryview, name: str, delimiter: str) -> Iterator[list[str]]:
-    """All rows, after the header, by Python's csv module; the first malformed one is an error."""
+    """Yield the fields of all rows after the header. DataError for the first malformed row."""
     rows = _csv_rows(data, delimiter, strict=name)
     _, header = next(rows)
     for line, row in rows:

@@ -1,16 +1,12 @@
-"""Files to columns: CSV, TSV, JSON lines, Parquet, plain text, fastText lines and folders of reviews.
-
-Arrow reads the file at full speed, batch by batch, and the texts gather where they may be more than fit in memory. A
-large file is mapped. Only where Arrow gives up does a slow pass in Python follow, which either names the line and the
-repair or reads what Arrow could not (mixed label types, a JSON array, which alone is read whole, a record of a
-gigabyte)."""
+"""Parse JSON lines, or a JSON array of objects."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,31 +16,30 @@ import pyarrow as pa
 from sentibp.data.readers.common import (
     Columns,
     Records,
+    arrow_batches,
     as_file,
     batched,
-    by_block,
     first_bytes,
     records,
-    require,
+    require_columns,
     string_schema,
+    with_growing_blocks,
 )
 from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import strings
 
-# JSON
-
 
 def read_json(data: memoryview, name: str, columns: Columns) -> Records:
-    """JSON lines, or one array of objects."""
+    """Read JSON lines, or one array of objects."""
     if first_bytes(data, 1) == b"[":
         return _json_records(_json_array(data, name), name, columns)
     first = next(_json_lines(data, name), None)
     if first is None:
         return _json_records(iter(()), name, columns)
-    require(f"{name}:{first[0]}", first[1], columns)
+    require_columns(f"{name}:{first[0]}", first[1], columns)
     try:
-        return by_block(lambda block: _json_table(data, name, columns, first[1], block))
+        return with_growing_blocks(lambda block: _json_table(data, name, columns, first[1], block))
     except pa.ArrowException:
         return _json_records(_json_lines(data, name), name, columns)
 
@@ -53,24 +48,24 @@ def _json_table(data: memoryview, name: str, columns: Columns, first: dict[str, 
     from pyarrow import json as arrow_json
 
     kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-    schema = {columns.text: pa.string()}
+    types = {columns.text: pa.string()}
     for column in columns[1:]:
         if column is not None:
-            schema[column] = kinds.get(type(first[column]), pa.string())
-    parse_options = arrow_json.ParseOptions(
-        explicit_schema=pa.schema(list(schema.items())), unexpected_field_behavior="ignore"
+            types[column] = kinds.get(type(first[column]), pa.string())
+    schema = pa.schema(list(types.items()))
+    open_reader = functools.partial(
+        arrow_json.open_json,
+        read_options=arrow_json.ReadOptions(block_size=block),
+        parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     )
-
-    read_options = arrow_json.ReadOptions(block_size=block)
-    batches = arrow_json.open_json(pa.BufferReader(data), read_options, parse_options)
-    return records(name, batches.schema, batches, columns, lambda row: _json_place(data, name, row))
+    return records(name, schema, arrow_batches(data, open_reader), columns, lambda row: _json_place(data, name, row))
 
 
 def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(as_file(data), 1):
         if line.strip():
             try:
-                value = json.loads(str(line, "utf-8"), strict=False)  # of bytes it would guess the encoding
+                value = json.loads(str(line, "utf-8"), strict=False)  # given bytes, json would guess the encoding
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{name}:{number}: not JSON: {_json_reason(error)}; write one object a line") from None
             yield number, _json_object(value, f"{name}:{number}")
@@ -79,11 +74,11 @@ def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, An
 def _json_array(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     text, decoder, solid = str(data, "utf-8"), json.JSONDecoder(strict=False), re.compile(r"\S|\Z")
     line = 1
-    counted = 0  # the newlines before this position are in `line`
+    counted = 0  # `line` includes the newlines before this position
 
     def skip(position: int) -> int:
-        found = solid.search(text, position)
-        return found.start() if found else len(text)
+        match = solid.search(text, position)
+        return match.start() if match else len(text)
 
     end = skip(text.index("[") + 1)
     while text[end : end + 1] != "]":
@@ -115,31 +110,31 @@ def _json_object(value: Any, place: str) -> dict[str, Any]:
 
 
 def _json_records(rows: Iterator[tuple[int, dict[str, Any]]], name: str, columns: Columns) -> Records:
-    lines = spill.Gathered(np.int64)
+    lines = spill.ArrayBuilder(np.int64)
 
-    def batches() -> Iterator[dict[str, pa.Array]]:
-        for number, some in enumerate(batched(rows)):
+    def batches() -> Generator[dict[str, pa.Array]]:
+        for number, batch in enumerate(batched(rows)):
             if number == 0:
-                require(f"{name}:{some[0][0]}", some[0][1], columns)
-            batch = {
-                column: strings(_json_text(row.get(column), column, f"{name}:{line}") for line, row in some)
+                require_columns(f"{name}:{batch[0][0]}", batch[0][1], columns)
+            arrays = {
+                column: strings(_json_text(row.get(column), column, f"{name}:{line}") for line, row in batch)
                 for column in columns[1:]
                 if column is not None
             }
-            for line, row in some:
+            for line, row in batch:
                 if not isinstance(row.get(columns.text), str | None):
                     raise DataError(f"{name}:{line}: {columns.text!r} is not a string; put it in quotes")
-            batch[columns.text] = strings(_whole(row.get(columns.text)) for _, row in some)
-            lines.append(np.array([line for line, _ in some]))
-            yield batch
+            arrays[columns.text] = strings(_whole(row.get(columns.text)) for _, row in batch)
+            lines.append(np.array([line for line, _ in batch]))
+            yield arrays
 
-    found = records(name, string_schema(columns.wanted().values()), batches(), columns, str)
+    result = records(name, string_schema(columns.wanted().values()), batches(), columns, str)
     line = lines.array()
-    return replace(found, where=lambda row: f"{name}:{line[row]}")
+    return replace(result, where=lambda row: f"{name}:{line[row]}")
 
 
 def _json_text(value: Any, column: str, place: str) -> str | None:
-    """A label or weight as text, where a column mixes strings and numbers."""
+    """Return a label or weight as text, since a column may mix strings and numbers. None if it is missing."""
     if isinstance(value, list | dict):
         raise DataError(f"{place}: {column!r} is neither a string nor a number; give a column that is")
     missing = value is None or (isinstance(value, float) and np.isnan(value))
@@ -147,10 +142,10 @@ def _json_text(value: Any, column: str, place: str) -> str | None:
 
 
 def _whole(text: str | None) -> str | None:
-    """The text with U+FFFD for half a surrogate pair, which JSON can write and UTF-8 cannot."""
+    """Return the text with U+FFFD in place of lone surrogates, which JSON can express and UTF-8 cannot."""
     return text if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _json_place(data: memoryview, name: str, row: int) -> str:
-    filled = (number for number, line in enumerate(as_file(data), 1) if line.strip())
-    return f"{name}:{next(itertools.islice(filled, row, None))}"
+    lines = (number for number, line in enumerate(as_file(data), 1) if line.strip())
+    return f"{name}:{next(itertools.islice(lines, row, None))}"

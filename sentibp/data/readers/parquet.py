@@ -1,29 +1,22 @@
-"""Files to columns: CSV, TSV, JSON lines, Parquet, plain text, fastText lines and folders of reviews.
-
-Arrow reads the file at full speed, batch by batch, and the texts gather where they may be more than fit in memory. A
-large file is mapped. Only where Arrow gives up does a slow pass in Python follow, which either names the line and the
-repair or reads what Arrow could not (mixed label types, a JSON array, which alone is read whole, a record of a
-gigabyte)."""
+"""Read Parquet files."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from sentibp.data.readers.common import Columns, Records, records, require
+from sentibp.data.readers.common import Columns, Records, arrow_batches, records, require_columns
 from sentibp.errors import DataError
-
-# Parquet
 
 
 def read_parquet(data: memoryview, name: str, columns: Columns) -> Records:
-    """Read a Parquet file, a batch of rows at a time."""
+    """Read a Parquet file in batches of rows."""
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(pa.BufferReader(data))
-        schema = file.schema_arrow
-        require(name, schema.names, columns)
-        batches = file.iter_batches(columns=list(dict.fromkeys(columns.wanted().values())))
+        schema = parquet.read_schema(pa.BufferReader(data))
+        require_columns(name, schema.names, columns)
+        wanted = list(dict.fromkeys(columns.wanted().values()))
+        batches = arrow_batches(data, lambda file: parquet.ParquetFile(file).iter_batches(columns=wanted))
         return records(name, schema, batches, columns, lambda row: f"{name}: row {row + 1}")
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name}: not Parquet: {str(error).splitlines()[0]}; fetch or write it again") from None

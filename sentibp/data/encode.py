@@ -1,0 +1,96 @@
+"""Encode reviews as features of a vocabulary that is learned from them, or take the result from the cache."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from sentibp.data.corpus import Corpus
+from sentibp.data.tokenizer import tokenize
+from sentibp.data.vocabulary import Vocabulary, merge
+from sentibp.data.vocabulary_build import build_vocabulary
+from sentibp.errors import DataError
+from sentibp.nn import Ragged
+from sentibp.utils import cache, environment
+from sentibp.utils.arrow import TEXT, strings
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Text
+
+SOURCES = ("data", "utils", "nn/layers.py")
+"""The code that the encoding runs through, as paths below the package."""
+
+
+class Encoded(NamedTuple):
+    """The features of all reviews, as ids of one vocabulary."""
+
+    vocabulary: Vocabulary
+    learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
+    validation: Ragged
+
+
+def encode(
+    settings: Text,
+    corpora: Sequence[Corpus | None],
+    validation: Corpus | None,
+    fingerprints: Mapping[str, Any],
+    name: str,
+    initial: Vocabulary | None = None,
+) -> Encoded:
+    """Return the features of all reviews, and the vocabulary of the `corpora`; the first is the training data.
+
+    `fingerprints` identify the content of the data, and `name` describes them to people. An `initial` vocabulary keeps
+    its ids and is extended; then the cache is not used. DataError if no word is frequent enough.
+    """
+    key = cache_key(settings, fingerprints)
+    arrays = cache.load(key) if initial is None else None
+    if arrays is not None:
+        vocabulary = Vocabulary.from_tensors(arrays["words"], arrays["features"])
+        learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
+    else:
+        vocabulary, learned, held_out = _encode(settings, corpora, validation, initial)
+        if initial is None:
+            arrays = vocabulary.tensors()
+            for k, ragged in ("training", learned), ("validation", held_out):
+                arrays |= {f"{k}.ids": ragged.ids, f"{k}.offsets": ragged.offsets}
+            about = f"{name}, n-grams to {settings.ngrams}, {_count(corpora[0]):,} reviews"
+            Thread(target=cache.store, args=(key, about, arrays)).start()  # the process waits for it before it exits
+    ends = np.cumsum([0, *map(_count, corpora)]).tolist()
+    return Encoded(vocabulary, [learned.slice(start, stop) for start, stop in pairwise(ends)], held_out)
+
+
+def cache_key(settings: Text, fingerprints: Mapping[str, Any]) -> str:
+    """Return the name of a cache entry: a digest of all that the encoding depends on."""
+    versions = [platform.python_version(), np.__version__, pa.__version__]
+    return cache.key(settings.model_dump(), fingerprints, versions, environment.source_digest(*SOURCES))
+
+
+def _encode(
+    settings: Text, corpora: Sequence[Corpus | None], validation: Corpus | None, initial: Vocabulary | None
+) -> tuple[Vocabulary, Ragged, Ragged]:
+    text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
+    tokens = tokenize(text, settings.lowercase)
+    vocabulary, learned = build_vocabulary(
+        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts
+    )
+    if initial is not None:
+        vocabulary = merge(initial, vocabulary)
+        learned, _ = vocabulary.encode(tokens)
+    if not len(vocabulary):
+        raise DataError(
+            f"no word occurs {settings.min_count} times in the {_count(corpora[0]):,} training reviews; "
+            "lower text.min_count, or give more text"
+        )
+    validation_text = strings([]) if validation is None else validation.text
+    held_out, _ = vocabulary.encode(tokenize(validation_text, settings.lowercase))
+    return vocabulary, learned, held_out
+
+
+def _count(corpus: Corpus | None) -> int:
+    return 0 if corpus is None else len(corpus)

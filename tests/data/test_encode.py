@@ -1,0 +1,79 @@
+"""The key of the cache of encoded text."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import sentibp
+from sentibp.config.schema import Text
+from sentibp.data.encode import SOURCES, cache_key
+from sentibp.utils import environment
+
+PACKAGE = Path(sentibp.__file__).parent
+FINGERPRINTS = {"training": {"reviews": 2, "fingerprint": "a"}, "validation": None}
+
+
+def key(fingerprints=FINGERPRINTS, **settings) -> str:
+    return cache_key(Text(**settings), fingerprints)
+
+
+@pytest.mark.parametrize("name", Text.model_fields)
+def test_each_setting_of_text_changes_the_key(name):
+    default = Text()
+    values = {"ngrams": 3, "min_count": 7, "max_features": 9}
+    assert key(**{name: values.get(name, not getattr(default, name))}) != key()
+
+
+def test_each_fingerprint_changes_the_key():
+    changed = FINGERPRINTS | {"training": {"reviews": 2, "fingerprint": "b"}}
+    added = FINGERPRINTS | {"validation": {"reviews": 2, "fingerprint": "a"}}
+    assert len({key(), key(changed), key(added), key(FINGERPRINTS | {"unlabelled": None})}) == 4
+
+
+def test_each_version_changes_the_key(monkeypatch):
+    keys = {key()}
+    monkeypatch.setattr(pa, "__version__", "0")
+    keys.add(key())
+    monkeypatch.setattr(np, "__version__", "0")
+    keys.add(key())
+    monkeypatch.setattr(platform, "python_version", lambda: "0")
+    keys.add(key())
+    assert len(keys) == 4
+
+
+@pytest.fixture
+def copied_package(tmp_path, monkeypatch):
+    """Copy the package, and hash the source code of the copy."""
+    shutil.copytree(PACKAGE, tmp_path / "sentibp", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(environment, "_PACKAGE", tmp_path / "sentibp")
+    monkeypatch.setattr(environment, "source_digest", environment.source_digest.__wrapped__)
+    return tmp_path / "sentibp"
+
+
+def test_the_source_code_of_each_module_that_encodes_changes_the_key(copied_package):
+    before = key()
+    files = [copied_package / "nn/layers.py", *copied_package.glob("data/**/*.py"), *copied_package.glob("utils/*.py")]
+    for path in files:
+        source = path.read_bytes()
+        path.write_bytes(source + b"#")
+        assert key() != before, path
+        path.write_bytes(source)
+    (copied_package / "nn/optim.py").write_text("")
+    assert key() == before, "the optimizer encodes nothing"
+
+
+def test_the_key_covers_every_module_that_the_encoding_imports():
+    program = "import sys, sentibp.data.encode; print(*(m for m in sys.modules if m.startswith('sentibp')))"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    places = [name.removeprefix("sentibp").removeprefix(".").replace(".", "/") for name in modules]
+    covered = tuple(source.removesuffix(".py") for source in SOURCES)
+    others = {place for place in places if not place.startswith(covered)}
+    assert {place for place in others if not place.startswith("nn")} == {"", "errors"}
