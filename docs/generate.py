@@ -301,10 +301,10 @@ def signature(value: Any) -> str:
 
 
 class _Bare:
-    """An annotation that prints without quotes."""
+    """An annotation that prints without quotes, as it is in the source."""
 
     def __init__(self, text: Any):
-        self.text = str(text).strip("'\"")
+        self.text = getattr(text, "__forward_arg__", str(text)).strip("'\"")
 
     def __repr__(self) -> str:
         return self.text
@@ -331,7 +331,8 @@ def python() -> str:
             lines += ["", f"### {name}.{method}", "", "```python", f"{method}{shown}", "```", "", text]
     lines += ["", "## Types of results"]
     for kind in _result_types():
-        fields = [f"{name}: {_Bare(hint)!r}" for name, hint in kind.__annotations__.items()]
+        source = inspect.getsource(kind).splitlines()
+        fields = [line.strip() for line in source if line.strip().partition(":")[0] in kind.__annotations__]
         lines += ["", f"### {kind.__name__}", "", "```python", *fields, "```", "", inspect.getdoc(kind) or ""]
     return "\n".join(lines) + "\n"
 
