@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from documents import commands, first_missing  # noqa: E402
+from documents import blocks, commands, first_missing  # noqa: E402
 from test_docs import WRONG  # noqa: E402
 
 
@@ -22,8 +22,9 @@ def check(page: Path) -> int:
     found = list(commands(page.read_text(encoding="utf-8"), "console"))
     differing = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name in "mine.yaml", "wrong.yaml":
-            (Path(folder) / name).write_text(WRONG)
+        (Path(folder) / "mine.yaml").write_text(WRONG)
+        for _, block in blocks(page.read_text(encoding="utf-8"), "yaml"):
+            (Path(folder) / block.partition("\n")[0].removeprefix("# ")).write_text(block)
         if found:
             subprocess.run(["sentibp", "train", "imdb", "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         for command in found:
