@@ -66,6 +66,16 @@ def test_every_page_of_the_documentation_is_linked_from_another():
     assert [page for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in linked] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_of_the_project_that_a_page_names_exist(page):
+    if page.parent.name == "log":
+        return  # history
+    names = re.findall(r"`(?:python )?((?:\w+/)+[\w.-]*)", prose(page))
+    folders = {path.name for path in (*ROOT.iterdir(), *(ROOT / "sentibp").iterdir()) if path.is_dir()} - {"data"}
+    ours = [name for name in names if name.partition("/")[0] in folders - {"runs"}]
+    assert [name for name in ours if not (ROOT / name).exists() and not (ROOT / "sentibp" / name).exists()] == []
+
+
 def test_generated_pages_are_up_to_date():
     generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generated"]()
     for path, content in generated.items():
