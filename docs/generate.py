@@ -40,6 +40,33 @@ FILES = {
     "vectors.safetensors": "Only of `sentibp pretrain`: the vectors of the words or n-grams. It replaces the model.",
 }
 
+FACTS = {
+    "outcome": "`running`, `finished`, `interrupted`, `diverged`, `stopped` or `failed`.",
+    "start": "When the training began (ISO 8601, UTC).",
+    "end": "When it ended.",
+    "seed": "The seed of the settings.",
+    "versions": "Of sentibp and its code, of Python and of the libraries that matter for the numbers.",
+    "machine": "System, processor, cores, BLAS and vector instructions.",
+    "command": "The command line.",
+    "data": "The number and the fingerprint of the training and validation reviews.",
+    "scores": "The scores of the best model.",
+    "scored_on": "`validation`, or `training` if no reviews are held out.",
+    "kept": "The seed and the epoch of the best model.",
+    "seeds": "Mean, standard deviation, minimum and maximum of the scores over the seeds, if there are several.",
+    "digest": "The SHA-256 of `model.safetensors`.",
+    "refit": "The number of reviews of the refit, if there was one.",
+    "warnings": "Warnings of gradients that vanish or explode.",
+    "seconds": "How long the training took.",
+}
+
+RECORDS = {
+    "start": "A network starts.",
+    "step": "A step: the batch's loss, the learning rate, the length of the gradient, a check of the update.",
+    "flow": "A step that was looked at closely: the gradient, update and weights of each layer.",
+    "epoch": "An epoch ends: the mean loss, the validation scores, a digest of all weights.",
+    "refit": "An epoch of the refit ends.",
+}
+
 WHILE_TRAINING = {
     "checkpoint.safetensors": "Weights, state of the optimizer and the random generators, position in the training.",
     "best-*.safetensors": "The best model at the time of the checkpoint.",
@@ -150,8 +177,11 @@ def table_of_records(run: Path) -> list[str]:
     for record in read_records(run):
         known = keys.setdefault(record["event"], [])
         known += [key for key in record if key not in known and key != "event"]
-    rows = [f"| `{kind}` | {', '.join(f'`{key}`' for key in names)} |" for kind, names in keys.items()]
-    return ["| `event` | Other keys |", "| --- | --- |", *rows]
+    rows = [
+        f"| `{kind}` | {RECORDS.get(kind, '')} | {', '.join(f'`{key}`' for key in names)} |"
+        for kind, names in keys.items()
+    ]
+    return ["| `event` | Meaning | Other keys |", "| --- | --- | --- |", *rows]
 
 
 def run_directory(run: Path) -> str:
@@ -178,14 +208,13 @@ def run_directory(run: Path) -> str:
             "",
             "## Keys of run.json",
             "",
-            ", ".join(f"`{key}`" for key in facts) + ".",
-            "",
-            "`digest` is the SHA-256 of the best model, `data` has the number and the fingerprint of the reviews, and",
-            "`kept` says from which seed and epoch the best model is.",
+            "| Key | What it holds |",
+            "| --- | --- |",
+            *[f"| `{key}` | {FACTS.get(key, '')} |" for key in facts],
             "",
             "## Records of metrics.jsonl",
             "",
-            "This is what a training of `quickstart` with a refit records:",
+            "These are the records of a training of `quickstart` with a refit:",
             "",
             *table_of_records(run),
             "",
