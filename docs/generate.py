@@ -14,6 +14,7 @@ from contextlib import chdir
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +37,7 @@ FILES = {
     "model.safetensors": "The best model; after a refit, the model that was trained on all reviews.",
     "validated.safetensors": "Only after a refit: the best model before it, which the scores belong to.",
     "validation.parquet": "The label and the probability of each validation review, for paired comparisons.",
-    "visits.safetensors": "The gradient of each training review in each epoch, for `sentibp blame`.",
+    "influence_log.safetensors": "The gradient of each training review in each epoch, for `sentibp blame`.",
     "vectors.safetensors": "Only of `sentibp pretrain`: the vectors of the words or n-grams. It replaces the model.",
 }
 
@@ -57,14 +58,6 @@ FACTS = {
     "refit": "The number of reviews of the refit, if there was one.",
     "warnings": "Warnings of gradients that vanish or explode.",
     "seconds": "How long the training took.",
-}
-
-RECORDS = {
-    "start": "A network starts.",
-    "step": "A step: the batch's loss, the learning rate, the length of the gradient, a check of the update.",
-    "flow": "A step that was looked at closely: the gradient, update and weights of each layer.",
-    "epoch": "An epoch ends: the mean loss, the validation scores, a digest of all weights.",
-    "refit": "An epoch of the refit ends.",
 }
 
 WHILE_TRAINING = {
@@ -169,19 +162,21 @@ def small_training(folder: Path, *overrides: str) -> Path:
         return folder / sentibp.train_model(resolved, folder / "run").run
 
 
-def table_of_records(run: Path) -> list[str]:
-    """Return a Markdown table of the kinds of records in metrics.jsonl and their keys."""
-    from sentibp.runs.records import read_records
+def records() -> list[str]:
+    """Return the description of each kind of record in metrics.jsonl."""
+    from sentibp.runs.records import Record
 
-    keys: dict[str, list[str]] = {}
-    for record in read_records(run):
-        known = keys.setdefault(record["event"], [])
-        known += [key for key in record if key not in known and key != "event"]
-    rows = [
-        f"| `{kind}` | {RECORDS.get(kind, '')} | {', '.join(f'`{key}`' for key in names)} |"
-        for kind, names in keys.items()
-    ]
-    return ["| `event` | Meaning | Other keys |", "| --- | --- | --- |", *rows]
+    lines = []
+    for kind in Record.__subclasses__():
+        lines += ["", f"### {kind.event}", "", inspect.getdoc(kind) or "", "", "```python", *fields_of(kind), "```"]
+    return lines
+
+
+def fields_of(kind: type) -> list[str]:
+    """Return the lines of a class that declare its fields, with their comments."""
+    lines = [line.strip() for line in inspect.getsource(kind).splitlines()]
+    names = {name for name, hint in kind.__annotations__.items() if "ClassVar" not in str(hint)}
+    return [line for line in lines if line.partition(":")[0] in names]
 
 
 def run_directory(run: Path) -> str:
@@ -214,9 +209,9 @@ def run_directory(run: Path) -> str:
             "",
             "## Records of metrics.jsonl",
             "",
-            "These are the records of a training of `quickstart` with a refit:",
-            "",
-            *table_of_records(run),
+            "A line has the key `event`, the `seed` of the network, and these keys. Keys that do not apply are left",
+            "out.",
+            *records(),
             "",
         ]
     )
@@ -275,10 +270,12 @@ HEADER = {
 
 def errors() -> Iterator[tuple[str, int, str]]:
     """Yield name, exit code and first line of the docstring of each error class."""
+    import sentibp
     from sentibp.errors import SentibpError
 
-    for module in ("training.experiment", "training.failed_step", "inspection.trace", "inspection.layer_check"):
-        import_module(f"sentibp.{module}")
+    for module in walk_packages(sentibp.__path__, "sentibp."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
 
     def walk(kind: type[SentibpError]) -> Iterator[type[SentibpError]]:
         yield kind
@@ -360,9 +357,7 @@ def python() -> str:
             lines += ["", f"### {name}.{method}", "", "```python", f"{method}{shown}", "```", "", text]
     lines += ["", "## Types of results"]
     for kind in _result_types():
-        source = inspect.getsource(kind).splitlines()
-        fields = [line.strip() for line in source if line.strip().partition(":")[0] in kind.__annotations__]
-        lines += ["", f"### {kind.__name__}", "", "```python", *fields, "```", "", inspect.getdoc(kind) or ""]
+        lines += ["", f"### {kind.__name__}", "", "```python", *fields_of(kind), "```", "", inspect.getdoc(kind) or ""]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ from chart import Line, Panel, svg  # noqa: E402
 from sentibp.config.load import load_config  # noqa: E402
 from sentibp.runs import gradient_flow  # noqa: E402
 from sentibp.runs.gradient_flow import EpochFlow  # noqa: E402
-from sentibp.runs.records import read_records  # noqa: E402
+from sentibp.runs.records import EpochRecord, read_records  # noqa: E402
 from sentibp.training import experiment  # noqa: E402
 
 CURES = {
@@ -48,8 +48,8 @@ def train(name: str, overrides: list[str], seeds: int = 3) -> Trained:
         settings = load_config(name, [*overrides, f"train.seeds={seeds}"])
         outcome = experiment.train_model(settings, Path(folder) / "run")
         flows = [each for each in gradient_flow.load_flows(outcome.run) if each.seed == 0]
-        epochs = [event for event in read_records(outcome.run) if event["event"] == "epoch" and event["seed"] == 0]
-    accuracy = [event["scores"]["accuracy"] for event in epochs]
+        epochs = [each for each in read_records(outcome.run) if isinstance(each, EpochRecord) and each.seed == 0]
+    accuracy = [each.scores["accuracy"] for each in epochs if each.scores is not None]
     return Trained(flows, accuracy, (outcome.seeds or {"accuracy": {}})["accuracy"])
 
 
