@@ -83,7 +83,7 @@ def fit_linear_network(
     on the column divided by `scale` (V,), so that a feature with a large scale moves further.
     """
     bag = FastEmbeddingBag(np.zeros((len(scale), 1)), pooling, padding)
-    batch = bag.prepare(features)
+    batch = bag.index(features)
     layer = Linear(np.zeros((x.shape[1], 1)), np.zeros(1))
     column, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
     inputs, row_scale = x.astype(np.float64), scale[batch.rows].astype(np.float64)

@@ -12,7 +12,8 @@ argument, and the result has the dtype of the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,9 +98,12 @@ class Layer:
         """(n, o) -> (n, i); sets `grads`. RuntimeError without a forward(train=True) before it."""
         raise NotImplementedError
 
-    def prepare(self, x: Any) -> Any:
-        """The input, with what forward(train=True) will need of it: for another thread, while its turn has not come."""
-        return x
+    def prefetcher(self) -> Callable[[Any], Any]:
+        """Return a function that prepares the inputs of the next calls of forward(train=True), in their order.
+
+        It does the work that needs no weights, so that another thread can do it while an earlier batch is computed.
+        """
+        return lambda x: x
 
     def walk(self, name: str = "") -> Iterator[tuple[str, Layer]]:
         """This layer and those inside it, each with its path."""
@@ -283,6 +287,13 @@ class Dropout(Layer):
         return dy * self._take()
 
 
+class DroppedWords(NamedTuple):
+    """A batch whose words are dropped already, ahead of its forward."""
+
+    reviews: Any  # Ragged, or what the next layer made of it
+    rng_state: Mapping[str, Any]  # of the generator, after it drew this batch's mask
+
+
 class WordDropout(Layer):
     """In training each feature of a review is hidden with probability `rate` (Iyyer et al., 2015)."""
 
@@ -291,12 +302,24 @@ class WordDropout(Layer):
         self.rate = rate
         self.rng = rng
 
-    def forward(self, x: Ragged, *, train: bool = False) -> Ragged:
+    def forward(self, x: Ragged | DroppedWords, *, train: bool = False) -> Any:
         """n reviews -> n shorter reviews."""
         if not train:
             return x
         assert self.rng is not None
-        kept = self.rng.random(len(x.ids), dtype=np.float32) >= self.rate
+        if isinstance(x, DroppedWords):
+            self.rng.bit_generator.state = x.rng_state
+            return x.reviews
+        return self._drop(x, self.rng)
+
+    def prefetcher(self) -> Callable[[Ragged], DroppedWords]:
+        """The masks come from a copy of the generator: a checkpoint saves `rng` as it was after the last forward."""
+        ahead = deepcopy(self.rng)
+        assert ahead is not None
+        return lambda x: DroppedWords(self._drop(x, ahead), ahead.bit_generator.state)
+
+    def _drop(self, x: Ragged, rng: np.random.Generator) -> Ragged:
+        kept = rng.random(len(x.ids), dtype=np.float32) >= self.rate
         kept_before = np.concatenate(([0], np.cumsum(kept)))
         return Ragged(x.ids[kept], kept_before[x.offsets])
 
@@ -375,9 +398,20 @@ class Sequential(Composite):
             x = layer.forward(x, train=train)
         return x
 
-    def prepare(self, x: Any) -> Any:
-        """As the first layer wants it."""
-        return next(iter(self.layers.values())).prepare(x)
+    def prefetcher(self) -> Callable[[Any], Any]:
+        """Prepare the input for the first layer; if that is word dropout, also for the second."""
+        first, *others = self.layers.values()
+        if not isinstance(first, WordDropout):
+            return first.prefetcher()
+        if any(layer.rng is first.rng for other in others for _, layer in other.walk()):
+            return lambda x: x  # drawn ahead, the numbers of a shared generator would reach the layers in another order
+        drop, prepare = first.prefetcher(), others[0].prefetcher()
+
+        def prefetch(x: Ragged) -> DroppedWords:
+            dropped = drop(x)
+            return dropped._replace(reviews=prepare(dropped.reviews))
+
+        return prefetch
 
     def backward(self, dy: Any) -> Any:
         """(n, o) -> (n, i)."""

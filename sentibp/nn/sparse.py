@@ -7,6 +7,7 @@ gathered rows directly.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +30,13 @@ class FastEmbeddingBag(EmbeddingBag):
         super().__init__(weight, pooling, padding)
         self._slot = np.zeros(0, np.int32)  # scratch of `_distinct`, one number per feature; holds no state
 
-    def prepare(self, x: Ragged) -> Indexed:
-        """The batch with its distinct ids. Not for several threads at once."""
+    def index(self, x: Ragged) -> Indexed:
+        """Return the batch with its distinct ids. Not for several threads at once."""
         return Indexed(x, *self._distinct(x.ids))
+
+    def prefetcher(self) -> Callable[[Ragged], Indexed]:
+        """Index each batch."""
+        return self.index
 
     def forward(self, x: Ragged | Indexed, *, train: bool = False) -> Array:
         """n reviews -> (n, d)."""
@@ -41,7 +46,7 @@ class FastEmbeddingBag(EmbeddingBag):
             return _row_sums(weight, x) / self.scale(x)
         from scipy.sparse import csr_array  # loaded where something is trained, not where a text is predicted
 
-        x, rows, column = x if isinstance(x, Indexed) else self.prepare(x)
+        x, rows, column = x if isinstance(x, Indexed) else self.index(x)
         scale = self.scale(x)
         index = np.int32 if len(x.ids) < 2**31 else np.int64
         ones = np.ones(len(x.ids), weight.dtype)

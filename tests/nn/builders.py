@@ -121,8 +121,18 @@ def skip(rng: np.random.Generator, dtype: Any = np.float64) -> Residual:
     return Residual(Sequential({"": linear(rng, WIDTH, WIDTH, dtype), "activation": Tanh()}))
 
 
-def word_dropout(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
-    return Sequential({"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": bag(rng, dtype)})
+def word_dropout(
+    rng: np.random.Generator, dtype: Any = np.float64, make_bag: Callable[..., EmbeddingBag] = bag
+) -> Sequential:
+    return Sequential({"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": make_bag(rng, dtype)})
+
+
+def shared_generator(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
+    """Word dropout and dropout draw from one generator, as `sentibp.model.build` makes them."""
+    masks = np.random.default_rng(6)
+    return Sequential(
+        {"words": WordDropout(0.4, masks), "embedding": fast_bag(rng, dtype), "dropout": Dropout(0.4, masks)}
+    )
 
 
 class Case(NamedTuple):
@@ -147,6 +157,8 @@ LAYERS = {
         lambda rng, dtype: FastEmbeddingBag(numbers(rng, VOCABULARY, WIDTH, dtype=dtype), "sqrt", 3), True
     ),
     "word dropout and bag": Case(word_dropout, True),
+    "word dropout and fast bag": Case(lambda rng, dtype: word_dropout(rng, dtype, fast_bag), True),
+    "word dropout and dropout": Case(shared_generator, True),
     "linear": Case(lambda rng, dtype: linear(rng, WIDTH, 3, dtype), False),
     "relu": Case(lambda rng, dtype: ReLU(), False),
     "tanh": Case(lambda rng, dtype: Tanh(), False),

@@ -17,6 +17,7 @@ from builders import (
     copies,
     deep,
     dense,
+    fast_bag,
     linear,
     numbers,
     ragged,
@@ -40,7 +41,8 @@ from sentibp.nn import (
     gradcheck,
     sigmoid,
 )
-from sentibp.nn.layers import add_rows
+from sentibp.nn.layers import DroppedWords, add_rows
+from sentibp.nn.sparse import Indexed
 
 every_layer = pytest.mark.parametrize("name", LAYERS)
 every_batch = pytest.mark.parametrize("batch", BATCHES)
@@ -182,6 +184,43 @@ def test_threads_predict_what_one_thread_predicts(name):
     inputs = [LAYERS[name].input(np.random.default_rng(seed), n=1 + seed % 7) for seed in range(40)]
     with ThreadPoolExecutor(4) as threads:
         assert same(tuple(threads.map(layer.forward, inputs)), tuple(map(layer.forward, inputs)))
+
+
+@every_layer
+def test_prefetched_inputs_give_the_same_numbers_and_generator_states(name):
+    """All batches are prepared before the first forward: no thread runs further ahead."""
+    inputs = [LAYERS[name].input(np.random.default_rng(seed), n=2 + seed) for seed in range(4)]
+    plain, prefetching = prepared(name)[0], prepared(name)[0]
+    rewind = gradcheck.replay(plain), gradcheck.replay(prefetching)
+    for again in rewind:
+        again()
+    ready = list(map(prefetching.prefetcher(), inputs))
+    for x, prefetched in zip(inputs, ready, strict=True):
+        assert same(prefetching.forward(prefetched, train=True), plain.forward(x, train=True))
+        assert generator_states(prefetching) == generator_states(plain), (
+            "as a checkpoint would save them after this step"
+        )
+
+
+def generator_states(layer):
+    return [inner.rng.bit_generator.state for _, inner in layer.walk() if inner.rng is not None]
+
+
+def test_word_dropout_is_prefetched_with_the_distinct_ids_of_what_it_left():
+    network = Sequential(
+        {"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": fast_bag(np.random.default_rng(0))}
+    )
+    prefetched = network.prefetcher()(AWKWARD)
+    assert isinstance(prefetched, DroppedWords)
+    assert isinstance(prefetched.reviews, Indexed)
+    assert len(prefetched.reviews.reviews.ids) < len(AWKWARD.ids)
+
+
+def test_word_dropout_that_shares_its_generator_with_dropout_is_not_prefetched():
+    """Drawn ahead, the masks of two batches would come before the first dropout mask."""
+    rng = np.random.default_rng(4)
+    layers = {"words": WordDropout(0.4, rng), "embedding": bag(np.random.default_rng(0)), "dropout": Dropout(0.3, rng)}
+    assert Sequential(layers).prefetcher()(AWKWARD) is AWKWARD
 
 
 # --- ragged batches
