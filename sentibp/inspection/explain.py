@@ -24,7 +24,7 @@ from sentibp.inspection.pages import page
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import answer_of_logit
 from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
@@ -132,7 +132,7 @@ def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:
 
 def _in_two(classifier: Classifier, found: list[Feature]) -> tuple[Layer, Sequential]:
     """The embedding, with a row for each of the features (t, d), and the layers after it."""
-    network = as_predicted(classifier.network, np.array([feature.id for feature in found], np.int64))
+    network = eval_mode(classifier.network, np.array([feature.id for feature in found], np.int64))
     (_, bag), *rest = network.layers.items()
     return bag, Sequential(dict(rest))
 

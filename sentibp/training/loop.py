@@ -15,7 +15,7 @@ from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import predict_logits
 from sentibp.model.head import probability
-from sentibp.nn.gradient_flow import part
+from sentibp.nn.gradient_flow import layer_name
 from sentibp.nn.layers import Array, Gradient, Ragged, Sequential
 from sentibp.nn.losses import LOSSES, Loss
 from sentibp.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
@@ -193,5 +193,5 @@ def example_weights(settings: Train, examples: Examples) -> Array | None:
 
 def learning_rate_factor(settings: Train, name: str) -> float:
     """Return what the learning rate of a parameter is multiplied by: 0 if its layer is frozen."""
-    layer = part(name)
+    layer = layer_name(name)
     return 0.0 if layer in settings.freeze else settings.learning_rates.get(layer, 1.0)

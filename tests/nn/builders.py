@@ -199,9 +199,11 @@ def dense(gradient: Any, rows: int) -> np.ndarray:
     return matrix
 
 
-def train(network: Layer, loss: Any, optimizer: Any, x: Ragged, target: np.ndarray, lr: float, steps: int) -> None:
+def train(
+    network: Layer, loss: Any, optimizer: Any, x: Ragged, target: np.ndarray, learning_rate: float, steps: int
+) -> None:
     """The whole of training: forward, loss, backward, step."""
     for _ in range(steps):
         _, dz = loss(network.forward(x, train=True)[:, 0], target)
         network.backward(dz[:, None])
-        optimizer.step([(name, w, network.grads[name]) for name, w in network.params.items()], lr)
+        optimizer.step([(name, w, network.grads[name]) for name, w in network.params.items()], learning_rate)

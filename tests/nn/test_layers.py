@@ -41,7 +41,8 @@ from sentibp.nn import (
     gradcheck,
     sigmoid,
 )
-from sentibp.nn.layers import DroppedWords, add_rows
+from sentibp.nn.arrays import add_row_gradients
+from sentibp.nn.layers import DroppedWords
 from sentibp.nn.sparse import Indexed
 
 every_layer = pytest.mark.parametrize("name", LAYERS)
@@ -358,7 +359,7 @@ def test_a_word_in_several_blocks_has_one_row_that_holds_all_of_its_gradient():
 def test_row_gradients_are_added_row_by_row():
     one = RowGrad(np.array([5, 2]), np.array([[1.0, 10.0], [2.0, 20.0]]))
     two = RowGrad(np.array([2, 9]), np.array([[3.0, 30.0], [4.0, 40.0]]))
-    total = add_rows([one, two], np.zeros((1, 2)))
+    total = add_row_gradients([one, two], np.zeros((1, 2)))
     assert total.rows.tolist() == [2, 5, 9]
     assert total.values.tolist() == [[5, 50], [1, 10], [4, 40]]
 
