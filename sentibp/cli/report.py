@@ -57,9 +57,9 @@ def report(
     """
     from sentibp.inspection.pages import report as pages_report
 
-    pages_report.libraries()
+    pages_report.plotly_script()
     subjects = pages_report.gather(runs or ["last"], pages_report.Where(data, split, text_column, label_column))
-    content = pages_report.render(subjects)
+    content = pages_report.report_page(subjects)
     save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]
     if json:

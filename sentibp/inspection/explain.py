@@ -20,7 +20,6 @@ import numpy as np
 
 from sentibp.data.offsets import Feature, feature_span, find_features, locate
 from sentibp.data.tokenizer import tokenize
-from sentibp.inspection.pages import page
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import answer_of_logit
 from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
@@ -106,20 +105,6 @@ def shares(explanation: Explanation) -> Iterator[tuple[Word, float]]:
     scale = max([abs(word.contribution) for word in explanation.words] or [0.0]) or 1.0
     for word in explanation.words:
         yield word, abs(word.contribution) / scale
-
-
-def marked(text: str, explanation: Explanation) -> str:
-    """The text as HTML, its words on green for positive and red for negative."""
-    body, done = "", 0
-    for word, share in shares(explanation):
-        start = max(word.start, done)
-        body += page.page_text(text[done:start])
-        done = max(done, word.end)
-        kind = "unknown" if not word.known else "positive" if word.contribution > 0 else "negative"
-        told = "unknown" if not word.known else f"{word.contribution:+.4f}"
-        style = f"--share:{70 * share:.0f}%"
-        body += f'<mark class="{kind}" style="{style}" title="{told}">{page.page_text(text[start:done])}</mark>'
-    return body + page.page_text(text[done:])
 
 
 def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:

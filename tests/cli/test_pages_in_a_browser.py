@@ -97,7 +97,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
         Path("deep.yaml").write_text(f"{data}model: {{hidden: [16, 16, 16], residual: true, batch_norm: true}}\n")
         for name in ("shallow", "deep"):
             runner.train_model(load_config(f"{name}.yaml"), Path(name))
-        Path("report.html").write_bytes(pages_report.render(pages_report.gather(["shallow", "deep"])))
+        Path("report.html").write_bytes(pages_report.report_page(pages_report.gather(["shallow", "deep"])))
     return (folder / "report.html").as_uri()
 
 

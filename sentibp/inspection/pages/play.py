@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +22,9 @@ import numpy as np
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
-from sentibp.inspection.pages import page, stepper
+from sentibp.inspection.pages import stepper
+from sentibp.inspection.pages.explanation import marked
+from sentibp.inspection.pages.render import read_template, render
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS
 from sentibp.nn import EmbeddingBag
@@ -38,12 +39,6 @@ _REMEMBERED = 200  # steps that can be undone
 _FASTEST = 1e300  # learning rate that is taken for a number
 _LARGEST = 1e6  # weight, beyond which a step led nowhere
 _PARTS = 12  # words and n-grams that the page lists
-_TEMPLATES = Path(__file__).parent / "templates"
-_FILES = {
-    "": ("play.html", "text/html"),
-    "play.js": ("play.js", "text/javascript"),
-    "stepper.js": ("stepper.js", "text/javascript"),
-}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -92,7 +87,7 @@ class Session:
             "positive": explanation.positive,
             "logit": explanation.logit,
             "bias": explanation.bias,
-            "html": inspection_explain.marked(text, explanation),
+            "html": marked(text, explanation),
             "parts": [[part.text, part.contribution] for part in largest[:_PARTS]],
             "others": [len(largest[_PARTS:]), sum(part.contribution for part in largest[_PARTS:])],
             "unknown": list(dict.fromkeys(word.text for word in explanation.words if not word.known))[:_PARTS],
@@ -210,12 +205,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str) -> tuple[str, bytes]:
         if name == "style.css":
-            styles = [page.STYLE, *((_TEMPLATES / each).read_text("utf-8") for each in ("stepper.css", "play.css"))]
-            return "text/css", "".join(styles).encode()
-        if name not in _FILES:
+            return "text/css", "".join(map(read_template, ("style.css", "stepper.css", "play.css"))).encode()
+        if name == "":
+            return "text/html", render("play.html").encode()
+        if name not in ("play.js", "stepper.js"):
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such file")
-        file, kind = _FILES[name]
-        return kind, (_TEMPLATES / file).read_bytes()
+        return "text/javascript", read_template(name).encode()
 
     def _call(self, name: str) -> tuple[str, bytes]:
         said = self._body()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +20,14 @@ from sentibp import metrics
 from sentibp.data import corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate, explain, trace, words
-from sentibp.inspection.pages import charts, page, stepper
+from sentibp.inspection.pages import charts, stepper
+from sentibp.inspection.pages.explanation import marked
+from sentibp.inspection.pages.render import read_template, render, trusted
 from sentibp.model import file, head
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
 from sentibp.runs import compare, directory, find, records
 from sentibp.utils.threads import single_threaded_blas
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 _WORDS = 15  # listed on either side
 _FREQUENT = 5000  # features that words are chosen from
@@ -82,15 +82,14 @@ class Where(NamedTuple):
     label_column: str | None = None
 
 
-def libraries() -> tuple[Any, str]:
-    """jinja2, and the script of plotly. ConfigError without them."""
+def plotly_script() -> str:
+    """Return the script of plotly. Raises ConfigError if plotly is not installed."""
     try:
-        import jinja2
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
         raise ConfigError(f"a report needs {missing}: pip install 'sentibp[report]'") from None
-    return jinja2, get_plotlyjs()
+    return get_plotlyjs()
 
 
 def gather(names: Sequence[str], where: Where = Where()) -> list[Subject]:  # noqa: B008  # a tuple
@@ -185,33 +184,19 @@ def _recorded(path: Path) -> Answers | None:
 # --- the page
 
 
-def render(subjects: Sequence[Subject]) -> bytes:
-    """The page. Raises ConfigError without the libraries of the extra."""
-    jinja2, plotly = libraries()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["shown"] = lambda content: jinja2.utils.markupsafe.Markup(page.page_text(str(content)))
-    safe = jinja2.utils.markupsafe.Markup
+def report_page(subjects: Sequence[Subject]) -> bytes:
+    """Return the page. Raises ConfigError if plotly is not installed."""
+    scripts = [_unix(script) for script in (plotly_script(), *map(read_template, ("stepper.js", "report.js")))]
     with single_threaded_blas:
-        content = _content(subjects, safe)
-    scripts = [_unix(plotly), *(_unix((TEMPLATES / name).read_text("utf-8")) for name in ("stepper.js", "report.js"))]
-    html = environment.get_template("report.html").render(
+        content = _content(subjects)
+    html = render(
+        "report.html",
         **content,
-        style=safe(style("stepper.css", "report.css")),
-        scripts=[safe(script) for script in scripts],
+        style=trusted("".join(map(read_template, ("style.css", "stepper.css", "report.css")))),
+        scripts=[trusted(script) for script in scripts],
         policy=policy(scripts),
     )
     return html.encode(errors="replace")
-
-
-def style(*names: str) -> str:
-    """The style of all pages, and some of templates/ after it."""
-    return page.STYLE + "".join((TEMPLATES / name).read_text("utf-8") for name in names)
 
 
 def policy(scripts: Iterable[str]) -> str:
@@ -226,7 +211,7 @@ def _unix(script: str) -> str:
     return script.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _content(subjects: Sequence[Subject], safe: Callable[[str], str]) -> dict[str, Any]:
+def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
     """What the template shows."""
     drawn = _charts(subjects)
     steps = {
@@ -250,7 +235,7 @@ def _content(subjects: Sequence[Subject], safe: Callable[[str], str]) -> dict[st
         "charts": drawn,
         "confusions": [(each.name, each.answers.scores["confusion"]) for each in subjects if each.answers is not None],
         "words": [(each.name, _top(each.classifier)) for each in subjects if each.classifier is not None],
-        "mistakes": [(subject.name, _mistakes(subject, safe)) for subject in subjects],
+        "mistakes": [(subject.name, _mistakes(subject)) for subject in subjects],
         "steps": list(steps),
         "settings": _settings(subjects),
         "environment": _environment(subjects),
@@ -367,7 +352,7 @@ class Mistake(NamedTuple):
     body: str  # HTML
 
 
-def _mistakes(subject: Subject, safe: Callable[[str], str]) -> list[Mistake]:
+def _mistakes(subject: Subject) -> list[Mistake]:
     """The wrong answers that the model was surest of."""
     if subject.answers is None or subject.answers.scored is None or subject.classifier is None:
         return []
@@ -377,7 +362,7 @@ def _mistakes(subject: Subject, safe: Callable[[str], str]) -> list[Mistake]:
     found = []
     for i in worst.tolist():
         text = reviews.text[i].as_py()
-        body = safe(explain.marked(text, explain.explain(subject.classifier, text)))
+        body = trusted(marked(text, explain.explain(subject.classifier, text)))
         answered = head.answer(float(positive[i]))
         found.append(Mistake(answered.label, answered.score, body))
     return found

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sentibp.inspection.pages.charts import rounded
+from sentibp.inspection.pages.worksheet import lines_html
 from sentibp.inspection.trace import Call, Trace
 from sentibp.inspection.walkthrough import Stage, stages
-from sentibp.inspection.worksheet import html_lines
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
 from sentibp.nn.layers import Array
@@ -151,7 +151,7 @@ def _stage(part: Stage, parts: list[Stage], columns: list[dict[str, Any]], place
     return {
         "kind": part.kind,
         "title": f"Back: {title}" if part.kind in ("gradient", "joined") else title,
-        "html": "".join(html_lines(lines)),
+        "html": lines_html(lines),
         "column": column,
         "known": sorted(place[symbol] for symbol in known) if part.kind in back else [],
     }

@@ -44,7 +44,7 @@ def train(write_config, reviews):
 
 
 def html(*names: object, where: Where = Where()) -> str:  # noqa: B008
-    return report.render(report.gather(list(map(str, names)), where)).decode()
+    return report.report_page(report.gather(list(map(str, names)), where)).decode()
 
 
 def numbers(page: str) -> dict:
@@ -104,7 +104,7 @@ def test_runs_on_other_reviews_are_not_compared(train):
 def test_without_validation(train):
     (subject,) = report.gather([str(train("a", data={"source": "reviews.jsonl", "validation": 0}))])
     assert any("no review was held out" in line for line in subject.left_out)
-    steps = numbers(report.render([subject]).decode())["steps"]
+    steps = numbers(report.report_page([subject]).decode())["steps"]
     assert steps[0][0]["drawing"]["text"] == "I love this movie"
 
 
@@ -115,7 +115,7 @@ def test_reviews_that_are_gone_leave_the_recorded_scores(train, reviews):
     (subject,) = report.gather([str(run)])
     assert subject.answers.scores == {name: value for name, value in before.items() if name in subject.answers.scores}
     assert any("scores are as recorded" in line for line in subject.left_out)
-    charts = {chart["id"] for chart in numbers(report.render([subject]).decode())["charts"]}
+    charts = {chart["id"] for chart in numbers(report.report_page([subject]).decode())["charts"]}
     assert "roc" in charts
     assert "lengths" not in charts
 
@@ -184,7 +184,7 @@ def test_a_rate_at_which_a_step_diverges_leaves_the_steps_out(train):
     run = Path("a")
     (subject,) = report.gather([str(run)])
     subject.classifier.trained_with["train"]["optimizer"]["learning_rate"] = 1e300
-    page = report.render([subject]).decode()
+    page = report.report_page([subject]).decode()
     assert numbers(page)["steps"] == []
     assert "its steps: at the learning rate of its training they diverge" in page
 
@@ -208,8 +208,6 @@ def test_the_handful_is_of_every_kind(train):
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, complaint):
-    for module in ("plotly.offline", "jinja2"):
-        with monkeypatch.context() as patch:
-            patch.setitem(sys.modules, module, None)
-            said = complaint(ConfigError, report.libraries)
-            assert said == f"a report needs {module.partition('.')[0]}: pip install 'sentibp[report]'"
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    message = complaint(ConfigError, report.plotly_script)
+    assert message == "a report needs plotly: pip install 'sentibp[report]'"
