@@ -13,7 +13,9 @@ import pytest
 import runner
 
 from sentibp.config.load import load_config
-from sentibp.inspection.pages import report as pages_report
+from sentibp.inspection.pages.report import report_page
+from sentibp.inspection.pages.report_data import gather
+from sentibp.training import experiment
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -97,7 +99,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
         Path("deep.yaml").write_text(f"{data}model: {{hidden: [16, 16, 16], residual: true, batch_norm: true}}\n")
         for name in ("shallow", "deep"):
             runner.train_model(load_config(f"{name}.yaml"), Path(name))
-        Path("report.html").write_bytes(pages_report.report_page(pages_report.gather(["shallow", "deep"])))
+        Path("report.html").write_bytes(report_page(gather(["shallow", "deep"])))
     return (folder / "report.html").as_uri()
 
 
