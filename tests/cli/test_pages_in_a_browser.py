@@ -164,16 +164,17 @@ def test_the_stepper_by_clicks(page: Page, report: str):
             break
         forth.click()
     assert titles[0] == "The words"
-    assert titles[1:4] == ["embedding: EmbeddingBag", "output: Linear", "The answer and the loss"]
+    assert titles[1:4] == ["embedding: EmbeddingBag", "output: Linear", "The prediction and the loss"]
     assert titles[4:] == [
-        *("Back: the logit", "Back: output: Linear", "Back: embedding: EmbeddingBag", "The update", "After it")
+        *("Backward: the logit", "Backward: output: Linear", "Backward: embedding: EmbeddingBag"),
+        *("The update", "After the update"),
     ]
     back.click()
     assert page.text(".stage-title").endswith("The update")
     assert page.complaints() == []
 
 
-def test_the_stepper_shows_blame_by_width_and_colour_with_the_models_numbers(page: Page, report: str):
+def test_the_stepper_shows_gradients_by_width_and_colour_with_the_models_numbers(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
     drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
@@ -182,10 +183,10 @@ def test_the_stepper_shows_blame_by_width_and_colour_with_the_models_numbers(pag
     page.js("document.querySelector('.stepper input[type=range]').focus()")
     for _ in range(stages.index("gradient")):
         slider.send_keys("\ue014")  # the right arrow
-    assert page.text(".stage-title").endswith("Back: output: Linear")
-    blame = page.js(f"{drawing}.edges.find(edge => edge.symbol === 'W').blame.flat()")
-    largest = max(map(abs, blame))
-    drawn = [value for value in blame if abs(value) > largest / 200]
+    assert page.text(".stage-title").endswith("Backward: output: Linear")
+    gradient = page.js(f"{drawing}.edges.find(edge => edge.symbol === 'W').gradient.flat()")
+    largest = max(map(abs, gradient))
+    drawn = [value for value in gradient if abs(value) > largest / 200]
     lines = page.js(
         "[...document.querySelectorAll('.network line:not(.plain):not(.faint-line)')]"
         ".map(line => [Number(line.getAttribute('stroke-width')), line.classList.contains('negative')])"
