@@ -82,7 +82,9 @@ def _initializer(config: Config, name: str) -> Initializer:
         return zeros
     if model.init != "auto":
         return INITIALIZERS[model.init]
-    return glorot if name == "output.weight" else INITIALIZERS[INITIALIZER_FOR[model.activation]]  # no activation follows it
+    return (
+        glorot if name == "output.weight" else INITIALIZERS[INITIALIZER_FOR[model.activation]]
+    )  # no activation follows it
 
 
 def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:

@@ -15,7 +15,6 @@ import runner
 from sentibp.config.load import load_config
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
-from sentibp.training import experiment
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -52,7 +51,7 @@ class Page:
         return self.driver.execute_script(f"return {script}")
 
     def wait(self, script: str) -> Any:
-        """Until an expression is true."""
+        """Wait until an expression is true."""
         from selenium.webdriver.support.ui import WebDriverWait
 
         return WebDriverWait(self.driver, 30, 0.05).until(lambda _: self.js(script), f"never true: {script}")
@@ -86,7 +85,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a report on two runs; there is markup in all of their reviews."""
+    """The address of a report on two runs. All their reviews contain markup."""
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -107,7 +106,7 @@ DRAWN = "document.body.dataset.drawn"
 WIDER = "document.documentElement.scrollWidth - innerWidth"
 
 
-def test_the_report_is_drawn_and_nothing_in_it_is_obeyed(page: Page, report: str):
+def test_the_report_is_drawn_and_no_markup_in_reviews_is_executed(page: Page, report: str):
     page.open(report)
     charts = int(page.wait(DRAWN))
     assert charts >= 9
@@ -239,7 +238,7 @@ def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
 
 @pytest.fixture
 def played(start: Callable, trained: Path) -> Iterator[str]:
-    """The address of `sentibp play`; the file of its model is as it was, in the end."""
+    """The address of `sentibp play`. At the end the model file must be unchanged."""
     file = trained / "model.safetensors"
     before = file.read_bytes()
     running = start("play", str(trained), "--no-browser")
@@ -281,8 +280,8 @@ def test_play(page: Page, played: str):
     page.find("#undo").send_keys(" ")
     page.wait("document.querySelectorAll('#steps li').length === 0")
     assert _positive(page) == before
-    page.find("#rate").clear()
-    page.find("#rate").send_keys("1e300")
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys("1e300")
     page.find("#learn").click()
     page.wait("!document.getElementById('error').hidden")
     assert "diverged" in page.text("#error")

@@ -33,8 +33,8 @@ def test_it_serves_until_it_is_interrupted(start, trained, number):
     assert running.returncode == 130
     assert out == b""
     lines = err.decode().splitlines()
-    assert "what it learns there stays in memory, the file is never changed; Ctrl-C ends it" in lines[0]
-    assert lines[1:] == ["interrupted: the page is closed, the model's file is as it was"]
+    assert "training on the page changes the model in memory only; stop with Ctrl-C" in lines[0]
+    assert lines[1:] == ["interrupted: the page is closed; the model file is unchanged"]
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
 
 

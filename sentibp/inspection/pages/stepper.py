@@ -118,8 +118,8 @@ def _parameters(call: Call, name: str, at: Any) -> dict[str, Any]:
         gradient = dense
     keys = {"weight": ("weights", "gradient", "new"), "bias": ("bias", "bias_gradient", "new_bias")}[name]
     result: dict[str, Any] = {
-        key: rounded(array[at])
-        for key, array in zip(keys, (call.before[name], gradient, call.after[name]), strict=True)
+        key: rounded(values[at])
+        for key, values in zip(keys, (call.before[name], gradient, call.after[name]), strict=True)
     }
     return result | {f"{keys[1]}_length": rounded(np.linalg.norm(gradient))}
 

@@ -16,7 +16,6 @@ import runner
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.pages import report
 from sentibp.inspection.pages.report_data import DataOptions, Predictions, gather
-from sentibp.training import experiment
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
 EVIL = "<script>document.title = 'obeyed'</script>"
