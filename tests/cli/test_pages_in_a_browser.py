@@ -67,7 +67,7 @@ class Page:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
     def complaints(self) -> list[str]:
-        """What the console said since it was asked last."""
+        """Return the messages on the console since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
@@ -261,7 +261,7 @@ def _positive(page: Page) -> float:
 
 def test_play(page: Page, played: str):
     page.open(played, 360, "dark")
-    page.wait("document.getElementById('said').textContent !== '…'")
+    page.wait("document.getElementById('prediction').textContent !== '…'")
     _typed(page, f"{EVIL} a superb zorblax")
     assert page.driver.title == "sentibp play"
     assert page.js("document.getElementById('marked').querySelectorAll('mark').length") > 5

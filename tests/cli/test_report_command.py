@@ -15,11 +15,11 @@ def test_a_report_of_the_last_run(sentibp, trained):
 
 
 def test_json(sentibp, trained):
-    said = sentibp("report", trained, trained / "model.safetensors", "--output", "both.html", "--json").json
-    assert said["output"] == "both.html"
-    assert said["bytes"] == Path("both.html").stat().st_size
-    assert said["runs"] == [str(trained), str(trained / "model.safetensors")]
-    assert any("a model file does not contain them" in line for line in said["left_out"])
+    response = sentibp("report", trained, trained / "model.safetensors", "--output", "both.html", "--json").json
+    assert response["output"] == "both.html"
+    assert response["bytes"] == Path("both.html").stat().st_size
+    assert response["runs"] == [str(trained), str(trained / "model.safetensors")]
+    assert any("a model file does not contain them" in line for line in response["left_out"])
 
 
 def test_what_is_left_out_is_reported_on_stderr(sentibp, trained):

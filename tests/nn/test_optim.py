@@ -97,7 +97,7 @@ GRADIENTS = [0.5, -2.0, 0.25]
 
 
 def take_steps(optimizer, w, gradients, learning_rate=0.1, name="w"):
-    """Steps in place; returns w."""
+    """Take steps in place and return w."""
     for g in gradients:
         optimizer.step([(name, w, g)], learning_rate)
     return w
@@ -132,7 +132,7 @@ def test_first_steps_with_the_numbers_in_sight():
     assert first(SGD()) == pytest.approx(1 - 0.1 * 4)
     assert first(Momentum()) == pytest.approx(1 - 0.1 * 4)
     assert first(Nesterov()) == pytest.approx(1 - 0.1 * (4 + 0.9 * 4))
-    assert first(Adagrad()) == pytest.approx(1 - 0.1)  # the first step is the rate, whatever the gradient
+    assert first(Adagrad()) == pytest.approx(1 - 0.1)  # the first step equals the learning rate for any gradient
     assert first(RMSprop()) == pytest.approx(1 - 0.1 / math.sqrt(0.1))
     assert first(Adam()) == pytest.approx(1 - 0.1)  # thanks to the correction for the start at 0
 

@@ -1,4 +1,4 @@
-"""What a hidden layer is for: "good" and "not bad" against "bad" and "not good", told from the words alone.
+"""What a hidden layer is for: "good" and "not bad" against "bad" and "not good", from the words alone.
 
 With features for single words only, "not" must turn the meaning of its neighbour around: the XOR of Minsky & Papert
 (1969), which Rumelhart, Hinton & Williams (1986) answered with backpropagation.
@@ -35,7 +35,7 @@ def build(seed, hidden=0, pooling="sum", dropout=0.0, dim=4):
 
 
 def right(network):
-    """How many of the four reviews are told right."""
+    """Return how many of the four reviews are predicted right."""
     return int(((network.forward(REVIEWS)[:, 0] >= 0) == POSITIVE).sum())
 
 

@@ -78,10 +78,10 @@ def test_a_step_that_diverges_changes_nothing(session, learning_rate):
 
 def test_the_contributions_add_up(session):
     text = " ".join(TEXTS)
-    said = session.look(text, "positive")
-    total = said["bias"] + sum(value for _, value in said["parts"]) + said["others"][1]
-    assert total == pytest.approx(said["logit"], abs=1e-6)
-    assert len(said["parts"]) + said["others"][0] == len(
+    response = session.look(text, "positive")
+    total = response["bias"] + sum(value for _, value in response["parts"]) + response["others"][1]
+    assert total == pytest.approx(response["logit"], abs=1e-6)
+    assert len(response["parts"]) + response["others"][0] == len(
         play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).parts
     )
 
@@ -237,8 +237,8 @@ def test_the_library_does_not_talk_on_the_terminal(ask, capfd):
 
 
 def test_a_port_that_is_taken(server, new_classifier, complaint):
-    said = complaint(ConfigError, Server, Session("other", new_classifier(TEXTS)), server.server_port)
-    assert said == f"--port {server.server_port}: Address already in use; choose another port, or leave it out"
+    response = complaint(ConfigError, Server, Session("other", new_classifier(TEXTS)), server.server_port)
+    assert response == f"--port {server.server_port}: Address already in use; choose another port, or leave it out"
 
 
 def test_tokens_differ(server, new_classifier):

@@ -1,4 +1,4 @@
-"""A report: its page stands alone, lets no script run but its own, and names what it leaves out."""
+"""The report is one file that runs only its own scripts and lists what it leaves out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVIL = "<script>document.title = 'obeyed'</script>"
 
 @pytest.fixture
 def reviews(here) -> Path:
-    """A file of reviews in which there is markup, with a pattern to learn."""
+    """A file of reviews that contain markup and a pattern to learn."""
     rows = [
         f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}; {'a joy' if i % 2 else 'a bore'}" for i in range(60)
     ]

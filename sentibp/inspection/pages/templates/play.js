@@ -36,7 +36,7 @@
     at("model").textContent = answer.model;
     at("needle").style.width = `${100 * answer.positive}%`;
     const score = answer.label === "positive" ? answer.positive : 1 - answer.positive;
-    at("said").textContent = `${answer.label} ${score.toFixed(4)}`;
+    at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
     at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
       + (answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "");
     at("marked").innerHTML = answer.html; // rendered, and escaped, by explanation.py
@@ -87,8 +87,8 @@
     at("undo").disabled = !answer.steps.length;
     at("reset").disabled = !answer.learned;
     at("steps").start = answer.learned - answer.steps.length + 1;
-    at("steps").replaceChildren(...answer.steps.map(([said, kind, before, after]) => {
-      const item = document.createElement("li"), short = said.length > 60 ? `${said.slice(0, 59)}…` : said;
+    at("steps").replaceChildren(...answer.steps.map(([text, kind, before, after]) => {
+      const item = document.createElement("li"), short = text.length > 60 ? `${text.slice(0, 59)}…` : text;
       item.textContent = `“${short}” is ${kind}: positive ${before.toFixed(4)} → ${after.toFixed(4)}`;
       return item;
     }));
