@@ -67,7 +67,6 @@ def report_page(subjects: Sequence[Subject]) -> bytes:
     html = render(
         "report.html",
         **content,
-        style=trusted("".join(map(read_template, ("style.css", "stepper.css", "report.css")))),
         scripts=[trusted(script) for script in scripts],
         policy=policy(scripts),
     )
