@@ -82,9 +82,9 @@ def _initializer(config: Config, name: str) -> Initializer:
         return zeros
     if model.init != "auto":
         return INITIALIZERS[model.init]
-    return (
-        glorot if name == "output.weight" else INITIALIZERS[INITIALIZER_FOR[model.activation]]
-    )  # no activation follows it
+    if name == "output.weight":
+        return glorot  # no activation follows it
+    return INITIALIZERS[INITIALIZER_FOR[model.activation]]
 
 
 def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:

@@ -290,11 +290,9 @@ def _subject_settings(subject: Subject) -> dict[str, Any]:
     path = subject.path / "config.yaml"
     if path.is_file():
         return compare.flatten(load_config(path).config.model_dump(mode="json"))
-    return (
-        {}
-        if subject.classifier is None
-        else compare.flatten(subject.classifier.training_config().model_dump(mode="json"))
-    )
+    if subject.classifier is None:
+        return {}
+    return compare.flatten(subject.classifier.training_config().model_dump(mode="json"))
 
 
 def _environment(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:
