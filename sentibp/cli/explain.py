@@ -68,7 +68,10 @@ def explain(
     if json or format is Format.json:
         typer.echo(jsons.dumps(record(explanation) | ({"flip": flip_record(flipped)} if flipped else {})))
     elif format is Format.html:
-        typer.echo(_page(text, explanation, flipped), nl=False)
+        from sentibp.inspection.pages.explanation import explanation_page
+
+        flip_line = _flip_line(explanation, flipped) if flipped else None
+        typer.echo(explanation_page(text, explanation, flip_line))
     else:
         typer.echo("\n".join(lines(text, explanation, count, may_colour())))
         if flipped:
@@ -158,28 +161,3 @@ def _flip_line(explanation: Explanation, flip: Flip) -> str:
     which = ", ".join(_short(word.text) for word in flip.deletions[:20]) + (", ..." if n > 20 else "")
     how = "no fewer will do" if flip.exact else "an upper bound: fewer may do"
     return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({how}): {which}"
-
-
-def _page(text: str, explanation: Explanation, flip: Flip | None) -> str:
-    """An explanation as a page."""
-    from sentibp.inspection.explain import METHODS, marked
-    from sentibp.inspection.pages import page
-
-    scale = max([abs(part.contribution) for part in explanation.parts] or [0.0]) or 1.0
-    rows = "".join(
-        f"<tr><td>{page.page_text(part.text)}</td><td>{part.contribution:+.4f}</td><td>{part.start}–{part.end}</td>"
-        f'<td class="bar"><div class="{"positive" if part.contribution > 0 else "negative"}" '
-        f'style="--share:{100 * abs(part.contribution) / scale:.0f}%"></div></td></tr>\n'
-        for part in sorted(explanation.parts, key=lambda part: -abs(part.contribution))
-    )
-    score = explanation.positive if explanation.label == "positive" else 1 - explanation.positive
-    return page.page(
-        f"{explanation.label} {score:.4f}",
-        f'<p class="text">{marked(text, explanation)}</p>\n'
-        f"<p>{explanation.bias:+.4f} (the logit of an empty review) and the parts below make the logit "
-        f"{explanation.logit:+.4f}; probability of positive {explanation.positive:.4f}.</p>\n"
-        + (f"<p>{page.page_text(_flip_line(explanation, flip))}</p>\n" if flip else "")
-        + '<div class="scroll"><table>\n<tr><th>part</th><th>contribution</th><th>characters</th><th></th></tr>\n'
-        f'{rows}</table></div>\n<p class="faint">residual {explanation.residual:.1e}; '
-        f"{METHODS[explanation.method]}; the divisor of the pooling is held.</p>",
-    )

@@ -123,13 +123,12 @@ def trace(
         return
     worksheet, key = inspection_worksheet.blank(shown)
     if output is None:
-        both = format is Format.html
-        content = (
-            inspection_worksheet.html(worksheet, key)
-            if both
-            else f"{_rendered(format, worksheet)}\n\n{_rendered(format, key)}"
-        )
-        _write(content, None)
+        if format is Format.html:
+            from sentibp.inspection.pages.worksheet import worksheet_page
+
+            _write(f"{worksheet_page(worksheet, key)}\n", None)
+        else:
+            _write(f"{_rendered(format, worksheet)}\n\n{_rendered(format, key)}", None)
         return
     _write(_rendered(format, worksheet), output)
     _write(_rendered(format, key), output.with_name(f"{output.stem}.key{output.suffix}"))
@@ -138,11 +137,11 @@ def trace(
 def _rendered(format: Format, content: Sheet) -> str:
     from sentibp.inspection import worksheet as inspection_worksheet
 
-    return {
-        Format.text: inspection_worksheet.text,
-        Format.markdown: inspection_worksheet.markdown,
-        Format.html: inspection_worksheet.html,
-    }[format](content)
+    if format is Format.html:
+        from sentibp.inspection.pages.worksheet import worksheet_page
+
+        return f"{worksheet_page(content)}\n"
+    return inspection_worksheet.markdown(content) if format is Format.markdown else inspection_worksheet.text(content)
 
 
 def _write(content: str, output: Path | None) -> None:

@@ -38,7 +38,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS, answer_of_logit
 from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn import Ragged, Sequential
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -165,7 +165,7 @@ def _training(run: Path) -> tuple[data_corpus.Corpus, Array]:
 def _text_gradient(classifier: Classifier, text: Ragged) -> tuple[Array, Array]:
     """The distinct features of a text (k,), and the gradient of its logit by their rows (k, d)."""
     feature, place = np.unique(text.ids.astype(np.int64), return_inverse=True)
-    network = as_predicted(classifier.network, feature)
+    network = eval_mode(classifier.network, feature)
     z = network.forward(Ragged(place.astype(np.int32), text.offsets), train=True)
     network.backward(np.ones_like(z))
     gradient = network.grads["embedding.weight"]
@@ -335,7 +335,7 @@ def _scale(optimizer: Optimizer, rows: Array) -> Array:
 def _review_gradients(classifier: Classifier, training: Ragged) -> Array:
     """The gradient of each training review's logit by a row that it has once: (n, d)."""
     weight = classifier.tensors()["embedding.weight"]
-    (_, bag), *rest = as_predicted(classifier.network, np.zeros(0, np.int64)).layers.items()
+    (_, bag), *rest = eval_mode(classifier.network, np.zeros(0, np.int64)).layers.items()
     head = Sequential(dict(rest))
     bag, unit = (FastEmbeddingBag(rows, bag.pooling, bag.padding) for rows in (weight, np.ones((len(weight), 1))))
     parts = []

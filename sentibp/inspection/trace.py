@@ -19,7 +19,7 @@ from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import label_number, probability
 from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential
-from sentibp.nn.eval_mode import FixedBatchNorm, as_predicted
+from sentibp.nn.eval_mode import FixedBatchNorm, eval_mode
 from sentibp.nn.layers import Activation, Array, path
 from sentibp.nn.losses import LOSSES, Loss
 from sentibp.nn.optim import OPTIMIZERS, Optimizer
@@ -98,7 +98,7 @@ def trace(
     row = {id: i for i, id in enumerate(ids)}
     rows = np.array([row[each.id] for each in found], np.int32)
     names = {each.id: feature_span(words, each).text for each in found}
-    network = as_predicted(classifier.network, np.array(ids, np.int64))
+    network = eval_mode(classifier.network, np.array(ids, np.int64))
     calls = [Call(name, layer) for name, layer in _in_order(network)]
     _name(calls)
     result = Trace(
