@@ -14,7 +14,7 @@ from sentibp.cli import Json, Set
 from sentibp.cli.output import one_line, print_json, print_message, save_output
 
 if TYPE_CHECKING:
-    from sentibp.inspection.label_audit import Audit, Subject, Suspect
+    from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
 
 _WORDS = 6  # that are named of a suspect, for positive and for negative
 
@@ -63,9 +63,9 @@ def audit(
     """
     from sentibp.inspection import label_audit
 
-    subject = label_audit.resolve(name, set_ or [])
+    subject = label_audit.resolve_target(name, set_ or [])
     watch = (lambda note: None) if quiet else (lambda note: print_message(note.text))
-    found = label_audit.audit(subject.resolved, folds, limit, subject.epochs, watch)
+    found = label_audit.audit_labels(subject.resolved, folds, limit, subject.epochs, watch)
     again = None
     if output is not None:
         save_output(output, label_audit.to_csv(found))
@@ -91,11 +91,11 @@ def audit(
     _print(found, again)
 
 
-def _record(suspect: Suspect) -> dict[str, Any]:
+def _record(suspect: LabelIssue) -> dict[str, Any]:
     return suspect._asdict() | {"parts": [part._asdict() for part in suspect.parts]}
 
 
-def _print(found: Audit, again: str | None) -> None:
+def _print(found: LabelAudit, again: str | None) -> None:
     expected = f"{found.accuracy:.4f} of the labels are what others expect"
     typer.echo(f"{len(found.corpus):,} reviews in {found.folds} folds; {expected}")
     typer.echo(f"{found.confident.sum():,} are contradicted with confidence; the likeliest mistakes:")
@@ -114,7 +114,7 @@ def _print(found: Audit, again: str | None) -> None:
         typer.echo(f"next  correct the column `label`, from the top, or delete rows; then\n      {again}")
 
 
-def _words(suspect: Suspect, width: int) -> Iterator[str]:
+def _words(suspect: LabelIssue, width: int) -> Iterator[str]:
     """The words and n-grams that speak most for positive, and for negative: as many as fit on a line of each."""
     total: dict[str, float] = {}
     for part in suspect.parts:
@@ -128,7 +128,7 @@ def _words(suspect: Suspect, width: int) -> Iterator[str]:
         yield "(no known word)"
 
 
-def _again(subject: Subject, overrides: list[str], output: Path) -> str:
+def _again(subject: AuditTarget, overrides: list[str], output: Path) -> str:
     """The command that trains on the corrected file."""
     settings = subject.resolved.config.data
     changes = [f"data.source={output}"]

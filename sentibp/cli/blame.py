@@ -11,7 +11,7 @@ from sentibp.cli import Json, Model
 from sentibp.cli.output import one_line, print_json
 
 if TYPE_CHECKING:
-    from sentibp.inspection.influence import Blame, Push
+    from sentibp.inspection.influence import Influences, ReviewInfluence
 
 
 def register(app: typer.Typer) -> None:
@@ -56,11 +56,11 @@ def blame(
     _print(text if text is not None else word or "", found)
 
 
-def _record(push: Push) -> dict[str, Any]:
+def _record(push: ReviewInfluence) -> dict[str, Any]:
     return push._asdict() | {"shared": [shared._asdict() for shared in push.shared]}
 
 
-def _print(text: str, found: Blame) -> None:
+def _print(text: str, found: Influences) -> None:
     score = found.positive if found.label == "positive" else 1 - found.positive
     typer.echo(f"{found.label}  {score:.4f}  {one_line(text)}")
     typer.echo(f"logit {found.logit:+.4f}; {found.sharing:,} of {found.reviews:,} training reviews share words with it")
@@ -81,7 +81,7 @@ def _print(text: str, found: Blame) -> None:
     typer.echo("\n" + textwrap.fill(explained, 80))
 
 
-def _names(push: Push) -> list[str]:
+def _names(push: ReviewInfluence) -> list[str]:
     """The features that the review and the text share, as many as fit on a line."""
     names, room = [], 42
     for shared in push.shared:

@@ -122,7 +122,7 @@ def _on_reviews(
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns)
         print_scores(evaluation, json)
         return _missed(evaluation.scores, bounds, BETTER)
-    comparison = compare.compare_on(classifier, model_file.load_model(file(against)), data, split, *columns)
+    comparison = compare.compare_models(classifier, model_file.load_model(file(against)), data, split, *columns)
     print_paired_scores(comparison, name, against, json)
     return _missed(comparison.a, bounds, BETTER)
 
@@ -136,7 +136,7 @@ def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool
     pairs = inspection_probes.load_probes()
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
-    result = inspection_probes.run(model_file.load_model(find.model_file(name)), pairs)
+    result = inspection_probes.run_probes(model_file.load_model(find.model_file(name)), pairs)
     print_probes(result, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _missed({"probes": result["probes"], **rates}, bounds, better)

@@ -15,7 +15,7 @@ import typer
 from sentibp.cli import Json, Model
 
 if TYPE_CHECKING:
-    from sentibp.inspection.counterfactual import Flip
+    from sentibp.inspection.counterfactual import Counterfactual
     from sentibp.inspection.explain import Explanation
 
 _BAR = 24  # characters of the longest bar
@@ -64,7 +64,7 @@ def explain(
 
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
-    flipped = counterfactual.flip(classifier, text, explanation) if flip else None
+    flipped = counterfactual.find_counterfactual(classifier, text, explanation) if flip else None
     if json or format is Format.json:
         typer.echo(jsons.dumps(record(explanation) | ({"flip": flip_record(flipped)} if flipped else {})))
     elif format is Format.html:
@@ -76,14 +76,20 @@ def explain(
 
 
 def record(explanation: Explanation) -> dict[str, Any]:
-    """An explanation as JSON has it."""
-    return explanation._asdict() | {
-        "parts": [part._asdict() for part in explanation.parts],
+    """Return an explanation as a dict for JSON."""
+    return {
+        "label": explanation.label,
+        "positive": explanation.positive,
+        "logit": explanation.logit,
+        "bias": explanation.bias,
+        "parts": [each._asdict() for each in explanation.contributions],
+        "residual": explanation.residual,
+        "method": explanation.method,
         "words": [word._asdict() for word in explanation.words],
     }
 
 
-def flip_record(flip: Flip) -> dict[str, Any]:
+def flip_record(flip: Counterfactual) -> dict[str, Any]:
     """What --flip found, as JSON has it."""
     deletions = None if flip.deletions is None else [word._asdict() for word in flip.deletions]
     return flip._asdict() | {"deletions": deletions, "count": None if deletions is None else len(deletions)}
@@ -97,7 +103,7 @@ def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Ite
     yield f"{explanation.label}  {score:.4f}"
     yield _coloured(text, explanation, colours) if text.strip() else "(no words)"
     yield ""
-    largest = sorted(explanation.parts, key=lambda part: -abs(part.contribution))
+    largest = sorted(explanation.contributions, key=lambda part: -abs(part.contribution))
     shown, others = largest[:count], largest[count:]
     table = [(_short(part.text), part.contribution) for part in shown]
     if others:
@@ -132,12 +138,12 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     def plain(content: str) -> str:
         return "".join(c if c.isprintable() or c == "\n" else " " for c in content)
 
-    from sentibp.inspection.explain import shares
+    from sentibp.inspection.explain import relative_sizes
 
     if not colours:
         return plain(text)
     result, done = "", 0
-    for word, share in shares(explanation):
+    for word, share in relative_sizes(explanation):
         start = max(word.start, done)
         result += plain(text[done:start])
         done = max(done, word.end)
@@ -149,7 +155,7 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     return result + plain(text[done:])
 
 
-def _flip_line(explanation: Explanation, flip: Flip) -> str:
+def _flip_line(explanation: Explanation, flip: Counterfactual) -> str:
     other = "negative" if explanation.label == "positive" else "positive"
     if flip.deletions is None:
         return f"flip: {'no' if flip.exact else 'found no'} set of words whose deletion makes it {other}"
@@ -160,22 +166,22 @@ def _flip_line(explanation: Explanation, flip: Flip) -> str:
     return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({how}): {which}"
 
 
-def _page(text: str, explanation: Explanation, flip: Flip | None) -> str:
+def _page(text: str, explanation: Explanation, flip: Counterfactual | None) -> str:
     """An explanation as a page."""
-    from sentibp.inspection.explain import METHODS, marked
+    from sentibp.inspection.explain import METHODS, highlighted_html
     from sentibp.inspection.pages import page
 
-    scale = max([abs(part.contribution) for part in explanation.parts] or [0.0]) or 1.0
+    scale = max([abs(part.contribution) for part in explanation.contributions] or [0.0]) or 1.0
     rows = "".join(
         f"<tr><td>{page.page_text(part.text)}</td><td>{part.contribution:+.4f}</td><td>{part.start}–{part.end}</td>"
         f'<td class="bar"><div class="{"positive" if part.contribution > 0 else "negative"}" '
         f'style="--share:{100 * abs(part.contribution) / scale:.0f}%"></div></td></tr>\n'
-        for part in sorted(explanation.parts, key=lambda part: -abs(part.contribution))
+        for part in sorted(explanation.contributions, key=lambda part: -abs(part.contribution))
     )
     score = explanation.positive if explanation.label == "positive" else 1 - explanation.positive
     return page.page(
         f"{explanation.label} {score:.4f}",
-        f'<p class="text">{marked(text, explanation)}</p>\n'
+        f'<p class="text">{highlighted_html(text, explanation)}</p>\n'
         f"<p>{explanation.bias:+.4f} (the logit of an empty review) and the parts below make the logit "
         f"{explanation.logit:+.4f}; probability of positive {explanation.positive:.4f}.</p>\n"
         + (f"<p>{page.page_text(_flip_line(explanation, flip))}</p>\n" if flip else "")

@@ -13,8 +13,8 @@ from sentibp.cli import Json, Set
 from sentibp.cli.output import print_json, table
 
 if TYPE_CHECKING:
-    from sentibp.inspection.gradcheck import Check
-    from sentibp.inspection.layer_check import Result
+    from sentibp.inspection.gradcheck import GradientCheck
+    from sentibp.inspection.layer_check import LayerResult
 
 
 def register(app: typer.Typer) -> None:
@@ -109,12 +109,12 @@ def _network(
 
     go_offline()  # a check needs some reviews, wherever they are; the data of a training are there
     if config is None:
-        classifier, examples = inspection_gradcheck.of_model(model, reviews, data)
+        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data)
     else:
         from sentibp.config.load import load_config
 
-        classifier, examples = inspection_gradcheck.of_config(load_config(config, overrides), reviews)
-    result = inspection_gradcheck.check(classifier, examples, tolerance or TOLERANCE)
+        classifier, examples = inspection_gradcheck.build_with_sample(load_config(config, overrides), reviews)
+    result = inspection_gradcheck.check_gradients(classifier, examples, tolerance or TOLERANCE)
     if json:
         tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
         print_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
@@ -127,7 +127,7 @@ def _finite(error: float) -> float | None:
     return error if math.isfinite(error) else None  # JSON has no other numbers
 
 
-def _show_network(result: Check) -> None:
+def _show_network(result: GradientCheck) -> None:
 
     table(
         ["tensor", "shape", "reached", "gradient", "error", "verdict"],
@@ -159,7 +159,7 @@ def _layer(path: Path, tolerance: float | None, json: bool) -> bool:
     from sentibp.inspection import layer_check
     from sentibp.nn.gradcheck import TOLERANCE
 
-    results = layer_check.check(path, tolerance or TOLERANCE)
+    results = layer_check.check_file(path, tolerance or TOLERANCE)
     ok = all(result.ok for result in results)
     if json:
         print_json({"layers": [_layer_record(result) for result in results], "ok": ok})
@@ -176,6 +176,6 @@ def _layer(path: Path, tolerance: float | None, json: bool) -> bool:
     return ok
 
 
-def _layer_record(result: Result) -> dict[str, Any]:
+def _layer_record(result: LayerResult) -> dict[str, Any]:
     tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
     return {"layer": result.layer, "tensors": tensors, "ok": result.ok}

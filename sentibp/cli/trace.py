@@ -104,8 +104,8 @@ def trace(
     from sentibp.model import file
     from sentibp.runs import find
 
-    classifier = worked_example.article() if article else file.load_model(find.model_file(model or "last"))
-    found = inspection_trace.trace(
+    classifier = worked_example.article_classifier() if article else file.load_model(find.model_file(model or "last"))
+    found = inspection_trace.trace_step(
         classifier,
         text if text is not None else "I love this movie",
         (label or Label.positive).value,
@@ -115,17 +115,17 @@ def trace(
         steps,
     )
     if format is Format.json:
-        _write(jsons.dumps(inspection_trace.record(found)) + "\n", output)
+        _write(jsons.dumps(inspection_trace.to_dict(found)) + "\n", output)
         return
     shown = walkthrough.sheet(found, dims)
     if not blank:
         _write(_rendered(format, shown), output)
         return
-    worksheet, key = inspection_worksheet.blank(shown)
+    worksheet, key = inspection_worksheet.make_worksheet(shown)
     if output is None:
         both = format is Format.html
         content = (
-            inspection_worksheet.html(worksheet, key)
+            inspection_worksheet.to_html(worksheet, key)
             if both
             else f"{_rendered(format, worksheet)}\n\n{_rendered(format, key)}"
         )
@@ -139,9 +139,9 @@ def _rendered(format: Format, content: Sheet) -> str:
     from sentibp.inspection import worksheet as inspection_worksheet
 
     return {
-        Format.text: inspection_worksheet.text,
-        Format.markdown: inspection_worksheet.markdown,
-        Format.html: inspection_worksheet.html,
+        Format.text: inspection_worksheet.to_text,
+        Format.markdown: inspection_worksheet.to_markdown,
+        Format.html: inspection_worksheet.to_html,
     }[format](content)
 
 

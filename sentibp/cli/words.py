@@ -11,12 +11,12 @@ from sentibp.cli import Json, Model
 from sentibp.cli.output import print_json, table
 
 if TYPE_CHECKING:
-    from sentibp.inspection.words import Top
+    from sentibp.inspection.words import TopFeatures
     from sentibp.model.classifier import Classifier
     from sentibp.model.word_vectors import VectorFile
 
 
-def print_top(result: Top, json: bool) -> None:
+def print_top(result: TopFeatures, json: bool) -> None:
     """The features that speak most for positive and for negative."""
     meaning = "the logit of a review that is this feature alone, less that of an empty review"
     if json:
@@ -118,4 +118,4 @@ def top(model: Model = "last", count: Count = 20, most_frequent: MostFrequent = 
     from sentibp.model import file
     from sentibp.runs import find
 
-    print_top(words.top(file.load_model(find.model_file(model)), count, most_frequent), json)
+    print_top(words.top_features(file.load_model(find.model_file(model)), count, most_frequent), json)

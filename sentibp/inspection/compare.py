@@ -11,7 +11,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import DataError
-from sentibp.inspection.evaluate import reviews_to_score, score
+from sentibp.inspection.evaluate import load_reviews, score_corpus
 from sentibp.model.classifier import Classifier
 
 
@@ -24,7 +24,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...]
 
 
-def compare_on(
+def compare_models(
     a: Classifier,
     b: Classifier,
     source: str | None = None,
@@ -33,8 +33,8 @@ def compare_on(
     label_column: str | None = None,
 ) -> Comparison:
     """The scores of both on the reviews that `evaluate_on` would score `a` on."""
-    corpus = reviews_to_score(a, source, split, text_column, label_column)
-    (scores_a, positive_a, _), (scores_b, positive_b, _) = (score(classifier, corpus) for classifier in (a, b))
+    corpus = load_reviews(a, source, split, text_column, label_column)
+    (scores_a, positive_a, _), (scores_b, positive_b, _) = (score_corpus(classifier, corpus) for classifier in (a, b))
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
     seen = _seen_in_training(b, corpus) if _may_know(b, a, source, split) else []

@@ -29,7 +29,7 @@ _TOGETHER = 1 << 18  # of them at a time
 _PLACES = 400_000  # words times deletions, of which the best sequences are followed
 
 
-class Flip(NamedTuple):
+class Counterfactual(NamedTuple):
     """Words without which the answer is the other one, as if they had never been there."""
 
     deletions: list[Word] | None  # in the order of the text; None if none were found
@@ -38,11 +38,11 @@ class Flip(NamedTuple):
     positive: float | None
 
 
-Found = tuple[tuple[int, ...], float]
+Deletion = tuple[tuple[int, ...], float]
 """Words that were deleted, and the logit without them."""
 
 
-def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
+def find_counterfactual(classifier: Classifier, text: str, explanation: Explanation) -> Counterfactual:
     """The fewest words whose deletion changes the answer, or more than these: `exact` says which."""
     words = explanation.words
     tokens = tokenize(strings([text]), classifier.spec.lowercase)
@@ -51,7 +51,7 @@ def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
     may_matter = [i for i, word in enumerate(words) if word.known or not of_words]  # what is unknown parts an n-gram
     order = sorted(may_matter, key=lambda i: -side * words[i].contribution)
 
-    def first(sets: Iterator[tuple[int, ...]]) -> Found | None:
+    def first(sets: Iterator[tuple[int, ...]]) -> Deletion | None:
         return _first_flip(classifier, tokens, sets, side)
 
     affordable = _BUDGET // max(len(words), 1)
@@ -66,14 +66,14 @@ def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
             found = first(tuple(order[:k]) for k in sizes)
             found = found and _pruned(found, affordable, first)
     if found is None:
-        return Flip(None, exact, None, None)
+        return Counterfactual(None, exact, None, None)
     deleted, logit = found
-    return Flip([words[i] for i in sorted(deleted)], exact, logit, answer_of_logit(logit).positive)
+    return Counterfactual([words[i] for i in sorted(deleted)], exact, logit, answer_of_logit(logit).positive)
 
 
 def _among_all(
-    order: list[int], affordable: int, first: Callable[[Iterator[tuple[int, ...]]], Found | None]
-) -> tuple[Found | None, bool]:
+    order: list[int], affordable: int, first: Callable[[Iterator[tuple[int, ...]]], Deletion | None]
+) -> tuple[Deletion | None, bool]:
     """The first among all sets of one word, two, three ..., and whether no set was left untried that is smaller."""
     for k in range(1, len(order) + 1):
         affordable -= comb(len(order), k)
@@ -164,7 +164,9 @@ def _sizes(largest: int, affordable: int) -> list[int]:
     return sorted({round(largest ** (i / affordable)) for i in range(affordable + 1)})
 
 
-def _first_flip(classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int, ...]], side: float) -> Found | None:
+def _first_flip(
+    classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int, ...]], side: float
+) -> Deletion | None:
     """The first of some sets of words, all of one size or growing, without which the answer is on the other side.
 
     Of those of its size that are tried together, the one that goes furthest.
@@ -180,7 +182,9 @@ def _first_flip(classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int
     return None
 
 
-def _pruned(found: Found, affordable: int, first: Callable[[Iterator[tuple[int, ...]]], Found | None]) -> Found:
+def _pruned(
+    found: Deletion, affordable: int, first: Callable[[Iterator[tuple[int, ...]]], Deletion | None]
+) -> Deletion:
     """Let words come back, one after the other, those that matter least first, while the answer stays changed."""
     for word in found[0][::-1][:affordable]:
         found = first(iter([tuple(i for i in found[0] if i != word)])) or found

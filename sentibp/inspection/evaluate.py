@@ -31,11 +31,11 @@ def evaluate_on(
     label_column: str | None = None,
 ) -> Evaluation:
     """The scores on a source, by default on the test split; without one, on the validation data of the training."""
-    scored = scored_on(classifier, source, split, text_column, label_column)
+    scored = score_reviews(classifier, source, split, text_column, label_column)
     return Evaluation(scored.scores, scored.reviews.notes)
 
 
-class Scored(NamedTuple):
+class ScoredReviews(NamedTuple):
     """Reviews, a model's scores on them, and the probability of positive that it gives each."""
 
     reviews: Corpus
@@ -44,19 +44,19 @@ class Scored(NamedTuple):
     tokens: Array  # (n,): how many each review has
 
 
-def scored_on(
+def score_reviews(
     classifier: Classifier,
     source: str | None = None,
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
-) -> Scored:
+) -> ScoredReviews:
     """What the model says of the reviews that `evaluate_on` scores it on."""
-    corpus = reviews_to_score(classifier, source, split, text_column, label_column)
-    return Scored(corpus, *score(classifier, corpus))
+    corpus = load_reviews(classifier, source, split, text_column, label_column)
+    return ScoredReviews(corpus, *score_corpus(classifier, corpus))
 
 
-def score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
+def score_corpus(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
     """The scores on some reviews, the probability of positive of each (n,) float64, and its tokens (n,)."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
@@ -65,7 +65,7 @@ def score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array
     return scores, probability(logits), tokens
 
 
-def reviews_to_score(
+def load_reviews(
     classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
 ) -> Corpus:
     """The reviews that a model is scored on."""

@@ -60,7 +60,7 @@ class Explanation(NamedTuple):
     positive: float  # the probability of positive
     logit: float
     bias: float  # the logit of an empty review
-    parts: list[Contribution]  # in the order in which they end
+    contributions: list[Contribution]  # in the order in which they end
     residual: float  # what the parts and the bias leave of the logit: rounding, and what the integral lacks
     method: str  # a key of METHODS
     words: list[Word]
@@ -81,12 +81,11 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     found, known = find_features(classifier.vocabulary, tokens)
     bag, head = _in_two(classifier, found)
     with single_threaded_blas:
-        contributions, logit, bias, method = _attribute(bag, head, len(found))
-    parts = [
-        Contribution(*feature_span(spans, feature), part)
-        for feature, part in zip(found, contributions.tolist(), strict=True)
+        values, logit, bias, method = _attribute(bag, head, len(found))
+    contributions = [
+        Contribution(*joined(spans, feature), value) for feature, value in zip(found, values.tolist(), strict=True)
     ]
-    own = _by_word(len(spans), found, contributions)
+    own = _by_word(len(spans), found, values)
     words = [Word(*span, *rest) for span, *rest in zip(spans, own.tolist(), known, strict=True)]
     answered = answer_of_logit(logit)
     return Explanation(
@@ -94,24 +93,24 @@ def explain(classifier: Classifier, text: str) -> Explanation:
         positive=answered.positive,
         logit=logit,
         bias=bias,
-        parts=parts,
-        residual=logit - bias - sum(part.contribution for part in parts),
+        contributions=contributions,
+        residual=logit - bias - sum(each.contribution for each in contributions),
         method=method,
         words=words,
     )
 
 
-def shares(explanation: Explanation) -> Iterator[tuple[Word, float]]:
+def relative_sizes(explanation: Explanation) -> Iterator[tuple[Word, float]]:
     """Each word, and the size of its contribution as a share of the largest."""
     scale = max([abs(word.contribution) for word in explanation.words] or [0.0]) or 1.0
     for word in explanation.words:
         yield word, abs(word.contribution) / scale
 
 
-def marked(text: str, explanation: Explanation) -> str:
+def highlighted_html(text: str, explanation: Explanation) -> str:
     """The text as HTML, its words on green for positive and red for negative."""
     body, done = "", 0
-    for word, share in shares(explanation):
+    for word, share in relative_sizes(explanation):
         start = max(word.start, done)
         body += page.page_text(text[done:start])
         done = max(done, word.end)

@@ -32,7 +32,7 @@ _TRIES = 4
 _FAINT = 1e-5  # the length of a gradient below which differences cannot tell right from wrong
 
 
-class Tensor(NamedTuple):
+class TensorCheck(NamedTuple):
     """What was found of one parameter."""
 
     name: str
@@ -43,10 +43,10 @@ class Tensor(NamedTuple):
     verdict: str  # "right", "wrong", or "too faint to tell"
 
 
-class Check(NamedTuple):
+class GradientCheck(NamedTuple):
     """What was found of a classifier."""
 
-    tensors: list[Tensor]
+    tensors: list[TensorCheck]
     compared: int  # reviews whose loss the differences are of
     reviews: int  # those whose gradients were followed
     loss: str
@@ -58,7 +58,7 @@ class Check(NamedTuple):
         return all(tensor.verdict != "wrong" for tensor in self.tensors)
 
 
-def of_model(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
+def load_with_sample(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
     """A trained model, and a sample of the reviews that it was trained on, or of another source."""
     classifier = file.load_model(find.model_file(name))
     config = classifier.training_config()
@@ -76,7 +76,7 @@ def of_model(name: str, reviews: int, source: str | None = None) -> tuple[Classi
     return classifier, _encoded(classifier, corpus)
 
 
-def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
+def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
     """What the settings describe, not yet trained, around the words of a sample of its reviews."""
     try:
         path = None if resolved.config.model.init_from is None else find.model_file(resolved.config.model.init_from)
@@ -125,13 +125,13 @@ def _leave_the_corner(classifier: Classifier) -> None:
             value[...] = 0.01 * rng.standard_normal(value.shape)
 
 
-def check(classifier: Classifier, examples: Examples, tolerance: float = TOLERANCE) -> Check:
+def check_gradients(classifier: Classifier, examples: Examples, tolerance: float = TOLERANCE) -> GradientCheck:
     """Every derivative of the network in training, in float64; dropout holds its mask, batch norm sees the batch."""
     settings = classifier.training_config().train
     loss = LOSSES[settings.loss]
     weight = example_weights(settings, examples)
-    network = in_float64(classifier.network)
-    twin = replace(classifier, network=network)
+    network = _in_float64(classifier.network)
+    twin = Classifier(classifier.settings, classifier.vocabulary, network)
     reached = _reached(twin, Examples(examples.features, examples.label, weight), settings.batch_size)
     few = slice(0, min(_COMPARED, len(examples)))
     features, weights = examples.features.slice(few.start, few.stop), None if weight is None else weight[few]
@@ -146,20 +146,20 @@ def check(classifier: Classifier, examples: Examples, tolerance: float = TOLERAN
             again = check_network(network, loss, features, label, np.random.default_rng(seed), weights)
             errors = {name: min(error, again[name]) for name, error in errors.items()}
     tensors = [
-        Tensor(name, value.shape, lengths[name], reached[name], float(errors[name]), "")
+        TensorCheck(name, value.shape, lengths[name], reached[name], float(errors[name]), "")
         for name, value in network.params.items()
     ]
     tensors = [tensor._replace(verdict=_verdict(tensor, tolerance)) for tensor in tensors]
-    return Check(tensors, len(label), len(examples), settings.loss, tolerance)
+    return GradientCheck(tensors, len(label), len(examples), settings.loss, tolerance)
 
 
-def _verdict(tensor: Tensor, tolerance: float) -> str:
+def _verdict(tensor: TensorCheck, tolerance: float) -> str:
     if not tensor.error <= tolerance:  # nor is what is no number
         return "wrong"
     return "right" if tensor.gradient > _FAINT else "too faint to tell"
 
 
-def in_float64(network: Sequential) -> Sequential:
+def _in_float64(network: Sequential) -> Sequential:
     """A copy of its own, of which differences can be taken."""
     twin = deepcopy(network)
     for _, layer in twin.walk():

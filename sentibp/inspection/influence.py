@@ -53,25 +53,25 @@ _LITTLE = 0.01  # the share of a sum of squares up to which its change is little
 _TINY = 1e-300
 
 
-class Shared(NamedTuple):
+class SharedFeature(NamedTuple):
     """A feature that the review and the text have in common, and its part of the push."""
 
     text: str
     push: float
 
 
-class Push(NamedTuple):
+class ReviewInfluence(NamedTuple):
     """A training review, and how far it moved the logit."""
 
     review: int  # its place among the training reviews, from 1
     label: str
     push: float  # of the logit: above 0, towards positive
     start: float  # the part of it that is due to the naive-Bayes start
-    shared: list[Shared]  # the most important first
+    shared: list[SharedFeature]  # the most important first
     text: str
 
 
-class Blame(NamedTuple):
+class Influences(NamedTuple):
     """Who pushed an answer."""
 
     label: str
@@ -79,12 +79,12 @@ class Blame(NamedTuple):
     logit: float
     sharing: int  # the reviews that share a feature with the text
     reviews: int  # all that were trained on
-    up: list[Push]  # the largest pushes towards positive
-    down: list[Push]  # and towards negative
+    up: list[ReviewInfluence]  # the largest pushes towards positive
+    down: list[ReviewInfluence]  # and towards negative
     linear_start: bool  # whether the training started from the best linear classifier: what told that is left out
 
 
-def of_text(name: str, text: str, count: int) -> Blame:
+def of_text(name: str, text: str, count: int) -> Influences:
     """The training reviews that pushed the answer to a text most: `count` in each direction."""
     run, classifier = _run(name)
     features, _, _ = classifier.encode(strings([text]))
@@ -93,10 +93,10 @@ def of_text(name: str, text: str, count: int) -> Blame:
     return _blame(run, classifier, features, count)
 
 
-def of_word(name: str, word: str, count: int) -> Blame:
+def of_word(name: str, word: str, count: int) -> Influences:
     """The training reviews that pushed the weight of a word or an n-gram: the logit of a review that is this alone."""
     run, classifier = _run(name)
-    return _blame(run, classifier, Ragged(words.rows(classifier, [word]), np.array([0, 1])), count)
+    return _blame(run, classifier, Ragged(words.feature_rows(classifier, [word]), np.array([0, 1])), count)
 
 
 def _run(name: str) -> tuple[Path, Classifier]:
@@ -106,7 +106,7 @@ def _run(name: str) -> tuple[Path, Classifier]:
     return run, file.load_model(find.model_file(name))
 
 
-def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame:
+def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Influences:
     kept = influence_log.load_influence_log(run)
     corpus, label = _training(run)
     n = len(label)
@@ -127,11 +127,13 @@ def _blame(run: Path, classifier: Classifier, text: Ragged, count: int) -> Blame
     for i, content in zip(chosen.tolist(), corpus.take(chosen).text.to_pylist(), strict=True):
         own = np.flatnonzero(met.review == i)
         own = own[np.argsort(-np.sign(total[i]) * push[own], kind="stable")]
-        shared = [Shared(names[met.column[j]], float(push[j])) for j in own.tolist() if push[j] * total[i] > 0]
-        pushes.append(Push(i + 1, LABELS[label[i]], float(total[i]), float(of_start[i]), shared[:_SHARED], content))
+        shared = [SharedFeature(names[met.column[j]], float(push[j])) for j in own.tolist() if push[j] * total[i] > 0]
+        pushes.append(
+            ReviewInfluence(i + 1, LABELS[label[i]], float(total[i]), float(of_start[i]), shared[:_SHARED], content)
+        )
     logit = float(classifier.logits(text)[0])
     answered = answer_of_logit(logit)
-    return Blame(
+    return Influences(
         label=answered.label,
         positive=answered.positive,
         logit=logit,

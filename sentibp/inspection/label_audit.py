@@ -45,7 +45,7 @@ from sentibp.utils.rng import random_stream
 _BLOCK = 4096  # reviews written at once
 
 
-class Suspect(NamedTuple):
+class LabelIssue(NamedTuple):
     """A review whose label is contradicted."""
 
     row: int  # its place among the reviews as they were read, from 1
@@ -58,13 +58,13 @@ class Suspect(NamedTuple):
     text: str
 
 
-class Audit(NamedTuple):
+class LabelAudit(NamedTuple):
     """What was found; out-of-fold probabilities are calibrated on the labels as they are."""
 
     corpus: Corpus
     positive: Array  # (n,) the out-of-fold probability of positive
     order: Array  # (n,) the reviews, the likeliest mistakes first
-    suspects: list[Suspect]  # the first of them
+    suspects: list[LabelIssue]  # the first of them
     confident: Array  # (n,) bool: whether the other label is as likely as reviews with that label usually find it
     folds: int
     accuracy: float  # the share of labels that the networks of the other folds agree with
@@ -76,7 +76,7 @@ class Audit(NamedTuple):
         return self.accuracy <= self.commoner + 2 * math.sqrt(self.commoner * (1 - self.commoner) / len(self.corpus))
 
 
-class Subject(NamedTuple):
+class AuditTarget(NamedTuple):
     """Whose training data is looked at."""
 
     resolved: Resolved
@@ -84,23 +84,23 @@ class Subject(NamedTuple):
     epochs: int | None  # of a run: the one that its model is from
 
 
-def resolve(name: str, overrides: list[str]) -> Subject:
+def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
     """The config of that name, or that of a run."""
     places = [find.find_run(name)] if name == "last" else [Path(name), directory.ROOT / name]
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
-        return Subject(load_config(name, overrides), name, None)
+        return AuditTarget(load_config(name, overrides), name, None)
     kept = directory.load_run_info(run).get("kept") or {}
-    return Subject(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), kept.get("epoch"))
+    return AuditTarget(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), kept.get("epoch"))
 
 
-def audit(
+def audit_labels(
     resolved: Resolved,
     folds: int,
     count: int,
     epochs: int | None = None,
     watch: Callable[[Note], None] = lambda note: None,
-) -> Audit:
+) -> LabelAudit:
     """Judge each labelled review of a config's training data by the others, and describe the first `count` suspects.
 
     `epochs` is after how many a network is taken; by default after all. Raises ConfigError, DataError, Diverged.
@@ -124,7 +124,7 @@ def audit(
     settings = _alone(settings)
     examples = Examples(features, label, corpus.weight)
     logits = np.zeros(n)
-    explained: dict[int, Suspect] = {}
+    explained: dict[int, LabelIssue] = {}
     for number in range(folds):
         held_out = np.flatnonzero(fold == number)
         classifier = _train(settings, vocabulary, examples, np.flatnonzero(fold != number), epochs)
@@ -138,7 +138,7 @@ def audit(
     factor = fit_temperature(logits, label)
     positive = probability(factor * logits)
     order = _suspicion(logits, label)
-    return Audit(
+    return LabelAudit(
         corpus=corpus,
         positive=positive,
         order=order,
@@ -216,12 +216,12 @@ def _train(
     return classifier
 
 
-def _suspect(i: int, label: str, text: str, classifier: Classifier) -> Suspect:
+def _suspect(i: int, label: str, text: str, classifier: Classifier) -> LabelIssue:
     found = explain(classifier, text)
-    return Suspect(i + 1, label, found.label, found.positive, found.logit, found.bias, found.parts, text)
+    return LabelIssue(i + 1, label, found.label, found.positive, found.logit, found.bias, found.contributions, text)
 
 
-def _scaled(suspect: Suspect, factor: float) -> Suspect:
+def _scaled(suspect: LabelIssue, factor: float) -> LabelIssue:
     """The suspect with its logit times a factor."""
     logit = suspect.logit * factor
     return suspect._replace(
@@ -237,7 +237,7 @@ def _scaled(suspect: Suspect, factor: float) -> Suspect:
 COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
 
 
-def to_csv(found: Audit) -> bytes:
+def to_csv(found: LabelAudit) -> bytes:
     """All reviews with their labels, the likeliest mistakes first: to be corrected, and trained on."""
     corpus, weight = found.corpus, found.corpus.weight
     assert corpus.label is not None

@@ -35,7 +35,7 @@ class LayerFailed(SentibpError):
     exit_code = 1
 
 
-class Tensor(NamedTuple):
+class GradientResult(NamedTuple):
     """What was found of one gradient."""
 
     name: str  # of a parameter, or "x" for the input
@@ -44,11 +44,11 @@ class Tensor(NamedTuple):
     mistake: str | None  # the likely one
 
 
-class Result(NamedTuple):
+class LayerResult(NamedTuple):
     """What was found of one layer."""
 
     layer: str  # the name of its class
-    tensors: list[Tensor]
+    tensors: list[GradientResult]
 
     @property
     def ok(self) -> bool:
@@ -63,7 +63,7 @@ class Case(NamedTuple):
     input: str  # a key of _TEXTS, or "array"
 
 
-def check(path: Path, tolerance: float = TOLERANCE) -> list[Result]:
+def check_file(path: Path, tolerance: float = TOLERANCE) -> list[LayerResult]:
     """Every layer that the file defines. Raises ConfigError, and LayerFailed if one raises an error."""
     module = _run(path)
     found = [
@@ -74,7 +74,7 @@ def check(path: Path, tolerance: float = TOLERANCE) -> list[Result]:
     if not found:
         raise ConfigError(_no_layer(path, module))
     with np.errstate(all="ignore"):  # a number that is not finite is seen as a wrong one
-        return [Result(kind.__name__, _check(path, module, kind, tolerance)) for kind in found]
+        return [LayerResult(kind.__name__, _check(path, module, kind, tolerance)) for kind in found]
 
 
 def _is_layer(kind: type) -> bool:
@@ -143,9 +143,9 @@ _TEXTS = {
 """Each is harder than those before in one way."""
 
 
-def _check(path: Path, module: ModuleType, kind: type[Layer], tolerance: float) -> list[Tensor]:
+def _check(path: Path, module: ModuleType, kind: type[Layer], tolerance: float) -> list[GradientResult]:
     """One layer, on every input that suits it; of each gradient the first mistake, or the largest error."""
-    worst: dict[str, Tensor] = {}
+    worst: dict[str, GradientResult] = {}
     for case in _cases(path, module, kind):
         for tensor in _check_case(path, case, tolerance, kind):
             before = worst.get(tensor.name)
@@ -242,7 +242,7 @@ def _build(path: Path, kind: type[Layer], shape: tuple[int, int]) -> Layer:
 # --- the check
 
 
-def _check_case(path: Path, case: Case, tolerance: float, kind: type[Layer]) -> list[Tensor]:
+def _check_case(path: Path, case: Case, tolerance: float, kind: type[Layer]) -> list[GradientResult]:
     layer, x = case.make()
     layer.params = {name: value.astype(np.float64) for name, value in layer.params.items()}
     try:
@@ -261,7 +261,7 @@ def _check_case(path: Path, case: Case, tolerance: float, kind: type[Layer]) -> 
             error = _distance(gradient, _differences(case)[name])
         ok = error <= max(tolerance, 0 if errors else _SAME)
         mistake = _repeats(layer, name) or (None if ok else _mistake(case, name, gradient))
-        found.append(Tensor(name, float(error), ok and mistake is None, mistake))
+        found.append(GradientResult(name, float(error), ok and mistake is None, mistake))
     return found
 
 

@@ -73,7 +73,7 @@ def _long_reviews(verdicts: Sequence[str], retelling: Sequence[str]) -> Iterator
         yield " ".join(sentences)
 
 
-def run(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any]:
+def run_probes(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any]:
     """How many pairs get the answers that they expect, in all and by kind, and those that do not, with their answers.
 
     `n`, `passed`, their share `probes` and its 95 % `probes_interval`; `kinds`: of each kind `n`, `passed`, `rate`;

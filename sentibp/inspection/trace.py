@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.data.offsets import Span, feature_span, find_features, locate
+from sentibp.data.offsets import Span, joined, place
+from sentibp.data.offsets import features as offset_features
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
@@ -33,7 +34,7 @@ class Diverged(SentibpError):
     exit_code = 4
 
 
-class State(NamedTuple):
+class Outcome(NamedTuple):
     """What the network says of the review."""
 
     logit: float
@@ -42,7 +43,7 @@ class State(NamedTuple):
 
 
 @dataclass(eq=False)
-class Call:
+class LayerTrace:
     """What passed a layer, y = forward(x) and dx = backward(dy), for one review; and what it is called in formulas."""
 
     name: str  # its path in the network
@@ -69,15 +70,15 @@ class Trace:
     learning_rate: float
     words: list[Span]
     known: list[bool]
-    rows: list[str]  # the distinct features of the review: the rows of its embedding
+    features: list[str]  # the distinct features of the review: the rows of its embedding
     ids: list[int]  # of these, in the vocabulary
     counts: list[int]  # how often each occurs
-    calls: list[Call]  # in the order of the forward pass
+    layers: list[LayerTrace]  # in the order of the forward pass
     dz: float
-    states: list[State]  # before the first step, and after each
+    outcomes: list[Outcome]  # before the first step, and after each
 
 
-def trace(
+def trace_step(
     classifier: Classifier,
     text: str,
     label: str,
@@ -90,16 +91,16 @@ def trace(
 
     Loss, optimizer and rate are those of its training, if none are given; the optimizer remembers no earlier step.
     """
-    settings = classifier.training_config().train
-    tokens = tokenize(strings([text]), classifier.spec.lowercase)
-    words = locate(text, tokens, classifier.spec.lowercase)
-    found, known = find_features(classifier.vocabulary, tokens)
+    settings = classifier.settings
+    tokens = tokenize(strings([text]), settings.text.lowercase)
+    words = place(text, tokens, settings.text.lowercase)
+    found, known = offset_features(classifier.vocabulary, tokens)
     ids = list(dict.fromkeys(each.id for each in found))  # in the order of the text
     row = {id: i for i, id in enumerate(ids)}
     rows = np.array([row[each.id] for each in found], np.int32)
     names = {each.id: feature_span(words, each).text for each in found}
     network = as_predicted(classifier.network, np.array(ids, np.int64))
-    calls = [Call(name, layer) for name, layer in _in_order(network)]
+    calls = [LayerTrace(name, layer) for name, layer in _in_order(network)]
     _name(calls)
     result = Trace(
         text=text,
@@ -109,12 +110,12 @@ def trace(
         learning_rate=settings.optimizer.learning_rate if learning_rate is None else learning_rate,
         words=words,
         known=known,
-        rows=[names[id] for id in ids],
+        features=[names[id] for id in ids],
         ids=ids,
         counts=np.bincount(rows, minlength=len(ids)).tolist(),
-        calls=calls,
+        layers=calls,
         dz=0.0,
-        states=[],
+        outcomes=[],
     )
     review = Ragged(rows, np.array([0, len(rows)]))
     with single_threaded_blas, np.errstate(all="ignore"):  # what is not finite is seen below
@@ -126,14 +127,14 @@ def _learn(result: Trace, network: Sequential, review: Ragged, steps: int) -> No
     """The steps; the first one is watched."""
     loss, target = LOSSES[result.loss], np.array([label_number(result.label)])
     for step in range(steps):
-        for call in result.calls if step == 0 else ():
+        for call in result.layers if step == 0 else ():
             _watch(call)
         state, dz = _state(network, review, loss, target, train=True)
         network.backward(dz)
-        result.states.append(state)
+        result.outcomes.append(state)
         if step == 0:
             result.dz = float(dz[0, 0])
-        for call in result.calls if step == 0 else ():
+        for call in result.layers if step == 0 else ():
             call.grads = dict(call.layer.grads)
             call.before = {name: value.copy() for name, value in _own(call.layer).items()}
             del call.layer.forward, call.layer.backward  # watched no more
@@ -141,25 +142,25 @@ def _learn(result: Trace, network: Sequential, review: Ragged, steps: int) -> No
             [(name, value, network.grads[name]) for name, value in network.params.items() if value.size],
             result.learning_rate,
         )
-        for call in result.calls if step == 0 else ():
+        for call in result.layers if step == 0 else ():
             call.after = {name: value.copy() for name, value in _own(call.layer).items()}
             slots = {name: result.optimizer.state.get(path(call.name, name), {}) for name in call.after}
             call.state = {name: {key: np.array(value) for key, value in slot.items()} for name, slot in slots.items()}
         if not all(np.isfinite(value).all() for value in network.params.values()):
             raise Diverged(f"diverged at step {step + 1}: a weight is not finite; lower --learning-rate")
-    result.states.append(_state(network, review, loss, target, train=False)[0])
-    if not all(math.isfinite(number) for state in result.states for number in state):
+    result.outcomes.append(_state(network, review, loss, target, train=False)[0])
+    if not all(math.isfinite(number) for state in result.outcomes for number in state):
         raise Diverged("diverged: the answer is not finite; lower --learning-rate")
 
 
-def _state(network: Layer, review: Ragged, loss: Loss, target: Array, train: bool) -> tuple[State, Array]:
+def _state(network: Layer, review: Ragged, loss: Loss, target: Array, train: bool) -> tuple[Outcome, Array]:
     """What the network says, and the derivative of the loss by its logit: (1, 1)."""
     z = network.forward(review, train=train)
     value, dz = loss(z[:, 0], target, None)
-    return State(float(z[0, 0]), float(probability(z)[0, 0]), value), dz[:, None]
+    return Outcome(float(z[0, 0]), float(probability(z)[0, 0]), value), dz[:, None]
 
 
-def _watch(call: Call) -> None:
+def _watch(call: LayerTrace) -> None:
     """Let the layer's next forward and backward leave what passes them in `call`."""
     forward, backward = call.layer.forward, call.layer.backward
 
@@ -197,9 +198,9 @@ def _optimizer(own: Any, name: str | None) -> Optimizer:
     return kind(**{argument: getattr(own, argument) for argument in arguments if hasattr(own, argument)})
 
 
-def record(trace: Trace) -> dict[str, Any]:
+def to_dict(trace: Trace) -> dict[str, Any]:
     """All of it, as JSON has it."""
-    states = [state._asdict() for state in trace.states]
+    states = [state._asdict() for state in trace.outcomes]
     return {
         "text": trace.text,
         "label": trace.label,
@@ -207,24 +208,24 @@ def record(trace: Trace) -> dict[str, Any]:
         "optimizer": type(trace.optimizer).__name__.lower(),
         "learning_rate": trace.learning_rate,
         "words": [word._asdict() | {"known": known} for word, known in zip(trace.words, trace.known, strict=True)],
-        "features": [{"text": name, "count": n} for name, n in zip(trace.rows, trace.counts, strict=True)],
+        "features": [{"text": name, "count": n} for name, n in zip(trace.features, trace.counts, strict=True)],
         "before": states[0],
-        "layers": [_layer_record(call) for call in trace.calls],
+        "layers": [_layer_record(call) for call in trace.layers],
         "logit_gradient": trace.dz,
         "after": states[-1],
         "steps": states,
     }
 
 
-def _layer_record(call: Call) -> dict[str, Any]:
+def _layer_record(call: LayerTrace) -> dict[str, Any]:
     def values(array: Any) -> Any:
         return array[0].tolist() if isinstance(array, np.ndarray) else None
 
     return {
         "name": call.name,
         "kind": type(call.layer).__name__,
-        "forward": source(type(call.layer).forward),
-        "backward": source(type(call.layer).backward),
+        "forward": source_of(type(call.layer).forward),
+        "backward": source_of(type(call.layer).backward),
         "input": values(call.x),
         "output": values(call.y),
         "output_gradient": values(call.dy),
@@ -249,7 +250,7 @@ def dense_gradient(gradient: Any, like: Array) -> Array:
     return dense
 
 
-def source(function: Callable[..., Any]) -> str:
+def source_of(function: Callable[..., Any]) -> str:
     """Where the function stands: nn.layers.Linear.forward."""
     return f"{function.__module__.removeprefix('sentibp.')}.{function.__qualname__}"
 
@@ -260,7 +261,7 @@ _NAMES = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNorm: "n", 
 """What the output of a layer is called in formulas."""
 
 
-def _name(calls: Sequence[Call]) -> None:
+def _name(calls: Sequence[LayerTrace]) -> None:
     """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b."""
     before = ""
     entered: dict[str, str] = {}  # what goes into the block of each hidden layer

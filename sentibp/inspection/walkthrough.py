@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.inspection.trace import Call, State, Trace, dense_gradient, source
-from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, number, total
+from sentibp.inspection.trace import LayerTrace, Outcome, Trace, dense_gradient, source_of
+from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, join_terms, number
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Layer, Linear, ReLU, Residual, Sigmoid, Tanh, sigmoid
 from sentibp.nn.eval_mode import FixedBatchNorm
@@ -26,20 +26,20 @@ class Stage(NamedTuple):
     """A part of the step, and what is said of it; `call` is the layer that it is about, if it is one."""
 
     kind: str  # words, forward, loss, backward, logit, gradient, joined, update or after
-    call: Call | None
+    traced: LayerTrace | None
     section: Section
 
 
 def stages(trace: Trace, dims: int) -> list[Stage]:
     """The step from its words to the answer after it, for people: of each vector the first `dims` numbers."""
-    before, after = trace.states[0], trace.states[-1]
+    before, after = trace.outcomes[0], trace.outcomes[-1]
     n = sum(trace.counts)
     dv = "dv is d loss / d v: how much the loss grows with v. From the loss to the words:"
     return [
         Stage("words", None, Section("Forward", _words(trace, n))),
         *(
             Stage("forward", call, Section(_title(call), _kind(call).forward(call, trace, dims)))
-            for call in trace.calls
+            for call in trace.layers
         ),
         Stage("loss", None, Section("the answer and the loss", _answer(trace, before))),
         Stage("backward", None, Section("Backward", [dv])),
@@ -59,22 +59,22 @@ def sheet(trace: Trace, dims: int) -> Sheet:
 class Kind(NamedTuple):
     """What is said of a kind of layer, going forward and going back."""
 
-    forward: Callable[[Call, Trace, int], list[Line]]
-    backward: Callable[[Call, Trace, int], list[Line]]
+    forward: Callable[[LayerTrace, Trace, int], list[Line]]
+    backward: Callable[[LayerTrace, Trace, int], list[Line]]
 
 
-def _kind(call: Call) -> Kind:
+def _kind(call: LayerTrace) -> Kind:
     return next(kind for layer, kind in _KINDS.items() if isinstance(call.layer, layer))
 
 
-def _title(call: Call) -> str:
+def _title(call: LayerTrace) -> str:
     return f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}"
 
 
 def _backward(trace: Trace, dims: int) -> Iterator[Stage]:
     """From the last layer to the first. What a skip connection adds is known once its block is done."""
-    waiting: list[Call] = []
-    for call in reversed(trace.calls):
+    waiting: list[LayerTrace] = []
+    for call in reversed(trace.layers):
         while waiting and not _inside(call, waiting[-1]):
             yield _joined(waiting.pop(), dims)
         yield Stage("gradient", call, Section(_title(call), _kind(call).backward(call, trace, dims)))
@@ -84,16 +84,16 @@ def _backward(trace: Trace, dims: int) -> Iterator[Stage]:
         yield _joined(call, dims)
 
 
-def _inside(call: Call, residual: Call) -> bool:
+def _inside(call: LayerTrace, residual: LayerTrace) -> bool:
     return call.name == residual.name or call.name.startswith(f"{residual.name}.")
 
 
-def _forward_source(call: Call) -> str:
-    return source(type(call.layer).forward)
+def _forward_source(call: LayerTrace) -> str:
+    return source_of(type(call.layer).forward)
 
 
-def _backward_source(call: Call) -> str:
-    return source(type(call.layer).backward)
+def _backward_source(call: LayerTrace) -> str:
+    return source_of(type(call.layer).backward)
 
 
 def _short(text: str, width: int) -> str:
@@ -147,7 +147,7 @@ def _words(trace: Trace, n: int) -> list[Line]:
 _DIVISOR = {"mean": ("{}", " / n"), "sqrt": ("sqrt({})", " / sqrt(n)"), "sum": ("1", "")}
 
 
-def _bag_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _bag_forward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     weight, n, padding = call.before["weight"], sum(trace.counts), call.layer.padding  # type: ignore[attr-defined]
     most = max(dims, _WORDS)
     divisor, symbols = _DIVISOR[call.layer.pooling]  # type: ignore[attr-defined]
@@ -163,7 +163,7 @@ def _bag_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
         terms = [f"{c}{number(w)}" for c, w in zip(counts, weight[:most, j - 1].tolist(), strict=False)]
         if len(weight) > most:
             terms.append("...")
-        expression = f"({total(terms)}) / {divisor.format(n + padding)}" if symbols else total(terms)
+        expression = f"({join_terms(terms)}) / {divisor.format(n + padding)}" if symbols else join_terms(terms)
         lines.append(Number(f"x[{j}]", expression, value))
     return lines
 
@@ -172,14 +172,14 @@ def _rows(title: str, trace: Trace, values: Array, computed: bool) -> Table:
     """The first rows of the embedding, or of what belongs to them, with the features they stand for."""
     body: list[tuple[str, Sequence[float | str]]] = [
         (_short(name, 24), [str(count), *row])
-        for name, count, row in zip(trace.rows, trace.counts, values.tolist(), strict=False)
+        for name, count, row in zip(trace.features, trace.counts, values.tolist(), strict=False)
     ]
-    if len(trace.rows) > len(values):
-        body.append((f"and {len(trace.rows) - len(values)} more", [""] * (values.shape[1] + 1)))
+    if len(trace.features) > len(values):
+        body.append((f"and {len(trace.features) - len(values)} more", [""] * (values.shape[1] + 1)))
     return Table([title, "times", *(f"[{j + 1}]" for j in range(values.shape[1]))], body, computed)
 
 
-def _bag_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _bag_backward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     n = sum(trace.counts)
     if not n:
         return ["No row: no gradient."]
@@ -189,17 +189,17 @@ def _bag_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
     lines: list[Line] = [Formula(f"dw = times{symbols} * dx", _backward_source(call))]
     for j, value in _each(gradient, dims):
         expression = f"{trace.counts[0]}{over} * {number(call.dy[0, j - 1])}"
-        lines.append(Number(f"dw({_short(trace.rows[0], 24)})[{j}]", expression, value))
+        lines.append(Number(f"dw({_short(trace.features[0], 24)})[{j}]", expression, value))
     return [*lines, _rows("dw of", trace, gradient[: max(dims, _WORDS), :dims], computed=True)]
 
 
-def _linear_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _linear_forward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s, weight, bias = call.symbols, call.before["weight"], call.before["bias"]
     lines: list[Line] = [_matrix(s["weight"], weight, dims), _matrix(s["bias"], bias, dims)]
     lines.append(Formula(f"{s['y']} = {s['x']} {s['weight']} + {s['bias']}", _forward_source(call)))
     for j, value in _each(call.y, dims):
         terms = [*_products(call.x[0], weight[:, j - 1], dims), number(bias[j - 1])]
-        lines.append(Number(_at(s["y"], j, call.y), total(terms), value))
+        lines.append(Number(_at(s["y"], j, call.y), join_terms(terms), value))
     return lines
 
 
@@ -208,7 +208,7 @@ def _at(name: str, j: int, values: Array) -> str:
     return f"{name}[{j}]" if values.shape[1] > 1 else name
 
 
-def _linear_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _linear_backward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s, weight = call.symbols, call.before["weight"]
     dy, dweight = f"d{s['y']}", call.grads["weight"]
     lines: list[Line] = [Formula(f"d{s['weight']} = {s['x']}^T {dy}", _backward_source(call))]
@@ -223,7 +223,7 @@ def _linear_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
     lines.append(Formula(f"{s['dx']} = {dy} {s['weight']}^T", _backward_source(call)))
     for i, value in _each(call.dx, dims):
         terms = _products(call.dy[0], weight[i - 1], dims)
-        lines.append(Number(_at(s["dx"], i, call.dx), total(terms), value))
+        lines.append(Number(_at(s["dx"], i, call.dx), join_terms(terms), value))
     return lines
 
 
@@ -245,7 +245,7 @@ def _bracket(x: str) -> str:
     return f"({x})" if x.startswith("-") else x
 
 
-def _activation_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _activation_forward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s, function = call.symbols, _FUNCTIONS[type(call.layer)]  # type: ignore[index]
     lines: list[Line] = [Formula(f"{s['y']} = {function.forward(s['x'])}", _forward_source(call))]
     for j, value in _each(call.y, dims):
@@ -253,7 +253,7 @@ def _activation_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
     return lines
 
 
-def _activation_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _activation_backward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s, function = call.symbols, _FUNCTIONS[type(call.layer)]  # type: ignore[index]
     formula = function.backward(f"d{s['y']}", s["x"], s["y"])
     lines: list[Line] = [Formula(f"{s['dx']} = {formula}", _backward_source(call))]
@@ -263,7 +263,7 @@ def _activation_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
     return lines
 
 
-def _norm_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _norm_forward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s, tensors = call.symbols, {**call.before, **call.layer.buffers}
     lines: list[Line] = [_matrix(name, tensors[name], dims) for name in ("scale", "shift", "mean", "variance")]
     formula = f"{s['y']} = scale * ({s['x']} - mean) / sqrt(variance + {_epsilon(call)}) + shift"
@@ -271,15 +271,15 @@ def _norm_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
     for j, value in _each(call.y, dims):
         scale, shift, mean, variance = (number(tensors[k][j - 1]) for k in ("scale", "shift", "mean", "variance"))
         expression = f"{scale} * ({number(call.x[0, j - 1])} - {_bracket(mean)}) / sqrt({variance} + {_epsilon(call)})"
-        lines.append(Number(_at(s["y"], j, call.y), total([expression, shift]), value))
+        lines.append(Number(_at(s["y"], j, call.y), join_terms([expression, shift]), value))
     return lines
 
 
-def _epsilon(call: Call) -> str:
+def _epsilon(call: LayerTrace) -> str:
     return f"{call.layer._EPSILON:g}"  # type: ignore[attr-defined]
 
 
-def _norm_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _norm_backward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s, tensors, dy = call.symbols, {**call.before, **call.layer.buffers}, f"d{call.symbols['y']}"
     lines: list[Line] = [
         Formula(f"dscale = {dy} * ({s['x']} - mean) / sqrt(variance + {_epsilon(call)})", _backward_source(call)),
@@ -295,17 +295,17 @@ def _norm_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
     return lines
 
 
-def _residual_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _residual_forward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s = call.symbols
     block = call.y - call.x
     lines: list[Line] = [Formula(f"{s['y']} = {s['x']} + {s['block']}", _forward_source(call))]
     for j, value in _each(call.y, dims):
         terms = [number(call.x[0, j - 1]), number(block[0, j - 1])]
-        lines.append(Number(_at(s["y"], j, call.y), total(terms), value))
+        lines.append(Number(_at(s["y"], j, call.y), join_terms(terms), value))
     return lines
 
 
-def _residual_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _residual_backward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     s = call.symbols
     return [
         f"The sum hands its gradient to both of its terms; the block gets d{s['block']} = d{s['y']}.",
@@ -313,7 +313,7 @@ def _residual_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
     ]
 
 
-def _joined(call: Call, dims: int) -> Stage:
+def _joined(call: LayerTrace, dims: int) -> Stage:
     """What comes back through the block, and past it."""
     s = call.symbols
     through = call.dx - call.dy
@@ -321,16 +321,16 @@ def _joined(call: Call, dims: int) -> Stage:
     lines: list[Line] = [Formula(formula, _backward_source(call))]
     for j, value in _each(call.dx, dims):
         terms = [number(call.dy[0, j - 1]), number(through[0, j - 1])]
-        lines.append(Number(_at(f"d{s['x']}", j, call.dx), total(terms), value))
+        lines.append(Number(_at(f"d{s['x']}", j, call.dx), join_terms(terms), value))
     return Stage("joined", call, Section(_title(call), lines))
 
 
-def _other_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _other_forward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     formula = Formula(f"{call.symbols['y']} = f({call.symbols['x']})", _forward_source(call))
     return [formula, _vector(call.symbols["y"], call.y, dims)]
 
 
-def _other_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
+def _other_backward(call: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     if not isinstance(call.dx, np.ndarray):
         return []
     formula = Formula(f"{call.symbols['dx']} = d{call.symbols['y']} * f'({call.symbols['x']})", _backward_source(call))
@@ -375,21 +375,21 @@ _LOSSES = {
 }
 
 
-def _answer(trace: Trace, state: State) -> list[Line]:
+def _answer(trace: Trace, state: Outcome) -> list[Line]:
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
-        Formula("p = 1 / (1 + e^-z)", source(sigmoid)),
+        Formula("p = 1 / (1 + e^-z)", source_of(sigmoid)),
         Number("p", f"1 / (1 + e^-{_bracket(number(state.logit))})", state.positive),
         f"p is the probability of positive; the label is {trace.label}: y = {y}",
-        Formula(loss.symbols, source(LOSSES[trace.loss])),
+        Formula(loss.symbols, source_of(LOSSES[trace.loss])),
         Number("L", loss.numbers(number(state.positive), y), state.loss),
     ]
 
 
-def _logit_gradient(trace: Trace, state: State) -> list[Line]:
+def _logit_gradient(trace: Trace, state: Outcome) -> list[Line]:
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
-        Formula(loss.gradient_symbols, source(LOSSES[trace.loss])),
+        Formula(loss.gradient_symbols, source_of(LOSSES[trace.loss])),
         Number("dz", loss.gradient(number(state.positive), y), trace.dz),
     ]
 
@@ -435,19 +435,23 @@ def _update(trace: Trace, dims: int) -> list[Line]:
     optimizer = trace.optimizer
     rule = next(rule for kind, rule in _RULES.items() if isinstance(optimizer, kind))
     lines: list[Line] = [
-        Formula(rule.symbols, source(type(optimizer).rule)),
+        Formula(rule.symbols, source_of(type(optimizer).rule)),
         f"for each number w and its gradient g; rate = {trace.learning_rate:g}",
     ]
     if optimizer.weight_decay:
         lines.append(f"and a weight decay of {optimizer.weight_decay:g}, which the numbers below contain")
-    for call in trace.calls:
+    for call in trace.layers:
         for name, before in call.before.items():
             if not before.size:
                 continue
             gradient = dense_gradient(call.grads[name], before)
             for at in list(np.ndindex(before.shape))[: min(dims, 2)]:
                 state = {key: _entry(value, at) for key, value in call.state[name].items()}
-                numbers = (number(float(before[at])), number(float(gradient[at])), f"{trace.learning_rate:g}")
+                numbers = (
+                    number(float(before[at])),
+                    number(float(gradient[at])),
+                    f"{trace.learning_rate:g}",
+                )
                 expression = rule.numbers(*numbers, optimizer, state)
                 lines.append(Number(_entry_name(call, trace, name, at), expression, float(call.after[name][at])))
     return lines
@@ -458,21 +462,21 @@ def _entry(value: Array, at: tuple[int, ...]) -> float:
     return float(value[tuple(min(i, n - 1) for i, n in zip(at, value.shape, strict=True))] if value.ndim else value)
 
 
-def _entry_name(call: Call, trace: Trace, name: str, at: tuple[int, ...]) -> str:
+def _entry_name(call: LayerTrace, trace: Trace, name: str, at: tuple[int, ...]) -> str:
     if isinstance(call.layer, EmbeddingBag):
-        return f"w({_short(trace.rows[at[0]], 24)})[{at[1] + 1}]"
+        return f"w({_short(trace.features[at[0]], 24)})[{at[1] + 1}]"
     known = call.symbols.get(name, f"{name}{call.symbols['number']}")
     return f"{known}[{','.join(str(i + 1) for i in at)}]"
 
 
-def _after(trace: Trace, before: State, after: State) -> list[Line]:
+def _after(trace: Trace, before: Outcome, after: Outcome) -> list[Line]:
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
-    steps = len(trace.states) - 1
+    steps = len(trace.outcomes) - 1
     lines: list[Line] = [f"The forward pass again, after {'the update' if steps == 1 else f'{steps} such steps'}:"]
     if steps == 1:
         lines.append(Number("p", f"1 / (1 + e^-{_bracket(number(after.logit))})", after.positive))
         lines.append(Number("L", loss.numbers(number(after.positive), y), after.loss))
-    rows = [(str(i), list(state)) for i, state in enumerate(trace.states)]
+    rows = [(str(i), list(state)) for i, state in enumerate(trace.outcomes)]
     if steps == 1:
         rows = [("before", list(before)), ("after", list(after))]
     lines.append(Table(["step" if steps > 1 else "", "z", "p", "L"], rows, computed=True))

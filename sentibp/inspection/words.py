@@ -24,10 +24,10 @@ from sentibp.utils.threads import single_threaded_blas
 
 _NEAR = 50_000  # features, the most frequent, whose spelling is compared with one that is not known
 
-Found = list[tuple[str, float]]
+Ranking = list[tuple[str, float]]
 
 
-class Space(NamedTuple):
+class VectorSpace(NamedTuple):
     """Vectors, and the feature that each belongs to."""
 
     vectors: Array  # (k, d)
@@ -35,60 +35,60 @@ class Space(NamedTuple):
     lowercase: bool  # whether they are spelled so
 
 
-def space(of: Classifier | VectorFile) -> Space:
+def vector_space(of: Classifier | VectorFile) -> VectorSpace:
     """Where features are near each other or far: the rows of the embedding, or what pretraining has learned."""
     if isinstance(of, VectorFile):
-        return Space(of.vectors.rows(len(of.texts)), of.texts, of.lowercase)
-    return Space(of.tensors()["embedding.weight"], of.vocabulary.features(), of.spec.lowercase)
+        return VectorSpace(of.vectors.rows(len(of.texts)), of.texts, of.lowercase)
+    return VectorSpace(of.tensors()["embedding.weight"], of.vocabulary.features(), of.settings.text.lowercase)
 
 
-def rows(classifier: Classifier, texts: list[str]) -> Array:
+def feature_rows(classifier: Classifier, texts: list[str]) -> Array:
     """The row of each word or n-gram in the embedding (k,). Raises ConfigError with a line for each unknown one."""
-    return _look_up(space(classifier), texts)
+    return _look_up(vector_space(classifier), texts)
 
 
-def neighbors(of: Classifier | VectorFile, text: str, count: int, most_frequent: int) -> Found:
+def neighbors(of: Classifier | VectorFile, text: str, count: int, most_frequent: int) -> Ranking:
     """Of the most frequent features those with vectors most like that of `text`, and the cosines. Raises ConfigError.
 
     `text` itself, which may be rarer, is left out.
     """
-    where = space(of)
+    where = vector_space(of)
     chosen = _look_up(where, [text])
     return _nearest(where, _unit(where.vectors[chosen])[0], chosen, count, most_frequent)
 
 
-def analogy(of: Classifier | VectorFile, a: str, b: str, c: str, count: int, most_frequent: int) -> Found:
+def analogy(of: Classifier | VectorFile, a: str, b: str, c: str, count: int, most_frequent: int) -> Ranking:
     """What is to `c` as `a` is to `b`: the features nearest to a - b + c, these three left out. Raises ConfigError.
 
     Of vectors of length 1, as in Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous space word
     representations".
     """
-    where = space(of)
+    where = vector_space(of)
     chosen = _look_up(where, [a, b, c])
     return _nearest(where, np.array([1, -1, 1]) @ _unit(where.vectors[chosen]), chosen, count, most_frequent)
 
 
-class Top(NamedTuple):
+class TopFeatures(NamedTuple):
     """The features that speak most for positive and for negative, with their weights."""
 
-    positive: Found
-    negative: Found
+    positive: Ranking
+    negative: Ranking
     linear: bool  # whether a review's logit is the pooled weights of its features and a constant
 
 
-def top(classifier: Classifier, count: int, most_frequent: int) -> Top:
+def top_features(classifier: Classifier, count: int, most_frequent: int) -> TopFeatures:
     """Of the most frequent features those with the largest weights, up and down.
 
     The weight is the logit of a review that is this feature alone, less that of an empty review. Without hidden layers
     it is exactly what the feature adds to the sum that is pooled; with them, how the network answers where nothing else
     speaks.
     """
-    texts, weight = weights(classifier, most_frequent)
+    texts, weight = feature_weights(classifier, most_frequent)
     linear = set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
-    return Top(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
+    return TopFeatures(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
 
 
-def weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:
+def feature_weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:
     """The most frequent features (k,), and the weight of each (k,) float64, as `top` says what that is."""
     vocabulary = classifier.vocabulary
     n = min(most_frequent, len(vocabulary))
@@ -98,13 +98,13 @@ def weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringA
     return texts, classifier.logits(alone).astype(np.float64) - classifier.logits(empty)  # (n,) - (1,)
 
 
-def _largest(score: Array, shown: Array, texts: pa.LargeStringArray, count: int) -> Found:
+def _largest(score: Array, shown: Array, texts: pa.LargeStringArray, count: int) -> Ranking:
     """The features with the largest scores above 0, in that order; of equal ones the more frequent first."""
     order = np.argsort(-score, kind="stable")[:count]
     return [(texts[i].as_py(), float(shown[i])) for i in order.tolist() if score[i] > 0]
 
 
-def _nearest(where: Space, direction: Array, without: Array, count: int, most_frequent: int) -> Found:
+def _nearest(where: VectorSpace, direction: Array, without: Array, count: int, most_frequent: int) -> Ranking:
     with single_threaded_blas:
         cosine = _unit(where.vectors[:most_frequent]) @ _unit(direction)  # (k, d) @ (d,) -> (k,)
     candidates = np.setdiff1d(np.arange(len(cosine)), without)
@@ -118,7 +118,7 @@ def _unit(vectors: Array) -> Array:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-def _look_up(where: Space, texts: list[str]) -> Array:
+def _look_up(where: VectorSpace, texts: list[str]) -> Array:
     """The row of each text, spelled as the model spells it. Raises ConfigError with a line for each unknown one."""
     spelled = [_spelled(where, text) for text in texts]
     rows = index_of(strings(spelled), where.features)
@@ -132,7 +132,7 @@ def _look_up(where: Space, texts: list[str]) -> Array:
     return rows
 
 
-def _spelled(where: Space, text: str) -> str:
+def _spelled(where: VectorSpace, text: str) -> str:
     """A word or n-gram as the vocabulary has it."""
     tokens = tokenize(strings([text]), where.lowercase)
     return " ".join(tokens.words[i].as_py() for i in tokens.ids.tolist())

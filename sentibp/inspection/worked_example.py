@@ -14,7 +14,7 @@ from sentibp.nn import EmbeddingBag, Linear, Sequential, Sigmoid
 from sentibp.utils.arrow import strings
 
 
-def article() -> Classifier:
+def article_classifier() -> Classifier:
     """The article's example: "I love this movie" is predicted 0.3, and after a step of 0.457 it is 0.35.
 
     Words of two numbers each, their mean, two sigmoid units, a sigmoid. tests/nn/test_article.py works it by hand.

@@ -79,13 +79,13 @@ def number(value: float | str) -> str:
     return f"{value:.{digits}f}"
 
 
-def total(terms: Sequence[str]) -> str:
+def join_terms(terms: Sequence[str]) -> str:
     """The terms with + and - between."""
     text = " + ".join(terms)
     return text.replace("+ -", "- ")
 
 
-def blank(sheet: Sheet) -> tuple[Sheet, Sheet]:
+def make_worksheet(sheet: Sheet) -> tuple[Sheet, Sheet]:
     """The worksheet of a sheet, and the key to it."""
     key: list[Line] = []
     sections = []
@@ -101,7 +101,7 @@ def blank(sheet: Sheet) -> tuple[Sheet, Sheet]:
     return Sheet(sheet.title, sections), Sheet(f"Key: {sheet.title}", [Section("", key)])
 
 
-def text(sheet: Sheet) -> str:
+def to_text(sheet: Sheet) -> str:
     """As plain text of 80 columns."""
     lines = [*textwrap.wrap(sheet.title, _WIDTH)]
     for section in sheet.sections:
@@ -155,7 +155,7 @@ def _text_table(table: Table) -> Iterator[str]:
         columns = columns[take:]
 
 
-def markdown(sheet: Sheet) -> str:
+def to_markdown(sheet: Sheet) -> str:
     """As Markdown."""
     parts = [f"# {_escaped(sheet.title)}"]
     for section in sheet.sections:
@@ -176,7 +176,7 @@ def markdown(sheet: Sheet) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def html(sheet: Sheet, key: Sheet | None = None) -> str:
+def to_html(sheet: Sheet, key: Sheet | None = None) -> str:
     """As a page; the key to it, if there is one, on a sheet of its own when printed."""
     body = "".join(_html_sections(sheet))
     if key is not None:
@@ -188,10 +188,10 @@ def _html_sections(sheet: Sheet) -> Iterator[str]:
     for section in sheet.sections:
         if section.title:
             yield f"<h2>{page.page_text(section.title)}</h2>\n"
-        yield from html_lines(section.lines)
+        yield from lines_to_html(section.lines)
 
 
-def html_lines(lines: Sequence[Line]) -> Iterator[str]:
+def lines_to_html(lines: Sequence[Line]) -> Iterator[str]:
     """Lines as HTML, without a page around them."""
     for group in _groups(lines):
         if isinstance(group, Table):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentibp.inspection import counterfactual
-from sentibp.inspection.counterfactual import flip
+from sentibp.inspection.counterfactual import find_counterfactual
 from sentibp.inspection.explain import explain
 from sentibp.utils.arrow import strings
 
@@ -46,7 +46,7 @@ def test_the_fewest_deletions(new_classifier, kind, ngrams):
     for seed in range(8):
         classifier = _random(new_classifier, kind, ngrams, seed)
         words = np.random.default_rng(seed).choice(["a", "good", "bad", "not", "film", "very", "zzz"], 6).tolist()
-        found = flip(classifier, " ".join(words), explain(classifier, " ".join(words)))
+        found = find_counterfactual(classifier, " ".join(words), explain(classifier, " ".join(words)))
         assert found.exact
         fewest = brute(classifier, words)
         assert (None if found.deletions is None else len(found.deletions)) == fewest
@@ -76,10 +76,10 @@ def test_pairs_of_words_that_meet_when_others_go(new_classifier, monkeypatch, ki
         text = " ".join(np.random.default_rng(seed).choice(["a", "good", "bad", "not", "film", ",", "zzz"], 9))
         assert counterfactual._is_sum_of_pairs(classifier)
         explanation = explain(classifier, text)
-        found = flip(classifier, text, explanation)
+        found = find_counterfactual(classifier, text, explanation)
         with monkeypatch.context() as patch:
             patch.setattr(counterfactual, "_is_sum_of_pairs", lambda classifier: False)
-            among_all = flip(classifier, text, explanation)
+            among_all = find_counterfactual(classifier, text, explanation)
         assert found.exact and among_all.exact
         deleted.add(found.deletions and len(found.deletions))
         assert (found.deletions is None) == (among_all.deletions is None)
@@ -92,7 +92,7 @@ def test_pairs_of_words_that_meet_when_others_go(new_classifier, monkeypatch, ki
 def test_pairs_of_words_are_exact_in_long_texts(new_classifier):
     classifier = _random(new_classifier, "linear", 2, 3)
     text = " ".join(np.random.default_rng(0).choice(["a", "good", "bad", "not", "film", ",", "very"], 120))
-    found = flip(classifier, text, explain(classifier, text))
+    found = find_counterfactual(classifier, text, explain(classifier, text))
     assert found.exact
     assert len(found.deletions) > 5
     _without_them_the_answer_is_another(classifier, text, found)
@@ -109,7 +109,7 @@ def test_a_sum_of_words_is_exact_however_long(new_classifier):
     classifier.tensors()["output.weight"][...] = 1 / 16
     classifier.tensors()["output.bias"][...] = -1e-4
     text = "good film " * 100 + "bad " * 60
-    found = flip(classifier, text, explain(classifier, text))  # 150 - 60: 90 times "good"
+    found = find_counterfactual(classifier, text, explain(classifier, text))  # 150 - 60: 90 times "good"
     assert found.exact
     assert [word.text for word in found.deletions] == ["good"] * 90
     _without_them_the_answer_is_another(classifier, text, found)
@@ -120,7 +120,7 @@ def test_too_many_sets_to_try_give_an_upper_bound_that_holds(new_classifier, mon
     classifier = _random(new_classifier, "relu", 2, 0)
     text = "a good film ! very good not bad at all , very good film".replace(" ", " zzz ")
     explanation = explain(classifier, text)
-    found = flip(classifier, text, explanation)
+    found = find_counterfactual(classifier, text, explanation)
     assert not found.exact
     assert found.deletions
     _without_them_the_answer_is_another(classifier, text, found)
@@ -135,6 +135,6 @@ def test_what_no_deletion_changes(new_classifier):
     for tensor in classifier.tensors().values():
         tensor[...] = 0
     classifier.tensors()["output.bias"][...] = 1
-    found = flip(classifier, "a good film", explain(classifier, "a good film"))
+    found = find_counterfactual(classifier, "a good film", explain(classifier, "a good film"))
     assert found == (None, True, None, None)
-    assert flip(classifier, "", explain(classifier, "")) == (None, True, None, None)
+    assert find_counterfactual(classifier, "", explain(classifier, "")) == (None, True, None, None)

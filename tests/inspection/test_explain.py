@@ -53,14 +53,14 @@ each_kind = pytest.mark.parametrize("kind", NETWORKS)
 def test_the_parts_and_the_bias_are_the_logit(classifiers, kind, words):
     classifier, text = classifiers[kind], " ".join(words)
     found = explain(classifier, text)
-    total = found.bias + sum(part.contribution for part in found.parts)
+    total = found.bias + sum(part.contribution for part in found.contributions)
     assert total == pytest.approx(found.logit, abs=1e-6)
     assert total + found.residual == pytest.approx(found.logit, abs=1e-12)
     assert abs(found.residual) < (1.1e-9 if found.method == "quadrature" else 1e-12)
     assert sum(word.contribution for word in found.words) == pytest.approx(found.logit - found.bias, abs=1e-6)
     predicted = classifier.predict(strings([text, ""]))
     features, _, unknown = classifier.encode(strings([text, ""]))
-    assert len(found.parts) == features.lengths[0]
+    assert len(found.contributions) == features.lengths[0]
     assert sum(not word.known for word in found.words) == unknown[0]
     assert found.positive == pytest.approx(predicted.positive[0], abs=1e-5)
     assert found.bias == pytest.approx(classifier.logits(features)[1], abs=1e-4)
@@ -81,16 +81,16 @@ def test_without_hidden_layers_a_part_is_what_its_row_adds(classifiers, kind, di
     found = explain(classifier, "film zzz not good")  # film, not, good, "not good"
     names = classifier.vocabulary.features().to_pylist()
     weights = {name: value.astype(np.float64) for name, value in classifier.tensors().items()}
-    assert [part.text for part in found.parts] == ["film", "not", "good", "not good"]
-    assert (found.parts[3].start, found.parts[3].end) == (9, 17)
-    for part in found.parts:
+    assert [part.text for part in found.contributions] == ["film", "not", "good", "not good"]
+    assert (found.contributions[3].start, found.contributions[3].end) == (9, 17)
+    for part in found.contributions:
         row = weights["embedding.weight"][names.index(part.text)]
         assert part.contribution == pytest.approx((row @ weights["output.weight"]).item() / divisor, abs=1e-12)
     assert found.bias == weights["output.bias"].item()
     assert [(word.text, word.known) for word in found.words] == [
         *[("film", True), ("zzz", False), ("not", True), ("good", True)]
     ]
-    own, pair = found.parts[1].contribution, found.parts[3].contribution
+    own, pair = found.contributions[1].contribution, found.contributions[3].contribution
     assert found.words[2].contribution == pytest.approx(own + pair / 2)
 
 
@@ -111,7 +111,7 @@ def test_the_gradient_is_averaged_over_the_whole_line(classifiers, kind):
     for _, layer in reversed(rest):
         dy = layer.backward(dy)
     expected = rows @ dy.sum(axis=0) / divisor
-    assert [part.contribution for part in found.parts] == pytest.approx(expected, abs=1e-4)
+    assert [part.contribution for part in found.contributions] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_layer_of_a_kind_that_bends_otherwise_is_integrated_numerically(classifiers):

@@ -32,7 +32,7 @@ def train(here):
     return train
 
 
-def total(found: influence.Blame) -> float:
+def total(found: influence.Influences) -> float:
     return sum(push.push for push in found.up + found.down)
 
 

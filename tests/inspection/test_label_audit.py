@@ -15,7 +15,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import label_audit
-from sentibp.inspection.label_audit import audit, confident, resolve
+from sentibp.inspection.label_audit import audit_labels, confident, resolve_target
 from sentibp.nn.layers import sigmoid
 
 SMALL = ["train.epochs=3"]
@@ -40,7 +40,7 @@ def clear(n=120):
 
 
 def of(*overrides: str, count: int = 5, folds: int = 5, watch=lambda note: None):
-    return audit(load_config("quickstart", [*SMALL, *overrides]), folds, count, watch=watch)
+    return audit_labels(load_config("quickstart", [*SMALL, *overrides]), folds, count, watch=watch)
 
 
 @pytest.mark.usefixtures("here")
@@ -160,17 +160,17 @@ def test_what_it_does_without_is_told(here):
 
 
 def test_a_run_is_audited_up_to_the_epoch_that_was_kept(here):
-    run = runner.train_model(load_config("quickstart", ["train.epochs=4"])).run
-    subject = resolve(str(run), [])
-    assert subject == resolve("last", []) == resolve(run.name, [])
+    run = experiment.train_model(load_config("quickstart", ["train.epochs=4"])).run
+    subject = resolve_target(str(run), [])
+    assert subject == resolve_target("last", []) == resolve_target(run.name, [])
     assert subject.name == str(run / "config.yaml")
     assert 1 <= subject.epochs <= 4
-    assert resolve("quickstart", SMALL).name == "quickstart"
-    assert resolve("quickstart", SMALL).epochs is None
-    one = audit(subject.resolved, 3, 1, 1)
-    assert (one.positive != audit(subject.resolved, 3, 1, 4).positive).any()
+    assert resolve_target("quickstart", SMALL).name == "quickstart"
+    assert resolve_target("quickstart", SMALL).epochs is None
+    one = audit_labels(subject.resolved, 3, 1, 1)
+    assert (one.positive != audit_labels(subject.resolved, 3, 1, 4).positive).any()
     with pytest.raises(ConfigError, match="nosuch"):
-        resolve("nosuch", [])
+        resolve_target("nosuch", [])
 
 
 @pytest.mark.usefixtures("here")

@@ -63,7 +63,7 @@ def check(here):
             assert old in source
             source = source.replace(old, new)
         Path("my_layer.py").write_text(source)
-        return layer_check.check(Path("my_layer.py"))
+        return layer_check.check_file(Path("my_layer.py"))
 
     return check
 
@@ -196,7 +196,9 @@ def test_files_without_a_layer(check, complaint, source, line):
 
 
 def test_no_such_file(here, complaint):
-    assert complaint(ConfigError, layer_check.check, Path("nosuch.py")).startswith("--layer nosuch.py: no such file")
+    assert complaint(ConfigError, layer_check.check_file, Path("nosuch.py")).startswith(
+        "--layer nosuch.py: no such file"
+    )
 
 
 def test_differences_number_by_number(check):

@@ -52,18 +52,18 @@ def test_of_every_kind_right_answers_pass_and_wrong_ones_fail(kind):
     pairs = of_kind(kind)
     right, wrong = ([ANSWERS[probe.expect][i] for probe in pairs] for i in (0, 1))
     for turn in range(max(map(len, right))):
-        result = probes.run(Stub([choice[turn % len(choice)] for choice in right]), pairs)
+        result = probes.run_probes(Stub([choice[turn % len(choice)] for choice in right]), pairs)
         assert result["kinds"] == {kind: {"n": len(pairs), "passed": len(pairs), "rate": 1.0}}
         assert result["failures"] == []
     for turn in range(max(map(len, wrong))):
-        result = probes.run(Stub([choice[turn % len(choice)] for choice in wrong]), pairs)
+        result = probes.run_probes(Stub([choice[turn % len(choice)] for choice in wrong]), pairs)
         assert result["kinds"] == {kind: {"n": len(pairs), "passed": 0, "rate": 0.0}}
         assert [each["a"] for each in result["failures"]] == [probe.a for probe in pairs]
 
 
 def test_an_answer_that_is_no_number_fails():
     pairs = [next(probe for probe in ALL if probe.expect == expect) for expect in EXPECTATIONS]
-    assert probes.run(Stub([(np.nan, np.nan)] * len(pairs)), pairs)["passed"] == 0
+    assert probes.run_probes(Stub([(np.nan, np.nan)] * len(pairs)), pairs)["passed"] == 0
 
 
 def test_the_result_in_all_and_by_kind():
@@ -72,7 +72,7 @@ def test_the_result_in_all_and_by_kind():
         Probe("two", "x", "y", "rising"),
         Probe("two", "z", "w", "rising"),
     ]
-    result = probes.run(Stub([(0.1, 0.9), (0.2, 0.3), (0.3, 0.2)]), pairs)
+    result = probes.run_probes(Stub([(0.1, 0.9), (0.2, 0.3), (0.3, 0.2)]), pairs)
     low, high = result.pop("probes_interval")
     assert 0 < low < 2 / 3 < high < 1
     assert result == {
@@ -86,7 +86,7 @@ def test_the_result_in_all_and_by_kind():
 
 @pytest.mark.parametrize("positive", [0.0, 0.3, 0.5, 0.8, 1.0])
 def test_who_says_the_same_of_everything_passes_half_of_a_kind_at_most(positive):
-    kinds = probes.run(Stub([(positive, positive)] * len(ALL)), ALL)["kinds"]
+    kinds = probes.run_probes(Stub([(positive, positive)] * len(ALL)), ALL)["kinds"]
     del kinds["unknown"]  # where that is what is asked
     assert all(kind["rate"] <= 0.5 for kind in kinds.values()), kinds
 

@@ -37,7 +37,7 @@ def court(new_classifier):
     return classifier
 
 
-def names(found: words.Found) -> list[str]:
+def names(found: words.Ranking) -> list[str]:
     return [name for name, _ in found]
 
 
@@ -56,7 +56,7 @@ def test_of_many_equal_ones_the_most_frequent_come_first(new_classifier):
     expected = [f"word{i:03}" for i in range(0, 300, 3)]
     assert names(words.neighbors(classifier, "word000", 99, 300)) == expected[1:]
     classifier.tensors()["output.weight"][:] = 1.0
-    assert names(words.top(classifier, 100, 300).positive) == expected
+    assert names(words.top_features(classifier, 100, 300).positive) == expected
 
 
 def test_a_word_may_be_spelled_as_in_a_review(court):
@@ -128,18 +128,18 @@ def test_what_is_to_a_word_as_another_is_to_itself_is_near_the_word(court, a, c)
 
 
 def test_without_hidden_layers_a_weight_is_exact(court):
-    result = words.top(court, 9, 9)
+    result = words.top_features(court, 9, 9)
     assert result.linear
     assert result.positive == [("crown", 5.0), ("king", 2.0), ("queen", 1.0)]
     assert result.negative == [("man", -2.0)], "what weighs nothing is neither"
-    assert words.top(court, 1, 3) == ([("king", 2.0)], [("man", -2.0)], True), "of the three most frequent"
+    assert words.top_features(court, 1, 3) == ([("king", 2.0)], [("man", -2.0)], True), "of the three most frequent"
 
 
 @pytest.mark.parametrize(("pooling", "divisor"), [("sum", 1), ("sqrt", 2), ("mean", 4)])
 def test_weights_add_up_to_the_answer(new_classifier, pooling, divisor):
     sections = {"text": {"ngrams": 1}, "model": {"hidden": [], "embedding": {"dim": 3, "pooling": pooling}}}
     classifier = new_classifier(["a good film and a bad film"], **sections)
-    result = words.top(classifier, 99, 99)
+    result = words.top_features(classifier, 99, 99)
     weight = dict(result.positive + result.negative)
     bias = float(classifier.tensors()["output.bias"][0])
     answer = classifier.predict(strings(["good film good and"])).positive[0]
@@ -149,7 +149,7 @@ def test_weights_add_up_to_the_answer(new_classifier, pooling, divisor):
 
 def test_with_hidden_layers_a_weight_is_the_answer_to_the_feature_alone(new_classifier):
     classifier = new_classifier(["good bad film good"], text={"ngrams": 1}, model={"hidden": [4]})
-    result = words.top(classifier, 9, 9)
+    result = words.top_features(classifier, 9, 9)
     assert not result.linear
     answers = classifier.predict(strings(["good", "bad", "film", ""])).positive
     logit = np.log(answers / (1 - answers))
@@ -161,7 +161,7 @@ def test_an_ngram_is_weighed_without_its_words(new_classifier):
     classifier = new_classifier(["not good"], model={"hidden": [], "embedding": {"dim": 1}})
     classifier.tensors()["embedding.weight"][:] = [[1.0], [2.0], [-5.0]]  # good, not, not good
     classifier.tensors()["output.weight"][:] = 1.0
-    assert words.top(classifier, 9, 9) == ([("not", 2.0), ("good", 1.0)], [("not good", -5.0)], True)
+    assert words.top_features(classifier, 9, 9) == ([("not", 2.0), ("good", 1.0)], [("not good", -5.0)], True)
 
 
 def test_vectors_of_a_pretraining_are_looked_at_alike(court):

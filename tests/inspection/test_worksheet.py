@@ -50,11 +50,11 @@ def test_numbers(value, shown):
 
 
 def test_sums_and_differences():
-    assert inspection_worksheet.total(["1", "-2*3", "...", "-4"]) == "1 - 2*3 + ... - 4"
+    assert inspection_worksheet.join_terms(["1", "-2*3", "...", "-4"]) == "1 - 2*3 + ... - 4"
 
 
 def test_text_is_80_columns_wide():
-    lines = inspection_worksheet.text(SHEET).splitlines()
+    lines = inspection_worksheet.to_text(SHEET).splitlines()
     assert max(map(len, lines)) == 80
     assert lines[:3] == ['A "<title>"', "", "FORWARD"]
     assert "  z = x W + b                                           nn.layers.Linear.forward" in lines
@@ -67,7 +67,7 @@ def test_text_is_80_columns_wide():
 
 
 def test_a_formula_too_long_for_its_source():
-    lines = inspection_worksheet.text(
+    lines = inspection_worksheet.to_text(
         Sheet("", [Section("", [Formula("a " * 40, "nn.layers.Linear.forward")])])
     ).splitlines()
     assert max(map(len, lines)) <= 80
@@ -75,22 +75,22 @@ def test_a_formula_too_long_for_its_source():
 
 
 def test_a_worksheet_has_gaps_where_the_key_has_numbers():
-    worksheet, key = inspection_worksheet.blank(SHEET)
+    worksheet, key = inspection_worksheet.make_worksheet(SHEET)
     assert worksheet.sections[0] == SHEET.sections[0]  # what is given stays
     assert worksheet.sections[1].lines == [SHEET.sections[1].lines[0], Gap("z[1]", 1), Gap("z[2]", 2)]
     assert [line.left for line in key.sections[0].lines] == ["(1) z[1]", "(2) z[2]"]
-    for render in (inspection_worksheet.text, inspection_worksheet.markdown, inspection_worksheet.html):
+    for render in (inspection_worksheet.to_text, inspection_worksheet.to_markdown, inspection_worksheet.to_html):
         assert "(1)" in render(worksheet)
         assert "2.0000" not in render(worksheet)
         assert "= 2.0000" in render(key)
-    assert "    z[1] = (1)______________\n" in inspection_worksheet.text(worksheet)
-    assert inspection_worksheet.html(worksheet, key).index("(2) z[2]") > inspection_worksheet.html(
+    assert "    z[1] = (1)______________\n" in inspection_worksheet.to_text(worksheet)
+    assert inspection_worksheet.to_html(worksheet, key).index("(2) z[2]") > inspection_worksheet.to_html(
         worksheet, key
     ).index('class="key"')
 
 
 def test_markdown():
-    content = inspection_worksheet.markdown(SHEET)
+    content = inspection_worksheet.to_markdown(SHEET)
     assert content.startswith('# A "\\<title\\>"\n\n## Forward\n\nSome words.\n\n| row of | \\[1\\] |\n| --- | --: |\n')
     assert "| a\\|b | 0.2500 |" in content
     assert "```text\nz = x W + b    # nn.layers.Linear.forward\nz[1] = 0.5000*2.0000 + 1.0000 = 2.0000\n" in content
@@ -113,7 +113,7 @@ class Text(HTMLParser):
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_pages_show_any_word_as_text(word):
     lines = [word, Table([word], [(word, [])]), Formula(word, word), Number(word, word, 1.0)]
-    page = Text(inspection_worksheet.html(Sheet(word, [Section(f"a{word}", lines)])))
+    page = Text(inspection_worksheet.to_html(Sheet(word, [Section(f"a{word}", lines)])))
     assert set(page.tags) <= set(
         [
             "html",
@@ -141,7 +141,9 @@ def test_pages_show_any_word_as_text(word):
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_markdown_shows_any_word_as_text(word):
     """No sign that Markdown or HTML would obey is left bare, and a row of a table stays one."""
-    row = inspection_worksheet.markdown(Sheet("", [Section("", [Table(["", ""], [(word, [1.0])])])])).splitlines()[-1]
+    row = inspection_worksheet.to_markdown(Sheet("", [Section("", [Table(["", ""], [(word, [1.0])])])])).splitlines()[
+        -1
+    ]
     bare = row.replace("\\\\", "").replace("\\|", "").replace("\\<", "").replace("\\`", "").replace("\\*", "")
     assert bare.count("|") == 3
     assert not set("<`*") & set(bare)

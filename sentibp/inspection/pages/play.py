@@ -83,16 +83,16 @@ class Session:
     def look(self, text: str, label: str | None) -> dict[str, Any]:
         """What the model says of a text, and the step that would be learned from it."""
         explanation = inspection_explain.explain(self.classifier, text)
-        largest = sorted(explanation.parts, key=lambda part: -abs(part.contribution))
-        optimizer = self.classifier.training_config().train.optimizer
-        found = None if label is None else trace.trace(self.classifier, text, label)
+        largest = sorted(explanation.contributions, key=lambda part: -abs(part.contribution))
+        optimizer = self.classifier.settings.train.optimizer
+        found = None if label is None else trace.trace_step(self.classifier, text, label)
         return {
             "model": self.name,
             "label": explanation.label,
             "positive": explanation.positive,
             "logit": explanation.logit,
             "bias": explanation.bias,
-            "html": inspection_explain.marked(text, explanation),
+            "html": inspection_explain.highlighted_html(text, explanation),
             "parts": [[part.text, part.contribution] for part in largest[:_PARTS]],
             "others": [len(largest[_PARTS:]), sum(part.contribution for part in largest[_PARTS:])],
             "unknown": list(dict.fromkeys(word.text for word in explanation.words if not word.known))[:_PARTS],
@@ -105,8 +105,8 @@ class Session:
 
     def learn(self, text: str, label: str, optimizer: str | None, rate: float | None) -> dict[str, Any]:
         """Learn that the text has this label: the step that is drawn. Raises trace.Diverged, with nothing learned."""
-        found = trace.trace(self.classifier, text, label, None, optimizer, rate)
-        changed = [(path(call.name, name), call, after) for call in found.calls for name, after in call.after.items()]
+        found = trace.trace_step(self.classifier, text, label, None, optimizer, rate)
+        changed = [(path(call.name, name), call, after) for call in found.layers for name, after in call.after.items()]
         if any(np.abs(after).max(initial=0) > _LARGEST for _, _, after in changed):
             raise trace.Diverged(f"diverged: a weight would be over {_LARGEST:,.0f}; lower the rate")
         rows, before = np.array(found.ids, np.int64), {}
@@ -116,7 +116,7 @@ class Session:
             before[name] = params[name][at].copy()
             self._keep_original(name, params[name], at)
             params[name][at] = after
-        first, last = found.states[0], found.states[-1]
+        first, last = found.outcomes[0], found.outcomes[-1]
         self.steps = [*self.steps, Step(text, label, first.positive, last.positive, rows, before)][-_REMEMBERED:]
         self.learned += 1
         return self.look(text, None) | {"drawing": stepper.drawing(found)}

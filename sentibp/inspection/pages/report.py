@@ -58,7 +58,7 @@ class Answers(NamedTuple):
     label: Array  # (n,)
     positive: Array  # (n,)
     scores: dict[str, Any]
-    scored: evaluate.Scored | None
+    scored: evaluate.ScoredReviews | None
 
 
 class Subject(NamedTuple):
@@ -159,7 +159,7 @@ def _answers(
 ) -> Answers | None:
     """What the model says of the reviews; what is missing is added to `left_out`."""
     try:
-        scored = evaluate.scored_on(classifier, *where)
+        scored = evaluate.score_reviews(classifier, *where)
     except DataError as error:
         if any(where):
             raise
@@ -295,7 +295,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
 
 def _mapped(classifier: Classifier) -> charts.Words:
     """The words of the map: the most frequent features, and the strongest."""
-    texts, weight = words.weights(classifier, _FREQUENT)
+    texts, weight = words.feature_weights(classifier, _FREQUENT)
     order = np.argsort(weight, kind="stable")
     chosen = np.unique(np.concatenate([np.arange(min(_MAP, len(weight))), order[:_TELLING], order[-_TELLING:]]))
     vectors = classifier.tensors()["embedding.weight"][chosen]
@@ -304,7 +304,7 @@ def _mapped(classifier: Classifier) -> charts.Words:
 
 def _top(classifier: Classifier) -> list[tuple[str, list[tuple[str, float, float]]]]:
     """The strongest words on either side: each with its weight, and that as a share of the largest."""
-    found = words.top(classifier, _WORDS, _FREQUENT)
+    found = words.top_features(classifier, _WORDS, _FREQUENT)
     sides = [("positive", found.positive), ("negative", found.negative)]
     scale = max([abs(weight) for _, side in sides for _, weight in side] or [1.0])
     return [(name, [(word, weight, abs(weight) / scale) for word, weight in side]) for name, side in sides]
@@ -377,7 +377,7 @@ def _mistakes(subject: Subject, safe: Callable[[str], str]) -> list[Mistake]:
     found = []
     for i in worst.tolist():
         text = reviews.text[i].as_py()
-        body = safe(explain.marked(text, explain.explain(subject.classifier, text)))
+        body = safe(explain.highlighted_html(text, explain.explain(subject.classifier, text)))
         answered = head.answer(float(positive[i]))
         found.append(Mistake(answered.label, answered.score, body))
     return found
@@ -389,7 +389,7 @@ def _steps(classifier: Classifier, answers: Answers | None) -> list[dict[str, An
     steps = []
     for kind, text, label in chosen:
         try:
-            drawing = stepper.drawing(trace.trace(classifier, text, label))
+            drawing = stepper.drawing(trace.trace_step(classifier, text, label))
         except trace.Diverged:
             continue
         flat = " ".join(text.split())

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sentibp.inspection.pages.charts import rounded
-from sentibp.inspection.trace import Call, Trace
+from sentibp.inspection.trace import LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
-from sentibp.inspection.worksheet import html_lines
+from sentibp.inspection.worksheet import lines_to_html
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
 from sentibp.nn.layers import Array
@@ -27,7 +27,7 @@ def drawing(trace: Trace) -> dict[str, Any]:
     """All that the script draws, as JSON has it; text is HTML where the key says so."""
     parts = stages(trace, _DIMS)
     columns, edges, place = _columns(trace)
-    before, after = trace.states[0], trace.states[-1]
+    before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
         "text": trace.text,
         "label": trace.label,
@@ -45,15 +45,17 @@ def drawing(trace: Trace) -> dict[str, Any]:
 
 def _columns(trace: Trace) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
     """The columns of the drawing, what leads from one to another, and the column of each symbol."""
-    calls = trace.calls
+    calls = trace.layers
     bag = next(call for call in calls if isinstance(call.layer, EmbeddingBag))
     rows = _blamed_rows(bag)
     columns: list[dict[str, Any]] = [
         {
             "symbol": "words",
             "title": "words",
-            "names": [f"{trace.rows[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.rows[i] for i in rows],
-            "of": len(trace.rows),
+            "names": [
+                f"{trace.features[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.features[i] for i in rows
+            ],
+            "of": len(trace.features),
         }
     ]
     edges: list[dict[str, Any]] = []
@@ -90,12 +92,12 @@ def _columns(trace: Trace) -> tuple[list[dict[str, Any]], list[dict[str, Any]], 
         columns.append({"symbol": symbol, "title": title, "units": [1], "of": 1})
         edges.append({"from": len(columns) - 2, "to": len(columns) - 1})
         place[symbol] = len(columns) - 1
-    state = trace.states[0]
+    state = trace.outcomes[0]
     columns[-2]["values"], columns[-1]["values"] = [rounded(state.positive)], [rounded(state.loss)]
     return columns, edges, place
 
 
-def _parameters(call: Call, name: str, at: Any) -> dict[str, Any]:
+def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:
     """The drawn numbers of a parameter before the update, what the loss blames them, and after it."""
     gradient = call.grads[name]
     if isinstance(gradient, RowGrad):
@@ -109,7 +111,7 @@ def _parameters(call: Call, name: str, at: Any) -> dict[str, Any]:
     return result | {f"{of[1]}_length": rounded(np.linalg.norm(gradient))}
 
 
-def _shares(call: Call, trace: Trace, rows: Array) -> list[float]:
+def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:
     """What each drawn row is multiplied with when the rows are pooled: (k,)."""
     n, layer = sum(trace.counts), call.layer
     padded = n + layer.padding  # type: ignore[attr-defined]
@@ -122,7 +124,7 @@ def _blamed(gradient: Array, most: int) -> Array:
     return np.sort(np.argsort(-np.abs(gradient), kind="stable")[:most])
 
 
-def _blamed_rows(bag: Call) -> Array:
+def _blamed_rows(bag: LayerTrace) -> Array:
     """The rows of the embedding that moved the loss most: their product with what came back to them."""
     gradient = bag.grads["weight"]
     moved = np.zeros(len(bag.before["weight"]))
@@ -137,11 +139,11 @@ def _stage(part: Stage, parts: list[Stage], columns: list[dict[str, Any]], place
     for each in parts[: parts.index(part) + 1]:
         if each.kind == "logit":
             known.add("z")
-        elif each.kind in ("gradient", "joined") and each.call is not None:
-            known |= set(_reveals(each.kind, each.call))
+        elif each.kind in ("gradient", "joined") and each.traced is not None:
+            known |= set(_reveals(each.kind, each.traced))
     column = {"words": 0, "loss": len(columns) - 1, "logit": place["z"]}.get(part.kind)
-    if part.call is not None:
-        column = place[part.call.symbols["y"]]
+    if part.traced is not None:
+        column = place[part.traced.symbols["y"]]
     titles = {"words": "The words", "loss": "The answer and the loss", "logit": "Back: the logit"}
     titles |= {"update": "The update", "after": "After it"}
     title = titles.get(part.kind, part.section.title)
@@ -151,13 +153,13 @@ def _stage(part: Stage, parts: list[Stage], columns: list[dict[str, Any]], place
     return {
         "kind": part.kind,
         "title": f"Back: {title}" if part.kind in ("gradient", "joined") else title,
-        "html": "".join(html_lines(lines)),
+        "html": "".join(lines_to_html(lines)),
         "column": column,
         "known": sorted(place[symbol] for symbol in known) if part.kind in back else [],
     }
 
 
-def _reveals(kind: str, call: Call) -> list[str]:
+def _reveals(kind: str, call: LayerTrace) -> list[str]:
     """The symbols whose whole gradient is known once this layer's backward is done."""
     if kind == "joined":
         return [call.symbols["x"]]

@@ -82,7 +82,7 @@ def test_the_parts_add_up(session):
     total = said["bias"] + sum(value for _, value in said["parts"]) + said["others"][1]
     assert total == pytest.approx(said["logit"], abs=1e-6)
     assert len(said["parts"]) + said["others"][0] == len(
-        play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).parts
+        play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).contributions
     )
 
 
