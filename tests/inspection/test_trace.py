@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from sentibp.inspection import layer_formulas, worked_example
 from sentibp.inspection import trace as inspection_trace
-from sentibp.inspection import walkthrough, worked_example
 from sentibp.inspection.trace import to_dict, trace_step
 from sentibp.inspection.walkthrough import sheet
 from sentibp.inspection.worksheet import Formula, Number, Table
@@ -227,8 +227,8 @@ def test_every_update_is_true(classifiers, name):
 
 
 def test_a_formula_that_is_wrong_is_seen(classifiers, monkeypatch):
-    wrong = walkthrough._Function(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y})")
-    monkeypatch.setitem(walkthrough._FUNCTIONS, Tanh, wrong)
+    wrong = layer_formulas.ActivationFormula(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y})")
+    monkeypatch.setitem(layer_formulas.ACTIVATIONS, Tanh, wrong)
     with pytest.raises(AssertionError):
         test_every_line_is_true(classifiers, "tanh, sum", "cross_entropy", "sgd")
 
