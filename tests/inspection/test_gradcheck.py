@@ -1,4 +1,4 @@
-"""The derivatives of a whole classifier on its own data; a planted mistake is found."""
+"""The gradients of whole classifiers are right on their own data, and planted mistakes are found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS = {
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_network_is_right(kind):
+def test_the_gradients_of_every_kind_of_network_are_right(kind):
     classifier, examples = gradcheck.build_with_sample(load_config("quickstart", KINDS[kind]), 64)
     before = classifier.to_bytes()
     result = gradcheck.check_gradients(classifier, examples)
@@ -67,8 +67,8 @@ def test_a_planted_mistake_is_found(monkeypatch, layer, wrong):
 
 
 @pytest.mark.usefixtures("here")
-def test_a_model_that_is_sure_of_all_its_reviews_is_checked_all_the_same(monkeypatch):
-    """Its loss is next to nothing, and so are the gradients of it."""
+def test_an_overconfident_model_can_be_checked(monkeypatch):
+    """Its loss is almost 0, and so are the gradients of the loss."""
     classifier, examples = gradcheck.build_with_sample(load_config("quickstart", ["model.hidden=[]"]), 64)
     x = np.zeros((len(examples), len(classifier.vocabulary)), np.float32)
     np.add.at(
@@ -88,21 +88,21 @@ def test_a_model_that_is_sure_of_all_its_reviews_is_checked_all_the_same(monkeyp
 
 
 @pytest.mark.usefixtures("here")
-def test_what_gradients_never_reach_is_told():
+def test_the_share_of_entries_that_gradients_reach():
     classifier, examples = gradcheck.build_with_sample(load_config("quickstart", ["model.hidden=[8]"]), 64)
-    classifier.tensors()["hidden.0.bias"][:2] = -100  # two units of ReLU that never turn on
-    few = gradcheck.Examples(examples.features.slice(0, 10), examples.label[:10])
-    by_name = {tensor.name: tensor for tensor in gradcheck.check_gradients(classifier, few).tensors}
+    classifier.tensors()["hidden.0.bias"][:2] = -100  # two units of ReLU that are always 0
+    subset = gradcheck.Examples(examples.features.slice(0, 10), examples.label[:10])
+    by_name = {tensor.name: tensor for tensor in gradcheck.check_gradients(classifier, subset).tensors}
     assert by_name["hidden.0.bias"].reached == 0.75
     assert by_name["output.weight"].reached == 0.75
-    seen = len(np.unique(few.features.ids)) / len(classifier.vocabulary)
+    seen = len(np.unique(subset.features.ids)) / len(classifier.vocabulary)
     assert by_name["embedding.weight"].reached == pytest.approx(seen, abs=0.02)
     assert by_name["output.bias"].reached == 1
 
 
 @pytest.mark.usefixtures("here")
-def test_where_relu_bends_is_no_mistake(new_classifier, examples_of):
-    """A unit at its corner for one direction is not at it for all; one that is at it for all is moved off it."""
+def test_a_kink_of_relu_is_not_a_mistake(new_classifier, examples_of):
+    """A unit that is at its kink for one direction is not for others. Biases of 0 are moved."""
     classifier, examples = gradcheck.build_with_sample(load_config("quickstart"), 16)
     assert all(value.any() for value in classifier.network.params.values())
     assert gradcheck.check_gradients(classifier, examples).ok
@@ -127,7 +127,7 @@ def test_a_config_that_starts_from_a_model(here, new_classifier, complaint):
     (here / "model.safetensors").write_bytes(new_classifier(["good film"], model={"hidden": [4]}).to_bytes())
     resolved = load_config("xor", ["model.init_from=model.safetensors", "model.hidden=[4]", "model.embedding.dim=16"])
     classifier, examples = gradcheck.build_with_sample(resolved, 4)
-    assert len(classifier.vocabulary) == 3 + 2  # what the model knows, and what it does not
+    assert len(classifier.vocabulary) == 3 + 2  # known to the model, and new
     assert gradcheck.check_gradients(classifier, examples).ok
     missing = load_config("xor", ["model.init_from=nosuch"])
     assert complaint(ConfigError, gradcheck.build_with_sample, missing, 4).startswith(
