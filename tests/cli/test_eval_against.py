@@ -80,7 +80,7 @@ def test_a_check_is_of_the_first_model(sentibp, trained, other):
 
 def test_a_second_model_that_was_trained_on_these_reviews_is_told(sentibp, trained):
     run = sentibp("train", "quickstart", "--json", "--quiet", "--set", "data.validation=0").json["run"]
-    warning = "32 of 32 reviews also stand in the training data of the second model\n"
+    warning = "32 of 32 reviews also occur in the training data of the second model\n"
     assert sentibp("eval", trained, "--against", run).err == warning
     assert sentibp("eval", trained, "--against", run, "--data", "sample", "--split", "train").err.startswith("320 of ")
     assert sentibp("eval", trained, "--against", run, "--data", "sample").err == "", "the test split, which it is not"
