@@ -1,4 +1,4 @@
-"""One step of one review: the numbers of the layers themselves, and formulas that they satisfy."""
+"""One training step on one review: the recorded numbers are right, and the formulas hold for them."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def lines(found, dims=100, kind=Number):
 def test_the_articles_example():
     """Predicted 0.3; the loss is (1.0 - 0.3)^2 = 0.49; after one update it is 0.35."""
     found = trace_step(worked_example.article_classifier(), "I love this movie", "positive")
-    said = to_dict(found)
-    assert said["before"]["positive"] == pytest.approx(0.3, abs=1e-12)
-    assert said["before"]["loss"] == pytest.approx(0.49, abs=1e-12)
-    assert said["after"]["positive"] == pytest.approx(0.35, abs=5e-4)
-    assert said["after"]["loss"] == pytest.approx(0.4225, abs=5e-4)
-    by_name = {layer["name"]: layer for layer in said["layers"]}
-    # as worked by hand in tests/nn/test_article.py
+    result = to_dict(found)
+    assert result["before"]["positive"] == pytest.approx(0.3, abs=1e-12)
+    assert result["before"]["loss"] == pytest.approx(0.49, abs=1e-12)
+    assert result["after"]["positive"] == pytest.approx(0.35, abs=5e-4)
+    assert result["after"]["loss"] == pytest.approx(0.4225, abs=5e-4)
+    by_name = {layer["name"]: layer for layer in result["layers"]}
+    # as computed by hand in tests/nn/test_article.py
     assert by_name["embedding"]["output"] == pytest.approx([0.4, 0.2])
     assert by_name["hidden.0"]["output"] == pytest.approx([0.5, -0.5])
     assert by_name["hidden.0.activation"]["output"] == pytest.approx([0.622459, 0.377541], abs=6e-7)
-    assert said["logit_gradient"] == pytest.approx(-0.294)
+    assert result["logit_gradient"] == pytest.approx(-0.294)
     assert by_name["output"]["parameters"]["weight"]["gradient"][0] == pytest.approx([-0.183003], abs=6e-7)
     assert by_name["hidden.0"]["input_gradient"] == pytest.approx([-0.103637, -0.034546], abs=6e-7)
     assert (
@@ -90,7 +90,7 @@ def test_more_steps_of_the_article():
 @each_kind
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_gradient_is_the_derivative_of_the_loss(classifiers, kind, loss):
-    """By differences of the loss of the whole network: `before` moved by hand."""
+    """Compare with central differences of the loss of the whole network."""
     found = trace_step(classifiers[kind], TEXT, "negative", loss=loss)
     network = as_predicted(classifiers[kind].network, _ids(classifiers[kind], found))
     review, target = _review(found, classifiers[kind]), np.array([0])
@@ -123,7 +123,7 @@ def _review(found, classifier):
 
 
 @each_kind
-def test_layers_hand_over_what_they_get(classifiers, kind):
+def test_the_output_of_a_layer_is_the_input_of_the_next(classifiers, kind):
     found = trace_step(classifiers[kind], TEXT, "positive")
     layers = to_dict(found)["layers"]
     assert found.outcomes[0].logit == layers[-1]["output"][0]
@@ -136,7 +136,7 @@ def test_layers_hand_over_what_they_get(classifiers, kind):
 
 
 @each_kind
-def test_the_classifier_is_left_as_it_is(classifiers, kind):
+def test_the_classifier_does_not_change(classifiers, kind):
     before = classifiers[kind].to_bytes()
     assert to_dict(trace_step(classifiers[kind], TEXT, "positive", steps=3)) == to_dict(
         trace_step(classifiers[kind], TEXT, "positive", steps=3)
@@ -144,7 +144,7 @@ def test_the_classifier_is_left_as_it_is(classifiers, kind):
     assert classifiers[kind].to_bytes() == before
 
 
-def test_rows_and_how_often_they_occur(classifiers):
+def test_features_and_their_counts(classifiers):
     found = trace_step(classifiers["linear"], TEXT, "positive")
     assert dict(zip(found.features, found.counts, strict=True)) == {
         **{"not": 2, "good": 1, "not good": 0, ",": 1, "good ,": 1, ", not": 1, "bad": 1, "not bad": 1},
@@ -155,7 +155,7 @@ def test_rows_and_how_often_they_occur(classifiers):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer(classifiers, name):
-    """One step of the optimizer itself, on the same numbers."""
+    """Compare with one step of the optimizer itself, on the same numbers."""
     found = trace_step(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
     own = OPTIMIZERS[name]()
     for call in found.layers:
@@ -166,7 +166,7 @@ def test_every_optimizer(classifiers, name):
     assert found.outcomes[1].loss < found.outcomes[0].loss
 
 
-def test_settings_are_those_of_the_training_unless_given(new_classifier):
+def test_settings_default_to_those_of_the_training(new_classifier):
     train = {"loss": "squared_error", "optimizer": {"name": "momentum", "momentum": 0.5, "learning_rate": 0.3}}
     classifier = new_classifier(TEXTS, train=train)
     found = trace_step(classifier, TEXT, "positive")
@@ -184,7 +184,7 @@ def test_little_or_nothing_to_learn_from(classifiers, kind, text):
     assert lines(found)
 
 
-def test_a_step_too_long(classifiers, complaint):
+def test_divergence(classifiers, complaint):
     line = complaint(
         inspection_trace.Diverged, trace_step, classifiers["linear"], TEXT, "positive", "cross_entropy", "sgd", 1e308, 3
     )
@@ -196,7 +196,7 @@ def test_a_step_too_long(classifiers, complaint):
 
 
 def evaluated(expression):
-    """What an expression with numbers put in comes to."""
+    """Return the value of an expression."""
     code = expression.replace("^", "**").replace("e**", "math.e**").replace("log", "math.log")
     code = re.sub(r"(?<=\()(-?[\d.e+-]+ > 0)(?=\))", r"float(\1)", code)
     return eval(code, {"math": math, "sqrt": math.sqrt, "tanh": math.tanh, "max": max, "float": float})
@@ -205,8 +205,8 @@ def evaluated(expression):
 @each_kind
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
-def test_every_line_is_true(classifiers, kind, loss, optimizer):
-    """The numbers put into a formula give what the layer gave, as far as four digits can tell."""
+def test_every_line_is_right(classifiers, kind, loss, optimizer):
+    """The value of each expression is the number of the layer, within the precision of four digits."""
     for label in ("positive", "negative"):
         found = trace_step(classifiers[kind], TEXT, label, loss=loss, optimizer=optimizer, learning_rate=0.1)
         shown = lines(found)
@@ -216,7 +216,7 @@ def test_every_line_is_true(classifiers, kind, loss, optimizer):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_update_is_true(classifiers, name):
+def test_every_update_is_right(classifiers, name):
     found = trace_step(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
     section = next(section for section in sheet(found, 100).sections if section.title == "Update")
     updates = [line for line in section.lines if isinstance(line, Number)]
@@ -226,15 +226,15 @@ def test_every_update_is_true(classifiers, name):
     assert section.lines[0].source.startswith("nn.optim.")
 
 
-def test_a_formula_that_is_wrong_is_seen(classifiers, monkeypatch):
+def test_a_wrong_formula_is_found(classifiers, monkeypatch):
     wrong = layer_formulas.ActivationFormula(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y})")
     monkeypatch.setitem(layer_formulas.ACTIVATIONS, Tanh, wrong)
     with pytest.raises(AssertionError):
-        test_every_line_is_true(classifiers, "tanh, sum", "cross_entropy", "sgd")
+        test_every_line_is_right(classifiers, "tanh, sum", "cross_entropy", "sgd")
 
 
 @each_kind
-def test_every_source_is_there(classifiers, kind):
+def test_every_source_exists(classifiers, kind):
     import importlib
 
     formulas = lines(trace_step(classifiers[kind], TEXT, "positive"), kind=Formula)
@@ -268,7 +268,7 @@ def test_skip_connections_go_both_ways(classifiers):
     assert shown.index("dr1'[1]") < shown.index("dr1[1]")
 
 
-def test_a_layer_of_a_kind_that_is_not_in_the_table(classifiers):
+def test_another_kind_of_layer(classifiers):
     class Doubles(Layer):
         def forward(self, x, *, train=False):
             return 2 * x

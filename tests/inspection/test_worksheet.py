@@ -1,4 +1,4 @@
-"""Sheets as text, Markdown and pages; worksheets and their keys."""
+"""Sheets as text, Markdown and HTML; worksheets and their keys."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHEET = Sheet(
         (0.00012345, "1.23e-04"),
         (-7e-12, "-7.00e-12"),
         (1e7, "1.00e+07"),
-        (0.99995510, "0.999955"),  # not 1.0000, of which 1 - p would seem 0
+        (0.99995510, "0.999955"),  # not 1.0000, because then 1 - p would look like 0
         (-1 + 3.2e-12, "-0.9999999999968"),
         (1 - 2e-16, "1.000000000000000"),
         ("as it is", "as it is"),
@@ -76,7 +76,7 @@ def test_a_formula_too_long_for_its_source():
 
 def test_a_worksheet_has_gaps_where_the_key_has_numbers():
     worksheet, key = inspection_worksheet.make_worksheet(SHEET)
-    assert worksheet.sections[0] == SHEET.sections[0]  # what is given stays
+    assert worksheet.sections[0] == SHEET.sections[0]  # given numbers stay
     assert worksheet.sections[1].lines == [SHEET.sections[1].lines[0], Gap("z[1]", 1), Gap("z[2]", 2)]
     assert [line.left for line in key.sections[0].lines] == ["(1) z[1]", "(2) z[2]"]
     for render in (inspection_worksheet.to_text, inspection_worksheet.to_markdown, inspection_worksheet.to_html):
@@ -111,7 +111,7 @@ class Text(HTMLParser):
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
-def test_pages_show_any_word_as_text(word):
+def test_html_shows_any_word_as_text(word):
     lines = [word, Table([word], [(word, [])]), Formula(word, word), Number(word, word, 1.0)]
     page = Text(inspection_worksheet.to_html(Sheet(word, [Section(f"a{word}", lines)])))
     assert set(page.tags) <= set(
@@ -140,7 +140,7 @@ def test_pages_show_any_word_as_text(word):
 @settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_markdown_shows_any_word_as_text(word):
-    """No sign that Markdown or HTML would obey is left bare, and a row of a table stays one."""
+    """All characters with a meaning in Markdown or HTML are escaped, and a table row stays one line."""
     row = inspection_worksheet.to_markdown(Sheet("", [Section("", [Table(["", ""], [(word, [1.0])])])])).splitlines()[
         -1
     ]
