@@ -36,6 +36,7 @@ from sentibp.model import initial
 from sentibp.model.calibration import fit_temperature
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS, answer, answer_of_logit, probability, score_of
+from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
 from sentibp.training import prepare
@@ -115,17 +116,7 @@ def audit_labels(
     label, n = corpus.label, len(corpus)
     fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
     folds = int(fold.max()) + 1
-    tokens = tokenize(corpus.text, settings.text.lowercase)
-    text_settings = settings.text
-    vocabulary, features = vocabulary_build.build_vocabulary(
-        tokens,
-        text_settings.ngrams,
-        text_settings.min_count,
-        text_settings.max_features,
-        text_settings.parts,
-    )
-    if not len(vocabulary):
-        raise DataError(f"no word occurs {text_settings.min_count} times in {n:,} reviews; lower text.min_count")
+    vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
     examples = Examples(features, label, corpus.weight)
     logits = np.zeros(n)
@@ -153,6 +144,16 @@ def audit_labels(
         accuracy=float(np.mean((logits >= 0) == label)),
         majority=float(np.bincount(label, minlength=2).max() / len(label)),
     )
+
+
+def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
+    text = settings.text
+    vocabulary, features = vocabulary_build.build_vocabulary(
+        tokenize(corpus.text, text.lowercase), text.ngrams, text.min_count, text.max_features, text.parts
+    )
+    if not len(vocabulary):
+        raise DataError(f"no word occurs {text.min_count} times in {len(corpus):,} reviews; lower text.min_count")
+    return vocabulary, features
 
 
 def confident_issues(positive: Array, label: Array) -> Array:
