@@ -43,7 +43,7 @@ def compare_models(
 
 def _may_overlap(b: Classifier, a: Classifier, source: str | None, split: str | None) -> bool:
     """Return whether b may have been trained on the reviews that a is scored on, judging by the names of the data."""
-    data_a, data_b = a.config.data, b.config.data
+    data_a, data_b = a.training_config().data, b.training_config().data
     if source is None and split is None and (data_a.source, data_a.split) == (data_b.source, data_b.split):
         return data_a.validation != data_b.validation  # the same split holds out the same reviews
     return bool(_names(source or data_a.source) & _names(data_b.source))

@@ -72,7 +72,7 @@ def load_reviews(
     classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
 ) -> Corpus:
     """Load the reviews that `evaluate_on` scores the model on."""
-    settings = classifier.config.data
+    settings = classifier.training_config().data
     if source is None and split is None:
         return _load_validation_data(classifier)
     if source is None:
@@ -97,7 +97,7 @@ def load_reviews(
 
 def _load_validation_data(classifier: Classifier) -> Corpus:
     try:
-        corpus = load_data(classifier.config)[1]
+        corpus = load_data(classifier.training_config())[1]
     except DataError as error:
         raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
     if corpus is None:

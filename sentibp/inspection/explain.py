@@ -75,7 +75,7 @@ METHODS = {
 
 def explain(classifier: Classifier, text: str) -> Explanation:
     """Return the contribution of each word and n-gram of the text to the logit of the classifier."""
-    lowercase = classifier.settings.text.lowercase
+    lowercase = classifier.spec.lowercase
     tokens = tokenize(strings([text]), lowercase)
     spans = place(text, tokens, lowercase)
     found, known = features(classifier.vocabulary, tokens)

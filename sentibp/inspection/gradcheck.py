@@ -130,11 +130,11 @@ def check_gradients(classifier: Classifier, examples: Examples, tolerance: float
 
     Dropout keeps one mask, and batch norm uses the statistics of the batch.
     """
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     loss = LOSSES[settings.loss]
     weight = example_weights(settings, examples)
     network = _in_float64(classifier.network)
-    copy = Classifier(classifier.settings, classifier.vocabulary, network)
+    copy = replace(classifier, network=network)
     reached = _reached(copy, Examples(examples.features, examples.label, weight), settings.batch_size)
     n = min(_COMPARED, len(examples))
     features, weights = examples.features.slice(0, n), None if weight is None else weight[:n]
@@ -179,8 +179,8 @@ def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dic
         stop = min(start + batch_size, len(examples))
         weight = None if examples.weight is None else examples.weight[start:stop]
         batch = Examples(examples.features.slice(start, stop), examples.label[start:stop], weight)
-        _, gradients = backpropagate(classifier, batch, LOSSES[classifier.config.train.loss])
-        for name, gradient in gradients.items():
+        _, dz = forward(classifier.network, batch, LOSSES[classifier.training_config().train.loss])
+        for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):
                 reached[name][gradient.rows] |= gradient.values != 0
             else:

@@ -139,7 +139,8 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
         reviews=n,
         up=results[: len(up)],
         down=results[len(up) :],
-        linear_start=classifier.config.model.init_from is None and linear.has_linear_start(classifier.config, training),
+        linear_start=classifier.training_config().model.init_from is None
+        and linear.has_linear_start(classifier.training_config(), training),
     )
 
 
@@ -195,9 +196,9 @@ def _initial_influence(
     are its smoothed counts in the positive and negative reviews. A positive review that has the feature c times among
     its l features moves the ratio by c / p - l / |p|.
     """
-    settings = classifier.config.model
+    settings = classifier.training_config().model
     from_counts = settings.embedding.init in ("naive_bayes", "linear") and settings.init_from is None
-    if not from_counts or linear.has_linear_start(classifier.config, training):
+    if not from_counts or linear.has_linear_start(classifier.training_config(), training):
         return np.zeros(len(overlap.review))
     features = len(classifier.vocabulary)
     ratio = log_count_ratio(training, label, features)

@@ -149,7 +149,7 @@ def audit_labels(
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
     vocabulary, features = vocabulary_build.build_vocabulary(
-        tokenize(corpus.text, text.lowercase), text.ngrams, text.min_count, text.max_features, text.parts
+        tokenize(corpus.text, text.lowercase), text.ngrams, text.min_count, text.max_features, text.affixes
     )
     if not len(vocabulary):
         raise DataError(f"no word occurs {text.min_count} times in {len(corpus):,} reviews; lower text.min_count")

@@ -43,7 +43,7 @@ def step_influence(
 
     `gradient` (k, d) is that of the text's logit by the rows of its features.
     """
-    settings = classifier.config.train
+    settings = classifier.training_config().train
     review_gradient = _review_gradients(classifier, training) / log.factor  # (n, d), of the logit before calibration
     arguments = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm", "weight_decay"})
     optimizer = OPTIMIZERS[settings.optimizer.name](**arguments)
@@ -71,8 +71,8 @@ class _Steps(NamedTuple):
         Without it, the sum of squares is smaller, so that all later steps are longer.
         """
         influence = np.zeros(len(self.overlap.review))
-        first_steps = np.cumsum([0, *(len(epoch.rate) for epoch in self.epochs)])
-        learning_rates = np.concatenate([epoch.rate for epoch in self.epochs])
+        first_steps = np.cumsum([0, *(len(epoch.learning_rate) for epoch in self.epochs)])
+        learning_rates = np.concatenate([epoch.learning_rate for epoch in self.epochs])
         order = np.argsort(self.overlap.column, kind="stable")
         edges = np.searchsorted(self.overlap.column[order], np.arange(len(self.gradient) + 1))
         for row, (start, stop) in enumerate(pairwise(edges.tolist())):
@@ -96,8 +96,10 @@ class _Steps(NamedTuple):
         for epoch in self.epochs:
             step = epoch.step[self.overlap.review]
             order = np.argsort(step, kind="stable")
-            edges = np.searchsorted(step[order], np.arange(len(epoch.rate) + 1))
-            for learning_rate, (start, stop) in zip(epoch.rate.tolist(), pairwise(edges.tolist()), strict=True):
+            edges = np.searchsorted(step[order], np.arange(len(epoch.learning_rate) + 1))
+            for learning_rate, (start, stop) in zip(
+                epoch.learning_rate.tolist(), pairwise(edges.tolist()), strict=True
+            ):
                 batch = order[start:stop]
                 gradients, column = self.loss_gradients(epoch, batch), self.overlap.column[batch]
                 indicator = csr_array(

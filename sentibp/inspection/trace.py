@@ -102,9 +102,9 @@ def trace_step(
     Loss, optimizer and learning rate default to those of the model's training. The optimizer starts with an empty
     state. Raises Diverged if a number is not finite.
     """
-    settings = classifier.settings
-    tokens = tokenize(strings([text]), settings.text.lowercase)
-    words = offsets.place(text, tokens, settings.text.lowercase)
+    settings = classifier.training_config().train
+    tokens = tokenize(strings([text]), classifier.spec.lowercase)
+    words = offsets.place(text, tokens, classifier.spec.lowercase)
     features, known = offsets.features(classifier.vocabulary, tokens)
     ids = list(dict.fromkeys(feature.id for feature in features))  # in the order of the text
     row_of = {id: row for row, id in enumerate(ids)}
@@ -116,9 +116,9 @@ def trace_step(
     result = Trace(
         text=text,
         label=label,
-        loss=loss or settings.train.loss,
-        optimizer=_make_optimizer(settings.train.optimizer, optimizer),
-        learning_rate=settings.train.optimizer.learning_rate if learning_rate is None else learning_rate,
+        loss=loss or settings.loss,
+        optimizer=_make_optimizer(settings.optimizer, optimizer),
+        learning_rate=settings.optimizer.learning_rate if learning_rate is None else learning_rate,
         words=words,
         known=known,
         features=[names[id] for id in ids],

@@ -40,7 +40,7 @@ def vector_space(model: Classifier | VectorFile) -> VectorSpace:
     """Return the rows of the embedding, or the vectors of a pretraining."""
     if isinstance(model, VectorFile):
         return VectorSpace(model.vectors.rows(len(model.texts)), model.texts, model.lowercase)
-    return VectorSpace(model.tensors()["embedding.weight"], model.vocabulary.features(), model.settings.text.lowercase)
+    return VectorSpace(model.tensors()["embedding.weight"], model.vocabulary.features(), model.spec.lowercase)
 
 
 def feature_rows(classifier: Classifier, texts: list[str]) -> Array:

@@ -129,7 +129,7 @@ def test_another_nonlinear_layer_is_integrated_numerically(classifiers):
     known = classifiers["linear"]
     inner = dict(known.network.layers)
     network = Sequential({"embedding": inner["embedding"], "cube": Cube(), "output": inner["output"]})
-    explanation = explain(Classifier(known.settings, known.vocabulary, network), "a good film , not bad at all")
+    explanation = explain(replace(known, network=network), "a good film , not bad at all")
     assert explanation.method == "quadrature"
     assert abs(explanation.residual) < 1e-9
 

@@ -164,7 +164,7 @@ def test_ignored_settings_are_reported(here):
 
 
 def test_a_run_is_audited_up_to_its_best_epoch(here):
-    run = experiment.train_model(load_config("quickstart", ["train.epochs=4"])).run
+    run = runner.train_model(load_config("quickstart", ["train.epochs=4"])).run
     target = resolve_target(str(run), [])
     assert target == resolve_target("last", []) == resolve_target(run.name, [])
     assert target.name == str(run / "config.yaml")

@@ -279,7 +279,7 @@ def test_another_kind_of_layer(classifiers):
     known = classifiers["linear"]
     inner = dict(known.network.layers)
     network = Sequential({"embedding": inner["embedding"], "twice": Doubles(), "output": inner["output"]})
-    found = trace_step(Classifier(known.settings, known.vocabulary, network), TEXT, "positive")
+    found = trace_step(replace(known, network=network), TEXT, "positive")
     assert [layer["name"] for layer in to_dict(found)["layers"]] == ["embedding", "twice", "output"]
     sources = [formula.source for formula in lines(found, kind=Formula)]
     assert any(source.endswith("Doubles.backward") for source in sources)

@@ -84,7 +84,7 @@ class Session:
         """What the model says of a text, and the step that would be learned from it."""
         explanation = inspection_explain.explain(self.classifier, text)
         largest = sorted(explanation.contributions, key=lambda part: -abs(part.contribution))
-        optimizer = self.classifier.settings.train.optimizer
+        optimizer = self.classifier.training_config().train.optimizer
         found = None if label is None else trace.trace_step(self.classifier, text, label)
         return {
             "model": self.name,
