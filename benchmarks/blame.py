@@ -64,7 +64,7 @@ def main() -> None:
     print("| --- " * 9 + "|")
     for text in arguments.texts:
         found = influence.of_text(str(run), text, n)
-        push = {each.review - 1: each.push for each in found.up + found.down}
+        push = {each.review - 1: each.influence for each in found.up + found.down}
         ranked = sorted(push, key=lambda i: -abs(push[i]))
         rng = np.random.default_rng(0)
         m = arguments.reviews

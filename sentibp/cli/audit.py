@@ -1,4 +1,4 @@
-"""`sentibp audit`."""
+"""`sentibp audit`: training reviews whose label is probably wrong."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sentibp.cli import Json, Set
 from sentibp.cli.output import one_line, print_json, print_message, save_output
 
 if TYPE_CHECKING:
-    from sentibp.inspection.label_audit import Audit, Subject, Suspect
+    from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
 
-_WORDS = 6  # that are named of a suspect, for positive and for negative
+_WORDS = 6  # words that are printed for an issue, in each direction
 
 
 def register(app: typer.Typer) -> None:
@@ -35,102 +35,111 @@ def audit(
         str,
         typer.Argument(
             metavar="[RUN|CONFIG]",
-            help="Whose training data to look at: a run directory, its name in runs/, `last`, a YAML file, or the "
-            "name of a shipped config.",
+            help="The run or config whose training data are audited: a run directory, its name in runs/, `last`, a "
+            "YAML file, or the name of a shipped config.",
         ),
     ] = "last",
     set_: Set = None,
     folds: Annotated[
-        int, typer.Option(metavar="K", min=2, help="How many parts the reviews are cut into, and networks trained.")
+        int,
+        typer.Option(metavar="K", min=2, help="The number of folds. One network is trained for each."),
     ] = 5,
-    limit: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many suspects to describe, with their words.")
-    ] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many reviews to print, with their words.")] = 20,
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.csv", help="Write all reviews, the likeliest mistakes first, to be corrected and trained on."
+            metavar="FILE.csv",
+            help="Write all reviews, the most probable errors first, to correct and train on them.",
         ),
     ] = None,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while it works.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
     """Rank the training reviews whose label is probably wrong.
 
-    Each review is judged by a network that was trained without it, on the other folds. Those whose label is
-    contradicted most surely come first, with the words that speak against the label. A suspect is no verdict: it may
-    also be ironic, mixed, or rare; and a mistake that is made throughout the data is not seen.
+    Each review is predicted by a network that was trained on the other folds. The reviews whose label contradicts the
+    prediction most come first, with the words that contributed most. Read them before you correct them: a review may
+    also be ironic, mixed, or unusual. An error that is made throughout the data is not result.
     """
     from sentibp.inspection import label_audit
 
-    subject = label_audit.resolve(name, set_ or [])
+    target = label_audit.resolve_target(name, set_ or [])
     watch = (lambda note: None) if quiet else (lambda note: print_message(note.text))
-    found = label_audit.audit(subject.resolved, folds, limit, subject.epochs, watch)
-    again = None
+    result = label_audit.audit_labels(target.resolved, folds, limit, target.epochs, watch)
+    command = None
     if output is not None:
-        save_output(output, label_audit.to_csv(found))
-        again = _again(subject, set_ or [], output)
-    if found.is_guess:
+        save_output(output, label_audit.to_csv(result))
+        command = _train_command(target, set_ or [], output)
+    if result.is_chance:
         print_message(
-            f"the networks hardly do better than a guess ({found.accuracy:.4f}; the commoner label: "
-            f"{found.commoner:.4f}): such a ranking says nothing; audit a config that learns"
+            f"the networks are hardly better than chance (accuracy {result.accuracy:.4f}; the more frequent label: "
+            f"{result.majority:.4f}), so this ranking means nothing; audit a config that learns"
         )
     if json:
         print_json(
             {
-                "reviews": len(found.corpus),
-                "folds": found.folds,
-                "agreement": found.accuracy,
-                "commoner": found.commoner,
-                "confident": int(found.confident.sum()),
-                "suspects": [_record(suspect) for suspect in found.suspects],
-                "next": again,
+                "reviews": len(result.corpus),
+                "folds": result.folds,
+                "agreement": result.accuracy,
+                "commoner": result.majority,
+                "confident": int(result.confident.sum()),
+                "suspects": [_to_dict(issue) for issue in result.issues],
+                "next": command,
             }
         )
         return
-    _print(found, again)
+    _print(result, command)
 
 
-def _record(suspect: Suspect) -> dict[str, Any]:
-    return suspect._asdict() | {"parts": [part._asdict() for part in suspect.parts]}
+def _to_dict(issue: LabelIssue) -> dict[str, Any]:
+    return {
+        "row": issue.row,
+        "label": issue.label,
+        "said": issue.predicted,
+        "positive": issue.positive,
+        "logit": issue.logit,
+        "bias": issue.bias,
+        "parts": [each._asdict() for each in issue.contributions],
+        "text": issue.text,
+    }
 
 
-def _print(found: Audit, again: str | None) -> None:
-    expected = f"{found.accuracy:.4f} of the labels are what others expect"
-    typer.echo(f"{len(found.corpus):,} reviews in {found.folds} folds; {expected}")
-    typer.echo(f"{found.confident.sum():,} are contradicted with confidence; the likeliest mistakes:")
-    width = len(str(len(found.suspects)))
-    for number, suspect in enumerate(found.suspects, 1):
-        score = suspect.positive if suspect.said == "positive" else 1 - suspect.positive
-        verdict = f"said {suspect.said}" if suspect.said != suspect.label else "so, too, said the others"
-        typer.echo(f"\n{number:>{width}}  row {suspect.row:,}: labelled {suspect.label}, {verdict} {score:.4f}")
-        for line in one_line(suspect.text, 78 - width), *_words(suspect, 76 - width):
+def _print(result: LabelAudit, command: str | None) -> None:
+    typer.echo(f"{len(result.corpus):,} reviews in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold")
+    typer.echo(f"{result.confident.sum():,} labels are confidently contradicted; the most probable errors:")
+    width = len(str(len(result.issues)))
+    for number, issue in enumerate(result.issues, 1):
+        score = issue.positive if issue.predicted == "positive" else 1 - issue.positive
+        typer.echo(
+            f"\n{number:>{width}}  row {issue.row:,}: labelled {issue.label}, predicted {issue.predicted} {score:.4f}"
+        )
+        for line in one_line(issue.text, 78 - width), *_words(issue, 76 - width):
             typer.echo(" " * (width + 2) + line)
     typer.echo(
-        "\nA suspect may also be ironic, mixed or rare: read it before you correct it."
-        + ("" if again else "\nnext  --output FILE.csv writes all reviews, these first, to correct")
+        "\nA review may also be ironic, mixed or unusual: read it before you correct it."
+        + ("" if command else "\nnext  --output FILE.csv writes all reviews in this order, to correct them")
     )
-    if again:
-        typer.echo(f"next  correct the column `label`, from the top, or delete rows; then\n      {again}")
+    if command:
+        typer.echo(f"next  correct the column `label`, from the top, or delete rows; then\n      {command}")
 
 
-def _words(suspect: Suspect, width: int) -> Iterator[str]:
-    """The words and n-grams that speak most for positive, and for negative: as many as fit on a line of each."""
+def _words(issue: LabelIssue, width: int) -> Iterator[str]:
+    """Yield the words and n-grams that contributed most to positive, and to negative, each on one line."""
     total: dict[str, float] = {}
-    for part in suspect.parts:
-        total[part.text] = total.get(part.text, 0.0) + part.contribution
+    for each in issue.contributions:
+        total[each.text] = total.get(each.text, 0.0) + each.contribution
     for sign in (1, -1):
         largest = sorted((-sign * value, text) for text, value in total.items() if value * sign > 0)
         if largest:
-            told = textwrap.shorten(" | ".join(text for _, text in largest[:_WORDS]), width, placeholder=" ...")
-            yield f"{'+' if sign > 0 else '-'} {told}"
+            words = textwrap.shorten(" | ".join(text for _, text in largest[:_WORDS]), width, placeholder=" ...")
+            yield f"{'+' if sign > 0 else '-'} {words}"
     if not total:
         yield "(no known word)"
 
 
-def _again(subject: Subject, overrides: list[str], output: Path) -> str:
-    """The command that trains on the corrected file."""
-    settings = subject.resolved.config.data
+def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> str:
+    """Return the command that trains on the corrected file."""
+    settings = target.resolved.config.data
     changes = [f"data.source={output}"]
     if settings.text_column != "text":
         changes.append("data.text_column=text")
@@ -142,7 +151,7 @@ def _again(subject: Subject, overrides: list[str], output: Path) -> str:
         changes.append("data.weight_column=weight")
     if isinstance(settings.validation, str):
         changes.append("data.validation=0.1")
-    kept = [each for each in overrides if not each.startswith("data.")]
+    unchanged = [each for each in overrides if not each.startswith("data.")]
     return " ".join(
-        ["sentibp train", shlex.quote(subject.name), *(f"--set {shlex.quote(each)}" for each in kept + changes)]
+        ["sentibp train", shlex.quote(target.name), *(f"--set {shlex.quote(each)}" for each in unchanged + changes)]
     )

@@ -1,4 +1,4 @@
-"""`sentibp blame`."""
+"""`sentibp blame`: the training reviews that influenced a prediction most."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentibp.cli import Json, Model
 from sentibp.cli.output import one_line, print_json
 
 if TYPE_CHECKING:
-    from sentibp.inspection.influence import Blame, Push
+    from sentibp.inspection.influence import Influences, ReviewInfluence
 
 
 def register(app: typer.Typer) -> None:
@@ -27,64 +27,80 @@ Examples:
 
 def blame(
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="A review, in quotes: who pushed the answer to it?")
+        str | None, typer.Argument(metavar="[TEXT]", help="A review, in quotes: explain its prediction.")
     ] = None,
     word: Annotated[
-        str | None, typer.Option(metavar="WORD", help="A word or an n-gram of the model: who pushed its weight?")
+        str | None, typer.Option(metavar="WORD", help="A word or n-gram of the model: explain its weight.")
     ] = None,
     model: Model = "last",
     count: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many training reviews to print, in each direction.")
+        int, typer.Option(metavar="N", min=1, help="How many training reviews to print in each direction.")
     ] = 5,
     json: Json = False,
 ) -> None:
-    """Say which training reviews pushed an answer most.
+    """Print the training reviews that influenced a prediction most.
 
-    A push is how far a review's steps in training moved the logit, by way of the words that both have, over all epochs.
-    It estimates, and does not prove, what would be without the review. (After TracIn, Pruthi et al., 2020;
-    sentibp/blame.py says what it leaves out.)
+    The influence of a review is how far its training steps moved the logit, through the words that it shares with the
+    text, over all epochs. It is an estimate of what would change without the review. (After TracIn, Pruthi et al.,
+    2020; sentibp/inspection/influence.py lists the simplifications.)
     """
     from sentibp.inspection import influence
 
     if (text is None) == (word is None):
         raise typer.BadParameter("give a review, in quotes, or --word WORD; one of the two")
-    found = influence.of_text(model, text, count) if text is not None else influence.of_word(model, word or "", count)
+    if text is not None:
+        influences = influence.of_text(model, text, count)
+    else:
+        influences = influence.of_word(model, word or "", count)
     if json:
-        sides = {name: [_record(push) for push in getattr(found, name)] for name in ("up", "down")}
-        print_json(found._asdict() | sides)
+        sides = {name: [_to_dict(review) for review in getattr(influences, name)] for name in ("up", "down")}
+        print_json(influences._asdict() | sides)
         return
-    _print(text if text is not None else word or "", found)
+    _print(text if text is not None else word or "", influences)
 
 
-def _record(push: Push) -> dict[str, Any]:
-    return push._asdict() | {"shared": [shared._asdict() for shared in push.shared]}
+def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
+    return {
+        "review": review.review,
+        "label": review.label,
+        "push": review.influence,
+        "start": review.initial,
+        "shared": [{"text": shared.text, "push": shared.influence} for shared in review.shared],
+        "text": review.text,
+    }
 
 
-def _print(text: str, found: Blame) -> None:
-    score = found.positive if found.label == "positive" else 1 - found.positive
-    typer.echo(f"{found.label}  {score:.4f}  {one_line(text)}")
-    typer.echo(f"logit {found.logit:+.4f}; {found.sharing:,} of {found.reviews:,} training reviews share words with it")
-    for name, pushes in ("positive", found.up), ("negative", found.down):
-        typer.echo(f"\nmost towards {name}" + ("" if pushes else ": none"))
-        for push in pushes:
-            typer.echo(f"{push.push:>+8.4f}  review {push.review:,}, {push.label}: {' | '.join(_names(push))}")
-            typer.echo(f"{'':10}{one_line(push.text, 70)}")
-    explained = (
-        "The push of a review: how far its steps in training moved the logit, by the words that both have. It is "
-        "an estimate, which leaves the layers above the embedding out."
+def _print(text: str, influences: Influences) -> None:
+    score = influences.positive if influences.label == "positive" else 1 - influences.positive
+    typer.echo(f"{influences.label}  {score:.4f}  {one_line(text)}")
+    typer.echo(
+        f"logit {influences.logit:+.4f}; {influences.sharing:,} of {influences.reviews:,} training reviews share words "
+        "with it"
     )
-    if found.linear_start:
-        explained += (
-            " So it does what the training started from, the best linear classifier of all reviews, which may be most "
-            "of the answer; train with model.embedding.init=naive_bayes to see that, too."
+    for name, reviews in ("positive", influences.up), ("negative", influences.down):
+        typer.echo(f"\nlargest influence towards {name}" + ("" if reviews else ": none"))
+        for review in reviews:
+            typer.echo(
+                f"{review.influence:>+8.4f}  review {review.review:,}, {review.label}: "
+                f"{' | '.join(_shared_names(review))}"
+            )
+            typer.echo(f"{'':10}{one_line(review.text, 70)}")
+    note = (
+        "The influence of a review is how far its training steps moved the logit, through the words that it shares "
+        "with the text. It is an estimate, and ignores the layers above the embedding."
+    )
+    if influences.linear_start:
+        note += (
+            " It also ignores the start of the training: the best linear classifier of all reviews, which may be the "
+            "largest influence; to include the start, train with model.embedding.init=naive_bayes."
         )
-    typer.echo("\n" + textwrap.fill(explained, 80))
+    typer.echo("\n" + textwrap.fill(note, 80))
 
 
-def _names(push: Push) -> list[str]:
-    """The features that the review and the text share, as many as fit on a line."""
+def _shared_names(review: ReviewInfluence) -> list[str]:
+    """Return the features that the review shares with the text, as many as fit on a line."""
     names, room = [], 42
-    for shared in push.shared:
+    for shared in review.shared:
         room -= len(shared.text) + 3
         if room < 0 and names:
             return [*names, "..."]

@@ -1,4 +1,4 @@
-"""`sentibp eval`."""
+"""`sentibp eval`: score a model on labelled reviews, alone or against another, or on probes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Offline
-from sentibp.cli.output import one_line, print_json, print_message, table
+from sentibp.cli.output import fields, one_line, print_json, print_message, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.compare import Comparison
@@ -55,10 +55,11 @@ def evaluate(
         typer.Option(metavar="MODEL", help="Score this model on the same reviews, and test whether the two differ."),
     ] = None,
     probes: Annotated[
-        bool, typer.Option("--probes", help="Common sense: score pairs of texts that come with the program.")
+        bool,
+        typer.Option("--probes", help="Behavioral tests: score the pairs of texts that are installed with sentibp."),
     ] = False,
     failures: Annotated[
-        bool, typer.Option("--failures", help="With --probes: print the pairs that fail, and their probabilities.")
+        bool, typer.Option("--failures", help="With --probes: print the pairs that fail, with their probabilities.")
     ] = False,
     offline: Offline = False,
     json: Json = False,
@@ -66,8 +67,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="METRIC=VALUE",
-            help="Exit with 1 if the score is worse than this; with --probes, METRIC is probes, the share of pairs "
-            "that pass, or a kind of them. May be repeated.",
+            help="Exit with 1 if the score is worse than this. With --probes, METRIC is probes, the share of pairs "
+            "that pass, or a kind of pair. May be repeated.",
         ),
     ] = None,
 ) -> None:
@@ -76,23 +77,23 @@ def evaluate(
 
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
-    where = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
-    surplus = [option for option, value in {**where, "--against": against}.items() if value is not None]
-    if probes and surplus:
-        raise ConfigError(f"--probes brings its own texts, for one model; leave out {', '.join(surplus)}")
+    source = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
+    if probes and (
+        extra := [option for option, value in {**source, "--against": against}.items() if value is not None]
+    ):
+        raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
-        raise ConfigError("--failures shows pairs of --probes; add --probes, or leave it out")
+        raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
     name, checks = named or model or "last", fail_under or []
-    missed = (
-        _on_probes(name, checks, failures, json)
-        if probes
-        else _on_reviews(name, checks, json, against, *where.values())
-    )
-    if missed:
+    if probes:
+        met = _evaluate_probes(name, checks, failures, json)
+    else:
+        met = _evaluate_reviews(name, checks, json, against, *source.values())
+    if not met:
         raise typer.Exit(1)
 
 
-def _on_reviews(
+def _evaluate_reviews(
     name: str,
     checks: list[str],
     json: bool,
@@ -101,7 +102,7 @@ def _on_reviews(
     split: str | None,
     *columns: str | None,
 ) -> bool:
-    """Score a model on labelled reviews, alone or against another; whether a check was missed."""
+    """Score a model on labelled reviews, alone or against another, and return whether all checks are met."""
     from sentibp.data.readers import SUFFIXES
     from sentibp.errors import ConfigError
     from sentibp.inspection import compare
@@ -112,23 +113,23 @@ def _on_reviews(
 
     bounds = _bounds(checks, BETTER)
     if name.lower().endswith(SUFFIXES):
-        raise ConfigError(f"{name}: reviews, not a model; score the newest model on them with --data {name}")
-    own = data is None and split is None  # the reviews that were held out, which a model may have learned since
-    file = find.validated_file if own else find.model_file
+        raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
+    held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
+    file = find.validated_file if held_out else find.model_file
     classifier = model_file.load_model(file(name))
-    if own and file(name) != find.model_file(name):
-        print_message(f"scored by {file(name)}: {find.model_file(name)} has learned these reviews since")
+    if held_out and file(name) != find.model_file(name):
+        print_message(f"scored {file(name)}, because {find.model_file(name)} was refit on these reviews, too")
     if against is None:
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns)
         print_scores(evaluation, json)
-        return _missed(evaluation.scores, bounds, BETTER)
-    comparison = compare.compare_on(classifier, model_file.load_model(file(against)), data, split, *columns)
+        return _all_met(evaluation.scores, bounds, BETTER)
+    comparison = compare.compare_models(classifier, model_file.load_model(file(against)), data, split, *columns)
     print_paired_scores(comparison, name, against, json)
-    return _missed(comparison.a, bounds, BETTER)
+    return _all_met(comparison.a, bounds, BETTER)
 
 
-def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
-    """Score a model on pairs of texts; whether a check was missed."""
+def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
+    """Score a model on the probes, and return whether all checks are met."""
     from sentibp.inspection import probes as inspection_probes
     from sentibp.model import file as model_file
     from sentibp.runs import find
@@ -136,10 +137,10 @@ def _on_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool
     pairs = inspection_probes.load_probes()
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
-    result = inspection_probes.run(model_file.load_model(find.model_file(name)), pairs)
+    result = inspection_probes.run_probes(model_file.load_model(find.model_file(name)), pairs)
     print_probes(result, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
-    return _missed({"probes": result["probes"], **rates}, bounds, better)
+    return _all_met({"probes": result["probes"], **rates}, bounds, better)
 
 
 def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, float]]:
@@ -153,26 +154,25 @@ def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, flo
         except ValueError:
             example = next(iter(better))
             raise ConfigError(
-                f"--fail-under {check}: not METRIC=VALUE; write --fail-under {example}=0.9, say"
+                f"--fail-under {check}: not METRIC=VALUE; write, for example, --fail-under {example}=0.9"
             ) from None
         if metric not in better or math.isnan(bounds[-1][1]):
             raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(better)}, and VALUE a number")
     return bounds
 
 
-def _missed(scores: Mapping[str, Any], bounds: list[tuple[str, float]], better: Mapping[str, str]) -> bool:
-    """Whether a score is worse than its bound; each that is has its line."""
-
-    lines = [line for metric, bound in bounds if (line := _miss(scores[metric], metric, bound, better[metric]))]
+def _all_met(scores: Mapping[str, Any], bounds: list[tuple[str, float]], better: Mapping[str, str]) -> bool:
+    """Print a line for each score that is worse than its bound, and return whether there is none."""
+    lines = [line for metric, bound in bounds if (line := _failed_check(scores[metric], metric, bound, better[metric]))]
     for line in lines:
         print_message(line)
-    return bool(lines)
+    return not lines
 
 
-def _miss(value: float | None, metric: str, bound: float, better: str) -> str | None:
-    """What to say of a score that is worse than its bound."""
+def _failed_check(value: float | None, metric: str, bound: float, better: str) -> str | None:
+    """Return the line for a score that is worse than its bound, or None."""
     if value is None:
-        return f"--fail-under {metric}={bound:g}: not met: it is undefined on reviews of one class"
+        return f"--fail-under {metric}={bound:g}: not met: the score is undefined on reviews of one class"
     if value < bound if better == "higher" else value > bound:
         wrong = "lower" if better == "higher" else "higher"
         return f"--fail-under {metric}={bound:g}: not met: it is {value:.6g}, which is {wrong}"
@@ -180,7 +180,7 @@ def _miss(value: float | None, metric: str, bound: float, better: str) -> str | 
 
 
 def print_scores(result: Evaluation, json: bool) -> None:
-    """The scores of a model."""
+    """Print the scores of a model."""
     for note in result.notes:
         print_message(note)
     scores = result.scores
@@ -188,7 +188,7 @@ def print_scores(result: Evaluation, json: bool) -> None:
         print_json(scores)
         return
     low, high = scores["accuracy_interval"]
-    lines = {
+    values = {
         "reviews": f"{scores['n']:,}",
         "accuracy": f"{scores['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
         **{
@@ -196,19 +196,20 @@ def print_scores(result: Evaluation, json: bool) -> None:
             for name in ("precision", "recall", "f1", "roc_auc", "log_loss", "brier", "calibration_error")
         },
     }
-    for name, value in lines.items():
-        typer.echo(f"{name:<18} {value}")
+    fields(values, 18)
     confusion = scores["confusion"]
     typer.echo("")
-    typer.echo(f"{'':<18} {'said negative':>14} {'said positive':>14}")
-    typer.echo(f"{'is negative':<18} {confusion['true_negative']:>14,} {confusion['false_positive']:>14,}")
-    typer.echo(f"{'is positive':<18} {confusion['false_negative']:>14,} {confusion['true_positive']:>14,}")
+    typer.echo(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
+    typer.echo(f"{'is negative':<18} {confusion['true_negative']:>18,}  {confusion['false_positive']:>18,}")
+    typer.echo(f"{'is positive':<18} {confusion['false_negative']:>18,}  {confusion['true_positive']:>18,}")
     if scores["no_known_word"]:
-        typer.echo(f"\n{scores['no_known_word']:,} reviews have no known word; their answer is the model's bias")
+        typer.echo(
+            f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
+        )
 
 
 def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
-    """The scores of two models on the same reviews, and whether they differ."""
+    """Print the scores of two models on the same reviews, and whether they differ."""
     for note in result.notes:
         print_message(note)
     if json:
@@ -224,7 +225,7 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
 
 
 def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
-    """The pairs that got the answers they expect, by kind; and those that did not."""
+    """Print how many pairs pass, by kind, and the pairs that fail if `failures`."""
     if json:
         print_json(result)
         return

@@ -1,4 +1,4 @@
-"""`sentibp explain`, and how an explanation is shown."""
+"""`sentibp explain`, and the text, JSON and HTML of an explanation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import typer
 from sentibp.cli import Json, Model
 
 if TYPE_CHECKING:
-    from sentibp.inspection.counterfactual import Flip
+    from sentibp.inspection.counterfactual import Counterfactual
     from sentibp.inspection.explain import Explanation
 
-_BAR = 24  # characters of the longest bar
-_GREEN, _RED = (194, 157, 114), (224, 217, 210)  # of the 256 colours of terminals, from faint to strong
+_BAR = 24  # the length of the longest bar in characters
+_GREEN, _RED = (194, 157, 114), (224, 217, 210)  # terminal colours (of 256), from pale to strong
 
 
 class Format(StrEnum):
-    """How an explanation is printed."""
+    """The output formats."""
 
     text = "text"
     json = "json"
@@ -45,17 +45,19 @@ def explain(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A review, in quotes.")],
     model: Model = "last",
     flip: Annotated[
-        bool, typer.Option("--flip", help="Also find the fewest words without which the answer is another.")
+        bool, typer.Option("--flip", help="Also find the fewest words whose deletion changes the predicted label.")
     ] = False,
-    count: Annotated[int, typer.Option(metavar="N", min=1, help="How many parts the text format lists.")] = 20,
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
+    count: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many words and n-grams the text format lists.")
+    ] = 20,
+    format: Annotated[Format, typer.Option(help="The output format.")] = Format.text,
     json: Json = False,
 ) -> None:
-    """Say what each word and n-gram contributed to the answer.
+    """Explain a prediction: the contribution of each word and n-gram.
 
-    The logit is that of an empty review, the bias, plus the parts: exactly, without hidden layers and with ReLU; with
-    tanh and sigmoid by integration, whose error, the residual, is shown. (Integrated gradients from an empty review,
-    the divisor of the pooling held.)
+    The logit is the bias, which is the logit of an empty review, plus the contributions. The sum is exact without
+    hidden layers and with ReLU. With tanh and sigmoid it is integrated numerically, and the residual is the error.
+    (Integrated gradients from an empty review, with a constant divisor in the pooling.)
     """
     from sentibp.inspection import counterfactual
     from sentibp.inspection import explain as inspection_explain
@@ -64,59 +66,68 @@ def explain(
 
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
-    flipped = counterfactual.flip(classifier, text, explanation) if flip else None
+    change = counterfactual.find_counterfactual(classifier, text, explanation) if flip else None
     if json or format is Format.json:
-        typer.echo(jsons.dumps(record(explanation) | ({"flip": flip_record(flipped)} if flipped else {})))
+        typer.echo(jsons.dumps(record(explanation) | ({"flip": _flip_dict(change)} if change else {})))
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 
-        flip_line = _flip_line(explanation, flipped) if flipped else None
+        flip_line = _flip_line(explanation, change) if change else None
         typer.echo(explanation_page(text, explanation, flip_line))
     else:
         typer.echo("\n".join(lines(text, explanation, count, may_colour())))
-        if flipped:
-            typer.echo("\n" + textwrap.fill(_flip_line(explanation, flipped), 80, subsequent_indent="  "))
+        if change:
+            typer.echo("\n" + textwrap.fill(_flip_line(explanation, change), 80, subsequent_indent="  "))
 
 
 def record(explanation: Explanation) -> dict[str, Any]:
-    """An explanation as JSON has it."""
-    return explanation._asdict() | {
-        "parts": [part._asdict() for part in explanation.parts],
+    """Return an explanation as a dict for JSON."""
+    return {
+        "label": explanation.label,
+        "positive": explanation.positive,
+        "logit": explanation.logit,
+        "bias": explanation.bias,
+        "parts": [each._asdict() for each in explanation.contributions],
+        "residual": explanation.residual,
+        "method": explanation.method,
         "words": [word._asdict() for word in explanation.words],
     }
 
 
-def flip_record(flip: Flip) -> dict[str, Any]:
-    """What --flip found, as JSON has it."""
-    deletions = None if flip.deletions is None else [word._asdict() for word in flip.deletions]
-    return flip._asdict() | {"deletions": deletions, "count": None if deletions is None else len(deletions)}
+def _flip_dict(change: Counterfactual) -> dict[str, Any]:
+    deletions = None if change.deletions is None else [word._asdict() for word in change.deletions]
+    return change._asdict() | {"deletions": deletions, "count": None if deletions is None else len(deletions)}
 
 
 def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
-    """An explanation for people."""
+    """Yield the lines of an explanation as text, with the `count` largest contributions."""
     from sentibp.inspection.explain import METHODS
 
-    score = explanation.positive if explanation.label == "positive" else 1 - explanation.positive
-    yield f"{explanation.label}  {score:.4f}"
+    yield f"{explanation.label}  {_score(explanation):.4f}"
     yield _coloured(text, explanation, colours) if text.strip() else "(no words)"
     yield ""
-    largest = sorted(explanation.parts, key=lambda part: -abs(part.contribution))
+    largest = sorted(explanation.contributions, key=lambda each: -abs(each.contribution))
     shown, others = largest[:count], largest[count:]
-    table = [(_short(part.text), part.contribution) for part in shown]
+    table = [(_short(each.text), each.contribution) for each in shown]
     if others:
-        table.append((f"{len(others):,} others", sum(part.contribution for part in others)))
-    table.append(("bias", explanation.bias))
-    table.append(("logit", explanation.logit))
+        table.append((f"{len(others):,} others", sum(each.contribution for each in others)))
+    table += [("bias", explanation.bias), ("logit", explanation.logit)]
     width = max(len(name) for name, _ in table)
-    scale = max([abs(part.contribution) for part in shown] or [1.0]) or 1.0
+    scale = max([abs(each.contribution) for each in shown] or [1.0]) or 1.0
+    meanings = {"bias": "the logit of an empty review", "logit": "the sum"}
     for i, (name, value) in enumerate(table):
-        bar = ("+" if value > 0 else "-") * round(_BAR * abs(value) / scale) if i < len(shown) else ""
-        said = {"bias": "the logit of an empty review", "logit": "the sum of these"} if i >= len(shown) else {}
-        yield f"{name:<{width}}  {value:>+9.4f}  {bar or said.get(name, '')}".rstrip()
+        is_feature = i < len(shown)
+        bar = ("+" if value > 0 else "-") * round(_BAR * abs(value) / scale) if is_feature else meanings.get(name, "")
+        yield f"{name:<{width}}  {value:>+9.4f}  {bar}".rstrip()
     unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
     if unknown:
         yield f"unknown: {_short(', '.join(unknown), 70)}"
     yield f"residual {explanation.residual:.1e}; {METHODS[explanation.method]}"
+
+
+def _score(explanation: Explanation) -> float:
+    """Return the probability of the predicted label."""
+    return explanation.positive if explanation.label == "positive" else 1 - explanation.positive
 
 
 def _short(text: str, width: int = 30) -> str:
@@ -125,22 +136,22 @@ def _short(text: str, width: int = 30) -> str:
 
 
 def may_colour() -> bool:
-    """Whether stdout is a terminal that may have colours."""
+    """Return whether stdout is a terminal, and NO_COLOR is not set."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
-    """The text; with colours, its words on green for positive and red for negative."""
+    """Return the text, with the words on green for positive and red for negative if `colours`."""
 
     def plain(content: str) -> str:
         return "".join(c if c.isprintable() or c == "\n" else " " for c in content)
 
-    from sentibp.inspection.explain import shares
+    from sentibp.inspection.explain import relative_sizes
 
     if not colours:
         return plain(text)
     result, done = "", 0
-    for word, share in shares(explanation):
+    for word, share in relative_sizes(explanation):
         start = max(word.start, done)
         result += plain(text[done:start])
         done = max(done, word.end)
@@ -152,12 +163,12 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     return result + plain(text[done:])
 
 
-def _flip_line(explanation: Explanation, flip: Flip) -> str:
+def _flip_line(explanation: Explanation, change: Counterfactual) -> str:
     other = "negative" if explanation.label == "positive" else "positive"
-    if flip.deletions is None:
-        return f"flip: {'no' if flip.exact else 'found no'} set of words whose deletion makes it {other}"
-    n = len(flip.deletions)
-    score = flip.positive if other == "positive" else 1 - (flip.positive or 0.0)
-    which = ", ".join(_short(word.text) for word in flip.deletions[:20]) + (", ..." if n > 20 else "")
-    how = "no fewer will do" if flip.exact else "an upper bound: fewer may do"
-    return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({how}): {which}"
+    if change.deletions is None:
+        return f"flip: {'no' if change.exact else 'found no'} set of words whose deletion makes it {other}"
+    n = len(change.deletions)
+    score = change.positive if other == "positive" else 1 - (change.positive or 0.0)
+    words = ", ".join(_short(word.text) for word in change.deletions[:20]) + (", ..." if n > 20 else "")
+    bound = "the fewest" if change.exact else "an upper bound; fewer may be enough"
+    return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({bound}): {words}"

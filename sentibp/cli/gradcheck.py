@@ -13,8 +13,8 @@ from sentibp.cli import Json, Set
 from sentibp.cli.output import print_json, table
 
 if TYPE_CHECKING:
-    from sentibp.inspection.gradcheck import Check
-    from sentibp.inspection.layer_check import Result
+    from sentibp.inspection.gradcheck import GradientCheck
+    from sentibp.inspection.layer_check import LayerResult
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +34,8 @@ def gradcheck(
         str | None,
         typer.Argument(
             metavar="CONFIG",
-            help="Check what this config describes, freshly built, on a sample of its data. A YAML file, or the name "
-            "of a shipped config. Default: a trained model.",
+            help="Build the untrained network of this config, and check it on a sample of its data. A YAML file, or "
+            "the name of a shipped config. Default: check a trained model.",
         ),
     ] = None,
     model: Annotated[
@@ -50,51 +50,49 @@ def gradcheck(
     set_: Set = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="NAME|PATH", help="Reviews to check a model on. Default: those it was trained on."),
+        typer.Option(metavar="NAME|PATH", help="The reviews to check a model on. Default: its training data."),
     ] = None,
-    reviews: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many reviews to follow gradients of, drawn at random.")
-    ] = 256,
+    reviews: Annotated[int, typer.Option(metavar="N", min=1, help="The number of reviews, drawn at random.")] = 256,
     layer: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.py",
-            help="Check the layers that this Python file defines, and name their likely mistakes. It is run as it is: "
-            "give only files that you trust.",
+            help="Check the layers that this Python file defines, and name their likely mistakes. The file is "
+            "executed: use only files that you trust.",
         ),
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(metavar="X", help="The relative error up to which a gradient is right: 1e-6.")
+        float | None, typer.Option(metavar="X", help="The largest relative error of a right gradient. Default: 1e-6.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Prove the derivatives by central differences.
+    """Compare the gradients of backpropagation with central differences.
 
-    Each tensor is moved a little along random directions, in float64: the loss must change by what its gradient, from
-    backpropagation, says.
-    Exits with 1 if it does not.
+    Each tensor is moved a little along random directions, in float64. The loss must change as much as the gradient
+    predicts. Exits with 1 if a gradient is wrong.
     """
     from sentibp.errors import ConfigError
 
-    given = {"CONFIG": config, "-m": model, "--layer": layer}
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise ConfigError(f"{' and '.join(named)}: two things to check; give one of them")
-    surplus = {"--set": config is None and set_, "--data": (config or layer) and data}
-    if wrong := [name for name, value in surplus.items() if value]:
-        raise ConfigError(f"{' and '.join(wrong)}: --set belongs to a CONFIG, --data to a model; leave it out")
+    subjects = {"CONFIG": config, "-m": model, "--layer": layer}
+    given = [name for name, value in subjects.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)}: only one thing can be checked; give one of them")
+    if config is None and set_:
+        raise ConfigError("--set: changes a CONFIG, and none is given; give a CONFIG, or leave out --set")
+    if (config or layer) and data:
+        raise ConfigError("--data: names reviews for a trained model; leave it out")
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
-        raise ConfigError(f"--tolerance {tolerance}: not a number above 0; 1e-6 suits float64")
+        raise ConfigError(f"--tolerance {tolerance}: not a number above 0; try 1e-6")
     ok = (
-        _layer(layer, tolerance, json)
+        _check_layers(layer, tolerance, json)
         if layer is not None
-        else _network(config, model or "last", set_ or [], data, reviews, tolerance, json)
+        else _check_network(config, model or "last", set_ or [], data, reviews, tolerance, json)
     )
     if not ok:
         raise typer.Exit(1)
 
 
-def _network(
+def _check_network(
     config: str | None,
     model: str,
     overrides: list[str],
@@ -103,32 +101,32 @@ def _network(
     tolerance: float | None,
     json: bool,
 ) -> bool:
+    """Check a model or config, print the result, and return whether all gradients are right."""
     from sentibp.data.hub import go_offline
     from sentibp.inspection import gradcheck as inspection_gradcheck
     from sentibp.nn.gradcheck import TOLERANCE
 
-    go_offline()  # a check needs some reviews, wherever they are; the data of a training are there
+    go_offline()  # the training data are in the local cache already
     if config is None:
-        classifier, examples = inspection_gradcheck.of_model(model, reviews, data)
+        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data)
     else:
         from sentibp.config.load import load_config
 
-        classifier, examples = inspection_gradcheck.of_config(load_config(config, overrides), reviews)
-    result = inspection_gradcheck.check(classifier, examples, tolerance or TOLERANCE)
+        classifier, examples = inspection_gradcheck.build_with_sample(load_config(config, overrides), reviews)
+    result = inspection_gradcheck.check_gradients(classifier, examples, tolerance or TOLERANCE)
     if json:
         tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
         print_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
     else:
-        _show_network(result)
+        _print_network(result)
     return result.ok
 
 
 def _finite(error: float) -> float | None:
-    return error if math.isfinite(error) else None  # JSON has no other numbers
+    return error if math.isfinite(error) else None  # JSON has no infinity and no nan
 
 
-def _show_network(result: Check) -> None:
-
+def _print_network(result: GradientCheck) -> None:
     table(
         ["tensor", "shape", "reached", "gradient", "error", "verdict"],
         [
@@ -145,24 +143,27 @@ def _show_network(result: Check) -> None:
     )
     loss = result.loss.replace("_", " ")
     typer.echo(
-        f"\nreached: the share of the numbers that a gradient of {result.reviews:,} reviews got to\n"
-        f"error: of the derivative of the {loss} of {result.compared} reviews along random\n"
-        "directions, relative, in float64; a third of the labels are turned over"
+        f"\nreached: the share of the entries with a gradient other than 0, of {result.reviews:,} reviews\n"
+        f"error: the relative error of the derivative of the {loss} of {result.compared} reviews\n"
+        "along random directions, in float64; a third of the labels are inverted"
     )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]
     typer.echo(
-        f"wrong: {', '.join(wrong)}: over {result.tolerance:g}" if wrong else f"no error is over {result.tolerance:g}"
+        f"wrong: {', '.join(wrong)}: the error is over {result.tolerance:g}"
+        if wrong
+        else f"no error is over {result.tolerance:g}"
     )
 
 
-def _layer(path: Path, tolerance: float | None, json: bool) -> bool:
+def _check_layers(path: Path, tolerance: float | None, json: bool) -> bool:
+    """Check the layers of a file, print the results, and return whether all gradients are right."""
     from sentibp.inspection import layer_check
     from sentibp.nn.gradcheck import TOLERANCE
 
-    results = layer_check.check(path, tolerance or TOLERANCE)
+    results = layer_check.check_file(path, tolerance or TOLERANCE)
     ok = all(result.ok for result in results)
     if json:
-        print_json({"layers": [_layer_record(result) for result in results], "ok": ok})
+        print_json({"layers": [_layer_dict(result) for result in results], "ok": ok})
         return ok
     for result in results:
         typer.echo(f"{result.layer}: {'every gradient is right' if result.ok else 'wrong'}")
@@ -176,6 +177,6 @@ def _layer(path: Path, tolerance: float | None, json: bool) -> bool:
     return ok
 
 
-def _layer_record(result: Result) -> dict[str, Any]:
+def _layer_dict(result: LayerResult) -> dict[str, Any]:
     tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
     return {"layer": result.layer, "tensors": tensors, "ok": result.ok}

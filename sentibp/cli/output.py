@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsons
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = F
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     for line in cells:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def fields(values: Mapping[str, str], width: int = 0) -> None:
+    """Print a line "name  value" for each value, with the values in one column, at least `width` characters wide."""
+    width = max(width, *map(len, values))
+    for name, value in values.items():
+        typer.echo(f"{name:<{width}} {value}")
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`sentibp trace`."""
+"""`sentibp trace`: one training step with every number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How a trace is printed."""
+    """The output formats."""
 
     text = "text"
     json = "json"
@@ -40,7 +40,7 @@ Examples:
 
 def trace(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A review, in quotes.")] = None,
-    label: Annotated[Label | None, typer.Option(help="What the review is: what is learned from it.")] = None,
+    label: Annotated[Label | None, typer.Option(help="The label of the review.")] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -53,59 +53,50 @@ def trace(
         bool,
         typer.Option(
             "--article",
-            help="In place of a model the article's example, small enough for paper: 'I love this movie', predicted "
-            "0.3, is 0.35 after one step.",
+            help="Instead of a model, use the article's example, which is small enough for paper: the prediction for "
+            "'I love this movie' is 0.3, and 0.35 after one step.",
         ),
     ] = False,
     loss: Annotated[Loss | None, typer.Option(help="Default: as in training.")] = None,
-    optimizer: Annotated[Method | None, typer.Option(help="Default: as in training, with no step behind it.")] = None,
+    optimizer: Annotated[Method | None, typer.Option(help="Default: as in training, with an empty state.")] = None,
     learning_rate: Annotated[float | None, typer.Option(metavar="X", help="Default: as in training.")] = None,
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="How often the step is done; the first is shown.")] = 1,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="The number of steps. The first step is shown.")] = 1,
     dims: Annotated[
         int,
         typer.Option(
             metavar="N",
             min=1,
-            help="How many numbers of each vector are shown, and of more than 8 words; JSON has all.",
+            help="How many entries of each vector are shown, and how many words if N is over 8. JSON has all.",
         ),
     ] = 4,
     blank: Annotated[
-        bool, typer.Option("--blank", help="A worksheet: what is computed is a gap. The key follows, or is beside it.")
+        bool, typer.Option("--blank", help="Make a worksheet with gaps for the computed numbers, and a key.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
+    format: Annotated[Format, typer.Option(help="The output format.")] = Format.text,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write to a file; with --blank, the key goes to another beside it."),
+        typer.Option(
+            metavar="FILE",
+            help="Write to a file. With --blank, the key is written to a second file, such as sheet.key.html.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show the whole step of learning one review, with every number.
+    """Show one training step on one review, with every number.
 
-    Words, their rows, the pooled vector, each layer, the probability, the loss; then back, each gradient with its
-    formula, the numbers in it, and the function that computes it; the update, and the answer after it. As in
-    prediction, nothing is dropped out, and batch norm uses its running averages.
+    The forward pass: words, embedding rows, pooled vector, layers, probability, loss. The backward pass: each gradient
+    with its formula, its numbers, and the function that computes it. Then the update, and the prediction after it. As
+    in prediction, there is no dropout, and batch norm uses its running averages.
     """
-    from sentibp.errors import ConfigError
-
     format = Format.json if json else format
-    if article and model is not None:
-        raise ConfigError("--article and -m: two models; leave one out")
-    if text is None and not article:
-        raise ConfigError("give a review, in quotes, or --article")
-    if label is None and not article:
-        raise ConfigError("what is the review? give --label positive or --label negative")
-    if learning_rate is not None and not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise ConfigError(f"--learning-rate {learning_rate}: not a number above 0; try 0.1")
-    if blank and format is Format.json:
-        raise ConfigError("--blank leaves gaps for people; use --format text, markdown or html")
+    _check_options(text, label, model, article, learning_rate, blank and format is Format.json)
     from sentibp.inspection import trace as inspection_trace
     from sentibp.inspection import walkthrough, worked_example
-    from sentibp.inspection import worksheet as inspection_worksheet
     from sentibp.model import file
     from sentibp.runs import find
 
-    classifier = worked_example.article() if article else file.load_model(find.model_file(model or "last"))
-    found = inspection_trace.trace(
+    classifier = worked_example.article_classifier() if article else file.load_model(find.model_file(model or "last"))
+    step = inspection_trace.trace_step(
         classifier,
         text if text is not None else "I love this movie",
         (label or Label.positive).value,
@@ -115,45 +106,70 @@ def trace(
         steps,
     )
     if format is Format.json:
-        _write(jsons.dumps(inspection_trace.record(found)) + "\n", output)
-        return
-    shown = walkthrough.sheet(found, dims)
-    if not blank:
-        _write(_rendered(format, shown), output)
-        return
-    worksheet, key = inspection_worksheet.blank(shown)
-    if output is None:
-        if format is Format.html:
-            from sentibp.inspection.pages.worksheet import worksheet_page
-
-            _write(f"{worksheet_page(worksheet, key)}\n", None)
-        else:
-            _write(f"{_rendered(format, worksheet)}\n\n{_rendered(format, key)}", None)
-        return
-    _write(_rendered(format, worksheet), output)
-    _write(_rendered(format, key), output.with_name(f"{output.stem}.key{output.suffix}"))
+        _write(jsons.dumps(inspection_trace.to_dict(step)) + "\n", output)
+    elif blank:
+        _write_worksheet(walkthrough.sheet(step, dims), format, output)
+    else:
+        _write(_render(walkthrough.sheet(step, dims), format), output)
 
 
-def _rendered(format: Format, content: Sheet) -> str:
-    from sentibp.inspection import worksheet as inspection_worksheet
+def _check_options(
+    text: str | None,
+    label: Label | None,
+    model: str | None,
+    article: bool,
+    learning_rate: float | None,
+    blank_json: bool,
+) -> None:
+    from sentibp.errors import ConfigError
+
+    if article and model is not None:
+        raise ConfigError("--article and -m: two models; leave one out")
+    if text is None and not article:
+        raise ConfigError("no review: give a review, in quotes, or --article")
+    if label is None and not article:
+        raise ConfigError("no label: give --label positive or --label negative")
+    if learning_rate is not None and not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ConfigError(f"--learning-rate {learning_rate}: not a number above 0; try 0.1")
+    if blank_json:
+        raise ConfigError("--blank: JSON has no worksheet; use --format text, markdown or html")
+
+
+def _write_worksheet(sheet: Sheet, format: Format, output: Path | None) -> None:
+    """Write the worksheet and its key: to two files, or one after the other to stdout."""
+    from sentibp.inspection.worksheet import make_worksheet
+
+    worksheet, key = make_worksheet(sheet)
+    if output is not None:
+        _write(_render(worksheet, format), output)
+        _write(_render(key, format), output.with_name(f"{output.stem}.key{output.suffix}"))
+    elif format is Format.html:
+        from sentibp.inspection.pages.worksheet import worksheet_page
+
+        _write(f"{worksheet_page(worksheet, key)}\n", None)
+    else:
+        _write(f"{_render(worksheet, format)}\n\n{_render(key, format)}", None)
+
+
+def _render(sheet: Sheet, format: Format) -> str:
+    from sentibp.inspection import worksheet
 
     if format is Format.html:
         from sentibp.inspection.pages.worksheet import worksheet_page
 
-        return f"{worksheet_page(content)}\n"
-    return inspection_worksheet.markdown(content) if format is Format.markdown else inspection_worksheet.text(content)
+        return f"{worksheet_page(sheet)}\n"
+    return worksheet.to_markdown(sheet) if format is Format.markdown else worksheet.to_text(sheet)
 
 
 def _write(content: str, output: Path | None) -> None:
-
     if output is None:
         typer.echo(content, nl=False)
-        return
-    save_output(output, content.encode(errors="replace"))
+    else:
+        save_output(output, content.encode(errors="replace"))
 
 
 class Label(StrEnum):
-    """What a review is."""
+    """The label of a review."""
 
     negative = "negative"
     positive = "positive"

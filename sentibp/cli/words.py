@@ -11,14 +11,14 @@ from sentibp.cli import Json, Model
 from sentibp.cli.output import print_json, table
 
 if TYPE_CHECKING:
-    from sentibp.inspection.words import Top
+    from sentibp.inspection.words import TopFeatures
     from sentibp.model.classifier import Classifier
     from sentibp.model.word_vectors import VectorFile
 
 
-def print_top(result: Top, json: bool) -> None:
-    """The features that speak most for positive and for negative."""
-    meaning = "the logit of a review that is this feature alone, less that of an empty review"
+def print_top(result: TopFeatures, json: bool) -> None:
+    """Print the features with the largest weights for positive and for negative."""
+    meaning = "the logit of a review with only this feature, minus that of an empty review"
     if json:
         sides = {
             name: [{"feature": feature, "weight": weight} for feature, weight in getattr(result, name)]
@@ -30,16 +30,16 @@ def print_top(result: Top, json: bool) -> None:
         ["most positive", "weight", "most negative", "weight"],
         [(*good, *bad) for good, bad in zip_longest(result.positive, result.negative, fillvalue=(None, None))],
     )
-    typer.echo(f"\nweight: {meaning};")
+    typer.echo(f"\nweight: {meaning}")
     typer.echo(
-        "a review's logit is a constant plus the pooled weights of its features"
+        "The logit of a review is a constant plus the pooled weights of its features."
         if result.linear
-        else "the network has hidden layers, so that weights do not simply add up"
+        else "The network has hidden layers, so the weights do not add up to the logit."
     )
 
 
 commands = typer.Typer(
-    help="Look at what a model has learned of its words.",
+    help="Print neighbours, analogies and weights of the words of a model.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -58,8 +58,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="words")
 
 
-def _read(model: str) -> Classifier | VectorFile:
-    """What has vectors of words: a classifier, or what a pretraining left."""
+def _load(model: str) -> Classifier | VectorFile:
+    """Load a classifier, or the vectors of a pretraining."""
     from sentibp.model import file, word_vectors
     from sentibp.runs import directory, find
 
@@ -77,45 +77,46 @@ def neighbors(
     most_frequent: MostFrequent = 5_000,
     json: Json = False,
 ) -> None:
-    """Print the words and n-grams most like one.
+    """Print the words and n-grams most similar to one.
 
-    That is: those whose vectors have the largest cosine with its own, in a trained model or a pretraining.
+    The similarity is the cosine of their vectors, in a trained model or a pretraining.
     """
     from sentibp.inspection import words
 
-    found = words.neighbors(_read(model), text, count, most_frequent)
-    table(["feature", "cosine"], found, json)
+    ranking = words.neighbors(_load(model), text, count, most_frequent)
+    table(["feature", "cosine"], ranking, json)
 
 
 @commands.command(epilog="Example: sentibp words analogy king man woman")
 def analogy(
     a: Annotated[str, typer.Argument(help="A word, or an n-gram in quotes.")],
-    b: Annotated[str, typer.Argument(help="What A is to.")],
-    c: Annotated[str, typer.Argument(help="What the answer is to.")],
+    b: Annotated[str, typer.Argument(help="A is to this word ...")],
+    c: Annotated[str, typer.Argument(help="... as the answer is to this word.")],
     model: Model = "last",
     count: Count = 10,
     most_frequent: MostFrequent = 5_000,
     json: Json = False,
 ) -> None:
-    """Print what is to C as A is to B.
+    """Complete an analogy: A is to B as what is to C?
 
-    King is to man as what is to woman? The words and n-grams whose vectors have the largest cosine with A - B + C.
+    For example: king is to man as what is to woman? The answer is the words and n-grams whose vectors have the largest
+    cosine with A - B + C.
     """
     from sentibp.inspection import words
 
-    found = words.analogy(_read(model), a, b, c, count, most_frequent)
-    table(["feature", "cosine"], found, json)
+    ranking = words.analogy(_load(model), a, b, c, count, most_frequent)
+    table(["feature", "cosine"], ranking, json)
 
 
 @commands.command(epilog="Example: sentibp words top --count 30")
 def top(model: Model = "last", count: Count = 20, most_frequent: MostFrequent = 5_000, json: Json = False) -> None:
     """Print the words and n-grams with the largest weights.
 
-    A weight is the logit of a review that consists of this feature alone, less that of an empty review. Without hidden
-    layers a review's logit is a constant plus the pooled weights of its features.
+    The weight of a feature is the logit of a review with only this feature, minus the logit of an empty review. Without
+    hidden layers the logit of a review is a constant plus the pooled weights of its features.
     """
     from sentibp.inspection import words
     from sentibp.model import file
     from sentibp.runs import find
 
-    print_top(words.top(file.load_model(find.model_file(model)), count, most_frequent), json)
+    print_top(words.top_features(file.load_model(find.model_file(model)), count, most_frequent), json)

@@ -1,4 +1,4 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""The scores of two models on the same reviews, with a paired test."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import DataError
-from sentibp.inspection.evaluate import reviews_to_score, score
+from sentibp.inspection.evaluate import load_reviews, score_corpus
 from sentibp.model.classifier import Classifier
 
 
 class Comparison(NamedTuple):
-    """The scores of two models on the same reviews, the paired test, and what the user should know of the reviews."""
+    """The scores of two models, the paired test, and notes on the reviews for the user."""
 
     a: dict[str, Any]
     b: dict[str, Any]
-    paired: dict[str, Any]  # as metrics.mcnemar gives it
+    paired: dict[str, Any]  # the result of metrics.mcnemar
     notes: tuple[str, ...]
 
 
-def compare_on(
+def compare_models(
     a: Classifier,
     b: Classifier,
     source: str | None = None,
@@ -32,21 +32,21 @@ def compare_on(
     text_column: str | None = None,
     label_column: str | None = None,
 ) -> Comparison:
-    """The scores of both on the reviews that `evaluate_on` would score `a` on."""
-    corpus = reviews_to_score(a, source, split, text_column, label_column)
-    (scores_a, positive_a, _), (scores_b, positive_b, _) = (score(classifier, corpus) for classifier in (a, b))
+    """Score both models on the reviews that `evaluate_on` uses for `a`."""
+    corpus = load_reviews(a, source, split, text_column, label_column)
+    (scores_a, positive_a, _), (scores_b, positive_b, _) = (score_corpus(classifier, corpus) for classifier in (a, b))
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
-    seen = _seen_in_training(b, corpus) if _may_know(b, a, source, split) else []
-    return Comparison(scores_a, scores_b, paired, (*corpus.notes, *seen))
+    warnings = _training_overlap(b, corpus) if _may_overlap(b, a, source, split) else []
+    return Comparison(scores_a, scores_b, paired, (*corpus.notes, *warnings))
 
 
-def _may_know(b: Classifier, a: Classifier, source: str | None, split: str | None) -> bool:
-    """Whether b may have been trained on the reviews that a is scored on, going by the names of their sources."""
-    ours, theirs = a.training_config().data, b.training_config().data
-    if source is None and split is None and (ours.source, ours.split) == (theirs.source, theirs.split):
-        return ours.validation != theirs.validation  # the same cut leaves the same reviews out
-    return bool(_names(source or ours.source) & _names(theirs.source))
+def _may_overlap(b: Classifier, a: Classifier, source: str | None, split: str | None) -> bool:
+    """Return whether b may have been trained on the reviews that a is scored on, judging by the names of the data."""
+    data_a, data_b = a.training_config().data, b.training_config().data
+    if source is None and split is None and (data_a.source, data_a.split) == (data_b.source, data_b.split):
+        return data_a.validation != data_b.validation  # the same split holds out the same reviews
+    return bool(_names(source or data_a.source) & _names(data_b.source))
 
 
 def _names(source: str | Sequence[str]) -> set[str]:
@@ -54,11 +54,11 @@ def _names(source: str | Sequence[str]) -> set[str]:
     return {each for name in names for each in (sources.HUB_IDS if name == "reviews" else (name,))}
 
 
-def _seen_in_training(classifier: Classifier, corpus: Corpus) -> list[str]:
-    """A warning if some of the reviews stand in the training data, as far as that can still be read."""
+def _training_overlap(classifier: Classifier, corpus: Corpus) -> list[str]:
+    """Return a warning if reviews also occur in the training data of the model. Data that are gone give no warning."""
     try:
         training = load_data(classifier.training_config())[0]
     except DataError:
         return []
-    seen = len(data_corpus.overlap(training, corpus))
-    return [f"{seen:,} of {len(corpus):,} reviews also stand in the training data of the second model"] if seen else []
+    n = len(data_corpus.overlap(training, corpus))
+    return [f"{n:,} of {len(corpus):,} reviews also occur in the training data of the second model"] if n else []

@@ -1,9 +1,10 @@
-"""The fewest words without which the answer is another.
+"""The smallest set of words whose deletion changes the predicted label.
 
-A word that is deleted is as if it had never been there: its neighbours meet, and what is pooled is fewer by its
-features. Three kinds of search are exact: the largest words first, where the logit is a sum of words; the best of all
-sequences that leave k words out, for each k, where it is a sum of words and pairs of words; and all sets of k words,
-while there are few enough. Otherwise what is found is an upper bound.
+A deleted word leaves no gap: its neighbours become adjacent, and the number of pooled features decreases. Three kinds
+of search are exact. Where the logit is a sum over words, the words with the largest contributions are deleted first.
+Where it is a sum over words and pairs of neighbours, dynamic programming finds the best sequence without k words, for
+each k. Otherwise all sets of k words are tried, as long as they are few enough. In all other cases the result is an
+upper bound.
 """
 
 from __future__ import annotations
@@ -24,76 +25,77 @@ from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import strings
 
-_BUDGET = 4_000_000  # words in all the texts that are tried
-_TOGETHER = 1 << 18  # of them at a time
-_PLACES = 400_000  # words times deletions, of which the best sequences are followed
+_BUDGET = 4_000_000  # words in all texts that are tried
+_BATCH = 1 << 18  # words in the texts that are predicted together
+_LONGEST = 400_000  # the square of the number of words up to which the dynamic programming is used
 
 
-class Flip(NamedTuple):
-    """Words without which the answer is the other one, as if they had never been there."""
+class Counterfactual(NamedTuple):
+    """Words without which the predicted label is the other one."""
 
-    deletions: list[Word] | None  # in the order of the text; None if none were found
-    exact: bool  # whether no fewer words will do, or, without deletions, none at all
-    logit: float | None  # without them
-    positive: float | None
-
-
-Found = tuple[tuple[int, ...], float]
-"""Words that were deleted, and the logit without them."""
+    deletions: list[Word] | None  # in the order of the text; None if no set was found
+    exact: bool  # whether no smaller set exists, or no set at all if `deletions` is None
+    logit: float | None  # without the words
+    positive: float | None  # the probability of positive without the words
 
 
-def flip(classifier: Classifier, text: str, explanation: Explanation) -> Flip:
-    """The fewest words whose deletion changes the answer, or more than these: `exact` says which."""
+Deletion = tuple[tuple[int, ...], float]
+"""The indices of the deleted words, and the logit without them."""
+
+Search = Callable[[Iterator[tuple[int, ...]]], Deletion | None]
+"""A function that returns the first of the sets whose deletion changes the label."""
+
+
+def find_counterfactual(classifier: Classifier, text: str, explanation: Explanation) -> Counterfactual:
+    """Return the fewest words whose deletion changes the predicted label, or an upper bound (see `exact`)."""
     words = explanation.words
     tokens = tokenize(strings([text]), classifier.spec.lowercase)
     side = 1.0 if explanation.logit >= 0 else -1.0
-    of_words = bool((classifier.vocabulary.prefix == -1).all())
-    may_matter = [i for i, word in enumerate(words) if word.known or not of_words]  # what is unknown parts an n-gram
-    order = sorted(may_matter, key=lambda i: -side * words[i].contribution)
+    unigrams = bool((classifier.vocabulary.prefix == -1).all())
+    relevant = [i for i, word in enumerate(words) if word.known or not unigrams]  # an unknown word separates n-grams
+    order = sorted(relevant, key=lambda i: -side * words[i].contribution)
 
-    def first(sets: Iterator[tuple[int, ...]]) -> Found | None:
-        return _first_flip(classifier, tokens, sets, side)
+    def search(sets: Iterator[tuple[int, ...]]) -> Deletion | None:
+        return _first_change(classifier, tokens, sets, side)
 
-    affordable = _BUDGET // max(len(words), 1)
-    sizes = _sizes(len(order), affordable)
-    if of_words and _is_sum(classifier):
-        found, exact = first(tuple(order[:k]) for k in sizes), len(sizes) == len(order)
-    elif _is_sum_of_pairs(classifier) and len(words) ** 2 <= _PLACES:
-        found, exact = first(_best_sets(classifier, tokens, [word.known for word in words], side)), True
+    budget = _BUDGET // max(len(words), 1)
+    sizes = _sizes(len(order), budget)
+    if unigrams and _is_sum(classifier):
+        deletion, exact = search(tuple(order[:k]) for k in sizes), len(sizes) == len(order)
+    elif _is_sum_of_pairs(classifier) and len(words) ** 2 <= _LONGEST:
+        deletion, exact = search(_best_sets(classifier, tokens, [word.known for word in words], side)), True
     else:
-        found, exact = _among_all(order, affordable, first)
+        deletion, exact = _search_all(order, budget, search)
         if not exact:
-            found = first(tuple(order[:k]) for k in sizes)
-            found = found and _pruned(found, affordable, first)
-    if found is None:
-        return Flip(None, exact, None, None)
-    deleted, logit = found
-    return Flip([words[i] for i in sorted(deleted)], exact, logit, answer_of_logit(logit).positive)
+            deletion = search(tuple(order[:k]) for k in sizes)
+            deletion = deletion and _pruned(deletion, budget, search)
+    if deletion is None:
+        return Counterfactual(None, exact, None, None)
+    deleted, logit = deletion
+    return Counterfactual([words[i] for i in sorted(deleted)], exact, logit, answer_of_logit(logit).positive)
 
 
-def _among_all(
-    order: list[int], affordable: int, first: Callable[[Iterator[tuple[int, ...]]], Found | None]
-) -> tuple[Found | None, bool]:
-    """The first among all sets of one word, two, three ..., and whether no set was left untried that is smaller."""
+def _search_all(order: list[int], budget: int, search: Search) -> tuple[Deletion | None, bool]:
+    """Search all sets of 1, 2, 3 ... words. Return the first result, and whether the budget was large enough."""
     for k in range(1, len(order) + 1):
-        affordable -= comb(len(order), k)
-        if affordable < 0:
+        budget -= comb(len(order), k)
+        if budget < 0:
             return None, False
-        if found := first(combinations(order, k)):
-            return found, True
+        if deletion := search(combinations(order, k)):
+            return deletion, True
     return None, True
 
 
 def _is_sum(classifier: Classifier) -> bool:
-    """Whether the logit is the pooled numbers of the features, and a constant."""
+    """Return whether the logit is a constant plus the pooled weights of the features."""
     return set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
 
 
 def _is_sum_of_pairs(classifier: Classifier) -> bool:
-    """Whether the sign of the logit is that of a sum over words and pairs of neighbours."""
+    """Return whether the sign of the logit is that of a sum over words and pairs of neighbours."""
     prefix = classifier.vocabulary.prefix
-    of_pairs = bool((prefix[prefix[prefix != -1]] == -1).all())
-    return of_pairs and _is_sum(classifier) and _pooling(classifier) in ("mean", "sum")
+    bigrams = bool((prefix[prefix[prefix != -1]] == -1).all())
+    return bigrams and _is_sum(classifier) and _pooling(classifier) in ("mean", "sum")
 
 
 def _pooling(classifier: Classifier) -> str:
@@ -103,46 +105,46 @@ def _pooling(classifier: Classifier) -> str:
 
 
 def _best_sets(classifier: Classifier, tokens: Tokens, known: list[bool], side: float) -> Iterator[tuple[int, ...]]:
-    """For each k the k words without which the sum goes furthest to the other side, from 1 to all of them.
+    """Yield for each k, from 1 to all, the k words whose deletion moves the sum furthest to the other side.
 
-    With `mean`, the logit has the sign of the sum of what each feature adds and the bias; so the bias goes to each
-    feature, and the number of features no longer matters. (Padding adds the same to every sum.) What is best for a
-    sequence that ends in a word is found from what is best for those that end in an earlier one: at[k, j] is the least
-    sum if j is kept and k words before it are not.
+    With mean pooling, the sign of the logit is that of the sum of the feature weights and n times the bias. So the bias
+    is added to the weight of each feature, and the number of features no longer matters. (Padding adds the same to
+    every sum.) In the dynamic programming, least[k, j] is the least sum if word j is kept and k words before it are
+    deleted.
     """
     n = len(tokens.ids)
-    word, pair = _values(classifier, tokens, side)
-    at = np.full((n, n), np.inf)
-    came = np.full((n, n), -1)  # the word kept before j
+    word, pair = _weights(classifier, tokens, side)
+    least = np.full((n, n), np.inf)
+    previous = np.full((n, n), -1)  # the kept word before j
     for j in range(n):
-        at[j, j] = word[j]
-        for i in range(j):  # the word kept before; between them j - i - 1 are not
-            gone = j - i - 1
-            sums = at[: n - gone, i] + pair[i, j] + word[j]
-            better = sums < at[gone:, j]
-            at[gone:, j][better] = sums[better]
-            came[gone:, j][better] = i
+        least[j, j] = word[j]
+        for i in range(j):  # i is the kept word before j; the words between them are deleted
+            gap = j - i - 1
+            sums = least[: n - gap, i] + pair[i, j] + word[j]
+            better = sums < least[gap:, j]
+            least[gap:, j][better] = sums[better]
+            previous[gap:, j][better] = i
     for k in range(1, n):
-        last = min(range(n - k - 1, n), key=lambda j: at[k - (n - 1 - j), j])  # after it all are deleted
+        last = min(range(n - k - 1, n), key=lambda j: least[k - (n - 1 - j), j])  # all words after it are deleted
         kept, deleted = last, k - (n - 1 - last)
         sequence = [kept]
-        while (before := int(came[deleted, kept])) >= 0:
+        while (before := int(previous[deleted, kept])) >= 0:
             deleted -= kept - before - 1
             kept = before
             sequence.append(kept)
         yield tuple(sorted(set(range(n)) - set(sequence)))
-        if k == sum(known):  # no feature is left: the bias itself
+        if k == sum(known):  # no feature is left, so that the logit is the bias
             yield tuple(i for i in range(n) if known[i])
     if n:
         yield tuple(range(n))
 
 
-def _values(classifier: Classifier, tokens: Tokens, side: float) -> tuple[Array, Array]:
-    """What each word adds to the sum (n,), and each pair of words if they are neighbours (n, n); turned to `side`."""
+def _weights(classifier: Classifier, tokens: Tokens, side: float) -> tuple[Array, Array]:
+    """Return the weight of each word (n,), and of each pair of words if they are adjacent (n, n), times `side`."""
     n = len(tokens.ids)
     i, j = np.triu_indices(n, 1)
     pairs = Tokens(np.stack([tokens.ids[i], tokens.ids[j]], 1).ravel(), np.arange(0, 2 * len(i) + 1, 2), tokens.words)
-    alone = Tokens(tokens.ids, np.arange(n + 1), tokens.words)
+    single = Tokens(tokens.ids, np.arange(n + 1), tokens.words)
     tensors = classifier.tensors()
     weight, bias = tensors["output.weight"][:, 0].astype(np.float64), float(tensors["output.bias"][0])
     share = bias if _pooling(classifier) == "mean" else 0.0
@@ -152,36 +154,38 @@ def _values(classifier: Classifier, tokens: Tokens, side: float) -> tuple[Array,
         value = tensors["embedding.weight"][features.ids].astype(np.float64) @ weight + share  # (t, d) @ (d,) -> (t,)
         return side * np.bincount(features.review, value, len(features.lengths))
 
-    word, both = total(alone), np.zeros((n, n))
+    word, both = total(single), np.zeros((n, n))
     both[i, j] = total(pairs) - word[i] - word[j]
     return word, both
 
 
-def _sizes(largest: int, affordable: int) -> list[int]:
-    """The numbers from 1 to `largest`; of more than are affordable, some that grow evenly by a factor."""
-    if largest <= affordable:
+def _sizes(largest: int, budget: int) -> list[int]:
+    """Return the sizes from 1 to `largest`, or if they exceed the budget, sizes that grow by a constant factor."""
+    if largest <= budget:
         return list(range(1, largest + 1))
-    return sorted({round(largest ** (i / affordable)) for i in range(affordable + 1)})
+    return sorted({round(largest ** (i / budget)) for i in range(budget + 1)})
 
 
-def _first_flip(classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int, ...]], side: float) -> Found | None:
-    """The first of some sets of words, all of one size or growing, without which the answer is on the other side.
+def _first_change(
+    classifier: Classifier, tokens: Tokens, sets: Iterator[tuple[int, ...]], side: float
+) -> Deletion | None:
+    """Return the first set whose deletion moves the logit to the other side. The sets must not shrink in size.
 
-    Of those of its size that are tried together, the one that goes furthest.
+    Among the sets of that size in the same batch, return the one that moves the logit furthest.
     """
-    block = max(1, _TOGETHER // max(len(tokens.ids), 1))
-    while some := list(islice(sets, block)):
-        logits = classifier.logits(classifier.vocabulary.encode(delete_tokens(tokens, some))[0]).astype(np.float64)
-        flipped = np.flatnonzero((logits >= 0) != (side > 0))
-        if len(flipped):
-            size = len(some[flipped[0]])
-            best = min((i for i in flipped.tolist() if len(some[i]) == size), key=lambda i: side * logits[i])
-            return some[best], float(logits[best])
+    size = max(1, _BATCH // max(len(tokens.ids), 1))
+    while batch := list(islice(sets, size)):
+        logits = classifier.logits(classifier.vocabulary.encode(delete_tokens(tokens, batch))[0]).astype(np.float64)
+        changed = np.flatnonzero((logits >= 0) != (side > 0))
+        if len(changed):
+            k = len(batch[changed[0]])
+            best = min((i for i in changed.tolist() if len(batch[i]) == k), key=lambda i: side * logits[i])
+            return batch[best], float(logits[best])
     return None
 
 
-def _pruned(found: Found, affordable: int, first: Callable[[Iterator[tuple[int, ...]]], Found | None]) -> Found:
-    """Let words come back, one after the other, those that matter least first, while the answer stays changed."""
-    for word in found[0][::-1][:affordable]:
-        found = first(iter([tuple(i for i in found[0] if i != word)])) or found
-    return found
+def _pruned(deletion: Deletion, budget: int, search: Search) -> Deletion:
+    """Restore single words, the least important first, as long as the label stays changed."""
+    for word in deletion[0][::-1][:budget]:
+        deletion = search(iter([tuple(i for i in deletion[0] if i != word)])) or deletion
+    return deletion

@@ -1,4 +1,4 @@
-"""From settings to a trained model in a run directory, and from a model to its scores on some data."""
+"""The scores of a model on labelled reviews."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sentibp.training.loop import evaluate
 
 
 class Evaluation(NamedTuple):
-    """A model's scores on some reviews, and what the user should know of these."""
+    """The scores of a model, and notes on the reviews for the user."""
 
     scores: dict[str, Any]
     notes: tuple[str, ...]
@@ -30,34 +30,37 @@ def evaluate_on(
     text_column: str | None = None,
     label_column: str | None = None,
 ) -> Evaluation:
-    """The scores on a source, by default on the test split; without one, on the validation data of the training."""
-    scored = scored_on(classifier, source, split, text_column, label_column)
+    """Score the model on a source, by default its test split. Without a source, use the model's validation data.
+
+    Raises DataError if the reviews cannot be read, or there are none.
+    """
+    scored = score_reviews(classifier, source, split, text_column, label_column)
     return Evaluation(scored.scores, scored.reviews.notes)
 
 
-class Scored(NamedTuple):
-    """Reviews, a model's scores on them, and the probability of positive that it gives each."""
+class ScoredReviews(NamedTuple):
+    """Reviews, the scores of a model on them, and its probabilities of positive."""
 
     reviews: Corpus
     scores: dict[str, Any]
     positive: Array  # (n,) float64
-    tokens: Array  # (n,): how many each review has
+    tokens: Array  # (n,) the number of tokens of each review
 
 
-def scored_on(
+def score_reviews(
     classifier: Classifier,
     source: str | None = None,
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
-) -> Scored:
-    """What the model says of the reviews that `evaluate_on` scores it on."""
-    corpus = reviews_to_score(classifier, source, split, text_column, label_column)
-    return Scored(corpus, *score(classifier, corpus))
+) -> ScoredReviews:
+    """Score the model as `evaluate_on` does, and return the probability for each review, too."""
+    corpus = load_reviews(classifier, source, split, text_column, label_column)
+    return ScoredReviews(corpus, *score_corpus(classifier, corpus))
 
 
-def score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
-    """The scores on some reviews, the probability of positive of each (n,) float64, and its tokens (n,)."""
+def score_corpus(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
+    """Return the scores on labelled reviews, the probabilities of positive (n,) float64, and the token counts (n,)."""
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     scores, logits = evaluate(classifier.network, Examples(features, corpus.label))
@@ -65,24 +68,13 @@ def score(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array
     return scores, probability(logits), tokens
 
 
-def reviews_to_score(
+def load_reviews(
     classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
 ) -> Corpus:
-    """The reviews that a model is scored on."""
+    """Load the reviews that `evaluate_on` scores the model on."""
     settings = classifier.training_config().data
     if source is None and split is None:
-        try:
-            corpus = load_data(classifier.training_config())[1]
-        except DataError as error:
-            raise DataError(
-                f"the validation data of the training: {error}; or name other reviews with --data"
-            ) from None
-        if corpus is None:
-            raise DataError(
-                "no review was held out from this model; name a file or a data set with --data, or the run directory "
-                "of a training that held some out until it was scored"
-            )
-        return corpus
+        return _load_validation_data(classifier)
     if source is None:
         sources.require_splits(settings.source)
     read = partial(
@@ -97,7 +89,20 @@ def reviews_to_score(
     except DataError:
         if settings.labels is None:
             raise
-        corpus = read()  # labels that the training did not know: then the usual names
+        corpus = read()  # the data may use the usual names of labels instead
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")
+    return corpus
+
+
+def _load_validation_data(classifier: Classifier) -> Corpus:
+    try:
+        corpus = load_data(classifier.training_config())[1]
+    except DataError as error:
+        raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
+    if corpus is None:
+        raise DataError(
+            "no review was held out from this model; name a file or data set with --data, or give the run directory "
+            "of a training with validation data"
+        )
     return corpus

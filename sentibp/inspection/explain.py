@@ -1,14 +1,14 @@
-"""What each word and n-gram of a text contributed to the answer.
+"""The contribution of each word and n-gram of a text to the logit.
 
-The logit is that of an empty review, the bias, plus a part of each feature. On the straight line from the empty review
-to this one, the pooled vector grows from nothing to what it is; a part is the feature's row times the gradient that its
-row gets, averaged over that line: integrated gradients (Sundararajan, Taly & Yan, 2017). Without hidden layers the
-gradient is the same everywhere, and a part is what its row adds. With ReLU it is constant between the places where a
-unit turns on or off; these are found, and the sum over the pieces between them is exact. With tanh and sigmoid the
-integral is done numerically, as finely as it takes.
+The logit is that of an empty review, the bias, plus a contribution of each feature. On the straight line from the empty
+review to this review, the pooled vector grows from zero to its value. The contribution of a feature is its row times
+the gradient of the row, averaged over that line: integrated gradients (Sundararajan, Taly & Yan, 2017). Without hidden
+layers the gradient is constant, and the contribution is what the row adds to the logit. With ReLU the gradient is
+constant between the points where a unit switches; these points are computed, and the sum over the pieces is exact.
+With tanh and sigmoid the integral is computed numerically.
 
-Pooling divides by the number of features, or its root. That divisor is held at its value for the whole text: a part
-says what its row added to the sum that was pooled, not what happens to the others when it is gone.
+Pooling divides by the number of features, or its root. This divisor keeps its value for the whole text: a contribution
+is what the row adds to the pooled sum, not the change of all other rows when the feature is removed.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
 
-_CLOSE = 1e-9  # the residual up to which an integral is done; beside it, rounding
-_POINTS = 4  # of Gauss and Legendre on each piece of a smooth network
-_PIECES = 1 << 12  # at most, for a smooth network
+_CLOSE = 1e-9  # the residual at which the integration stops
+_POINTS = 4  # Gauss-Legendre points on each piece of the line
+_PIECES = 1 << 12  # the largest number of pieces in the numerical integration
 
 
 class Contribution(NamedTuple):
-    """A feature's share of the logit; its place is text[start:end], from its first word to its last."""
+    """The contribution of a feature to the logit. The feature is text[start:end]."""
 
     text: str
     start: int
@@ -43,7 +43,7 @@ class Contribution(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word, with its share of the logit: its own, and an equal share of that of each n-gram that it is in."""
+    """A word with its contribution: its own, plus an equal share of each n-gram that contains it."""
 
     text: str
     start: int
@@ -53,77 +53,77 @@ class Word(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """The logit is the bias, the contributions of the parts, and the residual."""
+    """A prediction as a sum: the logit is the bias, plus the contributions, plus the residual."""
 
     label: str
     positive: float  # the probability of positive
     logit: float
     bias: float  # the logit of an empty review
-    parts: list[Contribution]  # in the order in which they end
-    residual: float  # what the parts and the bias leave of the logit: rounding, and what the integral lacks
+    contributions: list[Contribution]  # in the order of their last words
+    residual: float  # the error of the sum: rounding and numerical integration
     method: str  # a key of METHODS
     words: list[Word]
 
 
 METHODS = {
     "linear": "exact: no hidden layer",
-    "piecewise linear": "exact, piece by piece, along the line from an empty review",
-    "quadrature": "integrated numerically along the line from an empty review",
+    "piecewise linear": "exact integration, piece by piece, from an empty review",
+    "quadrature": "numerical integration from an empty review",
 }
 
 
 def explain(classifier: Classifier, text: str) -> Explanation:
-    """What each word and n-gram of the text contributed to the logit of the classifier."""
+    """Return the contribution of each word and n-gram of the text to the logit of the classifier."""
     lowercase = classifier.spec.lowercase
     tokens = tokenize(strings([text]), lowercase)
     spans = locate(text, tokens, lowercase)
     found, known = find_features(classifier.vocabulary, tokens)
-    bag, head = _in_two(classifier, found)
+    bag, head = _split_network(classifier, found)
     with single_threaded_blas:
-        contributions, logit, bias, method = _attribute(bag, head, len(found))
-    parts = [
-        Contribution(*feature_span(spans, feature), part)
-        for feature, part in zip(found, contributions.tolist(), strict=True)
+        values, logit, bias, method = _attribute(bag, head, len(found))
+    contributions = [
+        Contribution(*feature_span(spans, feature), value)
+        for feature, value in zip(found, values.tolist(), strict=True)
     ]
-    own = _by_word(len(spans), found, contributions)
-    words = [Word(*span, *rest) for span, *rest in zip(spans, own.tolist(), known, strict=True)]
-    answered = answer_of_logit(logit)
+    by_word = _by_word(len(spans), found, values)
+    words = [Word(*span, *rest) for span, *rest in zip(spans, by_word.tolist(), known, strict=True)]
+    answer = answer_of_logit(logit)
     return Explanation(
-        label=answered.label,
-        positive=answered.positive,
+        label=answer.label,
+        positive=answer.positive,
         logit=logit,
         bias=bias,
-        parts=parts,
-        residual=logit - bias - sum(part.contribution for part in parts),
+        contributions=contributions,
+        residual=logit - bias - sum(each.contribution for each in contributions),
         method=method,
         words=words,
     )
 
 
-def shares(explanation: Explanation) -> Iterator[tuple[Word, float]]:
-    """Each word, and the size of its contribution as a share of the largest."""
+def relative_sizes(explanation: Explanation) -> Iterator[tuple[Word, float]]:
+    """Yield each word, and the size of its contribution relative to the largest."""
     scale = max([abs(word.contribution) for word in explanation.words] or [0.0]) or 1.0
     for word in explanation.words:
         yield word, abs(word.contribution) / scale
 
 
 def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:
-    """The share of each of n words: (n,)."""
-    own = np.zeros(n)
-    for feature, part in zip(found, contributions, strict=True):
-        own[feature.first : feature.last + 1] += part / (feature.last + 1 - feature.first)
-    return own
+    """Distribute the contributions of the features over n words: (n,)."""
+    by_word = np.zeros(n)
+    for feature, contribution in zip(found, contributions, strict=True):
+        by_word[feature.first : feature.last + 1] += contribution / (feature.last + 1 - feature.first)
+    return by_word
 
 
-def _in_two(classifier: Classifier, found: list[Feature]) -> tuple[Layer, Sequential]:
-    """The embedding, with a row for each of the features (t, d), and the layers after it."""
+def _split_network(classifier: Classifier, found: list[Feature]) -> tuple[Layer, Sequential]:
+    """Return an embedding with the rows of the features (t, d), and the layers after it."""
     network = eval_mode(classifier.network, np.array([feature.id for feature in found], np.int64))
     (_, bag), *rest = network.layers.items()
     return bag, Sequential(dict(rest))
 
 
 def _attribute(bag: Layer, head: Sequential, t: int) -> tuple[Array, float, float, str]:
-    """The contribution of each of t features (t,), the logit, the bias, and how they were found."""
+    """Return the contributions of t features (t,), the logit, the bias, and the method, a key of METHODS."""
     review = Ragged(np.arange(t, dtype=np.int32), np.array([0, t]))
     x = bag.forward(review, train=True)  # (1, d)
     origin = bag.forward(Ragged(review.ids[:0], np.zeros(2, np.int64)))  # (1, d)
@@ -140,7 +140,7 @@ def _attribute(bag: Layer, head: Sequential, t: int) -> tuple[Array, float, floa
 
 
 def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float) -> tuple[Array, str]:
-    """The gradient of the logit by the pooled vector, averaged over the line from `origin` to `x`: (1, d)."""
+    """Return the gradient of the logit by the pooled vector, averaged over the line from `origin` to `x`: (1, d)."""
 
     def close(mean: Array) -> bool:
         return bool(np.isclose(((x - origin) * mean).sum(), difference, rtol=1e-12, atol=_CLOSE))
@@ -149,10 +149,10 @@ def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float)
     knots = np.array([0.0, 1.0])
     if not kinds & {Tanh, Sigmoid}:
         if ReLU in kinds:
-            knots, _ = _bends(head, knots, origin + knots[:, None] * (x - origin))
+            knots, _ = _kinks(head, knots, origin + knots[:, None] * (x - origin))
         middle, width = (knots[1:] + knots[:-1]) / 2, np.diff(knots)
         mean = width[None] @ _gradients(head, origin, x, middle)
-        if close(mean):  # as it is, unless there is a layer of a kind that bends otherwise
+        if close(mean):  # not if there is another kind of nonlinear layer
             return mean, "piecewise linear" if ReLU in kinds else "linear"
     point, weight = np.polynomial.legendre.leggauss(_POINTS)
     pieces = 1
@@ -166,33 +166,34 @@ def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float)
 
 
 def _gradients(head: Sequential, origin: Array, x: Array, at: Array) -> Array:
-    """The gradient of the logit at some places on the line, each from 0 to 1: (m, d)."""
+    """Return the gradient of the logit at m points of the line, given as numbers from 0 to 1: (m, d)."""
     z = head.forward(origin + at[:, None] * (x - origin), train=True)
     return head.backward(np.ones_like(z))
 
 
-def _bends(layer: Layer, knots: Array, x: Array) -> tuple[Array, Array]:
-    """Where on the line the layer bends, besides where it did before; and its output at these places.
+def _kinks(layer: Layer, knots: Array, x: Array) -> tuple[Array, Array]:
+    """Add the kinks of the layer to the knots of the line, and return its output at all of them.
 
-    `knots` (m,) from 0 to 1 and the input there, x (m, i), which is linear between -> more knots (k,), y (k, o).
+    `knots` (m,) are numbers from 0 to 1, and x (m, i) is the input there, linear between them. Returns the new knots
+    (k,) and the output y (k, o).
     """
     if isinstance(layer, Sequential):
         for each in layer.layers.values():
-            knots, x = _bends(each, knots, x)
+            knots, x = _kinks(each, knots, x)
         return knots, x
     if isinstance(layer, Residual):
-        more, y = _bends(layer.block, knots, x)
-        return more, y + _at(more, knots, x)
+        more, y = _kinks(layer.block, knots, x)
+        return more, y + _interpolate(more, knots, x)
     if isinstance(layer, ReLU):
-        turns = x[:-1] * x[1:] < 0  # a unit that turns on or off within a piece
-        piece, unit = np.nonzero(turns)
+        switches = x[:-1] * x[1:] < 0  # a unit that turns on or off within a piece
+        piece, unit = np.nonzero(switches)
         before, after = x[piece, unit], x[piece + 1, unit]
         zero = knots[piece] + np.diff(knots)[piece] * before / (before - after)
         more = np.unique(np.concatenate([knots, zero]))
-        return more, layer.forward(_at(more, knots, x))
+        return more, layer.forward(_interpolate(more, knots, x))
     return knots, layer.forward(x)
 
 
-def _at(more: Array, knots: Array, x: Array) -> Array:
-    """x (m, i), known at the knots, at more of them: (k, i)."""
+def _interpolate(more: Array, knots: Array, x: Array) -> Array:
+    """Interpolate x (m, i), given at the knots, at more knots: (k, i)."""
     return np.stack([np.interp(more, knots, column) for column in x.T], axis=1)

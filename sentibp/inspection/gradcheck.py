@@ -1,4 +1,4 @@
-"""The derivatives of a whole classifier, on its own data, held against central differences."""
+"""Compare the gradients of a whole classifier with central differences, on its own data."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from sentibp.training.loop import backward, example_weights, forward
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import single_threaded_blas
 
-_COMPARED = 16  # reviews that differences are taken of; more would meet more corners of ReLU
+_COMPARED = 16  # reviews in the loss; with more, more units of ReLU switch within a difference
 _TRIES = 4
-_FAINT = 1e-5  # the length of a gradient below which differences cannot tell right from wrong
+_FAINT = 1e-5  # for a shorter gradient, the rounding error of the differences is too large
 
 
-class Tensor(NamedTuple):
-    """What was found of one parameter."""
+class TensorCheck(NamedTuple):
+    """The result for one parameter."""
 
     name: str
     shape: tuple[int, ...]
-    gradient: float  # the length of its gradient
-    reached: float  # the share of its numbers that a gradient of any review reached
-    error: float  # relative, of the derivative along random directions
+    gradient: float  # the norm of its gradient
+    reached: float  # the share of its entries whose gradient is not 0 for at least one review
+    error: float  # relative error of the derivative along random directions
     verdict: str  # "right", "wrong", or "too faint to tell"
 
 
-class Check(NamedTuple):
-    """What was found of a classifier."""
+class GradientCheck(NamedTuple):
+    """The result for a classifier."""
 
-    tensors: list[Tensor]
-    compared: int  # reviews whose loss the differences are of
-    reviews: int  # those whose gradients were followed
+    tensors: list[TensorCheck]
+    compared: int  # number of reviews in the loss of the differences
+    reviews: int  # number of reviews that `reached` counts
     loss: str
     tolerance: float
 
@@ -58,8 +58,8 @@ class Check(NamedTuple):
         return all(tensor.verdict != "wrong" for tensor in self.tensors)
 
 
-def of_model(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
-    """A trained model, and a sample of the reviews that it was trained on, or of another source."""
+def load_with_sample(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
+    """Load a model, and draw a sample of its training reviews or of another source. Raises DataError."""
     classifier = file.load_model(find.model_file(name))
     config = classifier.training_config()
     network = build.assemble_for_training(config, classifier.tensors(), config.train.seed)  # with dropout
@@ -76,8 +76,8 @@ def of_model(name: str, reviews: int, source: str | None = None) -> tuple[Classi
     return classifier, _encoded(classifier, corpus)
 
 
-def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
-    """What the settings describe, not yet trained, around the words of a sample of its reviews."""
+def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
+    """Build an untrained classifier from a config, with the vocabulary of a sample of its reviews."""
     try:
         path = None if resolved.config.model.init_from is None else find.model_file(resolved.config.model.init_from)
     except ConfigError as error:
@@ -96,13 +96,13 @@ def of_config(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):
         raise DataError(
-            f"no word occurs {settings.min_count} times in {len(corpus):,} reviews; lower text.min_count, or give "
-            "more --reviews"
+            f"no word occurs {settings.min_count} times in {len(corpus):,} reviews; lower text.min_count, or raise "
+            "--reviews"
         )
     assert corpus.label is not None
     examples = Examples(features, corpus.label, corpus.weight)
     classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, (features, corpus.label))
-    _leave_the_corner(classifier)
+    _move_zero_biases(classifier)
     return classifier, examples
 
 
@@ -117,73 +117,76 @@ def _encoded(classifier: Classifier, corpus: Corpus) -> Examples:
     return Examples(classifier.encode(corpus.text)[0], corpus.label, corpus.weight)
 
 
-def _leave_the_corner(classifier: Classifier) -> None:
-    """Biases start from 0, where ReLU has no derivative if nothing else comes in: they are moved a little."""
+def _move_zero_biases(classifier: Classifier) -> None:
+    """Move biases that are 0 a little: ReLU has no derivative at 0, the input of a unit without other input."""
     rng = random_stream(0, "gradcheck biases")
     for value in classifier.network.params.values():
         if value.ndim == 1 and not value.any():
             value[...] = 0.01 * rng.standard_normal(value.shape)
 
 
-def check(classifier: Classifier, examples: Examples, tolerance: float = TOLERANCE) -> Check:
-    """Every derivative of the network in training, in float64; dropout holds its mask, batch norm sees the batch."""
+def check_gradients(classifier: Classifier, examples: Examples, tolerance: float = TOLERANCE) -> GradientCheck:
+    """Check every gradient of the network in training mode, in float64.
+
+    Dropout keeps one mask, and batch norm uses the statistics of the batch.
+    """
     settings = classifier.training_config().train
     loss = LOSSES[settings.loss]
     weight = example_weights(settings, examples)
-    network = in_float64(classifier.network)
-    twin = replace(classifier, network=network)
-    reached = _reached(twin, Examples(examples.features, examples.label, weight), settings.batch_size)
-    few = slice(0, min(_COMPARED, len(examples)))
-    features, weights = examples.features.slice(few.start, few.stop), None if weight is None else weight[few]
-    # where a model is right, next to nothing reaches its weights: every third label is turned over
-    label = examples.label[few] ^ (np.arange(few.stop) % 3 == 0)
+    network = _in_float64(classifier.network)
+    copy = replace(classifier, network=network)
+    reached = _reached(copy, Examples(examples.features, examples.label, weight), settings.batch_size)
+    n = min(_COMPARED, len(examples))
+    features, weights = examples.features.slice(0, n), None if weight is None else weight[:n]
+    # a model that predicts every label has almost no gradient, so every third label is inverted
+    label = examples.label[:n] ^ (np.arange(n) % 3 == 0)
     with single_threaded_blas:
         errors = check_network(network, loss, features, label, np.random.default_rng(0), weights)
-        lengths = {name: _length(gradient) for name, gradient in network.grads.items()}
-        for seed in range(1, _TRIES):  # a corner of ReLU is met in few directions, a wrong gradient shows in all
+        norms = {name: _norm(gradient) for name, gradient in network.grads.items()}
+        for seed in range(1, _TRIES):  # a kink of ReLU matters in few directions, a wrong gradient in all
             if max(errors.values()) <= tolerance:
                 break
-            again = check_network(network, loss, features, label, np.random.default_rng(seed), weights)
-            errors = {name: min(error, again[name]) for name, error in errors.items()}
+            retried = check_network(network, loss, features, label, np.random.default_rng(seed), weights)
+            errors = {name: min(error, retried[name]) for name, error in errors.items()}
     tensors = [
-        Tensor(name, value.shape, lengths[name], reached[name], float(errors[name]), "")
+        TensorCheck(name, value.shape, norms[name], reached[name], float(errors[name]), "")
         for name, value in network.params.items()
     ]
     tensors = [tensor._replace(verdict=_verdict(tensor, tolerance)) for tensor in tensors]
-    return Check(tensors, len(label), len(examples), settings.loss, tolerance)
+    return GradientCheck(tensors, len(label), len(examples), settings.loss, tolerance)
 
 
-def _verdict(tensor: Tensor, tolerance: float) -> str:
-    if not tensor.error <= tolerance:  # nor is what is no number
+def _verdict(tensor: TensorCheck, tolerance: float) -> str:
+    if not tensor.error <= tolerance:  # true for nan, too
         return "wrong"
     return "right" if tensor.gradient > _FAINT else "too faint to tell"
 
 
-def in_float64(network: Sequential) -> Sequential:
-    """A copy of its own, of which differences can be taken."""
-    twin = deepcopy(network)
-    for _, layer in twin.walk():
+def _in_float64(network: Sequential) -> Sequential:
+    """Return a copy of the network in float64."""
+    copy = deepcopy(network)
+    for _, layer in copy.walk():
         if not isinstance(layer, Composite):
             layer.params = {name: value.astype(np.float64) for name, value in layer.params.items()}
             layer.buffers = {name: value.astype(np.float64) for name, value in layer.buffers.items()}
-    return twin
+    return copy
 
 
 def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dict[str, float]:
-    """The share of each parameter's numbers that a gradient reached, in one pass over the examples."""
-    touched = {name: np.zeros(value.shape, bool) for name, value in classifier.network.params.items()}
+    """Return the share of each parameter's entries with a gradient other than 0, in one pass over the examples."""
+    reached = {name: np.zeros(value.shape, bool) for name, value in classifier.network.params.items()}
     for start in range(0, len(examples), batch_size):
-        part = slice(start, min(start + batch_size, len(examples)))
-        weight = None if examples.weight is None else examples.weight[part]
-        batch = Examples(examples.features.slice(part.start, part.stop), examples.label[part], weight)
+        stop = min(start + batch_size, len(examples))
+        weight = None if examples.weight is None else examples.weight[start:stop]
+        batch = Examples(examples.features.slice(start, stop), examples.label[start:stop], weight)
         _, dz = forward(classifier.network, batch, LOSSES[classifier.training_config().train.loss])
         for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):
-                touched[name][gradient.rows] |= gradient.values != 0
+                reached[name][gradient.rows] |= gradient.values != 0
             else:
-                touched[name] |= gradient != 0
-    return {name: float(mask.mean()) for name, mask in touched.items()}
+                reached[name] |= gradient != 0
+    return {name: float(mask.mean()) for name, mask in reached.items()}
 
 
-def _length(gradient) -> float:
+def _norm(gradient) -> float:
     return float(np.linalg.norm(gradient.values if isinstance(gradient, RowGrad) else gradient))

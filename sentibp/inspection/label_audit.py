@@ -1,12 +1,13 @@
-"""Training reviews whose label is probably wrong: those that the others contradict most surely.
+"""Find training reviews whose label is probably wrong.
 
-What a network says of its own training reviews is worth little, as it may know them by heart. So the reviews are cut
-into folds, and each is judged by a network that was trained on the other folds, naive-Bayes start included; reviews
-with the same text are in one fold. The label that such an out-of-fold probability contradicts most surely comes first:
-confident learning (Northcutt, Jiang & Chuang, 2021), whose count of wrong labels is told, too.
+A network may memorize its own training reviews, so its predictions for them show nothing. Therefore the reviews are
+split into folds, and each review is predicted by a network that was trained on the other folds, the naive-Bayes
+initialization included. Reviews with the same text are in the same fold. The reviews are ranked by how much the
+out-of-fold probability contradicts the label: confident learning (Northcutt, Jiang & Chuang, 2021), which also
+estimates the number of wrong labels.
 
-A suspect is a review that the others do not explain. Its label may be wrong; it may also be ironic, mixed, about
-another thing, or rightly labelled and rare. A mistake made throughout, which the folds share, is not seen.
+A label issue is a label that the other reviews do not explain. The label may be wrong, but the review may also be
+ironic, mixed, off topic, or unusual. An error that is made throughout the data is not found.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from sentibp.model import initial
 from sentibp.model.calibration import fit_temperature
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS, answer, answer_of_logit, probability, score_of
+from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
 from sentibp.training import prepare
@@ -42,136 +44,141 @@ from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
 from sentibp.utils.rng import random_stream
 
-_BLOCK = 4096  # reviews written at once
+_BLOCK = 4096  # reviews that are written at once
 
 
-class Suspect(NamedTuple):
-    """A review whose label is contradicted."""
+class LabelIssue(NamedTuple):
+    """A review whose label contradicts its out-of-fold prediction most."""
 
-    row: int  # its place among the reviews as they were read, from 1
+    row: int  # its number among the reviews in the order of the data, from 1
     label: str
-    said: str  # what the network of the other folds says
-    positive: float  # its probability of positive
+    predicted: str  # the label that the network of the other folds predicts
+    positive: float  # the probability of positive that it predicts
     logit: float
-    bias: float  # the logit of an empty review; with the contributions of the parts it is the logit
-    parts: list[Contribution]
+    bias: float  # the logit of an empty review; bias plus contributions is the logit
+    contributions: list[Contribution]
     text: str
 
 
-class Audit(NamedTuple):
-    """What was found; out-of-fold probabilities are calibrated on the labels as they are."""
+class LabelAudit(NamedTuple):
+    """The result of an audit. The out-of-fold probabilities are calibrated on the given labels."""
 
     corpus: Corpus
     positive: Array  # (n,) the out-of-fold probability of positive
-    order: Array  # (n,) the reviews, the likeliest mistakes first
-    suspects: list[Suspect]  # the first of them
-    confident: Array  # (n,) bool: whether the other label is as likely as reviews with that label usually find it
+    order: Array  # (n,) the indices of the reviews, the most probable errors first
+    issues: list[LabelIssue]  # the first of them
+    confident: Array  # (n,) bool, the result of `confident_issues`
     folds: int
-    accuracy: float  # the share of labels that the networks of the other folds agree with
-    commoner: float  # the share of the commoner label: what a guess would get
+    accuracy: float  # the share of labels that agree with the out-of-fold prediction
+    majority: float  # the share of the more frequent label
 
     @property
-    def is_guess(self) -> bool:
-        """Whether the networks may know no better than to say the commoner label always, by two standard errors."""
-        return self.accuracy <= self.commoner + 2 * math.sqrt(self.commoner * (1 - self.commoner) / len(self.corpus))
+    def is_chance(self) -> bool:
+        """Whether the accuracy is within two standard errors of always predicting the more frequent label."""
+        return self.accuracy <= self.majority + 2 * math.sqrt(self.majority * (1 - self.majority) / len(self.corpus))
 
 
-class Subject(NamedTuple):
-    """Whose training data is looked at."""
+class AuditTarget(NamedTuple):
+    """The config whose training data are audited."""
 
     resolved: Resolved
-    name: str  # of the config, as `sentibp train` takes it
-    epochs: int | None  # of a run: the one that its model is from
+    name: str  # the name of the config for `sentibp train`
+    epochs: int | None  # the epoch of the best model, if it is the config of a run
 
 
-def resolve(name: str, overrides: list[str]) -> Subject:
-    """The config of that name, or that of a run."""
+def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
+    """Return the config with that name, or the config of a run. Raises ConfigError."""
     places = [find.find_run(name)] if name == "last" else [Path(name), directory.ROOT / name]
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
-        return Subject(load_config(name, overrides), name, None)
-    kept = directory.load_run_info(run).get("kept") or {}
-    return Subject(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), kept.get("epoch"))
+        return AuditTarget(load_config(name, overrides), name, None)
+    best = directory.load_run_info(run).get("kept") or {}
+    return AuditTarget(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), best.get("epoch"))
 
 
-def audit(
+def audit_labels(
     resolved: Resolved,
     folds: int,
     count: int,
     epochs: int | None = None,
     watch: Callable[[Note], None] = lambda note: None,
-) -> Audit:
-    """Judge each labelled review of a config's training data by the others, and describe the first `count` suspects.
+) -> LabelAudit:
+    """Predict each labelled review of a config's training data out of fold, and explain the first `count` issues.
 
-    `epochs` is after how many a network is taken; by default after all. Raises ConfigError, DataError, Diverged.
+    The networks train for `epochs` epochs, by default for all of the config. Raises ConfigError, DataError, Diverged.
     """
     settings = prepare.resolve_paths(resolved.config, resolved.path.parent)
     whole = settings.data.model_copy(update={"validation": 0.0})
     corpus, _ = dataset.load_data(settings.model_copy(update={"data": whole}))
     assert corpus.label is not None
-    for note in (*corpus.notes, *_left_out(settings)):
+    for note in (*corpus.notes, *_ignored_settings(settings)):
         watch(Note(note))
     label, n = corpus.label, len(corpus)
-    fold = _cut(data_corpus.text_groups(corpus), label, folds)
+    fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
     folds = int(fold.max()) + 1
-    tokens = tokenize(corpus.text, settings.text.lowercase)
-    words = settings.text
-    vocabulary, features = vocabulary_build.build_vocabulary(
-        tokens, words.ngrams, words.min_count, words.max_features, words.affixes
-    )
-    if not len(vocabulary):
-        raise DataError(f"no word occurs {words.min_count} times in {n:,} reviews; lower text.min_count")
-    settings = _alone(settings)
+    vocabulary, features = _encode(corpus, settings)
+    settings = _single_network(settings)
     examples = Examples(features, label, corpus.weight)
     logits = np.zeros(n)
-    explained: dict[int, Suspect] = {}
+    issues: dict[int, LabelIssue] = {}
     for number in range(folds):
         held_out = np.flatnonzero(fold == number)
         classifier = _train(settings, vocabulary, examples, np.flatnonzero(fold != number), epochs)
         logits[held_out] = classifier.logits(features.take(held_out))
-        right = np.mean((logits[held_out] >= 0) == label[held_out])
-        watch(Note(f"fold {number + 1} of {folds}: {right:.4f} of {len(held_out):,} labels are what the others expect"))
-        # the first suspects of all are among the first of their folds
-        first = held_out[_suspicion(logits[held_out], label[held_out])[:count]]
+        accuracy = np.mean((logits[held_out] >= 0) == label[held_out])
+        watch(Note(f"fold {number + 1} of {folds}: accuracy {accuracy:.4f} on {len(held_out):,} held-out reviews"))
+        # the first issues of all are among the first issues of their folds
+        first = held_out[_rank(logits[held_out], label[held_out])[:count]]
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
-            explained[i] = _suspect(i, LABELS[label[i]], text, classifier)
+            issues[i] = _issue(i, LABELS[label[i]], text, classifier)
     factor = fit_temperature(logits, label)
     positive = probability(factor * logits)
-    order = _suspicion(logits, label)
-    return Audit(
+    order = _rank(logits, label)
+    return LabelAudit(
         corpus=corpus,
         positive=positive,
         order=order,
-        suspects=[_scaled(explained[i], factor) for i in order[:count].tolist()],
-        confident=confident(positive, label),
+        issues=[_scaled(issues[i], factor) for i in order[:count].tolist()],
+        confident=confident_issues(positive, label),
         folds=folds,
         accuracy=float(np.mean((logits >= 0) == label)),
-        commoner=float(np.bincount(label, minlength=2).max() / len(label)),
+        majority=float(np.bincount(label, minlength=2).max() / len(label)),
     )
 
 
-def confident(positive: Array, label: Array) -> Array:
-    """The reviews (n,) bool whose other label is at least as likely as it is, on average, where it was given.
+def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
+    text = settings.text
+    vocabulary, features = vocabulary_build.build_vocabulary(
+        tokenize(corpus.text, text.lowercase), text.ngrams, text.min_count, text.max_features, text.affixes
+    )
+    if not len(vocabulary):
+        raise DataError(f"no word occurs {text.min_count} times in {len(corpus):,} reviews; lower text.min_count")
+    return vocabulary, features
 
-    The off-diagonal of the confident joint (Northcutt et al., 2021, section 3.1), of which the size estimates how many
-    labels are wrong.
+
+def confident_issues(positive: Array, label: Array) -> Array:
+    """Return whether each label is confidently wrong: (n,) bool.
+
+    The other label must be at least as probable as it is on average for the reviews that have it. These reviews are the
+    off-diagonal of the confident joint (Northcutt et al., 2021, section 3.1). Their number estimates how many labels
+    are wrong.
     """
     average = np.array([np.mean(score_of(positive, each)[label == each]) for each in (0, 1)])
     other = score_of(positive, 1 - label)  # the probability of the other label
     return (other >= average[1 - label]) & (other > score_of(positive, label))
 
 
-def _suspicion(logits: Array, label: Array) -> Array:
-    """The reviews in order of how surely their label is contradicted: (n,)."""
+def _rank(logits: Array, label: Array) -> Array:
+    """Return the indices of the reviews by how much the logit contradicts the label, the largest first: (n,)."""
     return np.argsort(np.where(label == 1, logits, -logits), kind="stable")
 
 
-def _cut(group: Array, label: Array, folds: int) -> Array:
-    """The fold of each review (n,): groups stay together, and each fold has its share of both labels."""
-    first = np.unique(group, return_index=True)[1]  # a review of each group
+def _split_folds(group: Array, label: Array, folds: int) -> Array:
+    """Return the fold of each review (n,), stratified by label. The reviews of a group are in one fold."""
+    first = np.unique(group, return_index=True)[1]  # one review of each group
     least = int(np.bincount(label[first], minlength=2).min())
     if least < 2:
-        raise DataError(f"{least} distinct review of one label: an audit needs two of each, to judge one by the other")
+        raise DataError(f"only {least} distinct review of one label: an audit needs two of each label; add reviews")
     order = random_stream(0, "folds").permutation(len(first))
     order = order[np.argsort(label[first][order], kind="stable")]
     fold = np.empty(len(first), np.int64)
@@ -179,29 +186,29 @@ def _cut(group: Array, label: Array, folds: int) -> Array:
     return fold[group]
 
 
-def _alone(settings: Config) -> Config:
-    """The settings of a single network that starts from nothing but the reviews of its folds."""
-    plain = settings.model_dump() | {"pretrain": {}}
-    plain["train"]["members"] = plain["train"]["seeds"] = 1
-    plain["model"]["init_from"] = None
-    return Config.model_validate(plain)
+def _single_network(settings: Config) -> Config:
+    """Return settings for one network that learns from the reviews of its folds only."""
+    values = settings.model_dump() | {"pretrain": {}}
+    values["train"]["members"] = values["train"]["seeds"] = 1
+    values["model"]["init_from"] = None
+    return Config.model_validate(values)
 
 
-def _left_out(settings: Config) -> Iterator[str]:
-    """What of the settings an audit does without."""
+def _ignored_settings(settings: Config) -> Iterator[str]:
+    """Yield a note on the settings that an audit ignores."""
     used = {
         "pretrain": settings.pretrain.vectors != "none",
         "train.members": settings.train.members > 1,
         "model.init_from": settings.model.init_from is not None,
     }
-    if names := [name for name, there in used.items() if there]:
-        yield f"the audit does without {', '.join(names)}: each fold trains a single network from its own reviews"
+    if names := [name for name, is_used in used.items() if is_used]:
+        yield f"the audit ignores {', '.join(names)}: each fold trains one network on the reviews of the other folds"
 
 
 def _train(
     settings: Config, vocabulary: data_vocabulary.Vocabulary, examples: Examples, chosen: Array, epochs: int | None
 ) -> Classifier:
-    """A classifier that has seen the chosen reviews only."""
+    """Train a classifier on the chosen reviews only."""
     features, label = examples.features.take(chosen), examples.label[chosen]
     weight = None if examples.weight is None else examples.weight[chosen]
     seed = settings.train.seed
@@ -212,43 +219,41 @@ def _train(
             break
     unseen = np.ones(len(vocabulary), bool)
     unseen[features.ids] = False
-    classifier.network.params["embedding.weight"][unseen] = 0  # random numbers, which no review has had a say in
+    classifier.network.params["embedding.weight"][unseen] = 0  # these rows are still random
     return classifier
 
 
-def _suspect(i: int, label: str, text: str, classifier: Classifier) -> Suspect:
-    found = explain(classifier, text)
-    return Suspect(i + 1, label, found.label, found.positive, found.logit, found.bias, found.parts, text)
+def _issue(i: int, label: str, text: str, classifier: Classifier) -> LabelIssue:
+    e = explain(classifier, text)
+    return LabelIssue(i + 1, label, e.label, e.positive, e.logit, e.bias, e.contributions, text)
 
 
-def _scaled(suspect: Suspect, factor: float) -> Suspect:
-    """The suspect with its logit times a factor."""
-    logit = suspect.logit * factor
-    return suspect._replace(
+def _scaled(issue: LabelIssue, factor: float) -> LabelIssue:
+    """Return the issue with its logit multiplied by a factor."""
+    logit = issue.logit * factor
+    return issue._replace(
         logit=logit,
         positive=answer_of_logit(logit).positive,
-        bias=suspect.bias * factor,
-        parts=[part._replace(contribution=part.contribution * factor) for part in suspect.parts],
+        bias=issue.bias * factor,
+        contributions=[each._replace(contribution=each.contribution * factor) for each in issue.contributions],
     )
 
-
-# A file to correct
 
 COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
 
 
-def to_csv(found: Audit) -> bytes:
-    """All reviews with their labels, the likeliest mistakes first: to be corrected, and trained on."""
-    corpus, weight = found.corpus, found.corpus.weight
+def to_csv(result: LabelAudit) -> bytes:
+    """Return a CSV file of all reviews, the most probable errors first, that can be corrected and trained on."""
+    corpus, weight = result.corpus, result.corpus.weight
     assert corpus.label is not None
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow([*COLUMNS, *([] if weight is None else ["weight"])])
     for start in range(0, len(corpus), _BLOCK):
-        rows = found.order[start : start + _BLOCK]
+        rows = result.order[start : start + _BLOCK]
         for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
-            positive = float(found.positive[i])
+            positive = float(result.positive[i])
             row = [text, LABELS[corpus.label[i]], answer(positive).label, f"{positive:.4f}"]
-            row += ["yes" if found.confident[i] else "", i + 1, *([] if weight is None else [repr(float(weight[i]))])]
+            row += ["yes" if result.confident[i] else "", i + 1, *([] if weight is None else [repr(float(weight[i]))])]
             writer.writerow(row)
     return content.getvalue().encode()

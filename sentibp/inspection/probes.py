@@ -1,7 +1,7 @@
-"""Common sense: pairs of texts whose answers must stand in a certain relation, whatever a model was trained on.
+"""Behavioral tests: pairs of texts whose predictions must have a certain relation, whatever the training data.
 
-The pairs are those of data/probes.csv; data/README.md says what each kind of them asks. Such checks were proposed by
-Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with CheckList".
+The pairs are in data/probes.csv; data/README.md describes each kind. Such tests were proposed by Ribeiro et al. 2020,
+"Beyond accuracy: behavioral testing of NLP models with CheckList".
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sentibp.utils import resources
 from sentibp.utils.arrow import strings
 
 LONG = "long"
-"""The kind whose texts in the file are verdicts, from which long reviews are made."""
+"""The kind whose texts in the file are single opinions. Long reviews are made from them."""
 
-_VERDICTS, _SENTENCES = 4, 5  # of a long review, and of the retelling after each of them: about 360 words
-_CLOSE = 0.1  # the most that a name may move a probability
-_EVEN = (0.4, 0.6)  # what a text without a known word may get
+_OPINIONS, _SENTENCES = 4, 5  # opinions in a long review, and sentences of plot after each: about 360 words
+_CLOSE = 0.1  # the largest difference in probability that a name may make
+_EVEN = (0.4, 0.6)  # the range of probabilities for a text without known words
 
 EXPECTATIONS: dict[str, Callable[[float, float], bool]] = {
     "opposite": lambda a, b: is_positive(b) and is_negative(a),
@@ -34,50 +34,49 @@ EXPECTATIONS: dict[str, Callable[[float, float], bool]] = {
     "rising": lambda a, b: a < b,
     "uncertain": lambda a, b: all(_EVEN[0] <= p <= _EVEN[1] for p in (a, b)),
 }
-"""What a pair may expect of the probabilities of positive that its two texts get."""
+"""Each expectation is a condition on the probabilities of positive of the two texts."""
 
 
 class Probe(NamedTuple):
-    """Two texts, and what is expected of their answers."""
+    """Two texts, and the expected relation of their predictions."""
 
     kind: str
     a: str
     b: str
-    expect: str  # a name in EXPECTATIONS
+    expect: str  # a key of EXPECTATIONS
 
 
 def load_probes() -> list[Probe]:
-    """The pairs that come with the program."""
+    """Load the pairs that are installed with sentibp."""
     folder = resources.resource_folder("data")
     with open(folder / "probes.csv", encoding="utf-8", newline="") as file:
         probes = [Probe(**row) for row in csv.DictReader(file)]
-    retelling = (folder / "retelling.txt").read_text(encoding="utf-8").splitlines()
-    verdicts = [probe for probe in probes if probe.kind == LONG]
-    reviews = zip(
-        *(_long_reviews([getattr(probe, side) for probe in verdicts], retelling) for side in "ab"), strict=True
-    )
+    plot = (folder / "retelling.txt").read_text(encoding="utf-8").splitlines()
+    opinions = [probe for probe in probes if probe.kind == LONG]
+    reviews = zip(*(_long_reviews([getattr(probe, side) for probe in opinions], plot) for side in "ab"), strict=True)
     return [
         probe._replace(**dict(zip("ab", next(reviews), strict=True))) if probe.kind == LONG else probe
         for probe in probes
     ]
 
 
-def _long_reviews(verdicts: Sequence[str], retelling: Sequence[str]) -> Iterator[str]:
-    """For each verdict a review of several hundred words: it and the next ones, amid sentences that judge nothing."""
-    for number in range(len(verdicts)):
+def _long_reviews(opinions: Sequence[str], plot: Sequence[str]) -> Iterator[str]:
+    """Yield for each opinion a review of several hundred words: it and the next opinions between neutral sentences."""
+    for number in range(len(opinions)):
         sentences = []
-        for i in range(_VERDICTS):
-            start = (number * _VERDICTS + i) * _SENTENCES
-            sentences.append(verdicts[(number + i) % len(verdicts)])
-            sentences += [retelling[(start + j) % len(retelling)] for j in range(_SENTENCES)]
+        for i in range(_OPINIONS):
+            start = (number * _OPINIONS + i) * _SENTENCES
+            sentences.append(opinions[(number + i) % len(opinions)])
+            sentences += [plot[(start + j) % len(plot)] for j in range(_SENTENCES)]
         yield " ".join(sentences)
 
 
-def run(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any]:
-    """How many pairs get the answers that they expect, in all and by kind, and those that do not, with their answers.
+def run_probes(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any]:
+    """Return how many pairs pass, in total and by kind, and the pairs that fail.
 
-    `n`, `passed`, their share `probes` and its 95 % `probes_interval`; `kinds`: of each kind `n`, `passed`, `rate`;
-    `failures`: of each pair what the file says, and `positive`, the probability of positive of `a` and of `b`.
+    The keys are `n`, `passed`, the share `probes` and its 95 % `probes_interval`; `kinds`, with `n`, `passed` and
+    `rate` of each kind; and `failures`, with the columns of the file and `positive`, the probabilities of positive of
+    `a` and `b`.
     """
     positive = classifier.predict(strings(text for probe in probes for text in (probe.a, probe.b))).positive
     kinds = {probe.kind: {"n": 0, "passed": 0} for probe in probes}

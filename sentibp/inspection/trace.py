@@ -1,7 +1,8 @@
-"""One step of one review, with every number: forward, loss, backward, update, and the answer after it.
+"""One training step on one review, with every number: forward, loss, backward, update, and the prediction after it.
 
-The numbers are those that pass the layers of nn: each forward and backward is watched, none is done again here. The
-network is the one that predicts (`nn.inference`): no dropout, and batch norm with its running averages."""
+The numbers are recorded while they pass through the layers of nn; nothing is computed a second time here. The network
+is the one that predicts (`nn.eval_mode`): no dropout, and batch norm with its running averages.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.data.offsets import Span, feature_span, find_features, locate
+from sentibp.data import offsets
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
@@ -28,56 +29,66 @@ from sentibp.utils.threads import single_threaded_blas
 
 
 class Diverged(SentibpError):
-    """A step was so long that its numbers are none any more."""
+    """A weight or a prediction is not finite after a step."""
 
     exit_code = 4
 
 
-class State(NamedTuple):
-    """What the network says of the review."""
+class Outcome(NamedTuple):
+    """The prediction for the review, and its loss."""
 
     logit: float
-    positive: float
+    positive: float  # the probability of positive
     loss: float
 
 
 @dataclass(eq=False)
-class Call:
-    """What passed a layer, y = forward(x) and dx = backward(dy), for one review; and what it is called in formulas."""
+class LayerTrace:
+    """The numbers that pass a layer in y = forward(x) and dx = backward(dy), and its parameters before and after."""
 
-    name: str  # its path in the network
+    name: str  # the path of the layer in the network
     layer: Layer
-    symbols: dict[str, str] = field(default_factory=dict)  # of x, y, its parameters
+    symbols: dict[str, str] = field(default_factory=dict)  # the names of x, y and the parameters in formulas
     x: Any = None
     y: Any = None
     dy: Any = None
     dx: Any = None
     grads: Mapping[str, Any] = field(default_factory=dict)
-    before: dict[str, Array] = field(default_factory=dict)  # its parameters
-    after: dict[str, Array] = field(default_factory=dict)  # the same after the update
-    state: dict[str, dict[str, Array]] = field(default_factory=dict)  # of the optimizer, after the update
+    before: dict[str, Array] = field(default_factory=dict)  # the parameters before the update
+    after: dict[str, Array] = field(default_factory=dict)  # the parameters after the update
+    optimizer_state: dict[str, dict[str, Array]] = field(default_factory=dict)  # after the update
+
+    @property
+    def forward_source(self) -> str:
+        """The name of the function that computes y."""
+        return source_of(type(self.layer).forward)
+
+    @property
+    def backward_source(self) -> str:
+        """The name of the function that computes dx and the gradients."""
+        return source_of(type(self.layer).backward)
 
 
 @dataclass(eq=False)
 class Trace:
-    """A step of one review; more steps, if there were more, left only their states."""
+    """The first training step on a review. Of further steps only the outcomes are recorded."""
 
     text: str
     label: str
     loss: str
     optimizer: Optimizer
     learning_rate: float
-    words: list[Span]
-    known: list[bool]
-    rows: list[str]  # the distinct features of the review: the rows of its embedding
-    ids: list[int]  # of these, in the vocabulary
-    counts: list[int]  # how often each occurs
-    calls: list[Call]  # in the order of the forward pass
-    dz: float
-    states: list[State]  # before the first step, and after each
+    words: list[offsets.Span]
+    known: list[bool]  # whether the model has a feature for each word
+    features: list[str]  # the distinct features of the review, one for each row of its embedding
+    ids: list[int]  # the ids of these features in the vocabulary
+    counts: list[int]  # how often each feature occurs
+    layers: list[LayerTrace]  # in the order of the forward pass
+    dz: float  # the derivative of the loss by the logit
+    outcomes: list[Outcome]  # before the first step, and after each
 
 
-def trace(
+def trace_step(
     classifier: Classifier,
     text: str,
     label: str,
@@ -86,120 +97,148 @@ def trace(
     learning_rate: float | None = None,
     steps: int = 1,
 ) -> Trace:
-    """Learn that the review has this label. The classifier is left as it is. Raises Diverged.
+    """Train a copy of the classifier on one review with this label, and return every number of the first step.
 
-    Loss, optimizer and rate are those of its training, if none are given; the optimizer remembers no earlier step.
+    Loss, optimizer and learning rate default to those of the model's training. The optimizer starts with an empty
+    state. Raises Diverged if a number is not finite.
     """
     settings = classifier.training_config().train
     tokens = tokenize(strings([text]), classifier.spec.lowercase)
-    words = locate(text, tokens, classifier.spec.lowercase)
-    found, known = find_features(classifier.vocabulary, tokens)
-    ids = list(dict.fromkeys(each.id for each in found))  # in the order of the text
-    row = {id: i for i, id in enumerate(ids)}
-    rows = np.array([row[each.id] for each in found], np.int32)
-    names = {each.id: feature_span(words, each).text for each in found}
+    words = offsets.locate(text, tokens, classifier.spec.lowercase)
+    features, known = offsets.find_features(classifier.vocabulary, tokens)
+    ids = list(dict.fromkeys(feature.id for feature in features))  # in the order of the text
+    row_of = {id: row for row, id in enumerate(ids)}
+    rows = np.array([row_of[feature.id] for feature in features], np.int32)
+    names = {feature.id: offsets.feature_span(words, feature).text for feature in features}
     network = eval_mode(classifier.network, np.array(ids, np.int64))
-    calls = [Call(name, layer) for name, layer in _in_order(network)]
-    _name(calls)
+    layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]
+    _assign_symbols(layers)
     result = Trace(
         text=text,
         label=label,
         loss=loss or settings.loss,
-        optimizer=_optimizer(settings.optimizer, optimizer),
+        optimizer=_make_optimizer(settings.optimizer, optimizer),
         learning_rate=settings.optimizer.learning_rate if learning_rate is None else learning_rate,
         words=words,
         known=known,
-        rows=[names[id] for id in ids],
+        features=[names[id] for id in ids],
         ids=ids,
         counts=np.bincount(rows, minlength=len(ids)).tolist(),
-        calls=calls,
+        layers=layers,
         dz=0.0,
-        states=[],
+        outcomes=[],
     )
     review = Ragged(rows, np.array([0, len(rows)]))
-    with single_threaded_blas, np.errstate(all="ignore"):  # what is not finite is seen below
-        _learn(result, network, review, steps)
+    with single_threaded_blas, np.errstate(all="ignore"):  # _train checks that the numbers are finite
+        _train(result, network, review, steps)
     return result
 
 
-def _learn(result: Trace, network: Sequential, review: Ragged, steps: int) -> None:
-    """The steps; the first one is watched."""
+def _train(result: Trace, network: Sequential, review: Ragged, steps: int) -> None:
+    """Take the steps, and record the numbers of the first one."""
     loss, target = LOSSES[result.loss], np.array([label_number(result.label)])
     for step in range(steps):
-        for call in result.calls if step == 0 else ():
-            _watch(call)
-        state, dz = _state(network, review, loss, target, train=True)
+        recorded = result.layers if step == 0 else []
+        for traced in recorded:
+            _record_next_pass(traced)
+        outcome, dz = _forward(network, review, loss, target, train=True)
         network.backward(dz)
-        result.states.append(state)
+        result.outcomes.append(outcome)
         if step == 0:
             result.dz = float(dz[0, 0])
-        for call in result.calls if step == 0 else ():
-            call.grads = dict(call.layer.grads)
-            call.before = {name: value.copy() for name, value in _own(call.layer).items()}
-            del call.layer.forward, call.layer.backward  # watched no more
+        for traced in recorded:
+            traced.grads = dict(traced.layer.grads)
+            traced.before = _copy_parameters(traced.layer)
+            del traced.layer.forward, traced.layer.backward  # end the recording
         result.optimizer.step(
             [(name, value, network.grads[name]) for name, value in network.params.items() if value.size],
             result.learning_rate,
         )
-        for call in result.calls if step == 0 else ():
-            call.after = {name: value.copy() for name, value in _own(call.layer).items()}
-            slots = {name: result.optimizer.state.get(path(call.name, name), {}) for name in call.after}
-            call.state = {name: {key: np.array(value) for key, value in slot.items()} for name, slot in slots.items()}
+        for traced in recorded:
+            traced.after = _copy_parameters(traced.layer)
+            state = {name: result.optimizer.state.get(path(traced.name, name), {}) for name in traced.after}
+            traced.optimizer_state = {
+                name: {key: np.array(value) for key, value in entries.items()} for name, entries in state.items()
+            }
         if not all(np.isfinite(value).all() for value in network.params.values()):
             raise Diverged(f"diverged at step {step + 1}: a weight is not finite; lower --learning-rate")
-    result.states.append(_state(network, review, loss, target, train=False)[0])
-    if not all(math.isfinite(number) for state in result.states for number in state):
-        raise Diverged("diverged: the answer is not finite; lower --learning-rate")
+    result.outcomes.append(_forward(network, review, loss, target, train=False)[0])
+    if not all(math.isfinite(number) for outcome in result.outcomes for number in outcome):
+        raise Diverged("diverged: the prediction is not finite; lower --learning-rate")
 
 
-def _state(network: Layer, review: Ragged, loss: Loss, target: Array, train: bool) -> tuple[State, Array]:
-    """What the network says, and the derivative of the loss by its logit: (1, 1)."""
+def _forward(network: Layer, review: Ragged, loss: Loss, target: Array, train: bool) -> tuple[Outcome, Array]:
+    """Return the outcome, and the derivative of the loss by the logit: (1, 1)."""
     z = network.forward(review, train=train)
     value, dz = loss(z[:, 0], target, None)
-    return State(float(z[0, 0]), float(probability(z)[0, 0]), value), dz[:, None]
+    return Outcome(float(z[0, 0]), float(probability(z)[0, 0]), value), dz[:, None]
 
 
-def _watch(call: Call) -> None:
-    """Let the layer's next forward and backward leave what passes them in `call`."""
-    forward, backward = call.layer.forward, call.layer.backward
+def _record_next_pass(traced: LayerTrace) -> None:
+    """Replace forward and backward of the layer by functions that also store their arguments and results."""
+    forward, backward = traced.layer.forward, traced.layer.backward
 
-    def watched_forward(x: Any, *, train: bool = False) -> Any:
-        call.x, call.y = x, forward(x, train=train)
-        return call.y
+    def recording_forward(x: Any, *, train: bool = False) -> Any:
+        traced.x, traced.y = x, forward(x, train=train)
+        return traced.y
 
-    def watched_backward(dy: Any) -> Any:
-        call.dy, call.dx = dy, backward(dy)
-        return call.dx
+    def recording_backward(dy: Any) -> Any:
+        traced.dy, traced.dx = dy, backward(dy)
+        return traced.dx
 
-    call.layer.forward, call.layer.backward = watched_forward, watched_backward
-
-
-def _own(layer: Layer) -> Mapping[str, Array]:
-    """The parameters of the layer itself, not of those inside it."""
-    return {} if isinstance(layer, Residual) else layer.params
+    traced.layer.forward, traced.layer.backward = recording_forward, recording_backward
 
 
-def _in_order(layer: Layer, name: str = "") -> Iterator[tuple[str, Layer]]:
-    """The layers in the order in which their output is ready: a skip connection after its block."""
+def _copy_parameters(layer: Layer) -> dict[str, Array]:
+    """Return copies of the layer's parameters, without those of the layers inside a skip connection."""
+    return {} if isinstance(layer, Residual) else {name: value.copy() for name, value in layer.params.items()}
+
+
+def _in_forward_order(layer: Layer, name: str = "") -> Iterator[tuple[str, Layer]]:
+    """Yield the layers in the order in which their outputs are computed: a skip connection after its block."""
     if isinstance(layer, Sequential):
         for inner, each in layer.layers.items():
-            yield from _in_order(each, path(name, inner))
+            yield from _in_forward_order(each, path(name, inner))
         return
     if isinstance(layer, Residual):
-        yield from _in_order(layer.block, name)
+        yield from _in_forward_order(layer.block, name)
     yield name, layer
 
 
-def _optimizer(own: Any, name: str | None) -> Optimizer:
-    """The optimizer of that name, as the settings have it if it is theirs."""
-    kind = OPTIMIZERS[name or own.name]
-    arguments = inspect.signature(kind).parameters if name in (None, own.name) else ()
-    return kind(**{argument: getattr(own, argument) for argument in arguments if hasattr(own, argument)})
+def _make_optimizer(settings: Any, name: str | None) -> Optimizer:
+    """Return a new optimizer. One of another name than in the settings has its default arguments."""
+    kind = OPTIMIZERS[name or settings.name]
+    arguments = inspect.signature(kind).parameters if name in (None, settings.name) else ()
+    return kind(**{argument: getattr(settings, argument) for argument in arguments if hasattr(settings, argument)})
 
 
-def record(trace: Trace) -> dict[str, Any]:
-    """All of it, as JSON has it."""
-    states = [state._asdict() for state in trace.states]
+_OUTPUT_SYMBOLS = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNorm: "n", Residual: "r"}
+"""The symbol of the output of each kind of layer."""
+
+
+def _assign_symbols(layers: Sequence[LayerTrace]) -> None:
+    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b."""
+    previous = ""
+    block_inputs: dict[str, str] = {}  # hidden layer -> the symbol of its input
+    for traced in layers:
+        hidden = ".".join(traced.name.split(".")[:2]) if traced.name.startswith("hidden.") else ""
+        suffix = str(int(hidden.split(".")[1]) + 1) if hidden else ""
+        symbol = next((symbol for kind, symbol in _OUTPUT_SYMBOLS.items() if isinstance(traced.layer, kind)), "y")
+        block_inputs.setdefault(hidden, previous)
+        traced.symbols = {"y": symbol + suffix, "x": previous, "number": suffix}
+        traced.symbols |= {"weight": f"W{suffix}", "bias": f"b{suffix}"}
+        if isinstance(traced.layer, Residual):
+            traced.symbols |= {"x": block_inputs[hidden], "block": previous}
+        previous = traced.symbols["y"]
+    residual_inputs = {traced.symbols["x"] for traced in layers if isinstance(traced.layer, Residual)}
+    for traced in layers:  # the first layer of a block computes one of the two terms of dx, which is marked with '
+        is_term = traced.symbols["x"] in residual_inputs and not isinstance(traced.layer, Residual)
+        traced.symbols["dx"] = f"d{traced.symbols['x']}{chr(39) * is_term}"
+
+
+def to_dict(trace: Trace) -> dict[str, Any]:
+    """Return the whole trace as a dict for JSON."""
+    outcomes = [outcome._asdict() for outcome in trace.outcomes]
     return {
         "text": trace.text,
         "label": trace.label,
@@ -207,73 +246,48 @@ def record(trace: Trace) -> dict[str, Any]:
         "optimizer": type(trace.optimizer).__name__.lower(),
         "learning_rate": trace.learning_rate,
         "words": [word._asdict() | {"known": known} for word, known in zip(trace.words, trace.known, strict=True)],
-        "features": [{"text": name, "count": n} for name, n in zip(trace.rows, trace.counts, strict=True)],
-        "before": states[0],
-        "layers": [_layer_record(call) for call in trace.calls],
+        "features": [{"text": name, "count": n} for name, n in zip(trace.features, trace.counts, strict=True)],
+        "before": outcomes[0],
+        "layers": [_layer_dict(traced) for traced in trace.layers],
         "logit_gradient": trace.dz,
-        "after": states[-1],
-        "steps": states,
+        "after": outcomes[-1],
+        "steps": outcomes,
     }
 
 
-def _layer_record(call: Call) -> dict[str, Any]:
+def _layer_dict(traced: LayerTrace) -> dict[str, Any]:
     def values(array: Any) -> Any:
         return array[0].tolist() if isinstance(array, np.ndarray) else None
 
     return {
-        "name": call.name,
-        "kind": type(call.layer).__name__,
-        "forward": source(type(call.layer).forward),
-        "backward": source(type(call.layer).backward),
-        "input": values(call.x),
-        "output": values(call.y),
-        "output_gradient": values(call.dy),
-        "input_gradient": values(call.dx),
+        "name": traced.name,
+        "kind": type(traced.layer).__name__,
+        "forward": traced.forward_source,
+        "backward": traced.backward_source,
+        "input": values(traced.x),
+        "output": values(traced.y),
+        "output_gradient": values(traced.dy),
+        "input_gradient": values(traced.dx),
         "parameters": {
             name: {
                 "before": value.tolist(),
-                "gradient": dense_gradient(call.grads[name], value).tolist(),
-                "after": call.after[name].tolist(),
+                "gradient": dense_gradient(traced.grads[name], value).tolist(),
+                "after": traced.after[name].tolist(),
             }
-            for name, value in call.before.items()
+            for name, value in traced.before.items()
         },
     }
 
 
-def dense_gradient(gradient: Any, like: Array) -> Array:
-    """A gradient as a whole array; here every row of the embedding has one."""
+def dense_gradient(gradient: Any, parameter: Array) -> Array:
+    """Return a gradient in the shape of its parameter; a RowGrad becomes a matrix."""
     if not isinstance(gradient, RowGrad):
         return gradient
-    dense = np.zeros_like(like)
+    dense = np.zeros_like(parameter)
     dense[gradient.rows] = gradient.values
     return dense
 
 
-def source(function: Callable[..., Any]) -> str:
-    """Where the function stands: nn.layers.Linear.forward."""
+def source_of(function: Callable[..., Any]) -> str:
+    """Return the module and name of a function: nn.layers.Linear.forward."""
     return f"{function.__module__.removeprefix('sentibp.')}.{function.__qualname__}"
-
-
-# --- the sheet: what is said of each kind of layer
-
-_NAMES = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNorm: "n", Residual: "r"}
-"""What the output of a layer is called in formulas."""
-
-
-def _name(calls: Sequence[Call]) -> None:
-    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b."""
-    before = ""
-    entered: dict[str, str] = {}  # what goes into the block of each hidden layer
-    for call in calls:
-        part = ".".join(call.name.split(".")[:2]) if call.name.startswith("hidden.") else ""
-        suffix = str(int(part.split(".")[1]) + 1) if part else ""
-        kind = next((name for kind, name in _NAMES.items() if isinstance(call.layer, kind)), "y")
-        entered.setdefault(part, before)
-        call.symbols = {"y": kind + suffix, "x": before, "number": suffix, "weight": f"W{suffix}", "bias": f"b{suffix}"}
-        if isinstance(call.layer, Residual):
-            call.symbols |= {"x": entered[part], "block": before}
-        before = call.symbols["y"]
-    joins = {call.symbols["x"] for call in calls if isinstance(call.layer, Residual)}
-    for call in calls:  # into a block its input's gradient is a part of the whole
-        through = call.symbols["x"] in joins and not isinstance(call.layer, Residual)
-        call.symbols["dx"] = f"d{call.symbols['x']}{chr(39) * through}"

@@ -1,357 +1,87 @@
-"""One step of one review, with every number: forward, loss, backward, update, and the answer after it.
-
-The numbers are those that pass the layers of nn: each forward and backward is watched, none is done again here. The
-network is the one that predicts (`nn.inference`): no dropout, and batch norm with its running averages."""
+"""A traced step as a sheet for people: forward pass, loss, backward pass, update, and the prediction after it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-import numpy as np
-
-from sentibp.inspection.trace import Call, State, Trace, dense_gradient, source
-from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, number, total
+from sentibp.inspection.layer_formulas import formulas_of, residual_sum
+from sentibp.inspection.optimizer_formulas import update_lines
+from sentibp.inspection.trace import LayerTrace, Outcome, Trace, source_of
+from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, number, one_line, parenthesized
 from sentibp.model.head import label_number
-from sentibp.nn import EmbeddingBag, Layer, Linear, ReLU, Residual, Sigmoid, Tanh, sigmoid
-from sentibp.nn.eval_mode import FixedBatchNorm
-from sentibp.nn.layers import Activation, Array
+from sentibp.nn import Residual, sigmoid
 from sentibp.nn.losses import LOSSES
-from sentibp.nn.optim import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
-
-_WORDS = 8  # rows of the embedding that a sheet shows at least
 
 
 class Stage(NamedTuple):
-    """A part of the step, and what is said of it; `call` is the layer that it is about, if it is one."""
+    """A section of the sheet. `traced` is the layer that it describes, or None."""
 
     kind: str  # words, forward, loss, backward, logit, gradient, joined, update or after
-    call: Call | None
+    traced: LayerTrace | None
     section: Section
 
 
-def stages(trace: Trace, dims: int) -> list[Stage]:
-    """The step from its words to the answer after it, for people: of each vector the first `dims` numbers."""
-    before, after = trace.states[0], trace.states[-1]
-    n = sum(trace.counts)
-    dv = "dv is d loss / d v: how much the loss grows with v. From the loss to the words:"
-    return [
-        Stage("words", None, Section("Forward", _words(trace, n))),
-        *(
-            Stage("forward", call, Section(_title(call), _kind(call).forward(call, trace, dims)))
-            for call in trace.calls
-        ),
-        Stage("loss", None, Section("the answer and the loss", _answer(trace, before))),
-        Stage("backward", None, Section("Backward", [dv])),
-        Stage("logit", None, Section("the logit", _logit_gradient(trace, before))),
-        *_backward(trace, dims),
-        Stage("update", None, Section("Update", _update(trace, dims))),
-        Stage("after", None, Section("After", _after(trace, before, after))),
-    ]
-
-
 def sheet(trace: Trace, dims: int) -> Sheet:
-    """All of it, for people: of each vector the first `dims` numbers."""
-    title = f'"{_short(trace.text, 50)}" is {trace.label}: one step of learning it'
+    """Return the whole step as a sheet that shows the first `dims` entries of each vector."""
+    title = f'"{one_line(trace.text, 50)}" is {trace.label}: one training step'
     return Sheet(title, [stage.section for stage in stages(trace, dims)])
 
 
-class Kind(NamedTuple):
-    """What is said of a kind of layer, going forward and going back."""
-
-    forward: Callable[[Call, Trace, int], list[Line]]
-    backward: Callable[[Call, Trace, int], list[Line]]
-
-
-def _kind(call: Call) -> Kind:
-    return next(kind for layer, kind in _KINDS.items() if isinstance(call.layer, layer))
-
-
-def _title(call: Call) -> str:
-    return f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}"
+def stages(trace: Trace, dims: int) -> list[Stage]:
+    """Return the stages of the step in order, with the first `dims` entries of each vector."""
+    dv = "dv is d loss / d v: how much the loss grows with v. From the loss to the words:"
+    return [
+        Stage("words", None, Section("Forward", _word_lines(trace))),
+        *(
+            Stage("forward", traced, Section(_title(traced), formulas_of(traced).forward(traced, trace, dims)))
+            for traced in trace.layers
+        ),
+        Stage("loss", None, Section("the prediction and the loss", _loss_lines(trace, trace.outcomes[0]))),
+        Stage("backward", None, Section("Backward", [dv])),
+        Stage("logit", None, Section("the logit", _logit_gradient_lines(trace, trace.outcomes[0]))),
+        *_backward(trace, dims),
+        Stage("update", None, Section("Update", update_lines(trace, dims))),
+        Stage("after", None, Section("After", _after_lines(trace))),
+    ]
 
 
 def _backward(trace: Trace, dims: int) -> Iterator[Stage]:
-    """From the last layer to the first. What a skip connection adds is known once its block is done."""
-    waiting: list[Call] = []
-    for call in reversed(trace.calls):
-        while waiting and not _inside(call, waiting[-1]):
-            yield _joined(waiting.pop(), dims)
-        yield Stage("gradient", call, Section(_title(call), _kind(call).backward(call, trace, dims)))
-        if isinstance(call.layer, Residual):
-            waiting.append(call)
-    for call in reversed(waiting):
-        yield _joined(call, dims)
+    """Yield the layers from last to first. The sum of a skip connection follows the layers of its block."""
+    open_residuals: list[LayerTrace] = []
+    for traced in reversed(trace.layers):
+        while open_residuals and not _is_inside(traced, open_residuals[-1]):
+            yield _joined(open_residuals.pop(), dims)
+        yield Stage("gradient", traced, Section(_title(traced), formulas_of(traced).backward(traced, trace, dims)))
+        if isinstance(traced.layer, Residual):
+            open_residuals.append(traced)
+    for traced in reversed(open_residuals):
+        yield _joined(traced, dims)
 
 
-def _inside(call: Call, residual: Call) -> bool:
-    return call.name == residual.name or call.name.startswith(f"{residual.name}.")
+def _is_inside(traced: LayerTrace, residual: LayerTrace) -> bool:
+    return traced.name == residual.name or traced.name.startswith(f"{residual.name}.")
 
 
-def _forward_source(call: Call) -> str:
-    return source(type(call.layer).forward)
+def _joined(residual: LayerTrace, dims: int) -> Stage:
+    return Stage("joined", residual, Section(_title(residual), residual_sum(residual, dims)))
 
 
-def _backward_source(call: Call) -> str:
-    return source(type(call.layer).backward)
+def _title(traced: LayerTrace) -> str:
+    return f"{traced.name}: {type(traced.layer).__name__.removeprefix('Fixed')}"
 
 
-def _short(text: str, width: int) -> str:
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _vector(name: str, values: Array, dims: int, computed: bool = True) -> Table:
-    """The first numbers of a vector (1, k), as a table of one row."""
-    shown = values[0, :dims].tolist()
-    more = ["..."] if values.shape[1] > dims else []
-    return Table(
-        ["", *(f"[{i + 1}]" for i in range(len(shown))), *more], [(name, [*shown, *([""] * len(more))])], computed
-    )
-
-
-def _matrix(name: str, values: Array, dims: int, computed: bool = False) -> Table:
-    """The first rows and columns of a matrix, or the first numbers of a vector (k,)."""
-    if values.ndim == 1:
-        return _vector(name, values[None], dims, computed)
-    rows, columns = (min(dims, n) for n in values.shape)
-    more = ["..."] if values.shape[1] > columns else []
-    body: list[tuple[str, Sequence[float | str]]] = [
-        (f"[{i + 1},]", [*values[i, :columns].tolist(), *([""] * len(more))]) for i in range(rows)
-    ]
-    if values.shape[0] > rows:
-        body.append(("...", [""] * (columns + len(more))))
-    return Table([name, *(f"[,{j + 1}]" for j in range(columns)), *more], body, computed)
-
-
-def _products(a: Array, b: Array, dims: int) -> list[str]:
-    """The first terms of the sum of a[i] * b[i]; both (k,)."""
-    terms = [f"{number(x)}*{number(y)}" for x, y in zip(a[:dims].tolist(), b[:dims].tolist(), strict=True)]
-    return [*terms, *(["..."] if len(a) > dims else [])]
-
-
-def _each(values: Array, dims: int) -> list[tuple[int, float]]:
-    """The first numbers of a vector (1, k), counted from 1."""
-    return list(enumerate(values[0, :dims].tolist(), 1))
-
-
-def _words(trace: Trace, n: int) -> list[Line]:
+def _word_lines(trace: Trace) -> list[Line]:
     unknown = [word.text for word, known in zip(trace.words, trace.known, strict=True) if not known]
-    lines: list[Line] = [f"words: {_short(' | '.join(word.text for word in trace.words), 200) or 'none'}"]
-    lines.append(f"{n:,} words and n-grams that the model knows; each is a row of the embedding")
+    lines: list[Line] = [f"words: {one_line(' | '.join(word.text for word in trace.words), 200) or 'none'}"]
+    lines.append(f"{sum(trace.counts):,} known words and n-grams; each has a row in the embedding")
     if unknown:
-        lines.append(f"not known, and left out: {_short(', '.join(unknown), 100)}")
+        lines.append(f"unknown and ignored: {one_line(', '.join(unknown), 100)}")
     return lines
-
-
-_DIVISOR = {"mean": ("{}", " / n"), "sqrt": ("sqrt({})", " / sqrt(n)"), "sum": ("1", "")}
-
-
-def _bag_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    weight, n, padding = call.before["weight"], sum(trace.counts), call.layer.padding  # type: ignore[attr-defined]
-    most = max(dims, _WORDS)
-    divisor, symbols = _DIVISOR[call.layer.pooling]  # type: ignore[attr-defined]
-    shown = weight[:most, :dims]
-    counts = [f"{c}*" if c > 1 else "" for c in trace.counts]
-    lines: list[Line] = [_rows("row w of", trace, shown, computed=False)]
-    if not n:
-        return [*lines, "No row: the pooled vector is 0.", _vector("x", call.y, dims)]
-    of = f"{n} + {padding} of padding = {n + padding}" if padding else str(n)
-    formula = f"x = (w1 + ...){symbols}, n = {of}" if symbols else "x = w1 + ... + wn"
-    lines.append(Formula(formula, _forward_source(call)))
-    for j, value in _each(call.y, dims):
-        terms = [f"{c}{number(w)}" for c, w in zip(counts, weight[:most, j - 1].tolist(), strict=False)]
-        if len(weight) > most:
-            terms.append("...")
-        expression = f"({total(terms)}) / {divisor.format(n + padding)}" if symbols else total(terms)
-        lines.append(Number(f"x[{j}]", expression, value))
-    return lines
-
-
-def _rows(title: str, trace: Trace, values: Array, computed: bool) -> Table:
-    """The first rows of the embedding, or of what belongs to them, with the features they stand for."""
-    body: list[tuple[str, Sequence[float | str]]] = [
-        (_short(name, 24), [str(count), *row])
-        for name, count, row in zip(trace.rows, trace.counts, values.tolist(), strict=False)
-    ]
-    if len(trace.rows) > len(values):
-        body.append((f"and {len(trace.rows) - len(values)} more", [""] * (values.shape[1] + 1)))
-    return Table([title, "times", *(f"[{j + 1}]" for j in range(values.shape[1]))], body, computed)
-
-
-def _bag_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    n = sum(trace.counts)
-    if not n:
-        return ["No row: no gradient."]
-    divisor, symbols = _DIVISOR[call.layer.pooling]  # type: ignore[attr-defined]
-    gradient = dense_gradient(call.grads["weight"], call.before["weight"])
-    over = f" / {divisor.format(n + call.layer.padding)}" if symbols else ""  # type: ignore[attr-defined]
-    lines: list[Line] = [Formula(f"dw = times{symbols} * dx", _backward_source(call))]
-    for j, value in _each(gradient, dims):
-        expression = f"{trace.counts[0]}{over} * {number(call.dy[0, j - 1])}"
-        lines.append(Number(f"dw({_short(trace.rows[0], 24)})[{j}]", expression, value))
-    return [*lines, _rows("dw of", trace, gradient[: max(dims, _WORDS), :dims], computed=True)]
-
-
-def _linear_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s, weight, bias = call.symbols, call.before["weight"], call.before["bias"]
-    lines: list[Line] = [_matrix(s["weight"], weight, dims), _matrix(s["bias"], bias, dims)]
-    lines.append(Formula(f"{s['y']} = {s['x']} {s['weight']} + {s['bias']}", _forward_source(call)))
-    for j, value in _each(call.y, dims):
-        terms = [*_products(call.x[0], weight[:, j - 1], dims), number(bias[j - 1])]
-        lines.append(Number(_at(s["y"], j, call.y), total(terms), value))
-    return lines
-
-
-def _at(name: str, j: int, values: Array) -> str:
-    """The name of a number in a vector; a vector of one number is that number."""
-    return f"{name}[{j}]" if values.shape[1] > 1 else name
-
-
-def _linear_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s, weight = call.symbols, call.before["weight"]
-    dy, dweight = f"d{s['y']}", call.grads["weight"]
-    lines: list[Line] = [Formula(f"d{s['weight']} = {s['x']}^T {dy}", _backward_source(call))]
-    entries = [(i, j) for i in range(min(dims, weight.shape[0])) for j in range(min(dims, weight.shape[1]))]
-    for i, j in entries[:dims]:
-        expression = f"{number(call.x[0, i])} * {number(call.dy[0, j])}"
-        lines.append(Number(f"d{s['weight']}[{i + 1},{j + 1}]", expression, float(dweight[i, j])))
-    if len(entries) > dims:
-        lines.append(_matrix(f"d{s['weight']}", dweight, dims, computed=True))
-    lines.append(Formula(f"d{s['bias']} = {dy}", _backward_source(call)))
-    lines.append(_matrix(f"d{s['bias']}", call.grads["bias"], dims, computed=True))
-    lines.append(Formula(f"{s['dx']} = {dy} {s['weight']}^T", _backward_source(call)))
-    for i, value in _each(call.dx, dims):
-        terms = _products(call.dy[0], weight[i - 1], dims)
-        lines.append(Number(_at(s["dx"], i, call.dx), total(terms), value))
-    return lines
-
-
-class _Function(NamedTuple):
-    """An activation in symbols: of its input x and its output y, as text."""
-
-    forward: Callable[[str], str]
-    backward: Callable[[str, str, str], str]  # of dy, x, y
-
-
-_FUNCTIONS: dict[type[Activation], _Function] = {
-    ReLU: _Function(lambda x: f"max({x}, 0)", lambda dy, x, y: f"{dy} * ({y} > 0)"),
-    Tanh: _Function(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y}^2)"),
-    Sigmoid: _Function(lambda x: f"1 / (1 + e^-{_bracket(x)})", lambda dy, x, y: f"{dy} * {y} * (1 - {y})"),
-}
-
-
-def _bracket(x: str) -> str:
-    return f"({x})" if x.startswith("-") else x
-
-
-def _activation_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s, function = call.symbols, _FUNCTIONS[type(call.layer)]  # type: ignore[index]
-    lines: list[Line] = [Formula(f"{s['y']} = {function.forward(s['x'])}", _forward_source(call))]
-    for j, value in _each(call.y, dims):
-        lines.append(Number(_at(s["y"], j, call.y), function.forward(number(call.x[0, j - 1])), value))
-    return lines
-
-
-def _activation_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s, function = call.symbols, _FUNCTIONS[type(call.layer)]  # type: ignore[index]
-    formula = function.backward(f"d{s['y']}", s["x"], s["y"])
-    lines: list[Line] = [Formula(f"{s['dx']} = {formula}", _backward_source(call))]
-    for j, value in _each(call.dx, dims):
-        dy, x, y = (number(array[0, j - 1]) for array in (call.dy, call.x, call.y))
-        lines.append(Number(_at(s["dx"], j, call.dx), function.backward(dy, x, _bracket(y)), value))
-    return lines
-
-
-def _norm_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s, tensors = call.symbols, {**call.before, **call.layer.buffers}
-    lines: list[Line] = [_matrix(name, tensors[name], dims) for name in ("scale", "shift", "mean", "variance")]
-    formula = f"{s['y']} = scale * ({s['x']} - mean) / sqrt(variance + {_epsilon(call)}) + shift"
-    lines.append(Formula(formula, _forward_source(call)))
-    for j, value in _each(call.y, dims):
-        scale, shift, mean, variance = (number(tensors[k][j - 1]) for k in ("scale", "shift", "mean", "variance"))
-        expression = f"{scale} * ({number(call.x[0, j - 1])} - {_bracket(mean)}) / sqrt({variance} + {_epsilon(call)})"
-        lines.append(Number(_at(s["y"], j, call.y), total([expression, shift]), value))
-    return lines
-
-
-def _epsilon(call: Call) -> str:
-    return f"{call.layer._EPSILON:g}"  # type: ignore[attr-defined]
-
-
-def _norm_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s, tensors, dy = call.symbols, {**call.before, **call.layer.buffers}, f"d{call.symbols['y']}"
-    lines: list[Line] = [
-        Formula(f"dscale = {dy} * ({s['x']} - mean) / sqrt(variance + {_epsilon(call)})", _backward_source(call)),
-        _matrix("dscale", call.grads["scale"], dims, computed=True),
-        Formula(f"dshift = {dy}", _backward_source(call)),
-        _matrix("dshift", call.grads["shift"], dims, computed=True),
-        Formula(f"{s['dx']} = {dy} * scale / sqrt(variance + {_epsilon(call)})", _backward_source(call)),
-    ]
-    for j, value in _each(call.dx, dims):
-        scale, variance = (number(tensors[name][j - 1]) for name in ("scale", "variance"))
-        expression = f"{number(call.dy[0, j - 1])} * {scale} / sqrt({variance} + {_epsilon(call)})"
-        lines.append(Number(_at(s["dx"], j, call.dx), expression, value))
-    return lines
-
-
-def _residual_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s = call.symbols
-    block = call.y - call.x
-    lines: list[Line] = [Formula(f"{s['y']} = {s['x']} + {s['block']}", _forward_source(call))]
-    for j, value in _each(call.y, dims):
-        terms = [number(call.x[0, j - 1]), number(block[0, j - 1])]
-        lines.append(Number(_at(s["y"], j, call.y), total(terms), value))
-    return lines
-
-
-def _residual_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    s = call.symbols
-    return [
-        f"The sum hands its gradient to both of its terms; the block gets d{s['block']} = d{s['y']}.",
-        _vector(f"d{s['block']}", call.dy, dims),
-    ]
-
-
-def _joined(call: Call, dims: int) -> Stage:
-    """What comes back through the block, and past it."""
-    s = call.symbols
-    through = call.dx - call.dy
-    formula = f"d{s['x']} = d{s['y']} + d{s['x']}'"
-    lines: list[Line] = [Formula(formula, _backward_source(call))]
-    for j, value in _each(call.dx, dims):
-        terms = [number(call.dy[0, j - 1]), number(through[0, j - 1])]
-        lines.append(Number(_at(f"d{s['x']}", j, call.dx), total(terms), value))
-    return Stage("joined", call, Section(_title(call), lines))
-
-
-def _other_forward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    formula = Formula(f"{call.symbols['y']} = f({call.symbols['x']})", _forward_source(call))
-    return [formula, _vector(call.symbols["y"], call.y, dims)]
-
-
-def _other_backward(call: Call, trace: Trace, dims: int) -> list[Line]:
-    if not isinstance(call.dx, np.ndarray):
-        return []
-    formula = Formula(f"{call.symbols['dx']} = d{call.symbols['y']} * f'({call.symbols['x']})", _backward_source(call))
-    return [formula, _vector(call.symbols["dx"], call.dx, dims)]
-
-
-_KINDS: dict[type[Layer], Kind] = {
-    EmbeddingBag: Kind(_bag_forward, _bag_backward),
-    Linear: Kind(_linear_forward, _linear_backward),
-    FixedBatchNorm: Kind(_norm_forward, _norm_backward),
-    Residual: Kind(_residual_forward, _residual_backward),
-    ReLU: Kind(_activation_forward, _activation_backward),
-    Tanh: Kind(_activation_forward, _activation_backward),
-    Sigmoid: Kind(_activation_forward, _activation_backward),
-    Layer: Kind(_other_forward, _other_backward),  # any other
-}
-"""The first that fits."""
 
 
 class _Loss(NamedTuple):
-    """A loss in symbols, and with numbers put in: of p and y."""
+    """A loss and its gradient, in symbols and with numbers: functions of the text of p, and of y."""
 
     symbols: str
     numbers: Callable[[str, int], str]
@@ -375,104 +105,34 @@ _LOSSES = {
 }
 
 
-def _answer(trace: Trace, state: State) -> list[Line]:
+def _loss_lines(trace: Trace, outcome: Outcome) -> list[Line]:
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
-        Formula("p = 1 / (1 + e^-z)", source(sigmoid)),
-        Number("p", f"1 / (1 + e^-{_bracket(number(state.logit))})", state.positive),
+        Formula("p = 1 / (1 + e^-z)", source_of(sigmoid)),
+        Number("p", f"1 / (1 + e^-{parenthesized(number(outcome.logit))})", outcome.positive),
         f"p is the probability of positive; the label is {trace.label}: y = {y}",
-        Formula(loss.symbols, source(LOSSES[trace.loss])),
-        Number("L", loss.numbers(number(state.positive), y), state.loss),
+        Formula(loss.symbols, source_of(LOSSES[trace.loss])),
+        Number("L", loss.numbers(number(outcome.positive), y), outcome.loss),
     ]
 
 
-def _logit_gradient(trace: Trace, state: State) -> list[Line]:
+def _logit_gradient_lines(trace: Trace, outcome: Outcome) -> list[Line]:
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
-        Formula(loss.gradient_symbols, source(LOSSES[trace.loss])),
-        Number("dz", loss.gradient(number(state.positive), y), trace.dz),
+        Formula(loss.gradient_symbols, source_of(LOSSES[trace.loss])),
+        Number("dz", loss.gradient(number(outcome.positive), y), trace.dz),
     ]
 
 
-class _Rule(NamedTuple):
-    """An optimizer's rule in symbols, and its first step with numbers put in: of w, g, the rate, itself, its state."""
-
-    symbols: str
-    numbers: Callable[[str, str, str, Any, Mapping[str, float]], str]
-
-
-_RULES: dict[type[Optimizer], _Rule] = {
-    SGD: _Rule("w <- w - rate * g", lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(g)}"),
-    Nesterov: _Rule(
-        "v <- momentum v + g;  w <- w - rate * (g + momentum v)",
-        lambda w, g, rate, o, s: f"{w} - {rate} * ({g} + {o.momentum:g} * {_bracket(number(s['velocity']))})",
-    ),
-    Momentum: _Rule(
-        "v <- momentum v + g;  w <- w - rate * v",
-        lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(number(s['velocity']))}",
-    ),
-    Adagrad: _Rule(
-        "s <- s + g^2;  w <- w - rate * g / (sqrt(s) + epsilon)",
-        lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(g)} / (sqrt({number(s['sum'])}) + {o.epsilon:g})",
-    ),
-    RMSprop: _Rule(
-        "s <- rho s + (1 - rho) g^2;  w <- w - rate * g / (sqrt(s) + epsilon)",
-        lambda w, g, rate, o, s: f"{w} - {rate} * {_bracket(g)} / (sqrt({number(s['square'])}) + {o.epsilon:g})",
-    ),
-    Adam: _Rule(
-        "m <- beta1 m + (1 - beta1) g;  s <- beta2 s + (1 - beta2) g^2;  "
-        "w <- w - rate * m / (1 - beta1) / (sqrt(s / (1 - beta2)) + epsilon), in the first step",
-        lambda w, g, rate, o, s: (
-            f"{w} - {rate} * {_bracket(number(s['mean']))} / (1 - {o.beta1:g})"
-            f" / (sqrt({number(s['square'])} / (1 - {o.beta2:g})) + {o.epsilon:g})"
-        ),
-    ),
-}
-"""The first that fits."""
-
-
-def _update(trace: Trace, dims: int) -> list[Line]:
-    optimizer = trace.optimizer
-    rule = next(rule for kind, rule in _RULES.items() if isinstance(optimizer, kind))
-    lines: list[Line] = [
-        Formula(rule.symbols, source(type(optimizer).rule)),
-        f"for each number w and its gradient g; rate = {trace.learning_rate:g}",
-    ]
-    if optimizer.weight_decay:
-        lines.append(f"and a weight decay of {optimizer.weight_decay:g}, which the numbers below contain")
-    for call in trace.calls:
-        for name, before in call.before.items():
-            if not before.size:
-                continue
-            gradient = dense_gradient(call.grads[name], before)
-            for at in list(np.ndindex(before.shape))[: min(dims, 2)]:
-                state = {key: _entry(value, at) for key, value in call.state[name].items()}
-                numbers = (number(float(before[at])), number(float(gradient[at])), f"{trace.learning_rate:g}")
-                expression = rule.numbers(*numbers, optimizer, state)
-                lines.append(Number(_entry_name(call, trace, name, at), expression, float(call.after[name][at])))
-    return lines
-
-
-def _entry(value: Array, at: tuple[int, ...]) -> float:
-    """A number of the optimizer's state; a row may share one."""
-    return float(value[tuple(min(i, n - 1) for i, n in zip(at, value.shape, strict=True))] if value.ndim else value)
-
-
-def _entry_name(call: Call, trace: Trace, name: str, at: tuple[int, ...]) -> str:
-    if isinstance(call.layer, EmbeddingBag):
-        return f"w({_short(trace.rows[at[0]], 24)})[{at[1] + 1}]"
-    known = call.symbols.get(name, f"{name}{call.symbols['number']}")
-    return f"{known}[{','.join(str(i + 1) for i in at)}]"
-
-
-def _after(trace: Trace, before: State, after: State) -> list[Line]:
+def _after_lines(trace: Trace) -> list[Line]:
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
-    steps = len(trace.states) - 1
-    lines: list[Line] = [f"The forward pass again, after {'the update' if steps == 1 else f'{steps} such steps'}:"]
+    before, after = trace.outcomes[0], trace.outcomes[-1]
+    steps = len(trace.outcomes) - 1
+    lines: list[Line] = [f"The forward pass after {'the update' if steps == 1 else f'{steps} such steps'}:"]
     if steps == 1:
-        lines.append(Number("p", f"1 / (1 + e^-{_bracket(number(after.logit))})", after.positive))
+        lines.append(Number("p", f"1 / (1 + e^-{parenthesized(number(after.logit))})", after.positive))
         lines.append(Number("L", loss.numbers(number(after.positive), y), after.loss))
-    rows = [(str(i), list(state)) for i, state in enumerate(trace.states)]
+    rows = [(str(i), list(outcome)) for i, outcome in enumerate(trace.outcomes)]
     if steps == 1:
         rows = [("before", list(before)), ("after", list(after))]
     lines.append(Table(["step" if steps > 1 else "", "z", "p", "L"], rows, computed=True))

@@ -1,7 +1,7 @@
-"""What a model has learned of its words: which lie near each other, and which speak for and against a film.
+"""Neighbours, analogies and weights of the words and n-grams of a model.
 
-Features are words and n-grams. Their ids follow frequency, so that the most frequent ones come first; but a model that
-was trained from another one, with init_from, has the other's features before its own.
+Features are words and n-grams. Their ids are in order of frequency. If the model was initialized from another one with
+init_from, the features of the other model come first.
 """
 
 from __future__ import annotations
@@ -22,123 +22,124 @@ from sentibp.nn.layers import Array
 from sentibp.utils.arrow import index_of, strings
 from sentibp.utils.threads import single_threaded_blas
 
-_NEAR = 50_000  # features, the most frequent, whose spelling is compared with one that is not known
+_SPELLED = 50_000  # the most frequent features, among which similar spellings are searched
 
-Found = list[tuple[str, float]]
+Ranking = list[tuple[str, float]]
+"""Features and their scores, the best first."""
 
 
-class Space(NamedTuple):
-    """Vectors, and the feature that each belongs to."""
+class VectorSpace(NamedTuple):
+    """Vectors, and the feature of each."""
 
     vectors: Array  # (k, d)
     features: pa.LargeStringArray  # (k,), the most frequent first
-    lowercase: bool  # whether they are spelled so
+    lowercase: bool  # whether the features are in lower case
 
 
-def space(of: Classifier | VectorFile) -> Space:
-    """Where features are near each other or far: the rows of the embedding, or what pretraining has learned."""
-    if isinstance(of, VectorFile):
-        return Space(of.vectors.rows(len(of.texts)), of.texts, of.lowercase)
-    return Space(of.tensors()["embedding.weight"], of.vocabulary.features(), of.spec.lowercase)
+def vector_space(model: Classifier | VectorFile) -> VectorSpace:
+    """Return the rows of the embedding, or the vectors of a pretraining."""
+    if isinstance(model, VectorFile):
+        return VectorSpace(model.vectors.rows(len(model.texts)), model.texts, model.lowercase)
+    return VectorSpace(model.tensors()["embedding.weight"], model.vocabulary.features(), model.spec.lowercase)
 
 
-def rows(classifier: Classifier, texts: list[str]) -> Array:
-    """The row of each word or n-gram in the embedding (k,). Raises ConfigError with a line for each unknown one."""
-    return _look_up(space(classifier), texts)
+def feature_rows(classifier: Classifier, texts: list[str]) -> Array:
+    """Return the row of each word or n-gram in the embedding (k,). Raises ConfigError with a line for each unknown."""
+    return _look_up(vector_space(classifier), texts)
 
 
-def neighbors(of: Classifier | VectorFile, text: str, count: int, most_frequent: int) -> Found:
-    """Of the most frequent features those with vectors most like that of `text`, and the cosines. Raises ConfigError.
+def neighbors(model: Classifier | VectorFile, text: str, count: int, most_frequent: int) -> Ranking:
+    """Return the features whose vectors have the largest cosine with that of `text`, and the cosines.
 
-    `text` itself, which may be rarer, is left out.
+    Only the most frequent features are compared, without `text` itself. Raises ConfigError.
     """
-    where = space(of)
-    chosen = _look_up(where, [text])
-    return _nearest(where, _unit(where.vectors[chosen])[0], chosen, count, most_frequent)
+    space = vector_space(model)
+    rows = _look_up(space, [text])
+    return _nearest(space, _unit(space.vectors[rows])[0], rows, count, most_frequent)
 
 
-def analogy(of: Classifier | VectorFile, a: str, b: str, c: str, count: int, most_frequent: int) -> Found:
-    """What is to `c` as `a` is to `b`: the features nearest to a - b + c, these three left out. Raises ConfigError.
+def analogy(model: Classifier | VectorFile, a: str, b: str, c: str, count: int, most_frequent: int) -> Ranking:
+    """Return the features nearest to a - b + c, without these three: what is to `c` as `a` is to `b`.
 
-    Of vectors of length 1, as in Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous space word
-    representations".
+    The vectors are normalized to length 1, as in Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous
+    space word representations". Raises ConfigError.
     """
-    where = space(of)
-    chosen = _look_up(where, [a, b, c])
-    return _nearest(where, np.array([1, -1, 1]) @ _unit(where.vectors[chosen]), chosen, count, most_frequent)
+    space = vector_space(model)
+    rows = _look_up(space, [a, b, c])
+    return _nearest(space, np.array([1, -1, 1]) @ _unit(space.vectors[rows]), rows, count, most_frequent)
 
 
-class Top(NamedTuple):
-    """The features that speak most for positive and for negative, with their weights."""
+class TopFeatures(NamedTuple):
+    """The features with the largest weights for positive and for negative."""
 
-    positive: Found
-    negative: Found
-    linear: bool  # whether a review's logit is the pooled weights of its features and a constant
+    positive: Ranking
+    negative: Ranking
+    linear: bool  # whether the logit of a review is a constant plus the pooled weights of its features
 
 
-def top(classifier: Classifier, count: int, most_frequent: int) -> Top:
-    """Of the most frequent features those with the largest weights, up and down.
+def top_features(classifier: Classifier, count: int, most_frequent: int) -> TopFeatures:
+    """Return the features with the largest weights in both directions, among the most frequent ones.
 
-    The weight is the logit of a review that is this feature alone, less that of an empty review. Without hidden layers
-    it is exactly what the feature adds to the sum that is pooled; with them, how the network answers where nothing else
-    speaks.
+    The weight of a feature is the logit of a review with only this feature, minus the logit of an empty review. Without
+    hidden layers, this is exactly what the feature adds to the pooled sum.
     """
-    texts, weight = weights(classifier, most_frequent)
+    texts, weight = feature_weights(classifier, most_frequent)
     linear = set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
-    return Top(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
+    return TopFeatures(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
 
 
-def weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:
-    """The most frequent features (k,), and the weight of each (k,) float64, as `top` says what that is."""
+def feature_weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:
+    """Return the most frequent features (k,), and the weight (k,) float64 of each, as defined in `top_features`."""
     vocabulary = classifier.vocabulary
     n = min(most_frequent, len(vocabulary))
     texts = Vocabulary(vocabulary.words, vocabulary.prefix[:n], vocabulary.word[:n]).features()
-    alone = Ragged(np.arange(n, dtype=np.int32), np.arange(n + 1))
+    single = Ragged(np.arange(n, dtype=np.int32), np.arange(n + 1))
     empty = Ragged(np.zeros(0, np.int32), np.zeros(2, np.int64))
-    return texts, classifier.logits(alone).astype(np.float64) - classifier.logits(empty)  # (n,) - (1,)
+    return texts, classifier.logits(single).astype(np.float64) - classifier.logits(empty)  # (n,) - (1,)
 
 
-def _largest(score: Array, shown: Array, texts: pa.LargeStringArray, count: int) -> Found:
-    """The features with the largest scores above 0, in that order; of equal ones the more frequent first."""
+def _largest(score: Array, shown: Array, texts: pa.LargeStringArray, count: int) -> Ranking:
+    """Return the features with the largest scores above 0. Of equal scores, the more frequent feature comes first."""
     order = np.argsort(-score, kind="stable")[:count]
     return [(texts[i].as_py(), float(shown[i])) for i in order.tolist() if score[i] > 0]
 
 
-def _nearest(where: Space, direction: Array, without: Array, count: int, most_frequent: int) -> Found:
+def _nearest(space: VectorSpace, direction: Array, without: Array, count: int, most_frequent: int) -> Ranking:
     with single_threaded_blas:
-        cosine = _unit(where.vectors[:most_frequent]) @ _unit(direction)  # (k, d) @ (d,) -> (k,)
+        cosine = _unit(space.vectors[:most_frequent]) @ _unit(direction)  # (k, d) @ (d,) -> (k,)
     candidates = np.setdiff1d(np.arange(len(cosine)), without)
     order = candidates[np.argsort(-cosine[candidates], kind="stable")[:count]]
-    return [(where.features[i].as_py(), float(cosine[i])) for i in order.tolist()]
+    return [(space.features[i].as_py(), float(cosine[i])) for i in order.tolist()]
 
 
 def _unit(vectors: Array) -> Array:
-    """Vectors (..., d) as float64 of length 1; those of zeros stay so."""
+    """Normalize vectors (..., d) to length 1, in float64. Zero vectors stay zero."""
     vectors = vectors.astype(np.float64)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-def _look_up(where: Space, texts: list[str]) -> Array:
-    """The row of each text, spelled as the model spells it. Raises ConfigError with a line for each unknown one."""
-    spelled = [_spelled(where, text) for text in texts]
-    rows = index_of(strings(spelled), where.features)
+def _look_up(space: VectorSpace, texts: list[str]) -> Array:
+    """Return the row of each text (k,). Raises ConfigError with a line for each unknown one."""
+    spelled = [_spelled(space, text) for text in texts]
+    rows = index_of(strings(spelled), space.features)
     unknown = dict.fromkeys(
         (text, key) for text, key, row in zip(texts, spelled, rows.tolist(), strict=True) if row == -1
     )
     if unknown:
-        frequent = where.features.slice(0, _NEAR).to_pylist()
+        frequent = space.features.slice(0, _SPELLED).to_pylist()
         near = [difflib.get_close_matches(key, frequent, 3) for _, key in unknown]
         raise ConfigError(*(_unknown(text, same, frequent[:3]) for (text, _), same in zip(unknown, near, strict=True)))
     return rows
 
 
-def _spelled(where: Space, text: str) -> str:
-    """A word or n-gram as the vocabulary has it."""
-    tokens = tokenize(strings([text]), where.lowercase)
+def _spelled(space: VectorSpace, text: str) -> str:
+    """Return a word or n-gram in the spelling of the vocabulary."""
+    tokens = tokenize(strings([text]), space.lowercase)
     return " ".join(tokens.words[i].as_py() for i in tokens.ids.tolist())
 
 
 def _unknown(text: str, near: list[str], known: list[str]) -> str:
-    said = " ".join(text.split())[:60]
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it knows, say, {', '.join(map(repr, known))}"
-    return f"{said!r}: no word or n-gram of the model; {hint}"
+    text = " ".join(text.split())[:60]
+    examples = ", ".join(map(repr, known))
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"the most frequent are {examples}"
+    return f"{text!r}: no word or n-gram of the model; {hint}"

@@ -1,7 +1,4 @@
-"""One step of one review, with every number: forward, loss, backward, update, and the answer after it.
-
-The numbers are those that pass the layers of nn: each forward and backward is watched, none is done again here. The
-network is the one that predicts (`nn.inference`): no dropout, and batch norm with its running averages."""
+"""The classifier of the article's example, small enough to compute by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +11,11 @@ from sentibp.nn import EmbeddingBag, Linear, Sequential, Sigmoid
 from sentibp.utils.arrow import strings
 
 
-def article() -> Classifier:
-    """The article's example: "I love this movie" is predicted 0.3, and after a step of 0.457 it is 0.35.
+def article_classifier() -> Classifier:
+    """Return the article's example: "I love this movie" is predicted 0.3, and 0.35 after one step.
 
-    Words of two numbers each, their mean, two sigmoid units, a sigmoid. tests/nn/test_article.py works it by hand.
+    Each word has two numbers. Their mean passes two sigmoid units and a sigmoid output; the learning rate is 0.457.
+    tests/nn/test_article.py computes the same step by hand.
     """
     from sentibp.config.schema import Config
     from sentibp.data import vocabulary_build
@@ -37,7 +35,7 @@ def article() -> Classifier:
         {
             "embedding": EmbeddingBag(weight),
             "hidden.0": Sequential({"": hidden, "activation": Sigmoid()}),
-            # the bias is what makes the first prediction 0.3
+            # this bias makes the first prediction 0.3
             "output": Linear(np.array([[1.0], [-1.0]]), np.array([-1.0922165227909129])),
         }
     )

@@ -1,6 +1,7 @@
 """Sheets of formulas and numbers, as text of 80 columns or Markdown; also as a worksheet, with its key.
 
-In a worksheet what is given stays, and what is computed is a gap with a number, under which the key has it.
+A sheet can also become a worksheet: each computed number is replaced by a numbered gap, and a separate key has the
+numbers.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ _INDENT = "  "
 
 
 class Formula(NamedTuple):
-    """A formula in symbols, and the function that computes it."""
+    """A formula in symbols, and the name of the function that computes it."""
 
     symbols: str
     source: str
 
 
 class Number(NamedTuple):
-    """The same with numbers put in, and what comes out: left = expression = value."""
+    """A formula with numbers, and its value: left = expression = value."""
 
     left: str
     expression: str
@@ -31,14 +32,14 @@ class Number(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """What a worksheet has in place of a number."""
+    """An empty place in a worksheet, for a number that the reader computes."""
 
     left: str
-    place: int  # in the key
+    key: int  # the number of the line in the key
 
 
 class Table(NamedTuple):
-    """Rows of a name and numbers; `computed` tables are not in a worksheet."""
+    """Rows of a name and numbers. A worksheet leaves out the tables that are `computed`."""
 
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[float | str]]]
@@ -49,7 +50,7 @@ Line = str | Formula | Number | Gap | Table
 
 
 class Section(NamedTuple):
-    """Some lines under a title."""
+    """Lines under a title."""
 
     title: str
     lines: Sequence[Line]
@@ -63,7 +64,7 @@ class Sheet(NamedTuple):
 
 
 def number(value: float | str) -> str:
-    """A number with four digits after the point; with at least three that count, and more if it is almost whole."""
+    """Format a number with 4 decimals, or more: at least 3 significant digits, and as many as show it is not whole."""
     if isinstance(value, str):
         return value
     if value == 0:
@@ -71,20 +72,31 @@ def number(value: float | str) -> str:
     if not 1e-3 <= abs(value) < 1e6:
         return f"{value:.2e}"
     digits = max(4, 2 - math.floor(math.log10(abs(value))))
-    off = abs(value - round(value))
-    if 0 < off < 5e-5:  # 1 - 0.99996 should not seem to be 0
-        digits = min(1 - math.floor(math.log10(off)), 15)
+    distance = abs(value - round(value))
+    if 0 < distance < 5e-5:  # or 1 - 0.99996 would look like 0
+        digits = min(1 - math.floor(math.log10(distance)), 15)
     return f"{value:.{digits}f}"
 
 
-def total(terms: Sequence[str]) -> str:
-    """The terms with + and - between."""
+def join_terms(terms: Sequence[str]) -> str:
+    """Join the terms with + and -."""
     text = " + ".join(terms)
     return text.replace("+ -", "- ")
 
 
-def blank(sheet: Sheet) -> tuple[Sheet, Sheet]:
-    """The worksheet of a sheet, and the key to it."""
+def parenthesized(x: str) -> str:
+    """Return a number or symbol as it appears after an operator: a negative number in parentheses."""
+    return f"({x})" if x.startswith("-") else x
+
+
+def one_line(text: str, width: int) -> str:
+    """Return the text, or its first `width` characters, on one line."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def make_worksheet(sheet: Sheet) -> tuple[Sheet, Sheet]:
+    """Return the worksheet for a sheet, and its key."""
     key: list[Line] = []
     sections = []
     for section in sheet.sections:
@@ -99,8 +111,8 @@ def blank(sheet: Sheet) -> tuple[Sheet, Sheet]:
     return Sheet(sheet.title, sections), Sheet(f"Key: {sheet.title}", [Section("", key)])
 
 
-def text(sheet: Sheet) -> str:
-    """As plain text of 80 columns."""
+def to_text(sheet: Sheet) -> str:
+    """Return the sheet as plain text of 80 columns."""
     lines = [*textwrap.wrap(sheet.title, _WIDTH)]
     for section in sheet.sections:
         lines += ["", section.title.upper() if section.title.isalpha() else section.title] if section.title else [""]
@@ -125,8 +137,8 @@ def _text_line(line: Line) -> Iterator[str]:
         yield from _wrapped(line, hanging="")
 
 
-def _wrapped(content: str, deeper: int = 0, hanging: str = "    ") -> list[str]:
-    first = _INDENT + " " * deeper
+def _wrapped(content: str, extra_indent: int = 0, hanging: str = "    ") -> list[str]:
+    first = _INDENT + " " * extra_indent
     return textwrap.wrap(
         content,
         _WIDTH,
@@ -138,27 +150,29 @@ def _wrapped(content: str, deeper: int = 0, hanging: str = "    ") -> list[str]:
 
 
 def _text_table(table: Table) -> Iterator[str]:
-    """A table; of more columns than fit, in pieces below each other."""
+    """Yield the lines of a table. Columns that do not fit follow below."""
     names = [table.columns[0], *(name for name, _ in table.rows)]
     width = max(map(len, names))
     columns = list(zip(table.columns[1:], *([number(v) for v in values] for _, values in table.rows), strict=True))
     while columns:
-        wide = [max(map(len, column)) for column in columns]
-        take = 1
-        while take < len(columns) and len(_INDENT) + 2 + width + sum(w + 2 for w in wide[: take + 1]) <= _WIDTH:
-            take += 1
+        widths = [max(map(len, column)) for column in columns]
+        fitting = 1
+        while fitting < len(columns) and len(_INDENT) + 2 + width + sum(w + 2 for w in widths[: fitting + 1]) <= _WIDTH:
+            fitting += 1
         for i, name in enumerate(names):
-            cells = "".join(f"  {column[i]:>{w}}" for column, w in zip(columns[:take], wide[:take], strict=True))
+            cells = "".join(
+                f"  {column[i]:>{w}}" for column, w in zip(columns[:fitting], widths[:fitting], strict=True)
+            )
             yield f"{_INDENT}  {name:<{width}}{cells}".rstrip()
-        columns = columns[take:]
+        columns = columns[fitting:]
 
 
-def markdown(sheet: Sheet) -> str:
-    """As Markdown."""
-    parts = [f"# {_escaped(sheet.title)}"]
+def to_markdown(sheet: Sheet) -> str:
+    """Return the sheet as Markdown."""
+    blocks = [f"# {_escaped(sheet.title)}"]
     for section in sheet.sections:
         if section.title:
-            parts.append(f"## {_escaped(section.title)}")
+            blocks.append(f"## {_escaped(section.title)}")
         for group in group_lines(section.lines):
             if isinstance(group, Table):
                 head = " | ".join(map(_escaped, group.columns))
@@ -166,12 +180,12 @@ def markdown(sheet: Sheet) -> str:
                 rows = (
                     " | ".join([_escaped(name), *(_escaped(number(v)) for v in values)]) for name, values in group.rows
                 )
-                parts.append("\n".join(f"| {row} |" for row in (head, rule, *rows)))
+                blocks.append("\n".join(f"| {row} |" for row in (head, rule, *rows)))
             elif isinstance(group, list):
-                parts.append("```text\n" + "\n".join(plain_line(line) for line in group) + "\n```")
+                blocks.append("```text\n" + "\n".join(plain_line(line) for line in group) + "\n```")
             else:
-                parts.append(_escaped(group))
-    return "\n\n".join(parts) + "\n"
+                blocks.append(_escaped(group))
+    return "\n\n".join(blocks) + "\n"
 
 
 def group_lines(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Number | Gap]]:
@@ -194,10 +208,10 @@ def plain_line(line: Formula | Number | Gap) -> str:
     if isinstance(line, Formula):
         return f"{line.symbols}    # {line.source}"
     if isinstance(line, Gap):
-        return f"{line.left} = ({line.place})______________"
+        return f"{line.left} = ({line.key})______________"
     return f"{line.left} = {line.expression} = {number(line.value)}"
 
 
 def _escaped(content: str) -> str:
-    """Text as Markdown that shows it."""
+    """Return text with the characters escaped that have a meaning in Markdown, on one line."""
     return re.sub(r"([\\`*_{}\[\]#!|~<>&$])", r"\\\1", " ".join(content.split()))

@@ -9,14 +9,14 @@ from pathlib import Path
 QUICK = ("audit", "quickstart", "--set", "train.epochs=2")
 
 
-def test_for_people(sentibp):
+def test_as_text(sentibp):
     result = sentibp(*QUICK, "--limit", 3)
-    assert re.match(r"320 reviews in 5 folds; 0\.\d{4} of the labels are what others expect\n", result.out)
+    assert re.match(r"320 reviews in 5 folds; accuracy 0\.\d{4} out of fold\n", result.out)
     rows = re.findall(
-        r"^\d  row \d+: labelled (positive|negative), said (positive|negative) [01]\.\d{4}$", result.out, 8
+        r"^\d  row \d+: labelled (positive|negative), predicted (positive|negative) [01]\.\d{4}$", result.out, 8
     )
     assert len(rows) == 3 and all(label != said for label, said in rows)
-    assert "ironic, mixed or rare" in result.out
+    assert "ironic, mixed or unusual" in result.out
     assert len(re.findall(r"^fold \d of 5: ", result.err, re.MULTILINE)) == 5
     assert max(map(len, (result.out + result.err).splitlines())) <= 80
     assert sentibp(*QUICK, "--limit", 3, "--quiet").err == ""
@@ -33,7 +33,7 @@ def test_json(sentibp):
 
 
 def test_correct_and_train_again(sentibp, here):
-    """As a shop would: its own columns and its own labels, audited, corrected, and the command run that was printed."""
+    """Audit a file with other columns and labels, correct it, and run the printed command."""
     lines = ["stars,comment"]
     lines += [f"{5 if i % 2 else 1},{'good great' if i % 2 else 'bad poor'} thing {i}" for i in range(60)]
     lines[11] = "1,good great thing 10"
@@ -50,12 +50,12 @@ def test_correct_and_train_again(sentibp, here):
     command = shlex.split(out.splitlines()[-1])
     assert command[:3] == ["sentibp", "train", "shop.yaml"]
     assert sentibp(*command[1:], "--quiet", "--json").json["scores"]["n"] == 6
-    assert sentibp("audit", "--quiet", "--json").json["confident"] == 0, "of the run that this was"
+    assert sentibp("audit", "--quiet", "--json").json["confident"] == 0, "the run of this command"
 
 
-def test_networks_that_only_guess_are_told_of(sentibp):
-    assert "hardly do better than a guess" in sentibp("audit", "xor", "--quiet", "--json").err
-    assert "guess" not in sentibp(*QUICK, "--quiet").err
+def test_networks_at_chance_level_are_reported(sentibp):
+    assert "hardly better than chance" in sentibp("audit", "xor", "--quiet", "--json").err
+    assert "chance" not in sentibp(*QUICK, "--quiet").err
 
 
 def test_of_a_run(sentibp, trained):
@@ -69,4 +69,4 @@ def test_mistakes(fails, here):
     assert fails(2, "audit").startswith("no finished run here")
     assert "choose another file" in fails(3, *QUICK, "--quiet", "--output", "no/such/place.csv")
     (here / "few.csv").write_text("text,label\ngood,1\nbad,0\nbad film,0\n")
-    assert "needs two of each" in fails(3, "audit", "quickstart", "--set", "data.source=few.csv", "--quiet")
+    assert "needs two of each label" in fails(3, "audit", "quickstart", "--set", "data.source=few.csv", "--quiet")

@@ -16,7 +16,7 @@ def test_for_people(sentibp):
     out = sentibp("blame", "a great film", "--count", 2).out
     assert re.match(r"(positive|negative)  0\.\d{4}  a great film\n", out)
     assert re.search(r"^logit [-+]\d\.\d{4}; \d+ of 288 training reviews share words with it$", out, re.MULTILINE)
-    assert "\nmost towards positive\n" in out and "\nmost towards negative\n" in out
+    assert "\nlargest influence towards positive\n" in out and "\nlargest influence towards negative\n" in out
     assert len(re.findall(r"^ [+-]\d\.\d{4}  review \d+, (positive|negative): ", out, re.MULTILINE)) == 4
     assert "It is an estimate" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
@@ -26,8 +26,8 @@ def test_json(sentibp):
     said = sentibp("blame", "a great film", "--json").json
     assert list(said) == ["label", "positive", "logit", "sharing", "reviews", "up", "down", "linear_start"]
     assert said["positive"] == pytest.approx(sentibp("predict", "a great film").jsonl[0]["positive"], abs=1e-6)
-    pushes = [push["push"] for push in said["up"]]
-    assert len(pushes) == 5 and pushes == sorted(pushes, reverse=True) and pushes[-1] > 0
+    influences = [push["push"] for push in said["up"]]
+    assert len(influences) == 5 and influences == sorted(influences, reverse=True) and influences[-1] > 0
     assert all(push["push"] < 0 for push in said["down"])
     for push in said["up"] + said["down"]:
         assert list(push) == ["review", "label", "push", "start", "shared", "text"]
@@ -35,7 +35,7 @@ def test_json(sentibp):
     assert sentibp("blame", "a great film", "--json").json == said
 
 
-def test_what_a_linear_start_has_told_is_said_to_be_left_out(sentibp):
+def test_the_influence_of_a_linear_start_is_reported_as_ignored(sentibp):
     assert "linear classifier" not in sentibp("blame", "a great film").out
     sentibp("train", "quickstart", "--set", "model.embedding.init=linear", "--out", "linear", "--quiet")
     out = sentibp("blame", "a great film", "-m", "linear").out

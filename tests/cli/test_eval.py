@@ -1,4 +1,4 @@
-"""`sentibp eval`: its numbers, every kind of data file, and checks that a script can rely on."""
+"""`sentibp eval`: its scores, every format of data file, and --fail-under."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def separated(separator: str, names=("text", "label")) -> str:
 
 
 def write(name: str, names=("text", "label")) -> str:
-    """Write the reviews in the format that the name tells."""
+    """Write the reviews in the format of the file name."""
     text, label = names
     records = [{text: review, label: mark} for review, mark in REVIEWS]
     if name == "folder":
@@ -56,7 +56,7 @@ def _model(trained):
     """Quickstart is `last`."""
 
 
-def test_as_json_it_has_the_keys_of_the_contract(sentibp):
+def test_the_keys_of_the_json_output(sentibp):
     scores = sentibp("eval", "--json").json
     assert scores.keys() >= KEYS
     assert scores["n"] == 32
@@ -67,11 +67,11 @@ def test_as_json_it_has_the_keys_of_the_contract(sentibp):
     assert scores["accuracy"] == (confusion["true_positive"] + confusion["true_negative"]) / 32
 
 
-def test_for_people_it_is_a_table(sentibp):
+def test_the_text_output_is_a_table(sentibp):
     out = sentibp("eval").out
     for name in ("accuracy", "precision", "recall", "f1", "roc auc", "log loss", "brier"):
         assert f"\n{name} " in out
-    assert "said positive" in out
+    assert "predicted positive" in out
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.tsv", "r.jsonl", "r.json", "r.parquet", "r.txt", "folder"])
@@ -83,7 +83,7 @@ def test_every_format_gives_the_same_scores(sentibp, numbers, name):
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r.tsv", "r.jsonl", "r.parquet"])
-def test_columns_have_the_names_that_are_given(sentibp, fails, name):
+def test_the_names_of_columns(sentibp, fails, name):
     write(name, names=("review", "liked"))
     scores = sentibp("eval", "--data", name, "--text-column", "review", "--label-column", "liked", "--json").json
     assert scores["n"] == len(REVIEWS)
@@ -92,9 +92,9 @@ def test_columns_have_the_names_that_are_given(sentibp, fails, name):
     assert "review, liked" in complaint
 
 
-def test_the_sets_that_come_with_the_program_by_their_splits(sentibp, fails):
-    assert sentibp("eval", "--data", "sample", "--json").json["n"] == 80, "the test split unless told otherwise"
-    assert sentibp("eval", "--split", "test", "--json").json["n"] == 80, "of the data that the model was trained on"
+def test_the_splits_of_built_in_data(sentibp, fails):
+    assert sentibp("eval", "--data", "sample", "--json").json["n"] == 80, "the test split is the default"
+    assert sentibp("eval", "--split", "test", "--json").json["n"] == 80, "the data that the model was trained on"
     assert sentibp("eval", "--data", "sample", "--split", "train", "--json").json["n"] == 320
     assert fails(3, "eval", "--split", "tset") == "sample: no split 'tset'; there are: train, test"
 
@@ -106,7 +106,7 @@ def test_a_folder_with_splits(sentibp):
     assert sentibp("eval", "--data", "sets", "--json").json["n"] == len(REVIEWS)
 
 
-def test_where_a_score_is_undefined_it_says_so(sentibp):
+def test_an_undefined_score_is_reported(sentibp):
     Path("one.csv").write_text("text,label\na good film,1\nbad,1\n")
     result = sentibp("eval", "--data", "one.csv", "--json")
     assert result.json["roc_auc"] is None
@@ -116,7 +116,7 @@ def test_where_a_score_is_undefined_it_says_so(sentibp):
     assert "undefined" in line
 
 
-def test_words_it_has_never_seen_are_counted(sentibp):
+def test_unknown_words_are_counted(sentibp):
     Path("r.csv").write_text("text,label\nqxzv,1\ngood qxzv,0\n")
     scores = sentibp("eval", "--data", "r.csv", "--json").json
     assert scores["no_known_word"] == 1
@@ -127,29 +127,29 @@ def test_words_it_has_never_seen_are_counted(sentibp):
 # --fail-under
 
 
-def test_a_check_that_is_met_changes_nothing(sentibp):
+def test_a_met_check_changes_nothing(sentibp):
     plain = sentibp("eval", "--json")
     assert sentibp("eval", "--json", "--fail-under", "accuracy=0.5", "--fail-under", "log_loss=1.5") == plain
 
 
-def test_a_check_that_is_not_met_is_exit_code_1_and_a_line(sentibp):
+def test_a_failed_check_exits_with_1_and_prints_a_line(sentibp):
     result = sentibp("eval", "--json", "--fail-under", "accuracy=0.99", code=1)
-    assert result.json.keys() >= KEYS, "the scores are there all the same"
+    assert result.json.keys() >= KEYS, "the scores are printed, too"
     assert result.err.count("\n") == 1
     assert result.err.startswith("--fail-under accuracy=0.99: not met")
 
 
-def test_each_check_that_is_not_met_has_its_line(sentibp):
+def test_each_failed_check_has_a_line(sentibp):
     err = sentibp("eval", "--fail-under", "accuracy=0.99", "--fail-under", "f1=0.1", "--fail-under", "brier=0", code=1)
     assert [line.split("=")[0] for line in err.err.splitlines()] == ["--fail-under accuracy", "--fail-under brier"]
 
 
-def test_for_a_loss_worse_is_higher(sentibp):
+def test_a_higher_loss_is_worse(sentibp):
     assert "higher" in sentibp("eval", "--fail-under", "log_loss=0.01", code=1).err
 
 
 @pytest.mark.parametrize("bounds", [(0.99, 0.1), (0.1, 0.99)])
-def test_of_two_checks_on_one_score_both_must_be_met(sentibp, bounds):
+def test_two_checks_of_one_score_must_both_be_met(sentibp, bounds):
     sentibp("eval", *(part for bound in bounds for part in ("--fail-under", f"accuracy={bound}")), code=1)
 
 
@@ -164,7 +164,7 @@ def test_of_two_checks_on_one_score_both_must_be_met(sentibp, bounds):
         ("", "METRIC=VALUE"),
     ],
 )
-def test_a_check_that_cannot_be_is_refused_before_the_work(fails, check, said):
+def test_an_invalid_check_is_refused_before_the_work(fails, check, said):
     line = fails(2, "eval", "--fail-under", check)
     assert line.startswith(f"--fail-under {check}: ")
     assert said in line
@@ -173,14 +173,14 @@ def test_a_check_that_cannot_be_is_refused_before_the_work(fails, check, said):
 # Mistakes
 
 
-def test_a_model_without_validation_data_asks_for_some(sentibp, fails):
+def test_a_model_without_validation_data(sentibp, fails):
     sentibp("train", "xor", "--quiet", "--set", "train.epochs=1")
     assert "--data" in fails(3, "eval")
     assert sentibp("eval", "--data", "xor", "--json").json["n"] == 4
 
 
-def test_validation_data_that_is_not_in_reach_from_here(sentibp, fails, here, monkeypatch):
-    """The model knows its data by a path from the directory in which it was trained: say how to go on from another."""
+def test_validation_data_that_cannot_be_found(sentibp, fails, here, monkeypatch):
+    """The message suggests --data."""
     write("r.csv")
     sentibp(
         "train", "quickstart", "--quiet", "--out", "run", "--set", "data.source=r.csv", "--set", "data.validation=0.4"
@@ -196,7 +196,7 @@ def test_the_test_split_of_imdb_needs_the_hub(fails):
     assert "local file" in line
 
 
-def test_reviews_in_the_place_of_the_model(fails):
+def test_reviews_instead_of_a_model(fails):
     assert fails(2, "eval", "mine.csv") == (
-        "mine.csv: reviews, not a model; score the newest model on them with --data mine.csv"
+        "mine.csv: reviews, not a model; to score the newest model on them, use --data mine.csv"
     )

@@ -13,11 +13,11 @@ from sentibp.utils import resources
 
 @pytest.fixture
 def other(sentibp, trained) -> str:
-    """A second model, on the same cut of the same reviews."""
+    """A second model with the same validation data."""
     return sentibp("train", "quickstart", "--json", "--quiet", "--set", "model.hidden=[]").json["run"]
 
 
-def test_the_model_may_be_named_either_way(sentibp, fails, trained):
+def test_the_model_is_an_argument_or_an_option(sentibp, fails, trained):
     expected = sentibp("eval", "--json")
     for args in ([trained], ["-m", trained], ["last"], [trained / "model.safetensors"]):
         assert sentibp("eval", *args, "--json") == expected
@@ -25,7 +25,7 @@ def test_the_model_may_be_named_either_way(sentibp, fails, trained):
     assert line == f"{trained} and -m last: two models; leave one out, or compare them with --against"
 
 
-def test_as_json_it_is_the_scores_of_both_and_the_test(sentibp, trained, other):
+def test_the_json_output_has_both_scores_and_the_test(sentibp, trained, other):
     said = sentibp("eval", trained, "--against", other, "--json")
     assert said.err == ""
     against, paired = said.json.pop("against"), said.json.pop("paired")
@@ -39,21 +39,21 @@ def test_as_json_it_is_the_scores_of_both_and_the_test(sentibp, trained, other):
     assert 0 <= paired["p_value"] <= 1
 
 
-def test_the_test_is_that_of_the_answers_one_by_one(sentibp, trained):
-    """On the training reviews, which one model knows and one that has hardly begun does not."""
+def test_the_test_is_mcnemar_of_the_predictions(sentibp, trained):
+    """On the training reviews of one model; the other has hardly been trained."""
     settings = ("model.embedding.init=normal", "train.epochs=1", "train.optimizer.learning_rate=1e-6")
     args = ("train", "quickstart", "--json", "--quiet", *(part for each in settings for part in ("--set", each)))
     other = sentibp(*args).json["run"]
     reviews = resources.resource_folder("data") / "train.csv"
     with open(reviews, encoding="utf-8", newline="") as file:
         label = [row["label"] == "positive" for row in csv.DictReader(file)]
-    answers = [
+    predictions = [
         [each["positive"] for each in sentibp("predict", "-m", model, "--input", reviews).jsonl]
         for model in (trained, other)
     ]
     said = sentibp("eval", trained, "--against", other, "--data", reviews, "--json").json
     assert said["n"] == said["against"]["n"] == len(label)
-    assert said["paired"] == mcnemar(label, *answers)
+    assert said["paired"] == mcnemar(label, *predictions)
     assert said["paired"]["a_only"] > said["paired"]["b_only"]
 
 
@@ -71,33 +71,33 @@ def test_a_model_against_itself(sentibp, trained):
     assert out.endswith("no clear difference\n")
 
 
-def test_a_check_is_of_the_first_model(sentibp, trained, other):
+def test_a_check_applies_to_the_first_model(sentibp, trained, other):
     accuracy = sentibp("eval", trained, "--json").json["accuracy"]
     args = ("eval", trained, "--against", other, "--fail-under")
     sentibp(*args, f"accuracy={accuracy}")
     assert "not met" in sentibp(*args, f"accuracy={accuracy + 0.001}", code=1).err
 
 
-def test_a_second_model_that_was_trained_on_these_reviews_is_told(sentibp, trained):
+def test_a_second_model_that_was_trained_on_these_reviews_is_reported(sentibp, trained):
     run = sentibp("train", "quickstart", "--json", "--quiet", "--set", "data.validation=0").json["run"]
-    warning = "32 of 32 reviews also stand in the training data of the second model\n"
+    warning = "32 of 32 reviews also occur in the training data of the second model\n"
     assert sentibp("eval", trained, "--against", run).err == warning
     assert sentibp("eval", trained, "--against", run, "--data", "sample", "--split", "train").err.startswith("320 of ")
-    assert sentibp("eval", trained, "--against", run, "--data", "sample").err == "", "the test split, which it is not"
+    assert sentibp("eval", trained, "--against", run, "--data", "sample").err == "", "not trained on the test split"
 
 
-def test_training_data_of_another_name_or_that_is_gone_is_not_looked_at(sentibp):
+def test_training_data_with_another_name_or_that_are_gone_are_ignored(sentibp):
     for name in ("one.csv", "same.csv"):
         Path(name).write_text("text,label\n" + "good,1\nbad,0\n" * 10)
     args = ("train", "quickstart", "--json", "--quiet", "--set", "data.source=one.csv", "--set", "data.validation=0.4")
     run = sentibp(*args).json["run"]
     assert sentibp("eval", run, "--against", run, "--data", "one.csv").err.startswith("20 of 20 reviews")
     assert sentibp("eval", run, "--against", run, "--data", "same.csv").err == ""
-    assert sentibp("eval", run, "--against", run).err == "", "both have left out the same reviews"
+    assert sentibp("eval", run, "--against", run).err == "", "both hold out the same reviews"
     run = sentibp(*args, "--set", "data.source=[one.csv, same.csv]").json["run"]
     Path("same.csv").unlink()
     assert sentibp("eval", run, "--against", run, "--data", "one.csv").err == ""
 
 
-def test_what_is_no_model(fails, trained):
+def test_an_unknown_model(fails, trained):
     assert fails(2, "eval", "--against", "nosuch").startswith("nosuch: no such run or model")

@@ -1,4 +1,4 @@
-"""`sentibp eval --probes`: the share of pairs that pass, by kind, and those that fail."""
+"""`sentibp eval --probes`: the share of pairs that pass, by kind, and the pairs that fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _model(trained):
     """Quickstart is `last`."""
 
 
-def test_as_json_it_has_the_rates_and_every_failure(sentibp):
+def test_the_json_output_has_the_rates_and_every_failure(sentibp):
     said = sentibp("eval", "--probes", "--json").json
     assert said["n"] == len(probes.load_probes())
     assert said["n"] == sum(kind["n"] for kind in said["kinds"].values())
@@ -25,13 +25,13 @@ def test_as_json_it_has_the_rates_and_every_failure(sentibp):
         assert not probes.EXPECTATIONS[failure["expect"]](*failure["positive"])
 
 
-def test_its_probabilities_are_those_of_predict(sentibp):
+def test_the_probabilities_are_those_of_predict(sentibp):
     failure = sentibp("eval", "--probes", "--json").json["failures"][0]
     predicted = sentibp("predict", failure["a"], failure["b"]).jsonl
     assert [each["positive"] for each in predicted] == pytest.approx(failure["positive"])
 
 
-def test_for_people_it_is_a_table_and_the_failures_if_asked_for(sentibp):
+def test_the_text_output_is_a_table_with_optional_failures(sentibp):
     plain = sentibp("eval", "--probes").out.splitlines()
     said = sentibp("eval", "--probes", "--json").json
     assert [line.split()[0] for line in plain[1:-1]] == list(said["kinds"])
@@ -44,7 +44,7 @@ def test_for_people_it_is_a_table_and_the_failures_if_asked_for(sentibp):
 
 
 @pytest.mark.parametrize("metric", ["probes", "negation"])
-def test_a_check_of_all_pairs_or_of_a_kind(sentibp, metric):
+def test_a_check_of_all_pairs_or_of_one_kind(sentibp, metric):
     sentibp("eval", "--probes", "--fail-under", f"{metric}=0.01")
     err = sentibp("eval", "--probes", "--fail-under", f"{metric}=0.99", code=1).err
     assert err.startswith(f"--fail-under {metric}=0.99: not met: it is 0.")
@@ -58,12 +58,12 @@ def test_a_check_of_all_pairs_or_of_a_kind(sentibp, metric):
         (["--probes", "--split", "test", "--against", "last"], "leave out --split, --against"),
         (["--failures"], "add --probes"),
         (["--probes", "--fail-under", "accuracy=0.9"], "METRIC is one of probes, negation, litotes,"),
-        (["--probes", "--fail-under", "probes"], "write --fail-under probes=0.9, say"),
+        (["--probes", "--fail-under", "probes"], "write, for example, --fail-under probes=0.9"),
         (["--fail-under", "probes=0.9"], "METRIC is one of accuracy,"),
     ],
     ids=str,
 )
-def test_mistakes_are_told_in_a_line(fails, args, said):
+def test_mistakes_are_one_line(fails, args, said):
     line = fails(2, "eval", *args)
     assert said in line
     assert "\n" not in line

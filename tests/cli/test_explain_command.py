@@ -16,7 +16,7 @@ def _model(trained):
     """Quickstart is `last`."""
 
 
-def test_the_parts_are_the_logit(sentibp):
+def test_contributions_add_up_to_the_logit(sentibp):
     said = sentibp("explain", "I love this movie", "--json").json
     assert list(said) == ["label", "positive", "logit", "bias", "parts", "residual", "method", "words"]
     assert said["bias"] + sum(part["contribution"] for part in said["parts"]) == pytest.approx(said["logit"], abs=1e-6)
@@ -35,11 +35,11 @@ def test_the_same_bytes_every_time(sentibp, process, trained):
     assert process(*command).out == process(*command).out == sentibp(*command).out
 
 
-def test_for_people(sentibp):
+def test_as_text(sentibp):
     out = sentibp("explain", "a great film , zzzq", "--flip").out
     assert re.match(r"(positive|negative)  0\.\d{4}\na great film , zzzq\n\n", out)
     assert re.search(r"^great +\+\d+\.\d{4}  \++$", out, re.MULTILINE)
-    assert re.search(r"^logit +[-+]\d+\.\d{4}  the sum of these$", out, re.MULTILINE)
+    assert re.search(r"^logit +[-+]\d+\.\d{4}  the sum$", out, re.MULTILINE)
     assert "\nunknown: zzzq\n" in out
     assert "\nflip: " in out
     assert "\x1b" not in out
@@ -79,7 +79,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_html_stands_alone_and_shows_markup_as_text(sentibp):
+def test_html_is_self_contained_and_escapes_markup(sentibp):
     content = sentibp("explain", REVIEW, "--flip", "--format", "html").out
     page = Page(content)
     assert content.startswith("<!doctype html>")

@@ -1,4 +1,4 @@
-"""`sentibp gradcheck`: a model, a config, a layer of one's own."""
+"""`sentibp gradcheck`: a model, a config, a user's layer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_config(sentibp):
 def test_a_wrong_derivative_exits_with_1(sentibp, monkeypatch):
     monkeypatch.setattr(layers.Tanh, "derivative", lambda self, y: 1 - y)
     result = sentibp("gradcheck", "xor", code=1)
-    assert "\nwrong: embedding.weight, hidden.0.weight, hidden.0.bias: over 1e-06\n" in result.out
+    assert "\nwrong: embedding.weight, hidden.0.weight, hidden.0.bias: the error is over 1e-06\n" in result.out
     assert sentibp("gradcheck", "xor", "--json", code=1).json["ok"] is False
     assert sentibp("gradcheck", "xor", "--tolerance", "10").out.endswith("no error is over 10\n")
 
@@ -68,15 +68,15 @@ def test_a_layer(sentibp, here, sign):
         assert mistakes["weight"].startswith("sign")
 
 
-def test_help_says_that_the_file_is_run(sentibp):
+def test_help_warns_that_the_file_is_executed(sentibp):
     text = " ".join(sentibp("gradcheck", "--help").out.split())
-    assert "It is run as it is: give only files that you trust." in text
+    assert "The file is executed: use only files that you trust." in text
 
 
 def test_mistakes(fails, here):
     assert fails(2, "gradcheck").startswith("no finished run here")
     assert fails(2, "gradcheck", "nosuch").startswith("nosuch")
-    assert fails(2, "gradcheck", "xor", "-m", "last").startswith("CONFIG and -m: two things to check")
+    assert fails(2, "gradcheck", "xor", "-m", "last").startswith("CONFIG and -m: only one thing can be checked")
     assert fails(2, "gradcheck", "--set", "model.hidden=[]").startswith("--set: ")
     assert fails(2, "gradcheck", "xor", "--data", "xor").startswith("--data: ")
     assert fails(2, "gradcheck", "xor", "--tolerance", "nan").startswith("--tolerance nan")

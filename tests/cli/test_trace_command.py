@@ -35,7 +35,7 @@ def test_json(sentibp, trained):
     assert said["before"]["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
 
 
-def test_to_play(sentibp, trained):
+def test_options(sentibp, trained):
     options = ["--loss", "squared_error", "--learning-rate", "0.1", "--steps", "5", "--optimizer", "sgd"]
     said = sentibp(*STEP, *options, "--json").json
     assert (said["loss"], said["learning_rate"], said["optimizer"]) == ("squared_error", 0.1, "sgd")
@@ -75,7 +75,7 @@ def test_a_worksheet_and_its_key(sentibp, here):
     assert page.index('class="key"') < page.index("= 0.3000")
 
 
-def test_html_stands_alone_and_shows_markup_as_text(sentibp, trained):
+def test_html_is_self_contained_and_escapes_markup(sentibp, trained):
     content = sentibp("trace", "good <script>alert(1)</script>", "--label", "positive", "--format", "html").out
     assert content.startswith("<!doctype html>")
     assert "<script" not in content
@@ -92,17 +92,17 @@ def test_markdown(sentibp):
     assert "L = (0.3000 - 1)^2 = 0.4900" in content
 
 
-def test_the_same_bytes_every_time(sentibp, process, trained):
+def test_output_is_reproducible(sentibp, process, trained):
     command = [*STEP, "-m", str(trained), "--json"]
     assert process(*command).out == sentibp(*command).out
 
 
 def test_mistakes(fails, trained):
-    assert fails(2, "trace", "good") == "what is the review? give --label positive or --label negative"
-    assert fails(2, "trace", "--label", "positive").startswith("give a review, in quotes, or --article")
+    assert fails(2, "trace", "good") == "no label: give --label positive or --label negative"
+    assert fails(2, "trace", "--label", "positive").startswith("no review: give a review, in quotes, or --article")
     assert fails(2, *STEP, "--article", "-m", "last").startswith("--article and -m")
     assert fails(2, *STEP, "--learning-rate", "-1").startswith("--learning-rate -1.0: not a number above 0")
-    assert fails(2, *STEP, "--blank", "--json").startswith("--blank leaves gaps for people")
+    assert fails(2, *STEP, "--blank", "--json").startswith("--blank: JSON has no worksheet")
     assert fails(4, *STEP, "--learning-rate", "1e300", "--steps", "3").endswith("lower --learning-rate")
     assert "--label" in fails(2, "trace", "good", "--label", "neutral")
     assert fails(2, *STEP, "-m", "nosuch").startswith("nosuch: no such run or model")

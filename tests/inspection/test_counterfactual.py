@@ -1,4 +1,4 @@
-"""The fewest words without which the answer is another: held against trying all sets."""
+"""The smallest counterfactual, compared with a search of all sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentibp.inspection import counterfactual
-from sentibp.inspection.counterfactual import flip
+from sentibp.inspection.counterfactual import find_counterfactual
 from sentibp.inspection.explain import explain
 from sentibp.utils.arrow import strings
 
@@ -30,14 +30,14 @@ def _random(new_classifier, kind, ngrams, seed):
     return classifier
 
 
-def brute(classifier, words):
-    """The fewest deletions, by trying all sets."""
-    answers = {}
+def fewest_deletions(classifier, words):
+    """Return the smallest number of deletions that changes the label, by trying all sets."""
+    predictions = {}
     for k in range(len(words) + 1):
-        for gone in combinations(range(len(words)), k):
-            text = " ".join(word for i, word in enumerate(words) if i not in gone)
-            answers[gone] = classifier.predict(strings([text])).positive[0] >= 0.5
-    return next((len(gone) for gone, answer in answers.items() if answer != answers[()]), None)
+        for deleted in combinations(range(len(words)), k):
+            text = " ".join(word for i, word in enumerate(words) if i not in deleted)
+            predictions[deleted] = classifier.predict(strings([text])).positive[0] >= 0.5
+    return next((len(deleted) for deleted, label in predictions.items() if label != predictions[()]), None)
 
 
 @pytest.mark.parametrize("ngrams", [1, 2])
@@ -46,15 +46,15 @@ def test_the_fewest_deletions(new_classifier, kind, ngrams):
     for seed in range(8):
         classifier = _random(new_classifier, kind, ngrams, seed)
         words = np.random.default_rng(seed).choice(["a", "good", "bad", "not", "film", "very", "zzz"], 6).tolist()
-        found = flip(classifier, " ".join(words), explain(classifier, " ".join(words)))
+        found = find_counterfactual(classifier, " ".join(words), explain(classifier, " ".join(words)))
         assert found.exact
-        fewest = brute(classifier, words)
+        fewest = fewest_deletions(classifier, words)
         assert (None if found.deletions is None else len(found.deletions)) == fewest
         if found.deletions is not None:
-            _without_them_the_answer_is_another(classifier, " ".join(words), found)
+            _assert_deletions_change_the_label(classifier, " ".join(words), found)
 
 
-def _without_them_the_answer_is_another(classifier, text, found):
+def _assert_deletions_change_the_label(classifier, text, found):
     left = text
     for word in reversed(found.deletions):
         left = f"{left[: word.start]} {left[word.end :]}"
@@ -65,40 +65,40 @@ def _without_them_the_answer_is_another(classifier, text, found):
 
 @pytest.mark.parametrize("kind", ["linear", "linear, sum"])
 @pytest.mark.parametrize("bias", [-3.0, 0.0, 3.0])
-def test_pairs_of_words_that_meet_when_others_go(new_classifier, monkeypatch, kind, bias):
-    """The best sequences against trying all sets, on texts where neighbours matter more than words."""
-    deleted = set()
+def test_pairs_that_become_adjacent(new_classifier, monkeypatch, kind, bias):
+    """Compare the dynamic programming with a search of all sets, where pairs matter more than words."""
+    sizes = set()
     for seed in range(12):
         classifier = _random(new_classifier, kind, 2, seed)
         classifier.tensors()["output.bias"][...] += bias
-        n_words = (classifier.vocabulary.prefix == -1)[:, None]
-        classifier.tensors()["embedding.weight"][...] *= np.where(n_words, 0.3, 3)
+        is_word = (classifier.vocabulary.prefix == -1)[:, None]
+        classifier.tensors()["embedding.weight"][...] *= np.where(is_word, 0.3, 3)
         text = " ".join(np.random.default_rng(seed).choice(["a", "good", "bad", "not", "film", ",", "zzz"], 9))
         assert counterfactual._is_sum_of_pairs(classifier)
         explanation = explain(classifier, text)
-        found = flip(classifier, text, explanation)
+        found = find_counterfactual(classifier, text, explanation)
         with monkeypatch.context() as patch:
             patch.setattr(counterfactual, "_is_sum_of_pairs", lambda classifier: False)
-            among_all = flip(classifier, text, explanation)
-        assert found.exact and among_all.exact
-        deleted.add(found.deletions and len(found.deletions))
-        assert (found.deletions is None) == (among_all.deletions is None)
+            all_sets = find_counterfactual(classifier, text, explanation)
+        assert found.exact and all_sets.exact
+        sizes.add(found.deletions and len(found.deletions))
+        assert (found.deletions is None) == (all_sets.deletions is None)
         if found.deletions is not None:
-            assert len(found.deletions) == len(among_all.deletions)
-            _without_them_the_answer_is_another(classifier, text, found)
-    assert len(deleted) > 1, "texts of more than one kind"
+            assert len(found.deletions) == len(all_sets.deletions)
+            _assert_deletions_change_the_label(classifier, text, found)
+    assert len(sizes) > 1, "the texts differ"
 
 
-def test_pairs_of_words_are_exact_in_long_texts(new_classifier):
+def test_pairs_are_exact_in_long_texts(new_classifier):
     classifier = _random(new_classifier, "linear", 2, 3)
     text = " ".join(np.random.default_rng(0).choice(["a", "good", "bad", "not", "film", ",", "very"], 120))
-    found = flip(classifier, text, explain(classifier, text))
+    found = find_counterfactual(classifier, text, explain(classifier, text))
     assert found.exact
     assert len(found.deletions) > 5
-    _without_them_the_answer_is_another(classifier, text, found)
+    _assert_deletions_change_the_label(classifier, text, found)
 
 
-def test_a_sum_of_words_is_exact_however_long(new_classifier):
+def test_a_sum_of_words_is_exact_in_a_long_text(new_classifier):
     classifier = new_classifier(TEXTS, model={"hidden": []}, text={"ngrams": 1})
     for tensor in classifier.tensors().values():
         tensor[...] = 0
@@ -109,32 +109,32 @@ def test_a_sum_of_words_is_exact_however_long(new_classifier):
     classifier.tensors()["output.weight"][...] = 1 / 16
     classifier.tensors()["output.bias"][...] = -1e-4
     text = "good film " * 100 + "bad " * 60
-    found = flip(classifier, text, explain(classifier, text))  # 150 - 60: 90 times "good"
+    found = find_counterfactual(classifier, text, explain(classifier, text))  # 150 - 60: 90 times "good"
     assert found.exact
     assert [word.text for word in found.deletions] == ["good"] * 90
-    _without_them_the_answer_is_another(classifier, text, found)
+    _assert_deletions_change_the_label(classifier, text, found)
 
 
-def test_too_many_sets_to_try_give_an_upper_bound_that_holds(new_classifier, monkeypatch):
+def test_an_upper_bound_if_there_are_too_many_sets(new_classifier, monkeypatch):
     monkeypatch.setattr(counterfactual, "_BUDGET", 2_000)
     classifier = _random(new_classifier, "relu", 2, 0)
     text = "a good film ! very good not bad at all , very good film".replace(" ", " zzz ")
     explanation = explain(classifier, text)
-    found = flip(classifier, text, explanation)
+    found = find_counterfactual(classifier, text, explanation)
     assert not found.exact
     assert found.deletions
-    _without_them_the_answer_is_another(classifier, text, found)
-    for word in found.deletions:  # none of them is there for nothing
+    _assert_deletions_change_the_label(classifier, text, found)
+    for word in found.deletions:  # each of them is necessary
         fewer = found._replace(deletions=[other for other in found.deletions if other != word])
         with pytest.raises(AssertionError):
-            _without_them_the_answer_is_another(classifier, text, fewer)
+            _assert_deletions_change_the_label(classifier, text, fewer)
 
 
-def test_what_no_deletion_changes(new_classifier):
+def test_no_deletion_changes_the_label(new_classifier):
     classifier = new_classifier(TEXTS)
     for tensor in classifier.tensors().values():
         tensor[...] = 0
     classifier.tensors()["output.bias"][...] = 1
-    found = flip(classifier, "a good film", explain(classifier, "a good film"))
+    found = find_counterfactual(classifier, "a good film", explain(classifier, "a good film"))
     assert found == (None, True, None, None)
-    assert flip(classifier, "", explain(classifier, "")) == (None, True, None, None)
+    assert find_counterfactual(classifier, "", explain(classifier, "")) == (None, True, None, None)

@@ -1,4 +1,4 @@
-"""Parts that add up to the logit, on every kind of network."""
+"""Contributions add up to the logit, for every kind of network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NETWORKS = {
 
 @pytest.fixture(scope="module")
 def classifiers(new_classifier):
-    """One of each kind, its numbers drawn anew, so that biases and running averages are not what they start from."""
+    """One classifier of each kind. Random tensors, so that biases and running averages differ from their start."""
     made = {}
     for name, model in NETWORKS.items():
         extra = {"train": {"word_dropout": 0.2}} if name == "all of it" else {}
@@ -50,24 +50,26 @@ each_kind = pytest.mark.parametrize("kind", NETWORKS)
 @each_kind
 @settings(max_examples=25, deadline=None)
 @given(words=st.lists(st.sampled_from(WORDS), max_size=12))
-def test_the_parts_and_the_bias_are_the_logit(classifiers, kind, words):
+def test_contributions_and_bias_add_up_to_the_logit(classifiers, kind, words):
     classifier, text = classifiers[kind], " ".join(words)
-    found = explain(classifier, text)
-    total = found.bias + sum(part.contribution for part in found.parts)
-    assert total == pytest.approx(found.logit, abs=1e-6)
-    assert total + found.residual == pytest.approx(found.logit, abs=1e-12)
-    assert abs(found.residual) < (1.1e-9 if found.method == "quadrature" else 1e-12)
-    assert sum(word.contribution for word in found.words) == pytest.approx(found.logit - found.bias, abs=1e-6)
+    explanation = explain(classifier, text)
+    total = explanation.bias + sum(each.contribution for each in explanation.contributions)
+    assert total == pytest.approx(explanation.logit, abs=1e-6)
+    assert total + explanation.residual == pytest.approx(explanation.logit, abs=1e-12)
+    assert abs(explanation.residual) < (1.1e-9 if explanation.method == "quadrature" else 1e-12)
+    assert sum(word.contribution for word in explanation.words) == pytest.approx(
+        explanation.logit - explanation.bias, abs=1e-6
+    )
     predicted = classifier.predict(strings([text, ""]))
     features, _, unknown = classifier.encode(strings([text, ""]))
-    assert len(found.parts) == features.lengths[0]
-    assert sum(not word.known for word in found.words) == unknown[0]
-    assert found.positive == pytest.approx(predicted.positive[0], abs=1e-5)
-    assert found.bias == pytest.approx(classifier.logits(features)[1], abs=1e-4)
-    assert found == explain(classifier, text)
+    assert len(explanation.contributions) == features.lengths[0]
+    assert sum(not word.known for word in explanation.words) == unknown[0]
+    assert explanation.positive == pytest.approx(predicted.positive[0], abs=1e-5)
+    assert explanation.bias == pytest.approx(classifier.logits(features)[1], abs=1e-4)
+    assert explanation == explain(classifier, text)
 
 
-def test_the_method_goes_by_the_network(classifiers):
+def test_the_method_depends_on_the_network(classifiers):
     methods = {name: explain(classifier, "a good film").method for name, classifier in classifiers.items()}
     assert methods == {name: "linear" if "linear" in name
                        else "quadrature" if "tanh" in name or "sigmoid" in name
@@ -76,29 +78,29 @@ def test_the_method_goes_by_the_network(classifiers):
 
 
 @pytest.mark.parametrize(("kind", "divisor"), [("linear", 4), ("linear, sqrt", 2), ("linear, sum", 1)])
-def test_without_hidden_layers_a_part_is_what_its_row_adds(classifiers, kind, divisor):
+def test_without_hidden_layers_a_contribution_is_what_the_row_adds(classifiers, kind, divisor):
     classifier = classifiers[kind]
-    found = explain(classifier, "film zzz not good")  # film, not, good, "not good"
+    explanation = explain(classifier, "film zzz not good")  # film, not, good, "not good"
     names = classifier.vocabulary.features().to_pylist()
     weights = {name: value.astype(np.float64) for name, value in classifier.tensors().items()}
-    assert [part.text for part in found.parts] == ["film", "not", "good", "not good"]
-    assert (found.parts[3].start, found.parts[3].end) == (9, 17)
-    for part in found.parts:
-        row = weights["embedding.weight"][names.index(part.text)]
-        assert part.contribution == pytest.approx((row @ weights["output.weight"]).item() / divisor, abs=1e-12)
-    assert found.bias == weights["output.bias"].item()
-    assert [(word.text, word.known) for word in found.words] == [
+    assert [each.text for each in explanation.contributions] == ["film", "not", "good", "not good"]
+    assert (explanation.contributions[3].start, explanation.contributions[3].end) == (9, 17)
+    for each in explanation.contributions:
+        row = weights["embedding.weight"][names.index(each.text)]
+        assert each.contribution == pytest.approx((row @ weights["output.weight"]).item() / divisor, abs=1e-12)
+    assert explanation.bias == weights["output.bias"].item()
+    assert [(word.text, word.known) for word in explanation.words] == [
         *[("film", True), ("zzz", False), ("not", True), ("good", True)]
     ]
-    own, pair = found.parts[1].contribution, found.parts[3].contribution
-    assert found.words[2].contribution == pytest.approx(own + pair / 2)
+    own, pair = explanation.contributions[1].contribution, explanation.contributions[3].contribution
+    assert explanation.words[2].contribution == pytest.approx(own + pair / 2)
 
 
 @pytest.mark.parametrize("kind", ["relu", "deep relu", "all of it", "tanh"])
 def test_the_gradient_is_averaged_over_the_whole_line(classifiers, kind):
-    """Against a hundred thousand steps of the midpoint rule, part by part: their sum alone could hide an error."""
+    """Compare each contribution with 100,000 steps of the midpoint rule; the sum alone could hide an error."""
     classifier, text = classifiers[kind], "not good , very bad film !"
-    found = explain(classifier, text)
+    explanation = explain(classifier, text)
     ids = classifier.encode(strings([text]))[0].ids
     _, *rest = eval_mode(classifier.network).layers.items()
     rows = classifier.tensors()["embedding.weight"][ids].astype(np.float64)
@@ -111,10 +113,10 @@ def test_the_gradient_is_averaged_over_the_whole_line(classifiers, kind):
     for _, layer in reversed(rest):
         dy = layer.backward(dy)
     expected = rows @ dy.sum(axis=0) / divisor
-    assert [part.contribution for part in found.parts] == pytest.approx(expected, abs=1e-4)
+    assert [each.contribution for each in explanation.contributions] == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_layer_of_a_kind_that_bends_otherwise_is_integrated_numerically(classifiers):
+def test_another_nonlinear_layer_is_integrated_numerically(classifiers):
     class Cube(Layer):
         def forward(self, x, *, train=False):
             if train:
@@ -127,13 +129,13 @@ def test_a_layer_of_a_kind_that_bends_otherwise_is_integrated_numerically(classi
     known = classifiers["linear"]
     inner = dict(known.network.layers)
     network = Sequential({"embedding": inner["embedding"], "cube": Cube(), "output": inner["output"]})
-    found = explain(replace(known, network=network), "a good film , not bad at all")
-    assert found.method == "quadrature"
-    assert abs(found.residual) < 1e-9
+    explanation = explain(replace(known, network=network), "a good film , not bad at all")
+    assert explanation.method == "quadrature"
+    assert abs(explanation.residual) < 1e-9
 
 
-def test_a_line_without_its_bends_is_seen_in_the_residual(classifiers, monkeypatch):
-    monkeypatch.setattr(inspection_explain, "_bends", lambda layer, knots, x: (knots, x))
+def test_missing_kinks_show_in_the_residual(classifiers, monkeypatch):
+    monkeypatch.setattr(inspection_explain, "_kinks", lambda layer, knots, x: (knots, x))
     monkeypatch.setattr(inspection_explain, "_PIECES", 1)
     residuals = [explain(classifiers["deep relu"], text).residual for text in TEXTS]
     assert max(map(abs, residuals)) > 1e-3

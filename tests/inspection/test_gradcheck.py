@@ -1,4 +1,4 @@
-"""The derivatives of a whole classifier on its own data; a planted mistake is found."""
+"""The gradients of whole classifiers are right on their own data, and planted mistakes are found."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ KINDS = {
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_network_is_right(kind):
-    classifier, examples = gradcheck.of_config(load_config("quickstart", KINDS[kind]), 64)
+def test_the_gradients_of_every_kind_of_network_are_right(kind):
+    classifier, examples = gradcheck.build_with_sample(load_config("quickstart", KINDS[kind]), 64)
     before = classifier.to_bytes()
-    result = gradcheck.check(classifier, examples)
+    result = gradcheck.check_gradients(classifier, examples)
     assert result.ok
     assert [tensor.name for tensor in result.tensors] == list(classifier.network.params)
     for tensor in result.tensors:
@@ -40,7 +40,7 @@ def test_every_kind_of_network_is_right(kind):
         assert tensor.verdict == ("too faint to tell" if faint else "right"), tensor
     assert (result.compared, result.reviews) == (16, 64)
     assert classifier.to_bytes() == before
-    assert result == gradcheck.check(classifier, examples)
+    assert result == gradcheck.check_gradients(classifier, examples)
 
 
 @pytest.mark.usefixtures("here")
@@ -60,16 +60,16 @@ def test_a_planted_mistake_is_found(monkeypatch, layer, wrong):
         return dx if layer is not layers.ReLU else 1.001 * dx
 
     monkeypatch.setattr(layer, "backward", backward)
-    classifier, examples = gradcheck.of_config(load_config("quickstart"), 64)
-    result = gradcheck.check(classifier, examples)
+    classifier, examples = gradcheck.build_with_sample(load_config("quickstart"), 64)
+    result = gradcheck.check_gradients(classifier, examples)
     assert not result.ok
     assert wrong in [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]
 
 
 @pytest.mark.usefixtures("here")
-def test_a_model_that_is_sure_of_all_its_reviews_is_checked_all_the_same(monkeypatch):
-    """Its loss is next to nothing, and so are the gradients of it."""
-    classifier, examples = gradcheck.of_config(load_config("quickstart", ["model.hidden=[]"]), 64)
+def test_an_overconfident_model_can_be_checked(monkeypatch):
+    """Its loss is almost 0, and so are the gradients of the loss."""
+    classifier, examples = gradcheck.build_with_sample(load_config("quickstart", ["model.hidden=[]"]), 64)
     x = np.zeros((len(examples), len(classifier.vocabulary)), np.float32)
     np.add.at(
         x, (examples.features.review, examples.features.ids), 1 / examples.features.lengths[examples.features.review]
@@ -80,32 +80,32 @@ def test_a_model_that_is_sure_of_all_its_reviews_is_checked_all_the_same(monkeyp
     weight[:, 0] = np.linalg.lstsq(x, target, rcond=None)[0]
     classifier.tensors()["output.weight"][...] = np.eye(16, 1)
     classifier.tensors()["output.bias"][...] = 0
-    found = gradcheck.check(classifier, examples).tensors
+    found = gradcheck.check_gradients(classifier, examples).tensors
     assert [tensor.verdict for tensor in found] == ["right"] * len(found), found
     right = layers.Linear.backward
     monkeypatch.setattr(layers.Linear, "backward", lambda self, dy: -right(self, dy))
-    assert gradcheck.check(classifier, examples).tensors[0].verdict == "wrong"
+    assert gradcheck.check_gradients(classifier, examples).tensors[0].verdict == "wrong"
 
 
 @pytest.mark.usefixtures("here")
-def test_what_gradients_never_reach_is_told():
-    classifier, examples = gradcheck.of_config(load_config("quickstart", ["model.hidden=[8]"]), 64)
-    classifier.tensors()["hidden.0.bias"][:2] = -100  # two units of ReLU that never turn on
-    few = gradcheck.Examples(examples.features.slice(0, 10), examples.label[:10])
-    by_name = {tensor.name: tensor for tensor in gradcheck.check(classifier, few).tensors}
+def test_the_share_of_entries_that_gradients_reach():
+    classifier, examples = gradcheck.build_with_sample(load_config("quickstart", ["model.hidden=[8]"]), 64)
+    classifier.tensors()["hidden.0.bias"][:2] = -100  # two units of ReLU that are always 0
+    subset = gradcheck.Examples(examples.features.slice(0, 10), examples.label[:10])
+    by_name = {tensor.name: tensor for tensor in gradcheck.check_gradients(classifier, subset).tensors}
     assert by_name["hidden.0.bias"].reached == 0.75
     assert by_name["output.weight"].reached == 0.75
-    seen = len(np.unique(few.features.ids)) / len(classifier.vocabulary)
+    seen = len(np.unique(subset.features.ids)) / len(classifier.vocabulary)
     assert by_name["embedding.weight"].reached == pytest.approx(seen, abs=0.02)
     assert by_name["output.bias"].reached == 1
 
 
 @pytest.mark.usefixtures("here")
-def test_where_relu_bends_is_no_mistake(new_classifier, examples_of):
-    """A unit at its corner for one direction is not at it for all; one that is at it for all is moved off it."""
-    classifier, examples = gradcheck.of_config(load_config("quickstart"), 16)
+def test_a_kink_of_relu_is_not_a_mistake(new_classifier, examples_of):
+    """A unit that is at its kink for one direction is not for others. Biases of 0 are moved."""
+    classifier, examples = gradcheck.build_with_sample(load_config("quickstart"), 16)
     assert all(value.any() for value in classifier.network.params.values())
-    assert gradcheck.check(classifier, examples).ok
+    assert gradcheck.check_gradients(classifier, examples).ok
 
 
 def test_a_trained_model_and_its_data(here, new_classifier, write_config, complaint):
@@ -113,12 +113,12 @@ def test_a_trained_model_and_its_data(here, new_classifier, write_config, compla
     (here / "own.csv").write_text("text,label\n" + lines)
     classifier = new_classifier(["good film", "bad film"], data={"source": str(here / "own.csv")})
     (here / "model.safetensors").write_bytes(classifier.to_bytes())
-    loaded, examples = gradcheck.of_model("model.safetensors", 10)
+    loaded, examples = gradcheck.load_with_sample("model.safetensors", 10)
     assert len(examples) == 10
-    assert gradcheck.check(loaded, examples).ok
-    assert len(gradcheck.of_model("model.safetensors", 10, "xor")[1]) == 4
+    assert gradcheck.check_gradients(loaded, examples).ok
+    assert len(gradcheck.load_with_sample("model.safetensors", 10, "xor")[1]) == 4
     (here / "own.csv").unlink()
-    line = complaint(DataError, gradcheck.of_model, "model.safetensors", 10)
+    line = complaint(DataError, gradcheck.load_with_sample, "model.safetensors", 10)
     assert line.startswith("the training data of the model: ")
     assert line.endswith("--data")
 
@@ -126,14 +126,18 @@ def test_a_trained_model_and_its_data(here, new_classifier, write_config, compla
 def test_a_config_that_starts_from_a_model(here, new_classifier, complaint):
     (here / "model.safetensors").write_bytes(new_classifier(["good film"], model={"hidden": [4]}).to_bytes())
     resolved = load_config("xor", ["model.init_from=model.safetensors", "model.hidden=[4]", "model.embedding.dim=16"])
-    classifier, examples = gradcheck.of_config(resolved, 4)
-    assert len(classifier.vocabulary) == 3 + 2  # what the model knows, and what it does not
-    assert gradcheck.check(classifier, examples).ok
+    classifier, examples = gradcheck.build_with_sample(resolved, 4)
+    assert len(classifier.vocabulary) == 3 + 2  # known to the model, and new
+    assert gradcheck.check_gradients(classifier, examples).ok
     missing = load_config("xor", ["model.init_from=nosuch"])
-    assert complaint(ConfigError, gradcheck.of_config, missing, 4).startswith("model.init_from: nosuch: no such run")
+    assert complaint(ConfigError, gradcheck.build_with_sample, missing, 4).startswith(
+        "model.init_from: nosuch: no such run"
+    )
 
 
 @pytest.mark.usefixtures("here")
 def test_no_known_word(complaint):
     rare = load_config("quickstart", ["text.min_count=1000"])
-    assert complaint(DataError, gradcheck.of_config, rare, 8).startswith("no word occurs 1000 times in 8 reviews")
+    assert complaint(DataError, gradcheck.build_with_sample, rare, 8).startswith(
+        "no word occurs 1000 times in 8 reviews"
+    )

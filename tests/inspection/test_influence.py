@@ -1,4 +1,4 @@
-"""Who pushed what: exact where training is linear, and in the right direction where it is not."""
+"""Influences are exact where training is linear, and have the right sign where it is not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import runner
 from sentibp.config.load import load_config
 from sentibp.data import dataset
 from sentibp.errors import ConfigError, DataError
-from sentibp.inspection import influence
+from sentibp.inspection import influence, step_influence
 from sentibp.model import file as model_file
 from sentibp.model import initial
 from sentibp.nn import Ragged, RowGrad
@@ -32,12 +32,12 @@ def train(here):
     return train
 
 
-def total(found: influence.Blame) -> float:
-    return sum(push.push for push in found.up + found.down)
+def total(found: influence.Influences) -> float:
+    return sum(each.influence for each in found.up + found.down)
 
 
 def moved(run, text: str) -> float:
-    """How far the whole training has moved the logit of a text."""
+    """Return how far the whole training has moved the logit of a text."""
     settings = load_config(run / "config.yaml").config
     trained = model_file.load_model(run / "model.safetensors")
     corpus, _ = dataset.load_data(settings)
@@ -57,52 +57,52 @@ def moved(run, text: str) -> float:
         ("{name: rmsprop, learning_rate: 0.01}", "mean"),
     ],
 )
-def test_the_pushes_of_all_steps_are_what_training_did(train, optimizer, pooling):
-    """With a frozen output and no hidden layer the gradient of z by a row is always the same: nothing is left out."""
+def test_the_influences_add_up_to_the_effect_of_the_training(train, optimizer, pooling):
+    """With a frozen output and no hidden layer the gradient of z by a row is constant, so the estimate is exact."""
     rows = ["model.embedding.init=normal", f"model.embedding.pooling={pooling}"]
     run = train(f"train.optimizer={optimizer}", "train.epochs=3", *rows)
     found = influence.of_text(str(run), TEXT, EVERY)
     assert abs(moved(run, TEXT)) > 1e-3
     assert total(found) == pytest.approx(moved(run, TEXT), rel=1e-3)
-    assert all(push.start == 0 for push in found.up + found.down)
+    assert all(each.initial == 0 for each in found.up + found.down)
     assert found.logit == pytest.approx(float(model_file.load_model(run / "model.safetensors").logits(encoded(run))[0]))
 
 
 @pytest.mark.parametrize("row_wise", [True, False])
 @pytest.mark.parametrize("steps", [1, 3, 40])
-def test_adagrad_without_a_visit(steps, row_wise):
-    """Against the optimizer itself, which is not given that visit's gradient."""
+def test_adagrad_without_one_gradient(steps, row_wise):
+    """Compare with the optimizer itself, which does not get this gradient."""
     rng = np.random.default_rng(steps)
     place = np.sort(np.concatenate([np.arange(steps), rng.integers(steps, size=2 * steps)]))
-    told, gradient = rng.standard_normal((len(place), 4)), rng.standard_normal(4)
-    told[::3] *= 1e-3  # of which little is missing
+    gradients, direction = rng.standard_normal((len(place), 4)), rng.standard_normal(4)
+    gradients[::3] *= 1e-3  # these change the sum of squares little
     rate = rng.uniform(0.5, 1, steps)
 
     def path(without: int | None) -> float:
         optimizer, row = Adagrad(row_wise=row_wise), np.zeros((1, 4))
         for step in range(steps):
-            own = [i for i in np.flatnonzero(place == step).tolist() if i != without]
-            sums = RowGrad(np.array([0]), told[own].sum(axis=0)[None])
+            subset = [i for i in np.flatnonzero(place == step).tolist() if i != without]
+            sums = RowGrad(np.array([0]), gradients[subset].sum(axis=0)[None])
             optimizer.step([("row", row, sums)], rate[step])
-        return -float(row[0] @ gradient)
+        return -float(row[0] @ direction)
 
-    found = influence._without(told, place, rate, gradient, Adagrad(row_wise=row_wise))
+    changes = step_influence._adagrad_changes(gradients, place, rate, direction, Adagrad(row_wise=row_wise))
     expected = [path(None) - path(i) for i in range(len(place))]
-    assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    assert changes == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
 def encoded(run) -> Ragged:
     return model_file.load_model(run / "model.safetensors").encode(strings([TEXT]))[0]
 
 
-def test_a_rate_of_its_own_counts(train):
+def test_the_learning_rate_of_the_embedding_counts(train):
     own = "train.learning_rates={embedding: 0.5}"
     run = train("train.optimizer={name: sgd, learning_rate: 1.0}", own, "model.embedding.init=normal")
     assert total(influence.of_text(str(run), TEXT, EVERY)) == pytest.approx(moved(run, TEXT), rel=1e-3)
 
 
-def test_the_start_is_the_derivative_of_the_log_count_ratio(train):
-    """Against the ratio itself, with a review counted a little less."""
+def test_the_initial_influence_is_the_derivative_of_the_log_count_ratio(train):
+    """Compare with the ratio itself, with a review counted a little less."""
     run = train("train.optimizer={name: sgd, learning_rate: 1e-9}", "train.epochs=1")
     found = influence.of_word(str(run), "film", EVERY)
     settings = load_config(run / "config.yaml").config
@@ -113,16 +113,16 @@ def test_the_start_is_the_derivative_of_the_log_count_ratio(train):
     weight = classifier.tensors()
     share = weight["output.weight"][0, 0] / (1 + settings.model.embedding.padding)
     unit = weight["embedding.weight"][word, 0] / ratio(features, corpus.label, word, -1, 0.0)
-    for push in found.up[:3] + found.down[:3]:
+    for each in found.up[:3] + found.down[:3]:
         step = 1e-6
-        changed = ratio(features, corpus.label, word, push.review - 1, step)
+        changed = ratio(features, corpus.label, word, each.review - 1, step)
         slope = (ratio(features, corpus.label, word, -1, 0.0) - changed) / step
-        assert push.start == pytest.approx(slope * unit * share, rel=1e-3)
-        assert push.start == pytest.approx(push.push, rel=1e-3)
+        assert each.initial == pytest.approx(slope * unit * share, rel=1e-3)
+        assert each.initial == pytest.approx(each.influence, rel=1e-3)
 
 
 def ratio(features: Ragged, label, word: int, review: int, less: float) -> float:
-    """The log-count ratio of a word, with one review counted so much less."""
+    """Return the log-count ratio of a word, with the count of one review reduced by `less`."""
     times = np.ones(len(label))
     if review >= 0:
         times[review] -= less
@@ -134,29 +134,29 @@ def ratio(features: Ragged, label, word: int, review: int, less: float) -> float
     return float(np.log((p[word] / p.sum()) / (q[word] / q.sum())))
 
 
-def test_a_review_is_what_its_own_answer_is_due_to(here):
-    """With hidden layers, batch norm and all defaults: the review itself pushed its answer most, towards its label."""
+def test_a_training_review_has_the_largest_influence_on_its_own_prediction(here):
+    """Also with hidden layers, batch norm and all defaults, and towards its label."""
     changes = ["train.optimizer.learning_rate=0.03", "model.batch_norm=true", "model.hidden=[8,8]"]
     run = runner.train_model(load_config("quickstart", changes)).run
     settings = load_config(run / "config.yaml").config
     training, _ = dataset.load_data(settings)
     for i in (3, 50, 100):
         found = influence.of_text(str(run), training.text[i].as_py(), 3)
-        largest = max(found.up[:1] + found.down[:1], key=lambda push: abs(push.push))
+        largest = max(found.up[:1] + found.down[:1], key=lambda each: abs(each.influence))
         assert (largest.review, largest.text) == (i + 1, training.text[i].as_py())
-        assert (largest.push > 0) == (training.label[i] == 1) == (largest.label == "positive")
+        assert (largest.influence > 0) == (training.label[i] == 1) == (largest.label == "positive")
         assert [shared.text for shared in largest.shared]
         assert found.sharing <= found.reviews == 288
 
 
-def test_frozen_rows_were_pushed_by_nobody(train):
+def test_no_review_influences_frozen_rows(train):
     run = train("train.freeze=[embedding]", "model.embedding.init=normal")
     found = influence.of_text(str(run), TEXT, 5)
     assert found.up == found.down == []
 
 
 @pytest.mark.parametrize("name", ["adam", "momentum", "nesterov", "adamw"])
-def test_momentum_is_left_out_but_not_the_direction(train, name):
+def test_momentum_is_ignored_but_the_sign_is_right(train, name):
     rate = 0.01 if name.startswith("adam") else 1.0
     run = train(f"train.optimizer={{name: {name}, learning_rate: {rate}}}", "model.embedding.init=normal")
     assert total(influence.of_text(str(run), TEXT, EVERY)) * moved(run, TEXT) > 0
@@ -184,7 +184,7 @@ def test_training_data_that_changed_or_is_gone(here, complaint):
     assert influence.of_text(run, "film", 1).reviews == 288
     write([*rows[:-1], [f"{rows[-1][0]}!", *rows[-1][1:]]])
     assert complaint(DataError, influence.of_text, run, "film", 1).endswith(
-        "mine.csv, is not what it was; train its config again"
+        "mine.csv, have changed since the training; train its config again"
     )
     (here / "mine.csv").unlink()
     assert "mine.csv: no such file" in complaint(DataError, influence.of_text, run, "film", 1)

@@ -1,4 +1,4 @@
-"""Planted mistakes are found, no review is judged by a network that has seen it, and the file can be trained on."""
+"""Planted errors are found, no network predicts a review that it was trained on, and the file can be trained on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import label_audit
-from sentibp.inspection.label_audit import audit, confident, resolve
+from sentibp.inspection.label_audit import audit_labels, confident_issues, resolve_target
 from sentibp.nn.layers import sigmoid
 
 SMALL = ["train.epochs=3"]
@@ -26,8 +26,8 @@ def write(rows, name="mine.csv", header=("text", "label")):
         csv.writer(file).writerows([header, *rows])
 
 
-def clear(n=120):
-    """Reviews that leave no doubt, and of which three have the wrong label."""
+def clear_reviews(n=120):
+    """Return unambiguous reviews, three of them with the wrong label."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(n):
@@ -39,51 +39,53 @@ def clear(n=120):
     return rows, wrong
 
 
-def of(*overrides: str, count: int = 5, folds: int = 5, watch=lambda note: None):
-    return audit(load_config("quickstart", [*SMALL, *overrides]), folds, count, watch=watch)
+def audit_sample(*overrides: str, count: int = 5, folds: int = 5, watch=lambda note: None):
+    return audit_labels(load_config("quickstart", [*SMALL, *overrides]), folds, count, watch=watch)
 
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("changes", [(), ("model.hidden=[]",), ("train.calibrate=false", "data.validation=0")])
-def test_planted_mistakes_come_first(changes):
-    rows, wrong = clear()
+def test_planted_errors_come_first(changes):
+    rows, wrong = clear_reviews()
     write(rows)
-    found = of("data.source=mine.csv", *changes)
-    assert sorted(found.order[:3]) == wrong
-    assert np.flatnonzero(found.confident).tolist() == wrong
-    assert [suspect.row - 1 for suspect in found.suspects] == found.order[:5].tolist()
-    assert found.accuracy == pytest.approx(1 - 3 / 120)
-    for suspect in found.suspects[:3]:
-        assert suspect.label != suspect.said
-        assert (suspect.said == "positive") == (suspect.positive >= 0.5)
-        assert suspect.text == rows[suspect.row - 1][0]
-        assert found.positive[suspect.row - 1] == pytest.approx(suspect.positive, rel=1e-4)
+    result = audit_sample("data.source=mine.csv", *changes)
+    assert sorted(result.order[:3]) == wrong
+    assert np.flatnonzero(result.confident).tolist() == wrong
+    assert [issue.row - 1 for issue in result.issues] == result.order[:5].tolist()
+    assert result.accuracy == pytest.approx(1 - 3 / 120)
+    for issue in result.issues[:3]:
+        assert issue.label != issue.predicted
+        assert (issue.predicted == "positive") == (issue.positive >= 0.5)
+        assert issue.text == rows[issue.row - 1][0]
+        assert result.positive[issue.row - 1] == pytest.approx(issue.positive, rel=1e-4)
 
 
 @pytest.mark.usefixtures("here")
-def test_the_parts_are_the_logit():
-    for suspect in of(count=3).suspects:
-        assert suspect.bias + sum(part.contribution for part in suspect.parts) == pytest.approx(suspect.logit, abs=1e-6)
-        assert suspect.positive == pytest.approx(float(sigmoid(np.array(suspect.logit))))
+def test_contributions_add_up_to_the_logit():
+    for issue in audit_sample(count=3).issues:
+        assert issue.bias + sum(each.contribution for each in issue.contributions) == pytest.approx(
+            issue.logit, abs=1e-6
+        )
+        assert issue.positive == pytest.approx(float(sigmoid(np.array(issue.logit))))
 
 
 @pytest.mark.usefixtures("here")
-def test_no_network_has_heard_the_labels_it_judges():
-    """Turned over, they change nothing of the network: not its start from naive Bayes either."""
+def test_held_out_labels_do_not_influence_the_network():
+    """If they are inverted, the network stays the same, its naive-Bayes initialization included."""
     settings = load_config("quickstart", [*SMALL, "model.embedding.init=naive_bayes"]).config
     corpus = sources.load_corpus("sample")
     vocabulary, features = vocabulary_build.build_vocabulary(tokenize(corpus.text))
     chosen = np.arange(0, len(corpus), 2)
-    turned = corpus.label.copy()
-    turned[1::2] ^= 1
+    inverted = corpus.label.copy()
+    inverted[1::2] ^= 1
     one, other = (
         label_audit._train(settings, vocabulary, Examples(features, label), chosen, None).tensors()
-        for label in (corpus.label, turned)
+        for label in (corpus.label, inverted)
     )
     assert all((one[name] == other[name]).all() for name in one)
 
 
-def test_no_network_is_trained_on_what_it_judges(here, monkeypatch):
+def test_no_network_is_trained_on_held_out_reviews(here, monkeypatch):
     seen = []
     train = label_audit._train
 
@@ -92,7 +94,7 @@ def test_no_network_is_trained_on_what_it_judges(here, monkeypatch):
         return train(settings, vocabulary, examples, chosen, epochs)
 
     monkeypatch.setattr(label_audit, "_train", spy)
-    rows, _ = clear()
+    rows, _ = clear_reviews()
     rows[60:64] = [
         ["the very same words", "pos"],
         ["the very same words ", "neg"],
@@ -100,93 +102,95 @@ def test_no_network_is_trained_on_what_it_judges(here, monkeypatch):
         rows[0],
     ]
     write(rows)
-    of("data.source=mine.csv", folds=4)
+    audit_sample("data.source=mine.csv", folds=4)
     assert len(seen) == 4
-    judged = [set(range(120)) - chosen for chosen in seen]
-    assert sorted(i for part in judged for i in part) == list(range(120)), "each review is judged once"
-    for part in judged:
-        assert len(part & {60, 61, 62}) in (0, 3), "the same text is in one fold"
-        assert len(part & {0, 63}) in (0, 2)
+    held_out = [set(range(120)) - chosen for chosen in seen]
+    assert sorted(i for fold in held_out for i in fold) == list(range(120)), "each review is held out once"
+    for fold in held_out:
+        assert len(fold & {60, 61, 62}) in (0, 3), "the same text is in one fold"
+        assert len(fold & {0, 63}) in (0, 2)
 
 
-def test_what_only_the_judged_fold_knows_says_nothing(here, monkeypatch):
-    found = {}
+def test_features_of_the_held_out_fold_only_have_zero_rows(here, monkeypatch):
+    sums = {}
     train = label_audit._train
 
     def spy(settings, vocabulary, examples, chosen, epochs):
         classifier = train(settings, vocabulary, examples, chosen, epochs)
         known = np.unique(examples.features.take(chosen).ids)
         unseen = np.setdiff1d(np.arange(len(vocabulary)), known)
-        found[len(found)] = np.abs(classifier.tensors()["embedding.weight"][unseen]).sum(), len(unseen)
+        sums[len(sums)] = np.abs(classifier.tensors()["embedding.weight"][unseen]).sum(), len(unseen)
         return classifier
 
     monkeypatch.setattr(label_audit, "_train", spy)
-    of()
-    assert all(size == 0 and n for size, n in found.values())
+    audit_sample()
+    assert all(size == 0 and n for size, n in sums.values())
 
 
-def test_cut():
+def test_split_folds():
     label = np.array([0] * 50 + [1] * 20, np.int8)
-    fold = label_audit._cut(np.arange(70), label, 5)
+    fold = label_audit._split_folds(np.arange(70), label, 5)
     assert np.bincount(fold[:50]).tolist() == [10] * 5
     assert np.bincount(fold[50:]).tolist() == [4] * 5
-    assert (label_audit._cut(np.arange(70), label, 5) == fold).all()
-    assert label_audit._cut(np.arange(4), np.array([0, 0, 1, 1]), 5).max() == 1, "as many folds as there can be"
+    assert (label_audit._split_folds(np.arange(70), label, 5) == fold).all()
+    assert label_audit._split_folds(np.arange(4), np.array([0, 0, 1, 1]), 5).max() == 1, (
+        "at most one fold for each review of a label"
+    )
     with pytest.raises(DataError, match="an audit needs two"):
-        label_audit._cut(np.array([0, 1, 1]), np.array([0, 1, 1]), 5)
+        label_audit._split_folds(np.array([0, 1, 1]), np.array([0, 1, 1]), 5)
 
 
-def test_confident():
-    """Two classes, averages 0.8 (negative) and 0.7 (positive): the other label must be at least as likely."""
+def test_confident_issues():
+    """Two classes, with averages 0.8 (negative) and 0.7 (positive): the other label must be at least as probable."""
     label = np.array([0, 0, 0, 1, 1, 1])
     positive = np.array([0.0, 0.0, 0.6, 1.0, 1.0, 0.1])
-    assert confident(positive, label).tolist() == [False] * 5 + [True]
+    assert confident_issues(positive, label).tolist() == [False] * 5 + [True]
     positive[2] = 0.95
-    assert confident(positive, label).tolist() == [False, False, True, False, False, True]
-    assert not confident(np.full(6, 0.5), label).any()
+    assert confident_issues(positive, label).tolist() == [False, False, True, False, False, True]
+    assert not confident_issues(np.full(6, 0.5), label).any()
 
 
-def test_the_same_every_time(here):
-    one, other = of(), of()
+def test_audits_are_reproducible(here):
+    one, other = audit_sample(), audit_sample()
     assert (one.positive == other.positive).all()
-    assert one.suspects == other.suspects
+    assert one.issues == other.issues
 
 
-def test_what_it_does_without_is_told(here):
+def test_ignored_settings_are_reported(here):
     notes = []
-    of("train.members=2", "train.seeds=2", watch=lambda note: notes.append(note.text))
-    assert any("does without train.members" in note for note in notes)
+    audit_sample("train.members=2", "train.seeds=2", watch=lambda note: notes.append(note.text))
+    assert any("ignores train.members" in note for note in notes)
     assert sum(note.startswith("fold ") for note in notes) == 5
 
 
-def test_a_run_is_audited_up_to_the_epoch_that_was_kept(here):
+def test_a_run_is_audited_up_to_its_best_epoch(here):
     run = runner.train_model(load_config("quickstart", ["train.epochs=4"])).run
-    subject = resolve(str(run), [])
-    assert subject == resolve("last", []) == resolve(run.name, [])
-    assert subject.name == str(run / "config.yaml")
-    assert 1 <= subject.epochs <= 4
-    assert resolve("quickstart", SMALL).name == "quickstart"
-    assert resolve("quickstart", SMALL).epochs is None
-    one = audit(subject.resolved, 3, 1, 1)
-    assert (one.positive != audit(subject.resolved, 3, 1, 4).positive).any()
+    target = resolve_target(str(run), [])
+    assert target == resolve_target("last", []) == resolve_target(run.name, [])
+    assert target.name == str(run / "config.yaml")
+    assert 1 <= target.epochs <= 4
+    assert resolve_target("quickstart", SMALL).name == "quickstart"
+    assert resolve_target("quickstart", SMALL).epochs is None
+    one = audit_labels(target.resolved, 3, 1, 1)
+    assert (one.positive != audit_labels(target.resolved, 3, 1, 4).positive).any()
     with pytest.raises(ConfigError, match="nosuch"):
-        resolve("nosuch", [])
+        resolve_target("nosuch", [])
 
 
 @pytest.mark.usefixtures("here")
 def test_the_file_can_be_corrected_and_trained_on():
-    rows, wrong = clear()
+    rows, wrong = clear_reviews()
     rows[2][0] = 'bad, "bad"\r\nand\tbad \n\n=1+1'
     write([[*row, 0.5] for row in rows], header=("text", "label", "much"))
     changes = ["data.source=mine.csv", "data.weight_column=much"]
-    found = of(*changes)
-    Path("ranked.csv").write_bytes(label_audit.to_csv(found))
+    result = audit_sample(*changes)
+    Path("ranked.csv").write_bytes(label_audit.to_csv(result))
     with open("ranked.csv", newline="", encoding="utf-8") as file:
         ranked = list(csv.DictReader(file))
-    assert [int(row["row"]) - 1 for row in ranked] == found.order.tolist()
+    assert [int(row["row"]) - 1 for row in ranked] == result.order.tolist()
     assert sorted(int(row["row"]) - 1 for row in ranked if row["suspect"]) == wrong
     again = sources.load_corpus("ranked.csv", weight_column="weight")
     original = sources.load_corpus("mine.csv", weight_column="much")
-    assert again.text.to_pylist() == original.take(found.order).text.to_pylist()
-    assert again.label.tolist() == original.label[found.order].tolist()
-    assert again.weight.tolist() == original.weight[found.order].tolist()
+    assert again.text.to_pylist() == original.take(result.order).text.to_pylist()
+    assert again.label.tolist() == original.label[result.order].tolist()
+    assert again.weight.tolist() == original.weight[result.order].tolist()

@@ -1,4 +1,4 @@
-"""A layer that somebody wrote: right ones pass, and each classic mistake is planted and called by its name."""
+"""Right layers pass the check, and each classic mistake, planted in a layer, is named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentibp.errors import ConfigError
-from sentibp.inspection import layer_check
+from sentibp.inspection import layer_cases, layer_check, layer_diagnosis
 from sentibp.inspection.layer_check import LayerFailed
 
 LINEAR = """
@@ -56,20 +56,20 @@ class Bag(Layer):
 
 @pytest.fixture
 def check(here):
-    """check(source, (old, new)): the results for a file with that source, in which something is replaced."""
+    """check(source, (old, new), ...): check a file with that source after the replacements."""
 
     def check(source, *changes):
         for old, new in changes:
             assert old in source
             source = source.replace(old, new)
         Path("my_layer.py").write_text(source)
-        return layer_check.check(Path("my_layer.py"))
+        return layer_check.check_file(Path("my_layer.py"))
 
     return check
 
 
 @pytest.mark.parametrize("source", [LINEAR, BAG])
-def test_what_is_right_passes(check, source):
+def test_right_layers_pass(check, source):
     (result,) = check(source)
     assert result.ok
     assert {tensor.name for tensor in result.tensors} == ({"weight", "bias", "x"} if source is LINEAR else {"weight"})
@@ -84,10 +84,10 @@ def test_what_is_right_passes(check, source):
         (LINEAR, "x.T @ dy", "dy.T @ x", "weight", "transposed"),
         (LINEAR, ', "bias": dy.sum(axis=0)', "", "bias", "forgotten bias"),
         (LINEAR, "dy.sum(axis=0)", "np.zeros(dy.shape[1])", "bias", "forgotten bias"),
-        (LINEAR, "x.T @ dy", "0 * x.T @ dy", "weight", "forgotten: backward gives no gradient"),
+        (LINEAR, "x.T @ dy", "0 * x.T @ dy", "weight", "forgotten: backward sets no gradient"),
         (LINEAR, "dy.sum(axis=0)", "dy", "bias", "not summed over the batch"),
-        (LINEAR, "dy.sum(axis=0)", "dy.mean(axis=0)", "bias", "1/n once too often: it is 5 times too small"),
-        (LINEAR, "x.T @ dy", "x.T @ dy / len(x)", "weight", "1/n once too often"),
+        (LINEAR, "dy.sum(axis=0)", "dy.mean(axis=0)", "bias", "1/n twice: it is 5 times too small"),
+        (LINEAR, "x.T @ dy", "x.T @ dy / len(x)", "weight", "1/n twice"),
         (LINEAR, "return dy @", "return 2 * dy @", "x", "a factor: it is 2 times"),
         (LINEAR, "x.T @ dy", "np.abs(x.T @ dy)", "weight", "none of the classic mistakes"),
         (BAG, "share = (dy / np.maximum(x.lengths, 1)[:, None])", "share = dy", "weight", "missing 1/n: it is 3 times"),
@@ -103,7 +103,7 @@ def test_what_is_right_passes(check, source):
         (BAG, "np.maximum(x.lengths, 1)[:, None]", "x.lengths[:, None]", "weight", "an empty review"),
     ],
 )
-def test_each_mistake_has_its_name(check, source, old, new, wrong, mistake):
+def test_each_mistake_is_named(check, source, old, new, wrong, mistake):
     (result,) = check(source, (old, new))
     assert not result.ok
     by_name = {tensor.name: tensor for tensor in result.tensors}
@@ -112,7 +112,7 @@ def test_each_mistake_has_its_name(check, source, old, new, wrong, mistake):
     assert all(tensor.ok and tensor.mistake is None for name, tensor in by_name.items() if name != wrong)
 
 
-def test_reduceat_and_its_empty_reviews(check):
+def test_reduceat_is_wrong_for_empty_reviews(check):
     forward = BAG.partition("y = np.zeros")[0] + (
         'rows = np.vstack([self.params["weight"][x.ids], 0 * self.params["weight"][:1]])\n'
         "        y = np.add.reduceat(rows, x.offsets[:-1])\n"
@@ -122,8 +122,8 @@ def test_reduceat_and_its_empty_reviews(check):
     assert result.tensors[0].mistake.startswith("an empty review")
 
 
-def test_a_matrix_that_is_not_transposed(check, complaint):
-    """It does not fit; where it does, being square, the gradient is wrong. An example of one's own may be square."""
+def test_a_missing_transpose(check, complaint):
+    """It raises an error, and on a square matrix it gives a wrong gradient, as an example in the file may have."""
     change = ('["weight"].T', '["weight"]')
     with pytest.raises(LayerFailed) as caught:
         check(LINEAR, change)
@@ -147,7 +147,7 @@ def test_the_layers_of_the_package_pass(check):
 def test_an_example_in_the_file(check, complaint):
     strange = LINEAR.replace("weight, bias):", "weight, bias, gamma):")
     line = complaint(ConfigError, check, strange)
-    assert line.startswith("my_layer.py: Mine: what to give for gamma? Add `def example(rng):`")
+    assert line.startswith("my_layer.py: Mine: no value for gamma; add `def example(rng):`")
     example = "\ndef example(rng):\n    return Mine(rng.random((6, 3)), rng.random(3), 1), rng.random((4, 6))\n"
     assert check(strange + example)[0].ok
     assert "returns a int first" in complaint(ConfigError, check, LINEAR + "\ndef example(rng):\n    return 1, 2\n")
@@ -170,11 +170,11 @@ def test_an_example_in_the_file(check, complaint):
         (
             'return x @ self.params["weight"] + self.params["bias"]',
             "return 1.0",
-            "my_layer.py: Mine.forward: gives float",
+            "my_layer.py: Mine.forward: returns float",
         ),
     ],
 )
-def test_what_no_layer_may_do(check, complaint, old, new, line):
+def test_a_broken_contract_is_reported(check, complaint, old, new, line):
     assert complaint(LayerFailed, check, LINEAR, (old, new)).startswith(line)
 
 
@@ -183,12 +183,12 @@ def test_what_no_layer_may_do(check, complaint, old, new, line):
     [
         ("x = 1\n", "my_layer.py: defines no layer; write `from sentibp.nn import Layer`"),
         ("from sentibp.nn import Linear\n", "my_layer.py: defines no layer"),
-        ("class Mine:\n    pass\n", "my_layer.py: Mine: not a Layer with a forward and a backward"),
+        ("class Mine:\n    pass\n", "my_layer.py: Mine: not a Layer with its own forward and backward"),
         (LINEAR.replace("def backward", "def backwards"), "my_layer.py: Mine: not a Layer"),
         ("def f(:\n", "my_layer.py:1: invalid syntax"),
         ("\nimport nosuch\n", "my_layer.py:2: ModuleNotFoundError: No module named 'nosuch'"),
         (LINEAR.replace("weight=weight, bias=bias", "weight=weights"), "my_layer.py:7: in __init__: NameError"),
-        (LINEAR.replace("weight=weight,", "weight='w',"), "my_layer.py: Mine: params['weight'] is no array"),
+        (LINEAR.replace("weight=weight,", "weight='w',"), "my_layer.py: Mine: params['weight'] is not an array"),
     ],
 )
 def test_files_without_a_layer(check, complaint, source, line):
@@ -196,18 +196,20 @@ def test_files_without_a_layer(check, complaint, source, line):
 
 
 def test_no_such_file(here, complaint):
-    assert complaint(ConfigError, layer_check.check, Path("nosuch.py")).startswith("--layer nosuch.py: no such file")
+    assert complaint(ConfigError, layer_check.check_file, Path("nosuch.py")).startswith(
+        "--layer nosuch.py: no such file"
+    )
 
 
-def test_differences_number_by_number(check):
-    """The yardstick of the diagnosis itself: of y = x @ w + b it is known."""
+def test_numerical_gradients(check):
+    """For y = x @ w + b the gradients are known."""
     check(LINEAR)
-    module = layer_check._run(Path("my_layer.py"))
-    (case, _) = layer_check._cases(Path("my_layer.py"), module, module.Mine)
+    module = layer_check._execute(Path("my_layer.py"))
+    (case, _) = layer_cases.cases(Path("my_layer.py"), module, module.Mine)
     layer, x = case.make()
-    dy = layer_check._direction((5, 2))
-    found = layer_check._differences(case)
-    assert found["weight"] == pytest.approx(x.T @ dy, abs=1e-8)
-    assert found["bias"] == pytest.approx(dy.sum(axis=0), abs=1e-8)
-    assert found["x"] == pytest.approx(dy @ layer.params["weight"].T, abs=1e-8)
+    dy = layer_diagnosis.output_gradient((5, 2))
+    gradients = layer_diagnosis.numerical_gradients(case)
+    assert gradients["weight"] == pytest.approx(x.T @ dy, abs=1e-8)
+    assert gradients["bias"] == pytest.approx(dy.sum(axis=0), abs=1e-8)
+    assert gradients["x"] == pytest.approx(dy @ layer.params["weight"].T, abs=1e-8)
     assert np.array_equal(x, case.make()[1])

@@ -1,4 +1,4 @@
-"""Common sense: the pairs are sound and balanced, and of every kind it is shown that a wrong answer fails."""
+"""The pairs are sound and balanced, and for every kind right predictions pass and wrong ones fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentibp.utils import resources
 
 ALL = probes.load_probes()
 KINDS = dict.fromkeys(probe.kind for probe in ALL)
-ANSWERS = {  # expectation -> probabilities of positive of a and b that meet it, and some that do not
+PREDICTIONS = {  # expectation -> probabilities of positive of a and b that meet it, and that do not
     "opposite": ([(0.2, 0.9), (0.499, 0.5)], [(0.9, 0.2), (0.2, 0.3), (0.7, 0.9), (0.5, 0.5)]),
     "positive": ([(0.9, 0.5), (0.6, 1.0)], [(0.9, 0.4), (0.4, 0.9), (0.3, 0.3)]),
     "negative": ([(0.1, 0.4), (0.4, 0.0)], [(0.1, 0.5), (0.6, 0.1), (0.7, 0.7)]),
@@ -29,15 +29,15 @@ ANSWERS = {  # expectation -> probabilities of positive of a and b that meet it,
 
 
 class Stub:
-    """Answers each pair of texts as it is told."""
+    """A classifier that predicts the given probabilities."""
 
-    def __init__(self, answers):
-        self.answers = np.array(answers, np.float64).ravel()
+    def __init__(self, positive):
+        self.positive = np.array(positive, np.float64).ravel()
 
     def predict(self, text) -> Prediction:
-        assert len(text) == len(self.answers)
+        assert len(text) == len(self.positive)
         none = np.zeros(len(text), np.int64)
-        return Prediction(self.answers, none, none)
+        return Prediction(self.positive, none, none)
 
 
 def of_kind(kind: str) -> list[Probe]:
@@ -48,31 +48,31 @@ def of_kind(kind: str) -> list[Probe]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_every_kind_right_answers_pass_and_wrong_ones_fail(kind):
+def test_right_predictions_pass_and_wrong_ones_fail(kind):
     pairs = of_kind(kind)
-    right, wrong = ([ANSWERS[probe.expect][i] for probe in pairs] for i in (0, 1))
+    right, wrong = ([PREDICTIONS[probe.expect][i] for probe in pairs] for i in (0, 1))
     for turn in range(max(map(len, right))):
-        result = probes.run(Stub([choice[turn % len(choice)] for choice in right]), pairs)
+        result = probes.run_probes(Stub([choice[turn % len(choice)] for choice in right]), pairs)
         assert result["kinds"] == {kind: {"n": len(pairs), "passed": len(pairs), "rate": 1.0}}
         assert result["failures"] == []
     for turn in range(max(map(len, wrong))):
-        result = probes.run(Stub([choice[turn % len(choice)] for choice in wrong]), pairs)
+        result = probes.run_probes(Stub([choice[turn % len(choice)] for choice in wrong]), pairs)
         assert result["kinds"] == {kind: {"n": len(pairs), "passed": 0, "rate": 0.0}}
         assert [each["a"] for each in result["failures"]] == [probe.a for probe in pairs]
 
 
-def test_an_answer_that_is_no_number_fails():
+def test_nan_fails():
     pairs = [next(probe for probe in ALL if probe.expect == expect) for expect in EXPECTATIONS]
-    assert probes.run(Stub([(np.nan, np.nan)] * len(pairs)), pairs)["passed"] == 0
+    assert probes.run_probes(Stub([(np.nan, np.nan)] * len(pairs)), pairs)["passed"] == 0
 
 
-def test_the_result_in_all_and_by_kind():
+def test_the_result_in_total_and_by_kind():
     pairs = [
         Probe("one", "bad", "good", "opposite"),
         Probe("two", "x", "y", "rising"),
         Probe("two", "z", "w", "rising"),
     ]
-    result = probes.run(Stub([(0.1, 0.9), (0.2, 0.3), (0.3, 0.2)]), pairs)
+    result = probes.run_probes(Stub([(0.1, 0.9), (0.2, 0.3), (0.3, 0.2)]), pairs)
     low, high = result.pop("probes_interval")
     assert 0 < low < 2 / 3 < high < 1
     assert result == {
@@ -85,9 +85,9 @@ def test_the_result_in_all_and_by_kind():
 
 
 @pytest.mark.parametrize("positive", [0.0, 0.3, 0.5, 0.8, 1.0])
-def test_who_says_the_same_of_everything_passes_half_of_a_kind_at_most(positive):
-    kinds = probes.run(Stub([(positive, positive)] * len(ALL)), ALL)["kinds"]
-    del kinds["unknown"]  # where that is what is asked
+def test_a_constant_prediction_passes_at_most_half_of_each_kind(positive):
+    kinds = probes.run_probes(Stub([(positive, positive)] * len(ALL)), ALL)["kinds"]
+    del kinds["unknown"]  # this kind expects a constant
     assert all(kind["rate"] <= 0.5 for kind in kinds.values()), kinds
 
 
@@ -99,7 +99,7 @@ def test_every_kind_and_expectation_is_there():
         *("negation", "litotes", "intensifier", "but", "filler", "names"),
         *("short", "long", "case", "typo", "unknown"),
     ]
-    assert {probe.expect for probe in ALL} == set(EXPECTATIONS) == set(ANSWERS)
+    assert {probe.expect for probe in ALL} == set(EXPECTATIONS) == set(PREDICTIONS)
     assert len(ALL) >= 260
     assert min(Counter(probe.kind for probe in ALL).values()) >= 25
 
@@ -115,12 +115,12 @@ def test_the_file_is_well_formed():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_text_stands_twice_in_a_kind(kind):
+def test_no_text_occurs_twice_in_a_kind(kind):
     texts = [text for probe in of_kind(kind) for text in (probe.a, probe.b)]
     assert not [text for text, count in Counter(texts).items() if count > 1]
 
 
-def test_no_text_is_a_review_to_train_on():
+def test_no_text_occurs_in_the_training_data():
     reviews = set()
     for name in ("train.csv", "test.csv"):
         with open(resources.resource_folder("data") / name, encoding="utf-8", newline="") as file:
@@ -135,7 +135,7 @@ def test_positive_and_negative_are_balanced(kind):
     assert expected["positive"] == expected["negative"]
 
 
-def test_a_name_is_all_that_differs():
+def test_names_are_the_only_difference():
     for probe in of_kind("names"):
         a, b = probe.a.rstrip(".").split(), probe.b.rstrip(".").split()
         while a[0] == b[0]:
@@ -145,7 +145,7 @@ def test_a_name_is_all_that_differs():
         assert all(word[0].isupper() for word in (*a, *b)), probe
 
 
-def test_filler_keeps_the_verdict():
+def test_filler_keeps_the_opinion():
     for probe in of_kind("filler"):
         assert probe.a[1:] in probe.b
         assert len(probe.b.split()) >= len(probe.a.split()) + 5
@@ -156,11 +156,11 @@ def test_short_is_short_and_long_is_long():
         assert len(probe.a.split()) <= 2 >= len(probe.b.split())
     for probe in of_kind("long"):
         assert 300 <= len(probe.a.split()) <= 500 >= len(probe.b.split()) >= 300
-        retold = set(probe.a.split(".")) & set(probe.b.split("."))
-        assert len(retold) >= 20, "both have the same retelling"
+        shared = set(probe.a.split(".")) & set(probe.b.split("."))
+        assert len(shared) >= 20, "both have the same plot"
 
 
-def test_case_is_all_that_differs():
+def test_case_is_the_only_difference():
     for probe in of_kind("case"):
         assert probe.a != probe.b
         assert probe.a.casefold() == probe.b.casefold()
@@ -177,7 +177,7 @@ def test_a_typo_is_one_letter_dropped_or_doubled():
         assert probe.b in dropped(probe.a) | doubled(probe.a), probe
 
 
-def test_what_nobody_knows_stands_nowhere_else():
+def test_unknown_words_occur_nowhere_else():
     known = {word for probe in ALL if probe.kind != "unknown" for word in f"{probe.a} {probe.b}".casefold().split()}
     with open(resources.resource_folder("data") / "train.csv", encoding="utf-8", newline="") as file:
         known |= {word for row in csv.DictReader(file) for word in row["text"].casefold().split()}

@@ -1,4 +1,4 @@
-"""One step of one review: the numbers of the layers themselves, and formulas that they satisfy."""
+"""One training step on one review: the recorded numbers are right, and the formulas hold for them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from sentibp.inspection import layer_formulas, worked_example
 from sentibp.inspection import trace as inspection_trace
-from sentibp.inspection import walkthrough, worked_example
-from sentibp.inspection.trace import record, trace
+from sentibp.inspection.trace import to_dict, trace_step
 from sentibp.inspection.walkthrough import sheet
 from sentibp.inspection.worksheet import Formula, Number, Table
 from sentibp.nn import Layer, Ragged, Sequential, Tanh, gradcheck
@@ -55,18 +55,18 @@ def lines(found, dims=100, kind=Number):
 
 def test_the_articles_example():
     """Predicted 0.3; the loss is (1.0 - 0.3)^2 = 0.49; after one update it is 0.35."""
-    found = trace(worked_example.article(), "I love this movie", "positive")
-    said = record(found)
-    assert said["before"]["positive"] == pytest.approx(0.3, abs=1e-12)
-    assert said["before"]["loss"] == pytest.approx(0.49, abs=1e-12)
-    assert said["after"]["positive"] == pytest.approx(0.35, abs=5e-4)
-    assert said["after"]["loss"] == pytest.approx(0.4225, abs=5e-4)
-    by_name = {layer["name"]: layer for layer in said["layers"]}
-    # as worked by hand in tests/nn/test_article.py
+    found = trace_step(worked_example.article_classifier(), "I love this movie", "positive")
+    result = to_dict(found)
+    assert result["before"]["positive"] == pytest.approx(0.3, abs=1e-12)
+    assert result["before"]["loss"] == pytest.approx(0.49, abs=1e-12)
+    assert result["after"]["positive"] == pytest.approx(0.35, abs=5e-4)
+    assert result["after"]["loss"] == pytest.approx(0.4225, abs=5e-4)
+    by_name = {layer["name"]: layer for layer in result["layers"]}
+    # as computed by hand in tests/nn/test_article.py
     assert by_name["embedding"]["output"] == pytest.approx([0.4, 0.2])
     assert by_name["hidden.0"]["output"] == pytest.approx([0.5, -0.5])
     assert by_name["hidden.0.activation"]["output"] == pytest.approx([0.622459, 0.377541], abs=6e-7)
-    assert said["logit_gradient"] == pytest.approx(-0.294)
+    assert result["logit_gradient"] == pytest.approx(-0.294)
     assert by_name["output"]["parameters"]["weight"]["gradient"][0] == pytest.approx([-0.183003], abs=6e-7)
     assert by_name["hidden.0"]["input_gradient"] == pytest.approx([-0.103637, -0.034546], abs=6e-7)
     assert (
@@ -77,10 +77,10 @@ def test_the_articles_example():
 
 
 def test_more_steps_of_the_article():
-    found = trace(worked_example.article(), "I love this movie", "positive", steps=200)
-    assert len(found.states) == 201
-    assert found.states[-1].positive > 0.9
-    losses = [state.loss for state in found.states]
+    found = trace_step(worked_example.article_classifier(), "I love this movie", "positive", steps=200)
+    assert len(found.outcomes) == 201
+    assert found.outcomes[-1].positive > 0.9
+    losses = [state.loss for state in found.outcomes]
     assert losses == sorted(losses, reverse=True)
 
 
@@ -90,19 +90,19 @@ def test_more_steps_of_the_article():
 @each_kind
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_gradient_is_the_derivative_of_the_loss(classifiers, kind, loss):
-    """By differences of the loss of the whole network: `before` moved by hand."""
-    found = trace(classifiers[kind], TEXT, "negative", loss=loss)
+    """Compare with central differences of the loss of the whole network."""
+    found = trace_step(classifiers[kind], TEXT, "negative", loss=loss)
     network = eval_mode(classifiers[kind].network, _ids(classifiers[kind], found))
     review, target = _review(found, classifiers[kind]), np.array([0])
     z = network.forward(review, train=True)[:, 0]
     value, dz = LOSSES[loss](z, target, None)
-    assert (found.states[0].loss, found.dz) == (value, dz[0])
+    assert (found.outcomes[0].loss, found.dz) == (value, dz[0])
     network.backward(dz[:, None])
     errors = gradcheck.check_network(network, LOSSES[loss], review, target, np.random.default_rng(0))
     assert max(errors.values()) < gradcheck.TOLERANCE
     grads = {
         f"{call.name}.{name}": inspection_trace.dense_gradient(call.grads[name], value)
-        for call in found.calls
+        for call in found.layers
         for name, value in call.before.items()
     }
     assert set(grads) == set(network.params)
@@ -113,7 +113,7 @@ def test_every_gradient_is_the_derivative_of_the_loss(classifiers, kind, loss):
 
 def _ids(classifier, found):
     names = classifier.vocabulary.features().to_pylist()
-    return np.array([names.index(row) for row in found.rows])
+    return np.array([names.index(row) for row in found.features])
 
 
 def _review(found, classifier):
@@ -123,12 +123,12 @@ def _review(found, classifier):
 
 
 @each_kind
-def test_layers_hand_over_what_they_get(classifiers, kind):
-    found = trace(classifiers[kind], TEXT, "positive")
-    layers = record(found)["layers"]
-    assert found.states[0].logit == layers[-1]["output"][0]
+def test_the_output_of_a_layer_is_the_input_of_the_next(classifiers, kind):
+    found = trace_step(classifiers[kind], TEXT, "positive")
+    layers = to_dict(found)["layers"]
+    assert found.outcomes[0].logit == layers[-1]["output"][0]
     predicted = classifiers[kind].predict(strings([TEXT])).positive[0]
-    assert found.states[0].positive == pytest.approx(predicted, abs=1e-5)
+    assert found.outcomes[0].positive == pytest.approx(predicted, abs=1e-5)
     if kind != "all of it":  # in a line, without skip connections
         for one, next_one in pairwise(layers):
             assert one["output"] == next_one["input"]
@@ -136,17 +136,17 @@ def test_layers_hand_over_what_they_get(classifiers, kind):
 
 
 @each_kind
-def test_the_classifier_is_left_as_it_is(classifiers, kind):
+def test_the_classifier_does_not_change(classifiers, kind):
     before = classifiers[kind].to_bytes()
-    assert record(trace(classifiers[kind], TEXT, "positive", steps=3)) == record(
-        trace(classifiers[kind], TEXT, "positive", steps=3)
+    assert to_dict(trace_step(classifiers[kind], TEXT, "positive", steps=3)) == to_dict(
+        trace_step(classifiers[kind], TEXT, "positive", steps=3)
     )
     assert classifiers[kind].to_bytes() == before
 
 
-def test_rows_and_how_often_they_occur(classifiers):
-    found = trace(classifiers["linear"], TEXT, "positive")
-    assert dict(zip(found.rows, found.counts, strict=True)) == {
+def test_features_and_their_counts(classifiers):
+    found = trace_step(classifiers["linear"], TEXT, "positive")
+    assert dict(zip(found.features, found.counts, strict=True)) == {
         **{"not": 2, "good": 1, "not good": 0, ",": 1, "good ,": 1, ", not": 1, "bad": 1, "not bad": 1},
         "not good": 1,
     }
@@ -155,38 +155,38 @@ def test_rows_and_how_often_they_occur(classifiers):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer(classifiers, name):
-    """One step of the optimizer itself, on the same numbers."""
-    found = trace(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
+    """Compare with one step of the optimizer itself, on the same numbers."""
+    found = trace_step(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
     own = OPTIMIZERS[name]()
-    for call in found.calls:
+    for call in found.layers:
         for key, value in call.before.items():
             moved = value.copy()
             own.step([(f"{call.name}.{key}", moved, call.grads[key])], 0.1)
             assert np.array_equal(moved, call.after[key])
-    assert found.states[1].loss < found.states[0].loss
+    assert found.outcomes[1].loss < found.outcomes[0].loss
 
 
-def test_settings_are_those_of_the_training_unless_given(new_classifier):
+def test_settings_default_to_those_of_the_training(new_classifier):
     train = {"loss": "squared_error", "optimizer": {"name": "momentum", "momentum": 0.5, "learning_rate": 0.3}}
     classifier = new_classifier(TEXTS, train=train)
-    found = trace(classifier, TEXT, "positive")
+    found = trace_step(classifier, TEXT, "positive")
     assert (found.loss, found.learning_rate, found.optimizer.momentum) == ("squared_error", 0.3, 0.5)
-    found = trace(classifier, TEXT, "positive", loss="cross_entropy", optimizer="sgd", learning_rate=2.0)
+    found = trace_step(classifier, TEXT, "positive", loss="cross_entropy", optimizer="sgd", learning_rate=2.0)
     assert (found.loss, found.learning_rate, type(found.optimizer)) == ("cross_entropy", 2.0, SGD)
 
 
 @each_kind
 @pytest.mark.parametrize("text", ["", "zzz", "good"])
 def test_little_or_nothing_to_learn_from(classifiers, kind, text):
-    found = trace(classifiers[kind], text, "negative", optimizer="sgd")
-    assert record(found)["layers"][0]["name"] == "embedding"
-    assert found.states[1].loss < found.states[0].loss
+    found = trace_step(classifiers[kind], text, "negative", optimizer="sgd")
+    assert to_dict(found)["layers"][0]["name"] == "embedding"
+    assert found.outcomes[1].loss < found.outcomes[0].loss
     assert lines(found)
 
 
-def test_a_step_too_long(classifiers, complaint):
+def test_divergence(classifiers, complaint):
     line = complaint(
-        inspection_trace.Diverged, trace, classifiers["linear"], TEXT, "positive", "cross_entropy", "sgd", 1e308, 3
+        inspection_trace.Diverged, trace_step, classifiers["linear"], TEXT, "positive", "cross_entropy", "sgd", 1e308, 3
     )
     assert "lower --learning-rate" in line
     assert inspection_trace.Diverged("").exit_code == 4
@@ -196,7 +196,7 @@ def test_a_step_too_long(classifiers, complaint):
 
 
 def evaluated(expression):
-    """What an expression with numbers put in comes to."""
+    """Return the value of an expression."""
     code = expression.replace("^", "**").replace("e**", "math.e**").replace("log", "math.log")
     code = re.sub(r"(?<=\()(-?[\d.e+-]+ > 0)(?=\))", r"float(\1)", code)
     return eval(code, {"math": math, "sqrt": math.sqrt, "tanh": math.tanh, "max": max, "float": float})
@@ -205,10 +205,10 @@ def evaluated(expression):
 @each_kind
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
-def test_every_line_is_true(classifiers, kind, loss, optimizer):
-    """The numbers put into a formula give what the layer gave, as far as four digits can tell."""
+def test_every_line_is_right(classifiers, kind, loss, optimizer):
+    """The value of each expression is the number of the layer, within the precision of four digits."""
     for label in ("positive", "negative"):
-        found = trace(classifiers[kind], TEXT, label, loss=loss, optimizer=optimizer, learning_rate=0.1)
+        found = trace_step(classifiers[kind], TEXT, label, loss=loss, optimizer=optimizer, learning_rate=0.1)
         shown = lines(found)
         assert len(shown) > 20
         for line in shown:
@@ -216,8 +216,8 @@ def test_every_line_is_true(classifiers, kind, loss, optimizer):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_update_is_true(classifiers, name):
-    found = trace(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
+def test_every_update_is_right(classifiers, name):
+    found = trace_step(classifiers["sigmoid"], TEXT, "positive", optimizer=name, learning_rate=0.1)
     section = next(section for section in sheet(found, 100).sections if section.title == "Update")
     updates = [line for line in section.lines if isinstance(line, Number)]
     assert len(updates) == 2 * 4 + 1  # two of each tensor, and the output's bias
@@ -226,18 +226,18 @@ def test_every_update_is_true(classifiers, name):
     assert section.lines[0].source.startswith("nn.optim.")
 
 
-def test_a_formula_that_is_wrong_is_seen(classifiers, monkeypatch):
-    wrong = walkthrough._Function(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y})")
-    monkeypatch.setitem(walkthrough._FUNCTIONS, Tanh, wrong)
+def test_a_wrong_formula_is_found(classifiers, monkeypatch):
+    wrong = layer_formulas.ActivationFormula(lambda x: f"tanh({x})", lambda dy, x, y: f"{dy} * (1 - {y})")
+    monkeypatch.setitem(layer_formulas.ACTIVATIONS, Tanh, wrong)
     with pytest.raises(AssertionError):
-        test_every_line_is_true(classifiers, "tanh, sum", "cross_entropy", "sgd")
+        test_every_line_is_right(classifiers, "tanh, sum", "cross_entropy", "sgd")
 
 
 @each_kind
-def test_every_source_is_there(classifiers, kind):
+def test_every_source_exists(classifiers, kind):
     import importlib
 
-    formulas = lines(trace(classifiers[kind], TEXT, "positive"), kind=Formula)
+    formulas = lines(trace_step(classifiers[kind], TEXT, "positive"), kind=Formula)
     assert {"nn.layers.sigmoid", "nn.losses.cross_entropy", "nn.layers.Linear.backward"} <= {f.source for f in formulas}
     for formula in formulas:
         parts = formula.source.split(".")
@@ -248,7 +248,7 @@ def test_every_source_is_there(classifiers, kind):
 
 
 def test_dims_limit_what_is_shown(classifiers):
-    found = trace(classifiers["linear"], TEXT, "positive")
+    found = trace_step(classifiers["linear"], TEXT, "positive")
     assert len(lines(found, dims=1)) < len(lines(found, dims=4)) < len(lines(found, dims=16))
     for table in lines(found, dims=2, kind=Table):
         assert len(table.columns) <= 2 + 2
@@ -257,7 +257,7 @@ def test_dims_limit_what_is_shown(classifiers):
 
 
 def test_skip_connections_go_both_ways(classifiers):
-    found = trace(classifiers["all of it"], TEXT, "positive")
+    found = trace_step(classifiers["all of it"], TEXT, "positive")
     titles = [section.title for section in sheet(found, 4).sections]
     back = titles[titles.index("Backward") :]
     assert [title for title in back if title.startswith("hidden.1")] == [
@@ -268,7 +268,7 @@ def test_skip_connections_go_both_ways(classifiers):
     assert shown.index("dr1'[1]") < shown.index("dr1[1]")
 
 
-def test_a_layer_of_a_kind_that_is_not_in_the_table(classifiers):
+def test_another_kind_of_layer(classifiers):
     class Doubles(Layer):
         def forward(self, x, *, train=False):
             return 2 * x
@@ -279,7 +279,7 @@ def test_a_layer_of_a_kind_that_is_not_in_the_table(classifiers):
     known = classifiers["linear"]
     inner = dict(known.network.layers)
     network = Sequential({"embedding": inner["embedding"], "twice": Doubles(), "output": inner["output"]})
-    found = trace(replace(known, network=network), TEXT, "positive")
-    assert [layer["name"] for layer in record(found)["layers"]] == ["embedding", "twice", "output"]
+    found = trace_step(replace(known, network=network), TEXT, "positive")
+    assert [layer["name"] for layer in to_dict(found)["layers"]] == ["embedding", "twice", "output"]
     sources = [formula.source for formula in lines(found, kind=Formula)]
     assert any(source.endswith("Doubles.backward") for source in sources)

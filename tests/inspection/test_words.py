@@ -1,4 +1,4 @@
-"""What a model has learned of its words: neighbours, analogies and weights that are known beforehand."""
+"""Neighbours, analogies and weights of models whose vectors are known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sentibp.model import word_vectors
 from sentibp.nn.layers import sigmoid
 from sentibp.utils.arrow import strings
 
-# Royalty, manhood, womanhood; the words in the order of their ids, which is that of their counts
+# Royalty, manhood, womanhood; the words in the order of their ids, the most frequent first
 ROWS = {
     "film": [0.0, 0.0, 0.0],
     "king": [3.0, 1.0, 0.0],
@@ -28,7 +28,7 @@ TEXT = " ".join(f"{word} " * (len(ROWS) - i) for i, word in enumerate(ROWS))
 
 @pytest.fixture(scope="module")
 def court(new_classifier):
-    """A model of six words whose vectors are ROWS; its output listens to royalty alone."""
+    """A model of six words whose vectors are ROWS. Its output is royalty minus manhood."""
     classifier = new_classifier([TEXT], text={"ngrams": 1}, model={"hidden": [], "embedding": {"dim": 3}})
     assert classifier.vocabulary.features().to_pylist() == list(ROWS)
     classifier.tensors()["embedding.weight"][:] = list(ROWS.values())
@@ -37,7 +37,7 @@ def court(new_classifier):
     return classifier
 
 
-def names(found: words.Found) -> list[str]:
+def names(found: words.Ranking) -> list[str]:
     return [name for name, _ in found]
 
 
@@ -46,29 +46,29 @@ def names(found: words.Found) -> list[str]:
 
 def test_neighbours_are_by_angle_not_by_length(court):
     found = words.neighbors(court, "crown", 9, 9)
-    assert names(found) == ["king", "queen", "film", "man", "woman"], "of equal cosine the more frequent first"
+    assert names(found) == ["king", "queen", "film", "man", "woman"], "the more frequent first if cosines are equal"
     assert [cosine for _, cosine in found] == pytest.approx([3 / 10**0.5, 1 / 2**0.5, 0, 0, 0])
 
 
-def test_of_many_equal_ones_the_most_frequent_come_first(new_classifier):
+def test_of_equal_scores_the_most_frequent_features_come_first(new_classifier):
     classifier = new_classifier([" ".join(f"word{i:03}" for i in range(300))], text={"ngrams": 1}, model={"hidden": []})
     classifier.tensors()["embedding.weight"][:] = np.ones(16) * (1 - np.arange(300) % 3)[:, None]
     expected = [f"word{i:03}" for i in range(0, 300, 3)]
     assert names(words.neighbors(classifier, "word000", 99, 300)) == expected[1:]
     classifier.tensors()["output.weight"][:] = 1.0
-    assert names(words.top(classifier, 100, 300).positive) == expected
+    assert names(words.top_features(classifier, 100, 300).positive) == expected
 
 
 def test_a_word_may_be_spelled_as_in_a_review(court):
     assert words.neighbors(court, " King\n", 2, 9) == words.neighbors(court, "king", 2, 9)
 
 
-def test_only_the_most_frequent_are_looked_at_though_the_word_itself_may_be_rarer(court):
+def test_only_the_most_frequent_features_are_neighbours(court):
     assert names(words.neighbors(court, "crown", 9, 2)) == ["king", "film"]
     assert names(words.neighbors(court, "king", 1, 9)) == ["crown"]
 
 
-def test_an_ngram_has_neighbours_of_its_own(new_classifier):
+def test_an_ngram_has_neighbours(new_classifier):
     classifier = new_classifier(["not good", "not good at all"], model={"hidden": [], "embedding": {"dim": 2}})
     features = classifier.vocabulary.features().to_pylist()
     weight = classifier.tensors()["embedding.weight"]
@@ -80,7 +80,7 @@ def test_an_ngram_has_neighbours_of_its_own(new_classifier):
 
 @settings(deadline=None)
 @given(arrays(np.float32, (6, 3), elements=st.floats(-2, 2, width=32)), st.sampled_from(list(ROWS)))
-def test_cosines_are_those_of_the_definition_and_in_order(court, matrix, word):
+def test_cosines_match_the_definition_and_are_sorted(court, matrix, word):
     rows = court.tensors()["embedding.weight"]
     before = rows.copy()
     rows[:] = matrix
@@ -118,7 +118,7 @@ def test_the_order_matters_and_the_three_are_left_out(court):
 
 @settings(deadline=None)
 @given(st.sampled_from(list(ROWS)), st.sampled_from(list(ROWS)))
-def test_what_is_to_a_word_as_another_is_to_itself_is_near_the_word(court, a, c):
+def test_the_analogy_of_a_word_to_itself_is_a_neighbour(court, a, c):
     expected = [pair for pair in words.neighbors(court, c, 9, 9) if pair[0] != a]
     found = words.analogy(court, a, a, c, 9, 9)
     assert dict(found) == pytest.approx(dict(expected))
@@ -128,18 +128,18 @@ def test_what_is_to_a_word_as_another_is_to_itself_is_near_the_word(court, a, c)
 
 
 def test_without_hidden_layers_a_weight_is_exact(court):
-    result = words.top(court, 9, 9)
+    result = words.top_features(court, 9, 9)
     assert result.linear
     assert result.positive == [("crown", 5.0), ("king", 2.0), ("queen", 1.0)]
-    assert result.negative == [("man", -2.0)], "what weighs nothing is neither"
-    assert words.top(court, 1, 3) == ([("king", 2.0)], [("man", -2.0)], True), "of the three most frequent"
+    assert result.negative == [("man", -2.0)], "a weight of 0 is in neither list"
+    assert words.top_features(court, 1, 3) == ([("king", 2.0)], [("man", -2.0)], True), "of the three most frequent"
 
 
 @pytest.mark.parametrize(("pooling", "divisor"), [("sum", 1), ("sqrt", 2), ("mean", 4)])
 def test_weights_add_up_to_the_answer(new_classifier, pooling, divisor):
     sections = {"text": {"ngrams": 1}, "model": {"hidden": [], "embedding": {"dim": 3, "pooling": pooling}}}
     classifier = new_classifier(["a good film and a bad film"], **sections)
-    result = words.top(classifier, 99, 99)
+    result = words.top_features(classifier, 99, 99)
     weight = dict(result.positive + result.negative)
     bias = float(classifier.tensors()["output.bias"][0])
     answer = classifier.predict(strings(["good film good and"])).positive[0]
@@ -147,9 +147,9 @@ def test_weights_add_up_to_the_answer(new_classifier, pooling, divisor):
     assert answer == pytest.approx(sigmoid(np.float64(bias + total / divisor)), rel=1e-5)
 
 
-def test_with_hidden_layers_a_weight_is_the_answer_to_the_feature_alone(new_classifier):
+def test_with_hidden_layers_a_weight_is_the_logit_of_the_feature(new_classifier):
     classifier = new_classifier(["good bad film good"], text={"ngrams": 1}, model={"hidden": [4]})
-    result = words.top(classifier, 9, 9)
+    result = words.top_features(classifier, 9, 9)
     assert not result.linear
     answers = classifier.predict(strings(["good", "bad", "film", ""])).positive
     logit = np.log(answers / (1 - answers))
@@ -157,14 +157,14 @@ def test_with_hidden_layers_a_weight_is_the_answer_to_the_feature_alone(new_clas
     assert dict(result.positive + result.negative) == pytest.approx(expected, rel=1e-3)
 
 
-def test_an_ngram_is_weighed_without_its_words(new_classifier):
+def test_the_weight_of_an_ngram_excludes_its_words(new_classifier):
     classifier = new_classifier(["not good"], model={"hidden": [], "embedding": {"dim": 1}})
     classifier.tensors()["embedding.weight"][:] = [[1.0], [2.0], [-5.0]]  # good, not, not good
     classifier.tensors()["output.weight"][:] = 1.0
-    assert words.top(classifier, 9, 9) == ([("not", 2.0), ("good", 1.0)], [("not good", -5.0)], True)
+    assert words.top_features(classifier, 9, 9) == ([("not", 2.0), ("good", 1.0)], [("not good", -5.0)], True)
 
 
-def test_vectors_of_a_pretraining_are_looked_at_alike(court):
+def test_vectors_of_a_pretraining(court):
     rows = np.array(list(ROWS.values()), np.float32)
     saved = word_vectors.VectorFile(
         strings(ROWS), word_vectors.to_half_precision(np.arange(len(rows)), rows), "words", 3, True
@@ -176,10 +176,10 @@ def test_vectors_of_a_pretraining_are_looked_at_alike(court):
         words.neighbors(as_typed, "Crown", 9, 9)
 
 
-# What is not known
+# Unknown words
 
 
-def test_an_unknown_word_is_told_with_near_spellings(court, complaint):
+def test_an_unknown_word_is_reported_with_similar_spellings(court, complaint):
     text = complaint(ConfigError, words.neighbors, court, "Kng", 9, 9)
     assert text == "'Kng': no word or n-gram of the model; did you mean 'king'?"
     for unknown in ("xyz", "", "king man"):
@@ -188,7 +188,7 @@ def test_an_unknown_word_is_told_with_near_spellings(court, complaint):
         )
 
 
-def test_all_unknown_words_are_told_at_once(court):
+def test_all_unknown_words_are_reported_at_once(court):
     with pytest.raises(ConfigError) as caught:
         words.analogy(court, "kin", "man", "wman", 9, 9)
     assert [line.split(":")[0] for line in caught.value.lines] == ["'kin'", "'wman'"]

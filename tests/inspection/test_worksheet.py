@@ -1,4 +1,4 @@
-"""Sheets as text, Markdown and pages; worksheets and their keys."""
+"""Sheets as text, Markdown and HTML; worksheets and their keys."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHEET = Sheet(
         (0.00012345, "1.23e-04"),
         (-7e-12, "-7.00e-12"),
         (1e7, "1.00e+07"),
-        (0.99995510, "0.999955"),  # not 1.0000, of which 1 - p would seem 0
+        (0.99995510, "0.999955"),  # not 1.0000, because then 1 - p would look like 0
         (-1 + 3.2e-12, "-0.9999999999968"),
         (1 - 2e-16, "1.000000000000000"),
         ("as it is", "as it is"),
@@ -51,11 +51,11 @@ def test_numbers(value, shown):
 
 
 def test_sums_and_differences():
-    assert inspection_worksheet.total(["1", "-2*3", "...", "-4"]) == "1 - 2*3 + ... - 4"
+    assert inspection_worksheet.join_terms(["1", "-2*3", "...", "-4"]) == "1 - 2*3 + ... - 4"
 
 
 def test_text_is_80_columns_wide():
-    lines = inspection_worksheet.text(SHEET).splitlines()
+    lines = inspection_worksheet.to_text(SHEET).splitlines()
     assert max(map(len, lines)) == 80
     assert lines[:3] == ['A "<title>"', "", "FORWARD"]
     assert "  z = x W + b                                           nn.layers.Linear.forward" in lines
@@ -68,7 +68,7 @@ def test_text_is_80_columns_wide():
 
 
 def test_a_formula_too_long_for_its_source():
-    lines = inspection_worksheet.text(
+    lines = inspection_worksheet.to_text(
         Sheet("", [Section("", [Formula("a " * 40, "nn.layers.Linear.forward")])])
     ).splitlines()
     assert max(map(len, lines)) <= 80
@@ -76,20 +76,20 @@ def test_a_formula_too_long_for_its_source():
 
 
 def test_a_worksheet_has_gaps_where_the_key_has_numbers():
-    worksheet, key = inspection_worksheet.blank(SHEET)
-    assert worksheet.sections[0] == SHEET.sections[0]  # what is given stays
+    worksheet, key = inspection_worksheet.make_worksheet(SHEET)
+    assert worksheet.sections[0] == SHEET.sections[0]  # given numbers stay
     assert worksheet.sections[1].lines == [SHEET.sections[1].lines[0], Gap("z[1]", 1), Gap("z[2]", 2)]
     assert [line.left for line in key.sections[0].lines] == ["(1) z[1]", "(2) z[2]"]
-    for render in (inspection_worksheet.text, inspection_worksheet.markdown, worksheet_page):
+    for render in (inspection_worksheet.to_text, inspection_worksheet.to_markdown, worksheet_page):
         assert "(1)" in render(worksheet)
         assert "2.0000" not in render(worksheet)
         assert "= 2.0000" in render(key)
-    assert "    z[1] = (1)______________\n" in inspection_worksheet.text(worksheet)
+    assert "    z[1] = (1)______________\n" in inspection_worksheet.to_text(worksheet)
     assert worksheet_page(worksheet, key).index("(2) z[2]") > worksheet_page(worksheet, key).index('class="key"')
 
 
 def test_markdown():
-    content = inspection_worksheet.markdown(SHEET)
+    content = inspection_worksheet.to_markdown(SHEET)
     assert content.startswith('# A "\\<title\\>"\n\n## Forward\n\nSome words.\n\n| row of | \\[1\\] |\n| --- | --: |\n')
     assert "| a\\|b | 0.2500 |" in content
     assert "```text\nz = x W + b    # nn.layers.Linear.forward\nz[1] = 0.5000*2.0000 + 1.0000 = 2.0000\n" in content
@@ -110,7 +110,7 @@ class Text(HTMLParser):
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
-def test_pages_show_any_word_as_text(word):
+def test_html_shows_any_word_as_text(word):
     lines = [word, Table([word], [(word, [])]), Formula(word, word), Number(word, word, 1.0)]
     page = Text(worksheet_page(Sheet(word, [Section(f"a{word}", lines)])))
     assert set(page.tags) <= set(
@@ -139,8 +139,10 @@ def test_pages_show_any_word_as_text(word):
 @settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_markdown_shows_any_word_as_text(word):
-    """No sign that Markdown or HTML would obey is left bare, and a row of a table stays one."""
-    row = inspection_worksheet.markdown(Sheet("", [Section("", [Table(["", ""], [(word, [1.0])])])])).splitlines()[-1]
+    """All characters with a meaning in Markdown or HTML are escaped, and a table row stays one line."""
+    row = inspection_worksheet.to_markdown(Sheet("", [Section("", [Table(["", ""], [(word, [1.0])])])])).splitlines()[
+        -1
+    ]
     bare = row.replace("\\\\", "").replace("\\|", "").replace("\\<", "").replace("\\`", "").replace("\\*", "")
     assert bare.count("|") == 3
     assert not set("<`*") & set(bare)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.inspection.explain import METHODS, Explanation, shares
+from sentibp.inspection.explain import METHODS, Explanation, relative_sizes
 from sentibp.inspection.pages.render import render
 from sentibp.model.head import label_number, score_of
 
@@ -18,10 +18,10 @@ def marked(text: str, explanation: Explanation) -> str:
 
 def explanation_page(text: str, explanation: Explanation, flip: str | None = None) -> str:
     """Return the page of an explanation. `flip` is the line about the words whose deletion changes the label."""
-    largest = max([abs(each.contribution) for each in explanation.parts] or [0.0]) or 1.0
+    largest = max([abs(each.contribution) for each in explanation.contributions] or [0.0]) or 1.0
     contributions = [
         each._asdict() | {"kind": _side(each.contribution), "share": f"{100 * abs(each.contribution) / largest:.0f}"}
-        for each in sorted(explanation.parts, key=lambda each: -abs(each.contribution))
+        for each in sorted(explanation.contributions, key=lambda each: -abs(each.contribution))
     ]
     score = score_of(np.float64(explanation.positive), label_number(explanation.label))
     return render(
@@ -42,7 +42,7 @@ def _pieces(text: str, explanation: Explanation) -> list[dict[str, Any]]:
     """Return the words of the text with their colours, and what lies between them with an empty kind."""
     pieces: list[dict[str, Any]] = []
     done = 0
-    for word, share in shares(explanation):
+    for word, share in relative_sizes(explanation):
         start = max(word.start, done)
         pieces.append({"kind": "", "text": text[done:start]})
         done = max(done, word.end)

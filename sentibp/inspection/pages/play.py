@@ -77,9 +77,9 @@ class Session:
     def look(self, text: str, label: str | None) -> dict[str, Any]:
         """Return the prediction for a text, its explanation, and the drawing of the step that `learn` would make."""
         explanation = inspection_explain.explain(self.classifier, text)
-        largest = sorted(explanation.parts, key=lambda part: -abs(part.contribution))
+        largest = sorted(explanation.contributions, key=lambda part: -abs(part.contribution))
         optimizer = self.classifier.training_config().train.optimizer
-        step = None if label is None else trace.trace(self.classifier, text, label)
+        step = None if label is None else trace.trace_step(self.classifier, text, label)
         return {
             "model": self.name,
             "label": explanation.label,
@@ -99,8 +99,8 @@ class Session:
 
     def learn(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> dict[str, Any]:
         """Train one step on the text with this label. Raises trace.Diverged, and changes nothing then."""
-        step = trace.trace(self.classifier, text, label, None, optimizer, learning_rate)
-        changed = [(path(call.name, name), call, after) for call in step.calls for name, after in call.after.items()]
+        step = trace.trace_step(self.classifier, text, label, None, optimizer, learning_rate)
+        changed = [(path(call.name, name), call, after) for call in step.layers for name, after in call.after.items()]
         if any(np.abs(after).max(initial=0) > _MAX_WEIGHT for _, _, after in changed):
             raise trace.Diverged(f"diverged: a weight would be over {_MAX_WEIGHT:,.0f}; lower the learning rate")
         rows, before = np.array(step.ids, np.int64), {}
@@ -110,7 +110,7 @@ class Session:
             before[name] = params[name][at].copy()
             self._keep_original(name, params[name], at)
             params[name][at] = after
-        first, last = step.states[0], step.states[-1]
+        first, last = step.outcomes[0], step.outcomes[-1]
         self.steps = [*self.steps, Step(text, label, first.positive, last.positive, rows, before)][-_UNDO_STEPS:]
         self.learned += 1
         return self.look(text, None) | {"drawing": stepper.drawing(step)}

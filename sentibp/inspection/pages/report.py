@@ -156,7 +156,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
 
 def _map_words(classifier: Classifier) -> charts.Words:
     """Return the words of the map: the most frequent features, and the strongest of each class."""
-    texts, weight = words.weights(classifier, _WORD_CANDIDATES)
+    texts, weight = words.feature_weights(classifier, _WORD_CANDIDATES)
     order = np.argsort(weight, kind="stable")
     chosen = np.unique(
         np.concatenate([np.arange(min(_MAP_FREQUENT, len(weight))), order[:_MAP_STRONGEST], order[-_MAP_STRONGEST:]])
@@ -167,7 +167,7 @@ def _map_words(classifier: Classifier) -> charts.Words:
 
 def _strongest_words(classifier: Classifier) -> list[tuple[str, list[tuple[str, float, float]]]]:
     """Return the strongest words of each class: the word, its weight, and the weight relative to the largest."""
-    found = words.top(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
+    found = words.top_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
     sides = [("positive", found.positive), ("negative", found.negative)]
     scale = max([abs(weight) for _, side in sides for _, weight in side] or [1.0])
     return [(name, [(word, weight, abs(weight) / scale) for word, weight in side]) for name, side in sides]
@@ -245,7 +245,7 @@ def _steps(classifier: Classifier, predictions: Predictions | None) -> list[dict
     steps = []
     for kind, text, label in reviews:
         try:
-            drawing = stepper.drawing(trace.trace(classifier, text, label))
+            drawing = stepper.drawing(trace.trace_step(classifier, text, label))
         except trace.Diverged:
             continue
         flat = " ".join(text.split())

@@ -25,7 +25,7 @@ class Predictions(NamedTuple):
     label: Array  # (n,)
     positive: Array  # (n,) the probability of positive
     scores: dict[str, Any]
-    scored: evaluate.Scored | None  # the reviews; None if only the recorded predictions are left
+    scored: evaluate.ScoredReviews | None  # the reviews; None if only the recorded predictions are left
 
 
 class Subject(NamedTuple):
@@ -41,7 +41,7 @@ class Subject(NamedTuple):
 
 
 class DataOptions(NamedTuple):
-    """The reviews to score on: the arguments of `evaluate.scored_on`. By default, the validation reviews."""
+    """The reviews to score on: the arguments of `evaluate.score_reviews`. By default, the validation reviews."""
 
     source: str | None = None
     split: str | None = None
@@ -131,7 +131,7 @@ def _predictions(
 ) -> Predictions | None:
     """Return the predictions of the model on the reviews; or the recorded ones, if the reviews cannot be read."""
     try:
-        scored = evaluate.scored_on(classifier, *data)
+        scored = evaluate.score_reviews(classifier, *data)
     except DataError as error:
         if any(data):
             raise

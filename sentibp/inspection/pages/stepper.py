@@ -12,7 +12,7 @@ import numpy as np
 
 from sentibp.inspection.pages.charts import rounded
 from sentibp.inspection.pages.worksheet import lines_html
-from sentibp.inspection.trace import Call, Trace
+from sentibp.inspection.trace import LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
@@ -34,7 +34,7 @@ def drawing(trace: Trace) -> dict[str, Any]:
     """Return the data of templates/stepper.js, for JSON. Values of the key `html` are HTML, all others text."""
     all_stages = stages(trace, _DIMS)
     layout = _layout(trace)
-    before, after = trace.states[0], trace.states[-1]
+    before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
         "text": trace.text,
         "label": trace.label,
@@ -68,21 +68,21 @@ class _Layout:
 def _layout(trace: Trace) -> _Layout:
     """Lay out the words, the layers, the probability p and the loss L, from left to right."""
     layout = _Layout()
-    bag = next(call for call in trace.calls if isinstance(call.layer, EmbeddingBag))
+    bag = next(call for call in trace.layers if isinstance(call.layer, EmbeddingBag))
     rows = _strongest_rows(bag)
-    names = [f"{trace.rows[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.rows[i] for i in rows]
-    layout.add("words", title="words", names=names, of=len(trace.rows))
+    names = [f"{trace.features[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.features[i] for i in rows]
+    layout.add("words", title="words", names=names, of=len(trace.features))
     drawn = rows  # the rows or units of the last column
-    for call in trace.calls:
+    for call in trace.layers:
         drawn = _add_layer(layout, call, trace, drawn)
-    state = trace.states[0]
+    state = trace.outcomes[0]
     for symbol, title, value in ("p", "the probability of positive", state.positive), ("L", "the loss", state.loss):
         number = layout.add(symbol, title=title, units=[1], of=1, values=[rounded(value)])
         layout.edges.append({"from": number - 1, "to": number})
     return layout
 
 
-def _add_layer(layout: _Layout, call: Call, trace: Trace, drawn: Array) -> Array:
+def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) -> Array:
     """Add the column of a layer and the edges to it. `drawn` are the units of its input; return the units of it."""
     is_bag = isinstance(call.layer, EmbeddingBag)
     has_weights = isinstance(call.layer, EmbeddingBag | Linear)
@@ -109,7 +109,7 @@ def _add_layer(layout: _Layout, call: Call, trace: Trace, drawn: Array) -> Array
     return units
 
 
-def _parameters(call: Call, name: str, at: Any) -> dict[str, Any]:
+def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:
     """Return the drawn numbers of a parameter before the update, their gradients, and the numbers after it."""
     gradient = call.grads[name]
     if isinstance(gradient, RowGrad):
@@ -124,7 +124,7 @@ def _parameters(call: Call, name: str, at: Any) -> dict[str, Any]:
     return result | {f"{keys[1]}_length": rounded(np.linalg.norm(gradient))}
 
 
-def _shares(call: Call, trace: Trace, rows: Array) -> list[float]:
+def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:
     """Return the factor of each drawn row in the pooling: (k,)."""
     n, layer = sum(trace.counts), call.layer
     padded = n + layer.padding  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ def _largest(values: Array, most: int) -> Array:
     return np.sort(np.argsort(-np.abs(values), kind="stable")[:most])
 
 
-def _strongest_rows(bag: Call) -> Array:
+def _strongest_rows(bag: LayerTrace) -> Array:
     """Return the rows of the embedding with the largest product of row and gradient."""
     gradient = bag.grads["weight"]
     products = np.zeros(len(bag.before["weight"]))
@@ -152,11 +152,11 @@ def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, 
     for each in all_stages[: all_stages.index(stage) + 1]:
         if each.kind == "logit":
             known.add("z")
-        elif each.kind in ("gradient", "joined") and each.call is not None:
-            known |= set(_known_gradients(each.kind, each.call))
+        elif each.kind in ("gradient", "joined") and each.traced is not None:
+            known |= set(_known_gradients(each.kind, each.traced))
     column = {"words": 0, "loss": len(layout.columns) - 1, "logit": layout.position["z"]}.get(stage.kind)
-    if stage.call is not None:
-        column = layout.position[stage.call.symbols["y"]]
+    if stage.traced is not None:
+        column = layout.position[stage.traced.symbols["y"]]
     title = _TITLES.get(stage.kind, stage.section.title)
     lines = list(stage.section.lines)
     if stage.kind == "logit":
@@ -170,7 +170,7 @@ def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, 
     }
 
 
-def _known_gradients(kind: str, call: Call) -> list[str]:
+def _known_gradients(kind: str, call: LayerTrace) -> list[str]:
     """Return the symbols whose gradient is complete after the backward of this layer."""
     if kind == "joined":
         return [call.symbols["x"]]

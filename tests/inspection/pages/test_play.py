@@ -82,7 +82,7 @@ def test_the_contributions_add_up(session):
     total = response["bias"] + sum(value for _, value in response["parts"]) + response["others"][1]
     assert total == pytest.approx(response["logit"], abs=1e-6)
     assert len(response["parts"]) + response["others"][0] == len(
-        play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).parts
+        play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).contributions
     )
 
 

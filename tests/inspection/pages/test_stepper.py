@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sentibp.inspection.pages import stepper
-from sentibp.inspection.trace import trace
-from sentibp.inspection.worked_example import article
+from sentibp.inspection.trace import trace_step
+from sentibp.inspection.worked_example import article_classifier
 
 TEXTS = ["a good film, not a bad film", "dull and bad"]
 
@@ -20,7 +20,7 @@ def columns(drawing):
 
 
 def test_the_articles_example():
-    drawing = stepper.drawing(trace(article(), "I love this movie", "positive"))
+    drawing = stepper.drawing(trace_step(article_classifier(), "I love this movie", "positive"))
     by = columns(drawing)
     assert list(by) == ["words", "x", "z1", "h1", "z", "p", "L"]
     assert by["words"]["names"] == ["i", "love", "this", "movie"]
@@ -46,7 +46,7 @@ def test_the_articles_example():
 )
 def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
     """What the page shows of a unit: bias and value times weight of each source, or of words share times row."""
-    drawing = stepper.drawing(trace(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
+    drawing = stepper.drawing(trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
     whole = 0
     for edge in drawing["edges"]:
         source, target = drawing["columns"][edge["from"]], drawing["columns"][edge["to"]]
@@ -65,7 +65,7 @@ def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
 
 def test_gradients_are_known_from_the_logit_to_the_words(new_classifier):
     model = {"hidden": [4, 4], "residual": True, "embedding": {"dim": 4}}
-    drawing = stepper.drawing(trace(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
+    drawing = stepper.drawing(trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
     place = {column["symbol"]: i for i, column in enumerate(drawing["columns"])}
     stages = [stage for stage in drawing["stages"] if stage["kind"] in ("logit", "gradient", "joined")]
     known = [set(stage["known"]) for stage in stages]
@@ -80,9 +80,9 @@ def test_gradients_are_known_from_the_logit_to_the_words(new_classifier):
 def test_a_wide_layer_is_drawn_by_the_units_with_the_largest_gradients(new_classifier):
     text = " ".join(f"word{i}" for i in range(30))
     classifier = new_classifier([text], model={"hidden": [40], "embedding": {"dim": 20}})
-    found = trace(classifier, text, "positive")
+    found = trace_step(classifier, text, "positive")
     by = columns(stepper.drawing(found))
-    hidden = next(call for call in found.calls if call.name == "hidden.0")
+    hidden = next(call for call in found.layers if call.name == "hidden.0")
     drawn = [unit - 1 for unit in by["z1"]["units"]]
     assert (len(drawn), by["z1"]["of"]) == (16, 40)
     assert np.abs(hidden.dy[0, drawn]).min() >= np.abs(np.delete(hidden.dy[0], drawn)).max()
@@ -92,8 +92,8 @@ def test_a_wide_layer_is_drawn_by_the_units_with_the_largest_gradients(new_class
 
 def test_no_words_and_markup(new_classifier):
     classifier = new_classifier(["a <script> good", "bad"])
-    empty = stepper.drawing(trace(classifier, "", "positive"))
+    empty = stepper.drawing(trace_step(classifier, "", "positive"))
     assert empty["columns"][0]["names"] == []
-    shown = stepper.drawing(trace(classifier, "a <script> good", "positive"))
+    shown = stepper.drawing(trace_step(classifier, "a <script> good", "positive"))
     assert "<script" not in "".join(stage["html"] for stage in shown["stages"])
     assert "&lt;" in shown["stages"][0]["html"]
