@@ -34,7 +34,7 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main() -> None:
-    for name in "idle", "snapshot", "measure":  # all that a step that is looked at does more than others
+    for name in "inactive_units", "snapshot", "measure":  # all that a measured step does more than others
         setattr(gradient_flow, name, timed(getattr(gradient_flow, name)))
     print("| config | share of the time | ms an epoch |\n| --- | --- | --- |")
     for name in sys.argv[1:]:

@@ -26,6 +26,7 @@ from sentibp.runs import directory  # noqa: E402
 from sentibp.training import (  # noqa: E402
     checkpoint,
     experiment,
+    networks,
     prepare,
 )
 from sentibp.training.loop import initial_state  # noqa: E402
