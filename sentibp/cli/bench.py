@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Offline, Set
-from sentibp.cli.output import print_json, print_message
+from sentibp.cli.output import fields, print_json, print_message
 
 if TYPE_CHECKING:
     from sentibp.training.bench import Speed
@@ -55,7 +55,7 @@ def print_speed(result: Speed, json: bool) -> None:
         "forward": "with the loss",
         "backward": "with the norm of the gradient",
     }
-    lines = {
+    values = {
         "text": f"{result.reviews:,} reviews, {result.tokens:,} tokens",
         "  tokens": f"{result.tokenize / 1e6:.1f} million tokens/s, from text",
         "  vocabulary": f"{result.build / 1e6:.1f} million tokens/s, with the features of the text",
@@ -64,5 +64,4 @@ def print_speed(result: Speed, json: bool) -> None:
         **{f"  {part}": f"{took * 1e3:.2f} ms {about.get(part, '')}" for part, took in result.parts.items()},
         "training": f"about {training.seconds:.1f} s: {training.steps:,} steps on {training.training:,} reviews",
     }
-    for name, value in lines.items():
-        typer.echo(f"{name:<13} {value}".rstrip())
+    fields(values, 13)

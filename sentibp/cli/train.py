@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Offline, Set
-from sentibp.cli.output import print_json, print_message
+from sentibp.cli.output import fields, print_json, print_message
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def print_dry_run(result: DryRun, json: bool) -> None:
     if json:
         print_json(result._asdict())
         return
-    lines = {
+    values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
         "network": f"{result.features:,} features, {result.parameters:,} parameters",
         "model file": f"{result.model_bytes / 1e6:.1f} MB",
@@ -194,8 +194,7 @@ def print_dry_run(result: DryRun, json: bool) -> None:
         "steps": f"{result.steps:,} of {result.step_seconds * 1e3:.1f} ms: {result.reviews_per_second:,.0f} reviews/s",
         "in all": f"about {result.seconds:.1f} s",
     }
-    for name, value in lines.items():
-        typer.echo(f"{name:<11} {value}")
+    fields(values, 11)
 
 
 def _summary(scores: dict[str, Any]) -> str:
