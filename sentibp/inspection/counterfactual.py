@@ -175,7 +175,7 @@ def _first_change(
     """
     size = max(1, _BATCH // max(len(tokens.ids), 1))
     while batch := list(islice(sets, size)):
-        logits = classifier.logits(classifier.vocabulary.encode(without(tokens, batch))[0]).astype(np.float64)
+        logits = classifier.logits(classifier.vocabulary.encode(delete_tokens(tokens, batch))[0]).astype(np.float64)
         changed = np.flatnonzero((logits >= 0) != (side > 0))
         if len(changed):
             k = len(batch[changed[0]])

@@ -77,13 +77,14 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     """Return the contribution of each word and n-gram of the text to the logit of the classifier."""
     lowercase = classifier.spec.lowercase
     tokens = tokenize(strings([text]), lowercase)
-    spans = place(text, tokens, lowercase)
-    found, known = features(classifier.vocabulary, tokens)
+    spans = locate(text, tokens, lowercase)
+    found, known = find_features(classifier.vocabulary, tokens)
     bag, head = _split_network(classifier, found)
     with single_threaded_blas:
         values, logit, bias, method = _attribute(bag, head, len(found))
     contributions = [
-        Contribution(*joined(spans, feature), value) for feature, value in zip(found, values.tolist(), strict=True)
+        Contribution(*feature_span(spans, feature), value)
+        for feature, value in zip(found, values.tolist(), strict=True)
     ]
     by_word = _by_word(len(spans), found, values)
     words = [Word(*span, *rest) for span, *rest in zip(spans, by_word.tolist(), known, strict=True)]

@@ -39,7 +39,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import as_predicted
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, influence_log
-from sentibp.utils.arrow import array, strings
+from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
 
 _SHARED = 8  # shared features that are named of a review, at most
@@ -117,7 +117,7 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
     order = np.argsort(-total, kind="stable")
     up, down = order[:count][total[order[:count]] > 0], order[::-1][:count][total[order[::-1][:count]] < 0]
     chosen = np.concatenate((up, down))
-    names = classifier.vocabulary.features().take(array(feature)).to_pylist()
+    names = classifier.vocabulary.features().take(from_numpy(feature)).to_pylist()
     results = []
     for i, content in zip(chosen.tolist(), corpus.take(chosen).text.to_pylist(), strict=True):
         pairs = np.flatnonzero(overlap.review == i)

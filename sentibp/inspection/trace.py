@@ -104,12 +104,12 @@ def trace_step(
     """
     settings = classifier.training_config().train
     tokens = tokenize(strings([text]), classifier.spec.lowercase)
-    words = offsets.place(text, tokens, classifier.spec.lowercase)
-    features, known = offsets.features(classifier.vocabulary, tokens)
+    words = offsets.locate(text, tokens, classifier.spec.lowercase)
+    features, known = offsets.find_features(classifier.vocabulary, tokens)
     ids = list(dict.fromkeys(feature.id for feature in features))  # in the order of the text
     row_of = {id: row for row, id in enumerate(ids)}
     rows = np.array([row_of[feature.id] for feature in features], np.int32)
-    names = {feature.id: offsets.joined(words, feature).text for feature in features}
+    names = {feature.id: offsets.feature_span(words, feature).text for feature in features}
     network = as_predicted(classifier.network, np.array(ids, np.int64))
     layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]
     _assign_symbols(layers)

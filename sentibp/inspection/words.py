@@ -121,7 +121,7 @@ def _unit(vectors: Array) -> Array:
 def _look_up(space: VectorSpace, texts: list[str]) -> Array:
     """Return the row of each text (k,). Raises ConfigError with a line for each unknown one."""
     spelled = [_spelled(space, text) for text in texts]
-    rows = places(strings(spelled), space.features)
+    rows = index_of(strings(spelled), space.features)
     unknown = dict.fromkeys(
         (text, key) for text, key, row in zip(texts, spelled, rows.tolist(), strict=True) if row == -1
     )
