@@ -1,9 +1,9 @@
 .PHONY: install check format test ci docs
 
-install:  ## into the active virtual environment, with what development needs
+install:  ## install the package and the tools for development into the active environment
 	pip install -e '.[dev]'
 
-check:    ## lint, format, types, layers
+check:    ## lint, format, types, imports
 	ruff check
 	ruff format --check
 	pyright
@@ -16,7 +16,7 @@ format:
 test:
 	pytest -n auto
 
-docs:     ## write the generated parts: the config reference of the README, configs/schema.json
+docs:     ## write docs/reference/ and configs/schema.json from the code
 	python docs/generate.py
 
 ci:       ## everything, on a clean checkout in a fresh virtual environment

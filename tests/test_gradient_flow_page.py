@@ -1,4 +1,4 @@
-"""docs/gradient-flow.md shows what the program prints, and the pictures that its script draws."""
+"""docs/lessons/gradient-flow.md shows what the program prints, and the pictures that its script draws."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-DOCS = Path(__file__).parent.parent / "docs"
-PAGE = (DOCS / "gradient-flow.md").read_text(encoding="utf-8")
+LESSONS = Path(__file__).parent.parent / "docs" / "lessons"
+PAGE = (LESSONS / "gradient-flow.md").read_text(encoding="utf-8")
 
 
 def table(text: str) -> list[list[str]]:
@@ -37,12 +37,12 @@ def test_the_flow_is_the_one_that_is_shown():
 
 
 def test_the_table_has_a_line_for_each_cure_and_the_pictures_are_there():
-    script = runpy.run_path(str(DOCS / "gradient_flow.py"))
+    script = runpy.run_path(str(LESSONS / "gradient_flow.py"))
     for name, overrides in script["CURES"].items():
         settings = ", ".join(f"`{part.replace('=', ': ')}`" for part in overrides)
         assert f"| {name} | {settings} | " in PAGE
     pictures = re.findall(r"!\[.+\]\((.+)\)", PAGE)
     assert len(pictures) == 2
     for name in pictures:
-        texts = [node.text for node in ElementTree.parse(DOCS / name).iter("{http://www.w3.org/2000/svg}text")]
+        texts = [node.text for node in ElementTree.parse(LESSONS / name).iter("{http://www.w3.org/2000/svg}text")]
         assert {"emb", "out"} <= set(texts)

@@ -160,6 +160,13 @@ def test_predict_never_loads_datasets(here, new_classifier):
     assert not {"datasets", "huggingface_hub"} & loaded
 
 
+@pytest.mark.parametrize(("format", "loads"), [("text", False), ("html", True)])
+def test_only_a_page_loads_jinja2(here, new_classifier, format, loads):
+    (here / "model.safetensors").write_bytes(new_classifier(["good", "bad"]).to_bytes())
+    assert ("jinja2" in loaded_by("explain", "-m", "model.safetensors", "good", "--format", format)) is loads
+    assert ("jinja2" in loaded_by("trace", "--article", "--format", format)) is loads
+
+
 def test_importing_the_package_costs_nothing(here):
     script = "import sys; before = set(sys.modules); import sentibp; print(sorted(set(sys.modules) - before))"
     end = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""SECURITY.md promises nothing without a test that shows it."""
+"""Each promise of SECURITY.md names tests that exist."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/reliability.md")}
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/internals/reliability.md")}
 ROWS = [line for line in PAGES["SECURITY.md"].splitlines() if re.match(r"\| (?!---|Promise)", line)]
 
 
-def named(text: str) -> list[tuple[str, str]]:
-    """The tests that a text names: file and function."""
+def named_tests(text: str) -> list[tuple[str, str]]:
+    """Return the tests that a text names, as (file, function)."""
     return re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
 
 
@@ -28,22 +28,22 @@ def exists(file: str, function: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_test_that_is_named_exists(page):
-    assert [test for test in named(PAGES[page]) if not exists(*test)] == []
+    assert [test for test in named_tests(PAGES[page]) if not exists(*test)] == []
 
 
 def test_every_promise_names_a_test():
     assert len(ROWS) >= 15
-    assert [row for row in ROWS if not named(row)] == []
+    assert [row for row in ROWS if not named_tests(row)] == []
 
 
-def test_a_test_that_is_not_there_would_be_noticed():
+def test_missing_tests_are_found():
     assert exists("tests/test_security.py", "test_every_promise_names_a_test")
     assert not exists("tests/test_security.py", "test_nothing")
     assert not exists("tests/test_nowhere.py", "test_nothing")
 
 
-def test_every_command_of_the_figures_is_there():
-    """A script that a page says repeats a figure."""
-    scripts = re.findall(r"(benchmarks/\w+\.py|tests/golden/\w+\.py)", PAGES["docs/reliability.md"])
+def test_every_script_of_the_figures_exists():
+    """Scripts that repeat the figures of a page."""
+    scripts = re.findall(r"(benchmarks/\w+\.py|tests/golden/\w+\.py)", PAGES["docs/internals/reliability.md"])
     assert scripts
     assert [script for script in scripts if not (ROOT / script).is_file()] == []

@@ -70,7 +70,9 @@ def explain(
     if json or format is Format.json:
         typer.echo(jsons.dumps(record(explanation) | ({"flip": _flip_dict(change)} if change else {})))
     elif format is Format.html:
-        typer.echo(_page(text, explanation, change), nl=False)
+        from sentibp.inspection.pages.explanation import explanation_page
+
+        typer.echo(explanation_page(text, explanation, _flip_line(explanation, change) if change else None))
     else:
         typer.echo("\n".join(lines(text, explanation, count, may_colour())))
         if change:
@@ -169,27 +171,3 @@ def _flip_line(explanation: Explanation, change: Counterfactual) -> str:
     words = ", ".join(_short(word.text) for word in change.deletions[:20]) + (", ..." if n > 20 else "")
     bound = "the fewest" if change.exact else "an upper bound; fewer may be enough"
     return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({bound}): {words}"
-
-
-def _page(text: str, explanation: Explanation, change: Counterfactual | None) -> str:
-    """Return an explanation as an HTML page."""
-    from sentibp.inspection.explain import METHODS, highlighted_html
-    from sentibp.inspection.pages import page
-
-    scale = max([abs(each.contribution) for each in explanation.contributions] or [0.0]) or 1.0
-    rows = "".join(
-        f"<tr><td>{page.page_text(each.text)}</td><td>{each.contribution:+.4f}</td><td>{each.start}–{each.end}</td>"
-        f'<td class="bar"><div class="{"positive" if each.contribution > 0 else "negative"}" '
-        f'style="--share:{100 * abs(each.contribution) / scale:.0f}%"></div></td></tr>\n'
-        for each in sorted(explanation.contributions, key=lambda each: -abs(each.contribution))
-    )
-    return page.page(
-        f"{explanation.label} {_score(explanation):.4f}",
-        f'<p class="text">{highlighted_html(text, explanation)}</p>\n'
-        f"<p>The bias {explanation.bias:+.4f} (the logit of an empty review) plus the contributions below is the logit "
-        f"{explanation.logit:+.4f}; the probability of positive is {explanation.positive:.4f}.</p>\n"
-        + (f"<p>{page.page_text(_flip_line(explanation, change))}</p>\n" if change else "")
-        + '<div class="scroll"><table>\n<tr><th>feature</th><th>contribution</th><th>characters</th><th></th></tr>\n'
-        f'{rows}</table></div>\n<p class="faint">residual {explanation.residual:.1e}; '
-        f"{METHODS[explanation.method]}; the divisor of the pooling is constant.</p>",
-    )

@@ -30,22 +30,22 @@ def play(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0: one that is free.")] = 0,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0: any free one.")] = 0,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page, or only print its address.")
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only print its address.")
     ] = True,
     json: Json = False,
 ) -> None:
     """Play with a model in the browser.
 
-    Type a review, see the probability and what each word says; choose a label, let the model learn it, watch its
-    weights change and the probability move; undo, reset. The page is served to this machine alone, until Ctrl-C. What
-    the model learns stays in memory; its file is never changed.
+    Type a review to see the probability and the contribution of each word. Choose a label and train the model on the
+    review: the page shows how the weights and the probability change. Undo one step, or all. The page is available on
+    this machine only, until Ctrl-C. The training changes the model in memory; its file never changes.
     """
     from sentibp.errors import ConfigError
 
     if named is not None and model is not None:
-        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+        raise ConfigError(f"{named} and -m {model}: two models; give only one of them")
     from sentibp.inspection.pages import play as pages_play
     from sentibp.model import file
     from sentibp.runs import find
@@ -53,12 +53,12 @@ def play(
     path = find.model_file(named or model or "last")
     with pages_play.Server(pages_play.Session(str(path), file.load_model(path)), port) as server:
         for number in signal.SIGINT, signal.SIGTERM:
-            signal.signal(number, signal.default_int_handler)  # to close what is open, and say how things stand
+            signal.signal(number, signal.default_int_handler)  # so that the server is closed on SIGTERM, too
         if json:
             print_json({"url": server.url, "model": str(path)})
         else:
             typer.echo(server.url)
-        print_message(f"{path}: what it learns there stays in memory, the file is never changed; Ctrl-C ends it")
+        print_message(f"{path}: training on the page changes the model in memory only; stop with Ctrl-C")
         try:
             if browser:
                 import webbrowser
@@ -66,5 +66,5 @@ def play(
                 webbrowser.open(server.url)
             server.serve_forever()
         except KeyboardInterrupt:
-            print_message("interrupted: the page is closed, the model's file is as it was")
+            print_message("interrupted: the page is closed; the model file is unchanged")
             raise typer.Exit(130) from None

@@ -27,13 +27,13 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Run directories, model files, or `last`, the newest finished run here. Several stand side by side. "
-            "Default: last.",
+            help="Run directories, model files, or `last`, the newest finished run here. "
+            "The page shows several side by side. Default: last.",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The page; what is there is replaced.")] = Path(
-        "report.html"
-    ),
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where to write the page; an existing file is replaced.")
+    ] = Path("report.html"),
     data: Annotated[
         str | None,
         typer.Option(
@@ -49,17 +49,18 @@ def report(
 ) -> None:
     """Write a page about trained models.
 
-    How they learned, how good they are, what they know: loss and accuracy, gradients, confusion, ROC, calibration,
-    accuracy by length, words, a map of the embedding, mistakes, settings; and the network drawn, to step through the
-    learning of a review. The page is one file that needs no network.
+    It shows loss and accuracy during training, gradients, the confusion matrix, ROC, calibration, accuracy by length,
+    the strongest words, a map of the embedding, mistakes and settings; and a drawing of the network, which steps
+    through the training on one review. The page is one file and needs no internet connection.
 
-    Needs the extra `report`: pip install 'sentibp[report]'.
+    It needs the extra `report`: pip install 'sentibp[report]'.
     """
-    from sentibp.inspection.pages import report as pages_report
+    from sentibp.inspection.pages.report import plotly_script, report_page
+    from sentibp.inspection.pages.report_data import DataOptions, gather
 
-    pages_report.libraries()
-    subjects = pages_report.gather(runs or ["last"], pages_report.Where(data, split, text_column, label_column))
-    content = pages_report.render(subjects)
+    plotly_script()  # if it is missing, this fails before the models are scored
+    subjects = gather(runs or ["last"], DataOptions(data, split, text_column, label_column))
+    content = report_page(subjects)
     save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]
     if json:
@@ -74,4 +75,4 @@ def report(
         return
     for name, line in left_out:
         print_message(f"{name}: left out: {line}")
-    typer.echo(f"{output}  {len(content) / 1e6:.1f} MB, for a browser; of {', '.join(s.name for s in subjects)}")
+    typer.echo(f"{output}  {len(content) / 1e6:.1f} MB: a report on {', '.join(s.name for s in subjects)}")

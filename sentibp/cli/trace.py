@@ -137,27 +137,28 @@ def _check_options(
 
 def _write_worksheet(sheet: Sheet, format: Format, output: Path | None) -> None:
     """Write the worksheet and its key: to two files, or one after the other to stdout."""
-    from sentibp.inspection.worksheet import make_worksheet, to_html
+    from sentibp.inspection.worksheet import make_worksheet
 
     worksheet, key = make_worksheet(sheet)
     if output is not None:
         _write(_render(worksheet, format), output)
         _write(_render(key, format), output.with_name(f"{output.stem}.key{output.suffix}"))
     elif format is Format.html:
-        _write(to_html(worksheet, key), None)
+        from sentibp.inspection.pages.worksheet import worksheet_page
+
+        _write(f"{worksheet_page(worksheet, key)}\n", None)
     else:
         _write(f"{_render(worksheet, format)}\n\n{_render(key, format)}", None)
 
 
 def _render(sheet: Sheet, format: Format) -> str:
-    from sentibp.inspection import worksheet
+    if format is Format.html:
+        from sentibp.inspection.pages.worksheet import worksheet_page
 
-    renderers = {
-        Format.text: worksheet.to_text,
-        Format.markdown: worksheet.to_markdown,
-        Format.html: worksheet.to_html,
-    }
-    return renderers[format](sheet)
+        return f"{worksheet_page(sheet)}\n"
+    from sentibp.inspection.worksheet import to_markdown, to_text
+
+    return to_markdown(sheet) if format is Format.markdown else to_text(sheet)
 
 
 def _write(content: str, output: Path | None) -> None:

@@ -1,6 +1,4 @@
-"""Reading and writing configs: YAML files, `--set` on the command line, and every mistake at once with its line.
-
-The settings themselves, and what they mean, are in `settings`."""
+"""Writing configs as YAML, and their digest."""
 
 from __future__ import annotations
 
@@ -9,14 +7,12 @@ import hashlib
 from sentibp.config import yaml_file
 from sentibp.config.schema import Config
 
-# --- writing --------------------------------------------------------------------------------------------------
-
 
 def dump(config: Config) -> str:
-    """The config as YAML with every setting that has an effect; loading it gives the same config."""
+    """Return the config as YAML, with every setting that has an effect. Loading it gives the same config."""
     return yaml_file.write(config.model_dump())
 
 
 def digest(config: Config) -> str:
-    """The SHA-256 of the whole config, in hexadecimal: equal settings have equal digests."""
+    """Return the SHA-256 of the config, in hexadecimal. Equal settings have equal digests."""
     return hashlib.sha256(dump(config).encode()).hexdigest()

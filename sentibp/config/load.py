@@ -1,6 +1,4 @@
-"""Reading and writing configs: YAML files, `--set` on the command line, and every mistake at once with its line.
-
-The settings themselves, and what they mean, are in `settings`."""
+"""Reading a config: its YAML file and the overrides of `--set`. All mistakes are reported at once, with their lines."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 
-SIZE = 100_000  # bytes; a longer file is data, given by mistake, and would take its time to be refused line by line
+SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
 
 MOST = 50  # mistakes shown
 
@@ -31,11 +29,11 @@ RENAMED: dict[Keys, Keys] = {
     for name, section in Config.model_fields.items()
     for old, new in getattr(section.annotation, "earlier", {}).items()
 }
-"""The paths of settings by their earlier names, and by their current names."""
+"""The paths of settings under their earlier names, and under their current names."""
 
 
 class Resolved(NamedTuple):
-    """A configuration, and where each of its settings comes from: "default", "configs/mine.yaml:12" or "--set"."""
+    """A config, and the origin of each setting: "default", "configs/mine.yaml:12" or "--set"."""
 
     config: Config
     origins: dict[str, str]
@@ -43,9 +41,11 @@ class Resolved(NamedTuple):
 
 
 class _Place(NamedTuple):
-    order: int  # lines of the file first, then the command line
+    """Where a setting is given."""
+
+    order: int  # the line in the file; for an override, SIZE plus its number, so that the file comes first
     text: str
-    path: Keys = ()  # what the command line sets there
+    path: Keys = ()  # the setting that an override names
 
 
 class _Mistake(NamedTuple):
@@ -58,41 +58,63 @@ class _Mistake(NamedTuple):
         return f"{self.place.text}: {key}{self.message}"
 
 
+class _Source(NamedTuple):
+    """The settings as given, the places where they are given, and the mistakes so far."""
+
+    shown: str  # the name of the file in messages
+    settings: dict[Any, Any]
+    places: dict[Keys, _Place]
+    mistakes: list[_Mistake]
+
+    def place(self, path: Keys) -> _Place:
+        """Return the place where a setting, or the innermost mapping around it, is given."""
+        outward = (path[:n] for n in range(len(path), 0, -1))
+        return next((self.places[each] for each in outward if each in self.places), _Place(0, self.shown))
+
+
 def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
-    """Read a config by its path or its shipped name; overrides are `KEY=VALUE`, with dotted keys and YAML values."""
+    """Read a config by its path or its shipped name. Overrides are `KEY=VALUE`, with dotted keys and YAML values.
+
+    Raises ConfigError with one line for each mistake.
+    """
     path, shown = _find(name)
-    settings, places, mistakes = _read(path, shown)
+    source = _read(path, shown)
     for i, override in enumerate(overrides):
-        mistakes += _override(settings, places, override, SIZE + i)
-
-    def place(at: Keys) -> _Place:
-        return next((places[at[:n]] for n in range(len(at), 0, -1) if at[:n] in places), _Place(0, shown))
-
-    for key, choice in ("optimizer", Optimizer), ("schedule", Schedule):
-        train = settings.get("train")
-        chosen = train.get(key) if isinstance(train, dict) else None
-        if isinstance(chosen, dict) and place(("train", key, "name")).order >= SIZE:
-            for setting in choice.unused(chosen.get("name")):  # the file's, for the method that was swapped out
-                if place(("train", key, setting)).order < SIZE:
-                    chosen.pop(setting, None)
-
-    config, wrong = _check(settings)
-    mistakes += [_Mistake(place(at), _field(at), message) for at, message in wrong]
+        _override(source, override, SIZE + i)
+    _forget_settings_of_replaced_methods(source)
+    config, wrong = _check(source.settings)
+    mistakes = source.mistakes + [_Mistake(source.place(at), _field(at), message) for at, message in wrong]
     if mistakes or config is None:
         lines = list(dict.fromkeys(map(str, sorted(mistakes, key=lambda mistake: mistake.place.order))))
         if len(lines) > MOST:
             lines[MOST:] = [f"{shown}: {len(lines) - MOST} more mistakes"]
         raise ConfigError(*lines)
+    return Resolved(config, _origins(config, source), path)
+
+
+def _origins(config: Config, source: _Source) -> dict[str, str]:
+    """Return the origin of each setting by its dotted key."""
     given = set(_leaves(config.model_dump(exclude_unset=True)))
     origins = {}
     for keys in _leaves(config.model_dump()):
-        at = place(keys)
-        origins[dotted(keys)] = "default" if keys not in given else at.text if at.order < SIZE else "--set"
-    return Resolved(config, origins, path)
+        place = source.place(keys)
+        origins[dotted(keys)] = "default" if keys not in given else place.text if place.order < SIZE else "--set"
+    return origins
+
+
+def _forget_settings_of_replaced_methods(source: _Source) -> None:
+    """If an override chooses another optimizer or schedule, drop the file's settings that only the old one uses."""
+    for key, choice in ("optimizer", Optimizer), ("schedule", Schedule):
+        train = source.settings.get("train")
+        chosen = train.get(key) if isinstance(train, dict) else None
+        if isinstance(chosen, dict) and source.place(("train", key, "name")).order >= SIZE:
+            for setting in choice.unused(chosen.get("name")):
+                if source.place(("train", key, setting)).order < SIZE:
+                    chosen.pop(setting, None)
 
 
 def _find(name: str | Path) -> tuple[Path, str]:
-    """The file of that name, and how to call it in messages."""
+    """Return the file of that name, and its name in messages."""
     path = Path(name)
     file = resources.resource_folder("configs") / f"{name}.yaml"
     if path.name == str(name) and os.path.isfile(file):
@@ -106,13 +128,13 @@ def _find(name: str | Path) -> tuple[Path, str]:
         return path, str(name)
     names = [shipped_name for shipped_name, _ in shipped()]
     known = f"; shipped: {', '.join(names)}" if names else ""
-    beside = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]
-    near = difflib.get_close_matches(str(path), beside, 1) or difflib.get_close_matches(path.stem[:100], names, 1)
+    siblings = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]
+    near = difflib.get_close_matches(str(path), siblings, 1) or difflib.get_close_matches(path.stem[:100], names, 1)
     raise ConfigError(f"{name}: no such file{known}" + (f"; did you mean '{near[0]}'?" if near else ""))
 
 
-def _read(path: Path, shown: str) -> tuple[dict[str, Any], dict[Keys, _Place], list[_Mistake]]:
-    """What a file says, where it says it, and the keys it gives twice."""
+def _read(path: Path, shown: str) -> _Source:
+    """Read the settings of a file."""
     try:
         with open(path, "rb") as file:
             data = file.read(SIZE + 1)
@@ -130,41 +152,49 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], dict[Keys, _Place], l
     _rename_earlier_keys(document)
     places = {at: _Place(line, f"{shown}:{line}") for at, line in document.lines.items()}
     mistakes = [_Mistake(_Place(n, f"{shown}:{n}"), at, message) for n, at, message in document.mistakes]
-    return document.value or {}, places, mistakes
+    return _Source(shown, document.value or {}, places, mistakes)
 
 
-def _override(settings: dict, places: dict[Keys, _Place], override: str, order: int) -> list[_Mistake]:
-    """Put one KEY=VALUE into the settings."""
+def _override(source: _Source, override: str, order: int) -> None:
+    """Put one KEY=VALUE into the settings, or report its mistakes."""
     key, equals, text = override.partition("=")
     path: Keys = tuple(key.strip().split("."))
-    if path[:2] == ("train", "learning_rates"):  # the parts below it have dots in their names
+    if path[:2] == ("train", "learning_rates"):  # the names of layers contain dots
         path = (*path[:2], *filter(None, [".".join(map(str, path[2:]))]))
     shown = override.encode(errors="replace").decode()
     place = _Place(order, f"--set {shown}", path)
-    if shown != override:  # half a character, or a byte of no character, as the name of a file may have
-        return [_Mistake(place, path, "not UTF-8; write it in letters that are")]
+    if shown != override:  # half of a surrogate pair, or a byte that is not UTF-8, as in some names of files
+        source.mistakes.append(_Mistake(place, path, "not UTF-8; write it in letters that are"))
+        return
     if not equals or not all(path):
-        return [_Mistake(place, path, "not KEY=VALUE; write --set train.epochs=5, say")]
+        source.mistakes.append(_Mistake(place, path, "not KEY=VALUE; write for example --set train.epochs=5"))
+        return
     try:
         document = yaml_file.parse(text)
     except yaml_file.YamlError as error:
-        return [_Mistake(place, path, str(error))]
+        source.mistakes.append(_Mistake(place, path, str(error)))
+        return
     path = RENAMED.get(path, path)
     _rename_earlier_keys(document, path)
-    node = settings
+    _set(source, path, document.value, place)
+    source.mistakes.extend(_Mistake(place, path + at, message) for _, at, message in document.mistakes)
+
+
+def _set(source: _Source, path: Keys, value: Any, place: _Place) -> None:
+    """Set the value at a path. A bare value on the way becomes a mapping: `optimizer: adam` keeps its name."""
+    node, places = source.settings, source.places
     for i, name in enumerate(path[:-1]):
         if not isinstance(node.get(name), dict):
-            part = BARE.get(path[: i + 1])
-            if part and node.get(name) is not None:
-                node[name] = {part.bare: node[name]}
+            section = BARE.get(path[: i + 1])
+            if section and node.get(name) is not None:
+                node[name] = {section.bare: node[name]}
             else:
                 node[name], places[path[: i + 1]] = {}, place
         node = node[name]
-    node[path[-1]] = document.value
-    for at in [at for at in places if at[: len(path)] == path]:
-        del places[at]
+    node[path[-1]] = value
+    for below in [at for at in places if at[: len(path)] == path]:
+        del places[below]
     places[path] = place
-    return [_Mistake(place, path + at, message) for _, at, message in document.mistakes]
 
 
 def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
@@ -191,27 +221,29 @@ def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
 
 
 def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, str]]]:
-    """The config, or all that is wrong with the settings."""
+    """Return the config, or None and all mistakes: the path and message of each."""
     try:
         return Config.model_validate(settings), []
     except ValidationError as error:
         errors: list[Any] = error.errors(include_url=False)
-    found: dict[Keys, list[Any]] = {}
+    by_path: dict[Keys, list[Any]] = {}
     for error in errors:
-        if error["type"] == "clash":
-            return None, [(clash.path, clash.message) for clash in error["ctx"]["clashes"]]
-        found.setdefault(_locate(settings, error), []).append(error)
+        if error["type"] == "conflict":
+            return None, [(conflict.path, conflict.message) for conflict in error["ctx"]["conflicts"]]
+        by_path.setdefault(_locate(settings, error), []).append(error)
     wrong = []
-    above = {path[:n] for path in found for n in range(len(path))}
-    for path, same in found.items():
-        if path not in above:  # where a list has a wrong item, pydantic also says that the list is no text
-            told = min(same, key=lambda error: error["type"].endswith("_type"))  # out of range says more
-            wrong.append((path, schema_of_config().mistake(told["type"], path, told["input"])))
+    above = {path[:n] for path in by_path for n in range(len(path))}
+    for path, same in by_path.items():
+        if path not in above:  # if an item of a list is wrong, pydantic also reports that the list is not a text
+            chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
+            wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"])))
+    return None, wrong + _conflicts_of_the_rest(settings, [_field(path) for path in by_path])
 
-    # What else does not fit together shows once the wrong settings are out of the way.
+
+def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, str]]:
+    """Return the conflicts between the other settings, which pydantic finds only without the wrong ones."""
     rest = deepcopy(settings)
-    bad = [_field(path) for path in found]
-    for *above, last in bad:
+    for *above, last in wrong:
         node: Any = rest
         for key in above:
             node = node.get(key) if isinstance(node, dict) else None
@@ -220,14 +252,17 @@ def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, st
     try:
         Config.model_validate(rest)
     except ValidationError as error:
-        for clash in (clash for e in error.errors() for clash in e.get("ctx", {}).get("clashes", ())):
-            if not any(f"{read}.".startswith(f"{dotted(path)}.") for path in bad for read in clash.reads):
-                wrong.append((clash.path, clash.message))
-    return None, wrong
+        conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
+        return [
+            (conflict.path, conflict.message)
+            for conflict in conflicts
+            if not any(f"{read}.".startswith(f"{dotted(path)}.") for path in wrong for read in conflict.reads)
+        ]
+    return []
 
 
 def _locate(settings: Any, error: Any) -> Keys:
-    """The path of a pydantic error in the settings, without the names that pydantic gives to a union's members."""
+    """Return the path of a pydantic error in the settings, without pydantic's names for the members of unions."""
     path: list[str | int] = []
     node = settings
     for key in error["loc"]:
@@ -238,11 +273,12 @@ def _locate(settings: Any, error: Any) -> Keys:
 
 
 def _field(path: Keys) -> Keys:
-    """The setting that a path leads to or into."""
+    """Return the path of the setting that a path leads to or into."""
     return tuple(key for key in path if isinstance(key, str))
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of each value that is not a mapping."""
     if isinstance(tree, dict) and tree:
         for key, below in tree.items():
             yield from _leaves(below, (*path, key))

@@ -1,4 +1,4 @@
-"""What a JSON schema allows, and what is wrong with a value, in the words of someone who writes a YAML file."""
+"""Error messages for wrong settings, made from the JSON schema: what is wrong with a value, and how to repair it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOUNS = {
 }
 BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 Options = Sequence[dict[str, Any]]  # the alternatives that a schema allows
-SWITCH = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # YAML 1.1 meant these as true and false
+SWITCH = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # true and false in YAML 1.1
 
 
 class Schema:
@@ -37,13 +37,13 @@ class Schema:
                 yield from self._below((*path, key), child)
 
     def options(self, node: dict[str, Any]) -> list[dict[str, Any]]:
-        """The alternatives that a schema allows."""
+        """Return the alternatives that a node of the schema allows."""
         if "$ref" in node:
             return self.options(self.root["$defs"][node["$ref"].rpartition("/")[2]])
-        return [option for part in node["anyOf"] for option in self.options(part)] if "anyOf" in node else [node]
+        return [option for each in node["anyOf"] for option in self.options(each)] if "anyOf" in node else [node]
 
     def options_at(self, path: Keys) -> list[dict[str, Any]]:
-        """The alternatives for the value at a path."""
+        """Return the alternatives for the value at a path."""
         options = [self.root]
         for key in path:
             if isinstance(key, int):
@@ -55,18 +55,18 @@ class Schema:
         return options
 
     def mistake(self, kind: str, path: Keys, value: Any) -> str:
-        """What is wrong with the value at a path, and the repair; kind is pydantic's name for it."""
+        """Return the error message for the value at a path. `kind` is pydantic's name of the error."""
         if kind == "extra_forbidden":
             return self._unknown(path)
-        options, said = self.options_at(path), show(value)
+        options, shown = self.options_at(path), show(value)
         if kind == "missing":
             needed = [key for option in options for key in option.get("required", ()) if key not in value]
             return f"{' and '.join(map(repr, needed))} missing; give {'both' if len(needed) > 1 else 'it'}"
         if kind.endswith("too_short"):
-            return f"{said} is empty; give {words(options)}"
+            return f"{shown} is empty; give {words(options)}"
         numbers = [option for option in options if option.get("type") in ("integer", "number")]
         if kind.startswith(("greater_than", "less_than")):
-            return f"{said} is too {'small' if kind[0] == 'g' else 'large'}; give {words(numbers)}"
+            return f"{shown} is too {'small' if kind[0] == 'g' else 'large'}; give {words(numbers)}"
         if isinstance(value, str):
             return self._wrong_text(options, numbers, value)
         kinds = [option.get("type") for option in options]
@@ -74,10 +74,10 @@ class Schema:
         repair = f"; give {full}" if full != brief else ""
         if isinstance(value, bool | int | float):
             if "array" in kinds:
-                repair = f"; write [{said}]"
+                repair = f"; write [{shown}]"
             elif brief == NOUNS["string"]:
-                repair = f"; write '{said}'"
-        return f"{said} is not {brief}{repair}"
+                repair = f"; write '{shown}'"
+        return f"{shown} is not {brief}{repair}"
 
     def _wrong_text(self, options: Options, numbers: Options, value: str) -> str:
         brief, full = words(options, brief=True), words(options)
@@ -95,19 +95,19 @@ class Schema:
         return f"{show(value)} is not {brief}{repair}"
 
     def _unknown(self, path: Keys) -> str:
-        """An unknown key: is it spelt wrong, or in the wrong place?"""
+        """Return the message for an unknown key, which is misspelt or in the wrong section."""
         *above, key = map(str, path)
-        homes = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
-        if homes:
-            return f"unknown key; {key!r} belongs to {' or '.join(map(repr, homes))}"
-        here = [keys[-1] for keys, _ in self.settings if keys[:-1] == tuple(above)]
+        sections = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
+        if sections:
+            return f"unknown key; {key!r} belongs to {' or '.join(map(repr, sections))}"
+        siblings = [keys[-1] for keys, _ in self.settings if keys[:-1] == tuple(above)]
         elsewhere = {keys[-1]: dotted(keys) for keys, _ in self.settings}
-        near = nearest(key, here) or nearest(key, elsewhere)
-        return f"unknown key{near or '; choose from ' + ', '.join(here)}"
+        near = nearest(key, siblings) or nearest(key, elsewhere)
+        return f"unknown key{near or '; choose from ' + ', '.join(siblings)}"
 
 
 def words(options: Options, *, brief: bool = False) -> str:
-    """`a whole number of at least 1 or null`, or in brief `a whole number or null`."""
+    """Describe what is allowed: `a whole number of at least 1 or null`, or in brief `a whole number or null`."""
     return " or ".join(dict.fromkeys(_brief(option) if brief else _full(option) for option in options))
 
 
@@ -140,13 +140,13 @@ def _plural(option: dict[str, Any]) -> str:
 
 
 def nearest(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
-    """The repair for a misspelt word, if one of the known ones is near; a mapping says how to call them."""
+    """Return the repair for a misspelt word, or "" if no known word is near. A mapping gives the names to show."""
     close = difflib.get_close_matches(word[:100].lower(), list(known), 1)
     return f"; did you mean {known[close[0]] if isinstance(known, Mapping) else close[0]!r}?" if close else ""
 
 
 def number(text: str) -> float | None:
-    """The number that a text is without its quotes."""
+    """Return the number that a text in quotes holds, or None."""
     try:
         value = yaml_file.parse(text).value
     except yaml_file.YamlError:
@@ -155,7 +155,7 @@ def number(text: str) -> float | None:
 
 
 def show(value: Any) -> str:
-    """A value as the user wrote it, more or less, in at most 60 characters."""
+    """Show a value nearly as the user wrote it, in at most 60 characters."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -168,6 +168,6 @@ def show(value: Any) -> str:
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """`train.optimizer.name`, in quotes if it does not print."""
+    """Return a path as `train.optimizer.name`; in quotes if it is long or not printable."""
     text = ".".join(map(str, path))
     return text if text.isprintable() and len(text) <= 100 else show(text)

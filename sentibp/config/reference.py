@@ -1,6 +1,4 @@
-"""Reading and writing configs: YAML files, `--set` on the command line, and every mistake at once with its line.
-
-The settings themselves, and what they mean, are in `settings`."""
+"""The settings as a JSON schema for editors, and as tables for the documentation. Both are made from `schema`."""
 
 from __future__ import annotations
 
@@ -25,44 +23,44 @@ BARE: dict[Keys, type[Checkpoint | EarlyStopping | Optimizer | Schedule]] = {
 }
 
 
-# --- the schema as data ---------------------------------------------------------------------------------------
-
-
 def json_schema() -> dict[str, Any]:
-    """The schema for editors that check and complete YAML."""
+    """Return the JSON schema with which editors check and complete configs."""
     schema = Config.model_json_schema()
     about = _docstrings()
-    for name, part in {"Config": schema, **schema["$defs"]}.items():
-        for key, node in part.get("properties", {}).items():
-            if (name, key) in about:  # a section says it in its class
+    for name, section in {"Config": schema, **schema["$defs"]}.items():
+        for key, node in section.get("properties", {}).items():
+            if (name, key) in about:  # a section is described by the docstring of its class
                 node["description"] = about[name, key]
-    for part in BARE.values():
-        full = schema["$defs"][part.__name__]
-        bare = {key: value for key, value in full["properties"][part.bare].items() if key != "default"}
-        schema["$defs"][part.__name__] = {"anyOf": [bare, full]}
+    for section in BARE.values():
+        full = schema["$defs"][section.__name__]
+        bare = {key: value for key, value in full["properties"][section.bare].items() if key != "default"}
+        schema["$defs"][section.__name__] = {"anyOf": [bare, full]}
     for node in _nodes(schema):
         if isinstance(node.get("description"), str):
             node["description"] = " ".join(node["description"].split())
         if isinstance(node.get("default"), dict) and node["default"]:
-            del node["default"]  # the settings in a mapping say their own defaults
+            del node["default"]  # the settings in the mapping have their own defaults
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "sentibp config"}
 
 
 def _docstrings() -> dict[tuple[str, str], str]:
-    """What stands below each setting in `settings`, by class and key. (pydantic reads it too, but at every start.)"""
+    """Return the docstring below each setting in `schema`, by class and key.
+
+    pydantic can read them too (use_attribute_docstrings), but would do so at every start.
+    """
     source = ast.parse(inspect.getsource(config_schema))
     return {
-        (part.name, field.target.id): " ".join(text.value.value.split())
-        for part in source.body
-        if isinstance(part, ast.ClassDef)
-        for field, text in pairwise(part.body)
+        (section.name, field.target.id): " ".join(text.value.value.split())
+        for section in source.body
+        if isinstance(section, ast.ClassDef)
+        for field, text in pairwise(section.body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
     }
 
 
 def reference() -> str:
-    """A Markdown table of the settings for each section."""
+    """Return a Markdown table of settings for each section."""
     lines = []
     schema = schema_of_config()
     for keys, node in schema.settings:
@@ -88,5 +86,5 @@ def _nodes(node: Any) -> Iterator[dict[str, Any]]:
 
 @cache
 def schema_of_config() -> Schema:
-    """The schema of the settings, made once."""
+    """Return the schema of the settings. It is made once."""
     return Schema(json_schema())

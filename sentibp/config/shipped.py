@@ -1,6 +1,4 @@
-"""Reading and writing configs: YAML files, `--set` on the command line, and every mistake at once with its line.
-
-The settings themselves, and what they mean, are in `settings`."""
+"""The configs that come with the program."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from sentibp.utils import resources
 
 
 def shipped() -> list[tuple[str, str]]:
-    """The configs that come with the program: name and first comment line."""
+    """Return the name and the first comment of each config that comes with the program."""
     return [(path.stem, _first_comment(path)) for path in sorted(resources.resource_folder("configs").glob("*.yaml"))]
 
 

@@ -1,7 +1,7 @@
-"""YAML for people who write settings: values with their line numbers, errors in one line, no surprises.
+"""Reading and writing YAML: values with their line numbers, and errors in one line.
 
 Scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema): `1e-3` is a number, `no` and
-`2024-01-01` are text. Anchors, tags and deep nesting, which no setting needs, are refused.
+`2024-01-01` are text. No setting needs anchors, tags or deep nesting, so they are errors.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 
 import yaml
 
-_SCALARS = {  # as in YAML 1.2; the lengths are what Python's int() reads
+_SCALARS = {  # as in YAML 1.2; the lengths are limits of Python's int()
     "null": r"null|Null|NULL|~|",
     "bool": r"true|True|TRUE|false|False|FALSE",
     "int": r"[-+]?[0-9]{1,4000}|0o[0-7]{1,1000}|0x[0-9a-fA-F]{1,1000}",
     "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
-DEPTH = 20  # the schema needs five levels; every level costs Python stack
+DEPTH = 20  # the schema needs five levels; each level takes some of the Python stack
 
 Keys = tuple[str | int, ...]
 
 
 class YamlError(ValueError):
-    """Text that is not YAML: the line, what is wrong there and the repair."""
+    """An error in YAML text: the line, and a message with the repair."""
 
     def __init__(self, line: int, message: str):
         super().__init__(message)
@@ -33,7 +33,7 @@ class YamlError(ValueError):
 
 
 class Document(NamedTuple):
-    """What a YAML text says, where it says it, and the keys it gives twice."""
+    """The value of a YAML text, the lines of its keys, and the keys that it gives twice."""
 
     value: Any
     lines: dict[Keys, int]  # the line of every key and list item, from 1
@@ -41,7 +41,7 @@ class Document(NamedTuple):
 
 
 def parse(data: bytes | str) -> Document:
-    """Read one YAML document."""
+    """Read one YAML document. Raises YamlError."""
     text = _decode(data) if isinstance(data, bytes) else data
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -49,7 +49,7 @@ def parse(data: bytes | str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         raise YamlError(line, "a control character; remove it, or write it as an escape in quotes") from None
     except yaml.MarkedYAMLError as error:
-        raise _in_words(error) from None
+        raise _simplified(error) from None
     except (ValueError, OverflowError):  # chr() of an escape such as "\UFFFFFFFF"
         raise YamlError(1, "an escape (\\U...) that names no character; remove it") from None
     document = Document(None, {}, [])
@@ -57,7 +57,7 @@ def parse(data: bytes | str) -> Document:
 
 
 def write(tree: dict[str, dict[str, Any]]) -> str:
-    """Sections of settings, one line a setting."""
+    """Return sections of settings as YAML, with one line for each setting."""
     stream = io.StringIO()
     dumper = _Dumper(stream, allow_unicode=True, width=math.inf, sort_keys=False)
     dumper.open()
@@ -74,7 +74,7 @@ def write(tree: dict[str, dict[str, Any]]) -> str:
 
 
 def inline(value: Any) -> str:
-    """One setting in one line."""
+    """Return a value as YAML in one line."""
     return write({"section": {"key": value}}).partition("key: ")[2].strip()
 
 
@@ -85,9 +85,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()
         if event.anchor is not None:
-            problem = "anchors and aliases (& and *) are not used here; write the value out, or put it in quotes"
+            problem = "anchors and aliases (& and *) are not allowed; write the value out, or put it in quotes"
         elif event.tag is not None:
-            problem = "tags (!) are not used here; remove it, or put the text in quotes"
+            problem = "tags (!) are not allowed; remove it, or put the text in quotes"
         elif self.depth == DEPTH:
             problem = f"nested more than {DEPTH} levels deep; settings need at most five"
         else:
@@ -106,12 +106,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
-    text = repr(value).replace("e-0", "e-").replace("e+", "e")  # 1e-8, as people write it
+    text = repr(value).replace("e-0", "e-").replace("e+", "e")  # 1e-8 instead of 1e-08
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = None if value.isprintable() else '"'  # line breaks as escapes: in one line, and \x85 stays \x85
+    style = None if value.isprintable() else '"'  # escapes keep line breaks in one line, and \x85 as it is
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
 
 
@@ -156,17 +156,18 @@ def _mapping(node: yaml.MappingNode, path: Keys, document: Document) -> dict[str
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             raise YamlError(line, "a key that is a list or a mapping; a key is plain text")
-        here = (*path, key.value)
+        key_path = (*path, key.value)
         if key.value in mapping:
-            document.mistakes.append((line, here, f"given twice, first in line {document.lines[here]}; keep one"))
+            first = document.lines[key_path]
+            document.mistakes.append((line, key_path, f"given twice, first in line {first}; keep one"))
             continue
-        document.lines[here] = line
-        mapping[key.value] = _construct(value, here, document)
+        document.lines[key_path] = line
+        mapping[key.value] = _construct(value, key_path, document)
     return mapping
 
 
-def _in_words(error: yaml.MarkedYAMLError) -> YamlError:
-    """One line instead of yaml's five."""
+def _simplified(error: yaml.MarkedYAMLError) -> YamlError:
+    """Return the error with a message in one line; yaml's own has five."""
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
     if "quoted scalar" in context and "escape" not in problem and "hexadecimal" not in problem:
@@ -180,7 +181,7 @@ def _in_words(error: yaml.MarkedYAMLError) -> YamlError:
     elif "simple key" in context:
         mark, message = error.context_mark, "a line without ': '; write 'key: value'"
     elif "mapping values are not allowed" in problem:
-        message = "a ': ' that does not fit here; is one missing in the line above? Text with a ': ' needs quotes"
+        message = "an unexpected ': '; add a missing ': ' in the line above, or put text with ': ' in quotes"
     elif "flow sequence" in context:
         mark, message = error.context_mark, "a list that is not closed; write [a, b]"
     elif "flow mapping" in context:

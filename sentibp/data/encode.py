@@ -77,7 +77,7 @@ def _encode(
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, settings.lowercase)
     vocabulary, learned = build_vocabulary(
-        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.parts
+        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
     if initial is not None:
         vocabulary = merge(initial, vocabulary)

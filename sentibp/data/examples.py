@@ -12,7 +12,7 @@ from sentibp.nn.layers import Array
 class Examples:
     """n encoded reviews with their labels."""
 
-    features: Any  # Ragged, or the result of the network's prepare()
+    features: Any  # Ragged, or what the network's prefetcher made of it
     label: Array  # (n,) int8, 0 or 1; or float64, the probability of 1
     weight: Array | None = None  # (n,) float32: the weight of each in the loss
 

@@ -20,11 +20,10 @@ import numpy as np
 
 from sentibp.data.offsets import Feature, feature_span, find_features, locate
 from sentibp.data.tokenizer import tokenize
-from sentibp.inspection.pages import page
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import answer_of_logit
 from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
@@ -108,20 +107,6 @@ def relative_sizes(explanation: Explanation) -> Iterator[tuple[Word, float]]:
         yield word, abs(word.contribution) / scale
 
 
-def highlighted_html(text: str, explanation: Explanation) -> str:
-    """Return the text as HTML, with words highlighted in green for positive and red for negative."""
-    body, done = "", 0
-    for word, share in relative_sizes(explanation):
-        start = max(word.start, done)
-        body += page.page_text(text[done:start])
-        done = max(done, word.end)
-        kind = "unknown" if not word.known else "positive" if word.contribution > 0 else "negative"
-        title = "unknown" if not word.known else f"{word.contribution:+.4f}"
-        style = f"--share:{70 * share:.0f}%"
-        body += f'<mark class="{kind}" style="{style}" title="{title}">{page.page_text(text[start:done])}</mark>'
-    return body + page.page_text(text[done:])
-
-
 def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:
     """Distribute the contributions of the features over n words: (n,)."""
     by_word = np.zeros(n)
@@ -132,7 +117,7 @@ def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:
 
 def _split_network(classifier: Classifier, found: list[Feature]) -> tuple[Layer, Sequential]:
     """Return an embedding with the rows of the features (t, d), and the layers after it."""
-    network = as_predicted(classifier.network, np.array([feature.id for feature in found], np.int64))
+    network = eval_mode(classifier.network, np.array([feature.id for feature in found], np.int64))
     (_, bag), *rest = network.layers.items()
     return bag, Sequential(dict(rest))
 

@@ -36,7 +36,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS, answer_of_logit
 from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn import Ragged
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, influence_log
 from sentibp.utils.arrow import from_numpy, strings
@@ -166,7 +166,7 @@ def _training_reviews(run: Path) -> tuple[data_corpus.Corpus, Array]:
 def _text_gradient(classifier: Classifier, text: Ragged) -> tuple[Array, Array]:
     """Return the distinct features of a text (k,), and the gradient of its logit by their rows (k, d)."""
     feature, position = np.unique(text.ids.astype(np.int64), return_inverse=True)
-    network = as_predicted(classifier.network, feature)
+    network = eval_mode(classifier.network, feature)
     z = network.forward(Ragged(position.astype(np.int32), text.offsets), train=True)
     network.backward(np.ones_like(z))
     gradient = network.grads["embedding.weight"]

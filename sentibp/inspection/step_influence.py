@@ -15,7 +15,7 @@ import numpy as np
 
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged, Sequential
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -163,7 +163,7 @@ def _scale(optimizer: Optimizer, rows: Array) -> Array:
 def _review_gradients(classifier: Classifier, training: Ragged) -> Array:
     """Return the gradient of each training review's logit by a row that it contains once: (n, d)."""
     weight = classifier.tensors()["embedding.weight"]
-    (_, bag), *rest = as_predicted(classifier.network, np.zeros(0, np.int64)).layers.items()
+    (_, bag), *rest = eval_mode(classifier.network, np.zeros(0, np.int64)).layers.items()
     head = Sequential(dict(rest))
     bag, unit = (FastEmbeddingBag(rows, bag.pooling, bag.padding) for rows in (weight, np.ones((len(weight), 1))))
     blocks = []

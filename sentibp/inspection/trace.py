@@ -20,7 +20,7 @@ from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import label_number, probability
 from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential
-from sentibp.nn.eval_mode import FixedBatchNorm, as_predicted
+from sentibp.nn.eval_mode import FixedBatchNorm, eval_mode
 from sentibp.nn.layers import Activation, Array, path
 from sentibp.nn.losses import LOSSES, Loss
 from sentibp.nn.optim import OPTIMIZERS, Optimizer
@@ -110,7 +110,7 @@ def trace_step(
     row_of = {id: row for row, id in enumerate(ids)}
     rows = np.array([row_of[feature.id] for feature in features], np.int32)
     names = {feature.id: offsets.feature_span(words, feature).text for feature in features}
-    network = as_predicted(classifier.network, np.array(ids, np.int64))
+    network = eval_mode(classifier.network, np.array(ids, np.int64))
     layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]
     _assign_symbols(layers)
     result = Trace(

@@ -1,4 +1,4 @@
-"""Sheets of formulas and numbers: as text of 80 columns, as Markdown, or as HTML.
+"""Sheets of formulas and numbers: as text of 80 columns or as Markdown.
 
 A sheet can also become a worksheet: each computed number is replaced by a numbered gap, and a separate key has the
 numbers.
@@ -11,8 +11,6 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-
-from sentibp.inspection.pages import page
 
 _WIDTH = 80
 _INDENT = "  "
@@ -132,7 +130,7 @@ def _text_line(line: Line) -> Iterator[str]:
             yield from _wrapped(line.symbols)
             yield f"{line.source:>{_WIDTH}}"
     elif isinstance(line, Number | Gap):
-        yield from _wrapped(_plain(line), 2)
+        yield from _wrapped(plain_line(line), 2)
     elif isinstance(line, Table):
         yield from _text_table(line)
     else:
@@ -175,7 +173,7 @@ def to_markdown(sheet: Sheet) -> str:
     for section in sheet.sections:
         if section.title:
             blocks.append(f"## {_escaped(section.title)}")
-        for group in _groups(section.lines):
+        for group in group_lines(section.lines):
             if isinstance(group, Table):
                 head = " | ".join(map(_escaped, group.columns))
                 rule = " | ".join(["---", *["--:"] * (len(group.columns) - 1)])
@@ -184,53 +182,13 @@ def to_markdown(sheet: Sheet) -> str:
                 )
                 blocks.append("\n".join(f"| {row} |" for row in (head, rule, *rows)))
             elif isinstance(group, list):
-                blocks.append("```text\n" + "\n".join(_plain(line) for line in group) + "\n```")
+                blocks.append("```text\n" + "\n".join(plain_line(line) for line in group) + "\n```")
             else:
                 blocks.append(_escaped(group))
     return "\n\n".join(blocks) + "\n"
 
 
-def to_html(sheet: Sheet, key: Sheet | None = None) -> str:
-    """Return the sheet as an HTML page. The key, if given, starts on a new sheet of paper when printed."""
-    body = "".join(_html_sections(sheet))
-    if key is not None:
-        body += f'<section class="key"><h1>{page.page_text(key.title)}</h1>{"".join(_html_sections(key))}</section>'
-    return page.page(sheet.title, body)
-
-
-def _html_sections(sheet: Sheet) -> Iterator[str]:
-    for section in sheet.sections:
-        if section.title:
-            yield f"<h2>{page.page_text(section.title)}</h2>\n"
-        yield from lines_to_html(section.lines)
-
-
-def lines_to_html(lines: Sequence[Line]) -> Iterator[str]:
-    """Yield the lines as HTML fragments, without a page around them."""
-    for group in _groups(lines):
-        if isinstance(group, Table):
-            head = "".join(f"<th>{page.page_text(column)}</th>" for column in group.columns)
-            yield f'<div class="scroll"><table>\n<tr>{head}</tr>\n'
-            for name, values in group.rows:
-                cells = "".join(f"<td>{page.page_text(number(value))}</td>" for value in values)
-                yield f"<tr><td>{page.page_text(name)}</td>{cells}</tr>\n"
-            yield "</table></div>\n"
-        elif isinstance(group, list):
-            yield f'<div class="formula">{"".join(_html_line(line) for line in group)}</div>\n'
-        else:
-            yield f"<p>{page.page_text(group)}</p>\n"
-
-
-def _html_line(line: Formula | Number | Gap) -> str:
-    if isinstance(line, Formula):
-        symbols, source = page.page_text(line.symbols), page.page_text(line.source)
-        return f'<div><b>{symbols}</b> <span class="source">{source}</span></div>'
-    if isinstance(line, Gap):
-        return f'<div>{page.page_text(line.left)} = <span class="gap">({line.key})</span></div>'
-    return f"<div>{page.page_text(_plain(line))}</div>"
-
-
-def _groups(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Number | Gap]]:
+def group_lines(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Number | Gap]]:
     """Yield texts and tables one by one, and successive formulas, numbers and gaps as one list."""
     group: list[Formula | Number | Gap] = []
     for line in lines:
@@ -245,7 +203,8 @@ def _groups(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Numb
         yield group
 
 
-def _plain(line: Formula | Number | Gap) -> str:
+def plain_line(line: Formula | Number | Gap) -> str:
+    """Return the line as plain text, without indent or line breaks."""
     if isinstance(line, Formula):
         return f"{line.symbols}    # {line.source}"
     if isinstance(line, Gap):

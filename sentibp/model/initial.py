@@ -14,7 +14,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.linear import has_linear_start, linear_start
 from sentibp.model.naive_bayes import naive_bayes_column
 from sentibp.model.spec import NetworkSpec
-from sentibp.nn.initializers import INITIALIZERS, SUITS, Initializer, glorot, ones, zeros
+from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils.rng import random_stream
 
@@ -82,7 +82,9 @@ def _initializer(config: Config, name: str) -> Initializer:
         return zeros
     if model.init != "auto":
         return INITIALIZERS[model.init]
-    return glorot if name == "output.weight" else INITIALIZERS[SUITS[model.activation]]  # no activation follows it
+    if name == "output.weight":
+        return glorot  # no activation follows it
+    return INITIALIZERS[INITIALIZER_FOR[model.activation]]
 
 
 def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:

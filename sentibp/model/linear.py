@@ -83,7 +83,7 @@ def fit_linear_network(
     on the column divided by `scale` (V,), so that a feature with a large scale moves further.
     """
     bag = FastEmbeddingBag(np.zeros((len(scale), 1)), pooling, padding)
-    batch = bag.prepare(features)
+    batch = bag.index(features)
     layer = Linear(np.zeros((x.shape[1], 1)), np.zeros(1))
     column, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
     inputs, row_scale = x.astype(np.float64), scale[batch.rows].astype(np.float64)
@@ -120,7 +120,7 @@ def fit_linear_column(
     rows.data[:] = 1  # an affix begins or ends with itself: it counts once
     is_affix = np.zeros(features, bool)
     is_affix[shares[1]] = True
-    entry = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).scale(x)[:, 0], x.lengths)
+    entry = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
     inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
     inputs_transposed, rows_transposed = csr_array(inputs.T), csr_array(rows.T)
 

@@ -1,15 +1,14 @@
-"""Backpropagation by hand. Knows nothing of text, files or settings; imports numpy only."""
+"""Backpropagation written by hand in numpy, without text, files or settings."""
 
+from sentibp.nn.arrays import Ragged, RowGrad
 from sentibp.nn.layers import (
     BatchNorm,
     Dropout,
     EmbeddingBag,
     Layer,
     Linear,
-    Ragged,
     ReLU,
     Residual,
-    RowGrad,
     Sequential,
     Sigmoid,
     Tanh,

@@ -1,6 +1,7 @@
-"""A network as it predicts, with a backward: what its answer depends on, and how much.
+"""A network in evaluation mode with a backward: the derivative of a prediction.
 
-Dropout is gone, batch norm holds its running averages, the embedding bag is the plain one, and all numbers are float64.
+Dropout is removed, batch norm uses its running averages, and the embedding bag is the plain one. All numbers are
+float64.
 """
 
 from __future__ import annotations
@@ -11,48 +12,50 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.nn.layers import Array, BatchNorm, Dropout, EmbeddingBag, Layer, Residual, Sequential, WordDropout
+from sentibp.nn.arrays import Array
+from sentibp.nn.layers import BatchNorm, Dropout, EmbeddingBag, Layer, Residual, Sequential, WordDropout
 from sentibp.nn.sparse import FastEmbeddingBag
 
 
 class FixedBatchNorm(BatchNorm):
-    """y = scale * (x - mean) / sqrt(variance + epsilon) + shift, with averages that no batch moves."""
+    """y = scale * (x - mean) / sqrt(variance + epsilon) + shift, with constant mean and variance."""
 
     def forward(self, x: Array, *, train: bool = False) -> Array:
         """(n, i) -> (n, i)."""
         if train:
-            deviation = np.sqrt(self.buffers["variance"] + np.asarray(self._EPSILON, x.dtype))
-            self._saved = (x - self.buffers["mean"]) / deviation, deviation
+            std = np.sqrt(self.buffers["variance"] + np.asarray(self._EPSILON, x.dtype))
+            self._saved = (x - self.buffers["mean"]) / std, std
         return super().forward(x)
 
     def backward(self, dy: Array) -> Array:
         """(n, i) -> (n, i)."""
-        normal, deviation = self._take()
-        self.grads = {"scale": (dy * normal).sum(axis=0), "shift": dy.sum(axis=0)}
-        return dy * self.params["scale"] / deviation
+        x_hat, std = self._take()
+        self.grads = {"scale": (dy * x_hat).sum(axis=0), "shift": dy.sum(axis=0)}
+        return dy * self.params["scale"] / std
 
 
-_TWINS: dict[type[Layer], Callable[..., Layer]] = {
+_EVAL_LAYERS: dict[type[Layer], Callable[..., Layer]] = {
     FastEmbeddingBag: lambda bag: EmbeddingBag(bag.params["weight"], bag.pooling, bag.padding),
     BatchNorm: lambda norm: FixedBatchNorm(**norm.params, **norm.buffers),
 }
-"""Layers that predict in another dress; all others are copied as they are."""
+"""The layers that compute something else in evaluation than in training; all others are copied."""
 
 
-def as_predicted(layer: Layer, rows: Array | None = None) -> Any:
-    """The layer as it predicts, around copies of its numbers; `rows` (k,) of its embedding become all that there are.
+def eval_mode(layer: Layer, rows: Array | None = None) -> Any:
+    """Return a copy of the layer in evaluation mode, with float64 copies of its numbers.
 
-    A row may be given several times: each is then a row of its own.
+    If `rows` (k,) is given, the embedding of the copy has these rows only, in this order. The same row may be given
+    several times.
     """
     if isinstance(layer, Sequential):
-        drops = (Dropout, WordDropout)  # which do nothing but in training
-        return Sequential({name: as_predicted(x, rows) for name, x in layer.layers.items() if not isinstance(x, drops)})
+        kept = {name: inner for name, inner in layer.layers.items() if not isinstance(inner, Dropout | WordDropout)}
+        return Sequential({name: eval_mode(inner, rows) for name, inner in kept.items()})
     if isinstance(layer, Residual):
-        return Residual(as_predicted(layer.block, rows))
-    twin = _TWINS.get(type(layer), copy)(layer)
-    chosen = dict(layer.params)
+        return Residual(eval_mode(layer.block, rows))
+    result = _EVAL_LAYERS.get(type(layer), copy)(layer)
+    params = dict(layer.params)
     if isinstance(layer, EmbeddingBag) and rows is not None:
-        chosen["weight"] = chosen["weight"][rows]
-    twin.params = {name: value.astype(np.float64) for name, value in chosen.items()}
-    twin.buffers = {name: value.astype(np.float64) for name, value in layer.buffers.items()}
-    return twin
+        params["weight"] = params["weight"][rows]
+    result.params = {name: value.astype(np.float64) for name, value in params.items()}
+    result.buffers = {name: value.astype(np.float64) for name, value in layer.buffers.items()}
+    return result

@@ -1,12 +1,12 @@
-"""Backpropagation against central differences, along random directions, in float64.
+"""Gradient checks: backpropagation against central differences, along random directions, in float64.
 
-For a loss f and a direction v, the derivative along v is both  sum(gradient * v)  and the limit of
-(f(w + h v) - f(w - h v)) / 2h.  A wrong gradient differs from the second in almost every direction, so that a few
-directions test all numbers of a tensor at once, at the cost of two forward passes each.
+The derivative of a loss f along a direction v is  sum(gradient * v),  and also the limit of
+(f(w + h v) - f(w - h v)) / 2h.  A wrong gradient differs from this limit in almost every direction. So a few
+directions test all numbers of a tensor, at the cost of two forward passes each.
 
-The checks run the layer in training mode: they draw from its generators, move the running averages of batch norm, and
-leave gradients behind. ReLU has no derivative at 0, and differences say 1/2 there: an empty review and biases of 0 put
-a network on that corner, so move its biases before.
+The checks run the layer in training mode: they draw from its generators, change the running averages of batch norm,
+and set its gradients. ReLU has no derivative at 0, and the central difference there is 1/2. An empty review and biases
+of 0 put a network at this point, so change the biases before the check.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.nn.layers import Array, Gradient, Layer, RowGrad
+from sentibp.nn.arrays import Array, Gradient, RowGrad
+from sentibp.nn.layers import Layer
 from sentibp.nn.losses import Loss
 
 TOLERANCE = 1e-6
-"""The relative error up to which a float64 gradient counts as right: differences themselves are good to about 1e-9."""
+"""The largest relative error of a right gradient in float64. The differences themselves are exact to about 1e-9."""
 
 _STEP = 1e-6
 
@@ -32,10 +33,10 @@ def compare(
     rng: np.random.Generator,
     directions: int = 3,
 ) -> dict[str, float]:
-    """The largest relative error of each gradient over some random directions.
+    """Return the largest relative error of each gradient over some random directions.
 
-    f() computes the loss from `tensors` as they are; each is moved in place and put back to the same bits.
-    ValueError if one is not float64.
+    f() computes the loss from the current numbers of `tensors`. The check changes each tensor in place and restores
+    the same bits. Raises ValueError if one is not float64.
     """
     for name, tensor in tensors.items():
         if tensor.dtype != np.float64:
@@ -59,15 +60,15 @@ def _error(f: Callable[[], float], tensor: Array, gradient: Gradient, rng: np.ra
     below = f()
     tensor[...] = start
     measured = (above - below) / (2 * _STEP)
-    # relative to the gradient's length, not to this one derivative, which is small in an unlucky direction;
-    # and never to less than what rounding can do to the differences
-    length = float(np.linalg.norm(gradient.values if isinstance(gradient, RowGrad) else gradient))
+    # Relative to the norm of the gradient, because the derivative along one direction may be small by chance; and at
+    # least to the rounding error of the differences.
+    norm = float(np.linalg.norm(gradient.values if isinstance(gradient, RowGrad) else gradient))
     rounding = np.finfo(float).eps * max(abs(above), abs(below), 1.0) / _STEP
-    return abs(expected - measured) / max(abs(expected), abs(measured), length, 10 * rounding / TOLERANCE)
+    return abs(expected - measured) / max(abs(expected), abs(measured), norm, 10 * rounding / TOLERANCE)
 
 
 def replay(layer: Layer) -> Callable[[], None]:
-    """A function that sets the random generators inside `layer` back to where they are now: dropout holds its mask."""
+    """Return a function that resets the generators of `layer` to their present state: dropout repeats its masks."""
     generators = [inner.rng for _, inner in layer.walk() if inner.rng is not None]
     states = [rng.bit_generator.state for rng in generators]
 
@@ -79,9 +80,9 @@ def replay(layer: Layer) -> Callable[[], None]:
 
 
 def check_layer(layer: Layer, x: Any, rng: np.random.Generator, directions: int = 3) -> dict[str, float]:
-    """Relative error per parameter, and of dx under "x" where the input is an array.
+    """Return the relative error of the gradient of each parameter; of an array as input, also of dx, under "x".
 
-    The loss is sum(y * r) for a fixed random r, so that d loss / d y = r is as general as can be.
+    The loss is sum(y * r) with a fixed random r, so that d loss / d y = r has no special structure.
     """
     rewind = replay(layer)
     r = rng.standard_normal(np.shape(layer.forward(x, train=True)))
@@ -100,7 +101,7 @@ def check_layer(layer: Layer, x: Any, rng: np.random.Generator, directions: int 
 
 
 def check_loss(loss: Loss, z: Array, target: Array, weight: Array | None, rng: np.random.Generator) -> dict[str, float]:
-    """Relative error of dz, under "z"."""
+    """Return the relative error of dz, under "z"."""
     z = z.copy()
     _, dz = loss(z, target, weight)
     return compare(lambda: loss(z, target, weight)[0], {"z": z}, {"z": dz}, rng)
@@ -115,7 +116,7 @@ def check_network(
     weight: Array | None = None,
     directions: int = 3,
 ) -> dict[str, float]:
-    """Relative error per parameter of a whole network that ends in one logit a review: (n, 1)."""
+    """Return the relative error of the gradient of each parameter of a network with one logit per review, (n, 1)."""
     rewind = replay(network)
 
     def f() -> float:

@@ -1,6 +1,7 @@
-"""How the gradient flows: what one step did to each layer, and which of its units were idle.
+"""Gradient flow: the size of the gradient and of the update of each layer in one step, and its inactive units.
 
-Looking changes nothing: weights are copied before the step, only the rows that it can touch, and compared after it.
+Measuring changes nothing. `snapshot` copies the weights before the step (only the rows that the step can change), and
+the other functions compare with them after it.
 """
 
 from __future__ import annotations
@@ -11,91 +12,95 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.nn.layers import Activation, Array, Gradient, Layer, ReLU, RowGrad, take_rows
+from sentibp.nn.arrays import Array, Gradient, RowGrad, take_rows
+from sentibp.nn.layers import Activation, Layer, ReLU
 
-_FLAT = 0.05  # of the steepest slope: a unit whose mean slope over a batch is less is saturated
+_FLAT = 0.05  # a unit is saturated if its mean slope over a batch is below this share of the steepest slope
 
 
 class Flow(NamedTuple):
-    """One layer in one step: the lengths of its gradient, of its update and of its weights, each as one vector."""
+    """The L2 norms of the gradient, the update and the weights of one layer in one step, each over all its tensors."""
 
     gradient: float  # before clipping
-    update: float  # 0 where a layer is frozen
+    update: float  # 0 if the layer is frozen
     weight: float  # after the update
-    dead: float | None = None  # ReLU: the share of its units that were 0 for every review of the batch
-    saturated: float | None = None  # tanh, sigmoid: the share of its units whose curve was flat for the batch
+    dead: float | None = None  # ReLU: the share of units whose output is 0 for every review of the batch
+    saturated: float | None = None  # tanh, sigmoid: the share of units whose curve is flat for the batch
 
 
-def part(name: str) -> str:
-    """The layer that a tensor belongs to, as settings name it: "hidden.0.norm.scale" -> "hidden.0"."""
-    return name.rpartition(".")[0].removesuffix(".norm")
+def layer_name(tensor: str) -> str:
+    """Return the layer that a tensor belongs to, as settings name it: "hidden.0.norm.scale" -> "hidden.0"."""
+    return tensor.rpartition(".")[0].removesuffix(".norm")
 
 
-def idle(network: Layer) -> dict[str, dict[str, float]]:
-    """The share of idle units of each layer with an activation, as `dead` or `saturated`.
+def inactive_units(network: Layer) -> dict[str, dict[str, float]]:
+    """Return the share of dead (ReLU) or saturated (tanh, sigmoid) units of each layer with an activation.
 
-    To be asked after forward(train=True) and before backward, which uses up what the activations remember.
+    Call it between forward(train=True) and backward: it reads the outputs that the activations saved.
     """
     shares = {}
     for name, layer in network.walk():
         if isinstance(layer, Activation) and layer._saved is not None:
             slope = layer.derivative(layer._saved)  # (n, i)
             if isinstance(layer, ReLU):
-                shares[part(name)] = {"dead": float((slope.max(axis=0, initial=0) == 0).mean())}
+                shares[layer_name(name)] = {"dead": float((slope.max(axis=0, initial=0) == 0).mean())}
             else:
                 steepest = float(layer.derivative(layer.f(np.zeros(1)))[0])
-                shares[part(name)] = {"saturated": float((slope.mean(axis=0) < _FLAT * steepest).mean())}
+                shares[layer_name(name)] = {"saturated": float((slope.mean(axis=0) < _FLAT * steepest).mean())}
     return shares
 
 
 def snapshot(params: Mapping[str, Array], gradients: Mapping[str, Gradient]) -> dict[str, Array]:
-    """A copy of all weights that a step can change: of those with row gradients, the rows."""
-    return {name: _touched(params[name], gradient).copy() for name, gradient in gradients.items()}
+    """Return copies of all weights that a step can change; for a row gradient, of its rows."""
+    return {name: _updated_rows(params[name], gradient).copy() for name, gradient in gradients.items()}
 
 
 def restore(params: Mapping[str, Array], gradients: Mapping[str, Gradient], before: Mapping[str, Array]) -> None:
-    """Undo a step."""
+    """Undo a step: write the snapshot back."""
     for name, gradient in gradients.items():
         params[name][gradient.rows if isinstance(gradient, RowGrad) else ...] = before[name]
 
 
 def update_norm(params: Mapping[str, Array], gradients: Mapping[str, Gradient], before: Mapping[str, Array]) -> float:
-    """How far a step moved all weights, taken as one vector."""
-    return math.hypot(*(_moved(params[name], g, before[name]) for name, g in gradients.items()))
+    """Return the L2 norm of the update of all weights since the snapshot."""
+    return math.hypot(*(_change(params[name], g, before[name]) for name, g in gradients.items()))
 
 
 def measure(
     params: Mapping[str, Array],
     gradients: Mapping[str, Gradient],
     before: Mapping[str, Array],
-    idle_units: Mapping[str, Mapping[str, float]],
+    inactive: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Flow]:
-    """What the step did to each layer, from the input to the output; `before` is a snapshot."""
-    lengths: dict[str, list[tuple[float, float, float]]] = {}
+    """Return the flow of each layer, from the input to the output.
+
+    `before` is the snapshot from before the step. `inactive` is what `inactive_units` returned.
+    """
+    norms: dict[str, list[tuple[float, float, float]]] = {}
     for name, gradient in gradients.items():
         values = gradient.values if isinstance(gradient, RowGrad) else gradient
-        moved = _moved(params[name], gradient, before[name])
-        lengths.setdefault(part(name), []).append((length(values), moved, length(params[name])))
+        change = _change(params[name], gradient, before[name])
+        norms.setdefault(layer_name(name), []).append((l2_norm(values), change, l2_norm(params[name])))
     return {
-        layer: Flow(*(math.hypot(*each) for each in zip(*parts, strict=True)), **idle_units.get(layer, {}))
-        for layer, parts in lengths.items()
+        layer: Flow(*(math.hypot(*column) for column in zip(*tensors, strict=True)), **inactive.get(layer, {}))
+        for layer, tensors in norms.items()
     }
 
 
-def length(values: Array) -> float:
-    """The length of an array as one vector, without a copy of it."""
+def l2_norm(values: Array) -> float:
+    """Return the L2 norm of all numbers of an array, without a copy of it."""
     flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
         square = float(np.dot(flat, flat))
-    if not math.isfinite(square) and np.isfinite(flat).all():  # float32 ends at 1e38
+    if not math.isfinite(square) and np.isfinite(flat).all():  # a square above 3e38 overflows in float32
         square = float(np.square(flat, dtype=np.float64).sum())
     return math.sqrt(square) if square >= 0 else math.nan
 
 
-def _touched(param: Array, gradient: Gradient) -> Array:
+def _updated_rows(param: Array, gradient: Gradient) -> Array:
     return take_rows(param, gradient.rows) if isinstance(gradient, RowGrad) else param
 
 
-def _moved(param: Array, gradient: Gradient, before: Array) -> float:
+def _change(param: Array, gradient: Gradient, before: Array) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
-        return length(_touched(param, gradient) - before)
+        return l2_norm(_updated_rows(param, gradient) - before)

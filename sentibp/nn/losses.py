@@ -1,7 +1,7 @@
 """Losses of the logit z, with their derivative d loss / d z.
 
-The network ends in z; the probability is a = sigmoid(z). Both losses are the mean over the batch of
-weight[j] * loss[j]: the 1/n of that mean stands here and nowhere else.
+The network computes z, and the probability of positive is a = sigmoid(z). Each loss is the mean over the batch of
+weight[j] * loss[j]. Only the losses divide by n; no layer does.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sentibp.nn.layers import Array, sigmoid
+from sentibp.nn.arrays import Array
+from sentibp.nn.layers import sigmoid
 
 Loss = Callable[[Array, Array, Array | None], tuple[float, Array]]
 
 
 def cross_entropy(z: Array, target: Array, weight: Array | None = None) -> tuple[float, Array]:
-    """Binary cross-entropy, -log of the probability given to the right answer, in nats.
+    """Return the binary cross-entropy, in nats: -log of the probability of the right label.
 
-    z, target, weight (n,) -> loss, dz (n,). Written with the logit it cannot overflow:
+    z, target, weight (n,) -> loss, dz (n,). The formula in z does not overflow:
     -t log a - (1 - t) log(1 - a) = log(1 + e^z) - t z.
     """
     target = target.astype(z.dtype, copy=False)
     loss = np.logaddexp(0, z) - target * z
-    dz = sigmoid(z) - target  # the sigmoid's a (1 - a) and the logarithm's 1 / (a (1 - a)) cancel
+    dz = sigmoid(z) - target  # a (1 - a) from the sigmoid and 1 / (a (1 - a)) from the logarithm cancel
     return _weighted_mean(loss, dz, weight)
 
 
 def squared_error(z: Array, target: Array, weight: Array | None = None) -> tuple[float, Array]:
-    """(a - t)^2, the error of Rumelhart, Hinton & Williams (1986) without their factor 1/2.
+    """Return the squared error (a - t)^2, as Rumelhart, Hinton & Williams (1986), but without their factor 1/2.
 
-    z, target, weight (n,) -> loss, dz (n,). The factor a (1 - a) is small where the network is sure, even when it
-    is wrong: such a unit learns slowly. Cross-entropy does not have that flaw.
+    z, target, weight (n,) -> loss, dz (n,). The factor a (1 - a) is small if the network is confident, even if it is
+    wrong. Such a network learns slowly. Cross-entropy does not have this flaw.
     """
     target = target.astype(z.dtype, copy=False)
     a = sigmoid(z)

@@ -1,76 +1,82 @@
-"""The embedding bag again, made fast: the contract and, but for rounding, the numbers of `layers.EmbeddingBag`.
+"""A fast embedding bag: the same function as `layers.EmbeddingBag`, except for rounding.
 
-Three things differ. The count matrix is sparse (scipy's CSR), so that a product costs one multiplication per word that
-is there. The distinct features of a batch are found without sorting. And prediction, which needs no gradient, sums the
-gathered rows directly.
+It differs in three ways. The count matrix is sparse (scipy's CSR), so that a product costs one multiplication for each
+word that occurs. The distinct features of a batch are found without sorting them all. Prediction, which needs no
+gradient, sums the gathered rows directly.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.nn.layers import Array, EmbeddingBag, Ragged, RowGrad, take_rows
+from sentibp.nn.arrays import Array, Ragged, RowGrad, take_rows
+from sentibp.nn.layers import EmbeddingBag
 
 
 class Indexed(NamedTuple):
-    """A batch whose distinct ids are known: `reviews.ids` is `rows[column]`."""
+    """A batch with its distinct ids: `reviews.ids` equals `rows[column]`."""
 
     reviews: Ragged
-    rows: Array  # (k,) in order
+    rows: Array  # (k,) sorted
     column: Array  # (t,) int32
 
 
 class FastEmbeddingBag(EmbeddingBag):
-    """y = scale * (counts @ weight[rows]); see `EmbeddingBag`."""
+    """y = (counts @ weight[rows]) / divisor; see `EmbeddingBag`."""
 
     def __init__(self, weight: Array, pooling: str = "mean", padding: int = 0):
         super().__init__(weight, pooling, padding)
-        self._slot = np.zeros(0, np.int32)  # scratch of `_distinct`, one number per feature; holds no state
+        self._scratch = np.zeros(0, np.int32)  # one number per feature, for `_distinct`; holds no state
 
-    def prepare(self, x: Ragged) -> Indexed:
-        """The batch with its distinct ids. Not for several threads at once."""
+    def index(self, x: Ragged) -> Indexed:
+        """Return the batch with its distinct ids. Only one thread at a time may call it."""
         return Indexed(x, *self._distinct(x.ids))
+
+    def prefetcher(self) -> Callable[[Ragged], Indexed]:
+        """Find the distinct ids of each batch."""
+        return self.index
 
     def forward(self, x: Ragged | Indexed, *, train: bool = False) -> Array:
         """n reviews -> (n, d)."""
         weight = self.params["weight"]
         if not train:
             assert isinstance(x, Ragged)
-            return _row_sums(weight, x) / self.scale(x)
-        from scipy.sparse import csr_array  # loaded where something is trained, not where a text is predicted
+            return _row_sums(weight, x) / self.divisor(x)
+        from scipy.sparse import csr_array  # imported in training only: prediction starts faster without it
 
-        x, rows, column = x if isinstance(x, Indexed) else self.prepare(x)
-        scale = self.scale(x)
+        x, rows, column = x if isinstance(x, Indexed) else self.index(x)
+        divisor = self.divisor(x)
         index = np.int32 if len(x.ids) < 2**31 else np.int64
         ones = np.ones(len(x.ids), weight.dtype)
-        counts = csr_array((ones, column, x.offsets.astype(index)), shape=(len(scale), len(rows)))
-        self._saved = rows, counts, scale
-        return (counts @ take_rows(weight, rows)) / scale  # (n, k) @ (k, d) -> (n, d)
+        counts = csr_array((ones, column, x.offsets.astype(index)), shape=(len(divisor), len(rows)))
+        self._saved = rows, counts, divisor
+        return (counts @ take_rows(weight, rows)) / divisor  # (n, k) @ (k, d) -> (n, d)
 
     def backward(self, dy: Array) -> None:
-        """(n, d) -> nothing: ids have no derivative. `grads["weight"]` is a RowGrad."""
-        rows, counts, scale = self._take()
-        self.grads = {"weight": RowGrad(rows, counts.T @ (dy / scale))}  # (k, n) @ (n, d) -> (k, d)
+        """(n, d) -> None, because ids have no derivative. `grads["weight"]` is a RowGrad."""
+        rows, counts, divisor = self._take()
+        self.grads = {"weight": RowGrad(rows, counts.T @ (dy / divisor))}  # (k, n) @ (n, d) -> (k, d)
 
     def _distinct(self, ids: Array) -> tuple[Array, Array]:
-        """The distinct ids in order, and the place of each id among them.
+        """Return the distinct ids (k,), sorted, and the index of each id among them (t,) int32.
 
-        Every place writes its number into its id's slot. The last one to write stays: it alone reads itself back, and
-        stands for the id.
+        Every occurrence writes its position to the scratch entry of its id. Only the last occurrence of an id reads
+        its own position back.
         """
-        if not len(self._slot):
-            self._slot = np.zeros(len(self.params["weight"]), np.int32)
-        slot, place = self._slot, np.arange(len(ids), dtype=np.int32)
-        slot[ids] = place
-        rows = np.sort(ids.compress(slot.take(ids) == place))  # ids are by frequency: neighbours in memory, too
-        slot[rows] = place[: len(rows)]
-        return rows, slot.take(ids)
+        if not len(self._scratch):
+            self._scratch = np.zeros(len(self.params["weight"]), np.int32)
+        scratch, position = self._scratch, np.arange(len(ids), dtype=np.int32)
+        scratch[ids] = position
+        rows = np.sort(ids.compress(scratch.take(ids) == position))  # frequent rows become neighbours in memory
+        scratch[rows] = position[: len(rows)]
+        return rows, scratch.take(ids)
 
 
 def _row_sums(weight: Array, x: Ragged) -> Array:
-    """The sum of the rows of each review: (n, d). An empty review has none: reduceat would give it its neighbour's."""
+    """Return the sum of the rows of each review, (n, d). `reduceat` gives an empty review the row of the next one."""
     y = np.zeros((len(x.lengths), weight.shape[1]), weight.dtype)
     filled = x.lengths > 0
     if filled.any():

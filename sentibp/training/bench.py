@@ -71,12 +71,12 @@ def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
 def _batch_seconds(data: TrainingData) -> float:
     """Return the median seconds of preparing a batch, which training does in another thread."""
     settings, training = data.config.train, data.training
-    network = new_network(data, settings.seed).network
+    prefetch = new_network(data, settings.seed).network.prefetcher()
     weight = example_weights(settings, training)
     order = np.random.default_rng(0).permutation(len(training))
     spent = []
     for start in range(0, min(len(order), _STEPS * settings.batch_size), settings.batch_size):
         began = time.perf_counter()
-        take_batch(network, training, weight, order[start : start + settings.batch_size])
+        take_batch(prefetch, training, weight, order[start : start + settings.batch_size])
         spent.append(time.perf_counter() - began)
     return statistics.median(spent)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import predict_logits
 from sentibp.model.head import probability
-from sentibp.nn.gradient_flow import part
-from sentibp.nn.layers import Array, Gradient, Sequential
+from sentibp.nn.gradient_flow import layer_name
+from sentibp.nn.layers import Array, Gradient, Ragged, Sequential
 from sentibp.nn.losses import LOSSES, Loss
 from sentibp.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
 from sentibp.training.diverged import Diverged, diverged, diverged_after
@@ -85,15 +86,13 @@ def fit(
     weight = example_weights(settings, train)
     factors = {name: learning_rate_factor(settings, name) for name in network.params}
 
-    def load(chosen: Array) -> Batch:
-        return Batch(take_batch(network, train, weight, chosen), chosen)
-
     for epoch in range(state.epoch, settings.epochs + 1):
         shuffle = deepcopy(state.shuffle)
         order = shuffle.permutation(len(train))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(train), settings.batch_size)]
         done = state.step - (epoch - 1) * len(batches)  # of this epoch, where the training resumes
         last = None
+        load = partial(_load_batch, network.prefetcher(), train, weight)
         for batch in prefetch(load, batches[done:]):
             yield batch
             loss, dz = forward(network, batch.examples, loss_function)
@@ -135,11 +134,15 @@ def backward(network: Sequential, dz: Array) -> Mapping[str, Gradient]:
     return network.grads
 
 
-def take_batch(network: Sequential, train: Examples, weight: Array | None, chosen: Array) -> Examples:
-    """Return the chosen examples as the network's forward(train=True) takes them; `weight` is that of all examples."""
+def take_batch(prepare: Callable[[Ragged], Any], train: Examples, weight: Array | None, chosen: Array) -> Examples:
+    """Return the chosen examples, prepared by `network.prefetcher()`; `weight` is that of all examples in the loss."""
     read_ahead(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
-    features = network.prepare(train.features.take(chosen))
+    features = prepare(train.features.take(chosen))
     return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
+
+
+def _load_batch(prepare: Callable[[Ragged], Any], train: Examples, weight: Array | None, chosen: Array) -> Batch:
+    return Batch(take_batch(prepare, train, weight, chosen), chosen)
 
 
 def _clipped(gradients: Mapping[str, Gradient], settings: Train) -> Mapping[str, Gradient]:
@@ -190,5 +193,5 @@ def example_weights(settings: Train, examples: Examples) -> Array | None:
 
 def learning_rate_factor(settings: Train, name: str) -> float:
     """Return what the learning rate of a parameter is multiplied by: 0 if its layer is frozen."""
-    layer = part(name)
+    layer = layer_name(name)
     return 0.0 if layer in settings.freeze else settings.learning_rates.get(layer, 1.0)

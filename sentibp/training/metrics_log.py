@@ -27,7 +27,7 @@ class FlowMeter:
         self.network = network
         self.steps_per_epoch = steps_per_epoch
         self.measured = measured_steps(steps_per_epoch)
-        self.idle: dict[str, dict[str, float]] = {}
+        self.inactive: dict[str, dict[str, float]] = {}
         self.before: dict[str, Array] = {}
         self.gradients: Mapping[str, Gradient] = {}
 
@@ -36,12 +36,12 @@ class FlowMeter:
         if isinstance(event, Forward | Backward | Step) and (event.step - 1) % self.steps_per_epoch in self.measured:
             with single_threaded_blas:
                 if isinstance(event, Forward):
-                    self.idle = gradient_flow.idle(self.network)
+                    self.inactive = gradient_flow.inactive_units(self.network)
                 elif isinstance(event, Backward):
                     self.gradients = event.gradients
                     self.before = gradient_flow.snapshot(self.network.params, self.gradients)
                 else:
-                    return gradient_flow.measure(self.network.params, self.gradients, self.before, self.idle)
+                    return gradient_flow.measure(self.network.params, self.gradients, self.before, self.inactive)
         return None
 
 

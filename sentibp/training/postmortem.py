@@ -22,7 +22,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS
-from sentibp.nn.gradient_flow import part
+from sentibp.nn.gradient_flow import layer_name
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.training.events import Backward
 from sentibp.utils.files import write_file
@@ -50,7 +50,7 @@ def facts(failed: FailedStep) -> dict[str, Any]:
         "seed": failed.seed,
         "step": failed.step.step,
         "epoch": failed.step.epoch,
-        "layer": None if failed.tensor is None else part(failed.tensor),
+        "layer": None if failed.tensor is None else layer_name(failed.tensor),
         "tensor": failed.tensor,
         "loss": _finite(failed.step.loss),
         "gradient_norm": _finite(failed.step.gradient_norm),
@@ -61,7 +61,7 @@ def facts(failed: FailedStep) -> dict[str, Any]:
 
 def lines(failed: FailedStep, corpus: Corpus | None) -> list[str]:
     """Return the same in words: where, with which numbers, and on which reviews."""
-    where = "" if failed.tensor is None else f"layer {part(failed.tensor)}, tensor {failed.tensor}; "
+    where = "" if failed.tensor is None else f"layer {layer_name(failed.tensor)}, tensor {failed.tensor}; "
     step = failed.step
     numbers = f"loss {step.loss:g}, gradient norm {step.gradient_norm:g}, learning rate {step.learning_rate:g}"
     named = [f"{place}" for place in failed.reviews[:_REVIEWS]]

@@ -13,7 +13,8 @@ import pytest
 import runner
 
 from sentibp.config.load import load_config
-from sentibp.inspection.pages import report as pages_report
+from sentibp.inspection.pages.report import report_page
+from sentibp.inspection.pages.report_data import gather
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -50,7 +51,7 @@ class Page:
         return self.driver.execute_script(f"return {script}")
 
     def wait(self, script: str) -> Any:
-        """Until an expression is true."""
+        """Wait until an expression is true."""
         from selenium.webdriver.support.ui import WebDriverWait
 
         return WebDriverWait(self.driver, 30, 0.05).until(lambda _: self.js(script), f"never true: {script}")
@@ -66,7 +67,7 @@ class Page:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
     def complaints(self) -> list[str]:
-        """What the console said since it was asked last."""
+        """Return the messages on the console since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
@@ -84,7 +85,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a report on two runs; there is markup in all of their reviews."""
+    """The address of a report on two runs. All their reviews contain markup."""
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -97,7 +98,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
         Path("deep.yaml").write_text(f"{data}model: {{hidden: [16, 16, 16], residual: true, batch_norm: true}}\n")
         for name in ("shallow", "deep"):
             runner.train_model(load_config(f"{name}.yaml"), Path(name))
-        Path("report.html").write_bytes(pages_report.render(pages_report.gather(["shallow", "deep"])))
+        Path("report.html").write_bytes(report_page(gather(["shallow", "deep"])))
     return (folder / "report.html").as_uri()
 
 
@@ -105,7 +106,7 @@ DRAWN = "document.body.dataset.drawn"
 WIDER = "document.documentElement.scrollWidth - innerWidth"
 
 
-def test_the_report_is_drawn_and_nothing_in_it_is_obeyed(page: Page, report: str):
+def test_the_report_is_drawn_and_no_markup_in_reviews_is_executed(page: Page, report: str):
     page.open(report)
     charts = int(page.wait(DRAWN))
     assert charts >= 9
@@ -162,16 +163,17 @@ def test_the_stepper_by_clicks(page: Page, report: str):
             break
         forth.click()
     assert titles[0] == "The words"
-    assert titles[1:4] == ["embedding: EmbeddingBag", "output: Linear", "The answer and the loss"]
+    assert titles[1:4] == ["embedding: EmbeddingBag", "output: Linear", "The prediction and the loss"]
     assert titles[4:] == [
-        *("Back: the logit", "Back: output: Linear", "Back: embedding: EmbeddingBag", "The update", "After it")
+        *("Backward: the logit", "Backward: output: Linear", "Backward: embedding: EmbeddingBag"),
+        *("The update", "After the update"),
     ]
     back.click()
     assert page.text(".stage-title").endswith("The update")
     assert page.complaints() == []
 
 
-def test_the_stepper_shows_blame_by_width_and_colour_with_the_models_numbers(page: Page, report: str):
+def test_the_stepper_shows_gradients_by_width_and_colour_with_the_models_numbers(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
     drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
@@ -180,10 +182,10 @@ def test_the_stepper_shows_blame_by_width_and_colour_with_the_models_numbers(pag
     page.js("document.querySelector('.stepper input[type=range]').focus()")
     for _ in range(stages.index("gradient")):
         slider.send_keys("\ue014")  # the right arrow
-    assert page.text(".stage-title").endswith("Back: output: Linear")
-    blame = page.js(f"{drawing}.edges.find(edge => edge.symbol === 'W').blame.flat()")
-    largest = max(map(abs, blame))
-    drawn = [value for value in blame if abs(value) > largest / 200]
+    assert page.text(".stage-title").endswith("Backward: output: Linear")
+    gradient = page.js(f"{drawing}.edges.find(edge => edge.symbol === 'W').gradient.flat()")
+    largest = max(map(abs, gradient))
+    drawn = [value for value in gradient if abs(value) > largest / 200]
     lines = page.js(
         "[...document.querySelectorAll('.network line:not(.plain):not(.faint-line)')]"
         ".map(line => [Number(line.getAttribute('stroke-width')), line.classList.contains('negative')])"
@@ -236,7 +238,7 @@ def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
 
 @pytest.fixture
 def played(start: Callable, trained: Path) -> Iterator[str]:
-    """The address of `sentibp play`; the file of its model is as it was, in the end."""
+    """The address of `sentibp play`. At the end the model file must be unchanged."""
     file = trained / "model.safetensors"
     before = file.read_bytes()
     running = start("play", str(trained), "--no-browser")
@@ -259,7 +261,7 @@ def _positive(page: Page) -> float:
 
 def test_play(page: Page, played: str):
     page.open(played, 360, "dark")
-    page.wait("document.getElementById('said').textContent !== '…'")
+    page.wait("document.getElementById('prediction').textContent !== '…'")
     _typed(page, f"{EVIL} a superb zorblax")
     assert page.driver.title == "sentibp play"
     assert page.js("document.getElementById('marked').querySelectorAll('mark').length") > 5
@@ -278,8 +280,8 @@ def test_play(page: Page, played: str):
     page.find("#undo").send_keys(" ")
     page.wait("document.querySelectorAll('#steps li').length === 0")
     assert _positive(page) == before
-    page.find("#rate").clear()
-    page.find("#rate").send_keys("1e300")
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys("1e300")
     page.find("#learn").click()
     page.wait("!document.getElementById('error').hidden")
     assert "diverged" in page.text("#error")

@@ -1,4 +1,4 @@
-"""`sentibp play`: served until it is interrupted, and the model's file as it was."""
+"""`sentibp play` serves the page until it is interrupted, and does not change the model file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from sentibp.inspection.pages.play import Server
 
 
-def post(url: str, **said) -> dict:
-    request = urllib.request.Request(url, json.dumps(said).encode(), {"Content-Type": "application/json"})
+def post(url: str, **values) -> dict:
+    request = urllib.request.Request(url, json.dumps(values).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.loads(response.read())
 
@@ -21,20 +21,20 @@ def post(url: str, **said) -> dict:
 def test_it_serves_until_it_is_interrupted(start, trained, number):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     running = start("play", str(trained), "--no-browser", "--json")
-    said = json.loads(running.stdout.readline())
-    assert said["model"] == str(trained / "model.safetensors")
-    assert said["url"].startswith("http://127.0.0.1:")
+    response = json.loads(running.stdout.readline())
+    assert response["model"] == str(trained / "model.safetensors")
+    assert response["url"].startswith("http://127.0.0.1:")
     text = {"text": "I love this movie", "label": "negative"}
-    first = post(said["url"] + "look", **text)
+    first = post(response["url"] + "look", **text)
     assert first["label"] == "positive"
-    assert post(said["url"] + "learn", **text)["positive"] < first["positive"]
+    assert post(response["url"] + "learn", **text)["positive"] < first["positive"]
     running.send_signal(number)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 130
     assert out == b""
     lines = err.decode().splitlines()
-    assert "what it learns there stays in memory, the file is never changed; Ctrl-C ends it" in lines[0]
-    assert lines[1:] == ["interrupted: the page is closed, the model's file is as it was"]
+    assert "training on the page changes the model in memory only; stop with Ctrl-C" in lines[0]
+    assert lines[1:] == ["interrupted: the page is closed; the model file is unchanged"]
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
 
 

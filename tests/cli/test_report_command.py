@@ -8,23 +8,23 @@ from pathlib import Path
 
 def test_a_report_of_the_last_run(sentibp, trained):
     result = sentibp("report")
-    assert re.fullmatch(r"report\.html  \d\.\d MB, for a browser; of run\n", result.out)
+    assert re.fullmatch(r"report\.html  \d\.\d MB: a report on run\n", result.out)
     content = Path("report.html").read_text()
     assert content.startswith("<!doctype html>")
     assert "<title>Report: run</title>" in content
 
 
 def test_json(sentibp, trained):
-    said = sentibp("report", trained, trained / "model.safetensors", "--output", "both.html", "--json").json
-    assert said["output"] == "both.html"
-    assert said["bytes"] == Path("both.html").stat().st_size
-    assert said["runs"] == [str(trained), str(trained / "model.safetensors")]
-    assert any("a model file does not hold them" in line for line in said["left_out"])
+    response = sentibp("report", trained, trained / "model.safetensors", "--output", "both.html", "--json").json
+    assert response["output"] == "both.html"
+    assert response["bytes"] == Path("both.html").stat().st_size
+    assert response["runs"] == [str(trained), str(trained / "model.safetensors")]
+    assert any("a model file does not contain them" in line for line in response["left_out"])
 
 
-def test_what_is_left_out_is_told_on_stderr(sentibp, trained):
+def test_what_is_left_out_is_reported_on_stderr(sentibp, trained):
     err = sentibp("report", trained / "model.safetensors").err
-    assert "left out: its training and its environment" in err
+    assert "left out: training and environment" in err
 
 
 def test_the_same_bytes_in_another_process(sentibp, process, trained):
@@ -38,7 +38,7 @@ def test_mistakes(fails, sentibp, here, trained):
     assert fails(3, "report", "--output", "nosuch/page.html").splitlines()[-1].startswith("--output nosuch/page.html: ")
     assert "nosuch.csv" in fails(3, "report", "--data", "nosuch.csv")
     Path("empty").mkdir()
-    assert fails(2, "report", "empty").startswith("empty: neither run.json nor model.safetensors is there")
+    assert fails(2, "report", "empty").startswith("empty: contains neither run.json nor model.safetensors")
 
 
 def test_without_the_extra_one_line_says_what_to_install(fails, trained, monkeypatch):

@@ -172,24 +172,24 @@ MISTAKES = {
     "8 -> 4); "
     "write false, or make model.embedding.dim or a width equal to the next one",
     "{train: {early_stopping: 2}, data: {validation: 0}}": "train.early_stopping: needs validation data; "
-    "set data.validation, to 0.1 say",
+    "set data.validation, for example to 0.1",
     "{train: {schedule: plateau}, data: {validation: 0.0}}": "train.schedule.name: plateau needs validation data; "
-    "set data.validation, to 0.1 say",
-    "train: {freeze: [embeding]}": "train.freeze: 'embeding' is no part of this model, which has embedding, hidden.0, "
-    "output; did you mean 'embedding'?",
-    "{train: {learning_rates: {hidden.0: 1}}, model: {hidden: []}}": "train.learning_rates.hidden.0: 'hidden.0' is no "
-    "part of this model, which has embedding, output",
+    "set data.validation, for example to 0.1",
+    "train: {freeze: [embeding]}": "train.freeze: 'embeding' is not a layer of this model, which has "
+    "embedding, hidden.0, output; did you mean 'embedding'?",
+    "{train: {learning_rates: {hidden.0: 1}}, model: {hidden: []}}": "train.learning_rates.hidden.0: 'hidden.0' is not "
+    "a layer of this model, which has embedding, output",
     # keys given twice
     "{train: {seed: 1, seed: 2}}": "train.seed: given twice, first in line 1; keep one",
 }
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_mistakes_are_told_in_the_users_words(text):
+def test_a_mistake_has_a_message_with_its_repair(text):
     assert complaints(text) == [f"mine.yaml:1: {MISTAKES[text]}"]
 
 
-def test_all_mistakes_at_once_in_the_order_of_lines():
+def test_all_mistakes_are_reported_at_once_in_the_order_of_lines():
     text = """\
     # my first config
     data:
@@ -218,16 +218,16 @@ def test_all_mistakes_at_once_in_the_order_of_lines():
         "mine.yaml:12: train.epochs: 'three' is not a whole number; give a whole number of at least 1",
         "mine.yaml:13: train.loss: 'crossentropy' is not one of cross_entropy, squared_error; "
         "did you mean 'cross_entropy'?",
-        "mine.yaml:14: train.early_stopping: needs validation data; set data.validation, to 0.1 say",
+        "mine.yaml:14: train.early_stopping: needs validation data; set data.validation, for example to 0.1",
         "mine.yaml:18: train.optimizer.momentum: sgd does not use it; remove it, or choose momentum or nesterov",
         "mine.yaml:19: train.epochs: given twice, first in line 12; keep one",
         "--set text.ngrams=5: 5 is too large; give a whole number of at least 1 and at most 3",
         "--set train.x=1: unknown key; choose from " + ", ".join(config_schema.Config().train.model_dump()),
-        "--set oops: not KEY=VALUE; write --set train.epochs=5, say",
+        "--set oops: not KEY=VALUE; write for example --set train.epochs=5",
     ]  # and nothing of residual and freeze, which hang on the widths that are wrong
 
 
-def test_a_value_is_shown_in_part_if_it_is_long():
+def test_a_long_value_is_shortened():
     (line,) = complaints(f"train: {{loss: {'x' * 1000}}}")
     assert line.startswith(f"mine.yaml:1: train.loss: '{'x' * 49}...' is not one of")
     assert len(complaints(f"train: {{epochs: [{'1, ' * 1000}]}}")[0]) < 200
@@ -243,7 +243,7 @@ def test_many_mistakes_are_found_quickly():
     assert lines[-1] == "mine.yaml: 2950 more mistakes"
 
 
-def test_python_meets_the_same_rules():
+def test_the_same_rules_apply_in_python():
     with pytest.raises(ValidationError, match=r"train\.optimizer\.momentum: sgd does not use it"):
         Config.model_validate({"train": {"optimizer": {"name": "sgd", "momentum": 0.9}}})
     with pytest.raises(ValidationError):
@@ -350,20 +350,19 @@ BROKEN = {
     "train:\n\tepochs: 3": "2: a tab; use spaces",
     "train:\n  epochs:\t3": "2: a tab; use spaces",
     "train:\n  seed: 1\n  epochs 3\nmodel: {}": "3: a line without ': '; write 'key: value'",
-    "train:\n  epochs 3\n  seed: 1": "3: a ': ' that does not fit here; is one missing in the line above? "
-    "Text with a ': ' needs quotes",
+    "train:\n  epochs 3\n  seed: 1": "3: an unexpected ': '; add a missing ': ' in the line above, "
+    "or put text with ': ' in quotes",
     "train:\n  epochs: 3\n seed: 1": "3: a line that does not belong to the one above; check the indentation",
     "model:\n  hidden: [16\n  residual: true": "2: a list that is not closed; write [a, b]",
     "train: {seed: 1": "1: a mapping that is not closed; write {key: value, key: value}",
     "data:\n  source: 'imdb\n": "2: a quote that is never closed; close it",
     "data:\n  source: *.csv": "2: text that begins with * or & needs quotes",
     "data:\n  source: @home": "2: text cannot begin with @; put it in quotes",
-    "data:\n  source: &a x": "2: anchors and aliases (& and *) are not used here; write the value out, or put "
+    "data:\n  source: &a x": "2: anchors and aliases (& and *) are not allowed; write the value out, or put "
     "it in quotes",
-    "data:\n  source: *a": "2: anchors and aliases (& and *) are not used here; write the value out, or put it "
-    "in quotes",
-    "train: {}\nseed: !!int 5": "2: tags (!) are not used here; remove it, or put the text in quotes",
-    "a: !!python/object/apply:os.system [x]": "1: tags (!) are not used here; remove it, or put the text in quotes",
+    "data:\n  source: *a": "2: anchors and aliases (& and *) are not allowed; write the value out, or put it in quotes",
+    "train: {}\nseed: !!int 5": "2: tags (!) are not allowed; remove it, or put the text in quotes",
+    "a: !!python/object/apply:os.system [x]": "1: tags (!) are not allowed; remove it, or put the text in quotes",
     "a: 1\n---\nb: 2": "2: a second document; remove the '---'",
     "a: 1\n? [x]\n: 2": "2: a key that is a list or a mapping; a key is plain text",
     'a: "\\UFFFFFFFF"': "1: an escape (\\U...) that names no character; remove it",
@@ -374,7 +373,7 @@ BROKEN = {
     "[" * 100_000: "1: nested more than 20 levels deep; settings need at most five",
     "{a: " * 20_000: "1: nested more than 20 levels deep; settings need at most five",
     "- " * 40_000: "1: nested more than 20 levels deep; settings need at most five",
-    "a: &a [x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b]": "1: anchors and aliases (& and *) are not used here; write the "
+    "a: &a [x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b]": "1: anchors and aliases (& and *) are not allowed; write the "
     "value out, or put it in quotes",
     "- train": "1: ['train'] is not a config; begin with 'data:', 'text:', 'pretrain:', 'model:', 'train:'",
     "a good film, positive\n": "1: 'a good film, positive' is not a config; begin with 'data:', 'text:', "
@@ -384,7 +383,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
-def test_broken_yaml_is_told_in_one_line(text):
+def test_broken_yaml_gives_a_message_in_one_line(text):
     assert complaints(text) == [f"mine.yaml:{BROKEN[text]}"]
 
 
@@ -399,7 +398,7 @@ def test_byte_order_mark_and_windows_line_ends():
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=60) | st.text("[]{}:,-#&*!|>'\"%@` \n\tab0?", max_size=30))
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_read_or_gives_a_config_error(text):
     try:
         yaml_file.parse(text)
     except yaml_file.YamlError as error:
@@ -410,7 +409,7 @@ def test_any_text_is_read_or_refused(text):
 # --- the command line -----------------------------------------------------------------------------------------
 
 
-def test_the_command_line_beats_the_file_which_beats_the_defaults():
+def test_overrides_replace_the_file_and_the_file_replaces_defaults():
     text = "train:\n  epochs: 4\n  seed: 3\n"
     loaded = load_config(mine(text), ["train.epochs=9", "model.hidden=[32,16]", "data.text_column=review"])
     assert (loaded.config.train.epochs, loaded.config.train.seed, loaded.config.train.batch_size) == (9, 3, 64)
@@ -486,7 +485,7 @@ def test_a_whole_mapping_can_be_replaced():
     assert read("train: {learning_rates: {output: 2}}", "train.learning_rates={}").train.learning_rates == {}
 
 
-def test_swapping_the_method_forgets_what_the_file_said_for_the_old_one():
+def test_an_override_of_the_method_drops_the_settings_of_the_old_one():
     text = "train: {optimizer: {name: momentum, momentum: 0.5, learning_rate: 0.3}, schedule: {name: step, every: 2}}"
     train = read(text, "train.optimizer.name=sgd", "train.schedule.name=cosine").train
     assert train.optimizer == Optimizer(name="sgd", learning_rate=0.3)
@@ -515,14 +514,14 @@ def test_swapping_the_method_forgets_what_the_file_said_for_the_old_one():
         ("model.hidden=16", "16 is not a list; write [16]"),
         ("model.hidden.0=16", "model.hidden: a mapping is not a list; give a list of whole numbers of at least 1"),
         ("train={seed: 1, seed: 2}", "train.seed: given twice, first in line 1; keep one"),
-        ("train.epochs", "not KEY=VALUE; write --set train.epochs=5, say"),
-        ("=5", "not KEY=VALUE; write --set train.epochs=5, say"),
-        ("train..epochs=5", "not KEY=VALUE; write --set train.epochs=5, say"),
+        ("train.epochs", "not KEY=VALUE; write for example --set train.epochs=5"),
+        ("=5", "not KEY=VALUE; write for example --set train.epochs=5"),
+        ("train..epochs=5", "not KEY=VALUE; write for example --set train.epochs=5"),
         ("train=5", None),
         ("train.optimizer.name=[]", None),
         (
             "train.learning_rates.hidden.7=1",
-            "'hidden.7' is no part of this model, which has embedding, hidden.0, output",
+            "'hidden.7' is not a layer of this model, which has embedding, hidden.0, output",
         ),
     ],
 )
@@ -532,7 +531,7 @@ def test_mistakes_on_the_command_line(override, message):
 
 
 @pytest.mark.parametrize("override", ["\udcffmodel.hidden=[2]", "model.\ud800=1", "data.source=\udcff", "\udcff"])
-def test_bytes_that_are_no_letters_on_the_command_line(override):
+def test_invalid_utf_8_on_the_command_line(override):
     """As a shell hands them over: what is no UTF-8 cannot be written to config.yaml either."""
     (line,) = complaints("train: {epochs: 2}", override)
     assert line.endswith(": not UTF-8; write it in letters that are")
@@ -724,7 +723,7 @@ configs = some(
 
 @settings(deadline=None)
 @given(configs)
-def test_what_is_written_reads_back_equal(tree):
+def test_a_written_config_loads_as_an_equal_config(tree):
     original = Config.model_validate(tree)
     written = dump.dump(original)
     Path("written.yaml").write_text(written, encoding="utf-8")
@@ -763,7 +762,10 @@ def test_the_reference_explains_every_setting():
         key, value, _, about = row.strip("| ").split(" | ")
         assert value, key
         assert about.endswith((".", ").")), f"{key} is not explained"
-    assert "| `text.ngrams` | a whole number of at least 1 and at most 3 | `2` | The longest run of words" in text
+    assert (
+        "| `text.ngrams` | a whole number of at least 1 and at most 3 | `2` | The largest number of words in a feature."
+        in text
+    )
     assert "| `model.hidden` | a list of whole numbers of at least 1 | `[16]` | The widths" in text
     assert text.endswith(" |\n")
 

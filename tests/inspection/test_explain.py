@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection.explain import explain
 from sentibp.nn import Layer, Sequential
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.utils.arrow import strings
 
 TEXTS = ["a good film , not bad at all", "not good , a bad , bad film", "very good !", "the worst of all"]
@@ -102,7 +102,7 @@ def test_the_gradient_is_averaged_over_the_whole_line(classifiers, kind):
     classifier, text = classifiers[kind], "not good , very bad film !"
     explanation = explain(classifier, text)
     ids = classifier.encode(strings([text]))[0].ids
-    _, *rest = as_predicted(classifier.network).layers.items()
+    _, *rest = eval_mode(classifier.network).layers.items()
     rows = classifier.tensors()["embedding.weight"][ids].astype(np.float64)
     divisor = {"deep relu": np.sqrt(len(ids))}.get(kind, len(ids))
     x = rows.sum(axis=0) / divisor

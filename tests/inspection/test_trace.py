@@ -16,7 +16,7 @@ from sentibp.inspection.trace import to_dict, trace_step
 from sentibp.inspection.walkthrough import sheet
 from sentibp.inspection.worksheet import Formula, Number, Table
 from sentibp.nn import Layer, Ragged, Sequential, Tanh, gradcheck
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.losses import LOSSES
 from sentibp.nn.optim import OPTIMIZERS, SGD
 from sentibp.utils.arrow import strings
@@ -92,7 +92,7 @@ def test_more_steps_of_the_article():
 def test_every_gradient_is_the_derivative_of_the_loss(classifiers, kind, loss):
     """Compare with central differences of the loss of the whole network."""
     found = trace_step(classifiers[kind], TEXT, "negative", loss=loss)
-    network = as_predicted(classifiers[kind].network, _ids(classifiers[kind], found))
+    network = eval_mode(classifiers[kind].network, _ids(classifiers[kind], found))
     review, target = _review(found, classifiers[kind]), np.array([0])
     z = network.forward(review, train=True)[:, 0]
     value, dz = LOSSES[loss](z, target, None)

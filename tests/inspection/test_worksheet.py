@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.inspection import worksheet as inspection_worksheet
+from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Formula, Gap, Number, Section, Sheet, Table
 
 SHEET = Sheet(
@@ -79,14 +80,12 @@ def test_a_worksheet_has_gaps_where_the_key_has_numbers():
     assert worksheet.sections[0] == SHEET.sections[0]  # given numbers stay
     assert worksheet.sections[1].lines == [SHEET.sections[1].lines[0], Gap("z[1]", 1), Gap("z[2]", 2)]
     assert [line.left for line in key.sections[0].lines] == ["(1) z[1]", "(2) z[2]"]
-    for render in (inspection_worksheet.to_text, inspection_worksheet.to_markdown, inspection_worksheet.to_html):
+    for render in (inspection_worksheet.to_text, inspection_worksheet.to_markdown, worksheet_page):
         assert "(1)" in render(worksheet)
         assert "2.0000" not in render(worksheet)
         assert "= 2.0000" in render(key)
     assert "    z[1] = (1)______________\n" in inspection_worksheet.to_text(worksheet)
-    assert inspection_worksheet.to_html(worksheet, key).index("(2) z[2]") > inspection_worksheet.to_html(
-        worksheet, key
-    ).index('class="key"')
+    assert worksheet_page(worksheet, key).index("(2) z[2]") > worksheet_page(worksheet, key).index('class="key"')
 
 
 def test_markdown():
@@ -113,7 +112,7 @@ class Text(HTMLParser):
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])))
 def test_html_shows_any_word_as_text(word):
     lines = [word, Table([word], [(word, [])]), Formula(word, word), Number(word, word, 1.0)]
-    page = Text(inspection_worksheet.to_html(Sheet(word, [Section(f"a{word}", lines)])))
+    page = Text(worksheet_page(Sheet(word, [Section(f"a{word}", lines)])))
     assert set(page.tags) <= set(
         [
             "html",

@@ -1,4 +1,4 @@
-"""What the tests of sentibp.nn share: small networks, awkward batches, and the table of layers that drives them."""
+"""Shared by the tests of sentibp.nn: small networks, awkward batches, and the table of all layers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fast_bag(rng: np.random.Generator, dtype: Any = np.float64, pooling: str = "
 
 
 def linear(rng: np.random.Generator, i: int, o: int, dtype: Any = np.float64) -> Linear:
-    """Biases away from 0: at the corner of a ReLU, differences from its two sides disagree with any derivative."""
+    """Biases are not 0: at the corner of a ReLU no derivative agrees with central differences."""
     return Linear(numbers(rng, i, o, dtype=dtype), numbers(rng, o, dtype=dtype))
 
 
@@ -74,7 +74,7 @@ def batch_norm(rng: np.random.Generator, width: int, dtype: Any = np.float64) ->
 
 
 def deep(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
-    """Everything at once, nested as model.py nests it: two hidden layers, the second with a skip connection."""
+    """All layers at once, nested as in sentibp.model.build: two hidden layers, the second with a skip connection."""
     first = {"": linear(rng, WIDTH, WIDTH, dtype), "activation": Sigmoid()}
     second = {
         "": linear(rng, WIDTH, WIDTH, dtype),
@@ -110,7 +110,7 @@ def one_hidden(rng: np.random.Generator, dtype: Any = np.float64, activation: ty
 
 
 def normed(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
-    """Batch norm right after a linear layer, whose bias it takes out again: that gradient is exactly zero."""
+    """Batch norm after a linear layer. It subtracts the bias again, whose gradient is exactly zero."""
     hidden = {"": linear(rng, WIDTH, 3, dtype), "norm": batch_norm(rng, 3, dtype), "activation": Tanh()}
     return Sequential(
         {"embedding": bag(rng, dtype), "hidden.0": Sequential(hidden), "output": linear(rng, 3, 1, dtype)}
@@ -121,8 +121,18 @@ def skip(rng: np.random.Generator, dtype: Any = np.float64) -> Residual:
     return Residual(Sequential({"": linear(rng, WIDTH, WIDTH, dtype), "activation": Tanh()}))
 
 
-def word_dropout(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
-    return Sequential({"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": bag(rng, dtype)})
+def word_dropout(
+    rng: np.random.Generator, dtype: Any = np.float64, make_bag: Callable[..., EmbeddingBag] = bag
+) -> Sequential:
+    return Sequential({"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": make_bag(rng, dtype)})
+
+
+def shared_generator(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
+    """Word dropout and dropout draw from one generator, as `sentibp.model.build` makes them."""
+    masks = np.random.default_rng(6)
+    return Sequential(
+        {"words": WordDropout(0.4, masks), "embedding": fast_bag(rng, dtype), "dropout": Dropout(0.4, masks)}
+    )
 
 
 class Case(NamedTuple):
@@ -147,6 +157,8 @@ LAYERS = {
         lambda rng, dtype: FastEmbeddingBag(numbers(rng, VOCABULARY, WIDTH, dtype=dtype), "sqrt", 3), True
     ),
     "word dropout and bag": Case(word_dropout, True),
+    "word dropout and fast bag": Case(lambda rng, dtype: word_dropout(rng, dtype, fast_bag), True),
+    "word dropout and dropout": Case(shared_generator, True),
     "linear": Case(lambda rng, dtype: linear(rng, WIDTH, 3, dtype), False),
     "relu": Case(lambda rng, dtype: ReLU(), False),
     "tanh": Case(lambda rng, dtype: Tanh(), False),
@@ -170,7 +182,7 @@ def copies(tensors: Any) -> dict[str, Any]:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equal to the last bit: named tensors, RowGrad, Ragged, arrays, None."""
+    """Return whether two values have the same bits: named tensors, RowGrad, Ragged, arrays, None."""
     if a is None or b is None:
         return a is b
     if isinstance(a, dict):
@@ -181,15 +193,17 @@ def same(a: Any, b: Any) -> bool:
 
 
 def dense(gradient: Any, rows: int) -> np.ndarray:
-    """A row gradient written out as the whole matrix."""
+    """Return a row gradient as a whole matrix."""
     matrix = np.zeros((rows, gradient.values.shape[1]), gradient.values.dtype)
     matrix[gradient.rows] = gradient.values
     return matrix
 
 
-def train(network: Layer, loss: Any, optimizer: Any, x: Ragged, target: np.ndarray, lr: float, steps: int) -> None:
-    """The whole of training: forward, loss, backward, step."""
+def train(
+    network: Layer, loss: Any, optimizer: Any, x: Ragged, target: np.ndarray, learning_rate: float, steps: int
+) -> None:
+    """Train: forward, loss, backward, step."""
     for _ in range(steps):
         _, dz = loss(network.forward(x, train=True)[:, 0], target)
         network.backward(dz[:, None])
-        optimizer.step([(name, w, network.grads[name]) for name, w in network.params.items()], lr)
+        optimizer.step([(name, w, network.grads[name]) for name, w in network.params.items()], learning_rate)

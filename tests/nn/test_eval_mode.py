@@ -1,4 +1,4 @@
-"""A network as it predicts: the same answers, in float64, with a backward."""
+"""A network in evaluation mode: the same answers, in float64, with a backward."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from builders import AWKWARD, LAYERS, copies, numbers, same
 
 from sentibp.nn import BatchNorm, Dropout, EmbeddingBag, Ragged, WordDropout, gradcheck
-from sentibp.nn.eval_mode import as_predicted
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.sparse import FastEmbeddingBag
 
 each_layer = pytest.mark.parametrize("name", [name for name in LAYERS if name not in ("dropout",)])
@@ -24,17 +24,17 @@ def built(name, dtype):
 def test_it_says_the_same_whether_it_trains_or_not(name):
     layer = built(name, np.float64)
     before = copies({**layer.params, **layer.buffers})
-    twin, x = as_predicted(layer), LAYERS[name].input(np.random.default_rng(2))
+    network, x = eval_mode(layer), LAYERS[name].input(np.random.default_rng(2))
     expected = layer.forward(x)
-    assert twin.forward(x) == pytest.approx(expected, abs=1e-12)
-    assert twin.forward(x, train=True) == pytest.approx(expected, abs=1e-12)
+    assert network.forward(x) == pytest.approx(expected, abs=1e-12)
+    assert network.forward(x, train=True) == pytest.approx(expected, abs=1e-12)
     assert same(before, {**layer.params, **layer.buffers})
 
 
 @each_layer
 def test_its_gradients_are_right(name):
-    twin = as_predicted(built(name, np.float32))
-    errors = gradcheck.check_layer(twin, LAYERS[name].input(np.random.default_rng(2)), np.random.default_rng(3))
+    network = eval_mode(built(name, np.float32))
+    errors = gradcheck.check_layer(network, LAYERS[name].input(np.random.default_rng(2)), np.random.default_rng(3))
     assert all(error < gradcheck.TOLERANCE for error in errors.values()), errors
 
 
@@ -42,20 +42,20 @@ def test_its_gradients_are_right(name):
 def test_it_is_plain_float64_and_its_own(name):
     layer = built(name, np.float32)
     before = copies({**layer.params, **layer.buffers})
-    twin = as_predicted(layer)
-    for tensor in (*twin.params.values(), *twin.buffers.values()):
+    network = eval_mode(layer)
+    for tensor in (*network.params.values(), *network.buffers.values()):
         assert tensor.dtype == np.float64
         np.add(tensor, 1, out=tensor)
     assert same(before, {**layer.params, **layer.buffers})
-    assert list(twin.params) == list(layer.params)
-    kinds = {type(inner) for _, inner in twin.walk()}
+    assert list(network.params) == list(layer.params)
+    kinds = {type(inner) for _, inner in network.walk()}
     assert not kinds & {Dropout, WordDropout, BatchNorm, FastEmbeddingBag}
 
 
 def test_chosen_rows_in_place_of_the_whole_embedding():
     for name in ("embedding bag, mean", "fast embedding bag, sqrt"):
         layer = built(name, np.float64)
-        own = as_predicted(layer, AWKWARD.ids)  # a row for each place
+        own = eval_mode(layer, AWKWARD.ids)  # a row for each place
         x = Ragged(np.arange(len(AWKWARD.ids), dtype=np.int32), AWKWARD.offsets)
         assert own.forward(x) == pytest.approx(layer.forward(AWKWARD))
         assert type(own) is EmbeddingBag
@@ -64,6 +64,6 @@ def test_chosen_rows_in_place_of_the_whole_embedding():
 
 def test_batch_norm_holds_its_averages():
     layer = built("batch norm", np.float64)
-    twin = as_predicted(layer)
-    twin.forward(numbers(np.random.default_rng(0), 5, 4), train=True)
-    assert same(dict(twin.buffers), dict(layer.buffers))
+    network = eval_mode(layer)
+    network.forward(numbers(np.random.default_rng(0), 5, 4), train=True)
+    assert same(dict(network.buffers), dict(layer.buffers))

@@ -23,8 +23,10 @@ def zeros(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
-def test_the_part_of_a_tensor():
-    assert [gradient_flow.part(name) for name in ("embedding.weight", "hidden.0.norm.scale", "hidden.11.bias")] == [
+def test_the_layer_of_a_tensor():
+    assert [
+        gradient_flow.layer_name(name) for name in ("embedding.weight", "hidden.0.norm.scale", "hidden.11.bias")
+    ] == [
         "embedding",
         "hidden.0",
         "hidden.11",
@@ -43,7 +45,7 @@ def test_the_lengths_are_those_of_whole_arrays():
     found = gradient_flow.measure(net.params, net.grads, before, {"hidden.0": {"dead": 0.25}})
     assert list(found) == ["embedding", "hidden.0", "output"]
     for layer, each in found.items():
-        names = [name for name in net.params if gradient_flow.part(name) == layer]
+        names = [name for name in net.params if gradient_flow.layer_name(name) == layer]
         gradients = [g.values if isinstance(g, RowGrad) else g for g in (net.grads[name] for name in names)]
         for value, arrays in (
             (each.gradient, gradients),
@@ -62,26 +64,26 @@ def test_the_lengths_are_those_of_whole_arrays():
 def test_a_unit_is_dead_if_it_is_0_for_every_review():
     layer = Sequential({"a": Sequential({"activation": ReLU()})})
     layer.forward(np.array([[1.0, -1, -1, 0], [-1, -1, 2, 0]]), train=True)
-    assert gradient_flow.idle(layer) == {"a": {"dead": 0.5}}
+    assert gradient_flow.inactive_units(layer) == {"a": {"dead": 0.5}}
 
 
 @pytest.mark.parametrize(("activation", "far"), [(Sigmoid(), 4.5), (Tanh(), 2.5)])
 def test_a_unit_is_saturated_if_its_curve_is_flat_for_the_reviews(activation, far):
     layer = Sequential({"a": Sequential({"activation": activation})})
     layer.forward(np.array([[0, far, far, -far], [0, far, -far, 0]]), train=True)
-    assert gradient_flow.idle(layer) == {"a": {"saturated": 0.5}}
+    assert gradient_flow.inactive_units(layer) == {"a": {"saturated": 0.5}}
 
 
 def test_asking_for_idle_units_leaves_what_backward_needs():
     net = network(ReLU(), np.random.default_rng(0))
     net.forward(REVIEWS, train=True)
-    gradient_flow.idle(net)
+    gradient_flow.inactive_units(net)
     net.backward(np.ones((3, 1), np.float32))
-    assert gradient_flow.idle(net) == {}  # used up
+    assert gradient_flow.inactive_units(net) == {}  # used up
 
 
 def test_lengths_beyond_float32_do_not_warn():
-    assert gradient_flow.length(np.full((2, 2), 1e30, np.float32)) == pytest.approx(2e30)
-    assert gradient_flow.length(np.array([np.inf], np.float32)) == np.inf
-    assert np.isnan(gradient_flow.length(np.array([np.nan], np.float32)))
-    assert gradient_flow.length(np.zeros(0, np.float32)) == 0
+    assert gradient_flow.l2_norm(np.full((2, 2), 1e30, np.float32)) == pytest.approx(2e30)
+    assert gradient_flow.l2_norm(np.array([np.inf], np.float32)) == np.inf
+    assert np.isnan(gradient_flow.l2_norm(np.array([np.nan], np.float32)))
+    assert gradient_flow.l2_norm(np.zeros(0, np.float32)) == 0

@@ -8,7 +8,7 @@ import pytest
 from sentibp.model import naive_bayes
 from sentibp.model.naive_bayes import class_counts, log_count_ratio, log_ratio
 from sentibp.nn import Ragged, ReLU, Sigmoid, Tanh
-from sentibp.nn.initializers import INITIALIZERS, SUITS, glorot, he, normal, ones, zeros
+from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, glorot, he, normal, ones, zeros
 
 SHAPE = (300, 200)  # 60,000 numbers: their deviation is known to about 0.3 %
 every_initializer = pytest.mark.parametrize("start", [*INITIALIZERS.values(), ones], ids=[*INITIALIZERS, "ones"])
@@ -88,5 +88,5 @@ def test_the_same_generator_gives_the_same_weights(start):
 
 
 def test_each_activation_has_an_initializer_that_suits_it():
-    assert set(SUITS) == {kind.__name__.lower() for kind in (ReLU, Tanh, Sigmoid)}
-    assert set(SUITS.values()) <= set(INITIALIZERS)
+    assert set(INITIALIZER_FOR) == {kind.__name__.lower() for kind in (ReLU, Tanh, Sigmoid)}
+    assert set(INITIALIZER_FOR.values()) <= set(INITIALIZERS)

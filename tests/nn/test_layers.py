@@ -1,4 +1,4 @@
-"""Every layer keeps one contract. A table of layers drives the shared tests; what is special to one layer follows."""
+"""Every layer keeps the same contract, tested on a table of layers. Tests of single layers follow."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from builders import (
     copies,
     deep,
     dense,
+    fast_bag,
     linear,
     numbers,
     ragged,
@@ -40,7 +41,9 @@ from sentibp.nn import (
     gradcheck,
     sigmoid,
 )
-from sentibp.nn.layers import add_rows
+from sentibp.nn.arrays import add_row_gradients
+from sentibp.nn.layers import DroppedWords
+from sentibp.nn.sparse import Indexed
 
 every_layer = pytest.mark.parametrize("name", LAYERS)
 every_batch = pytest.mark.parametrize("batch", BATCHES)
@@ -52,7 +55,7 @@ reviews = st.lists(st.lists(st.integers(0, VOCABULARY - 1), max_size=6), max_siz
 
 
 def prepared(name, dtype=np.float64, n=7):
-    """A layer of the table, an input for it, and a dy of the shape of its output."""
+    """Return a layer of the table, an input for it, and a dy of the shape of its output."""
     rng = np.random.default_rng(list(LAYERS).index(name))
     layer = LAYERS[name].build(rng, dtype)
     x = LAYERS[name].input(rng, dtype, n)
@@ -184,12 +187,49 @@ def test_threads_predict_what_one_thread_predicts(name):
         assert same(tuple(threads.map(layer.forward, inputs)), tuple(map(layer.forward, inputs)))
 
 
+@every_layer
+def test_prefetched_inputs_give_the_same_numbers_and_generator_states(name):
+    """Even if all batches are prepared before the first forward."""
+    inputs = [LAYERS[name].input(np.random.default_rng(seed), n=2 + seed) for seed in range(4)]
+    plain, prefetching = prepared(name)[0], prepared(name)[0]
+    rewind = gradcheck.replay(plain), gradcheck.replay(prefetching)
+    for again in rewind:
+        again()
+    ready = list(map(prefetching.prefetcher(), inputs))
+    for x, prefetched in zip(inputs, ready, strict=True):
+        assert same(prefetching.forward(prefetched, train=True), plain.forward(x, train=True))
+        assert generator_states(prefetching) == generator_states(plain), (
+            "as a checkpoint would save them after this step"
+        )
+
+
+def generator_states(layer):
+    return [inner.rng.bit_generator.state for _, inner in layer.walk() if inner.rng is not None]
+
+
+def test_word_dropout_is_prefetched_with_the_distinct_ids_of_what_it_left():
+    network = Sequential(
+        {"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": fast_bag(np.random.default_rng(0))}
+    )
+    prefetched = network.prefetcher()(AWKWARD)
+    assert isinstance(prefetched, DroppedWords)
+    assert isinstance(prefetched.reviews, Indexed)
+    assert len(prefetched.reviews.reviews.ids) < len(AWKWARD.ids)
+
+
+def test_word_dropout_that_shares_its_generator_with_dropout_is_not_prefetched():
+    """Drawn ahead, the masks of two batches would come before the first dropout mask."""
+    rng = np.random.default_rng(4)
+    layers = {"words": WordDropout(0.4, rng), "embedding": bag(np.random.default_rng(0)), "dropout": Dropout(0.3, rng)}
+    assert Sequential(layers).prefetcher()(AWKWARD) is AWKWARD
+
+
 # --- ragged batches
 
 
 @few
 @given(reviews)
-def test_ragged_tells_lengths_and_the_review_of_each_id(batch):
+def test_ragged_has_lengths_and_the_review_of_each_id(batch):
     x = ragged(*batch)
     assert x.lengths.tolist() == [len(review) for review in batch]
     assert x.review.tolist() == [j for j, review in enumerate(batch) for _ in review]
@@ -218,7 +258,7 @@ def test_the_ids_of_a_slice_are_a_view():
 
 
 def pool_slowly(weight, batch, pooling):
-    """One review after the other, one word after the other: (n, d)."""
+    """Pool with loops over reviews and words: (n, d)."""
     y = np.zeros((len(batch), weight.shape[1]))
     for j, review in enumerate(batch):
         for i in review:
@@ -228,7 +268,7 @@ def pool_slowly(weight, batch, pooling):
 
 
 def spread_slowly(dy, batch, pooling, rows):
-    """Each occurrence of each word receives its share of its review's dy: (rows, d)."""
+    """Add the share of dy of each occurrence of each word with loops: (rows, d)."""
     gradient = np.zeros((rows, dy.shape[1]))
     for j, review in enumerate(batch):
         for i in review:
@@ -237,7 +277,7 @@ def spread_slowly(dy, batch, pooling, rows):
 
 
 class BlocksOfTwo(EmbeddingBag):
-    """Several blocks already in a small batch, with words in more than one of them."""
+    """Small blocks, so that a small batch has several, with the same words."""
 
     _BLOCK = 2
 
@@ -297,7 +337,7 @@ def test_an_empty_review_has_no_gradient_and_gives_its_neighbours_none():
     assert layer.grads["weight"].values.tolist() == [[1.0], [10.0]]
 
 
-def test_of_empty_reviews_there_is_an_empty_gradient():
+def test_empty_reviews_have_an_empty_gradient():
     for x in (BATCHES["all empty"], ragged()):
         layer = bag(np.random.default_rng(0), np.float32)
         y = layer.forward(x, train=True)
@@ -319,7 +359,7 @@ def test_a_word_in_several_blocks_has_one_row_that_holds_all_of_its_gradient():
 def test_row_gradients_are_added_row_by_row():
     one = RowGrad(np.array([5, 2]), np.array([[1.0, 10.0], [2.0, 20.0]]))
     two = RowGrad(np.array([2, 9]), np.array([[3.0, 30.0], [4.0, 40.0]]))
-    total = add_rows([one, two], np.zeros((1, 2)))
+    total = add_row_gradients([one, two], np.zeros((1, 2)))
     assert total.rows.tolist() == [2, 5, 9]
     assert total.values.tolist() == [[5, 50], [1, 10], [4, 40]]
 

@@ -36,51 +36,51 @@ every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCH
 # --- the rules, on one plain number
 
 
-def sgd(w, gradients, lr):
+def sgd(w, gradients, learning_rate):
     for g in gradients:
-        w = w - lr * g
+        w = w - learning_rate * g
     return w
 
 
-def momentum(w, gradients, lr, share=0.9):
+def momentum(w, gradients, learning_rate, share=0.9):
     v = 0.0
     for g in gradients:
         v = share * v + g
-        w = w - lr * v
+        w = w - learning_rate * v
     return w
 
 
-def nesterov(w, gradients, lr, share=0.9):
+def nesterov(w, gradients, learning_rate, share=0.9):
     v = 0.0
     for g in gradients:
         v = share * v + g
-        w = w - lr * (g + share * v)
+        w = w - learning_rate * (g + share * v)
     return w
 
 
-def adagrad(w, gradients, lr, epsilon=1e-8):
+def adagrad(w, gradients, learning_rate, epsilon=1e-8):
     s = 0.0
     for g in gradients:
         s = s + g**2
-        w = w - lr * g / (math.sqrt(s) + epsilon)
+        w = w - learning_rate * g / (math.sqrt(s) + epsilon)
     return w
 
 
-def rmsprop(w, gradients, lr, rho=0.9, epsilon=1e-8):
+def rmsprop(w, gradients, learning_rate, rho=0.9, epsilon=1e-8):
     s = 0.0
     for g in gradients:
         s = rho * s + (1 - rho) * g**2
-        w = w - lr * g / (math.sqrt(s) + epsilon)
+        w = w - learning_rate * g / (math.sqrt(s) + epsilon)
     return w
 
 
-def adam(w, gradients, lr, beta1=0.9, beta2=0.999, epsilon=1e-8):
+def adam(w, gradients, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
     m = s = 0.0
     for t, g in enumerate(gradients, start=1):
         m = beta1 * m + (1 - beta1) * g
         s = beta2 * s + (1 - beta2) * g**2
         m_hat, s_hat = m / (1 - beta1**t), s / (1 - beta2**t)
-        w = w - lr * m_hat / (math.sqrt(s_hat) + epsilon)
+        w = w - learning_rate * m_hat / (math.sqrt(s_hat) + epsilon)
     return w
 
 
@@ -96,17 +96,17 @@ BY_HAND = {
 GRADIENTS = [0.5, -2.0, 0.25]
 
 
-def take_steps(optimizer, w, gradients, lr=0.1, name="w"):
-    """Steps in place; returns w."""
+def take_steps(optimizer, w, gradients, learning_rate=0.1, name="w"):
+    """Take steps in place and return w."""
     for g in gradients:
-        optimizer.step([(name, w, g)], lr)
+        optimizer.step([(name, w, g)], learning_rate)
     return w
 
 
 @every_optimizer
 def test_three_steps_follow_the_formula(optimizer):
     w = take_steps(optimizer(), np.array([1.0]), [np.array([g]) for g in GRADIENTS])
-    assert w.item() == pytest.approx(BY_HAND[optimizer](1.0, GRADIENTS, lr=0.1), rel=1e-14)
+    assert w.item() == pytest.approx(BY_HAND[optimizer](1.0, GRADIENTS, learning_rate=0.1), rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_three_steps_follow_the_formula(optimizer):
 def test_the_settings_reach_the_formula(optimizer, settings):
     handed = {"momentum" if key == "share" else key: value for key, value in settings.items()}
     w = take_steps(optimizer(**handed), np.array([1.0]), [np.array([g]) for g in GRADIENTS])
-    assert w.item() == pytest.approx(BY_HAND[optimizer](1.0, GRADIENTS, lr=0.1, **settings), rel=1e-14)
+    assert w.item() == pytest.approx(BY_HAND[optimizer](1.0, GRADIENTS, learning_rate=0.1, **settings), rel=1e-14)
 
 
 def test_first_steps_with_the_numbers_in_sight():
@@ -132,7 +132,7 @@ def test_first_steps_with_the_numbers_in_sight():
     assert first(SGD()) == pytest.approx(1 - 0.1 * 4)
     assert first(Momentum()) == pytest.approx(1 - 0.1 * 4)
     assert first(Nesterov()) == pytest.approx(1 - 0.1 * (4 + 0.9 * 4))
-    assert first(Adagrad()) == pytest.approx(1 - 0.1)  # the first step is the rate, whatever the gradient
+    assert first(Adagrad()) == pytest.approx(1 - 0.1)  # the first step equals the learning rate for any gradient
     assert first(RMSprop()) == pytest.approx(1 - 0.1 / math.sqrt(0.1))
     assert first(Adam()) == pytest.approx(1 - 0.1)  # thanks to the correction for the start at 0
 
@@ -142,7 +142,7 @@ def test_each_parameter_has_a_state_of_its_own(optimizer):
     together, alone = optimizer(), optimizer()
     a, b = np.array([1.0, 2.0]), np.array([3.0])
     for g in GRADIENTS:
-        together.step([("a", a, np.array([g, -g])), ("b", b, np.array([2 * g]))], lr=0.1)
+        together.step([("a", a, np.array([g, -g])), ("b", b, np.array([2 * g]))], learning_rate=0.1)
     b_alone = take_steps(alone, np.array([3.0]), [np.array([2 * g]) for g in GRADIENTS], name="b")
     assert same(b, b_alone)
     assert same(together.state["b"], alone.state["b"])
@@ -167,7 +167,7 @@ def test_step_keeps_the_dtype_and_leaves_the_gradient_as_it_is(optimizer, dtype,
     g = RowGrad(np.array([2, 0]), numbers(rng, 2, 3, dtype=dtype)) if sparse else numbers(rng, 4, 3, dtype=dtype)
     before, start = copies({"g": g}), w.copy()
     stepping = optimizer(weight_decay=0.1)
-    take_steps(stepping, w, [g, g], lr=0.1)
+    take_steps(stepping, w, [g, g], learning_rate=0.1)
     assert same({"g": g}, before)
     assert w.dtype == dtype
     assert all(stepping.state["w"][slot].dtype == dtype for slot in optimizer.slots)
@@ -234,7 +234,7 @@ def test_lazy_adam_corrects_by_the_steps_of_all_and_not_of_the_row():
     stepping, g = Adam(), 4.0
     w = np.ones((2, 1))
     take_steps(stepping, w, [RowGrad(np.array([0]), np.array([[1.0]])), RowGrad(np.array([1]), np.array([[g]]))])
-    assert w[1].item() == pytest.approx(adam(1.0, [0.0, g], lr=0.1))
+    assert w[1].item() == pytest.approx(adam(1.0, [0.0, g], learning_rate=0.1))
 
 
 @every_optimizer
@@ -248,12 +248,12 @@ def test_row_wise_adagrad_by_hand():
     stepping = Adagrad(epsilon=0.0)
     w = np.array([[1.0, 1.0], [1.0, 1.0]])
     # row 1: mean square of (3, 1) = (9 + 1) / 2 = 5
-    stepping.step([("w", w, RowGrad(np.array([1]), np.array([[3.0, 1.0]])))], lr=0.1)
+    stepping.step([("w", w, RowGrad(np.array([1]), np.array([[3.0, 1.0]])))], learning_rate=0.1)
     assert w[1] == pytest.approx(np.array([1 - 0.3 / math.sqrt(5), 1 - 0.1 / math.sqrt(5)]))
     assert stepping.state["w"]["sum"].tolist() == [[0], [5]]
     # then (2, 4): + (4 + 16) / 2 = 10
     before = w[1].copy()
-    stepping.step([("w", w, RowGrad(np.array([1]), np.array([[2.0, 4.0]])))], lr=0.1)
+    stepping.step([("w", w, RowGrad(np.array([1]), np.array([[2.0, 4.0]])))], learning_rate=0.1)
     assert w[1] == pytest.approx(before - 0.1 * np.array([2, 4]) / math.sqrt(15))
     assert stepping.state["w"]["sum"].tolist() == [[0], [15]]
     assert w[0].tolist() == [1, 1]
@@ -280,9 +280,9 @@ def test_a_step_by_rows_costs_nothing_for_the_rest_of_the_vocabulary(optimizer, 
     rows = np.arange(0, words, words // 10)
     stepping, w = optimizer(**settings), np.zeros((words, d), np.float32)
     gradient = RowGrad(rows, np.ones((len(rows), d), np.float32))
-    stepping.step([("w", w, gradient)], lr=0.1)  # the state, of the size of the vocabulary, is made once
+    stepping.step([("w", w, gradient)], learning_rate=0.1)  # the state, of the size of the vocabulary, is made once
     tracemalloc.start()
-    stepping.step([("w", w, gradient)], lr=0.1)
+    stepping.step([("w", w, gradient)], learning_rate=0.1)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50_000  # one bit for each word would be 125,000
@@ -301,8 +301,8 @@ def test_weight_decay_is_part_of_the_gradient(optimizer):
 
 def test_the_weight_decay_of_adamw_is_apart_from_the_gradient():
     w = take_steps(AdamW(weight_decay=0.5), np.array([[2.0]]), [np.array([[3.0]])])
-    assert w.item() == pytest.approx(adam(2.0 - 0.1 * 0.5 * 2.0, [3.0], lr=0.1))
-    # With a gradient of zero the weight shrinks by exactly lr * decay; Adam would divide the decay by its own size.
+    assert w.item() == pytest.approx(adam(2.0 - 0.1 * 0.5 * 2.0, [3.0], learning_rate=0.1))
+    # A gradient of zero: the weight shrinks by learning_rate * decay. Adam would divide the decay by its own size.
     w = take_steps(AdamW(weight_decay=0.5), np.array([[2.0]]), [np.array([[0.0]])])
     assert w.item() == pytest.approx(2 * (1 - 0.1 * 0.5))
     w = take_steps(Adam(weight_decay=0.5), np.array([[2.0]]), [np.array([[0.0]])])

@@ -1,4 +1,4 @@
-"""The fast embedding bag is the plain one but for rounding: forward, prediction and gradient, on awkward batches."""
+"""The fast embedding bag equals the plain one, except for rounding, also on awkward batches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_fast_is_plain_on_any_batch(pooling, texts):
 def test_distinct_ids_are_found_without_sorting(texts):
     x = ragged(texts)
     bag = fast_bag(np.random.default_rng(0))
-    for _ in range(2):  # what the scratch held before does not matter
+    for _ in range(2):  # the old content of the scratch array does not matter
         rows, column = bag._distinct(x.ids)
         assert sorted(rows.tolist()) == sorted(set(x.ids.tolist()))
         assert same(rows[column], x.ids)
@@ -71,7 +71,7 @@ def test_a_review_is_predicted_the_same_whatever_its_neighbours(texts):
 
 
 def test_reduceat_alone_would_give_an_empty_review_its_neighbours_words():
-    """The bug that `_row_sums` avoids, shown."""
+    """Shows the bug that `_row_sums` avoids."""
     x = ragged([[1], [], [2]])
     weight = np.eye(VOCABULARY)
     assert np.add.reduceat(weight[x.ids], x.offsets[:-1])[1].tolist() == weight[2].tolist()

@@ -1,4 +1,4 @@
-"""What a hidden layer is for: "good" and "not bad" against "bad" and "not good", told from the words alone.
+"""What a hidden layer is for: "good" and "not bad" against "bad" and "not good", from the words alone.
 
 With features for single words only, "not" must turn the meaning of its neighbour around: the XOR of Minsky & Papert
 (1969), which Rumelhart, Hinton & Williams (1986) answered with backpropagation.
@@ -35,7 +35,7 @@ def build(seed, hidden=0, pooling="sum", dropout=0.0, dim=4):
 
 
 def right(network):
-    """How many of the four reviews are told right."""
+    """Return how many of the four reviews are predicted right."""
     return int(((network.forward(REVIEWS)[:, 0] >= 0) == POSITIVE).sum())
 
 
@@ -50,7 +50,7 @@ def test_without_a_hidden_layer_one_review_in_four_stays_wrong(optimizer, poolin
     for seed in range(4):
         network = build(seed, pooling=pooling)
         for _ in range(10):  # also on the way
-            train(network, cross_entropy, OPTIMIZERS[optimizer](), REVIEWS, POSITIVE, lr=0.1, steps=5)
+            train(network, cross_entropy, OPTIMIZERS[optimizer](), REVIEWS, POSITIVE, learning_rate=0.1, steps=5)
             assert right(network) <= 3
 
 
@@ -66,14 +66,14 @@ def test_three_of_four_can_be_had_without_a_hidden_layer():
 @pytest.mark.parametrize("seed", range(4))
 def test_with_a_hidden_layer_all_four_are_right(seed, loss, pooling):
     network = build(seed, hidden=8, pooling=pooling)
-    train(network, LOSSES[loss], Adam(), REVIEWS, POSITIVE, lr=0.02, steps=400)
+    train(network, LOSSES[loss], Adam(), REVIEWS, POSITIVE, learning_rate=0.02, steps=400)
     assert right(network) == 4
 
 
 @pytest.mark.parametrize("optimizer", [SGD, Momentum])
 def test_plain_gradient_descent_finds_it_too(optimizer):
     network = build(0, hidden=8)
-    train(network, cross_entropy, optimizer(), REVIEWS, POSITIVE, lr=0.2, steps=1500)
+    train(network, cross_entropy, optimizer(), REVIEWS, POSITIVE, learning_rate=0.2, steps=1500)
     assert right(network) == 4
 
 
@@ -81,7 +81,7 @@ def test_plain_gradient_descent_finds_it_too(optimizer):
 def test_the_same_seed_gives_the_same_bytes(optimizer):
     def trained(seed):
         network = build(seed, hidden=8, dropout=0.2)
-        train(network, cross_entropy, OPTIMIZERS[optimizer](), REVIEWS, POSITIVE, lr=0.05, steps=20)
+        train(network, cross_entropy, OPTIMIZERS[optimizer](), REVIEWS, POSITIVE, learning_rate=0.05, steps=20)
         return copies(network.params)
 
     assert same(trained(1), trained(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from itertools import chain, pairwise
 
@@ -17,7 +18,7 @@ from runner import fit
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
 from sentibp.nn import optim
-from sentibp.nn.layers import Ragged, RowGrad
+from sentibp.nn.layers import Ragged, RowGrad, Sequential, WordDropout
 from sentibp.nn.losses import LOSSES
 from sentibp.training import loop as training_loop
 from sentibp.training.break_condition import BreakConditionMet, parse_condition
@@ -202,6 +203,28 @@ def test_the_same_seed_gives_the_same_bytes_with_all_randomness_on(toy):
     assert trained(3) != trained(4)
 
 
+def test_words_are_dropped_in_another_thread_and_the_weights_stay_the_same(toy, monkeypatch):
+    threads = set()
+    drop = WordDropout._drop
+
+    def spy(self, x, rng):
+        threads.add(threading.current_thread())
+        return drop(self, x, rng)
+
+    def trained() -> bytes:
+        classifier, examples = toy(train={"word_dropout": 0.4, "batch_size": 2, "epochs": 3})
+        list(fit(classifier, examples, None, 0))
+        return classifier.to_bytes()
+
+    monkeypatch.setattr(WordDropout, "_drop", spy)
+    prefetched = trained()
+    assert threads
+    assert threading.main_thread() not in threads
+    monkeypatch.setattr(Sequential, "prefetcher", lambda self: lambda x: x)
+    assert trained() == prefetched
+    assert threading.main_thread() in threads
+
+
 def test_measuring_changes_nothing(toy):
     """With validation data or without, the training is the same."""
     contents = []
@@ -222,6 +245,7 @@ def test_dropout_is_active_in_training_only(toy):
 
 SCRIPT = """
 import sys
+import threading
 from sentibp.config.load import load_config
 from sentibp.training import experiment
 settings = ["data.source=sample", "model.dropout=0.1", "model.hidden=[64,64]", "model.embedding.dim=64"]

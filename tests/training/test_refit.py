@@ -156,7 +156,7 @@ def test_a_split_of_its_own_is_not_learned(small, here):
             file.write_text(source.text[i].as_py(), encoding="utf-8")
     split = ["data.source=set", "data.validation=dev"]
     assert train_model(small(*split, "train.refit=auto")).refit is None
-    with pytest.raises(ConfigError, match=r"train\.refit: data\.validation: 'dev' is a split of its own"):
+    with pytest.raises(ConfigError, match=r"train\.refit: data\.validation: 'dev' is a separate split"):
         small(*split)
 
 

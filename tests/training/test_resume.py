@@ -83,6 +83,7 @@ def _files(path: Path) -> set[str]:
 EVERY_KIND = {
     "plain": [],
     "all that is random": ["train.word_dropout=0.4", "model.dropout=0.3", "model.batch_norm=true"],
+    "word dropout, prefetched": ["train.word_dropout=0.4"],
     "momentum": ["train.optimizer=momentum"],
     "adam and plain mathematics": ["train.optimizer=adam", "train.math=plain"],
     "plateau": ["train.schedule={name: plateau, patience: 0}", "train.optimizer=sgd"],

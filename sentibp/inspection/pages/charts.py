@@ -1,7 +1,7 @@
-"""The charts of a report, as plotly.js takes them: plain data, whose colours are names of the page's style.
+"""The charts of a report, as data for plotly.js. Their colours are names of variables of the page's style.
 
-Nothing here draws; templates/report.js puts in the colours of light or dark, and plotly draws in the reader's browser.
-Long series are thinned to what a screen can show.
+templates/report.js replaces these names by the colours of the light or dark scheme, and plotly draws the charts in the
+browser. Long series are averaged down to as many points as a screen can show.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from sentibp.metrics import calibration_bins, roc_auc, roc_curve, wilson_interva
 from sentibp.model.head import contradicts
 from sentibp.nn.layers import Array
 
-_POINTS = 200  # of a line over the steps of a training
-_CORNERS = 400  # of a ROC curve
-_BINS = 20  # of a histogram
-_LENGTHS = 6  # groups of reviews by length, each as large
+_POINTS = 200  # of a line over the training steps
+_ROC_POINTS = 400
+_BINS = 20  # of the histogram of probabilities
+_LENGTH_GROUPS = 6  # groups of reviews by length, of equal size
 _HEIGHT = 320  # pixels
 _COLOURS = 6  # --run0 to --run5 of templates/report.css
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -27,41 +27,41 @@ Chart = dict[str, Any]  # id, title, about, data, layout
 
 
 class Lines(NamedTuple):
-    """What a run recorded while it was trained; of several seeds or members, each on its own."""
+    """The metrics log of a run; each seed and member of an ensemble has its own lines."""
 
-    number: int  # of the run on the page, which is its colour
+    number: int  # the position of the run on the page, which gives its colour
     name: str
     events: Sequence[Mapping[str, Any]]
 
 
-class Answers(NamedTuple):
-    """What a model said of n reviews."""
+class Predictions(NamedTuple):
+    """The predictions of a model for n reviews."""
 
     number: int
     name: str
     label: Array  # (n,) 0 or 1
     positive: Array  # (n,) the probability of positive
-    tokens: Array | None  # (n,) the length of each, if the reviews themselves are at hand
+    tokens: Array | None  # (n,) the length of each review, if known
 
 
 def rounded(value: Any) -> Any:
-    """Numbers with six digits that count, as lists; JSON has no infinity, and charts leave a gap for None."""
+    """Round to six significant digits; arrays become lists. Infinity and NaN, which JSON lacks, become None: a gap."""
     if np.ndim(value):
         return [rounded(each) for each in value]
     return float(f"{float(value):.6g}") if np.isfinite(value) else None
 
 
 def training(runs: Sequence[Lines]) -> list[Chart]:
-    """Loss, accuracy and length of the gradient over the steps; empty without records."""
+    """Return the charts of loss, accuracy and gradient norm over the steps; none without records."""
     loss, accuracy, gradient = [], [], []
     for run in runs:
         i = run.number
         for j, seed in enumerate(dict.fromkeys(event["seed"] for event in run.events)):
             steps = [event for event in run.events if event["event"] == "step" and event["seed"] == seed]
             epochs = [event for event in run.events if event["event"] == "epoch" and event["seed"] == seed]
-            at, values = _thinned([(e["step"], e["loss"]) for e in steps])
+            at, values = _averaged([(e["step"], e["loss"]) for e in steps])
             loss.append(_line(i, f"{run.name}: training", at, values, j == 0, width=1))
-            at, values = _thinned([(e["step"], e["gradient_norm"]) for e in steps])
+            at, values = _averaged([(e["step"], e["gradient_norm"]) for e in steps])
             gradient.append(_line(i, run.name, at, values, j == 0, width=1))
             scored = [event for event in epochs if event.get("scores")]
             for into, score in (loss, "log_loss"), (accuracy, "accuracy"):
@@ -69,30 +69,33 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
                 name = f"{run.name}: validation" if into is loss else run.name
                 at, values = [e["step"] for e in known], [e["scores"][score] for e in known]
                 if known:
-                    into.append(_line(i, name, at, values, j == 0, width=2, marks=True))
+                    into.append(_line(i, name, at, values, j == 0, width=2, markers=True))
+    about_loss = (
+        "Thin lines: the loss of the batches, averaged over neighbouring steps. Points: the log loss on the validation "
+        "reviews after each epoch. If it rises again, the network overfits."
+    )
+    about_gradient = "The L2 norm of the gradient of all weights, averaged over neighbouring steps."
+    about_accuracy = "On the validation reviews, after each epoch."
     charts = [
-        _chart("loss", "Loss", "Thin: each step's batch, averaged over neighbours; points: validation log loss, after "
-               "each epoch. Where validation rises again, the network learns its training reviews by heart.", loss,
-               "step", "loss"),
-        _chart("accuracy", "Accuracy", "Of the validation reviews, after each epoch.", accuracy, "step", "accuracy"),
-        _chart("gradient", "Length of the gradient", "Of all weights together, at each step, averaged over neighbours.",
-               gradient, "step", "length", log=True),
-    ]  # fmt: skip
-    if accuracy:  # a single epoch is a single point, of which plotly would make an axis up to 2
-        reached = [value for line in accuracy for value in line["y"]]
-        charts[1]["layout"]["yaxis"]["range"] = rounded([min(reached) - 0.05, max(reached) + 0.05])
+        _chart("loss", "Loss", about_loss, loss, "step", "loss"),
+        _chart("accuracy", "Accuracy", about_accuracy, accuracy, "step", "accuracy"),
+        _chart("gradient", "Gradient norm", about_gradient, gradient, "step", "norm", log=True),
+    ]
+    if accuracy:  # for the single point of one epoch plotly would draw an axis up to 2
+        values = [value for line in accuracy for value in line["y"]]
+        charts[1]["layout"]["yaxis"]["range"] = rounded([min(values) - 0.05, max(values) + 0.05])
         charts[1]["layout"]["xaxis"]["rangemode"] = "tozero"
     return [chart for chart in charts if chart["data"]]
 
 
 def flows(runs: Sequence[Lines]) -> list[Chart]:
-    """How long the gradient of each layer is, over the steps, of each run that has recorded it; on one scale."""
-    found = [chart for run in runs for chart in _flow(run)]
-    lengths = np.array([y for chart in found for line in chart["data"] for y in line["y"] if y > 0])
-    for chart in found if len(lengths) else ():
-        low, high = np.log10([lengths.min(), lengths.max()])
-        chart["layout"]["yaxis"]["range"] = rounded([low - 0.2, high + 0.2])  # of a logarithmic axis
-    return found
+    """Return for each run with recorded gradient flow the gradient norm of each layer over the steps, on one scale."""
+    charts = [chart for run in runs for chart in _flow(run)]
+    norms = np.array([y for chart in charts for line in chart["data"] for y in line["y"] if y > 0])
+    for chart in charts if len(norms) else ():
+        low, high = np.log10([norms.min(), norms.max()])
+        chart["layout"]["yaxis"]["range"] = rounded([low - 0.2, high + 0.2])  # the axis is logarithmic
+    return charts
 
 
 def _flow(run: Lines) -> list[Chart]:
@@ -105,78 +108,85 @@ def _flow(run: Lines) -> list[Chart]:
     data = []
     for i, layer in enumerate(layers):
         points = [(event["step"], event["layers"].get(layer, {}).get("gradient")) for event in events]
-        at, values = _thinned([(step, value) for step, value in points if value is not None])
+        at, values = _averaged([(step, value) for step, value in points if value is not None])
         line = {"color": f"--layer{round(9 * i / max(len(layers) - 1, 1))}", "width": 1.5}
         data.append({"type": "scatter", "mode": "lines", "name": layer, "x": at, "y": values, "line": line})
     about = (
-        "How long the gradient of each layer's weights is, from the first layer (dark) to the output (bright). Lines "
-        "that lie far apart are layers that learn at different speeds; one near zero does not learn."
-    ) + (f" Of the first of {len(seeds)} networks." if len(seeds) > 1 else "")
-    return [_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "length", log=True)]
+        "The gradient norm of each layer, from the first layer (dark) to the output (bright). Layers whose lines are "
+        "far apart learn at different speeds; a layer near zero does not learn."
+    ) + (f" The first of {len(seeds)} networks is shown." if len(seeds) > 1 else "")
+    return [_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "norm", log=True)]
 
 
-def answers(models: Sequence[Answers]) -> list[Chart]:
-    """ROC and calibration of all, then of each a histogram; accuracy by length of all."""
+def predictions(models: Sequence[Predictions]) -> list[Chart]:
+    """Return ROC, calibration and accuracy by length of all models, then a histogram for each."""
     roc, reliability, lengths = [], [], []
     for each in models:
         if not 0 < np.sum(each.label) < len(each.label):
             continue  # one class only
         false, true, _ = roc_curve(each.label, each.positive)
-        some = np.unique(np.linspace(0, len(false) - 1, _CORNERS).round().astype(int))
+        kept = np.unique(np.linspace(0, len(false) - 1, _ROC_POINTS).round().astype(int))
         name = f"{each.name}: area {roc_auc(each.label, each.positive):.4f}"
-        roc.append(_line(each.number, name, rounded(false[some]), rounded(true[some]), width=2))
+        roc.append(_line(each.number, name, rounded(false[kept]), rounded(true[kept]), width=2))
     for each in models:
         bins = [bin for bin in calibration_bins(each.label, each.positive) if bin["n"]]
         line = _line(
-            each.number, each.name, [b["confidence"] for b in bins], [b["accuracy"] for b in bins], width=2, marks=True
+            each.number,
+            each.name,
+            [b["confidence"] for b in bins],
+            [b["accuracy"] for b in bins],
+            width=2,
+            markers=True,
         )
         line["text"] = [f"{b['n']:,} reviews" for b in bins]
         intervals = [wilson_interval(round(b["accuracy"] * b["n"]), b["n"]) for b in bins]
-        reliability.append(line | {"error_y": _whiskers(line["y"], intervals)})
+        reliability.append(line | {"error_y": _error_bars(line["y"], intervals)})
         if each.tokens is not None:
             lengths.append(_by_length(each))
     charts = []
     if roc:
-        about = "Positive reviews found, against negative ones taken for positive, as shares, at every threshold."
+        about = "The true positive rate against the false positive rate, at every threshold."
         charts.append(
-            _chart("roc", "ROC", about, [*roc, _diagonal([0, 1])], "false positives", "true positives", square=True)
+            _chart(
+                "roc", "ROC", about, [*roc, _diagonal([0, 1])], "false positive rate", "true positive rate", square=True
+            )
         )
     about = (
-        "How often answers of a certainty are right, in bins of certainty, with 95 % intervals. On the dotted line "
-        "the probabilities can be trusted; below it the model is too sure."
+        "How often predictions are right, by the probability of the predicted label, with 95 % intervals. On the "
+        "dotted line the probabilities are right; below it the model is overconfident."
     )
     charts.append(
-        _chart("reliability", "Calibration", about, [*reliability, _diagonal([0.5, 1])], "certainty", "accuracy")
+        _chart("reliability", "Calibration", about, [*reliability, _diagonal([0.5, 1])], "probability", "accuracy")
     )
     if lengths:
-        about = "Of sixths of the reviews, from the shortest to the longest, with 95 % intervals."
+        about = "Six groups of reviews of equal size, from the shortest to the longest, with 95 % intervals."
         charts.append(_chart("lengths", "Accuracy by length", about, lengths, "words", "accuracy"))
     return charts + [_histogram(each) for each in models]
 
 
-def _by_length(each: Answers) -> Chart:
+def _by_length(each: Predictions) -> Chart:
     assert each.tokens is not None
     order = np.argsort(each.tokens, kind="stable")
     right = ~contradicts(each.positive, each.label)
-    groups = [group for group in np.array_split(order, _LENGTHS) if len(group)]
+    groups = [group for group in np.array_split(order, _LENGTH_GROUPS) if len(group)]
     at = [float(np.median(each.tokens[group])) for group in groups]
     shares = [float(right[group].mean()) for group in groups]
-    line = _line(each.number, each.name, at, shares, width=2, marks=True)
+    line = _line(each.number, each.name, at, shares, width=2, markers=True)
     line["text"] = [
         f"{lengths.min():,} to {lengths.max():,} words, {len(lengths):,} reviews"
         for lengths in (each.tokens[group] for group in groups)
     ]
     intervals = [wilson_interval(int(right[group].sum()), len(group)) for group in groups]
-    return line | {"error_y": _whiskers(shares, intervals)}
+    return line | {"error_y": _error_bars(shares, intervals)}
 
 
-def _whiskers(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> dict[str, Any]:
+def _error_bars(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> dict[str, Any]:
     up = rounded([high - value for value, (_, high) in zip(values, intervals, strict=True)])
     down = rounded([value - low for value, (low, _) in zip(values, intervals, strict=True)])
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 3}
 
 
-def _histogram(each: Answers) -> Chart:
+def _histogram(each: Predictions) -> Chart:
     edges = np.linspace(0, 1, _BINS + 1)
     data = []
     for number, name in (1, "positive"), (0, "negative"):
@@ -191,14 +201,16 @@ def _histogram(each: Answers) -> Chart:
                 "marker": {"color": f"--{name}", "opacity": 0.75},
             }
         )
-    about = "What the model says of reviews of each kind. Those on the other's side of 0.5 are mistakes."
-    chart = _chart(f"scores{each.number}", f"Scores: {each.name}", about, data, "probability of positive", "reviews")
+    about = "The probabilities of positive and of negative reviews. The ones on the wrong side of 0.5 are mistakes."
+    chart = _chart(
+        f"scores{each.number}", f"Probabilities: {each.name}", about, data, "probability of positive", "reviews"
+    )
     chart["layout"] |= {"barmode": "stack", "bargap": 0}
     return chart
 
 
 class Words(NamedTuple):
-    """Words and n-grams, their rows of the embedding, and what each says: its weight as words.top has it."""
+    """k words and n-grams, their rows of the embedding, and their weights, as `words.weights` returns them."""
 
     names: Sequence[str]
     vectors: Array  # (k, d)
@@ -206,25 +218,25 @@ class Words(NamedTuple):
 
 
 def word_map(number: int, name: str, words: Words) -> Chart:
-    """The rows on the plane in which they differ most (principal components), positive to the right."""
+    """Return a chart of the rows by their first two principal components, with positive words to the right."""
     vectors = words.vectors.astype(np.float64)
     centred = vectors - vectors.mean(axis=0)
-    spread, axes = np.linalg.eigh(centred.T @ centred)  # ascending; (d,), (d, d)
+    variance, axes = np.linalg.eigh(centred.T @ centred)  # ascending; (d,), (d, d)
     axes = axes[:, ::-1][:, :2]
     at = centred @ axes  # (k, d) @ (d, 2) -> (k, 2), or (k, 1)
     at = np.pad(at, ((0, 0), (0, 2 - at.shape[1])))
-    way = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
-    at *= np.where(way == 0, 1, way)  # an axis has no direction of its own
-    share = np.append(spread[::-1], 0)[:2] / max(spread.sum(), np.finfo(float).tiny)
+    sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
+    at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
+    share = np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)
     reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
-    marked = set(np.argsort(-np.abs(words.weight), kind="stable")[:14].tolist())
+    labelled = set(np.argsort(-np.abs(words.weight), kind="stable")[:14].tolist())
     data = [
         {
             "type": "scatter",
             "mode": "markers+text",
             "x": rounded(at[:, 0]),
             "y": rounded(at[:, 1]),
-            "text": [word if i in marked else "" for i, word in enumerate(words.names)],
+            "text": [word if i in labelled else "" for i, word in enumerate(words.names)],
             "textposition": "top center",
             "customdata": [[word, f"{weight:+.4f}"] for word, weight in zip(words.names, words.weight, strict=True)],
             "hovertemplate": "%{customdata[0]}  %{customdata[1]}<extra></extra>",
@@ -239,17 +251,17 @@ def word_map(number: int, name: str, words: Words) -> Chart:
         }
     ]
     about = (
-        f"{len(words.names):,} frequent or telling words and n-grams, on the plane in which their rows differ most; "
-        "red speaks for negative, green for positive. The pointer shows each, and so does the field below."
+        f"The embeddings of {len(words.names):,} frequent or strong words and n-grams, by their first two principal "
+        "components. Green is evidence for positive, red for negative. Point at a word, or type it below."
     )
-    x, y = (f"component {i + 1} ({share[i]:.0%} of the spread)" for i in range(2))
+    x, y = (f"component {i + 1} ({share[i]:.0%} of the variance)" for i in range(2))
     chart = _chart(f"map{number}", f"Map of the embedding: {name}", about, data, x, y)
     chart["layout"] |= {"showlegend": False, "height": 420}
     return chart | {"find": True}
 
 
-def _thinned(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """At most so many points that a screen can show them, each the mean of its neighbours."""
+def _averaged(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Return x and y of at most `_POINTS` points, each the mean of neighbouring points."""
     if not points:
         return [], []
     groups = np.array_split(np.array(points, np.float64), min(_POINTS, len(points)))
@@ -262,17 +274,17 @@ def _line(
     name: str,
     x: Sequence[float],
     y: Sequence[float],
-    legend: bool = True,
+    in_legend: bool = True,
     width: float = 1,
-    marks: bool = False,
+    markers: bool = False,
 ) -> Chart:
-    """A line in the colour of run i."""
+    """Return a line in the colour of run i."""
     return {
         "type": "scatter",
-        "mode": "lines+markers" if marks else "lines",
+        "mode": "lines+markers" if markers else "lines",
         "name": name,
         "legendgroup": name,
-        "showlegend": legend,
+        "showlegend": in_legend,
         "x": rounded(x),
         "y": rounded(y),
         "line": {"color": f"--run{i % _COLOURS}", "width": width, "dash": _DASHES[i // _COLOURS % len(_DASHES)]},

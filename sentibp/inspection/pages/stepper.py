@@ -1,7 +1,7 @@
-"""One step of one review as a drawing to walk through: the network with its numbers, and what each stage says.
+"""The data of the stepper: a drawing of one training step on one review, with the text of each stage.
 
-What is drawn is the trace of `trace.py`; a script (templates/stepper.js) draws it and turns the pages. A layer wider
-than fits is drawn by the units whose numbers the loss blames most, and says how many it leaves out.
+The numbers are those of a trace (`trace.py`). templates/stepper.js draws them and shows one stage after the other. Of
+a wide layer only the units with the largest gradients are drawn, with a note of how many there are.
 """
 
 from __future__ import annotations
@@ -11,22 +11,29 @@ from typing import Any
 import numpy as np
 
 from sentibp.inspection.pages.charts import rounded
+from sentibp.inspection.pages.worksheet import lines_html
 from sentibp.inspection.trace import LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
-from sentibp.inspection.worksheet import lines_to_html
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
 from sentibp.nn.layers import Array
 
-_UNITS = 16  # of a layer that are drawn
-_ROWS = 10  # of the embedding
-_DIMS = 4  # numbers of each vector that the words of a stage show
+_UNITS = 16  # drawn of a layer
+_ROWS = 10  # drawn of the embedding
+_DIMS = 4  # numbers of each vector in the text of a stage
+_TITLES = {
+    "words": "The words",
+    "loss": "The prediction and the loss",
+    "logit": "Backward: the logit",
+    "update": "The update",
+    "after": "After the update",
+}
 
 
 def drawing(trace: Trace) -> dict[str, Any]:
-    """All that the script draws, as JSON has it; text is HTML where the key says so."""
-    parts = stages(trace, _DIMS)
-    columns, edges, place = _columns(trace)
+    """Return the data of templates/stepper.js, for JSON. Values of the key `html` are HTML, all others text."""
+    all_stages = stages(trace, _DIMS)
+    layout = _layout(trace)
     before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
         "text": trace.text,
@@ -37,133 +44,137 @@ def drawing(trace: Trace) -> dict[str, Any]:
         "before": before._asdict(),
         "after": after._asdict(),
         "target": label_number(trace.label),
-        "columns": columns,
-        "edges": edges,
-        "stages": [_stage(part, parts, columns, place) for part in parts if part.kind != "backward"],
+        "columns": layout.columns,
+        "edges": layout.edges,
+        "stages": [_stage(stage, all_stages, layout) for stage in all_stages if stage.kind != "backward"],
     }
 
 
-def _columns(trace: Trace) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
-    """The columns of the drawing, what leads from one to another, and the column of each symbol."""
-    calls = trace.layers
-    bag = next(call for call in calls if isinstance(call.layer, EmbeddingBag))
-    rows = _blamed_rows(bag)
-    columns: list[dict[str, Any]] = [
-        {
-            "symbol": "words",
-            "title": "words",
-            "names": [
-                f"{trace.features[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.features[i] for i in rows
-            ],
-            "of": len(trace.features),
-        }
-    ]
-    edges: list[dict[str, Any]] = []
-    place = {"words": 0}
-    drawn = rows  # of the last column
-    for call in calls:
-        source = place["words" if call is bag else call.symbols.get("block", call.symbols["x"])]
-        mixes = isinstance(call.layer, EmbeddingBag | Linear)
-        units = _blamed(call.dy[0], _UNITS) if mixes else drawn
-        own = len(columns)
-        place[call.symbols["y"]] = own
-        columns.append(
-            {
-                "symbol": call.symbols["y"],
-                "title": f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}",
-                "units": [int(i) + 1 for i in units],
-                "of": call.y.shape[1],
-                "values": rounded(call.y[0, units]),
-                "gradients": rounded(call.dy[0, units]),
-                "length": rounded(np.linalg.norm(call.dy)),
-            }
-            | (_parameters(call, "bias", units) if "bias" in call.before else {})
-        )
-        edge: dict[str, Any] = {"from": source, "to": own}
-        if mixes:
-            edge |= {"symbol": "w" if call is bag else call.symbols["weight"]}
-            edge |= {"shares": _shares(call, trace, drawn)} if call is bag else {}
-            edge |= _parameters(call, "weight", np.ix_(drawn, units))
-        edges.append(edge)
-        if isinstance(call.layer, Residual):
-            edges.append({"from": place[call.symbols["x"]], "to": own, "skip": True})
-        drawn = units
-    for symbol, title in ("p", "the probability of positive"), ("L", "the loss"):
-        columns.append({"symbol": symbol, "title": title, "units": [1], "of": 1})
-        edges.append({"from": len(columns) - 2, "to": len(columns) - 1})
-        place[symbol] = len(columns) - 1
+class _Layout:
+    """The columns of the drawing, the edges between them, and the column number of each symbol."""
+
+    def __init__(self) -> None:
+        self.columns: list[dict[str, Any]] = []
+        self.edges: list[dict[str, Any]] = []
+        self.position: dict[str, int] = {}
+
+    def add(self, symbol: str, **column: Any) -> int:
+        """Add a column for a symbol and return its number."""
+        self.position[symbol] = len(self.columns)
+        self.columns.append({"symbol": symbol, **column})
+        return self.position[symbol]
+
+
+def _layout(trace: Trace) -> _Layout:
+    """Lay out the words, the layers, the probability p and the loss L, from left to right."""
+    layout = _Layout()
+    bag = next(call for call in trace.layers if isinstance(call.layer, EmbeddingBag))
+    rows = _strongest_rows(bag)
+    names = [f"{trace.features[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.features[i] for i in rows]
+    layout.add("words", title="words", names=names, of=len(trace.features))
+    drawn = rows  # the rows or units of the last column
+    for call in trace.layers:
+        drawn = _add_layer(layout, call, trace, drawn)
     state = trace.outcomes[0]
-    columns[-2]["values"], columns[-1]["values"] = [rounded(state.positive)], [rounded(state.loss)]
-    return columns, edges, place
+    for symbol, title, value in ("p", "the probability of positive", state.positive), ("L", "the loss", state.loss):
+        number = layout.add(symbol, title=title, units=[1], of=1, values=[rounded(value)])
+        layout.edges.append({"from": number - 1, "to": number})
+    return layout
+
+
+def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) -> Array:
+    """Add the column of a layer and the edges to it. `drawn` are the units of its input; return the units of it."""
+    is_bag = isinstance(call.layer, EmbeddingBag)
+    has_weights = isinstance(call.layer, EmbeddingBag | Linear)
+    source = layout.position["words" if is_bag else call.symbols.get("block", call.symbols["x"])]
+    units = _largest(call.dy[0], _UNITS) if has_weights else drawn
+    number = layout.add(
+        call.symbols["y"],
+        title=f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}",
+        units=[int(i) + 1 for i in units],
+        of=call.y.shape[1],
+        values=rounded(call.y[0, units]),
+        gradients=rounded(call.dy[0, units]),
+        length=rounded(np.linalg.norm(call.dy)),
+        **(_parameters(call, "bias", units) if "bias" in call.before else {}),
+    )
+    edge: dict[str, Any] = {"from": source, "to": number}
+    if has_weights:
+        edge["symbol"] = "w" if is_bag else call.symbols["weight"]
+        edge |= {"shares": _shares(call, trace, drawn)} if is_bag else {}
+        edge |= _parameters(call, "weight", np.ix_(drawn, units))
+    layout.edges.append(edge)
+    if isinstance(call.layer, Residual):
+        layout.edges.append({"from": layout.position[call.symbols["x"]], "to": number, "skip": True})
+    return units
 
 
 def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:
-    """The drawn numbers of a parameter before the update, what the loss blames them, and after it."""
+    """Return the drawn numbers of a parameter before the update, their gradients, and the numbers after it."""
     gradient = call.grads[name]
     if isinstance(gradient, RowGrad):
         dense = np.zeros_like(call.before[name])
         dense[gradient.rows] = gradient.values
         gradient = dense
-    of = {"weight": ("weights", "blame", "new"), "bias": ("bias", "bias_blame", "new_bias")}[name]
+    keys = {"weight": ("weights", "gradient", "new"), "bias": ("bias", "bias_gradient", "new_bias")}[name]
     result: dict[str, Any] = {
-        key: rounded(array[at]) for key, array in zip(of, (call.before[name], gradient, call.after[name]), strict=True)
+        key: rounded(values[at])
+        for key, values in zip(keys, (call.before[name], gradient, call.after[name]), strict=True)
     }
-    return result | {f"{of[1]}_length": rounded(np.linalg.norm(gradient))}
+    return result | {f"{keys[1]}_length": rounded(np.linalg.norm(gradient))}
 
 
 def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:
-    """What each drawn row is multiplied with when the rows are pooled: (k,)."""
+    """Return the factor of each drawn row in the pooling: (k,)."""
     n, layer = sum(trace.counts), call.layer
     padded = n + layer.padding  # type: ignore[attr-defined]
     divisor = {"mean": padded, "sqrt": padded**0.5, "sum": 1}[layer.pooling]  # type: ignore[attr-defined]
     return rounded(np.array(trace.counts)[rows] / divisor) if n else []
 
 
-def _blamed(gradient: Array, most: int) -> Array:
-    """The places of the largest numbers of a gradient (k,), in their order."""
-    return np.sort(np.argsort(-np.abs(gradient), kind="stable")[:most])
+def _largest(values: Array, most: int) -> Array:
+    """Return the indices of the largest absolute values, sorted: at most `most`."""
+    return np.sort(np.argsort(-np.abs(values), kind="stable")[:most])
 
 
-def _blamed_rows(bag: LayerTrace) -> Array:
-    """The rows of the embedding that moved the loss most: their product with what came back to them."""
+def _strongest_rows(bag: LayerTrace) -> Array:
+    """Return the rows of the embedding with the largest product of row and gradient."""
     gradient = bag.grads["weight"]
-    moved = np.zeros(len(bag.before["weight"]))
-    moved[gradient.rows] = np.abs((bag.before["weight"][gradient.rows] * gradient.values).sum(axis=1))
-    return _blamed(moved, _ROWS)
+    products = np.zeros(len(bag.before["weight"]))
+    products[gradient.rows] = np.abs((bag.before["weight"][gradient.rows] * gradient.values).sum(axis=1))
+    return _largest(products, _ROWS)
 
 
-def _stage(part: Stage, parts: list[Stage], columns: list[dict[str, Any]], place: dict[str, int]) -> dict[str, Any]:
-    """What is shown at a stage: its words, the column that it is about, and the columns whose gradient is known."""
-    back = ("logit", "gradient", "joined", "update", "after")
+def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, Any]:
+    """Return the text of a stage, the column that it is about, and the columns whose gradient is known by then."""
+    backward = ("logit", "gradient", "joined", "update", "after")
     known: set[str] = set()
-    for each in parts[: parts.index(part) + 1]:
+    for each in all_stages[: all_stages.index(stage) + 1]:
         if each.kind == "logit":
             known.add("z")
         elif each.kind in ("gradient", "joined") and each.traced is not None:
-            known |= set(_reveals(each.kind, each.traced))
-    column = {"words": 0, "loss": len(columns) - 1, "logit": place["z"]}.get(part.kind)
-    if part.traced is not None:
-        column = place[part.traced.symbols["y"]]
-    titles = {"words": "The words", "loss": "The answer and the loss", "logit": "Back: the logit"}
-    titles |= {"update": "The update", "after": "After it"}
-    title = titles.get(part.kind, part.section.title)
-    lines = list(part.section.lines)
-    if part.kind == "logit":
-        lines = [*parts[parts.index(part) - 1].section.lines, *lines]
+            known |= set(_known_gradients(each.kind, each.traced))
+    column = {"words": 0, "loss": len(layout.columns) - 1, "logit": layout.position["z"]}.get(stage.kind)
+    if stage.traced is not None:
+        column = layout.position[stage.traced.symbols["y"]]
+    title = _TITLES.get(stage.kind, stage.section.title)
+    lines = list(stage.section.lines)
+    if stage.kind == "logit":
+        lines = [*all_stages[all_stages.index(stage) - 1].section.lines, *lines]
     return {
-        "kind": part.kind,
-        "title": f"Back: {title}" if part.kind in ("gradient", "joined") else title,
-        "html": "".join(lines_to_html(lines)),
+        "kind": stage.kind,
+        "title": f"Backward: {title}" if stage.kind in ("gradient", "joined") else title,
+        "html": lines_html(lines),
         "column": column,
-        "known": sorted(place[symbol] for symbol in known) if part.kind in back else [],
+        "known": sorted(layout.position[symbol] for symbol in known) if stage.kind in backward else [],
     }
 
 
-def _reveals(kind: str, call: LayerTrace) -> list[str]:
-    """The symbols whose whole gradient is known once this layer's backward is done."""
+def _known_gradients(kind: str, call: LayerTrace) -> list[str]:
+    """Return the symbols whose gradient is complete after the backward of this layer."""
     if kind == "joined":
         return [call.symbols["x"]]
     if isinstance(call.layer, Residual):
         return [call.symbols["block"]]
-    whole = not call.symbols.get("dx", "").endswith("'")  # into a block it is a part of it
-    return [call.symbols["x"]] if whole and call.symbols["x"] else []
+    complete = not call.symbols.get("dx", "").endswith("'")  # the input of a block also gets the skip connection's
+    return [call.symbols["x"]] if complete and call.symbols["x"] else []

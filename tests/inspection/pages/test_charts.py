@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentibp.inspection.pages import charts
-from sentibp.inspection.pages.charts import Answers, Lines, Words
+from sentibp.inspection.pages.charts import Lines, Predictions, Words
 
 
 def step(number, loss=1.0, seed=0):
@@ -76,7 +76,7 @@ def test_the_flows_of_several_runs_have_one_scale():
 
 def test_answers():
     label, positive = np.array([0, 0, 1, 1]), np.array([0.1, 0.62, 0.7, 0.9])
-    found = by_id(charts.answers([Answers(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
+    found = by_id(charts.predictions([Predictions(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
     assert set(found) == {"roc", "reliability", "lengths", "scores2"}
     assert found["roc"]["data"][0]["name"] == "a: area 1.0000"
     lengths = found["lengths"]["data"][0]
@@ -88,12 +88,12 @@ def test_answers():
 
 
 def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():
-    found = by_id(charts.answers([Answers(0, "a", np.ones(3), np.full(3, 0.9), None)]))
+    found = by_id(charts.predictions([Predictions(0, "a", np.ones(3), np.full(3, 0.9), None)]))
     assert set(found) == {"reliability", "scores0"}
 
 
 def test_whiskers_reach_to_the_interval():
-    found = by_id(charts.answers([Answers(0, "a", np.ones(50), np.full(50, 0.9), None)]))
+    found = by_id(charts.predictions([Predictions(0, "a", np.ones(50), np.full(50, 0.9), None)]))
     line = found["reliability"]["data"][0]
     assert line["y"] == [1]
     assert line["error_y"]["array"] == [0]

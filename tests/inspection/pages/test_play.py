@@ -55,33 +55,33 @@ def test_undo_and_reset_restore_every_bit(session):
 
 
 def test_reset_goes_back_further_than_undo(session, monkeypatch):
-    monkeypatch.setattr(play, "_REMEMBERED", 2)
+    monkeypatch.setattr(play, "_UNDO_STEPS", 2)
     start = numbers(session)
     for text in TEXTS:
         session.learn(text, "negative", None, None)
     assert session.look("", None)["learned"] == 3
     session.undo()
     session.undo()
-    with pytest.raises(Refused, match="so far back"):
+    with pytest.raises(Refused, match="only the last"):
         session.undo()
     session.reset()
     assert numbers(session) == start
 
 
-@pytest.mark.parametrize("rate", [1e8, 1e40, 1e300])
-def test_a_step_that_diverges_teaches_nothing(session, rate):
+@pytest.mark.parametrize("learning_rate", [1e8, 1e40, 1e300])
+def test_a_step_that_diverges_changes_nothing(session, learning_rate):
     start = numbers(session)
     with pytest.raises(Diverged, match="lower"):
-        session.learn(TEXTS[0], "negative", "sgd", rate)
+        session.learn(TEXTS[0], "negative", "sgd", learning_rate)
     assert numbers(session) == start
 
 
-def test_the_parts_add_up(session):
+def test_the_contributions_add_up(session):
     text = " ".join(TEXTS)
-    said = session.look(text, "positive")
-    total = said["bias"] + sum(value for _, value in said["parts"]) + said["others"][1]
-    assert total == pytest.approx(said["logit"], abs=1e-6)
-    assert len(said["parts"]) + said["others"][0] == len(
+    response = session.look(text, "positive")
+    total = response["bias"] + sum(value for _, value in response["parts"]) + response["others"][1]
+    assert total == pytest.approx(response["logit"], abs=1e-6)
+    assert len(response["parts"]) + response["others"][0] == len(
         play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).contributions
     )
 
@@ -133,7 +133,7 @@ def test_calls(ask):
     before = json.loads(content)
     assert status == 200
     assert before["drawing"]["label"] == "negative"
-    body = b'{"text": "a good film", "label": "negative", "optimizer": "sgd", "rate": 1}'
+    body = b'{"text": "a good film", "label": "negative", "optimizer": "sgd", "learning_rate": 1}'
     after = json.loads(ask(path="learn", body=body)[2])
     assert after["positive"] < before["positive"]
     assert json.loads(ask(path="undo", body=b'{"text": "a good film"}')[2])["positive"] == before["positive"]
@@ -198,18 +198,23 @@ def test_without_the_token_there_is_nothing(ask, server):
         ("look", b'{"label": ["positive"]}', 400, "label"),
         ("learn", b'{"text": "good"}', 400, "label"),
         ("learn", b'{"label": "positive", "optimizer": "magic"}', 400, "optimizer"),
-        ("learn", b'{"label": "positive", "rate": 0}', 400, "rate"),
-        ("learn", b'{"label": "positive", "rate": true}', 400, "rate"),
-        ("learn", b'{"label": "positive", "rate": NaN}', 400, "rate"),
-        ("learn", b'{"label": "positive", "rate": 1' + b"0" * 400 + b"}", 400, "rate"),
-        ("learn", b'{"text": "good", "label": "positive", "rate": 1e300, "optimizer": "sgd"}', 422, "diverged"),
+        ("learn", b'{"label": "positive", "learning_rate": 0}', 400, "learning rate"),
+        ("learn", b'{"label": "positive", "learning_rate": true}', 400, "learning rate"),
+        ("learn", b'{"label": "positive", "learning_rate": NaN}', 400, "learning rate"),
+        ("learn", b'{"label": "positive", "learning_rate": 1' + b"0" * 400 + b"}", 400, "learning rate"),
+        (
+            "learn",
+            b'{"text": "good", "label": "positive", "learning_rate": 1e300, "optimizer": "sgd"}',
+            422,
+            "diverged",
+        ),
         ("undo", b"{}", 409, "nothing to undo"),
         ("forget", b"{}", 404, "no such call"),
         ("look", b" " * (LIMIT + 1), 413, "too long"),
         ("look", b" " * 5_000_000, 413, "too long"),
     ],
 )
-def test_what_is_asked_wrongly_is_told(ask, path, body, status, says):
+def test_a_wrong_request_is_refused_with_a_reason(ask, path, body, status, says):
     found, headers, content = ask(path=path, body=body)
     assert found == status
     assert headers["Content-Type"].startswith("application/json")
@@ -232,8 +237,8 @@ def test_the_library_does_not_talk_on_the_terminal(ask, capfd):
 
 
 def test_a_port_that_is_taken(server, new_classifier, complaint):
-    said = complaint(ConfigError, Server, Session("other", new_classifier(TEXTS)), server.server_port)
-    assert said == f"--port {server.server_port}: Address already in use; choose another, or leave it out"
+    response = complaint(ConfigError, Server, Session("other", new_classifier(TEXTS)), server.server_port)
+    assert response == f"--port {server.server_port}: Address already in use; choose another port, or leave it out"
 
 
 def test_tokens_differ(server, new_classifier):

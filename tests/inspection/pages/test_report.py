@@ -1,4 +1,4 @@
-"""A report: its page stands alone, lets no script run but its own, and names what it leaves out."""
+"""The report is one file that runs only its own scripts and lists what it leaves out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import runner
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.pages import report
-from sentibp.inspection.pages.report import Answers, Where
+from sentibp.inspection.pages.report_data import DataOptions, Predictions, gather
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
 EVIL = "<script>document.title = 'obeyed'</script>"
@@ -23,7 +23,7 @@ EVIL = "<script>document.title = 'obeyed'</script>"
 
 @pytest.fixture
 def reviews(here) -> Path:
-    """A file of reviews in which there is markup, with a pattern to learn."""
+    """A file of reviews that contain markup and a pattern to learn."""
     rows = [
         f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}; {'a joy' if i % 2 else 'a bore'}" for i in range(60)
     ]
@@ -43,8 +43,8 @@ def train(write_config, reviews):
     return train
 
 
-def html(*names: object, where: Where = Where()) -> str:  # noqa: B008
-    return report.render(report.gather(list(map(str, names)), where)).decode()
+def html(*names: object, data: DataOptions = DataOptions()) -> str:  # noqa: B008
+    return report.report_page(gather(list(map(str, names)), data)).decode()
 
 
 def numbers(page: str) -> dict:
@@ -88,7 +88,7 @@ def test_what_is_there_for_a_run_with_all(train):
 def test_several_side_by_side(train):
     page = html(train("a"), train("b", model={"hidden": []}))
     assert "a and b: paired test: " in page
-    assert "<p>In these the runs differ:</p>" in page
+    assert "<p>The runs differ in these settings:</p>" in page
     assert {"scores0", "scores1", "map0", "map1"} <= {chart["id"] for chart in numbers(page)["charts"]}
     assert len(numbers(page)["steps"]) == 2
     assert "not all scored on the same" not in page
@@ -102,46 +102,48 @@ def test_runs_on_other_reviews_are_not_compared(train):
 
 
 def test_without_validation(train):
-    (subject,) = report.gather([str(train("a", data={"source": "reviews.jsonl", "validation": 0}))])
+    (subject,) = gather([str(train("a", data={"source": "reviews.jsonl", "validation": 0}))])
     assert any("no review was held out" in line for line in subject.left_out)
-    steps = numbers(report.render([subject]).decode())["steps"]
+    steps = numbers(report.report_page([subject]).decode())["steps"]
     assert steps[0][0]["drawing"]["text"] == "I love this movie"
 
 
 def test_reviews_that_are_gone_leave_the_recorded_scores(train, reviews):
     run = train("a")
-    before = report.gather([str(run)])[0].answers.scores
+    before = gather([str(run)])[0].predictions.scores
     reviews.unlink()
-    (subject,) = report.gather([str(run)])
-    assert subject.answers.scores == {name: value for name, value in before.items() if name in subject.answers.scores}
-    assert any("scores are as recorded" in line for line in subject.left_out)
-    charts = {chart["id"] for chart in numbers(report.render([subject]).decode())["charts"]}
+    (subject,) = gather([str(run)])
+    assert subject.predictions.scores == {
+        name: value for name, value in before.items() if name in subject.predictions.scores
+    }
+    assert any("the scores are the recorded ones" in line for line in subject.left_out)
+    charts = {chart["id"] for chart in numbers(report.report_page([subject]).decode())["charts"]}
     assert "roc" in charts
     assert "lengths" not in charts
 
 
-def test_reviews_that_changed_are_told(train, reviews):
+def test_reviews_that_changed_are_reported(train, reviews):
     run = train("a")
     reviews.write_text(reviews.read_text().replace("joy", "delight"))
-    assert any("have changed" in line for line in report.gather([str(run)])[0].left_out)
+    assert any("have changed" in line for line in gather([str(run)])[0].left_out)
 
 
 def test_other_reviews(train, reviews):
     run = train("a")
     other = Path("other.csv")
     other.write_text("text,label\na good film,1\na bad film,0\n")
-    (subject,) = report.gather([str(run)], Where("other.csv"))
-    assert subject.answers.scores["n"] == 2
+    (subject,) = gather([str(run)], DataOptions("other.csv"))
+    assert subject.predictions.scores["n"] == 2
     with pytest.raises(DataError, match="nosuch"):
-        report.gather([str(run)], Where("nosuch.csv"))
+        gather([str(run)], DataOptions("nosuch.csv"))
 
 
 def test_a_model_file_alone(train):
     run = train("a")
     Path("alone.safetensors").write_bytes((run / "model.safetensors").read_bytes())
     page = html("alone.safetensors")
-    assert "a model file does not hold them" in page
-    assert "No record of the training." in page
+    assert "a model file does not contain them" in page
+    assert "There is no record of the training." in page
 
 
 def test_a_run_that_left_no_model(train):
@@ -151,7 +153,7 @@ def test_a_run_that_left_no_model(train):
     assert "has no model.safetensors" in page
     assert {chart["id"] for chart in numbers(page)["charts"]} - {"flow0"} == {"loss", "accuracy", "gradient"}
     (run / "run.json").unlink()
-    with pytest.raises(ConfigError, match=r"neither run\.json nor model\.safetensors"):
+    with pytest.raises(ConfigError, match=r"contains neither run\.json nor model\.safetensors"):
         html(run)
 
 
@@ -160,56 +162,59 @@ def test_gradient_flow_is_drawn_where_it_is_recorded(train):
     event = {"event": "flow", "seed": 0, "step": 1, "epoch": 1, "layers": {"embedding": {"gradient": 0.5}}}
     records = [line for line in (run / "metrics.jsonl").read_text().splitlines(True) if '"flow"' not in line]
     (run / "metrics.jsonl").write_text("".join(records))
-    assert any("gradient flow" in line for line in report.gather([str(run)])[0].left_out)
+    assert any("gradient flow" in line for line in gather([str(run)])[0].left_out)
     (run / "metrics.jsonl").write_text("".join([*records, json.dumps(event) + "\n"]))
     page = html(run)
     assert "flow0" in {chart["id"] for chart in numbers(page)["charts"]}
-    assert "gradient flow: its" not in page
+    assert "gradient flow: the training" not in page
 
 
 @pytest.mark.parametrize(
     "record", ['{"event": "step"}', '{"event": "flow", "seed": 0, "step": 1, "layers": 3}', "[]", "{"]
 )
-def test_damaged_records_are_told(train, record):
+def test_damaged_records_are_reported(train, record):
     run = train("a")
     with open(run / "metrics.jsonl", "a") as file:
         file.write(record + "\n")
     with pytest.raises(DataError, match=r"metrics.jsonl.*damaged"):
-        report.gather([str(run)])
+        gather([str(run)])
 
 
 def test_a_rate_at_which_a_step_diverges_leaves_the_steps_out(train):
     page = html(train("a", train={"epochs": 1, "optimizer": {"name": "sgd", "learning_rate": 1e-3}}))
     assert numbers(page)["steps"]
     run = Path("a")
-    (subject,) = report.gather([str(run)])
+    (subject,) = gather([str(run)])
     subject.classifier.trained_with["train"]["optimizer"]["learning_rate"] = 1e300
-    page = report.render([subject]).decode()
+    page = report.report_page([subject]).decode()
     assert numbers(page)["steps"] == []
-    assert "its steps: at the learning rate of its training they diverge" in page
+    assert "at the learning rate of the training a step diverges" in page
 
 
-def test_names_that_are_alike_are_told_apart(train):
+def test_names_that_are_alike_stay_distinct(train):
     run = train("x/a")
     other = train("y/a")
-    assert [subject.name for subject in report.gather([str(run), str(other)])] == ["x/a", "y/a"]
-    assert [subject.name for subject in report.gather([str(run), str(run)])] == ["a"]
+    assert [subject.name for subject in gather([str(run), str(other)])] == ["x/a", "y/a"]
+    assert [subject.name for subject in gather([str(run), str(run)])] == ["a"]
 
 
-def test_the_handful_is_of_every_kind(train):
-    (subject,) = report.gather([str(train("a"))])
+def test_the_example_reviews_are_of_every_kind(train):
+    (subject,) = gather([str(train("a"))])
     label = np.array([1, 1, 0, 0, 1] * 6, np.int8)
     positive = np.array([0.9, 0.99, 0.02, 0.51, 0.1] * 6)
-    scored = subject.answers.scored._replace(positive=positive)
+    scored = subject.predictions.scored._replace(positive=positive)
     assert len(scored.tokens) == 30
-    chosen = report._handful(Answers(label, positive, {}, scored))
-    assert [kind for kind, _, _ in chosen] == ["surely wrong: ", "unsure: ", "surely right: ", "surely right: "]
-    assert [said for _, _, said in chosen] == ["positive", "negative", "positive", "negative"]
+    chosen = report._example_reviews(Predictions(label, positive, {}, scored))
+    assert [kind for kind, _, _ in chosen] == [
+        "confident and wrong: ",
+        "uncertain: ",
+        "confident and right: ",
+        "confident and right: ",
+    ]
+    assert [label for _, _, label in chosen] == ["positive", "negative", "positive", "negative"]
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, complaint):
-    for module in ("plotly.offline", "jinja2"):
-        with monkeypatch.context() as patch:
-            patch.setitem(sys.modules, module, None)
-            said = complaint(ConfigError, report.libraries)
-            assert said == f"a report needs {module.partition('.')[0]}: pip install 'sentibp[report]'"
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    message = complaint(ConfigError, report.plotly_script)
+    assert message == "a report needs plotly: pip install 'sentibp[report]'"

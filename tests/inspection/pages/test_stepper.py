@@ -57,8 +57,8 @@ def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
         np.testing.assert_allclose(found, target["values"], rtol=1e-4, atol=1e-5)
         whole += 1
         if "shares" not in edge:
-            blame = np.outer(source["values"], target["gradients"])
-            np.testing.assert_allclose(edge["blame"], blame, rtol=1e-4, atol=1e-6)
+            gradient = np.outer(source["values"], target["gradients"])
+            np.testing.assert_allclose(edge["gradient"], gradient, rtol=1e-4, atol=1e-6)
     assert whole >= len(model["hidden"])
     json.dumps(drawing, allow_nan=False)
 
@@ -77,7 +77,7 @@ def test_gradients_are_known_from_the_logit_to_the_words(new_classifier):
     assert place["r1"] not in known[block - 1]  # a part of it came through the block, the rest is still missing
 
 
-def test_a_wide_layer_is_drawn_by_the_units_that_the_loss_blames_most(new_classifier):
+def test_a_wide_layer_is_drawn_by_the_units_with_the_largest_gradients(new_classifier):
     text = " ".join(f"word{i}" for i in range(30))
     classifier = new_classifier([text], model={"hidden": [40], "embedding": {"dim": 20}})
     found = trace_step(classifier, text, "positive")

@@ -1,16 +1,16 @@
-// Asks the program what its model says of the text, lets it learn, and shows both. See play.py for the calls.
+// Sends the text to the server, shows the prediction, and trains the model on it. See play.py for the calls.
 "use strict";
 
 (() => {
   const at = (id) => document.getElementById(id);
-  const text = at("text"), form = at("teach"), rate = at("rate"), optimizer = at("optimizer");
+  const text = at("text"), form = at("teach"), learningRate = at("learning-rate"), optimizer = at("optimizer");
   const steps = stepper(at("stepper"));
-  let asked = 0, waiting = null;
+  let calls = 0, waiting = null;
 
   const label = () => form.elements.label.value;
 
   async function call(name, more = {}) {
-    const number = ++asked;
+    const number = ++calls;
     at("error").hidden = true;
     let answer;
     try {
@@ -20,10 +20,10 @@
       });
       answer = await response.json();
     } catch {
-      answer = { error: "sentibp play no longer answers; start it again" };
+      answer = { error: "sentibp play does not answer; start it again" };
     }
     if (answer.error) fail(answer.error);
-    else if (number === asked || name !== "look") show(answer, name); // not an answer to what was typed before
+    else if (number === calls || name !== "look") show(answer, name); // ignore answers to earlier texts
     document.body.dataset.answered = String(number);
   }
 
@@ -36,15 +36,15 @@
     at("model").textContent = answer.model;
     at("needle").style.width = `${100 * answer.positive}%`;
     const score = answer.label === "positive" ? answer.positive : 1 - answer.positive;
-    at("said").textContent = `${answer.label} ${score.toFixed(4)}`;
+    at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
     at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
-      + (answer.unknown.length ? `; not known: ${answer.unknown.join(", ")}` : "");
-    at("marked").innerHTML = answer.html; // made, and escaped, by explain.py
-    parts(answer);
+      + (answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "");
+    at("marked").innerHTML = answer.html; // rendered, and escaped, by explanation.py
+    contributions(answer);
     history(answer);
     if (!optimizer.options.length) {
       optimizer.append(...answer.optimizers.map((each) => new Option(each, each)));
-      [optimizer.value, rate.value] = answer.default;
+      [optimizer.value, learningRate.value] = answer.default;
     }
     if (answer.drawing) {
       const stage = (kind) => answer.drawing.stages.findIndex((each) => each.kind === kind);
@@ -64,10 +64,10 @@
     return made;
   }
 
-  function parts(answer) {
+  function contributions(answer) {
     const table = document.createElement("table");
     const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
-    table.append(row("th", ["part", "adds to the logit", ""]));
+    table.append(row("th", ["word or n-gram", "contribution", ""]));
     for (const [name, value] of answer.parts) {
       const bar = document.createElement("div");
       bar.className = value < 0 ? "negative" : "positive";
@@ -78,17 +78,17 @@
     }
     const [count, sum] = answer.others;
     if (count) table.append(row("td", [`${count} others`, signed(sum), ""]));
-    table.append(row("td", ["bias: an empty review", signed(answer.bias), ""]));
-    table.append(row("td", ["logit: the sum", signed(answer.logit), ""]));
-    at("parts").replaceChildren(table);
+    table.append(row("td", ["bias (an empty review)", signed(answer.bias), ""]));
+    table.append(row("td", ["logit (the sum)", signed(answer.logit), ""]));
+    at("contributions").replaceChildren(table);
   }
 
   function history(answer) {
     at("undo").disabled = !answer.steps.length;
     at("reset").disabled = !answer.learned;
     at("steps").start = answer.learned - answer.steps.length + 1;
-    at("steps").replaceChildren(...answer.steps.map(([said, kind, before, after]) => {
-      const item = document.createElement("li"), short = said.length > 60 ? `${said.slice(0, 59)}…` : said;
+    at("steps").replaceChildren(...answer.steps.map(([text, kind, before, after]) => {
+      const item = document.createElement("li"), short = text.length > 60 ? `${text.slice(0, 59)}…` : text;
       item.textContent = `“${short}” is ${kind}: positive ${before.toFixed(4)} → ${after.toFixed(4)}`;
       return item;
     }));
@@ -101,7 +101,7 @@
   form.addEventListener("change", (event) => event.target.name === "label" && call("look"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    call("learn", { optimizer: optimizer.value, rate: Number(rate.value) });
+    call("learn", { optimizer: optimizer.value, learning_rate: Number(learningRate.value) });
   });
   at("undo").addEventListener("click", () => call("undo"));
   at("reset").addEventListener("click", () => call("reset"));

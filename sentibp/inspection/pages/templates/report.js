@@ -4,7 +4,7 @@
 (() => {
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
 
-  // --- charts: a text that begins with "--" is a colour of the page's style
+  // --- charts: a string that begins with "--" is the name of a colour of the style
 
   function coloured(value, style) {
     if (typeof value === "string" && value.startsWith("--")) return style.getPropertyValue(value).trim() || value;
@@ -37,18 +37,18 @@
   drawAll();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
-  // --- a word on the map, for those without a pointer
+  // --- find a word on the map
 
   for (const field of document.querySelectorAll("input[data-chart]")) {
     const chart = numbers.charts.find((each) => each.id === field.dataset.chart), [points] = chart.data;
     const names = points.customdata.map(([name]) => name), labels = points.text;
-    const told = field.closest("p").querySelector("output");
+    const output = field.closest("p").querySelector("output");
     field.addEventListener("input", () => {
       const wanted = field.value.trim().toLowerCase();
       const at = wanted ? names.indexOf(wanted) : -1;
       points.text = at < 0 ? labels : names.map((name, i) => (i === at ? name : ""));
       points.marker.opacity = at < 0 ? 1 : names.map((_, i) => (i === at ? 1 : 0.25));
-      told.textContent = at >= 0 ? `weight ${points.customdata[at][1]}` : wanted ? "not on the map" : "";
+      output.textContent = at >= 0 ? `weight ${points.customdata[at][1]}` : wanted ? "not on the map" : "";
       draw(chart);
     });
   }

@@ -1,14 +1,14 @@
-// Draws one step of one review, as stepper.py describes it, and walks through it: stepper(host).show(drawing).
+// Draws one training step on one review, from the data of stepper.py, and shows its stages: stepper(host).show(drawing).
 "use strict";
 
 function stepper(host) {
   const BOX = 60, WORD = 128, TALL = 19, PITCH = 24, WIDE = 92, NARROW = 22, TOP = 26, BOTTOM = 36, SIDE = 6;
   const MEANING = {
-    weight: "Lines are weights: the wider, the larger; green above zero, red and dashed below.",
-    blame: "Lines that are done are gradients, the blame that each weight bears: the wider, the more the loss would "
-      + "change with it; red and dashed where a larger weight would lessen the loss. Boxes named d… are gradients, too.",
-    change: "Lines are what the update changed: green where a weight grew, red and dashed where it shrank.",
-    new: "Lines are the weights after the update; p and L are those after it, all else as before.",
+    weight: "Lines are weights: wider lines are larger, green is positive, red and dashed is negative.",
+    gradient: "Lines that the backward pass has reached are the gradients of the weights: wider lines change the loss "
+      + "more. Where a line is red and dashed, a larger weight decreases the loss. Boxes named d… are gradients, too.",
+    change: "Lines are changes by the update: green where a weight increased, red and dashed where it decreased.",
+    new: "Lines are the weights after the update. p and L are the values after it, all others those before it.",
   };
   let data = null, at = 0, chosen = null;
 
@@ -101,14 +101,14 @@ function stepper(host) {
     const kind = data.stages[at].kind;
     if (kind === "update") return "change";
     if (kind === "after") return "new";
-    return kind === "gradient" || kind === "joined" || kind === "logit" ? "blame" : "weight";
+    return kind === "gradient" || kind === "joined" || kind === "logit" ? "gradient" : "weight";
   }
   function linesOf(edge) { // of each source the number of each target
     const how = mode();
     if (how === "new") return edge.new;
     if (how === "change") return edge.new.map((row, i) => row.map((value, j) => value - edge.weights[i][j]));
     const done = data.stages.slice(0, at + 1).some((stage) => stage.kind === "gradient" && stage.column === edge.to);
-    return how === "blame" && done ? edge.blame : edge.weights;
+    return how === "gradient" && done ? edge.gradient : edge.weights;
   }
 
   // --- drawing
@@ -137,11 +137,11 @@ function stepper(host) {
     slider.setAttribute("aria-valuetext", stage.title);
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
     meaning.textContent = MEANING[mode()];
-    words.innerHTML = stage.html; // made, and escaped, by stepper.py
+    words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
     for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` }))
       picture.setAttribute(name, value);
-    picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys choose a unit, `
-      + "whose numbers follow the picture; n and b turn to the next stage and back.");
+    picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
+      + "whose numbers follow the drawing; n shows the next stage, b the one before.");
     const middle = (column, row) => places[column].top + row * PITCH + PITCH / 2;
     const lines = data.edges.flatMap((edge) => {
       const from = places[edge.from].x + places[edge.from].width, to = places[edge.to].x;
@@ -226,12 +226,12 @@ function stepper(host) {
     const facts = [`${name} = ${long(own.values[row])}`];
     if (own.gradients) facts.push(`d${name} = ${long(own.gradients[row])}`);
     if (own.bias) {
-      facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.bias_blame[row])}, `
+      facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.bias_gradient[row])}, `
         + `after the update ${long(own.new_bias[row])}`);
     }
-    const said = [element("p", {}, element("b", {}, own.title), ` ${facts.join("; ")}`)];
+    const parts = [element("p", {}, element("b", {}, own.title), ` ${facts.join("; ")}`)];
     const edge = data.edges.find((each) => each.to === column && each.weights);
-    return edge ? [...said, incoming(edge, row, own)] : said;
+    return edge ? [...parts, incoming(edge, row, own)] : parts;
   }
   function incoming(edge, row, own) {
     const source = data.columns[edge.from];
@@ -240,18 +240,18 @@ function stepper(host) {
       const value = edge.shares ? edge.shares[i] : source.values[i];
       sum += weights[row] * value;
       const name = source.names ? source.names[i] : `${source.symbol}[${source.units[i]}]`;
-      return [name, value, weights[row], weights[row] * value, edge.blame[i][row], edge.new[i][row]];
+      return [name, value, weights[row], weights[row] * value, edge.gradient[i][row], edge.new[i][row]];
     });
     if (source.of > rows.length) {
       rows.push([`${source.of - rows.length} more`, "", "", own.values[row] - sum, "", ""]);
     }
-    return table(["from", edge.shares ? "times / n" : "value", "weight", "adds", "gradient", "new weight"], rows);
+    return table(["from", edge.shares ? "count / length" : "value", "weight", "product", "gradient", "new weight"], rows);
   }
   function ofWord(row, name) {
     const edge = data.edges.find((each) => each.from === 0), target = data.columns[edge.to];
     const rows = edge.weights[row].map((weight, j) =>
-      [`${target.symbol}[${target.units[j]}]`, weight, edge.blame[row][j], edge.new[row][j]]);
-    return [element("p", {}, element("b", {}, name), " its row of the embedding"),
+      [`${target.symbol}[${target.units[j]}]`, weight, edge.gradient[row][j], edge.new[row][j]]);
+    return [element("p", {}, element("b", {}, name), ": its row of the embedding"),
       table(["to", "weight", "gradient", "new weight"], rows)];
   }
   function table(names, rows) {

@@ -1,7 +1,7 @@
-"""Write the pictures and the table of gradient-flow.md, from real trainings: `python docs/gradient_flow.py`.
+"""Write the pictures and the table of gradient-flow.md, from real trainings: `python docs/lessons/gradient_flow.py`.
 
-`deep_sigmoid` with one setting changed at a time, three seeds each, in a minute. What is shown of the
-gradient is what every training records, and `sentibp runs flow` prints.
+It trains `deep_sigmoid` with one setting changed at a time, three seeds each, in about a minute. The gradients are
+those that every training records and `sentibp runs flow` prints.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "benchmarks")]
+sys.path[:0] = [str(HERE.parent.parent / "benchmarks")]
 
 from chart import Line, Panel, svg  # noqa: E402
-from generate import filled  # noqa: E402
 
 from sentibp.config.load import load_config  # noqa: E402
 from sentibp.runs import gradient_flow  # noqa: E402
 from sentibp.runs.gradient_flow import EpochFlow  # noqa: E402
-from sentibp.runs.records import read_records  # noqa: E402
+from sentibp.runs.records import EpochRecord, read_records  # noqa: E402
 from sentibp.training import experiment  # noqa: E402
 
 CURES = {
@@ -36,7 +35,7 @@ NAMES = ["emb", *map(str, range(8)), "out"]
 
 
 class Trained(NamedTuple):
-    """What came of a config."""
+    """The results of a config."""
 
     flows: list[EpochFlow]  # of the first seed
     accuracy: list[float]  # validation, of each epoch of the first seed
@@ -44,51 +43,55 @@ class Trained(NamedTuple):
 
 
 def train(name: str, overrides: list[str], seeds: int = 3) -> Trained:
-    """Train a shipped config, and read what it recorded."""
+    """Train a shipped config and return what the run recorded."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_config(name, [*overrides, f"train.seeds={seeds}"])
         outcome = experiment.train_model(settings, Path(folder) / "run")
         flows = [each for each in gradient_flow.load_flows(outcome.run) if each.seed == 0]
-        epochs = [event for event in read_records(outcome.run) if event["event"] == "epoch" and event["seed"] == 0]
-    accuracy = [event["scores"]["accuracy"] for event in epochs]
+        epochs = [each for each in read_records(outcome.run) if isinstance(each, EpochRecord) and each.seed == 0]
+    accuracy = [each.scores["accuracy"] for each in epochs if each.scores is not None]
     return Trained(flows, accuracy, (outcome.seeds or {"accuracy": {}})["accuracy"])
 
 
 def gradients(flow: EpochFlow) -> list[tuple[float, float]]:
-    """The length of each layer's gradient, from the embedding to the output; those that are 0 have no logarithm."""
+    """Return place and gradient length of each layer, from the embedding on, without those that are 0."""
     return [(i, each.gradient) for i, each in enumerate(flow.layers.values()) if each.gradient > 0]
 
 
 def share(flow: EpochFlow) -> float:
-    """The gradient of the first hidden layer as a share of that of the last one."""
+    """Return the gradient length of the first hidden layer, divided by that of the last."""
     return flow.layers["hidden.0"].gradient / flow.layers["hidden.7"].gradient
 
 
-def row(name: str, setting: str, found: Trained) -> str:
-    """A line of the table."""
-    first, spread = found.flows[0], found.spread
-    pace = "0" if first.factor is None else f"{first.factor:.2f}"
+def row(name: str, setting: str, trained: Trained) -> str:
+    """Return a row of the table."""
+    first, spread = trained.flows[0], trained.spread
+    factor = "0" if first.factor is None else f"{first.factor:.2f}"
     accuracy = f"{spread['mean']:.3f} ({spread['min']:.3f} to {spread['max']:.3f})"
-    return f"| {name} | {setting} | {pace} | {share(first):.1g} | {accuracy} |"
+    return f"| {name} | {setting} | {factor} | {share(first):.1g} | {accuracy} |"
+
+
+def _settings(overrides: list[str]) -> str:
+    return ", ".join(f"`{each.replace('=', ': ')}`" for each in overrides)
 
 
 def main() -> None:
-    """Train, draw, and fill in the table."""
-    found = {name: train("deep_sigmoid", overrides) for name, overrides in CURES.items()}
+    """Train, draw the pictures, and write the table."""
+    trained = {name: train("deep_sigmoid", overrides) for name, overrides in CURES.items()}
     residual = train("deep_residual", [])
     y = (1e-7, 10.0)
     both = [
         Panel(
             f"{name}: length of the gradient, by layer",
-            [Line(f"epoch {each.epoch}", gradients(each)) for each in trained.flows],
+            [Line(f"epoch {each.epoch}", gradients(each)) for each in run.flows],
             True,
             NAMES,
             y,
         )
-        for name, trained in (("deep_sigmoid", found["as it is"]), ("deep_residual", residual))
+        for name, run in (("deep_sigmoid", trained["as it is"]), ("deep_residual", residual))
     ]
     (HERE / "gradient-flow.svg").write_text(svg(both), encoding="utf-8")
-    drawn = {name: each for name, each in found.items() if "smaller" not in name}
+    drawn = {name: each for name, each in trained.items() if "smaller" not in name}
     cures = [
         Panel(
             "Epoch 1: length of the gradient, by layer",
@@ -109,12 +112,16 @@ def main() -> None:
     lines = [
         "| | setting | each layer back: times | hidden.0 / hidden.7 | accuracy, three seeds |",
         "| --- | --- | --- | --- | --- |",
-        *(row(name, ", ".join(f"`{part.replace('=', ': ')}`" for part in CURES[name]), found[name]) for name in CURES),
+        *(
+            row(name, ", ".join(f"`{part.replace('=', ': ')}`" for part in CURES[name]), trained[name])
+            for name in CURES
+        ),
         row("ReLU and skip connections", "`deep_residual`", residual),
     ]
     page = HERE / "gradient-flow.md"
-    text = page.read_text(encoding="utf-8")
-    page.write_text(filled(text, "cures", "\n".join(lines) + "\n"), encoding="utf-8")
+    before, start, rest = page.read_text(encoding="utf-8").partition("<!-- cures: generated -->\n")
+    _, end, after = rest.partition("<!-- end of cures -->")
+    page.write_text(f"{before}{start}\n{chr(10).join(lines)}\n\n{end}{after}", encoding="utf-8")
     print("\n".join(lines))
 
 

@@ -1,0 +1,121 @@
+"""Conflicts: settings that are valid one by one, but not together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from sentibp.config.messages import nearest, show
+from sentibp.config.yaml_file import Keys
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule
+
+
+class Conflict(NamedTuple):
+    """A setting that does not fit the others."""
+
+    path: Keys
+    message: str
+    reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
+
+
+def find_conflicts(config: Config) -> Iterator[Conflict]:
+    """Yield all conflicts of a config."""
+    yield from _label_in_two_lists(config.data.labels)
+    yield from _residual_without_equal_widths(config.model)
+    yield from _unused("optimizer", config.train.optimizer)
+    yield from _unused("schedule", config.train.schedule)
+    yield from _cannot_be_averaged(config)
+    yield from _pretraining(config)
+    yield from _no_validation(config)
+    yield from _no_refit(config)
+    yield from _unknown_layers(config)
+
+
+def _label_in_two_lists(labels: Labels | None) -> Iterator[Conflict]:
+    seen: dict[str, str] = {}
+    for kind in ("negative", "positive", "ignore") if labels else ():
+        for i, value in enumerate(getattr(labels, kind)):
+            exact = int(value) if isinstance(value, float) and value.is_integer() else value
+            text = str(exact).strip().casefold()  # the reader of labels takes 1, 1.0 and "1" as the same
+            if (other := seen.setdefault(text, kind)) != kind:
+                yield Conflict(("data", "labels", kind, i), f"{show(value)} is in {other} too; keep it in one list")
+
+
+def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
+    model = config.model
+    if config.train.members > 1:
+        key: Keys = ("train", "members")
+    elif config.pretrain.vectors == "reviews":
+        key = ("pretrain", "vectors")
+    else:
+        return
+    deep = len(model.hidden) > 1 or model.batch_norm or model.residual
+    if deep or (model.hidden and model.activation != "relu"):
+        message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
+        yield Conflict(key, f"{message}model.hidden, or write {'1' if key[0] == 'train' else 'none'}", ("model",))
+
+
+def _pretraining(config: Config) -> Iterator[Conflict]:
+    pretrain, dim = config.pretrain, config.model.embedding.dim
+    needed = pretrain.dim + 1 + 2 * (pretrain.labelled is not None)
+    if pretrain.vectors == "words" and dim < needed:
+        message = f"the embedding has {dim} columns and needs {needed}; raise model.embedding.dim or lower this"
+        yield Conflict(("pretrain", "dim"), message, ("model.embedding.dim",))
+    if pretrain.vectors != "words" and pretrain.labelled is not None:
+        yield Conflict(("pretrain", "labelled"), "only vectors: words uses it; remove it", ("pretrain.vectors",))
+    if pretrain.vectors == "none" and pretrain.vectors_from is not None:
+        message = "vectors: none uses no vectors; set pretrain.vectors to the kind of these, words or reviews"
+        yield Conflict(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
+    if pretrain.vectors != "none" and config.model.init_from is not None:
+        message = "a network cannot start from both a model and vectors; remove this, or write pretrain.vectors: none"
+        yield Conflict(("model", "init_from"), message, ("pretrain.vectors",))
+
+
+def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:
+    widths = [model.embedding.dim, *model.hidden]
+    if model.residual and not any(i == o for i, o in pairwise(widths)):
+        message = f"no hidden layer is as wide as its input ({' -> '.join(map(str, widths))}); write false, or make "
+        message += "model.embedding.dim or a width equal to the next one"
+        yield Conflict(("model", "residual"), message, ("model.hidden", "model.embedding.dim"))
+
+
+def _unused(key: str, choice: Optimizer | Schedule) -> Iterator[Conflict]:
+    for setting in choice.unused(choice.name):
+        if setting in choice.model_fields_set:
+            users = [method for method, used in choice.uses.items() if setting in used.split()]
+            message = f"{choice.name} does not use it; remove it, or choose {' or '.join(users)}"
+            yield Conflict(("train", key, setting), message, (f"train.{key}.name",))
+
+
+def _no_validation(config: Config) -> Iterator[Conflict]:
+    if config.data.validation == 0:
+        message = "needs validation data; set data.validation, for example to 0.1"
+        if config.train.early_stopping is not None:
+            yield Conflict(("train", "early_stopping"), message, ("data.validation",))
+        if config.train.schedule.name == "plateau":
+            yield Conflict(("train", "schedule", "name"), f"plateau {message}", ("data.validation",))
+
+
+def _no_refit(config: Config) -> Iterator[Conflict]:
+    if config.train.refit is not True or config.data.validation == 0:  # 0: the training uses all reviews already
+        return
+    path, validation = ("train", "refit"), config.data.validation
+    if isinstance(validation, str):
+        message = f"data.validation: {show(validation)} is a separate split, which is not trained on; write a share, "
+        yield Conflict(path, f"{message}for example 0.1, or refit: auto", ("data.validation",))
+    elif config.train.schedule.name == "plateau":
+        message = "schedule plateau needs validation data in every epoch; choose another schedule, or write auto"
+        yield Conflict(path, message, ("train.schedule.name",))
+
+
+def _unknown_layers(config: Config) -> Iterator[Conflict]:
+    layers = ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output"]
+    named: list[tuple[Keys, str]] = [(("train", "freeze", i), layer) for i, layer in enumerate(config.train.freeze)]
+    named += [(("train", "learning_rates", layer), layer) for layer in config.train.learning_rates]
+    for path, layer in named:
+        if layer not in layers:
+            message = f"{show(layer)} is not a layer of this model, which has {', '.join(layers)}"
+            yield Conflict(path, f"{message}{nearest(layer, layers)}", ("model.hidden",))

@@ -1,0 +1,55 @@
+"""Write every page and piece of HTML, from the templates of this folder, with jinja2.
+
+All text is escaped, so that markup in a review is shown and not obeyed. Characters that HTML does not allow are
+replaced. Pages load nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the template with the values in it, as HTML."""
+    return _environment().get_template(template).render(values)
+
+
+def read_template(name: str) -> str:
+    """Return the text of a style or script of templates/."""
+    return (_TEMPLATES / name).read_text("utf-8")
+
+
+def trusted(content: str) -> Markup:
+    """Mark what this package or a library wrote (HTML, a style, a script): templates show it unescaped."""
+    from markupsafe import Markup
+
+    return Markup(content)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # imported only if a page is written
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=_printable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _printable(value: Any) -> Any:
+    """Replace control characters and surrogates, which HTML does not allow, in the values of a template."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in value)

@@ -1,0 +1,148 @@
+"""Gather what a report shows: read run directories and model files, and score the models on reviews.
+
+If something is missing (the reviews, the records of the training), `left_out` says what the page does not show and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sentibp import metrics
+from sentibp.data import corpus
+from sentibp.errors import ConfigError, DataError
+from sentibp.inspection import evaluate
+from sentibp.model import file
+from sentibp.model.classifier import Classifier
+from sentibp.nn.layers import Array
+from sentibp.runs import directory, find, records
+
+
+class Predictions(NamedTuple):
+    """The predictions of a model on n reviews."""
+
+    label: Array  # (n,)
+    positive: Array  # (n,) the probability of positive
+    scores: dict[str, Any]
+    scored: evaluate.ScoredReviews | None  # the reviews; None if only the recorded predictions are left
+
+
+class Subject(NamedTuple):
+    """One run or model file of a report."""
+
+    name: str
+    path: Path
+    classifier: Classifier | None
+    facts: dict[str, Any]  # of run.json; {} for a model file
+    events: list[dict[str, Any]]  # the steps, epochs and gradient flows of the metrics log
+    predictions: Predictions | None
+    left_out: list[str]  # what the page does not show, and why
+
+
+class DataOptions(NamedTuple):
+    """The reviews to score on: the arguments of `evaluate.score_reviews`. By default, the validation reviews."""
+
+    source: str | None = None
+    split: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+
+
+def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
+    """Read the named runs and model files. Raises ConfigError, and DataError for unreadable files."""
+    paths = list(dict.fromkeys(find.find_run(name) for name in names))
+    short = [path.name if path.is_dir() else str(path) for path in paths]
+    unique = short if len(set(short)) == len(short) else list(map(str, paths))
+    return [_subject(path, name, data) for path, name in zip(paths, unique, strict=True)]
+
+
+def validation_fingerprint(facts: Mapping[str, Any]) -> str | None:
+    """Return the fingerprint of the validation reviews that run.json records, if there is one."""
+    try:
+        return facts["data"]["validation"]["fingerprint"]
+    except (KeyError, TypeError):
+        return None
+
+
+def reviews_fingerprint(subject: Subject) -> str | None:
+    """Return the fingerprint of the reviews that the subject is scored on."""
+    if subject.predictions is None:
+        return None
+    if subject.predictions.scored is None:
+        return validation_fingerprint(subject.facts)
+    return corpus.fingerprint(subject.predictions.scored.reviews)
+
+
+def _subject(path: Path, name: str, data: DataOptions) -> Subject:
+    left_out: list[str] = []
+    facts, events = _training_records(path, left_out)
+    classifier = predictions = None
+    if path.is_dir() and not (path / directory.MODEL).is_file():
+        if not facts:
+            raise ConfigError(
+                f"{path}: contains neither run.json nor {directory.MODEL}; give a run directory or a model file"
+            )
+        left_out.append(
+            f"everything except the training: {path} has no {directory.MODEL}; "
+            f"the outcome of the run: {facts.get('outcome', 'unknown')}"
+        )
+    else:
+        classifier = file.load_model(path / directory.MODEL if path.is_dir() else path)
+        if not any(data) and (validated := find.validated_file(str(path))) != find.model_file(str(path)):
+            classifier = file.load_model(validated)
+            left_out.append(
+                f"{directory.MODEL}, which has learned the validation reviews, too: the page shows {validated.name}"
+            )
+        predictions = _predictions(path, classifier, facts, data, left_out)
+    if events and not any(event["event"] == "flow" for event in events):
+        left_out.append("gradient flow: the training did not record it")
+    return Subject(name, path, classifier, facts, events, predictions, left_out)
+
+
+def _training_records(path: Path, left_out: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return run.json and the events of a run directory; empty ones, with a line in `left_out`, if there are none."""
+    if not path.is_dir():
+        left_out.append("training and environment: a model file does not contain them; give the run directory")
+    elif not (path / "run.json").exists():
+        left_out.append(f"training and environment: {path / 'run.json'} is missing")
+    else:
+        facts = directory.load_run_info(path)
+        directory.require_training(path, facts)
+        return facts, _events(path)
+    return {}, []
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    """Return the records of the metrics log that the charts show. Raises DataError if one is damaged."""
+    numbers = {"step": ("step", "loss", "gradient_norm"), "epoch": ("step",), "flow": ("step",)}
+    mappings = {"flow": "layers"}
+    events = [event for record in records.read_records(path) if (event := record.to_json())["event"] in numbers]
+    for event in events:
+        kind = event["event"]
+        valid = all(isinstance(event.get(key), int | float) for key in numbers[kind]) and "seed" in event
+        if not valid or (kind in mappings and not isinstance(event.get(mappings[kind]), dict)):
+            raise DataError(f"{path / directory.METRICS}: damaged: a record of the training lacks its numbers")
+    return events
+
+
+def _predictions(
+    path: Path, classifier: Classifier, facts: Mapping[str, Any], data: DataOptions, left_out: list[str]
+) -> Predictions | None:
+    """Return the predictions of the model on the reviews; or the recorded ones, if the reviews cannot be read."""
+    try:
+        scored = evaluate.score_reviews(classifier, *data)
+    except DataError as error:
+        if any(data):
+            raise
+        recorded = directory.load_predictions(path) if path.is_dir() else None
+        if recorded is None:
+            left_out.append(f"scores and mistakes: {error}")
+            return None
+        left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
+        return Predictions(*recorded, metrics.scores(*recorded), None)
+    expected = validation_fingerprint(facts)
+    if not any(data) and expected is not None and expected != corpus.fingerprint(scored.reviews):
+        left_out.append("the validation reviews of the training: they have changed; the scores are for the new ones")
+    assert scored.reviews.label is not None
+    return Predictions(scored.reviews.label, scored.positive, scored.scores, scored)

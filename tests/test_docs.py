@@ -1,0 +1,196 @@
+"""The documentation stays true: its generated pages are up to date, its links lead somewhere, its commands run."""
+
+from __future__ import annotations
+
+import csv
+import re
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+from documents import blocks, commands, first_missing
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "data/README.md", ROOT / "benchmarks/RESULTS.md"]
+LARGE = {path.stem for path in (ROOT / "configs").glob("*.yaml")} - {"quickstart", "xor"}
+WRONG = "data: {source: sample}\n\nmodel:\n  hiden: [8]\n\ntrain:\n  epochs: three\n"
+SAME_OUTPUT = ("sentibp trace --article", "sentibp train mine.yaml", "sentibp train wrong.yaml")  # whatever the model
+
+
+def prose(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(page: Path) -> list[str]:
+    """Return the relative links of a page that lead to no file, or to no heading."""
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    return broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_to_files_and_headings(page):
+    assert broken_links(page) == []
+
+
+def test_broken_links_are_found(tmp_path):
+    (tmp_path / "other.md").write_text("# Read `this` first\n")
+    page = tmp_path / "page.md"
+    page.write_text("[a](other.md#read-this-first) [b](other.md#no) [c](no.md) [d](https://x.y) [e](#f)\n# F\n")
+    assert broken_links(page) == ["other.md#no", "no.md"]
+
+
+def test_every_page_of_the_documentation_is_linked_from_another():
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    }
+    assert [page for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in linked] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_of_the_project_that_a_page_names_exist(page):
+    if page.parent.name == "log":
+        return  # history
+    names = re.findall(r"`(?:python )?((?:\w+/)+[\w.-]*)", prose(page))
+    folders = {path.name for path in (*ROOT.iterdir(), *(ROOT / "sentibp").iterdir()) if path.is_dir()} - {"data"}
+    ours = [name for name in names if name.partition("/")[0] in folders - {"runs"}]
+    assert [name for name in ours if not (ROOT / name).exists() and not (ROOT / "sentibp" / name).exists()] == []
+
+
+def test_generated_pages_are_up_to_date():
+    generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generated"]()
+    for path, content in generated.items():
+        assert path.read_text(encoding="utf-8") == content, f"{path.name}: run `make docs`"
+    written = set((ROOT / "docs" / "reference").iterdir())
+    assert written == {path for path in generated if path.parent.name == "reference"}
+
+
+def test_readme_is_short_and_shows_every_folder_of_the_package():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 250
+    tree = next(content for _, content in blocks(text, "text"))
+    for path in (ROOT / "sentibp").iterdir():
+        name = path.name + "/" * path.is_dir()
+        assert name.startswith("__") or f"    {name} " in tree, f"{path} has no line in the README's file tree"
+
+
+def test_guide_mentions_every_command():
+    names = runpy.run_path(str(ROOT / "docs" / "generate.py"))["command_names"]()
+    text = "".join(page.read_text(encoding="utf-8") for page in GUIDE)
+    assert [name for name in names if f"sentibp {name}" not in text] == []
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run of `quickstart`: the model that the pages have in runs/."""
+    import sentibp
+
+    return sentibp.train_model(sentibp.load_config("quickstart"), tmp_path_factory.mktemp("docs") / "run").run
+
+
+@pytest.fixture
+def workplace(here, trained) -> Path:
+    """A folder with a trained model and the files that the pages name, all of them small."""
+    shutil.copytree(trained, here / "runs" / "model")
+    (here / "runs" / "last").write_text("runs/model\n")
+    with open(ROOT / "data" / "train.csv", encoding="utf-8", newline="") as file:
+        rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    court = ["The king is a man and the queen is a woman."] * 3
+    tables = {
+        "reviews.csv": [("text", "label"), *rows],
+        "more.csv": [("text", "label"), ("A film to see twice.", "positive"), ("A film to leave early.", "negative")],
+        "shop.csv": [("comment", "stars"), *[(text, 5 if label == "positive" else 1) for text, label in rows]],
+        "new.csv": [("text",), *[(text,) for text, _ in rows[:20]]],
+        "unlabelled.csv": [("text",), *[(text,) for text in court + [text for text, _ in rows[:100]]]],
+    }
+    for name, table in tables.items():
+        with open(here / name, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(table)
+    Path("reviews.txt").write_text("I love this movie\nnot worth the ticket\n")
+    Path("mine.yaml").write_text(WRONG)
+    return here
+
+
+def small(arguments: list[str]) -> list[str]:
+    """Return the arguments with small data in place of the large."""
+    arguments = ["last" if word == "RUN" else word for word in arguments]
+    if "--data" in arguments:
+        at = arguments.index("--data") + 1
+        arguments[at] = arguments[at].replace("imdb", "sample")
+    if len(arguments) > 1 and arguments[0] in ("train", "pretrain", "audit") and arguments[1] in LARGE:
+        settings = ["data.source=sample", "train.epochs=1", "pretrain.dim=10", "pretrain.min_count=1"]
+        if arguments[1] == "rotten_tomatoes_pretrained":
+            settings += ["pretrain.labelled=sample", "pretrain.source=unlabelled.csv", "model.embedding.dim=13"]
+        settings = [each for each in settings if each.partition("=")[0] not in " ".join(arguments)]
+        arguments += [word for setting in settings for word in ("--set", setting)]
+    return arguments
+
+
+def run_pipeline(words: list[str]) -> tuple[int, list[str]] | None:
+    """Run the `sentibp` of a pipeline such as `cat FILE | sentibp ... | jq ...`; None if there is none."""
+    from sentibp.cli import application
+
+    stages: list[list[str]] = [[]]
+    for word in words:
+        if word in ("|", "&&", ">"):
+            stages.append([])
+        else:
+            stages[-1].append(word)
+    text = None
+    for stage in stages:
+        if stage[0] == "cat":
+            text = Path(stage[1]).read_bytes()
+        if stage[0] == "sentibp":
+            result = CliRunner().invoke(application(), small(stage[1:]), input=text)
+            assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+            return result.exit_code, result.output.rstrip("\n").splitlines()
+    return None
+
+
+@pytest.mark.parametrize("page", [README, *GUIDE], ids=lambda page: page.stem)
+@pytest.mark.usefixtures("workplace")
+def test_commands_of_a_page_run_in_order(page):
+    text = page.read_text(encoding="utf-8")
+    for _, block in blocks(text, "yaml"):
+        name = re.match(r"# (\w+\.yaml)\n", block)
+        assert name, "a block with a config begins with the name of its file"
+        Path(name[1]).write_text(block)
+    found = list(commands(text, "bash", "console"))
+    assert found or page.stem in ("README", "python")
+    for command in found:
+        exit_code = 2 if page == README and "mine.yaml" in command.line else command.exit_code
+        done = run_pipeline(command.words)
+        if done is None:
+            continue
+        assert done[0] == exit_code, (command.line, done[1])
+        if command.line.partition("  #")[0] in SAME_OUTPUT and command.output:
+            assert first_missing(command.output, done[1]) is None, done[1]
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "guide" / "python.md"], ids=lambda page: page.stem)
+@pytest.mark.usefixtures("workplace")
+def test_python_of_a_page_runs(page, capsys):
+    found = list(blocks(page.read_text(encoding="utf-8"), "python"))
+    assert found
+    for _, block in found:
+        exec(compile(block, page.name, "exec"), {})
+        assert capsys.readouterr().out
