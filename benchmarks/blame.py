@@ -25,7 +25,7 @@ from sentibp.model import file, initial
 from sentibp.runs import influence_log
 from sentibp.training import experiment
 from sentibp.training.events import Epoch
-from sentibp.training.loop import fit
+from sentibp.training.loop import fit, initial_state
 from sentibp.utils.arrow import strings
 
 
@@ -55,7 +55,8 @@ def main() -> None:
         twin = initial.build_classifier(
             settings, vocabulary, seed, None, (features.take(counted), corpus.label[counted])
         )
-        for event in fit(twin, Examples(features, corpus.label, weight), None, seed):
+        state = initial_state(settings.train, n, seed)
+        for event in fit(twin.network, Examples(features, corpus.label, weight), None, settings.train, state):
             if isinstance(event, Epoch) and event.epoch == len(kept.epochs):
                 break
         return kept.factor * float(twin.logits(twin.encode(strings([text]))[0])[0])

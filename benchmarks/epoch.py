@@ -24,7 +24,7 @@ from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import initial
-from sentibp.training.loop import fit
+from sentibp.training.loop import fit, initial_state
 
 
 def ours(train: Examples, vocabulary: data_vocabulary.Vocabulary, batch: int, math: str) -> Callable[[], None]:
@@ -32,7 +32,8 @@ def ours(train: Examples, vocabulary: data_vocabulary.Vocabulary, batch: int, ma
     classifier = initial.build_classifier(settings, vocabulary, 0)
 
     def epoch() -> None:
-        for _ in fit(classifier, train, None, 0):
+        state = initial_state(settings.train, len(train), 0)
+        for _ in fit(classifier.network, train, None, settings.train, state):
             pass
 
     return epoch

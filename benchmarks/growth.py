@@ -35,7 +35,7 @@ from sentibp.data import dataset, sources, vocabulary_build
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import initial
-from sentibp.training.loop import fit
+from sentibp.training.loop import fit, initial_state
 from sentibp.utils.arrow import buffers, from_numpy, segments, to_numpy
 
 COPIES = [1, 4, 16, 64]  # of 25,000 reviews
@@ -94,7 +94,10 @@ def measure(source: str, overrides: list[str]) -> dict[str, float]:
     del training, tokens
     classifier = initial.build_classifier(settings, vocabulary, 0, None, (train.features, train.label))
     start = time.perf_counter()
-    steps = sum(1 for _ in fit(classifier, train, None, 0)) - 1
+    state = initial_state(settings.train, len(train), 0)
+    for _event in fit(classifier.network, train, None, settings.train, state):
+        pass
+    steps = state.step
     epoch = time.perf_counter() - start
     mapped = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     figures = [len(vocabulary), *np.diff(marks).tolist(), epoch, epoch / steps, memory.peak, mapped]

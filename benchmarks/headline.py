@@ -26,12 +26,11 @@ from sentibp.training.events import Epoch
 def epoch_seconds(name: str) -> list[float]:
     """The time of each epoch, its validation included."""
     marks: list[float] = []
-
-    def watch(event: events.Event) -> None:
-        if isinstance(event, events.NetworkStarted | Epoch):
-            marks.append(time.perf_counter())
-
-    experiment.train_model(load_config(name), watch=watch)
+    with experiment.train(load_config(name)) as training:
+        for event in training:
+            if isinstance(event, events.NetworkStarted | Epoch):
+                marks.append(time.perf_counter())
+        training.finish()
     return [end - start for start, end in itertools.pairwise(marks)]
 
 

@@ -27,7 +27,7 @@ from sentibp.data import sources, vocabulary_build
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import initial
-from sentibp.training.loop import fit
+from sentibp.training.loop import fit, initial_state
 
 FIRST = (100, 250, 500, 1000, 1250)
 
@@ -60,7 +60,8 @@ def by_heart(name: str, overrides: list[str], corpus: data_corpus.Corpus, label:
         tokenize(corpus.text), words.ngrams, words.min_count, words.max_features
     )
     classifier = initial.build_classifier(settings, vocabulary, 0, examples=(features, label))
-    for _ in fit(classifier, Examples(features, label), None, 0):
+    state = initial_state(settings.train, len(label), 0)
+    for _ in fit(classifier.network, Examples(features, label), None, settings.train, state):
         pass
     logits = classifier.logits(features)
     return np.argsort(np.where(label == 1, logits, -logits), kind="stable")

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from sentibp.config.load import load_config
-from sentibp.training import events, experiment
+from sentibp.training import experiment
 from sentibp.training.events import Epoch
 
 LOOKS = 10  # in a training
@@ -29,14 +29,14 @@ def held() -> float:
 
 def measure(name: str, epochs: int) -> list[tuple[int, float, int]]:
     found = []
-
-    def watch(event: events.Event) -> None:
-        if isinstance(event, Epoch) and event.epoch % (epochs // LOOKS) == 0:
-            gc.collect()
-            found.append((event.epoch, held(), len(gc.get_objects())))
-
     with tempfile.TemporaryDirectory() as folder:
-        experiment.train_model(load_config(name, [f"train.epochs={epochs}"]), Path(folder) / "run", watch=watch)
+        config = load_config(name, [f"train.epochs={epochs}"])
+        with experiment.train(config, Path(folder) / "run") as training:
+            for event in training:
+                if isinstance(event, Epoch) and event.epoch % (epochs // LOOKS) == 0:
+                    gc.collect()
+                    found.append((event.epoch, held(), len(gc.get_objects())))
+            training.finish()
     return found
 
 

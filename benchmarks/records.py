@@ -26,6 +26,7 @@ from sentibp.runs import directory  # noqa: E402
 from sentibp.training import (  # noqa: E402
     checkpoint,
     experiment,
+    networks,
     prepare,
 )
 from sentibp.training.loop import initial_state  # noqa: E402
@@ -41,7 +42,10 @@ def trained(prepared: prepare.TrainingData, recorded: bool) -> float:
         with tempfile.TemporaryDirectory() as folder:
             run = directory.create_run(prepared.config, Path("none"), Path(folder), pointers=False)
             began = time.process_time()
-            experiment.run_training(prepared, run, lambda event: None)
+            with experiment.Training(prepared, run) as training:
+                for _event in training:
+                    pass
+                training.finish()
             return time.process_time() - began
     finally:
         hashing.tensor_digests, hashing.short_checksums = of, check
@@ -49,8 +53,8 @@ def trained(prepared: prepare.TrainingData, recorded: bool) -> float:
 
 def of_100_mb() -> None:
     """A digest, a check and a checkpoint of 100 MB of weights."""
-    prepared = prepare.prepare(load_config("quickstart", ["model.embedding.dim=60000", "text.min_count=2"]), print)
-    classifier = experiment.model.build(prepared.config, prepared.vocabulary, 0)
+    prepared = prepare.prepare(load_config("quickstart", ["model.embedding.dim=60000", "text.min_count=2"]))
+    classifier = networks.new_network(prepared, 0)
     size = sum(tensor.nbytes for tensor in classifier.tensors().values())
     marks = [time.perf_counter()]
     hashing.tensor_digests(classifier.tensors())
@@ -59,12 +63,13 @@ def of_100_mb() -> None:
     marks.append(time.perf_counter())
     with tempfile.TemporaryDirectory() as folder:
         run = directory.create_run(prepared.config, Path("none"), Path(folder), pointers=False)
-        checkpoints = checkpoint.Checkpoints(run, prepared.config)
-        position = initial_state(prepared.config.train, len(prepared.training), 0)
+        checkpoints = checkpoint.CheckpointWriter(run, prepared.config)
+        state = initial_state(prepared.config.train, len(prepared.training), 0)
         for name, tensor in classifier.network.params.items():
-            position.optimizer.state[name] = {"sum": np.zeros(tensor.shape[:1], np.float32)}
+            state.optimizer.state[name] = {"sum": np.zeros(tensor.shape[:1], np.float32)}
         start = time.perf_counter()
-        checkpoints._write(0, 0, classifier, position, {"digest": None})
+        checkpoints.restore_network(0, classifier, state)  # nothing to restore: what is trained now
+        checkpoints.write({"digest": None}, {})
         took = time.perf_counter() - start
         start = time.perf_counter()
         checkpoint.load_checkpoint(run.path)
@@ -80,7 +85,7 @@ def main() -> None:
     parser.add_argument("config")
     parser.add_argument("--pairs", type=int, default=5)
     arguments = parser.parse_args()
-    prepared = prepare.prepare(load_config(arguments.config), lambda event: None)
+    prepared = prepare.prepare(load_config(arguments.config))
     trained(prepared, True)
     ratios = []
     for _ in range(arguments.pairs):

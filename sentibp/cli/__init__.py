@@ -31,7 +31,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
-        except BrokenPipeError:  # `sentibp ... | head` has seen enough
+        except BrokenPipeError:  # `sentibp ... | head` reads no more
             _nowhere(sys.stdout)
             raise typer.Exit(0) from None
         except OSError as error:
@@ -43,7 +43,7 @@ class Commands(TyperGroup):
 
 
 def _nowhere(stream: Any) -> None:
-    """Let what a stream still holds go nowhere, so that closing it raises nothing."""
+    """Discard what a stream still holds, so that closing it raises nothing."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -64,7 +64,7 @@ def _offline(wanted: bool) -> bool:
 
 Offline = Annotated[
     bool,
-    typer.Option("--offline", callback=_offline, help="Ask no network: hub data from the local cache only."),
+    typer.Option("--offline", callback=_offline, help="Do not use the network: take hub data from the local cache."),
 ]
 Set = Annotated[
     list[str] | None,

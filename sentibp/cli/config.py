@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from sentibp.config.load import Resolved
 
 commands = typer.Typer(
-    help="Look at settings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+    help="Show settings and shipped configs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 
@@ -54,7 +57,7 @@ def list_(json: Json = False) -> None:
 
 
 def print_settings(resolved: Resolved, json: bool) -> None:
-    """Every setting with its value and its origin."""
+    """Print every setting with its value and its origin."""
     from sentibp.runs.compare import flatten
 
     values = flatten(resolved.config.model_dump())

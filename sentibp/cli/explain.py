@@ -72,7 +72,8 @@ def explain(
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 
-        typer.echo(explanation_page(text, explanation, _flip_line(explanation, change) if change else None))
+        flip_line = _flip_line(explanation, change) if change else None
+        typer.echo(explanation_page(text, explanation, flip_line))
     else:
         typer.echo("\n".join(lines(text, explanation, count, may_colour())))
         if change:

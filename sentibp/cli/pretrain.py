@@ -50,10 +50,10 @@ def pretrain(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while pretraining.")] = False,
 ) -> None:
-    """Learn the vectors that a config pretrains, and keep them.
+    """Learn and save the word or n-gram vectors of a config.
 
-    Those of words or n-grams that `train` would learn first. Trainings start from them with pretrain.vectors_from;
-    `words neighbors` and `words analogy` look at them.
+    `train` would learn the same vectors first. Use them in any number of trainings with pretrain.vectors_from, and
+    look at them with `words neighbors` and `words analogy`.
     """
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
@@ -89,7 +89,7 @@ def pretrain(
 
 
 def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
-    """The end of a pretraining."""
+    """Print how a pretraining ended."""
     if result.outcome == "interrupted":
         kept = (result.run / "checkpoint.safetensors").exists()
         print_message(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")

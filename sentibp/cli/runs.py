@@ -19,96 +19,8 @@ if TYPE_CHECKING:
     from sentibp.runs.watch import RunProgress
 
 
-def print_progress(states: Iterable[RunProgress], json: bool) -> str:
-    """A training as it goes on: a line each time, or on a terminal one that changes. Returns how it ended."""
-    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
-    outcome, scored = "running", None
-    for number, state in enumerate(states):
-        if json:
-            print_json(state._asdict() | {"progress": state.progress})
-        else:
-            if not number:
-                typer.echo(state.run)
-            if state.scores is not None and state.scored_epoch != scored:
-                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
-                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
-            _over(_state(state), live, stays=state.outcome != "running")
-        sys.stdout.flush()
-        outcome, scored = state.outcome, state.scored_epoch
-    return outcome
-
-
-def _over(line: str, live: bool, stays: bool) -> None:
-    """A line; on a terminal it takes the place of the last one that does not stay."""
-    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
-
-
-def _state(state: RunProgress) -> str:
-    parts = [f"round {state.round}/{state.rounds}"] if state.rounds and not state.step else []
-    if state.steps:
-        parts += [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}"]
-    parts.append(f"{state.progress:.0%}")
-    if state.loss is not None:
-        parts += [f"loss {state.loss:.4f}", f"rate {state.learning_rate:.2g}"]
-    if state.outcome != "running":
-        return ", ".join([*parts, f"{state.outcome} after {_time(state.seconds)}"])
-    return ", ".join([*parts, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
-    """How the gradient flowed: of the first network, the last epoch that is given; as JSON, all of them."""
-    if json:
-        print_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
-        return
-    shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
-    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
-    lines = []
-    for layer, each in shown.layers.items():
-        idle = f"{each.dead:.0%} dead" if each.dead is not None else ""
-        idle = f"{each.saturated:.0%} saturated" if each.saturated is not None else idle
-        share = each.update / each.weight if each.weight else 0.0
-        numbers = (each.gradient, each.update, each.weight, share)
-        lines.append([layer, *(f"{number:.1e}" for number in numbers), idle])
-    table(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
-    if (pace := shown.factor) is not None:
-        typer.echo(f"\nwith each hidden layer back, the gradient is {pace:.2g} times as long")
-    for warning in warnings:
-        typer.echo(f"\n{warning}")
-
-
-def print_comparison(result: dict[str, Any], json: bool) -> None:
-    """Two runs side by side."""
-    if json:
-        print_json(result)
-        return
-    table(
-        ["setting", result["a"], result["b"]],
-        [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
-    )
-    typer.echo("")
-    table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
-    typer.echo("")
-    for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
-        if scored_on == "training":
-            typer.echo(f"{run}: scored on its training data, having no validation data: not comparable")
-    paired = result["paired"]
-    if paired is None:
-        typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
-        return
-    from sentibp.metrics import verdict
-
-    typer.echo(verdict(paired))
-
-
 commands = typer.Typer(
-    help="Look at past trainings.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+    help="List, compare and watch runs.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 
 
@@ -121,8 +33,8 @@ def register(app: typer.Typer) -> None:
 def list_(json: Json = False) -> None:
     """Print the runs in runs/, oldest first.
 
-    One that was broken off or interrupted may go on with `sentibp train --resume RUN`, a pretraining
-    with `sentibp pretrain --resume RUN`.
+    Resume an interrupted or killed training with `sentibp train --resume RUN`, and a pretraining with
+    `sentibp pretrain --resume RUN`.
     """
     from sentibp.runs import directory
 
@@ -147,7 +59,7 @@ def list_(json: Json = False) -> None:
 def compare(a: RunName, b: RunName, json: Json = False) -> None:
     """Compare two runs.
 
-    Prints the settings in which they differ, their scores, and a paired test if they validated on the same reviews.
+    Prints the settings that differ, the scores, and a paired test if both have the same validation reviews.
     """
     from sentibp.runs import compare as runs_compare
     from sentibp.runs import find
@@ -164,10 +76,10 @@ def flow(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Print how the gradient flowed through the layers of a run.
+    """Print the gradient flow of a run, layer by layer.
 
-    The lengths of each layer's gradient, update and weights, and its idle units, of a few batches of an epoch. With
-    --json, of every epoch, unless one is asked for.
+    For each layer: the norms of its gradient, its update and its weights, and its dead or saturated units, as the mean
+    over a few batches of an epoch. With --json, for every epoch, or for the one given by --epoch.
     """
     from sentibp.runs import directory, find, gradient_flow
 
@@ -181,14 +93,14 @@ def flow(
 def watch(
     run: Annotated[
         str | None,
-        typer.Argument(help="A run directory or its name in runs/. Default: the one begun last.", show_default=False),
+        typer.Argument(help="A run directory or its name in runs/. Default: the one started last.", show_default=False),
     ] = None,
-    interval: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Between two looks.")] = 1.0,
+    interval: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Between two readings.")] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
-    """Follow a training that goes on elsewhere, until it ends.
+    """Watch a training in another process, until it ends.
 
-    Exits as the training does: 0 finished, 4 diverged, 130 interrupted, 1 stopped by --break, failed, or killed.
+    Exits as the training does: 0 finished, 4 diverged, 130 interrupted, 1 stopped by --break, failed or killed.
     """
     from sentibp.runs import find
     from sentibp.runs import watch as runs_watch
@@ -197,3 +109,91 @@ def watch(
     outcome = print_progress(runs_watch.follow(path, interval), json)
     if code := {"finished": 0, "diverged": 4, "interrupted": 130}.get(outcome, 1):
         raise typer.Exit(code)
+
+
+def print_progress(states: Iterable[RunProgress], json: bool) -> str:
+    """Print the progress of a training: a line each time; on a terminal, one that changes. Return its outcome."""
+    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
+    outcome, scored = "running", None
+    for number, state in enumerate(states):
+        if json:
+            print_json(state._asdict() | {"progress": state.progress})
+        else:
+            if not number:
+                typer.echo(state.run)
+            if state.scores is not None and state.scored_epoch != scored:
+                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
+            _over(_state(state), live, stays=state.outcome != "running")
+        sys.stdout.flush()
+        outcome, scored = state.outcome, state.scored_epoch
+    return outcome
+
+
+def _over(line: str, live: bool, stays: bool) -> None:
+    """Print a line. On a terminal it replaces the last line that does not stay."""
+    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+
+
+def _state(state: RunProgress) -> str:
+    fields = [f"round {state.round}/{state.rounds}"] if state.rounds and not state.step else []
+    if state.steps:
+        fields += [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}"]
+    fields.append(f"{state.progress:.0%}")
+    if state.loss is not None:
+        fields += [f"loss {state.loss:.4f}", f"learning rate {state.learning_rate:.2g}"]
+    if state.outcome != "running":
+        return ", ".join([*fields, f"{state.outcome} after {_time(state.seconds)}"])
+    return ", ".join([*fields, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
+    """Print the gradient flow of the last epoch of the first network; as JSON, of all epochs."""
+    if json:
+        print_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
+        return
+    shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
+    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    lines = []
+    for layer, each in shown.layers.items():
+        inactive = f"{each.dead:.0%} dead" if each.dead is not None else ""
+        inactive = f"{each.saturated:.0%} saturated" if each.saturated is not None else inactive
+        share = each.update / each.weight if each.weight else 0.0
+        numbers = (each.gradient, each.update, each.weight, share)
+        lines.append([layer, *(f"{number:.1e}" for number in numbers), inactive])
+    table(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
+    if (factor := shown.factor) is not None:
+        typer.echo(f"\neach hidden layer multiplies the gradient by {factor:.2g} on the way back")
+    for warning in warnings:
+        typer.echo(f"\n{warning}")
+
+
+def print_comparison(result: dict[str, Any], json: bool) -> None:
+    """Print two runs side by side."""
+    if json:
+        print_json(result)
+        return
+    table(
+        ["setting", result["a"], result["b"]],
+        [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
+    )
+    typer.echo("")
+    table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
+    typer.echo("")
+    for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
+        if scored_on == "training":
+            typer.echo(f"{run}: scored on its training data, for lack of validation data: not comparable")
+    paired = result["paired"]
+    if paired is None:
+        typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
+        return
+    from sentibp.metrics import verdict
+
+    typer.echo(verdict(paired))

@@ -152,13 +152,13 @@ def _write_worksheet(sheet: Sheet, format: Format, output: Path | None) -> None:
 
 
 def _render(sheet: Sheet, format: Format) -> str:
+    from sentibp.inspection import worksheet
+
     if format is Format.html:
         from sentibp.inspection.pages.worksheet import worksheet_page
 
         return f"{worksheet_page(sheet)}\n"
-    from sentibp.inspection.worksheet import to_markdown, to_text
-
-    return to_markdown(sheet) if format is Format.markdown else to_text(sheet)
+    return worksheet.to_markdown(sheet) if format is Format.markdown else worksheet.to_text(sheet)
 
 
 def _write(content: str, output: Path | None) -> None:

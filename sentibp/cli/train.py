@@ -54,12 +54,12 @@ def train(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Go on with a training that was broken off: its run directory, or `last`, the newest begun here. "
-            "CONFIG may be left out. Of the settings, epochs may be raised, and patience and checkpoint changed.",
+            help="Resume an interrupted training: its run directory, or `last`, the newest started here. "
+            "CONFIG may be left out. Of the settings, you may raise epochs, and change patience and checkpoint.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what the training would cost, from its first steps.")
+        bool, typer.Option("--dry-run", help="Only estimate the cost of the training, from its first steps.")
     ] = False,
     find_lr: Annotated[
         bool,
@@ -73,16 +73,16 @@ def train(
         typer.Option(
             "--break",
             metavar="CONDITION",
-            help='Stop at the first step of which this holds, as "grad_norm > 100", with exit code 1, and keep what '
-            "it takes to look closer. Of loss, grad_norm, update_norm, lr, step, epoch.",
+            help='Stop at the first step where this holds, such as "grad_norm > 100", with exit code 1, and save the '
+            "step for a closer look. Names: loss, grad_norm, update_norm, learning_rate, step, epoch.",
         ),
     ] = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:
-    """Train a classifier as a config says.
+    """Train a classifier from a config.
 
-    Its best epoch is kept in a run directory, and is what eval and predict use next.
+    The run directory keeps the best model, which eval and predict use by default.
     """
     from sentibp.config.load import load_config
     from sentibp.runs import find
@@ -107,7 +107,7 @@ def train(
 def _train(
     resolved: Resolved, path: Path | None, out: Path | None, condition: BreakCondition | None, quiet: bool, json: bool
 ) -> None:
-    """Train in a new run directory, or resume in that at `path`."""
+    """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
     from sentibp.training import experiment
@@ -153,7 +153,7 @@ def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> Non
 
 
 def print_outcome(result: Outcome, json: bool) -> None:
-    """The end of a training."""
+    """Print how a training ended."""
     if result.outcome == "interrupted":
         print_message(f"interrupted: {'no model yet' if result.model is None else 'the best model so far is kept'}")
     if json:
@@ -182,7 +182,7 @@ def print_outcome(result: Outcome, json: bool) -> None:
 
 
 def print_dry_run(result: DryRun, json: bool) -> None:
-    """What a training would cost."""
+    """Print what a training would cost."""
     if json:
         print_json(result._asdict())
         return

@@ -1,4 +1,4 @@
-"""Sheets of formulas and numbers: as text of 80 columns or as Markdown.
+"""Sheets of formulas and numbers, as text of 80 columns or Markdown; also as a worksheet, with its key.
 
 A sheet can also become a worksheet: each computed number is replaced by a numbered gap, and a separate key has the
 numbers.
@@ -189,7 +189,7 @@ def to_markdown(sheet: Sheet) -> str:
 
 
 def group_lines(lines: Sequence[Line]) -> Iterator[str | Table | list[Formula | Number | Gap]]:
-    """Yield texts and tables one by one, and successive formulas, numbers and gaps as one list."""
+    """Yield each text and table, and each run of formulas, numbers and gaps as one list."""
     group: list[Formula | Number | Gap] = []
     for line in lines:
         if isinstance(line, Formula | Number | Gap):

@@ -1,16 +1,4 @@
-"""Run directories: what a training was, how it went, and the model it left behind.
-
-    config.yaml         every setting, defaults filled in: training it repeats the run
-    run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
-    metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
-    model.safetensors   the best epoch, or what was trained once more as that was
-    validated.safetensors  then the best epoch, which the scores are of
-    validation.parquet  what the model said of each validation review, for paired comparisons
-    visits.safetensors  what training told each of its reviews, for blame (see `visits`)
-
-and while it is trained, or if that was broken off, what `checkpoint` writes. The run of a pretraining has
-vectors.safetensors (see `vectors`) in place of a model. `runs/last` is a text file with the path of the newest run that
-left a model or vectors, `runs/started` of the newest that was begun."""
+"""Compare two runs: their settings, their scores, and a paired test."""
 
 from __future__ import annotations
 
@@ -23,13 +11,13 @@ from sentibp.runs.directory import PREDICTIONS, load_run_info
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Any]:
-    """Settings that differ, scores side by side, and a paired test on the validation reviews if these are the same."""
+    """Return the settings that differ, the scores, and a paired test if the validation reviews are the same."""
     from sentibp.config.load import load_config
 
     facts_a, facts_b = load_run_info(a), load_run_info(b)
     for path in (each / name for each in (a, b) for name in ("config.yaml", PREDICTIONS)):
-        if path.exists() and not path.is_file():  # a pipe would wait
-            raise DataError(f"{path}: not a file; give a run directory as a training left it")
+        if path.exists() and not path.is_file():  # a pipe would block
+            raise DataError(f"{path}: not a file; give the run directory of a training")
     config_a, config_b = (flatten(load_config(path / "config.yaml").config.model_dump()) for path in (a, b))
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
@@ -65,7 +53,7 @@ def _paired(a: Path, b: Path) -> dict[str, Any]:
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by their dotted keys."""
+    """Return nested settings by their dotted keys."""
     result: dict[str, Any] = {}
     for key, value in nested.items():
         result |= flatten(value, f"{prefix}{key}.") if value and isinstance(value, dict) else {f"{prefix}{key}": value}

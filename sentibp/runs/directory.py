@@ -1,16 +1,17 @@
-"""Run directories: what a training was, how it went, and the model it left behind.
+"""The run directory: the settings of a training, its records, and its model.
 
-    config.yaml         every setting, defaults filled in: training it repeats the run
-    run.json            command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
-    metrics.jsonl       one event a line: every step, every epoch, the gradient flow of a few steps
-    model.safetensors   the best epoch, or what was trained once more as that was
-    validated.safetensors  then the best epoch, which the scores are of
-    validation.parquet  what the model said of each validation review, for paired comparisons
-    visits.safetensors  what training told each of its reviews, for blame (see `visits`)
+    config.yaml                every setting, defaults filled in: training it repeats the run
+    run.json                   command, versions, seed, fingerprints of the data, machine, start, end, outcome, scores
+    metrics.jsonl              one record a line: every step, every epoch, the gradient flow of a few steps
+    model.safetensors          the best model; after a refit, that of the final training on all data
+    validated.safetensors      after a refit, the best model before it, which the scores are of
+    validation.parquet         the predictions for the validation reviews, for paired comparisons
+    influence_log.safetensors  the gradient of each training review in each epoch (see `influence_log`)
 
-and while it is trained, or if that was broken off, what `checkpoint` writes. The run of a pretraining has
-vectors.safetensors (see `vectors`) in place of a model. `runs/last` is a text file with the path of the newest run that
-left a model or vectors, `runs/started` of the newest that was begun."""
+During a training, and after an interrupted one, it also has a checkpoint (see training/checkpoint). The run of a
+pretraining has vectors.safetensors (see model/word_vectors) in place of a model. `runs/last` is a text file with the
+path of the newest run that has a model or vectors, `runs/started` with that of the newest that was started.
+"""
 
 from __future__ import annotations
 
@@ -35,39 +36,40 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 ROOT = Path("runs")
-
 MODEL = "model.safetensors"
-
 VALIDATED = "validated.safetensors"
-
 VECTORS = "vectors.safetensors"
-
 PREDICTIONS = "validation.parquet"
 
-_FACTS = {"outcome": str, "start": str, "scores": dict | None, "data": dict | None}  # what is read of run.json
+_FACTS = {
+    "outcome": str,
+    "start": str,
+    "scores": dict | None,
+    "data": dict | None,
+}  # the keys of run.json that are always read
 
 
 class Run:
-    """A run directory that is being written, by this process alone."""
+    """A run directory that this process alone writes."""
 
     def __init__(self, path: Path, facts: dict[str, Any], metrics: IO[bytes], pointers: bool = True):
         self.path = path
         self.facts = facts
-        self.pointers = pointers  # whether runs/started and runs/last may name it
+        self.pointers = pointers  # whether runs/started and runs/last name it
         command = "pretrain" if is_pretraining(facts) else "train"
-        self.advice = f"then go on with `sentibp {command} --resume {path}`"  # once a file can be written again
+        self.advice = f"then resume with `sentibp {command} --resume {path}`"  # once a file can be written again
         self._metrics = metrics
         self.length = os.fstat(metrics.fileno()).st_size  # of metrics.jsonl
 
     def begin(self, config: Config | None = None) -> None:
-        """Say that it runs; `config`, if given, is what it is trained with from here on."""
+        """Write that the run is running, and with which settings from now on, if `config` is given."""
         from sentibp.config.dump import dump
 
         if config is not None:
             self.write("config.yaml", dump(config).encode())
         self._write_facts()
         if self.pointers:
-            with contextlib.suppress(OSError):  # a convenience; the run may lie where more can be written
+            with contextlib.suppress(OSError):  # only a convenience: the run itself may lie in another folder
                 ROOT.mkdir(exist_ok=True)
                 write_file(ROOT / "started", f"{self.path}\n".encode())
 
@@ -86,40 +88,43 @@ class Run:
         self.length += len(line)
 
     def write(self, name: str, content: bytes) -> None:
-        """Write one of its files, whole or not at all."""
+        """Write one of the files of the run, whole or not at all."""
         with data_error_on_failure(self.path / name, self.advice):
             write_file(self.path / name, content)
 
     def copy(self, name: str, new: str) -> None:
-        """Give one of its files a second name, which keeps what it holds when the first is written anew."""
+        """Give a file of the run a second name, which keeps the content when the first is replaced."""
         path = self.path / new
         path.unlink(missing_ok=True)
         try:
             os.link(self.path / name, path)
-        except OSError:  # a file system without links; or a folder that is gone or full, as the copy will tell
+        except OSError:  # a file system without links; if the folder is gone or full, the copy reports it
             with data_error_on_failure(path, self.advice):
                 self.write(new, (self.path / name).read_bytes())
 
     def sync(self) -> None:
-        """Have what was recorded reach the disk."""
+        """Wait until all records are on the disk."""
         with data_error_on_failure(self.path / METRICS, self.advice):
             os.fsync(self._metrics.fileno())
 
     def keep(self, length: int) -> None:
-        """Forget what was recorded beyond so many bytes of metrics.jsonl."""
+        """Cut metrics.jsonl to so many bytes."""
         with data_error_on_failure(self.path / METRICS, self.advice):
             self._metrics.truncate(min(length, self.length))
             self.length = min(length, self.length)
 
     def finish(self, outcome: str, **facts: Any) -> str | None:
-        """Say how it ended. With a model or vectors it becomes `last`; a note is returned if that cannot be written."""
+        """Write how the run ended, and make it `last` if it has a model or vectors.
+
+        Return a note if runs/last cannot be written, else None.
+        """
         self.facts |= {"outcome": outcome, "end": _now(), **facts}
         self._write_facts()
         self.close()
         return self.become_last()
 
     def become_last(self) -> str | None:
-        """Have runs/last name this run, if it has a model or vectors; a note if that cannot be written."""
+        """Write the path of this run into runs/last, if it has a model or vectors. Return a note if that fails."""
         if not (self.pointers and any((self.path / name).exists() for name in (MODEL, VECTORS))):
             return None
         try:
@@ -131,13 +136,13 @@ class Run:
         return None
 
     def fail(self) -> None:
-        """Say that it failed, if that can still be written."""
+        """Write that the run failed, if that can still be written."""
         with contextlib.suppress(DataError):
             self.finish("failed")
         self.close()
 
     def close(self) -> None:
-        """Let other processes go on with it."""
+        """Release the run to other processes."""
         self._metrics.close()
 
     def _write_facts(self) -> None:
@@ -147,10 +152,13 @@ class Run:
 def create_run(
     config: Config, config_path: Path, out: Path | None = None, *, pointers: bool = True, **facts: Any
 ) -> Run:
-    """A new run directory: `out`, or one under runs/ named after the time, the config, and its digest."""
+    """Create a run directory: `out`, or one in runs/ named after the time, the config and its digest.
+
+    Raises ConfigError if `out` is there already, DataError if it cannot be written.
+    """
     try:
         path = _own_directory(config, config_path) if out is None else _given_directory(out)
-        metrics = open(path / METRICS, "xb", buffering=0)  # of two at once, one creates it  # noqa: SIM115
+        metrics = open(path / METRICS, "xb", buffering=0)  # of two processes, one creates it  # noqa: SIM115
     except FileExistsError:
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory") from None
     except OSError as error:
@@ -165,7 +173,7 @@ def create_run(
         metrics.close()
         for name in METRICS, "config.yaml", "run.json":
             (path / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it may have been there before
+        with contextlib.suppress(OSError):  # an empty folder that was there before
             path.rmdir()
         raise
     run.advice = advice
@@ -173,13 +181,16 @@ def create_run(
 
 
 def reopen_run(path: Path) -> Run:
-    """A run that was begun before, for this process alone. Nothing is changed but for what a killed one left behind."""
+    """Open a run that was started before, for this process alone, and remove temporary files of a killed one.
+
+    Raises ConfigError if another process is training it, DataError if it is damaged.
+    """
     before = load_run_info(path)
     with data_error_on_failure(path / METRICS):
         metrics = open(path / METRICS, "ab", buffering=0)  # noqa: SIM115
         if not _lock(metrics):
             metrics.close()
-            raise ConfigError(f"{path}: is being trained now; wait until that has ended, or end it")
+            raise ConfigError(f"{path}: another process is training it; wait until it ends, or stop it")
         remove_temporary_files(path)
     return Run(path, before, metrics)
 
@@ -210,18 +221,18 @@ def _given_directory(out: Path) -> Path:
 
 
 def require_training(path: Path, facts: Mapping[str, Any]) -> None:
-    """ConfigError if a run is that of a pretraining."""
+    """Raise ConfigError if the run is a pretraining."""
     if is_pretraining(facts):
         raise ConfigError(f"{path}: a pretraining, not a training; name the run of a training")
 
 
 def is_pretraining(facts: Mapping[str, Any]) -> bool:
-    """Whether run.json is that of a pretraining."""
+    """Return whether run.json is that of a pretraining."""
     return facts.get("kind") == "pretraining"
 
 
 def load_run_info(path: Path) -> dict[str, Any]:
-    """What run.json says."""
+    """Return the content of run.json. DataError if it is missing or damaged."""
     try:
         content = json.loads(read_small_file(path / "run.json"))
     except OSError as error:
@@ -237,7 +248,7 @@ def load_run_info(path: Path) -> dict[str, Any]:
 
 
 def _lock(file: IO[Any], alone: bool = True) -> bool:
-    """Say, as long as this process lives or until it closes the file, that it writes the run; False if another does."""
+    """Lock the run until this process ends or closes the file. Return False if another process holds the lock."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -252,7 +263,7 @@ def _lock(file: IO[Any], alone: bool = True) -> bool:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether a process trains this run now."""
+    """Return whether a process is training this run now."""
     try:
         with open_regular(path / METRICS) as file:
             return not _lock(file, alone=False)
@@ -261,13 +272,13 @@ def is_being_written(path: Path) -> bool:
 
 
 def list_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The runs under runs/, oldest first."""
+    """Yield the runs in runs/ with their run.json, oldest first."""
     found = [(path.parent, load_run_info(path.parent)) for path in ROOT.glob("*/run.json")]
     yield from sorted(found, key=lambda run: (run[1].get("start") or "", run[0]))
 
 
 def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:
-    """Keep what the model said of the validation data."""
+    """Write the labels (n,) of the validation reviews, and their probabilities of positive (n,)."""
     import io
 
     import pyarrow as pa
@@ -279,10 +290,10 @@ def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:
 
 
 def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """What `save_predictions` kept: the label (n,) of each validation review, and its probability of positive (n,)."""
+    """Return the labels (n,) and probabilities of positive (n,) that `save_predictions` wrote; None without a file."""
     from pyarrow import parquet
 
-    if not (path / PREDICTIONS).is_file():  # a pipe would wait
+    if not (path / PREDICTIONS).is_file():  # a pipe would block
         return None
     try:
         table = parquet.read_table(path / PREDICTIONS)

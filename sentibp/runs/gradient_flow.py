@@ -1,4 +1,4 @@
-"""Whether gradients vanish or explode, by what a training records of each layer; and those records, as a table."""
+"""The recorded gradient flow of a run, and warnings of gradients that vanish or explode."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sentibp.nn.gradient_flow import Flow
 from sentibp.runs.records import METRICS, FlowRecord, read_records
 from sentibp.utils.damage import data_error_if_damaged
 
-_VANISHED = 1e-3  # of the longest gradient of the layers behind it: what is left of it, then, moves nothing
-_EXPLODED = 1e3  # times the longest gradient of the layers behind it
+_VANISHED = 1e-3  # times the longest gradient of the layers after it: a gradient so short moves nothing
+_EXPLODED = 1e3  # times the longest gradient of the layers after it
 _LONG = 100.0  # a gradient of the mean loss, by itself
-_NOTHING_LEFT = 1e-9  # the longest gradient of a network that has nothing more to learn
+_CONVERGED = 1e-9  # the longest gradient of a network that has nothing more to learn
 
 
 def flow_record(flows: Mapping[str, Flow]) -> dict[str, dict[str, float | None]]:
-    """The flow of each layer as it stands in metrics.jsonl: shares that do not apply are left out, JSON has no inf."""
+    """Return the flow of each layer as metrics.jsonl has it: null for inf, and no key for what does not apply."""
     return {
         layer: {
             name: value if math.isfinite(value) else None for name, value in flow._asdict().items() if value is not None
@@ -32,7 +32,7 @@ def flow_record(flows: Mapping[str, Flow]) -> dict[str, dict[str, float | None]]
 
 
 class GradientFlowMonitor:
-    """Looks at the flow of each epoch, and warns: once in a training of vanishing, once of exploding gradients."""
+    """Checks the flow of each epoch, and warns once of vanishing and once of exploding gradients."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -40,7 +40,7 @@ class GradientFlowMonitor:
         self.warned: set[str] = set()
 
     def saw(self, flows: Mapping[str, Flow]) -> None:
-        """Take what was measured in one step."""
+        """Add the flow of one step."""
         self.flows.append(flows)
 
     def state_dict(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class GradientFlowMonitor:
         self.warned = set(state["warned"])
 
     def epoch_ended(self, epoch: int) -> list[str]:
-        """What is to be warned of after this epoch, that has not been before."""
+        """Return the warnings of this epoch that were not given before."""
         flows, self.flows = self.flows, []
         if not flows:
             return []
@@ -65,28 +65,28 @@ class GradientFlowMonitor:
 
 
 def diagnose(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
-    """What is wrong with the gradients, and what usually helps: by its kind, vanishing or exploding; {}: nothing."""
+    """Return a warning for each kind of fault, vanishing or exploding, with what usually helps; {} without a fault."""
     layers = list(flows)  # from the input to the output
-    ill: dict[str, list[tuple[str, str]]] = {"vanishing": [], "exploding": []}  # layers with what shows it
+    faults: dict[str, list[tuple[str, str]]] = {"vanishing": [], "exploding": []}  # layer, and its numbers
     for i, layer in enumerate(layers):
         if layer in config.train.freeze:
             continue
         here = flows[layer].gradient
         best = max(layers[i + 1 :], key=lambda name: flows[name].gradient, default=layer)
         there = flows[best].gradient
-        compared = there >= _NOTHING_LEFT and best != layer
+        compared = there >= _CONVERGED and best != layer
         if compared and here < _VANISHED * there:
-            ill["vanishing"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
+            faults["vanishing"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
         elif compared and here > _EXPLODED * there:
-            ill["exploding"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
+            faults["exploding"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
         elif not here <= _LONG:
-            ill["exploding"].append((layer, f"that of {layer} is {here:.2g} long"))
+            faults["exploding"].append((layer, f"that of {layer} is {here:.2g} long"))
     helps = {"vanishing": _against_vanishing, "exploding": _against_exploding}
     each = gradient_factor(flows)
     pace = "" if each is None else f", {each:.2g} times as long with each hidden layer back"
     return {
         kind: f"{kind} gradients in {_from_to(found)}: {found[0][1]}{pace}; {helps[kind](flows, config)}"
-        for kind, found in ill.items()
+        for kind, found in faults.items()
         if found
     }
 
@@ -97,7 +97,7 @@ def _from_to(found: Sequence[tuple[str, str]]) -> str:
 
 
 def gradient_factor(flows: Mapping[str, Flow]) -> float | None:
-    """What the gradient is multiplied by with each hidden layer on its way back: the geometric mean; None for one."""
+    """Return the geometric mean of the factors between hidden layers, going back; None for fewer than two layers."""
     hidden = [flow.gradient for layer, flow in flows.items() if layer.startswith("hidden.")]
     if len(hidden) < 2 or not all(0 < each < math.inf for each in (hidden[0], hidden[-1])):
         return None
@@ -134,7 +134,7 @@ def _mean(flows: Sequence[Flow]) -> Flow:
 
 
 class EpochFlow(NamedTuple):
-    """What was recorded of an epoch: the mean over the steps that were looked at."""
+    """The flow of an epoch: the mean over its measured steps."""
 
     seed: int
     epoch: int
@@ -142,11 +142,11 @@ class EpochFlow(NamedTuple):
 
     @property
     def factor(self) -> float | None:
-        """What the gradient is multiplied by with each hidden layer on its way back."""
+        """What each hidden layer multiplies the gradient by, on the way back."""
         return gradient_factor(self.layers)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the flow as JSON holds it."""
         return {"seed": self.seed, "epoch": self.epoch, "layers": flow_record(self.layers), "factor": self.factor}
 
 
@@ -168,7 +168,7 @@ def load_flows(run: Path) -> list[EpochFlow]:
 
 
 def select_flows(flows: Sequence[EpochFlow], run: str, seed: int | None, epoch: int | None) -> list[EpochFlow]:
-    """Those of a seed and of an epoch, where they are given. ConfigError if there are none."""
+    """Return the flows of a seed and an epoch, if these are given. ConfigError if there are none."""
     seeds, epochs = {each.seed for each in flows}, {each.epoch for each in flows}
     for option, value, there in ("--seed", seed, seeds), ("--epoch", epoch, epochs):
         if value is not None and value not in there:
