@@ -32,7 +32,7 @@ def test_the_flow_is_the_one_that_is_shown():
     for there, here in zip(shown, found, strict=True):
         assert there[0] == here[0]
         assert [float(cell) for cell in there[1:5]] == pytest.approx([float(cell) for cell in here[1:5]], rel=0.2)
-    factor = r"with each hidden layer back, the gradient is [\d.]+ times as long"
+    factor = r"each hidden layer multiplies the gradient by [\d.]+ on the way back"
     assert re.findall(factor, PAGE) == re.findall(factor, flow)
 
 

@@ -66,7 +66,7 @@ def gradcheck(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare the gradients of backpropagation with central differences.
+    """Check the gradients against central differences.
 
     Each tensor is moved a little along random directions, in float64. The loss must change as much as the gradient
     predicts. Exits with 1 if a gradient is wrong.

@@ -62,7 +62,7 @@ def predict(
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
 ) -> None:
-    """Predict whether reviews are positive or negative, with a probability."""
+    """Label reviews positive or negative, with a probability."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.model import file

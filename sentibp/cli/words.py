@@ -39,7 +39,7 @@ def print_top(result: TopFeatures, json: bool) -> None:
 
 
 commands = typer.Typer(
-    help="Print neighbours, analogies and weights of the words of a model.",
+    help="Print neighbours, analogies and weights of words.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -97,7 +97,7 @@ def analogy(
     most_frequent: MostFrequent = 5_000,
     json: Json = False,
 ) -> None:
-    """Complete an analogy: A is to B as what is to C?
+    """Complete an analogy: what is to C as A is to B.
 
     For example: king is to man as what is to woman? The answer is the words and n-grams whose vectors have the largest
     cosine with A - B + C.

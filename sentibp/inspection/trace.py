@@ -102,7 +102,7 @@ def trace_step(
     Loss, optimizer and learning rate default to those of the model's training. The optimizer starts with an empty
     state. Raises Diverged if a number is not finite.
     """
-    settings = classifier.training_config().train
+    trained_loss, settings = _training_defaults(classifier)
     tokens = tokenize(strings([text]), classifier.spec.lowercase)
     words = offsets.locate(text, tokens, classifier.spec.lowercase)
     features, known = offsets.find_features(classifier.vocabulary, tokens)
@@ -116,9 +116,9 @@ def trace_step(
     result = Trace(
         text=text,
         label=label,
-        loss=loss or settings.loss,
-        optimizer=_make_optimizer(settings.optimizer, optimizer),
-        learning_rate=settings.optimizer.learning_rate if learning_rate is None else learning_rate,
+        loss=loss or trained_loss,
+        optimizer=_make_optimizer(settings, optimizer),
+        learning_rate=settings["learning_rate"] if learning_rate is None else learning_rate,
         words=words,
         known=known,
         features=[names[id] for id in ids],
@@ -205,11 +205,26 @@ def _in_forward_order(layer: Layer, name: str = "") -> Iterator[tuple[str, Layer
     yield name, layer
 
 
-def _make_optimizer(settings: Any, name: str | None) -> Optimizer:
+def _training_defaults(classifier: Classifier) -> tuple[str, Mapping[str, Any]]:
+    """Return the loss and the optimizer's settings of the model's training.
+
+    The checked settings are needed only where the model file does not have them: the schema takes long to load.
+    """
+    try:
+        loss, optimizer = classifier.trained_with["train"]["loss"], classifier.trained_with["train"]["optimizer"]
+        if loss in LOSSES and optimizer["name"] in OPTIMIZERS and type(optimizer["learning_rate"]) is float:
+            return loss, optimizer
+    except (KeyError, TypeError):
+        pass
+    settings = classifier.training_config().train
+    return settings.loss, settings.optimizer.model_dump()
+
+
+def _make_optimizer(settings: Mapping[str, Any], name: str | None) -> Optimizer:
     """Return a new optimizer. One of another name than in the settings has its default arguments."""
-    kind = OPTIMIZERS[name or settings.name]
-    arguments = inspect.signature(kind).parameters if name in (None, settings.name) else ()
-    return kind(**{argument: getattr(settings, argument) for argument in arguments if hasattr(settings, argument)})
+    kind = OPTIMIZERS[name or settings["name"]]
+    arguments = inspect.signature(kind).parameters if name in (None, settings["name"]) else ()
+    return kind(**{argument: settings[argument] for argument in arguments if argument in settings})
 
 
 _OUTPUT_SYMBOLS = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNorm: "n", Residual: "r"}

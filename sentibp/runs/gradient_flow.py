@@ -71,21 +71,21 @@ def diagnose(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
     for i, layer in enumerate(layers):
         if layer in config.train.freeze:
             continue
-        here = flows[layer].gradient
+        norm = flows[layer].gradient
         best = max(layers[i + 1 :], key=lambda name: flows[name].gradient, default=layer)
-        there = flows[best].gradient
-        compared = there >= _CONVERGED and best != layer
-        if compared and here < _VANISHED * there:
-            faults["vanishing"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
-        elif compared and here > _EXPLODED * there:
-            faults["exploding"].append((layer, f"that of {layer} is {here / there:.1g} times that of {best}"))
-        elif not here <= _LONG:
-            faults["exploding"].append((layer, f"that of {layer} is {here:.2g} long"))
+        largest = flows[best].gradient
+        compared = largest >= _CONVERGED and best != layer
+        if compared and norm < _VANISHED * largest:
+            faults["vanishing"].append((layer, f"its norm in {layer} is {norm / largest:.1g} times that in {best}"))
+        elif compared and norm > _EXPLODED * largest:
+            faults["exploding"].append((layer, f"its norm in {layer} is {norm / largest:.1g} times that in {best}"))
+        elif not norm <= _LONG:
+            faults["exploding"].append((layer, f"its norm in {layer} is {norm:.2g}"))
     helps = {"vanishing": _against_vanishing, "exploding": _against_exploding}
     each = gradient_factor(flows)
-    pace = "" if each is None else f", {each:.2g} times as long with each hidden layer back"
+    factor = "" if each is None else f"; each hidden layer multiplies it by {each:.2g} on the way back"
     return {
-        kind: f"{kind} gradients in {_from_to(found)}: {found[0][1]}{pace}; {helps[kind](flows, config)}"
+        kind: f"{kind} gradients in {_from_to(found)}: {found[0][1]}{factor}; {helps[kind](flows, config)}"
         for kind, found in faults.items()
         if found
     }
@@ -108,24 +108,24 @@ def _against_vanishing(flows: Mapping[str, Flow], config: Config) -> str:
     model = config.model
     if dead := [layer for layer, flow in flows.items() if flow.dead == 1]:
         return f"all units of {dead[-1]} are dead; what usually helps: a lower train.optimizer.learning_rate"
-    cures = [] if model.activation == "relu" else ["model.activation: relu"]
+    remedies = [] if model.activation == "relu" else ["model.activation: relu"]
     if not model.residual and len(model.hidden) > 1:
         fits = any(i == o for i, o in pairwise([model.embedding.dim, *model.hidden]))
-        cures.append("model.residual: true" if fits else "layers of one width with model.residual: true")
-    cures += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
-    cures += [] if model.init == "auto" else ["model.init: auto"]
-    cures += ["fewer layers in model.hidden"] if len(model.hidden) > 1 else []
-    return f"what usually helps: {', '.join(cures or ['a lower train.optimizer.learning_rate'])}"
+        remedies.append("model.residual: true" if fits else "layers of one width with model.residual: true")
+    remedies += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
+    remedies += [] if model.init == "auto" else ["model.init: auto"]
+    remedies += ["fewer layers in model.hidden"] if len(model.hidden) > 1 else []
+    return f"what usually helps: {', '.join(remedies or ['a lower train.optimizer.learning_rate'])}"
 
 
 def _against_exploding(flows: Mapping[str, Flow], config: Config) -> str:
     optimizer, model = config.train.optimizer, config.model
-    cures = [f"lower train.optimizer.learning_rate (it is {optimizer.learning_rate:g})"]
-    cures += [] if optimizer.clip_norm is not None else ["train.optimizer.clip_norm: 1.0"]
-    cures += [] if model.init == "auto" else ["model.init: auto"]
-    cures += [] if model.embedding.pooling != "sum" else ["model.embedding.pooling: mean"]
-    cures += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
-    return f"what usually helps: {', '.join(cures)}"
+    remedies = [f"lower train.optimizer.learning_rate (it is {optimizer.learning_rate:g})"]
+    remedies += [] if optimizer.clip_norm is not None else ["train.optimizer.clip_norm: 1.0"]
+    remedies += [] if model.init == "auto" else ["model.init: auto"]
+    remedies += [] if model.embedding.pooling != "sum" else ["model.embedding.pooling: mean"]
+    remedies += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
+    return f"what usually helps: {', '.join(remedies)}"
 
 
 def _mean(flows: Sequence[Flow]) -> Flow:

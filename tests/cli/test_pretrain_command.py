@@ -184,14 +184,16 @@ def test_mistakes(fails, sentibp):
     sentibp("pretrain", "words.yaml", "--quiet", "--out", "run")
     said = fails(2, "pretrain", "words.yaml", "--set", "pretrain.vectors_from=run")
     assert said == "words.yaml: pretrain.vectors_from: these vectors are learned already; remove it to learn others"
-    assert "set pretrain.vectors to what was learned" in fails(
+    assert "set pretrain.vectors to the kind of these" in fails(
         2, "train", "quickstart", "--set", "pretrain.vectors_from=run"
     )
     assert "never overwritten" in fails(2, "pretrain", "words.yaml", "--out", "run")
     assert "leave out --out" in fails(2, "pretrain", "--resume", "run", "--out", "other")
     assert "Missing argument 'CONFIG'" in fails(2, "pretrain")
     sentibp("train", "quickstart", "--quiet", "--out", "trained")
-    assert fails(2, "pretrain", "--resume", "trained").startswith("trained: is a training; go on with `sentibp train")
+    assert fails(2, "pretrain", "--resume", "trained").startswith(
+        "trained: is a training; resume it with `sentibp train"
+    )
     assert (
         fails(2, "pretrain", "words.yaml", "--resume", "run", "--seed", 4).splitlines()[1] == "train.seed: was 0, is 4"
     )

@@ -118,7 +118,7 @@ def test_the_flow_of_a_network_whose_gradients_vanish(sentibp):
     (warning,) = done.json["warnings"]
     assert done.err.count(warning) == 1
     out = sentibp("runs", "flow").out
-    assert "with each hidden layer back, the gradient is 0." in out
+    assert "each hidden layer multiplies the gradient by 0." in out
     assert warning in out
     assert sentibp("runs", "flow", "--json").json["epochs"][0]["factor"] < 0.5
 

@@ -37,9 +37,9 @@ def test_healthy_gradients_are_not_spoken_of():
 def test_vanishing_gradients_with_the_layers_the_factor_and_the_cures():
     line = said(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **DEEP)["vanishing"]
     assert line == (
-        "vanishing gradients in embedding to hidden.1: that of embedding is 1e-07 times that of output, 0.01 times as "
-        "long with each hidden layer back; what usually helps: model.activation: relu, model.residual: true, "
-        "model.batch_norm: true, fewer layers in model.hidden"
+        "vanishing gradients in embedding to hidden.1: its norm in embedding is 1e-07 times that in output; each "
+        "hidden layer multiplies it by 0.01 on the way back; what usually helps: model.activation: relu, "
+        "model.residual: true, model.batch_norm: true, fewer layers in model.hidden"
     )
 
 
@@ -67,10 +67,10 @@ def test_dead_units_are_named():
 def test_exploding_gradients_by_their_growth_and_by_their_length():
     assert said(flows(50, 5, 0.5, 0.05, 0.005), **DEEP) == {}, "less than a thousand times the longest behind it"
     line = said(flows(5000.0, 300.0, 1.0))["exploding"]
-    assert line.startswith("exploding gradients in embedding to hidden.0: that of embedding is 5e+03 long; ")
+    assert line.startswith("exploding gradients in embedding to hidden.0: its norm in embedding is 5e+03; ")
     assert "lower train.optimizer.learning_rate (it is 0.03), train.optimizer.clip_norm: 1.0" in line
     line = said(flows(90.0, 0.01, 0.02))["exploding"]
-    assert "that of embedding is 4e+03 times that of output" in line
+    assert "its norm in embedding is 4e+03 times that in output" in line
     assert "clip_norm" not in said(flows(5e3, 1, 1), {"optimizer": {"clip_norm": 1.0}})["exploding"]
     assert "exploding" in said(flows(float("inf"), 1.0, 1.0))
 

@@ -65,4 +65,4 @@ def test_without_validation_data_each_kind_weighs_the_same(weigh, members):
 def test_of_one_network_only_its_logit_is_scaled(weigh, members):
     (weight,) = weigh([members[:1]])
     assert weight >= 0
-    assert fold.fold_classifiers([(members[0], weight)]).config.model.hidden == [3]
+    assert fold.fold_classifiers([(members[0], weight)]).spec.hidden == (3,)
