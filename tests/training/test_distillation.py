@@ -47,7 +47,7 @@ def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classif
     features, _, _ = folded.encode(strings(TEXTS))
     expected = sum(weight * member.logits(features) for member, weight in zip(members, weights, strict=True))
     np.testing.assert_allclose(folded.logits(features), expected, rtol=1e-4, atol=1e-5)
-    assert folded.config.model.embedding.dim == folded.tensors()["embedding.weight"].shape[1]
+    assert folded.spec.dim == folded.tensors()["embedding.weight"].shape[1]
 
 
 def test_half_of_the_answer_is_the_teachers(new_classifier):
