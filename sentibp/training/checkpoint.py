@@ -42,7 +42,7 @@ class Checkpoint(NamedTuple):
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """Read the checkpoint of a run, or return None if it has none. DataError if it or a file that it names is damaged."""
+    """Read the checkpoint of a run, or return None if there is none. DataError if a file of it is damaged."""
     path = run / FILE
     if not path.exists():
         return None
