@@ -1,12 +1,12 @@
-"""Checkpoints: what an interrupted training needs to resume, and to end with the same bytes as if it had not stopped.
+"""Checkpoints: all that an interrupted training needs to resume and to end with the same bytes as without interruption.
 
-    checkpoint.safetensors   weights, optimizer, random generators, state of the loop and of the selection; during a
+    checkpoint.safetensors   weights, optimizer, random generators, states of the loop and of the selection; during a
                              pretraining, the state after the last round
-    best-*.safetensors       the best model at the checkpoint: another name of model.safetensors
+    best-*.safetensors       the best model at the checkpoint: a link to model.safetensors, or a copy
     member-*.safetensors     the finished networks of an ensemble
 
-The first is moved into place whole. The others are written before it, and it names them with their digests. So at any
-moment there is one checkpoint, and all that it names is there. At the end all of them are removed.
+checkpoint.safetensors is replaced in one operation. The other files are written before it, and it contains their names
+and digests. So there is always one complete checkpoint. All these files are removed when the training ends.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 
 FILE = "checkpoint.safetensors"
-FORMAT = 3  # 2 had other names for some keys, and is read, too
-KEY = "checkpoint"  # of the metadata: not a model, though it has the same form
+FORMAT = 3  # format 2, with other names for some keys, is still read
+KEY = "checkpoint"  # the metadata key, which distinguishes a checkpoint from a model file
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint file holds."""
+    """The content of a checkpoint file."""
 
     config: Config
     state: dict[str, Any]
@@ -42,7 +42,7 @@ class Checkpoint(NamedTuple):
 
 
 def load_checkpoint(run: Path) -> Checkpoint | None:
-    """Read the checkpoint of a run; None if it has none. DataError if it, or a file that it names, is damaged."""
+    """Read the checkpoint of a run, or return None if there is none. DataError if a file of it is damaged."""
     path = run / FILE
     if not path.exists():
         return None
@@ -61,7 +61,7 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
 
 
 def _renamed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of format 2 with today's keys."""
+    """Return the state of format 2 with the keys of format 3."""
     best, monitor = state["best"], state["best"]["health"]
     gradient_flow = {"flows": monitor["flows"], "warned": monitor["said"]}
     log = {"warnings": best["warnings"], "gradient_flow": gradient_flow}
@@ -75,20 +75,20 @@ class CheckpointWriter:
         self.run = run
         self.settings = config.train.checkpoint
         self.config = config
-        self.checkpoint = checkpoint  # what is still to be restored
+        self.checkpoint = checkpoint  # None once it is restored
         self.seed: int = config.train.seed if checkpoint is None else checkpoint.state["seed"]
-        self.members: dict[str, Classifier | None] = {}  # of this seed, by file; None if it is written already
+        self.members: dict[str, Classifier | None] = {}  # of this seed, by file; None once it is written
         self.written: dict[str, str] = {} if checkpoint is None else dict(checkpoint.state["members"])  # file -> digest
         self.refit = checkpoint is not None and checkpoint.state["refit"]
         self.seconds = 0.0 if checkpoint is None else checkpoint.state["seconds"]  # before this process
         self.began = self.last = time.monotonic()
         self.steps = 0  # since the last checkpoint
-        self.position: dict[str, Any] | None = None  # of what is trained now, and its tensors
-        self.current: tuple[int, Classifier, TrainingState] | None = None
+        self.position: dict[str, Any] | None = None  # the round of a pretraining, with its tensors
+        self.current: tuple[int, Classifier, TrainingState] | None = None  # the network in training
 
     @property
     def total_seconds(self) -> float:
-        """The duration of the training, with that of the processes before this one."""
+        """The duration of the training, including earlier processes."""
         return self.seconds + time.monotonic() - self.began
 
     @property
@@ -97,13 +97,13 @@ class CheckpointWriter:
         return self.settings.every_seconds is not None or self.settings.every_steps is not None
 
     def start_refit(self) -> None:
-        """Begin the final training. Its networks get other names: an earlier checkpoint names the first ones."""
+        """Begin the final training. Its files get other names, because an earlier checkpoint names the first ones."""
         if not self.refit:
             self.members, self.written, self.refit = {}, {}, True
         self.current = self.position = None
 
     def start_seed(self, seed: int) -> None:
-        """Begin another seed: no network of it is finished."""
+        """Begin another seed, none of whose networks is finished."""
         if seed != self.seed:
             self.seed, self.members = seed, {}
         self.current = self.position = None
@@ -112,27 +112,29 @@ class CheckpointWriter:
         return f"member-{'refit-' if self.refit else ''}{name}.safetensors"
 
     def load_member(self, name: str) -> Classifier | None:
-        """Return a finished network of an ensemble, if the checkpoint has it."""
+        """Return a finished network of an ensemble, or None if the checkpoint does not have it."""
         file = self._file(name)
         return load_model(self.run.path / file) if file in self.written else None
 
     def member_finished(self, name: str, classifier: Classifier) -> None:
-        """Keep a finished network of an ensemble: the next checkpoint writes it."""
+        """Keep a finished network of an ensemble for the next checkpoint."""
         self.members[self._file(name)] = classifier
         self.current = self.position = None
 
     def restore_network(self, seed: int, classifier: Classifier, state: TrainingState) -> bool:
-        """Restore a network and its state, if the checkpoint was written while the network of this seed was trained."""
+        """Restore a network and its state if the checkpoint was written during its training. Return whether it was."""
         self.current = seed, classifier, state
         if self.checkpoint is None or self.checkpoint.state["network"] != seed:
             return False
         (_, saved, tensors), self.checkpoint = self.checkpoint, None
         for name, tensor in classifier.tensors().items():
-            kept = tensors.get(f"weights/{name}")
-            if kept is None or kept.shape != tensor.shape:
+            restored = tensors.get(f"weights/{name}")
+            if restored is None or restored.shape != tensor.shape:
                 path = self.run.path / FILE
-                raise DataError(f"{path}: {name} is not of this network; remove it to begin again from the start")
-            tensor[...] = kept
+                raise DataError(
+                    f"{path}: {name} does not belong to this network; remove it to begin again from the start"
+                )
+            tensor[...] = restored
         for key, tensor in tensors.items():
             if key.startswith("optimizer/"):
                 _, name, slot = key.split("/")
@@ -172,7 +174,7 @@ class CheckpointWriter:
         return is_due
 
     def write(self, selection: Mapping[str, Any], log: Mapping[str, Any]) -> None:
-        """Write a checkpoint of what is trained now; between two networks, of those that are finished."""
+        """Write a checkpoint of the network in training, if there is one, and of all finished networks."""
         if self.current is not None:
             position, tensors = _network_state(*self.current)
         else:
@@ -181,7 +183,7 @@ class CheckpointWriter:
         self._write_members()
         digest = selection["digest"]
         if digest is not None and not (self.run.path / best_file(digest)).exists():
-            self.run.copy(MODEL, best_file(digest))  # it stays when the next best model takes the place of this one
+            self.run.copy(MODEL, best_file(digest))  # survives when a better model replaces MODEL
         self.run.sync()
         state = {
             "format": FORMAT,
@@ -212,7 +214,7 @@ class CheckpointWriter:
 
 
 def _network_state(seed: int, classifier: Classifier, state: TrainingState) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the state of a network that is trained, and its tensors."""
+    """Return the state of a network in training, and its tensors."""
     generators = {
         name: layer.rng.bit_generator.state for name, layer in classifier.network.walk() if layer.rng is not None
     }
@@ -223,7 +225,7 @@ def _network_state(seed: int, classifier: Classifier, state: TrainingState) -> t
 
 
 def restore_best(run: Run, checkpoint: Checkpoint) -> None:
-    """Bring model.safetensors back to what it was at the checkpoint. DataError if that model is lost."""
+    """Restore the model.safetensors of the checkpoint. DataError if that model is damaged or missing."""
     digest = checkpoint.state["selection"]["digest"]
     if digest is None or _file_digest(run.path / MODEL) == digest:
         return
@@ -235,12 +237,12 @@ def restore_best(run: Run, checkpoint: Checkpoint) -> None:
 
 
 def best_file(digest: str) -> str:
-    """Return the name of the best model at a checkpoint."""
+    """Return the file name of the best model at a checkpoint."""
     return f"best-{digest[:16]}.safetensors"
 
 
 def remove_checkpoint(run: Path) -> None:
-    """Remove the checkpoint of a run and the files that it names; the checkpoint first, as it names the others."""
+    """Remove the checkpoint of a run, and then the files that it names."""
     with contextlib.suppress(OSError):
         for name in FILE, "best-*.safetensors", "member-*.safetensors":
             for path in run.glob(name):

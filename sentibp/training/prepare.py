@@ -49,7 +49,7 @@ def prepare(resolved: Resolved) -> TrainingData:
 
 
 def prepare_config(config: Config) -> TrainingData:
-    """Load and encode the data of a config with resolved paths."""
+    """Load and encode the data of a config whose paths are resolved."""
     start = time.monotonic()
     origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
     pretrained = _pretrained(config)
@@ -101,7 +101,7 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
 
 
 def _files(config: Config) -> dict[str, Any]:
-    """Return the fingerprints of the files with initial weights."""
+    """Return the fingerprint of each file with initial weights or vectors."""
     paths = {
         "init_from": config.model.init_from,
         "vectors": config.model.embedding.vectors,
@@ -134,10 +134,10 @@ def resolve_all_paths(resolved: Resolved) -> Config:
 
 
 def resolve_paths(config: Config, base: Path, origin: Path | None = None) -> Config:
-    """Return the config with paths relative to the working directory. `base` is the folder of the config file.
+    """Return the config with paths that do not depend on `base`, the folder of the config file.
 
-    The copy of the config in the run directory needs such paths, and `last` will soon be another run: `origin` is the
-    model file that model.init_from refers to.
+    The copy of the config in the run directory needs such paths. `origin` is the model file that model.init_from refers
+    to: the name `last` will soon mean another run.
     """
     source = sources.resolve_source(config.data.source, base)
     pretraining_sources = {
@@ -161,6 +161,7 @@ def resolve_paths(config: Config, base: Path, origin: Path | None = None) -> Con
 
 
 def _notes(training: Corpus, validation: Corpus | None, *extra: Corpus | None) -> list[str]:
+    """Return the messages about the data, each once."""
     corpora = (training, validation, *extra)
     notes = list(dict.fromkeys(note for corpus in corpora if corpus is not None for note in corpus.notes))
     if validation is not None and len(repeated := data_corpus.overlap(training, validation)):

@@ -1,4 +1,4 @@
-"""The grammar of --break: one comparison, and nothing that is run."""
+"""Parse --break: one comparison, no code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sentibp.training.break_condition import NAMES, BreakCondition, parse_condit
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("grad_norm > 100", BreakCondition("grad_norm", ">", 100)),
         ("loss<=.5", BreakCondition("loss", "<=", 0.5)),
@@ -24,13 +24,13 @@ from sentibp.training.break_condition import NAMES, BreakCondition, parse_condit
         ("epoch < +3E+1", BreakCondition("epoch", "<", 30)),
     ],
 )
-def test_conditions(text, found):
-    assert parse_condition(text) == found
-    assert parse_condition(str(found)) == found
+def test_conditions(text, expected):
+    assert parse_condition(text) == expected
+    assert parse_condition(str(expected)) == expected
 
 
 @pytest.mark.parametrize(
-    ("op", "of_two"),
+    ("op", "expected"),
     [
         (">", [False, False, True]),
         (">=", [False, True, True]),
@@ -40,18 +40,18 @@ def test_conditions(text, found):
         ("!=", [True, False, True]),
     ],
 )
-def test_each_operator(op, of_two):
-    assert [parse_condition(f"loss {op} 2").holds({"loss": value}) for value in (1, 2, 3)] == of_two
+def test_each_operator(op, expected):
+    assert [parse_condition(f"loss {op} 2").holds({"loss": value}) for value in (1, 2, 3)] == expected
 
 
-def test_what_is_not_known_or_no_number_does_not_hold():
+def test_a_missing_or_nan_value_meets_no_condition():
     assert not parse_condition("loss != 2").holds({})
     assert not parse_condition("loss != 2").holds({"loss": math.nan})
     assert parse_condition("loss > 2").holds({"loss": math.inf})
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "message"),
     [
         ("", "not a condition; write NAME OP NUMBER"),
         ("grad_norm", "not a condition"),
@@ -64,14 +64,14 @@ def test_what_is_not_known_or_no_number_does_not_hold():
         ("loss => 1", "unknown operator '=>'; use one of >= <= == != > <"),
     ],
 )
-def test_what_is_no_condition(complaint, text, what):
+def test_invalid_conditions(complaint, text, message):
     line = complaint(ConfigError, parse_condition, text)
     assert line.startswith(f"--break {text!r}: ")
-    assert what in line
+    assert message in line
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_condition_or_a_complaint(text):
+def test_any_text_is_a_condition_or_an_error_of_one_line(text):
     try:
         assert parse_condition(text).name in NAMES
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, whatever goes wrong in the middle; damage is noticed."""
+"""Checkpoints are written completely or not at all, and damage is detected."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ SMALL = {
 
 @pytest.fixture
 def small(write_config):
-    """A small config on the sample, with `--set` overrides."""
+    """Return a small config on the sample with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 
-def again(path: Path):
+def resume_run(path: Path):
     return resume(path, load_config(path / "config.yaml"))
 
 
 class Disk:
-    """The functions by which files are written; the n-th call of any fails, and so do all after it, until repaired."""
+    """Patch the functions that write files: all calls after the first `last` ones raise an error."""
 
     FUNCTIONS = ((os, "fsync"), (os, "replace"), (os, "link"))
 
@@ -50,9 +50,9 @@ class Disk:
         self.last = last
         self.error = error
         for module, name in self.FUNCTIONS:
-            monkeypatch.setattr(module, name, self.guarded(getattr(module, name)))
+            monkeypatch.setattr(module, name, self.failing(getattr(module, name)))
 
-    def guarded(self, function):
+    def failing(self, function):
         def call(*arguments, **options):
             self.calls += 1
             if self.calls > self.last:
@@ -62,14 +62,14 @@ class Disk:
         return call
 
 
-def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
-    """Each call in turn is the first to fail. The error is one line; all that has its name is whole; it can go on."""
+def test_a_full_disk_at_any_moment(small, monkeypatch):
+    """The first failing call varies. The error is one line, no file is incomplete, and the training resumes."""
     whole = runner.train_model(small(), Path("whole"))
     counting = Disk(monkeypatch, OSError(), 10**9)
     runner.train_model(small(), Path("counted"))
     calls = counting.calls
     assert calls > 30
-    told = set()
+    messages = set()
     for last in range(0, calls, 3):
         path = Path(f"full-{last}")
         kind = random.Random(last).choice([errno.ENOSPC, errno.EDQUOT, errno.EROFS])
@@ -77,58 +77,62 @@ def test_a_disk_that_is_full_at_any_moment(small, monkeypatch):
             disk = Disk(patched, OSError(kind, os.strerror(kind)), last)
             try:
                 runner.train_model(small(), path)
-                assert last >= calls - 5, "only runs/last and blame's notes, in the end, may fail without harm"
+                assert last >= calls - 5, "only runs/last and the influence log may fail without an error"
             except DataError as error:
                 assert disk.calls > last
-                told.add(str(error))
+                messages.add(str(error))
                 assert len(error.lines) == 1
                 assert str(path) in str(error)
                 assert os.strerror(kind) in str(error)
-        assert list(path.glob(".*")) == [], "nothing half-written is left"
+        assert list(path.glob(".*")) == [], "no temporary file is left"
         if not path.exists():
-            continue  # the run's first files: nothing has begun
+            continue  # the run could not be created
         if (path / "model.safetensors").exists():
             model_file.load_model(path / "model.safetensors")
         checkpoint.load_checkpoint(path)
-        assert again(path).digest == whole.digest
+        assert resume_run(path).digest == whole.digest
         assert (path / "metrics.jsonl").read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
-        assert {*os.listdir(path)} | {"influence_log.safetensors"} == {*os.listdir(whole.run)}, "these: of one go only"
-    assert any("; make room on that disk; then go on with `sentibp train --resume full-" in line for line in told)
+        assert {*os.listdir(path)} | {"influence_log.safetensors"} == {*os.listdir(whole.run)}, (
+            "only an uninterrupted run has the influence log"
+        )
+    assert any("; make room on that disk; then resume with `sentibp train --resume full-" in line for line in messages)
 
 
-def test_a_disk_that_is_full_while_it_pretrains(small, monkeypatch):
+def test_a_full_disk_during_a_pretraining(small, monkeypatch):
     settings = "pretrain={vectors: words, dim: 4}"
     whole = runner.pretrain_vectors(small(settings), Path("whole"))
     counting = Disk(monkeypatch, OSError(), 10**9)
     runner.pretrain_vectors(small(settings), Path("counted"))
     calls = counting.calls
     assert calls > 15
-    told = set()
+    messages = set()
     for last in range(calls):
         path = Path(f"full-{last}")
         with monkeypatch.context() as patched:
             Disk(patched, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), last)
             try:
                 runner.pretrain_vectors(small(settings), path)
-                assert last >= calls - 2, "only runs/last may fail without harm"
+                assert last >= calls - 2, "only runs/last may fail without an error"
             except DataError as error:
-                told.add(str(error))
+                messages.add(str(error))
                 assert len(error.lines) == 1
         assert list(path.glob(".*")) == []
         if path.exists():
             assert resume_pretraining(path, load_config(path / "config.yaml")).digest == whole.digest
             assert {*os.listdir(path)} == {*os.listdir(whole.run)}
-    assert any("; make room on that disk; then go on with `sentibp pretrain --resume full-" in line for line in told)
+    assert any(
+        "; make room on that disk; then resume with `sentibp pretrain --resume full-" in line for line in messages
+    )
 
 
-def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
+def test_an_incomplete_metrics_line_is_removed(here):
     run = directory.create_run(load_config("quickstart").config, Path("mine.yaml"), Path("run"))
     run.append(StepRecord(0, 1, 1, 0.5, 0.1, 1.0))
     before = (run.path / "metrics.jsonl").read_bytes()
     file = run._metrics
 
-    class Fills:
-        """A file on a disk with room for five bytes more."""
+    class FullDisk:
+        """A file on a disk with five free bytes."""
 
         room = 5
 
@@ -141,7 +145,7 @@ def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
         def __getattr__(self, name):
             return getattr(file, name)
 
-    run._metrics = Fills()
+    run._metrics = FullDisk()
     with pytest.raises(DataError, match=r"run/metrics.jsonl: cannot be written: No space left on device; make room"):
         run.append(StepRecord(0, 2, 1, 0.5, 0.1, 1.0))
     assert (run.path / "metrics.jsonl").read_bytes() == before
@@ -151,7 +155,7 @@ def test_a_line_of_metrics_that_does_not_fit_is_taken_back(here):
     assert (run.path / "metrics.jsonl").read_bytes().count(b"\n") == 2
 
 
-def test_a_run_directory_that_vanishes(small):
+def test_a_run_directory_that_disappears(small):
     def vanish(event):
         if isinstance(event, Step) and event.step == 6:
             os.rename("run", "elsewhere")
@@ -159,35 +163,35 @@ def test_a_run_directory_that_vanishes(small):
     with pytest.raises(DataError) as caught:
         runner.train_model(small(), Path("run"), watch=vanish)
     assert len(caught.value.lines) == 1
-    assert "cannot be written: No such file or directory; its folder is missing: restore it; then go on with" in str(
+    assert "cannot be written: No such file or directory; its folder is missing: restore it; then resume with" in str(
         caught.value
     )
     assert not Path("run").exists()
     os.rename("elsewhere", "run")
-    assert again(Path("run")).digest == runner.train_model(small(), Path("whole")).digest
+    assert resume_run(Path("run")).digest == runner.train_model(small(), Path("whole")).digest
 
 
-def test_where_there_are_no_links_the_best_model_is_copied(small, monkeypatch):
+def test_without_hard_links_the_best_model_is_copied(small, monkeypatch):
     def link(*arguments):
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
     whole = runner.train_model(small(), Path("whole"))
-    seen = []
+    copies = []
 
     def watch(event):
         if isinstance(event, Step) and event.step == 25:
-            seen.extend(Path("run").glob("best-*"))
+            copies.extend(Path("run").glob("best-*"))
             raise KeyboardInterrupt
 
     runner.train_model(small(), Path("run"), watch=watch)
-    assert len(seen) == 1
-    assert again(Path("run")).digest == whole.digest
+    assert len(copies) == 1
+    assert resume_run(Path("run")).digest == whole.digest
 
 
 @pytest.fixture
 def interrupted(small) -> Path:
-    """A run that was interrupted after 22 steps, with a checkpoint of step 20."""
+    """Return a run that was interrupted after 22 steps, with a checkpoint of step 20."""
 
     def watch(event):
         if isinstance(event, Step) and event.step == 22:
@@ -196,27 +200,27 @@ def interrupted(small) -> Path:
     return runner.train_model(small(), Path("run"), watch=watch).run
 
 
-def test_a_checkpoint_that_is_damaged_is_told(interrupted, complaint):
+def test_a_damaged_checkpoint_is_refused(interrupted, complaint):
     path = interrupted / "checkpoint.safetensors"
     content = path.read_bytes()
-    chance = random.Random(0)
+    rng = random.Random(0)
     for _ in range(60):
         damaged = bytearray(content)
-        if chance.random() < 0.2:
-            damaged = damaged[: chance.randrange(len(damaged))]
+        if rng.random() < 0.2:
+            damaged = damaged[: rng.randrange(len(damaged))]
         else:
-            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+            damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
-        said = complaint(DataError, again, interrupted)
-        assert said.startswith("run/checkpoint.safetensors: ")
-        assert "remove it to begin this training again from its start" in said
+        message = complaint(DataError, resume_run, interrupted)
+        assert message.startswith("run/checkpoint.safetensors: ")
+        assert "remove it to begin this training again from its start" in message
     path.write_bytes(b"")
-    assert "damaged" in complaint(DataError, again, interrupted)
+    assert "damaged" in complaint(DataError, resume_run, interrupted)
     path.unlink()
-    assert again(interrupted).outcome == "finished"
+    assert resume_run(interrupted).outcome == "finished"
 
 
-def test_what_a_checkpoint_names_is_missing(small, complaint):
+def test_a_damaged_member_file_is_refused(small, complaint):
     def watch(event):
         if isinstance(event, Step) and event.step == 22 and len(list(Path("run").glob("member-*"))) == 1:
             raise KeyboardInterrupt
@@ -224,34 +228,34 @@ def test_what_a_checkpoint_names_is_missing(small, complaint):
     runner.train_model(small("train.members=2"), Path("run"), watch=watch)
     (member,) = Path("run").glob("member-*")
     member.write_bytes(b"")
-    assert complaint(DataError, again, Path("run")).startswith(f"{member}: damaged or missing")
+    assert complaint(DataError, resume_run, Path("run")).startswith(f"{member}: damaged or missing")
 
 
-def test_the_best_model_is_missing(interrupted, complaint):
+def test_a_missing_best_model_is_reported(interrupted, complaint):
     for name in ("model.safetensors", *(path.name for path in interrupted.glob("best-*"))):
         (interrupted / name).unlink()
-    assert "damaged or missing" in complaint(DataError, again, interrupted)
+    assert "damaged or missing" in complaint(DataError, resume_run, interrupted)
 
 
 def test_a_checkpoint_of_a_later_version(interrupted, monkeypatch, complaint):
     monkeypatch.setattr(checkpoint, "FORMAT", 0)
-    assert "written by another version" in complaint(DataError, again, interrupted)
+    assert "written by another version" in complaint(DataError, resume_run, interrupted)
 
 
-def test_a_checkpoint_with_a_setting_that_is_unknown_now(interrupted, complaint):
+def test_a_checkpoint_with_an_unknown_setting(interrupted, complaint):
     saved = checkpoint.load_checkpoint(interrupted)
     assert saved is not None
     state = {**saved.state, "config": {**saved.state["config"], "gone": {}}}
     (interrupted / "checkpoint.safetensors").write_bytes(
         tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY)
     )
-    said = complaint(DataError, again, interrupted)
-    assert said.startswith(
+    message = complaint(DataError, resume_run, interrupted)
+    assert message.startswith(
         "run/checkpoint.safetensors: damaged: 1 validation error for Config gone Extra inputs are not"
     )
 
 
-def test_a_run_and_its_checkpoint_may_have_the_earlier_name_of_a_setting(interrupted):
+def test_a_run_with_the_earlier_name_of_a_setting_resumes(interrupted):
     saved = checkpoint.load_checkpoint(interrupted)
     assert saved is not None
     text = dict(saved.state["config"]["text"])
@@ -262,10 +266,10 @@ def test_a_run_and_its_checkpoint_may_have_the_earlier_name_of_a_setting(interru
     )
     config = interrupted / "config.yaml"
     config.write_text(config.read_text("utf-8").replace("affixes:", "parts:"), encoding="utf-8")
-    assert again(interrupted).outcome == "finished"
+    assert resume_run(interrupted).outcome == "finished"
 
 
-def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
+def test_checkpoints_are_written_after_steps_or_seconds(small, monkeypatch):
     written = []
     monkeypatch.setattr(checkpoint.CheckpointWriter, "write", lambda self, *rest: written.append(self.current[2].step))
     runner.train_model(small("train.refit=false"))
@@ -278,22 +282,22 @@ def test_it_is_due_after_steps_or_seconds(small, monkeypatch):
     assert written == list(range(1, 28))
 
 
-def test_the_interval_changes_nothing_of_the_model(small):
+def test_the_checkpoint_interval_does_not_change_the_model(small):
     digests = {
         runner.train_model(small(f"train.checkpoint={value}")).digest for value in ("null", "7", "{every_steps: 1}")
     }
     assert len(digests) == 1
 
 
-def test_what_a_killed_process_left_behind_is_removed(interrupted):
+def test_temporary_files_of_a_killed_process_are_removed(interrupted):
     (interrupted / ".model.safetensors.12345").write_bytes(b"half")
-    (interrupted / ".notes.txt").write_bytes(b"the user's")
-    again(interrupted)
+    (interrupted / ".notes.txt").write_bytes(b"of the user")
+    resume_run(interrupted)
     assert [path.name for path in interrupted.glob(".*")] == [".notes.txt"]
 
 
-def test_killed_at_random_moments(here):
-    """SIGKILL, in processes of their own. `python benchmarks/kills.py` does it 50 times, for more kinds of training."""
+def test_trainings_killed_at_random_moments_resume(here):
+    """Processes get SIGKILL. `python benchmarks/kills.py` does this 50 times, for more kinds of training."""
     kills = runpy.run_path(str(ROOT / "benchmarks" / "kills.py"))
     overrides = ["train.epochs=5", "train.early_stopping=30", "train.word_dropout=0.3", "model.batch_norm=true"]
     count = kills["killed_often"](overrides, 8, random.Random(), here)
@@ -301,8 +305,8 @@ def test_killed_at_random_moments(here):
     assert count.ended == count.same >= 1
 
 
-def test_two_trainings_into_one_directory(small, complaint):
-    """The second finds it taken, also if both have looked before either wrote."""
+def test_two_trainings_cannot_share_a_directory(small, complaint):
+    """The second gets an error, even if both checked the directory before either wrote."""
     Path("run").mkdir()
     first = directory.create_run(small().config, Path("mine.yaml"), Path("run"))
     with pytest.MonkeyPatch.context() as patched:

@@ -1,4 +1,4 @@
-"""Several classifiers as one: the folded network answers as the sum of its members does."""
+"""Classifiers on pretrained vectors, distillation, and networks folded into one."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NETWORKS = {
     "hidden layers": [[4], [3]],
     "none": [[], []],
     "one with, one without": [[4], []],
-    "one alone": [[5]],
+    "a single network": [[5]],
 }
 
 
 @pytest.mark.parametrize("hidden", NETWORKS.values(), ids=NETWORKS)
 @pytest.mark.parametrize("pooling", ["mean", "sqrt", "sum"])
-def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classifier, hidden, pooling):
+def test_a_folded_network_is_the_weighted_sum_of_its_members(new_classifier, hidden, pooling):
     embedding = {"pooling": pooling, "padding": 2, "dim": 6}
     members = [
         new_classifier(TEXTS, seed, model={"hidden": widths, "embedding": embedding})
@@ -50,14 +50,14 @@ def test_a_folded_network_answers_as_the_weighted_sum_of_its_members(new_classif
     assert folded.spec.dim == folded.tensors()["embedding.weight"].shape[1]
 
 
-def test_half_of_the_answer_is_the_teachers(new_classifier):
+def test_the_teacher_has_half_of_the_weight(new_classifier):
     teacher, *students = (new_classifier(TEXTS, seed, model={"hidden": []}) for seed in range(3))
     features = teacher.encode(strings(TEXTS))[0]
     expected = teacher.logits(features) / 2 + sum(student.logits(features) for student in students) / 4
     np.testing.assert_allclose(distillation.combine(teacher, students).logits(features), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
+def test_a_folded_network_can_be_saved_and_loaded(new_classifier, tmp_path):
     members = [new_classifier(TEXTS, seed, model={"hidden": [3]}, train={"members": 2}) for seed in (0, 1)]
     folded = fold.fold_classifiers([(member, 0.5) for member in members])
     (tmp_path / "model.safetensors").write_bytes(folded.to_bytes())
@@ -66,7 +66,7 @@ def test_a_folded_network_is_saved_and_loaded(new_classifier, tmp_path):
     np.testing.assert_array_equal(loaded.predict(strings(TEXTS)).positive, folded.predict(strings(TEXTS)).positive)
 
 
-def test_a_calibrated_classifier_is_surer_and_the_original_unchanged(new_classifier):
+def test_scaling_the_logit_does_not_change_the_original(new_classifier):
     classifier = new_classifier(TEXTS)
     features, _, _ = classifier.encode(strings(TEXTS))
     before = classifier.logits(features)
@@ -85,7 +85,7 @@ def test_rare_features_share_a_row(new_classifier):
     assert classifier.tensors()["embedding.weight"][:, 0].tolist() == [0, 1, 2, 1, 1, 1]
 
 
-def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_classifier):
+def test_word_columns_hold_ratios_sentence_weights_and_vectors(new_classifier):
     texts = [
         "a good film . the plot .",
         "a fine film . the end .",
@@ -102,9 +102,9 @@ def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_class
     assert columns.shape == (len(classifier.vocabulary), 6)
     names = classifier.vocabulary.features().to_pylist()
     for good, bad in (("good", "bad"), ("a fine", "a poor")):
-        ratio, said = (columns[names.index(good)] - columns[names.index(bad)])[:2]
+        ratio, weight = (columns[names.index(good)] - columns[names.index(bad)])[:2]
         assert ratio > 0.1
-        assert said > 0.1
+        assert weight > 0.1
     assert abs(columns[names.index("a"), :2]).max() < 0.1
     length = np.linalg.norm(columns[:, 2:], axis=1)
     words = classifier.vocabulary.word_features
@@ -112,56 +112,58 @@ def test_columns_tell_what_other_reviews_say_and_which_words_are_alike(new_class
     assert np.delete(length, words).max() == 0
 
 
-def test_reviews_are_cut_where_sentences_end(new_classifier):
+def test_reviews_are_split_into_sentences(new_classifier):
     vocabulary = new_classifier(["a good film . bad plot ! ... so", "", "the end . the end"]).vocabulary
     texts = ["a good film . bad plot ! ... so", "", "a film", ". bad plot ."]
     reviews, _ = vocabulary.encode(tokenize(strings(texts)))
-    found, review = distillation.sentences(reviews, vocabulary)
+    split, review = distillation.sentences(reviews, vocabulary)
     names = vocabulary.features().to_pylist()
-    words = [" ".join(name for name in (names[i] for i in ids) if " " not in name) for ids in each(found)]
+    words = [" ".join(name for name in (names[i] for i in ids) if " " not in name) for ids in each(split)]
     assert words == ["a good film .", "bad plot !", "...", "so", "a film", ".", "bad plot ."]
     assert review.tolist() == [0, 0, 0, 0, 2, 3, 3]
-    np.testing.assert_array_equal(found.ids, reviews.ids)  # nothing is lost, pairs across an end included
+    np.testing.assert_array_equal(
+        split.ids, reviews.ids
+    )  # no feature is lost, not even pairs across the end of a sentence
 
 
 def each(reviews: Ragged) -> list[list[int]]:
     return [reviews.ids[a:b].tolist() for a, b in pairwise(reviews.offsets)]
 
 
-def test_a_lesson_is_the_training_reviews_and_the_answers_to_all_other_sentences(new_classifier):
+def test_the_distillation_set_has_training_reviews_and_answered_sentences(new_classifier):
     teacher = new_classifier(["a good film . a bad plot ."])
     teacher.tensors()["output.weight"][:] = 3
     encode = lambda *texts: teacher.encode(strings(texts))[0]  # noqa: E731
     training = Examples(encode("good", "a bad plot"), np.array([1, 0], np.int8), np.array([2, 3], np.float32))
     labelled = Examples(encode(*["a bad film . good plot ."] * 20), np.ones(20, np.int8))
     extra = pretraining.PretrainingData(labelled, encode("a plot . a film"))
-    examples, place = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
-    assert np.mean(place >= 0) == pytest.approx(0.2, abs=0.02)
-    assert place[place >= 0].tolist() == [0, 1] * (sum(place >= 0) // 2)
-    reviews, others = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
-    assert each(examples.features)[: len(reviews)] == each(training.features.take(place[reviews]))
-    np.testing.assert_array_equal(examples.label[reviews], training.label[place[reviews]])
-    np.testing.assert_array_equal(examples.weight[reviews], training.weight[place[reviews]])
-    assert len(others) == 42
-    assert (examples.weight[others] == 1).all()
-    answers = sigmoid(teacher.logits(examples.features.take(others)).astype(np.float64))
-    np.testing.assert_allclose(examples.label[others], answers, rtol=1e-5)
+    examples, position = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
+    assert np.mean(position >= 0) == pytest.approx(0.2, abs=0.02)
+    assert position[position >= 0].tolist() == [0, 1] * (sum(position >= 0) // 2)
+    reviews, additional = np.flatnonzero(position >= 0), np.flatnonzero(position < 0)
+    assert each(examples.features)[: len(reviews)] == each(training.features.take(position[reviews]))
+    np.testing.assert_array_equal(examples.label[reviews], training.label[position[reviews]])
+    np.testing.assert_array_equal(examples.weight[reviews], training.weight[position[reviews]])
+    assert len(additional) == 42
+    assert (examples.weight[additional] == 1).all()
+    answers = sigmoid(teacher.logits(examples.features.take(additional)).astype(np.float64))
+    np.testing.assert_allclose(examples.label[additional], answers, rtol=1e-5)
     assert answers.std() > 0.01
 
 
-def test_without_other_reviews_a_lesson_is_the_training_reviews(new_classifier):
+def test_without_additional_reviews_the_distillation_set_is_the_training_data(new_classifier):
     teacher = new_classifier(TEXTS)
     features = teacher.encode(strings(TEXTS))[0]
     training = Examples(features, np.array([1, 0, 0, 1, 1], np.int8))
     extra = pretraining.PretrainingData(None, features.slice(0, 0))
-    examples, place = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
+    examples, position = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert each(examples.features) == each(features)
     assert examples.label.tolist() == training.label.tolist()
     assert examples.weight is None
-    assert place.tolist() == [0, 1, 2, 3, 4]
+    assert position.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_a_lesson_that_diverges_names_reviews_of_the_training(write_config, tmp_path):
+def test_the_postmortem_of_a_distillation_lists_training_reviews(write_config, tmp_path):
     settings = sections(vectors="words", labelled="sample")
     settings["train"]["optimizer"] = {"name": "sgd", "learning_rate": 1e30}
     with pytest.raises(Diverged) as caught:
@@ -186,7 +188,7 @@ def sections(**pretrain) -> dict:
 @pytest.mark.parametrize(
     "pretrain", [{"vectors": "reviews"}, {"vectors": "words"}, {"vectors": "words", "labelled": "sample"}]
 )
-def test_a_pretrained_training_gives_the_same_bytes_again_and_scores_what_it_saved(write_config, pretrain):
+def test_a_training_with_pretraining_is_reproducible(write_config, pretrain):
     resolved = write_config("small.yaml", **sections(**pretrain))
     one, two = (runner.train_model(resolved, Path(name)) for name in ("one", "two"))
     assert one.digest == two.digest
@@ -200,7 +202,7 @@ def test_a_pretrained_training_gives_the_same_bytes_again_and_scores_what_it_sav
 
 @pytest.mark.parametrize("kind", ["reviews", "words"])
 @pytest.mark.parametrize("more", [[], ["train.members=2"], ["pretrain.source=null"]], ids=str)
-def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(write_config, kind, more):
+def test_a_training_from_saved_vectors_gives_the_same_bytes(write_config, kind, more):
     def resolved(*overrides):
         return write_config("small.yaml", [*more, *overrides], **sections(vectors=kind))
 
@@ -211,7 +213,7 @@ def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(writ
     assert later.scores == both.scores
     other = runner.train_model(resolved("train.seed=1"), Path("other"))
     mixed = runner.train_model(resolved("train.seed=1", "pretrain.vectors_from=kept"), Path("mixed"))
-    assert mixed.digest != other.digest, "or the vectors are not those of the file"
+    assert mixed.digest != other.digest, "the vectors are those of the file"
     rounds = [
         [record for record in records.read_records(each.run) if isinstance(record, records.RoundRecord)]
         for each in (kept, both, later)
@@ -224,36 +226,36 @@ def test_a_training_from_kept_vectors_has_the_bytes_of_one_that_learns_them(writ
 
 
 @pytest.mark.parametrize("kind", ["reviews", "words"])
-def test_kept_vectors_serve_other_data(write_config, kind):
-    """Other words in another order: each feature has the vector of the same text, and others have none."""
+def test_saved_vectors_are_matched_to_other_data_by_text(write_config, kind):
+    """Features in another order: each has the vector of the same text. New features have none."""
     runner.pretrain_vectors(write_config("small.yaml", **sections(vectors=kind)), Path("kept"))
     lines = ["good film,1", "bad film,0", "a good zebra,1", "a bad zebra,0"]
     Path("other.csv").write_text("\n".join(["text,label", *lines * 10]))
     settings = sections(vectors=kind, vectors_from="kept", source=None)
     settings["data"] = {"source": "other.csv", "validation": 0}
-    told = []
-    outcome = runner.train_model(write_config("other.yaml", **settings), Path("other"), watch=told.append)
+    reported = []
+    outcome = runner.train_model(write_config("other.yaml", **settings), Path("other"), watch=reported.append)
     assert outcome.scores["accuracy"] == 1.0
-    (note,) = [event.text for event in told if isinstance(event, events.Note) and "of its" in event.text]
+    (note,) = [event.text for event in reported if isinstance(event, events.Note) and "of its" in event.text]
     assert note.startswith("kept/vectors.safetensors: ")
-    assert int(note.split()[1]) < 12, "there are 12 features, and no vector of a zebra"
+    assert int(note.split()[1]) < 12, "one of the 12 features, zebra, has no vector"
 
 
-def test_kept_vectors_that_do_not_fit(write_config, complaint):
+def test_saved_vectors_that_do_not_match_the_settings(write_config, complaint):
     def train(*overrides):
         return runner.train_model(write_config("small.yaml", overrides, **sections(vectors="words")), Path("run"))
 
     runner.pretrain_vectors(write_config("small.yaml", **sections(vectors="words")), Path("kept"))
-    said = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.dim=9")
-    assert said == "pretrain.dim: is 9, but kept/vectors.safetensors has 8; set it to 8"
-    said = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.vectors=reviews")
-    assert said.startswith("pretrain.vectors: is reviews, but kept/vectors.safetensors has words")
+    message = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.dim=9")
+    assert message == "pretrain.dim: is 9, but kept/vectors.safetensors has 8; set it to 8"
+    message = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.vectors=reviews")
+    assert message.startswith("pretrain.vectors: is reviews, but kept/vectors.safetensors has words")
     Path("other.csv").write_text("text,label\nzebra,1\nokapi,0\nzebra,1\nokapi,0\n")
     only_other = ("data.source=other.csv", "data.validation=0", "pretrain.source=null")
-    said = complaint(DataError, train, "pretrain.vectors_from=kept", *only_other)
-    assert "no word or n-gram of the training data has a vector there" in said
-    said = complaint(ConfigError, train, "pretrain.vectors_from=run")
-    assert said.startswith("pretrain.vectors_from: run: has no vectors.safetensors; ")
+    message = complaint(DataError, train, "pretrain.vectors_from=kept", *only_other)
+    assert "no word or n-gram of the training data has a vector there" in message
+    message = complaint(ConfigError, train, "pretrain.vectors_from=run")
+    assert message.startswith("pretrain.vectors_from: run: has no vectors.safetensors; ")
 
 
 def test_several_members_are_averaged_and_folded(write_config):
@@ -275,7 +277,7 @@ def test_several_members_are_averaged_and_folded(write_config):
         ("model.init_from=last", "model.init_from"),
     ],
 )
-def test_what_cannot_be_folded_is_refused(write_config, override, key):
+def test_settings_that_prevent_folding_are_refused(write_config, override, key):
     more = ["model.activation=tanh"] if key == "train.members" else []
     with pytest.raises(ConfigError, match=key):
         write_config("small.yaml", [override, *more], **sections(vectors="reviews"))

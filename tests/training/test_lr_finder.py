@@ -1,4 +1,4 @@
-"""The learning-rate range test: rates by one factor, an end, a suggestion that is worth something, and no model."""
+"""The learning-rate range test: its learning learning_rates, its end and its suggestion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sentibp.training.prepare import prepare
 
 
 @pytest.fixture
-def test_of(write_config):
-    """The result for a small config on the sample with these settings of train."""
+def range_test(write_config):
+    """Return the result for a small config on the sample with some settings of `train`."""
 
     def run(**train) -> lr_finder.LearningRateTest:
         sections = {"data": {"source": "sample"}, "text": {"ngrams": 1, "min_count": 2}}
@@ -30,50 +30,50 @@ def test_of(write_config):
     return run
 
 
-def test_the_rates_rise_by_one_factor_up_to_the_end(test_of):
-    found = test_of(optimizer={"name": "sgd", "learning_rate": 0.3}, batch_size=16)
-    rates = [point.learning_rate for point in found.curve]
-    assert rates[0] == pytest.approx(LOWEST)
-    assert len({round(later / earlier, 6) for earlier, later in pairwise(rates)}) == 1
-    assert len(rates) > 100
-    assert rates[-1] <= HIGHEST * 1.001
-    assert (found.current, found.optimizer) == (0.3, "sgd")
-    assert found.chance == pytest.approx(0.693, abs=0.01)
+def test_learning_rates_grow_by_a_constant_factor(range_test):
+    result = range_test(optimizer={"name": "sgd", "learning_rate": 0.3}, batch_size=16)
+    learning_rates = [point.learning_rate for point in result.curve]
+    assert learning_rates[0] == pytest.approx(LOWEST)
+    assert len({round(later / earlier, 6) for earlier, later in pairwise(learning_rates)}) == 1
+    assert len(learning_rates) > 100
+    assert learning_rates[-1] <= HIGHEST * 1.001
+    assert (result.current, result.optimizer) == (0.3, "sgd")
+    assert result.chance == pytest.approx(0.693, abs=0.01)
 
 
-def test_the_suggestion_is_a_tenth_of_the_rate_where_the_loss_is_least(test_of):
-    found = test_of(optimizer="adagrad", batch_size=16)
-    least = min(found.curve, key=lambda point: point.smooth)
-    assert found.least == least.learning_rate
-    assert found.suggestion == pytest.approx(least.learning_rate / 10, rel=0.5)
-    assert found.ended in ("the loss grew", "nothing is left to learn")
-    assert 0.005 < found.suggestion < 1
+def test_the_suggestion_is_a_tenth_of_the_learning_rate_with_the_lowest_loss(range_test):
+    result = range_test(optimizer="adagrad", batch_size=16)
+    lowest = min(result.curve, key=lambda point: point.smooth)
+    assert result.least == lowest.learning_rate
+    assert result.suggestion == pytest.approx(lowest.learning_rate / 10, rel=0.5)
+    assert result.ended in ("the loss grew", "nothing is left to learn")
+    assert 0.005 < result.suggestion < 1
 
 
-def test_the_base_rate_and_the_schedule_of_the_settings_do_not_matter(test_of):
+def test_learning_rate_and_schedule_of_the_settings_do_not_matter(range_test):
     one, other = (
-        test_of(optimizer={"learning_rate": rate}, schedule=name) for rate, name in ((1e-4, "step"), (5, "constant"))
+        range_test(optimizer={"learning_rate": rate}, schedule=name) for rate, name in ((1e-4, "step"), (5, "constant"))
     )
     assert [point.learning_rate for point in one.curve] == pytest.approx([point.learning_rate for point in other.curve])
     assert one.suggestion == other.suggestion
 
 
-def test_a_network_that_learns_nothing_gets_no_suggestion(test_of):
-    found = test_of(optimizer="sgd", freeze=["embedding", "hidden.0", "output"])
-    assert (found.suggestion, found.least) == (None, None)
+def test_a_frozen_network_gets_no_suggestion(range_test):
+    result = range_test(optimizer="sgd", freeze=["embedding", "hidden.0", "output"])
+    assert (result.suggestion, result.least) == (None, None)
 
 
-def test_a_test_that_diverges_ends_there(test_of, monkeypatch):
+def test_the_range_test_ends_when_it_diverges(range_test, monkeypatch):
     def fit_then_diverge(*arguments, **options):
         yield from islice(fit(*arguments, **options), 20)  # five steps of four events
         raise Diverged("diverged")
 
     monkeypatch.setattr(lr_finder, "fit", fit_then_diverge)
-    found = test_of()
-    assert (found.ended, len(found.curve)) == ("diverged", 5)
+    result = range_test()
+    assert (result.ended, len(result.curve)) == ("diverged", 5)
 
 
-def test_nothing_is_left_behind(test_of):
-    test_of(optimizer="adam")
+def test_nothing_is_left_behind(range_test):
+    range_test(optimizer="adam")
     assert os.listdir() == ["small.yaml"]
     assert not Path(directory.ROOT).exists()

@@ -1,4 +1,4 @@
-"""What a training that stopped in a step leaves behind."""
+"""The files that a training writes when it stops in a step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LABEL = [1, 1, 0, 0, 1, 0]
 
 @pytest.fixture
 def stopped(new_classifier, examples_of):
-    """A training that stops, with its data: `stopped("step == 2", train={...})`."""
+    """`stopped("step == 2", train={...})` returns the failed step of a training, and its data."""
 
     def run(condition: str = "step == 2", spoil=lambda params: None, **sections):
         sections["train"] = {"batch_size": 2, "epochs": 3} | sections.get("train", {})
@@ -46,7 +46,7 @@ def strings_of(texts):
     return pa.chunked_array([strings(texts)])
 
 
-def test_the_folder_of_a_run_that_was_to_stop(stopped, tmp_path):
+def test_the_files_of_a_postmortem(stopped, tmp_path):
     failed, corpus = stopped()
     postmortem.save(tmp_path / "postmortem", "what happened", failed, corpus)
     report = json.loads((tmp_path / "postmortem/postmortem.json").read_text())
@@ -60,15 +60,15 @@ def test_the_folder_of_a_run_that_was_to_stop(stopped, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "postmortem/batch.jsonl").read_text().splitlines()]
     assert [(line["review"], line["text"]) for line in lines] == [(i, TEXTS[i]) for i in failed.reviews]
     assert [line["label"] for line in lines] == [("negative", "positive")[LABEL[i]] for i in failed.reviews]
-    kept = file.load_model(tmp_path / "postmortem/weights.safetensors")
-    logits = kept.logits(failed.training.features.take(failed.reviews))
+    model = file.load_model(tmp_path / "postmortem/weights.safetensors")
+    logits = model.logits(failed.training.features.take(failed.reviews))
     assert [line["logit"] for line in lines] == pytest.approx(logits.tolist())
     from sentibp.config.load import load_config
 
     assert load_config(tmp_path / "postmortem/config.yaml").config == failed.config
 
 
-def test_weights_that_are_not_finite_are_counted_and_named_by_whoever_reads_them(stopped, tmp_path):
+def test_weights_that_are_not_finite_are_reported(stopped, tmp_path):
     def spoil(params):
         params["hidden.0.weight"][0, :2] = np.inf, np.nan
 
@@ -85,7 +85,7 @@ def test_weights_that_are_not_finite_are_counted_and_named_by_whoever_reads_them
         file.load_model(tmp_path / "postmortem/weights.safetensors")
 
 
-def test_in_words(stopped):
+def test_the_lines_of_a_postmortem(stopped):
     failed, corpus = stopped(train={"batch_size": 6})
     step = replace(failed.step, loss=0.5, gradient_norm=1e9)
     failed = failed._replace(step=step, reviews=np.array([1, 4, 0, 2]), tensor="hidden.0.norm.scale")

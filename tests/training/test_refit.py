@@ -1,4 +1,4 @@
-"""Once all is chosen, the model is trained once more, on the reviews, too, that were held out."""
+"""The final training (refit) on all data, including the reviews that were held out."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ KINDS = {
 
 @pytest.fixture
 def small(write_config):
-    """A small config on the sample, with `--set` overrides."""
+    """Return a small config on the sample with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 
-def again_at(kind: type, error: type[BaseException]):
-    """A `watch` that raises at the first event of a kind after the model was chosen."""
+def interrupt_refit(kind: type, error: type[BaseException]):
+    """Return a `watch` that raises at the first event of a kind in the final training."""
     chosen = []
 
     def watch(event) -> None:
@@ -60,53 +60,56 @@ def again_at(kind: type, error: type[BaseException]):
 
 
 @pytest.mark.parametrize("overrides", KINDS.values(), ids=KINDS)
-def test_scores_are_of_a_model_that_has_not_seen_the_reviews_which_is_kept_beside(small, overrides):
+def test_scores_are_those_of_the_validated_model_which_is_kept(small, overrides):
     outcome = train_model(small(*overrides))
     alone = train_model(small(*overrides, "train.refit=false"))
     assert (outcome.scores, outcome.kept, outcome.seeds) == (alone.scores, alone.kept, alone.seeds)
     validated = find.validated_file(str(outcome.run))
     assert (validated.name, alone.refit) == (directory.VALIDATED, None)
-    before, chosen, now = (model_file.load_model(path) for path in (validated, alone.model, outcome.model))
+    before, chosen, refitted = (model_file.load_model(path) for path in (validated, alone.model, outcome.model))
     assert all(np.array_equal(tensor, chosen.tensors()[name]) for name, tensor in before.tensors().items())
     assert evaluate_on(before).scores["log_loss"] == outcome.scores["log_loss"]
     assert before.training_config().data.validation == 0.1
     assert outcome.refit["reviews"] == 320
-    assert len(now.vocabulary) >= len(before.vocabulary), "it may know more words"
+    assert len(refitted.vocabulary) >= len(before.vocabulary), "it may have more words"
     label, positive = directory.load_predictions(outcome.run)
     assert len(label) == len(positive) == outcome.scores["n"] == 32
 
 
-def test_it_is_the_same_training_on_all_reviews_times_what_calibration_told(small):
+def test_refit_is_the_same_training_on_all_reviews_with_the_calibration(small):
     outcome = train_model(small("train.epochs=1"))
-    assert train_model(small("train.epochs=1", "data.validation=0")).refit is None, "all reviews were learned as it is"
+    assert train_model(small("train.epochs=1", "data.validation=0")).refit is None, (
+        "there is nothing to refit: no reviews are held out"
+    )
     events = [json.loads(line) for line in (outcome.run / "metrics.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events if event["event"] in ("epoch", "refit")] == ["epoch", "refit"]
 
     before = len(model_file.load_model(find.validated_file(str(outcome.run))).vocabulary)
     all_ = prepare.prepare(small("train.epochs=1", "data.validation=0"))
-    told = all_.training.features, all_.training.label
-    classifier = initial.build_classifier(all_.config, all_.vocabulary, 0, None, told, before=before)
+    training = all_.training.features, all_.training.label
+    classifier = initial.build_classifier(all_.config, all_.vocabulary, 0, None, training, before=before)
     assert [event for event in runner.fit(classifier, all_.training, None, 0) if isinstance(event, Epoch)]
-    now, expected = model_file.load_model(outcome.model).tensors(), classifier.tensors()
-    factor = now["output.weight"] / expected["output.weight"]
+    refitted, expected = model_file.load_model(outcome.model).tensors(), classifier.tensors()
+    factor = refitted["output.weight"] / expected["output.weight"]
     assert np.allclose(factor, factor[0], rtol=1e-6)
     assert not np.allclose(factor, 1)
-    assert all(np.array_equal(now[name], expected[name]) for name in now if not name.startswith("output"))
+    assert all(np.array_equal(refitted[name], expected[name]) for name in refitted if not name.startswith("output"))
 
 
-def test_layers_above_the_embedding_start_alike_whatever_the_vocabulary(small):
+def test_initial_layers_do_not_depend_on_the_new_vocabulary(small):
     prepared = prepare.prepare(small())
-    told = prepared.training.features, prepared.training.label
+    training = prepared.training.features, prepared.training.label
     config, vocabulary = prepared.config, prepared.vocabulary
     a, b = (
-        initial.build_classifier(config, vocabulary, 0, None, told, before=before).tensors() for before in (None, 17)
+        initial.build_classifier(config, vocabulary, 0, None, training, before=before).tensors()
+        for before in (None, 17)
     )
-    c = initial.build_classifier(config, vocabulary, 0, None, told, before=len(vocabulary)).tensors()
+    c = initial.build_classifier(config, vocabulary, 0, None, training, before=len(vocabulary)).tensors()
     assert not np.array_equal(a["hidden.0.weight"], b["hidden.0.weight"])
     assert all(np.array_equal(a[name], c[name]) for name in a if name != "embedding.weight")
 
 
-def test_networks_are_averaged_with_the_weights_of_before(small, monkeypatch):
+def test_refit_averages_with_the_weights_of_the_validated_networks(small, monkeypatch):
     weights = []
     fold = model_fold.fold_classifiers
     monkeypatch.setattr(
@@ -117,7 +120,7 @@ def test_networks_are_averaged_with_the_weights_of_before(small, monkeypatch):
     assert first == second != [1 / 3] * 3
 
 
-def test_as_many_epochs_as_the_best_had(small):
+def test_refit_has_as_many_epochs_as_the_best_model(small):
     outcome = train_model(small("train.optimizer.learning_rate=1.0", "train.epochs=6"))
     events = [json.loads(line) for line in (outcome.run / "metrics.jsonl").read_text().splitlines()]
     best = outcome.kept["epoch"]
@@ -135,22 +138,22 @@ def test_as_many_epochs_as_the_best_had(small):
         (("train.early_stopping=1",), False),
     ],
 )
-def test_where_it_pays_by_default(small, overrides, off):
+def test_refit_auto(small, overrides, off):
     outcome = train_model(small("train.refit=auto", *overrides))
     assert (outcome.refit is None) == off
     assert (outcome.run / directory.VALIDATED).exists() != off
 
 
-def test_many_reviews_are_not_learned_twice_by_default(small, monkeypatch):
+def test_refit_auto_is_off_for_large_data(small, monkeypatch):
     monkeypatch.setattr(refit, "_LARGE", 1000)
     assert train_model(small("train.refit=auto")).refit is None
     assert train_model(small()).refit is not None
 
 
-def test_a_split_of_its_own_is_not_learned(small, here):
+def test_a_separate_validation_split_is_not_used_for_refit(small, here):
     source, _ = dataset.load_data(small().config)
-    for name, some in ("train", range(0, 200)), ("dev", range(200, 280)):
-        for i in some:
+    for name, positions in ("train", range(0, 200)), ("dev", range(200, 280)):
+        for i in positions:
             file = Path("set", name, "pos" if source.label[i] else "neg", f"{i}.txt")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(source.text[i].as_py(), encoding="utf-8")
@@ -160,12 +163,12 @@ def test_a_split_of_its_own_is_not_learned(small, here):
         small(*split)
 
 
-def test_a_schedule_that_needs_validation_is_refused(small):
+def test_refit_with_the_plateau_schedule_is_refused(small):
     with pytest.raises(ConfigError, match=r"train\.refit: schedule plateau needs validation data"):
         small("train.schedule=plateau")
 
 
-def test_the_model_alone_has_nothing_that_was_held_out_from_it(small):
+def test_a_refitted_model_has_no_held_out_reviews(small):
     classifier = model_file.load_model(train_model(small()).model)
     with pytest.raises(DataError, match="no review was held out from this model"):
         evaluate_on(classifier)
@@ -174,19 +177,21 @@ def test_the_model_alone_has_nothing_that_was_held_out_from_it(small):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, "killed"])
 @pytest.mark.parametrize("kind", [NetworkStarted, Epoch])
 @pytest.mark.parametrize("overrides", [[], ["train.members=2"], ["train.checkpoint.every_steps=5"]])
-def test_broken_off_it_keeps_the_best_model_and_goes_on_to_the_same_bytes(small, monkeypatch, error, kind, overrides):
+def test_interrupted_refit_keeps_the_best_model_and_resumes_to_the_same_bytes(
+    small, monkeypatch, error, kind, overrides
+):
     class Killed(BaseException):
         pass
 
     whole = train_model(small(*overrides), Path("whole"))
     if error is KeyboardInterrupt:
-        outcome = train_model(small(*overrides), Path("broken"), watch=again_at(kind, error))
+        outcome = train_model(small(*overrides), Path("broken"), watch=interrupt_refit(kind, error))
         assert (outcome.outcome, outcome.refit) == ("interrupted", None)
         assert evaluate_on(model_file.load_model(outcome.model)).scores["accuracy"] == whole.scores["accuracy"]
     else:
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(directory.Run, "fail", directory.Run.close)
-            train_model(small(*overrides), Path("broken"), watch=again_at(kind, Killed))
+            train_model(small(*overrides), Path("broken"), watch=interrupt_refit(kind, Killed))
     outcome = resume(Path("broken"), load_config("broken/config.yaml"))
     assert (outcome.digest, outcome.refit["reviews"], outcome.scores) == (whole.digest, 320, whole.scores)
     for name in directory.MODEL, directory.VALIDATED, directory.METRICS, directory.PREDICTIONS:
@@ -196,7 +201,7 @@ def test_broken_off_it_keeps_the_best_model_and_goes_on_to_the_same_bytes(small,
     }
 
 
-def test_a_disk_that_is_full_in_the_end_leaves_the_best_model(small, monkeypatch):
+def test_a_full_disk_at_the_end_leaves_the_best_model(small, monkeypatch):
     train_model(small(), Path("whole"))
     save = selection.Selection.save_refit
 
@@ -216,7 +221,7 @@ def _no_space(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_it_diverges(small, monkeypatch):
+def test_a_refit_that_diverges_leaves_the_best_model(small, monkeypatch):
     fit = networks.fit
 
     def failing(network, training, validation, *rest):
@@ -236,7 +241,7 @@ def test_it_diverges(small, monkeypatch):
     )
 
 
-def test_blame_knows_all_reviews_that_were_learned(small):
+def test_influence_includes_all_reviews_of_the_refit(small):
     outcome = train_model(small())
     held_out = dataset.load_data(load_config(outcome.run / "config.yaml").config)[1]
     text = held_out.text.to_pylist()[0]
@@ -245,7 +250,7 @@ def test_blame_knows_all_reviews_that_were_learned(small):
     assert text in [push.text for push in (*found.up, *found.down)]
 
 
-def test_it_is_reproduced(small):
+def test_a_refit_can_be_reproduced(small):
     outcome = train_model(small())
     assert reproduce(outcome.run).same
     file = outcome.run / "metrics.jsonl"

@@ -1,4 +1,4 @@
-"""A run is trained again and compared: what is the same is said to be, and of what is not the first place is named."""
+"""Train a run again and compare: it is the same, or the first difference is reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TENSORS = ["embedding.weight", "hidden.0.weight", "hidden.0.bias", "output.weigh
 
 @pytest.fixture
 def small(write_config):
-    """A small config on the sample, with `--set` overrides."""
+    """Return a small config on the sample with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 
@@ -48,63 +48,63 @@ def small(write_config):
     ],
     ids=str,
 )
-def test_the_same(small, overrides, epochs):
+def test_a_training_is_reproduced(small, overrides, epochs):
     outcome = runner.train_model(small(*overrides))
     last = Path("runs/last").read_text()
     events = []
-    found = reproduce(outcome.run, events.append)
+    result = reproduce(outcome.run, events.append)
     assert {event.run for event in events if isinstance(event, training_events.NetworkStarted)} == {outcome.run}, (
-        "not the folder"
+        "the run, not the temporary folder"
     )
-    assert found.same
-    assert found.whole
-    assert found.difference is None
-    assert found.digest == found.again == outcome.digest
-    assert found.epochs == (epochs or found.epochs)
-    assert found.steps == found.epochs * (10 if "data.validation=0" in overrides else 9)
-    assert found.changed == {}
+    assert result.same
+    assert result.whole
+    assert result.difference is None
+    assert result.digest == result.again == outcome.digest
+    assert result.epochs == (epochs or result.epochs)
+    assert result.steps == result.epochs * (10 if "data.validation=0" in overrides else 9)
+    assert result.changed == {}
     assert Path("runs/last").read_text() == last
-    assert len(list(directory.list_runs())) == 1, "it leaves nothing behind"
+    assert len(list(directory.list_runs())) == 1, "no run is left behind"
 
 
-def test_of_one_that_was_interrupted_as_far_as_it_came(small):
+def test_an_interrupted_training_is_reproduced_up_to_its_last_step(small):
     def watch(event):
         if isinstance(event, Step) and event.step == 12:
             raise KeyboardInterrupt
 
     outcome = runner.train_model(small("train.checkpoint.every_steps=5"), watch=watch)
-    found = reproduce(outcome.run)
-    assert (found.same, found.whole, found.epochs, found.steps) == (True, False, 1, 12)
+    result = reproduce(outcome.run)
+    assert (result.same, result.whole, result.epochs, result.steps) == (True, False, 1, 12)
     resume(outcome.run, load_config(outcome.run / "config.yaml"))
-    found = reproduce(outcome.run)
-    assert (found.same, found.whole, found.epochs, found.steps) == (True, True, 2, 18)
+    result = reproduce(outcome.run)
+    assert (result.same, result.whole, result.epochs, result.steps) == (True, True, 2, 18)
 
 
 class Planted:
-    """From a step on, something comes out a little otherwise."""
+    """`is_due` is true in the n-th call, in which a test changes a result."""
 
     def __init__(self, step: int):
         self.left = step
 
-    def now(self) -> bool:
+    def is_due(self) -> bool:
         self.left -= 1
         return self.left == 0
 
 
-def test_an_update_that_comes_out_otherwise_is_named(small, monkeypatch):
-    """A single bit of a single row of the embedding, in step 12."""
+def test_a_different_update_is_reported(small, monkeypatch):
+    """The difference is one bit in one row of the embedding, in step 12."""
     outcome = runner.train_model(small())
     rule, planted = Adagrad.rule, Planted(12)
 
     def other(self, w, g, state, lr):
         rule(self, w, g, state, lr)
-        if w.shape[1:] == (8,) and planted.now():
+        if w.shape[1:] == (8,) and planted.is_due():
             w[5, 3] = np.nextafter(w[5, 3], np.float32(1))
 
     monkeypatch.setattr(Adagrad, "rule", other)
-    found = reproduce(outcome.run)
-    assert not found.same
-    assert found.difference == {
+    result = reproduce(outcome.run)
+    assert not result.same
+    assert result.difference == {
         "seed": 0,
         "epoch": 2,
         "step": 12,
@@ -112,17 +112,17 @@ def test_an_update_that_comes_out_otherwise_is_named(small, monkeypatch):
         "tensors": ["embedding.weight"],
         "what": [],
     }
-    assert (found.epochs, found.steps) == (1, 11)
-    assert found.again is None
+    assert (result.epochs, result.steps) == (1, 11)
+    assert result.again is None
 
 
-def test_a_gradient_that_comes_out_otherwise_is_named(small, monkeypatch):
+def test_a_different_gradient_is_reported(small, monkeypatch):
     outcome = runner.train_model(small())
     backward, planted = Linear.backward, Planted(2 * 7)  # two layers
 
     def other(self, dy):
         dx = backward(self, dy)
-        if planted.now():
+        if planted.is_due():
             self.grads = {**self.grads, "weight": self.grads["weight"] * np.float32(1.0001)}
         return dx
 
@@ -134,7 +134,7 @@ def test_a_gradient_that_comes_out_otherwise_is_named(small, monkeypatch):
     assert [what.split(" ")[:2] for what in difference["what"]] == [["gradient", "norm"]]
 
 
-def test_weights_that_start_otherwise_are_named(small, monkeypatch):
+def test_different_initial_weights_are_reported(small, monkeypatch):
     outcome = runner.train_model(small())
     build = initial.build_classifier
 
@@ -150,7 +150,7 @@ def test_weights_that_start_otherwise_are_named(small, monkeypatch):
     assert difference["tensors"] == ["output.weight"]
 
 
-def test_weights_that_no_step_has_touched_show_at_the_end_of_the_epoch(small, monkeypatch):
+def test_changed_frozen_weights_are_reported_at_the_end_of_the_epoch(small, monkeypatch):
     outcome = runner.train_model(small("train.freeze=[output]"))
     evaluate = loop.evaluate
 
@@ -164,7 +164,7 @@ def test_weights_that_no_step_has_touched_show_at_the_end_of_the_epoch(small, mo
     assert (difference["event"], difference["epoch"], difference["tensors"]) == ("epoch", 1, ["output.bias"])
 
 
-def test_a_loss_that_was_recorded_otherwise(small):
+def test_a_different_recorded_loss_is_reported(small):
     outcome = runner.train_model(small())
     file = outcome.run / "metrics.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
@@ -178,15 +178,15 @@ def test_a_loss_that_was_recorded_otherwise(small):
     assert difference["what"] == [f"loss {line['loss']} then, {loss} now"]
 
 
-def test_a_config_that_was_edited(small):
+def test_an_edited_config_is_reported(small):
     outcome = runner.train_model(small())
     path = outcome.run / "config.yaml"
     path.write_text(path.read_text().replace("calibrate: true", "calibrate: false"))
-    found = reproduce(outcome.run)
-    assert not found.same
-    assert found.difference is not None
-    assert found.difference["what"] == ["the model, but no step: was config.yaml edited?"]
-    assert found.again not in (None, outcome.digest)
+    result = reproduce(outcome.run)
+    assert not result.same
+    assert result.difference is not None
+    assert result.difference["what"] == ["the model, but no step: was config.yaml edited?"]
+    assert result.again not in (None, outcome.digest)
 
 
 def test_a_config_with_fewer_epochs(small):
@@ -198,16 +198,16 @@ def test_a_config_with_fewer_epochs(small):
     assert difference["what"] == ["the run has more records than the training that was repeated"]
 
 
-def test_what_has_changed_of_the_machine(small, monkeypatch):
+def test_changes_of_the_machine_are_reported(small, monkeypatch):
     outcome = runner.train_model(small())
     facts = directory.load_run_info(outcome.run)
     facts["versions"]["numpy"] = "1.0"
     facts["machine"]["cores"] = 999
     (outcome.run / "run.json").write_text(json.dumps(facts))
     now = {"versions": environment.versions(), "machine": environment.machine()}
-    found = reproduce(outcome.run)
-    assert found.same
-    assert found.changed == {
+    result = reproduce(outcome.run)
+    assert result.same
+    assert result.changed == {
         "numpy": ["1.0", now["versions"]["numpy"]],
         "cores": [999, now["machine"]["cores"]],
     }
@@ -219,13 +219,13 @@ def test_other_data(write_config, complaint):
     Path("mine.jsonl").write_text("\n".join(lines))
     outcome = runner.train_model(write_config(**SMALL | {"data": {"source": "mine.jsonl"}}))
     Path("mine.jsonl").write_text("\n".join(lines[1:]))
-    said = complaint(DataError, reproduce, outcome.run)
-    assert "the training data have changed since it was trained: 72 reviews then, 71 now" in said
+    message = complaint(DataError, reproduce, outcome.run)
+    assert "the training data have changed since it was trained: 72 reviews then, 71 now" in message
     Path("mine.jsonl").unlink()
     assert "mine.jsonl" in complaint(DataError, reproduce, outcome.run)
 
 
-def test_epochs_that_were_raised_on_the_way(small, complaint):
+def test_a_run_with_raised_epochs_is_refused(small, complaint):
     outcome = runner.train_model(small())
     facts = directory.load_run_info(outcome.run) | {"resumed": [{"settings": {"train.epochs": [1, 2]}}]}
     (outcome.run / "run.json").write_text(json.dumps(facts))

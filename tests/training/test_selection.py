@@ -1,4 +1,4 @@
-"""What weighs how much where several networks are averaged."""
+"""The weights of networks that are averaged."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LABEL = [1, 0, 1, 0, 1, 0]
 
 @pytest.fixture
 def members(new_classifier):
-    """Three networks whose weights are noise."""
-    found = [new_classifier(TEXTS, seed, model={"hidden": [3]}) for seed in range(3)]
+    """Return three networks with random weights."""
+    networks = [new_classifier(TEXTS, seed, model={"hidden": [3]}) for seed in range(3)]
     rng = np.random.default_rng(1)
-    for member in found:
+    for member in networks:
         for tensor in member.tensors().values():
             tensor[:] = rng.standard_normal(tensor.shape)
-    return found
+    return networks
 
 
 @pytest.fixture
 def weigh(tmp_path, members, examples_of):
-    """The weights of the three networks of these kinds, with validation data or without."""
+    """Return the weights of networks of several kinds, with validation data or without."""
 
     def weigh(kinds, validated=True):
         validation = examples_of(members[0], TEXTS, LABEL) if validated else None
@@ -37,11 +37,11 @@ def weigh(tmp_path, members, examples_of):
     return weigh
 
 
-@pytest.mark.parametrize("cut", [0, 1])
-def test_networks_of_a_kind_share_the_weight_that_suits_validation_best(weigh, members, examples_of, cut):
-    kinds = [members[:cut], members[cut:]] if cut else [members]
+@pytest.mark.parametrize("split", [0, 1])
+def test_networks_of_a_kind_share_the_best_weight_on_validation_data(weigh, members, examples_of, split):
+    kinds = [members[:split], members[split:]] if split else [members]
     weights = np.array(weigh(kinds))
-    assert len(set(weights[cut:])) == 1
+    assert len(set(weights[split:])) == 1
     assert (weights >= 0).all()
     assert (weights > 0).any()
     validation = examples_of(members[0], TEXTS, LABEL)
@@ -51,18 +51,18 @@ def test_networks_of_a_kind_share_the_weight_that_suits_validation_best(weigh, m
         return cross_entropy(logits @ weights, validation.label)[0]
 
     least = loss(weights)
-    for direction in [*np.eye(3)[:cut], np.repeat([0, 1], [cut, 3 - cut])]:
+    for direction in [*np.eye(3)[:split], np.repeat([0, 1], [split, 3 - split])]:
         for step in (-0.01, 0.01):
             moved = weights + step * direction
             assert (moved < 0).any() or loss(moved) > least
 
 
-def test_without_validation_data_each_kind_weighs_the_same(weigh, members):
+def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
     assert weigh([members[:1], members[1:]], validated=False) == [0.5, 0.25, 0.25]
     assert weigh([members], validated=False) == [1 / 3] * 3
 
 
-def test_of_one_network_only_its_logit_is_scaled(weigh, members):
+def test_the_logit_of_a_single_network_is_scaled(weigh, members):
     (weight,) = weigh([members[:1]])
     assert weight >= 0
     assert fold.fold_classifiers([(members[0], weight)]).spec.hidden == (3,)
