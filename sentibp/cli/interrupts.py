@@ -15,9 +15,8 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.requested = False
-        for number in signal.SIGINT, signal.SIGTERM:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as after nohup
-                signal.signal(number, self._request)
+        for number in signal.SIGINT, signal.SIGTERM:  # also where SIGINT is ignored, as in a shell script's `command &`
+            signal.signal(number, self._request)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
