@@ -8,12 +8,13 @@ shape or length is wrong, the input is empty, or a value is out of range or NaN.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike  # the import is slow, and prediction does without
 
 BETTER = {
     "accuracy": "higher",
@@ -195,6 +196,8 @@ def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     if v.ndim != 1 or not len(v) or not np.isfinite(v).all():
         raise ValueError(f"spread needs a flat sequence of one or more finite values, not {values!r}")
     v = v.tolist()
+    import statistics  # the import is slow, and prediction does without
+
     deviation = statistics.stdev(v) if len(v) > 1 else 0.0
     return {"mean": statistics.mean(v), "standard_deviation": deviation, "min": min(v), "max": max(v)}
 

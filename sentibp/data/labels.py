@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers import common
-from sentibp.data.readers.common import Records
 from sentibp.utils.arrow import to_numpy
+
+if TYPE_CHECKING:
+    from sentibp.data.readers.common import Records  # prediction needs the names of the labels, and no reader
 
 Value = str | int | float | bool
 
@@ -133,7 +134,9 @@ def _suggest_mapping(name: str, rows: dict[str, int], shown: dict) -> str:
     listed = ", ".join(f"{_brief(shown[key])} ({rows[key]:,})" for key in frequent)
     more = ", ..." if len(rows) > _SHOWN else ""
     if len(rows) > 20:
-        return f"{name}: {len(rows):,} different labels: {listed}{more}; set {common.OPTION['label']} to another"
+        from sentibp.data.readers.common import OPTION
+
+        return f"{name}: {len(rows):,} different labels: {listed}{more}; set {OPTION['label']} to another"
     order = sorted(rows, key=lambda key: (float(key), "") if _is_number(key) else (np.inf, key))
     half = len(order) // 2
     upper = half + (len(order) > 1 and len(order) % 2)  # the middle label of an odd number is ignored

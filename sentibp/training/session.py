@@ -68,7 +68,7 @@ class Session:
         self.run.close()
 
     def __iter__(self) -> Iterator[Event]:
-        """Carry out the run. Each call goes on where the last loop was left."""
+        """Carry out the run. Another loop continues where the last one was left."""
         if self._events is None:
             self._events = self._all_events()
         return self._events
