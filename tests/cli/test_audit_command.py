@@ -15,7 +15,7 @@ def test_as_text(sentibp):
     rows = re.findall(
         r"^\d  row \d+: labelled (positive|negative), predicted (positive|negative) [01]\.\d{4}$", result.out, 8
     )
-    assert len(rows) == 3 and all(label != said for label, said in rows)
+    assert len(rows) == 3 and all(label != output for label, output in rows)
     assert "ironic, mixed or unusual" in result.out
     assert len(re.findall(r"^fold \d of 5: ", result.err, re.MULTILINE)) == 5
     assert max(map(len, (result.out + result.err).splitlines())) <= 80
@@ -23,12 +23,12 @@ def test_as_text(sentibp):
 
 
 def test_json(sentibp):
-    said = sentibp(*QUICK, "--limit", 2, "--json").json
-    assert list(said) == ["reviews", "folds", "agreement", "commoner", "confident", "suspects", "next"]
-    assert [list(suspect) for suspect in said["suspects"]] == [
+    output = sentibp(*QUICK, "--limit", 2, "--json").json
+    assert list(output) == ["reviews", "folds", "agreement", "commoner", "confident", "suspects", "next"]
+    assert [list(suspect) for suspect in output["suspects"]] == [
         ["row", "label", "said", "positive", "logit", "bias", "parts", "text"]
     ] * 2
-    assert said["next"] is None
+    assert output["next"] is None
     assert sentibp(*QUICK, "--limit", 2, "--folds", 3, "--json").json["folds"] == 3
 
 
@@ -59,9 +59,9 @@ def test_networks_at_chance_level_are_reported(sentibp):
 
 
 def test_of_a_run(sentibp, trained):
-    said = sentibp("audit", "--limit", 1, "--output", "s.csv", "--json")
-    assert said.json["reviews"] == 320
-    assert said.json["next"] == f"sentibp train {trained / 'config.yaml'} --set data.source=s.csv"
+    output = sentibp("audit", "--limit", 1, "--output", "s.csv", "--json")
+    assert output.json["reviews"] == 320
+    assert output.json["next"] == f"sentibp train {trained / 'config.yaml'} --set data.source=s.csv"
 
 
 def test_mistakes(fails, here):

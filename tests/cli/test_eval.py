@@ -154,7 +154,7 @@ def test_two_checks_of_one_score_must_both_be_met(sentibp, bounds):
 
 
 @pytest.mark.parametrize(
-    ("check", "said"),
+    ("check", "message"),
     [
         ("acuracy=0.9", "accuracy"),
         ("confusion=1", "METRIC is one of"),
@@ -164,10 +164,10 @@ def test_two_checks_of_one_score_must_both_be_met(sentibp, bounds):
         ("", "METRIC=VALUE"),
     ],
 )
-def test_an_invalid_check_is_refused_before_the_work(fails, check, said):
+def test_an_invalid_check_is_refused_before_the_work(fails, check, message):
     line = fails(2, "eval", "--fail-under", check)
     assert line.startswith(f"--fail-under {check}: ")
-    assert said in line
+    assert message in line
 
 
 # Mistakes

@@ -26,16 +26,16 @@ def test_the_model_is_an_argument_or_an_option(sentibp, fails, trained):
 
 
 def test_the_json_output_has_both_scores_and_the_test(sentibp, trained, other):
-    said = sentibp("eval", trained, "--against", other, "--json")
-    assert said.err == ""
-    against, paired = said.json.pop("against"), said.json.pop("paired")
-    assert {**said.json, "against": None, "paired": None} == {
+    output = sentibp("eval", trained, "--against", other, "--json")
+    assert output.err == ""
+    against, paired = output.json.pop("against"), output.json.pop("paired")
+    assert {**output.json, "against": None, "paired": None} == {
         **sentibp("eval", trained, "--json").json,
         "against": None,
         "paired": None,
     }
     assert against == sentibp("eval", other, "--json").json
-    assert paired["difference"] == pytest.approx(said.json["accuracy"] - against["accuracy"])
+    assert paired["difference"] == pytest.approx(output.json["accuracy"] - against["accuracy"])
     assert 0 <= paired["p_value"] <= 1
 
 
@@ -51,10 +51,10 @@ def test_the_test_is_mcnemar_of_the_predictions(sentibp, trained):
         [each["positive"] for each in sentibp("predict", "-m", model, "--input", reviews).jsonl]
         for model in (trained, other)
     ]
-    said = sentibp("eval", trained, "--against", other, "--data", reviews, "--json").json
-    assert said["n"] == said["against"]["n"] == len(label)
-    assert said["paired"] == mcnemar(label, *predictions)
-    assert said["paired"]["a_only"] > said["paired"]["b_only"]
+    output = sentibp("eval", trained, "--against", other, "--data", reviews, "--json").json
+    assert output["n"] == output["against"]["n"] == len(label)
+    assert output["paired"] == mcnemar(label, *predictions)
+    assert output["paired"]["a_only"] > output["paired"]["b_only"]
 
 
 def test_it_agrees_with_runs_compare(sentibp, trained, other):

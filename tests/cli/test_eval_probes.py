@@ -13,15 +13,15 @@ def _model(trained):
 
 
 def test_the_json_output_has_the_rates_and_every_failure(sentibp):
-    said = sentibp("eval", "--probes", "--json").json
-    assert said["n"] == len(probes.load_probes())
-    assert said["n"] == sum(kind["n"] for kind in said["kinds"].values())
-    assert said["passed"] == sum(kind["passed"] for kind in said["kinds"].values())
-    assert said["probes"] == said["passed"] / said["n"]
-    low, high = said["probes_interval"]
-    assert low < said["probes"] < high
-    assert len(said["failures"]) == said["n"] - said["passed"] > 0
-    for failure in said["failures"]:
+    output = sentibp("eval", "--probes", "--json").json
+    assert output["n"] == len(probes.load_probes())
+    assert output["n"] == sum(kind["n"] for kind in output["kinds"].values())
+    assert output["passed"] == sum(kind["passed"] for kind in output["kinds"].values())
+    assert output["probes"] == output["passed"] / output["n"]
+    low, high = output["probes_interval"]
+    assert low < output["probes"] < high
+    assert len(output["failures"]) == output["n"] - output["passed"] > 0
+    for failure in output["failures"]:
         assert not probes.EXPECTATIONS[failure["expect"]](*failure["positive"])
 
 
@@ -33,13 +33,13 @@ def test_the_probabilities_are_those_of_predict(sentibp):
 
 def test_the_text_output_is_a_table_with_optional_failures(sentibp):
     plain = sentibp("eval", "--probes").out.splitlines()
-    said = sentibp("eval", "--probes", "--json").json
-    assert [line.split()[0] for line in plain[1:-1]] == list(said["kinds"])
+    output = sentibp("eval", "--probes", "--json").json
+    assert [line.split()[0] for line in plain[1:-1]] == list(output["kinds"])
     assert plain[-1].startswith("in all")
-    assert f"{said['probes']:.4f}" in plain[-1]
+    assert f"{output['probes']:.4f}" in plain[-1]
     shown = sentibp("eval", "--probes", "--failures").out.splitlines()
     assert shown[: len(plain)] == plain
-    assert sum(": expected " in line for line in shown[len(plain) :]) == len(said["failures"])
+    assert sum(": expected " in line for line in shown[len(plain) :]) == len(output["failures"])
     assert max(map(len, shown)) <= 80
 
 
@@ -52,7 +52,7 @@ def test_a_check_of_all_pairs_or_of_one_kind(sentibp, metric):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--probes", "--data", "sample"], "leave out --data"),
         (["--probes", "--split", "test", "--against", "last"], "leave out --split, --against"),
@@ -63,7 +63,7 @@ def test_a_check_of_all_pairs_or_of_one_kind(sentibp, metric):
     ],
     ids=str,
 )
-def test_mistakes_are_one_line(fails, args, said):
+def test_mistakes_are_one_line(fails, args, message):
     line = fails(2, "eval", *args)
-    assert said in line
+    assert message in line
     assert "\n" not in line

@@ -17,17 +17,19 @@ def _model(trained):
 
 
 def test_contributions_add_up_to_the_logit(sentibp):
-    said = sentibp("explain", "I love this movie", "--json").json
-    assert list(said) == ["label", "positive", "logit", "bias", "parts", "residual", "method", "words"]
-    assert said["bias"] + sum(part["contribution"] for part in said["parts"]) == pytest.approx(said["logit"], abs=1e-6)
-    assert abs(said["residual"]) < 1e-6
+    output = sentibp("explain", "I love this movie", "--json").json
+    assert list(output) == ["label", "positive", "logit", "bias", "parts", "residual", "method", "words"]
+    assert output["bias"] + sum(part["contribution"] for part in output["parts"]) == pytest.approx(
+        output["logit"], abs=1e-6
+    )
+    assert abs(output["residual"]) < 1e-6
     predicted = sentibp("predict", "I love this movie").jsonl[0]
-    assert said["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
-    assert said["label"] == predicted["label"]
-    for part in said["parts"]:
+    assert output["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
+    assert output["label"] == predicted["label"]
+    for part in output["parts"]:
         assert set(part) == {"text", "start", "end", "contribution"}
         assert "I love this movie"[part["start"] : part["end"]].lower() == part["text"]
-    assert sentibp("explain", "I love this movie", "--format", "json").json == said
+    assert sentibp("explain", "I love this movie", "--format", "json").json == output
 
 
 def test_the_same_bytes_every_time(sentibp, process, trained):
@@ -50,10 +52,10 @@ def test_as_text(sentibp):
 
 
 def test_flip(sentibp):
-    said = sentibp("explain", "a great film , a bad film", "--flip", "--json").json["flip"]
-    assert set(said) == {"deletions", "count", "exact", "logit", "positive"}
-    assert said["exact"] is True
-    assert said["count"] == len(said["deletions"]) > 0
+    output = sentibp("explain", "a great film , a bad film", "--flip", "--json").json["flip"]
+    assert set(output) == {"deletions", "count", "exact", "logit", "positive"}
+    assert output["exact"] is True
+    assert output["count"] == len(output["deletions"]) > 0
 
 
 def test_colours_on_a_terminal_only(terminal, trained):
@@ -100,9 +102,9 @@ def test_html_is_self_contained_and_escapes_markup(sentibp):
 )
 def test_any_text(process, trained, text):
     name = str(trained)
-    said = process("explain", "-m", name, "--json", "--flip", b"good " + text).json
-    assert said["words"][0]["text"] == "good"
-    assert said["words"][-1]["end"] <= len((b"good " + text).decode(errors="surrogateescape"))
+    output = process("explain", "-m", name, "--json", "--flip", b"good " + text).json
+    assert output["words"][0]["text"] == "good"
+    assert output["words"][-1]["end"] <= len((b"good " + text).decode(errors="surrogateescape"))
     for format in ("text", "html"):
         assert process("explain", "-m", name, "--format", format, text).out
     for format in ("text", "html", "markdown", "json"):
@@ -111,8 +113,8 @@ def test_any_text(process, trained, text):
 
 def test_predict_explains_too(sentibp):
     plain = sentibp("predict", "a great film", "zzzq").jsonl
-    said = sentibp("predict", "a great film", "zzzq", "--explain").jsonl
-    for one, more in zip(plain, said, strict=True):
+    output = sentibp("predict", "a great film", "zzzq", "--explain").jsonl
+    for one, more in zip(plain, output, strict=True):
         assert one.items() <= more.items()
         assert list(more)[: len(one)] == list(one)
         own = sentibp("explain", {0: "zzzq", 3: "a great film"}[len(more["parts"])], "--json").json
@@ -123,7 +125,7 @@ def test_predict_explains_too(sentibp):
     assert table.count("the logit of an empty review") == 2
     sentibp("predict", "a great film", "--explain", "--output", "out.jsonl")
     with open("out.jsonl") as file:
-        assert json.loads(file.read())["parts"] == said[0]["parts"]
+        assert json.loads(file.read())["parts"] == output[0]["parts"]
 
 
 def test_mistakes(fails):

@@ -20,14 +20,14 @@ class Mine(Linear):
 
 
 def test_the_last_model(sentibp, trained):
-    said = sentibp("gradcheck", "--json").json
-    assert set(said) == {"tensors", "compared", "reviews", "loss", "tolerance", "ok"}
-    assert said["ok"] is True
-    assert said["tensors"][0]["name"] == "embedding.weight"
-    for tensor in said["tensors"]:
+    output = sentibp("gradcheck", "--json").json
+    assert set(output) == {"tensors", "compared", "reviews", "loss", "tolerance", "ok"}
+    assert output["ok"] is True
+    assert output["tensors"][0]["name"] == "embedding.weight"
+    for tensor in output["tensors"]:
         assert set(tensor) == {"name", "shape", "gradient", "reached", "error", "verdict"}
         assert tensor["error"] < 1e-6
-    assert sentibp("gradcheck", "-m", trained, "--json").json == said
+    assert sentibp("gradcheck", "-m", trained, "--json").json == output
     out = sentibp("gradcheck").out
     assert out.splitlines()[0].split() == ["tensor", "shape", "reached", "gradient", "error", "verdict"]
     assert out.splitlines()[-1] == "no error is over 1e-06"
@@ -36,10 +36,10 @@ def test_the_last_model(sentibp, trained):
 
 
 def test_a_config(sentibp):
-    said = sentibp("gradcheck", "xor", "--set", "model.hidden=[4,4]", "--reviews", "3", "--json").json
-    assert said["ok"] is True
-    assert said["reviews"] == 3
-    assert [tensor["shape"] for tensor in said["tensors"] if tensor["name"] == "hidden.1.weight"] == [[4, 4]]
+    output = sentibp("gradcheck", "xor", "--set", "model.hidden=[4,4]", "--reviews", "3", "--json").json
+    assert output["ok"] is True
+    assert output["reviews"] == 3
+    assert [tensor["shape"] for tensor in output["tensors"] if tensor["name"] == "hidden.1.weight"] == [[4, 4]]
 
 
 def test_a_wrong_derivative_exits_with_1(sentibp, monkeypatch):
@@ -54,9 +54,9 @@ def test_a_wrong_derivative_exits_with_1(sentibp, monkeypatch):
 def test_a_layer(sentibp, here, sign):
     Path("my_layer.py").write_text(LAYER.replace("SIGN", str(sign)))
     result = sentibp("gradcheck", "--layer", "my_layer.py", code=0 if sign == 1 else 1)
-    said = sentibp("gradcheck", "--layer", "my_layer.py", "--json", code=0 if sign == 1 else 1).json
-    assert said["ok"] is (sign == 1)
-    (layer,) = said["layers"]
+    output = sentibp("gradcheck", "--layer", "my_layer.py", "--json", code=0 if sign == 1 else 1).json
+    assert output["ok"] is (sign == 1)
+    (layer,) = output["layers"]
     assert layer["layer"] == "Mine"
     mistakes = {tensor["name"]: tensor["mistake"] for tensor in layer["tensors"]}
     if sign == 1:

@@ -81,7 +81,7 @@ def test_version(process):
     ],
     ids=" ".join,
 )
-def test_what_a_command_does_not_need_is_not_loaded(environment, trained, args, absent):
+def test_commands_import_only_what_they_need(environment, trained, args, absent):
     command = [sys.executable, "-X", "importtime", "-m", "sentibp", *args]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -89,7 +89,7 @@ def test_what_a_command_does_not_need_is_not_loaded(environment, trained, args, 
     assert loaded.isdisjoint(absent)
 
 
-def test_a_command_is_the_same_alone():
+def test_a_command_behaves_the_same_when_loaded_alone():
     """Only the module of the command that is called is loaded."""
     from sentibp.cli import MODULES, application
 

@@ -44,16 +44,16 @@ def test_the_best_model_so_far_is_kept(interrupt, sentibp):
     assert sorted(Path("run").glob(".*")) == [], "no half-written file"
 
 
-def test_as_json_the_object_is_there_and_stderr_says_what_happened(interrupt):
+def test_an_interrupted_training_prints_its_json_object(interrupt):
     code, out, err = interrupt(*ENDLESS, "--json")
     assert code == 130
-    said = json.loads(out)
-    assert said["outcome"] == "interrupted"
-    assert Path(said["model"]).is_file()
+    output = json.loads(out)
+    assert output["outcome"] == "interrupted"
+    assert Path(output["model"]).is_file()
     assert "interrupted" in err
 
 
-def test_of_several_seeds(interrupt, sentibp):
+def test_interrupting_several_seeds(interrupt, sentibp):
     assert interrupt(*ENDLESS, "--set", "train.seeds=2", "--quiet")[0] == 130
     assert len(sentibp("predict", "good").jsonl) == 1
 
@@ -87,7 +87,7 @@ def test_while_the_program_is_still_loading(environment, module):
     assert done.stderr.splitlines()[-1].startswith("interrupted")
 
 
-def test_a_broken_pipe_on_stderr_is_not_success_with_a_training_half_done(start):
+def test_a_broken_pipe_on_stderr_does_not_end_a_training_with_success(start):
     """`sentibp train ... 2>&1 | head -1`: train on without the talk, or fail; not stop and say all is well."""
     running = start("train", "quickstart", "--out", "run")
     running.stderr.readline()
@@ -108,7 +108,7 @@ def handlers():
 
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_loop_at_its_next_event_and_raises_nothing(number):
+def test_a_signal_ends_the_loop_at_its_next_event(number):
     """A library may swallow an exception; a request it cannot swallow."""
     interrupt = Interrupt()
     assert not interrupt.requested
@@ -130,11 +130,11 @@ print("not here")
     assert (done.returncode, done.stdout, done.stderr) == (130, "True\n", "interrupted\n")
 
 
-def test_interrupted_early_it_resumes_from_where_it_was(interrupt, sentibp):
+def test_a_training_interrupted_early_resumes_from_its_last_step(interrupt, sentibp):
     """In the first seconds, before the first checkpoint by time."""
     assert interrupt(*ENDLESS[:2], "--set", "train.epochs=300", "--set", "train.refit=false", "--out", "run")[0] == 130
-    said = sentibp("train", "--resume", "run")
-    assert "resumes after step " in said.err
+    output = sentibp("train", "--resume", "run")
+    assert "resumes after step " in output.err
     whole = sentibp("train", "quickstart", "--set", "train.epochs=300", "--set", "train.refit=false", "--out", "whole")
     assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes(), whole.err
     assert Path("run/metrics.jsonl").read_bytes() == Path("whole/metrics.jsonl").read_bytes()

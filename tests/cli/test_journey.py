@@ -19,9 +19,9 @@ def test_train_then_eval_then_predict_without_naming_a_model(process):
     assert "accuracy" in scores.out
     assert scores.err == ""
 
-    said = process("predict", "A wonderful, touching film", "Dull, and far too long")
-    assert [each["label"] for each in said.jsonl] == ["positive", "negative"]
-    assert said.err == ""
+    output = process("predict", "A wonderful, touching film", "Dull, and far too long")
+    assert [each["label"] for each in output.jsonl] == ["positive", "negative"]
+    assert output.err == ""
 
 
 def test_the_last_line_of_train_names_the_next_command_and_it_works(sentibp):
@@ -32,15 +32,15 @@ def test_the_last_line_of_train_names_the_next_command_and_it_works(sentibp):
 
 def test_train_as_json_ends_with_one_object(sentibp):
     result = sentibp("train", "quickstart", "--json")
-    said = json.loads(result.out.splitlines()[-1])
-    assert said["run"] and Path(said["run"]).is_dir()
-    assert Path(said["model"]) == Path(said["run"], "model.safetensors")
-    assert said["digest"] == hashlib.sha256(Path(said["model"]).read_bytes()).hexdigest()
-    assert said["seconds"] > 0
-    assert said["outcome"] == "finished"
-    assert said["scored_on"] == "validation"
-    low, high = said["scores"]["accuracy_interval"]
-    assert low <= said["scores"]["accuracy"] <= high
+    output = json.loads(result.out.splitlines()[-1])
+    assert output["run"] and Path(output["run"]).is_dir()
+    assert Path(output["model"]) == Path(output["run"], "model.safetensors")
+    assert output["digest"] == hashlib.sha256(Path(output["model"]).read_bytes()).hexdigest()
+    assert output["seconds"] > 0
+    assert output["outcome"] == "finished"
+    assert output["scored_on"] == "validation"
+    low, high = output["scores"]["accuracy_interval"]
+    assert low <= output["scores"]["accuracy"] <= high
     assert len(result.out.splitlines()) == 1, "what is not the object is talk, and goes to stderr"
     assert "epoch 1/8" in result.err
 
@@ -54,7 +54,7 @@ def test_the_scores_of_train_are_those_of_eval_and_of_run_json(sentibp, numbers)
     assert {name: evaluated[name] for name in expected} == pytest.approx(expected, rel=1e-6)
 
 
-def test_quiet_training_leaves_stderr_empty_of_notes_too(sentibp):
+def test_quiet_training_writes_nothing_to_stderr(sentibp):
     result = sentibp("train", "rotten_tomatoes", "--quiet", "--set", "train.epochs=1", "--set", "text.ngrams=1")
     assert result.err == ""
     assert result.out.startswith("validation ")
@@ -66,9 +66,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(sentibp):
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_and_directory(process, trained):
-    said = process("train", "quickstart", "--json", "--quiet", "--out", "deep/er", env={"PYTHONHASHSEED": "7"})
-    assert said.json["digest"] == hashlib.sha256((trained / "model.safetensors").read_bytes()).hexdigest()
-    assert said.err == ""
+    output = process("train", "quickstart", "--json", "--quiet", "--out", "deep/er", env={"PYTHONHASHSEED": "7"})
+    assert output.json["digest"] == hashlib.sha256((trained / "model.safetensors").read_bytes()).hexdigest()
+    assert output.err == ""
 
 
 def test_seed_is_short_for_a_setting(sentibp):
@@ -91,7 +91,7 @@ def test_out_names_the_run_directory(sentibp, here):
     assert sentibp("predict", "good").jsonl == sentibp("predict", "good", "-m", model_file).jsonl
 
 
-def test_out_may_be_there_if_it_is_empty_and_is_never_overwritten(sentibp, fails, here):
+def test_out_can_be_an_empty_directory_and_is_never_overwritten(sentibp, fails, here):
     Path("mine").mkdir()
     sentibp("train", "quickstart", "--quiet", "--out", "mine")
     before = Path("mine/model.safetensors").read_bytes()
@@ -99,15 +99,15 @@ def test_out_may_be_there_if_it_is_empty_and_is_never_overwritten(sentibp, fails
     assert Path("mine/model.safetensors").read_bytes() == before
 
 
-def test_a_run_of_a_name_that_is_taken_gets_another(sentibp):
+def test_a_run_whose_name_exists_gets_another_name(sentibp):
     runs = {sentibp("train", "quickstart", "--json", "--quiet").json["run"] for _ in range(3)}
     assert len(runs) == 3
 
 
 def test_training_the_config_of_a_run_repeats_the_run(sentibp):
     first = sentibp("train", "quickstart", "--json", "--quiet", "--set", "model.hidden=[32,16]", "--seed", 2).json
-    again = sentibp("train", Path(first["run"], "config.yaml"), "--json", "--quiet").json
-    assert again["digest"] == first["digest"]
+    second = sentibp("train", Path(first["run"], "config.yaml"), "--json", "--quiet").json
+    assert second["digest"] == first["digest"]
 
 
 def test_hidden_layers_from_the_command_line(sentibp):
@@ -118,12 +118,12 @@ def test_hidden_layers_from_the_command_line(sentibp):
     assert "7,713 parameters" in large  # + 16 * 32 + 32 + 32 * 16 + 16, and one weight less per missing input
 
 
-def test_several_seeds_report_their_spread(sentibp):
-    said = sentibp("train", "quickstart", "--json", "--quiet", "--set", "train.seeds=3").json
-    for name, spread in said["seeds"].items():
+def test_several_seeds_report_their_statistics(sentibp):
+    output = sentibp("train", "quickstart", "--json", "--quiet", "--set", "train.seeds=3").json
+    for name, spread in output["seeds"].items():
         assert spread["min"] <= spread["mean"] <= spread["max"], name
         assert spread["standard_deviation"] >= 0
-    assert said["scores"]["accuracy"] == said["seeds"]["accuracy"]["max"], "the best of them is kept"
+    assert output["scores"]["accuracy"] == output["seeds"]["accuracy"]["max"], "the best of them is kept"
     assert "seeds" in sentibp("train", "quickstart", "--quiet", "--set", "train.seeds=2").out
 
 

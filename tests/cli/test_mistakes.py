@@ -23,7 +23,7 @@ def config(text: str, name: str = "mine.yaml") -> str:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["trian", "quickstart"], "Did you mean 'train'"),
@@ -37,9 +37,9 @@ def config(text: str, name: str = "mine.yaml") -> str:
     ],
     ids=" ".join,
 )
-def test_usage(fails, args, said):
+def test_usage(fails, args, message):
     complaint = fails(2, *args)
-    assert said in complaint
+    assert message in complaint
     assert complaint.startswith(("Usage: sentibp ", "Error: "))
 
 
@@ -48,7 +48,7 @@ def test_without_a_command_there_is_help(fails):
         assert "Commands:" in fails(2, *args)
 
 
-def test_the_complaint_names_the_option_that_was_given(fails):
+def test_the_error_names_the_option(fails):
     assert "Invalid value for '--seed'" in fails(2, "train", "quickstart", "--seed", "-1")
 
 
@@ -86,7 +86,7 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(fails):
         ("- a\n- list\n", 1),
     ],
 )
-def test_what_is_not_a_config_has_a_line_too(fails, text, line):
+def test_yaml_that_is_not_a_config_is_reported_with_its_line(fails, text, line):
     assert fails(2, "train", config(text)).startswith(f"mine.yaml:{line}: ")
 
 
@@ -95,19 +95,19 @@ def test_a_setting_on_the_command_line(fails, setting):
     assert fails(2, "train", "quickstart", "--set", setting).startswith(f"--set {setting}: ")
 
 
-def test_a_config_that_is_not_there(fails):
-    said = fails(2, "train", "imbd")
-    assert said == f"imbd: no such file; shipped: {SHIPPED}; did you mean 'imdb'?"
+def test_a_missing_config(fails):
+    message = fails(2, "train", "imbd")
+    assert message == f"imbd: no such file; shipped: {SHIPPED}; did you mean 'imdb'?"
 
 
-def test_a_config_beside_the_one_that_was_meant(fails):
+def test_the_error_for_a_missing_config_names_a_similar_file(fails):
     config("data: {source: sample}\n", "mine.yaml")
     for name in ("mine.yml", "mien.yaml", "./min.yaml"):
         assert "did you mean" in fails(2, "train", name)
         assert "mine.yaml" in fails(2, "train", name)
 
 
-def test_a_folder_in_place_of_a_config(fails, trained):
+def test_a_folder_instead_of_a_config(fails, trained):
     assert str(trained / "config.yaml") in fails(2, "train", trained)
 
 
@@ -116,32 +116,32 @@ def test_a_folder_in_place_of_a_config(fails, trained):
 
 @pytest.mark.parametrize("args", [["predict", "good"], ["eval"], ["runs", "compare", "last", "last"]], ids=" ".join)
 def test_no_model_yet(fails, args):
-    said = fails(2, *args)
-    assert "`sentibp train quickstart`" in said
-    assert "\n" not in said
+    message = fails(2, *args)
+    assert "`sentibp train quickstart`" in message
+    assert "\n" not in message
 
 
-def test_a_model_to_start_from_that_is_not_there(fails):
-    said = fails(2, "train", config("data: {source: sample}\nmodel:\n  init_from: gone\n"))
-    assert "model.init_from" in said
-    assert "gone" in said
+def test_a_missing_initial_model(fails):
+    message = fails(2, "train", config("data: {source: sample}\nmodel:\n  init_from: gone\n"))
+    assert "model.init_from" in message
+    assert "gone" in message
 
 
-def test_a_model_to_start_from_of_another_shape(sentibp, fails):
+def test_an_initial_model_of_another_shape(sentibp, fails):
     sentibp("train", "quickstart", "--quiet", "--out", "base", "--set", "train.epochs=1")
-    said = fails(2, "train", "quickstart", "--set", "model.init_from=base", "--set", "model.embedding.dim=8")
-    assert said.startswith("model.init_from: ")
-    assert "dim" in said
+    message = fails(2, "train", "quickstart", "--set", "model.init_from=base", "--set", "model.embedding.dim=8")
+    assert message.startswith("model.init_from: ")
+    assert "dim" in message
 
 
 # 3: data
 
 
-def test_a_file_that_is_not_there(fails):
+def test_a_missing_data_file(fails):
     config("data:\n  source: reveiws.csv\n")
     Path("reviews.csv").write_text("text,label\n")
-    said = fails(3, "train", "mine.yaml")
-    assert said == "reveiws.csv: no such file; did you mean reviews.csv?"
+    message = fails(3, "train", "mine.yaml")
+    assert message == "reveiws.csv: no such file; did you mean reviews.csv?"
 
 
 @pytest.mark.parametrize("command", ["train", "eval", "predict"])
@@ -150,8 +150,8 @@ def test_a_malformed_line_is_named(fails, trained, command):
     lines[16] = "one, two and three,1"
     Path("r.csv").write_text("\n".join(lines))
     args = {"train": ["quickstart", "--set", "data.source=r.csv"], "eval": ["--data", "r.csv"]}
-    said = fails(3, command, *args.get(command, ["--input", "r.csv"]), *(["--quiet"] if command == "train" else []))
-    assert said.startswith("r.csv:17: 3 fields where the header has 2; ")
+    message = fails(3, command, *args.get(command, ["--input", "r.csv"]), *(["--quiet"] if command == "train" else []))
+    assert message.startswith("r.csv:17: 3 fields where the header has 2; ")
 
 
 def test_a_malformed_json_line_is_named(fails, trained):
@@ -163,8 +163,8 @@ def test_a_malformed_json_line_is_named(fails, trained):
 
 def test_data_of_one_class_cannot_train(fails):
     Path("r.csv").write_text("text,label\n" + "good,1\n" * 20)
-    said = fails(3, "train", "quickstart", "--quiet", "--set", "data.source=r.csv")
-    assert said == "r.csv: all 20 labels are positive; training needs both"
+    message = fails(3, "train", "quickstart", "--quiet", "--set", "data.source=r.csv")
+    assert message == "r.csv: all 20 labels are positive; training needs both"
 
 
 def test_labels_that_need_a_meaning(fails):
@@ -175,7 +175,7 @@ def test_labels_that_need_a_meaning(fails):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("r.csv", b"", "r.csv: empty"),
         ("r.csv", b"text,label\n", "r.csv: empty"),
@@ -187,25 +187,25 @@ def test_labels_that_need_a_meaning(fails):
         ("folder/r.txt", b"good\n", "folder: the folder has no reviews"),
     ],
 )
-def test_files_that_do_not_say_what_they_should(fails, trained, name, content, said):
+def test_data_files_with_invalid_content(fails, trained, name, content, message):
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).write_bytes(content)
-    assert said in fails(3, "eval", "--data", name.partition("/")[0])
+    assert message in fails(3, "eval", "--data", name.partition("/")[0])
 
 
-def test_names_that_are_none(fails, trained):
+def test_unknown_names_of_data(fails, trained):
     assert "did you mean sample?" in fails(3, "eval", "--data", "sampel")
     assert "imdb, rotten_tomatoes" in fails(3, "eval", "--data", "nothing like it")
 
 
-def test_sets_that_need_the_hub_when_there_is_none(fails):
-    said = fails(3, "train", "sst2", "--quiet")
-    assert said.startswith("stanfordnlp/sst2: working offline, and this data set has no local copy")
-    said = fails(3, "train", "imdb", "--quiet", "--set", "data.split=test")
-    assert said.startswith("imdb: cannot reach the Hugging Face hub")
+def test_data_sets_of_the_hub_without_a_connection(fails):
+    message = fails(3, "train", "sst2", "--quiet")
+    assert message.startswith("stanfordnlp/sst2: working offline, and this data set has no local copy")
+    message = fails(3, "train", "imdb", "--quiet", "--set", "data.split=test")
+    assert message.startswith("imdb: cannot reach the Hugging Face hub")
 
 
-def test_a_place_where_no_run_can_be_written(fails):
+def test_a_run_directory_that_cannot_be_created(fails):
     Path("file").write_text("")
     assert "--out" in fails(3, "train", "quickstart", "--quiet", "--out", "file/run")
 
@@ -234,7 +234,7 @@ def test_a_run_directory_whose_name_is_not_utf8_is_refused_before_training(proce
     assert "--out: the name is not UTF-8" in process("train", "quickstart", "--out", b"caf\xe9", code=2).err
 
 
-def test_names_that_are_not_utf8_and_not_there(fails):
+def test_missing_files_whose_names_are_not_utf8(fails):
     name = os.fsdecode(b"caf\xe9")
     assert "no such" in fails(2, "train", name)
     assert "no such" in fails(2, "predict", "good", "-m", name)

@@ -62,14 +62,14 @@ def test_no_socket_is_opened(sentibp, reached, words):
 
 
 @pytest.mark.usefixtures("online")
-def test_gradcheck_of_a_set_of_the_hub_takes_a_local_copy(sentibp, reached):
+def test_gradcheck_of_a_hub_data_set_uses_a_local_copy(sentibp, reached):
     """Here that of the package. Who trained on a set of the hub has it in the cache."""
     sentibp("gradcheck", "rotten_tomatoes", "--reviews", "20")
     assert reached == []
 
 
 @pytest.mark.usefixtures("online")
-def test_the_check_would_notice(sentibp, reached):
+def test_a_connection_is_detected(sentibp, reached):
     """A training on a set of the hub looks whether the hub is there."""
     sentibp("train", "rotten_tomatoes", "--dry-run", "--quiet")
     assert reached
@@ -77,16 +77,16 @@ def test_the_check_would_notice(sentibp, reached):
 
 @pytest.mark.parametrize("words", [["train", "--quiet", "--dry-run"], ["bench"]], ids=" ".join)
 @pytest.mark.usefixtures("online")
-def test_offline_asks_for_nothing(sentibp, reached, words):
+def test_offline_opens_no_connection(sentibp, reached, words):
     sentibp(*words, "rotten_tomatoes", "--offline", "--set", "train.epochs=1")
     assert reached == []
 
 
 @pytest.mark.usefixtures("online")
-def test_what_is_not_there_offline_is_told(fails, reached):
+def test_missing_data_is_reported_offline(fails, reached):
     for words in ["train", "sst2"], ["bench", "sst2"], ["eval", "--data", "stanfordnlp/sst2"]:
-        said = fails(3, *words, "--offline")
-        assert "stanfordnlp/sst2: working offline, and this data set has no local copy in " in said
+        output = fails(3, *words, "--offline")
+        assert "stanfordnlp/sst2: working offline, and this data set has no local copy in " in output
     assert "imdb: cannot reach the Hugging Face hub" in fails(3, "eval", "--data", "imdb", "--offline")
     assert reached == []
 

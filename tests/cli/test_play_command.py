@@ -18,7 +18,7 @@ def post(url: str, **values) -> dict:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_interrupted(start, trained, number):
+def test_play_serves_until_it_is_interrupted(start, trained, number):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     running = start("play", str(trained), "--no-browser", "--json")
     response = json.loads(running.stdout.readline())
@@ -38,7 +38,7 @@ def test_it_serves_until_it_is_interrupted(start, trained, number):
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
 
 
-def test_people_get_the_address_on_a_line_of_its_own(start, trained):
+def test_the_address_is_printed_on_its_own_line(start, trained):
     running = start("play", "--no-browser")
     line = running.stdout.readline().decode()
     assert line.startswith("http://127.0.0.1:") and line.endswith("/\n")
@@ -46,7 +46,7 @@ def test_people_get_the_address_on_a_line_of_its_own(start, trained):
     assert running.wait(timeout=30) == 130
 
 
-def test_the_browser_is_opened_unless_it_is_not_wanted(sentibp, trained, monkeypatch):
+def test_the_browser_is_opened_unless_disabled(sentibp, trained, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own handlers

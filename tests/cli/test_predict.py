@@ -81,11 +81,11 @@ def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
 
 
 def test_unknown_words(sentibp):
-    unknown, some = sentibp("predict", "qxzv wqjk", "qxzv good").jsonl
+    unknown, known = sentibp("predict", "qxzv wqjk", "qxzv good").jsonl
     assert unknown["note"] == "no known word"
     assert (unknown["tokens"], unknown["unknown"]) == (2, 2)
-    assert (some["tokens"], some["unknown"]) == (2, 1)
-    assert "note" not in some
+    assert (known["tokens"], known["unknown"]) == (2, 1)
+    assert "note" not in known
     assert "no known word" in sentibp("predict", "--format", "table", "qxzv").out
 
 
@@ -226,14 +226,14 @@ def test_an_output_that_cannot_be_written_is_one_line(fails, output):
 def test_texts_or_a_file_and_not_both(fails):
     Path("t.txt").write_text("good\n")
     for args in ([], ["good", "--input", "t.txt"]):
-        said = fails(2, "predict", *args)
-        assert "--input" in said
-        assert "in quotes" in said
+        output = fails(2, "predict", *args)
+        assert "--input" in output
+        assert "in quotes" in output
 
 
 def test_an_unknown_format(fails):
-    said = fails(2, "predict", "good", "--format", "xml")
-    assert "'table', 'jsonl', 'csv'" in said
+    output = fails(2, "predict", "good", "--format", "xml")
+    assert "'table', 'jsonl', 'csv'" in output
 
 
 def test_invalid_models(fails, trained):

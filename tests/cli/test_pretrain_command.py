@@ -32,12 +32,12 @@ def contents(run: str) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["words", "reviews"])
 def test_pretrained_once_trained_twice(sentibp, kind):
-    said = sentibp("pretrain", f"{kind}.yaml", "--out", "kept")
-    lines = said.err.splitlines()
+    output = sentibp("pretrain", f"{kind}.yaml", "--out", "kept")
+    lines = output.err.splitlines()
     assert lines[0].startswith("kept: seed 0; ")
     assert [line.split(":")[0] for line in lines[-4:]] == [f"round {i}/20" for i in (5, 10, 15, 20)]
-    assert "vectors     kept/vectors.safetensors (" in said.out
-    assert all(len(line) < 80 for line in said.out.splitlines())
+    assert "vectors     kept/vectors.safetensors (" in output.out
+    assert all(len(line) < 80 for line in output.out.splitlines())
     whole = sentibp("train", f"{kind}.yaml", "--json")
     assert [line for line in whole.err.splitlines() if line.startswith("round")] == lines[-4:]
     for name in "kept", "kept/vectors.safetensors":
@@ -47,16 +47,16 @@ def test_pretrained_once_trained_twice(sentibp, kind):
 
 
 def test_as_json_and_quiet(sentibp):
-    said = sentibp("pretrain", "words.yaml", "--json", "--quiet", "--seed", 3)
-    assert said.err == ""
-    run = Path(said.json["run"])
-    assert said.json["outcome"] == "finished"
-    assert Path(said.json["vectors"]) == run / "vectors.safetensors"
-    assert 0 < said.json["explained_variance"] < 1
+    output = sentibp("pretrain", "words.yaml", "--json", "--quiet", "--seed", 3)
+    assert output.err == ""
+    run = Path(output.json["run"])
+    assert output.json["outcome"] == "finished"
+    assert Path(output.json["vectors"]) == run / "vectors.safetensors"
+    assert 0 < output.json["explained_variance"] < 1
     facts = json.loads((run / "run.json").read_text())
     assert facts["kind"] == "pretraining"
     assert facts["seed"] == 3
-    assert facts["digest"] == said.json["digest"]
+    assert facts["digest"] == output.json["digest"]
     (listed,) = sentibp("runs", "list", "--json").json
     assert (listed["kind"], listed["outcome"], listed["accuracy"]) == ("pretraining", "finished", None)
     (state,) = sentibp("runs", "watch", "--json").jsonl
@@ -65,14 +65,14 @@ def test_as_json_and_quiet(sentibp):
 
 
 @pytest.mark.parametrize("kind", ["words", "reviews"])
-def test_its_words_are_looked_at(sentibp, fails, kind):
+def test_words_commands_read_pretrained_vectors(sentibp, fails, kind):
     sentibp("pretrain", f"{kind}.yaml", "--quiet")
-    found = sentibp("words", "neighbors", "Good", "--count", 3, "--json").json
-    assert len(found) == 3
-    assert found[0]["cosine"] >= found[1]["cosine"] > -1
+    neighbors = sentibp("words", "neighbors", "Good", "--count", 3, "--json").json
+    assert len(neighbors) == 3
+    assert neighbors[0]["cosine"] >= neighbors[1]["cosine"] > -1
     assert (
         sentibp("words", "neighbors", "good", "-m", next(Path("runs").glob("*/vec*")), "--count", 3, "--json").json
-        == found
+        == neighbors
     )
     assert len(sentibp("words", "analogy", "good", "bad", "film", "--json").json) == 10
     assert "no word or n-gram of the model" in fails(2, "words", "neighbors", "xyzzy")
@@ -89,12 +89,12 @@ COMMANDS = [
 ]
 
 
-def test_what_takes_a_classifier_says_what_to_do(sentibp, fails):
+def test_commands_that_need_a_classifier_explain_the_repair(sentibp, fails):
     sentibp("pretrain", "words.yaml", "--quiet", "--out", "kept")
     for command in COMMANDS:
-        said = fails(2, *command)
-        assert "\n" not in said
-        assert "kept: a pretraining: vectors, but no classifier and so no weights; train one with" in said, command
+        output = fails(2, *command)
+        assert "\n" not in output
+        assert "kept: a pretraining: vectors, but no classifier and so no weights; train one with" in output, command
     for command in ["report", "kept"], ["runs", "flow", "kept"], ["reproduce", "kept"]:
         assert fails(2, *command).startswith("kept: a pretraining")
     sentibp("train", "words.yaml", "--set", "pretrain.vectors_from=last", "--quiet")
@@ -119,7 +119,7 @@ runpy.run_module("sentibp", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("kind", ["words", "reviews"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_ended_in_the_third_round_it_goes_on_after_the_second(environment, sentibp, fails, number, kind):
+def test_a_pretraining_killed_in_the_third_round_resumes_after_the_second(environment, sentibp, fails, number, kind):
     command = [
         sys.executable,
         "-W",
@@ -145,16 +145,16 @@ def test_ended_in_the_third_round_it_goes_on_after_the_second(environment, senti
     assert (
         fails(2, "train", "--resume", "last") == "run: is a pretraining; resume it with `sentibp pretrain --resume run`"
     )
-    said = sentibp("pretrain", "--resume", "last")
+    output = sentibp("pretrain", "--resume", "last")
     last = 2 if number == signal.SIGKILL else 3  # Ctrl-C leaves a checkpoint of where it was
-    assert f"\nresumes after round {last}\nround 5/20" in said.err
-    assert said.err.count("\nround ") == 4
+    assert f"\nresumes after round {last}\nround 5/20" in output.err
+    assert output.err.count("\nround ") == 4
     sentibp("pretrain", f"{kind}.yaml", "--out", "whole", "--quiet")
     assert contents("run") == contents("whole")
     assert sentibp("pretrain", "--resume", "run").err == "run: finished already\n"
 
 
-def test_ended_in_the_first_round(environment, sentibp):
+def test_a_pretraining_killed_in_the_first_round_restarts(environment, sentibp):
     command = [
         sys.executable,
         "-c",
@@ -170,8 +170,8 @@ def test_ended_in_the_first_round(environment, sentibp):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "interrupted: the rounds so far are kept"
-    said = json.loads(done.stdout)
-    assert (said["outcome"], said["vectors"], said["digest"]) == ("interrupted", None, None)
+    output = json.loads(done.stdout)
+    assert (output["outcome"], output["vectors"], output["digest"]) == ("interrupted", None, None)
     assert "resumes after round 1" in sentibp("pretrain", "--resume", "run").err
 
 
@@ -182,8 +182,8 @@ def test_mistakes(fails, sentibp):
     Path("none.yaml").write_text("pretrain:\n  vectors: none\n")
     assert fails(2, "pretrain", "none.yaml").startswith("none.yaml:2: pretrain.vectors: none: no vectors to learn")
     sentibp("pretrain", "words.yaml", "--quiet", "--out", "run")
-    said = fails(2, "pretrain", "words.yaml", "--set", "pretrain.vectors_from=run")
-    assert said == "words.yaml: pretrain.vectors_from: these vectors are learned already; remove it to learn others"
+    output = fails(2, "pretrain", "words.yaml", "--set", "pretrain.vectors_from=run")
+    assert output == "words.yaml: pretrain.vectors_from: these vectors are learned already; remove it to learn others"
     assert "set pretrain.vectors to the kind of these" in fails(
         2, "train", "quickstart", "--set", "pretrain.vectors_from=run"
     )

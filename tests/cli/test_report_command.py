@@ -22,7 +22,7 @@ def test_json(sentibp, trained):
     assert any("a model file does not contain them" in line for line in response["left_out"])
 
 
-def test_what_is_left_out_is_reported_on_stderr(sentibp, trained):
+def test_omitted_sections_are_reported_on_stderr(sentibp, trained):
     err = sentibp("report", trained / "model.safetensors").err
     assert "left out: training and environment" in err
 

@@ -41,7 +41,7 @@ def ended_by(start):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_training_that_was_ended_goes_on(ended_by, sentibp, number):
+def test_a_terminated_training_resumes(ended_by, sentibp, number):
     code, out, err = ended_by(number)
     assert "Traceback" not in err
     if number == signal.SIGKILL:
@@ -50,18 +50,18 @@ def test_a_training_that_was_ended_goes_on(ended_by, sentibp, number):
         assert code == 130
         assert err.splitlines()[-1] == "interrupted: the best model so far is kept"
         assert out.splitlines()[-1] == "resume      sentibp train --resume run"
-    said = sentibp("train", "--resume", "last")
-    assert "\nresumes after step " in said.err
-    assert said.out.splitlines()[-1].startswith("next ")
+    output = sentibp("train", "--resume", "last")
+    assert "\nresumes after step " in output.err
+    assert output.out.splitlines()[-1].startswith("next ")
     whole = sentibp(*LONG, "--out", "whole", "--json", "--quiet").json
     assert contents("run") == contents("whole")
-    again = sentibp("train", "--resume", "run", "--json")
-    assert again.json["digest"] == whole["digest"]
-    assert again.json["outcome"] == "finished"
-    assert again.err == "run: finished already\n"
+    second = sentibp("train", "--resume", "run", "--json")
+    assert second.json["digest"] == whole["digest"]
+    assert second.json["outcome"] == "finished"
+    assert second.err == "run: finished already\n"
 
 
-def test_a_killed_run_is_listed_as_such(start, sentibp):
+def test_a_killed_run_is_listed_as_interrupted(start, sentibp):
     running = start(*LONG, "--set", "train.epochs=100000")
     while not Path("runs/started").exists():
         time.sleep(0.01)
@@ -75,13 +75,13 @@ def test_a_killed_run_is_listed_as_such(start, sentibp):
     assert outcomes() == ["killed"]
 
 
-def test_two_at_once(start, sentibp):
+def test_two_trainings_at_once(start, sentibp):
     """In one directory, with one cache, at the same time: two runs, each as if it were alone."""
     started = [start("train", "quickstart", "--json", "--quiet") for _ in range(2)]
-    said = [json.loads(running.communicate()[0]) for running in started]
-    assert said[0]["run"] != said[1]["run"]
+    output = [json.loads(running.communicate()[0]) for running in started]
+    assert output[0]["run"] != output[1]["run"]
     alone = sentibp("train", "quickstart", "--json", "--quiet", "--out", "alone").json
-    for each in said:
+    for each in output:
         assert each["digest"] == alone["digest"]
         assert contents(each["run"]) == contents("alone")
         assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted(
@@ -104,7 +104,7 @@ def test_other_settings(ended_by, fails, sentibp):
     assert "its epochs were raised" in fails(2, "reproduce", "run")
 
 
-def test_after_a_break(sentibp):
+def test_a_training_stopped_by_a_break_condition_resumes(sentibp):
     """A training that was to stop at a step goes on, like one that was broken off."""
     sentibp(*LONG, "--out", "run", "--quiet", "--break", "step >= 120", code=1)
     sentibp("train", "--resume", "run", "--quiet")
@@ -125,11 +125,11 @@ def test_reproduce(sentibp):
     sentibp("train", "quickstart", "--quiet")
     result = sentibp("reproduce", "last")
     assert result.out.startswith("the same: 8 epochs, 144 steps, and the model, sha256 ")
-    said = sentibp("reproduce", "last", "--json", "--quiet")
-    assert said.err == ""
-    assert said.json["same"]
-    assert said.json["difference"] is None
-    assert said.json["digest"] == said.json["again"]
+    output = sentibp("reproduce", "last", "--json", "--quiet")
+    assert output.err == ""
+    assert output.json["same"]
+    assert output.json["difference"] is None
+    assert output.json["digest"] == output.json["again"]
 
 
 def test_reproduce_names_the_first_difference(sentibp):
@@ -150,12 +150,12 @@ def test_reproduce_names_the_first_difference(sentibp):
     assert (
         sentibp("reproduce", "last", "--quiet", code=1).out.splitlines()[-1].startswith("changed     numpy: 1.0 then")
     )
-    said = sentibp("reproduce", "last", "--quiet", "--json", code=1).json
-    assert said["difference"]["tensors"] == ["embedding.weight"]
-    assert said["changed"]["numpy"][0] == "1.0"
+    output = sentibp("reproduce", "last", "--quiet", "--json", code=1).json
+    assert output["difference"]["tensors"] == ["embedding.weight"]
+    assert output["changed"]["numpy"][0] == "1.0"
 
 
-def test_reproduce_of_what_is_no_run(fails, sentibp):
+def test_reproduce_refuses_what_is_not_a_run(fails, sentibp):
     sentibp("train", "quickstart", "--quiet", "--out", "run")
     assert fails(3, "reproduce", "run/model.safetensors").startswith("run/model.safetensors/run.json: ")
     assert fails(2, "reproduce", "no") == "no: no such run or model; see `sentibp runs list`"

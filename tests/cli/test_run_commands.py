@@ -23,19 +23,19 @@ def test_list_before_the_first_run(sentibp):
     assert len(sentibp("runs", "list").out.splitlines()) <= 1
 
 
-def test_list_tells_how_each_run_ended(sentibp):
+def test_list_shows_how_each_run_ended(sentibp):
     finished = train(sentibp)
     sentibp("train", "quickstart", "--quiet", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}", code=4)
-    said = {each["run"]: each for each in sentibp("runs", "list", "--json").json}
-    assert said[finished]["outcome"] == "finished"
-    assert 0 <= said[finished]["accuracy"] <= 1
-    (other,) = said.keys() - {finished}
-    assert said[other]["outcome"] == "diverged"
-    assert said[other]["accuracy"] is None
+    output = {each["run"]: each for each in sentibp("runs", "list", "--json").json}
+    assert output[finished]["outcome"] == "finished"
+    assert 0 <= output[finished]["accuracy"] <= 1
+    (other,) = output.keys() - {finished}
+    assert output[other]["outcome"] == "diverged"
+    assert output[other]["accuracy"] is None
     assert len(sentibp("runs", "list").out.splitlines()) == 3
 
 
-def test_list_is_in_the_order_of_time(sentibp):
+def test_list_is_sorted_by_time(sentibp):
     """Two runs of one minute: their names do not tell which was first, their records do."""
     early, late = sorted((train(sentibp, "--seed", 1), train(sentibp, "--seed", 2)), reverse=True)
     for run, start in ((early, "2020-01-01T00:00:01+00:00"), (late, "2020-01-01T00:00:02+00:00")):
@@ -49,26 +49,26 @@ def test_list_is_in_the_order_of_time(sentibp):
 
 def test_two_seeds_on_the_same_data_get_a_paired_test(sentibp):
     a, b = train(sentibp), train(sentibp, "--seed", 1)
-    said = sentibp("runs", "compare", a, b, "--json").json
-    assert said["settings"] == {"train.seed": [0, 1]}
-    assert said["scores"]["accuracy"][0] == json.loads(Path(a, "run.json").read_text())["scores"]["accuracy"]
-    assert 0 <= said["paired"]["p_value"] <= 1
-    accuracy_a, accuracy_b = said["scores"]["accuracy"]
-    assert said["paired"]["difference"] == pytest.approx(accuracy_a - accuracy_b)
+    output = sentibp("runs", "compare", a, b, "--json").json
+    assert output["settings"] == {"train.seed": [0, 1]}
+    assert output["scores"]["accuracy"][0] == json.loads(Path(a, "run.json").read_text())["scores"]["accuracy"]
+    assert 0 <= output["paired"]["p_value"] <= 1
+    accuracy_a, accuracy_b = output["scores"]["accuracy"]
+    assert output["paired"]["difference"] == pytest.approx(accuracy_a - accuracy_b)
     out = sentibp("runs", "compare", a, b).out
     assert "train.seed" in out
     assert "paired test: " in out
 
 
-def test_a_run_with_itself(sentibp):
+def test_comparing_a_run_with_itself(sentibp):
     run = train(sentibp)
-    said = sentibp("runs", "compare", run, "last", "--json").json
-    assert said["settings"] == {}
-    assert said["paired"]["p_value"] == 1
+    output = sentibp("runs", "compare", run, "last", "--json").json
+    assert output["settings"] == {}
+    assert output["paired"]["p_value"] == 1
     assert "no clear difference" in sentibp("runs", "compare", run, "last").out
 
 
-def test_runs_on_different_data_are_not_put_to_a_paired_test(sentibp):
+def test_runs_on_different_data_get_no_paired_test(sentibp):
     a, b = train(sentibp), train(sentibp, "--set", "data.validation=0.2")
     assert sentibp("runs", "compare", a, b, "--json").json["paired"] is None
     out = sentibp("runs", "compare", a, b).out
@@ -76,7 +76,7 @@ def test_runs_on_different_data_are_not_put_to_a_paired_test(sentibp):
     assert "`sentibp eval --data`" in out
 
 
-def test_scores_on_training_data_are_not_set_beside_scores_on_validation_data_in_silence(sentibp):
+def test_comparing_training_scores_with_validation_scores_gives_a_note(sentibp):
     a, b = train(sentibp), train(sentibp, "--set", "data.validation=0")
     assert "training data" in sentibp("runs", "compare", a, b).out
 
@@ -98,21 +98,21 @@ def test_what_is_no_run(sentibp, fails):
 # flow
 
 
-def test_the_flow_of_the_last_run_layer_by_layer(sentibp, trained):
+def test_flow_shows_each_layer_of_the_last_run(sentibp, trained):
     lines = sentibp("runs", "flow").out.splitlines()
     assert lines[0] == f"{trained}: seed 0, epoch 8"
     assert lines[2].split() == ["layer", "gradient", "update", "weights", "update/weights", "units"]
     assert [line.split()[0] for line in lines[3:6]] == ["embedding", "hidden.0", "output"]
     assert lines[4].endswith("% dead")
-    said = sentibp("runs", "flow", "--json").json
-    assert [each["epoch"] for each in said["epochs"]] == [*range(1, 9)]
-    assert said["warnings"] == []
+    output = sentibp("runs", "flow", "--json").json
+    assert [each["epoch"] for each in output["epochs"]] == [*range(1, 9)]
+    assert output["warnings"] == []
     (first,) = sentibp("runs", "flow", trained, "--epoch", 1, "--json").json["epochs"]
-    assert first == said["epochs"][0]
+    assert first == output["epochs"][0]
     assert f"{first['layers']['output']['gradient']:.1e}" in sentibp("runs", "flow", "--epoch", 1).out
 
 
-def test_the_flow_of_a_network_whose_gradients_vanish(sentibp):
+def test_flow_of_a_network_with_vanishing_gradients(sentibp):
     deep = ["--set", "model.hidden=[8,8,8,8,8,8]", "--set", "model.activation=sigmoid", "--set", "train.epochs=2"]
     done = sentibp("train", "quickstart", *deep, "--json")
     (warning,) = done.json["warnings"]
@@ -123,7 +123,7 @@ def test_the_flow_of_a_network_whose_gradients_vanish(sentibp):
     assert sentibp("runs", "flow", "--json").json["epochs"][0]["factor"] < 0.5
 
 
-def test_a_flow_that_is_not_there(sentibp, fails, trained):
+def test_a_missing_flow(sentibp, fails, trained):
     assert f"--epoch 9: {trained} has 1 to 8" in fails(2, "runs", "flow", "--epoch", 9)
     assert "--seed 1" in fails(2, "runs", "flow", "--seed", 1)
     assert "give a run directory" in fails(3, "runs", "flow", ".")
@@ -138,11 +138,11 @@ def test_watching_a_run_that_has_ended(sentibp, trained):
     assert lines[1].startswith("epoch 8: validation accuracy 0.")
     assert lines[2].startswith("epoch 8/8, step 144/144, 100%, loss 0.")
     assert ", finished after " in lines[2]
-    (said,) = sentibp("runs", "watch", trained, "--json").jsonl
-    assert (said["outcome"], said["progress"], said["seconds_left"]) == ("finished", 1, 0)
+    (output,) = sentibp("runs", "watch", trained, "--json").jsonl
+    assert (output["outcome"], output["progress"], output["seconds_left"]) == ("finished", 1, 0)
 
 
-def test_watching_a_training_that_goes_on_and_exiting_as_it_does(start, process):
+def test_watching_a_training_until_its_end(start, process):
     running = start("train", "quickstart", "--quiet", "--set", "train.epochs=1000000")
     while not list(Path("runs").glob("*/model.safetensors")):
         assert running.poll() is None

@@ -11,12 +11,12 @@ import pytest
 QUICK = ["train", "quickstart", "--quiet"]
 
 
-def test_a_break_says_where_and_leaves_what_it_takes_to_look_closer(sentibp):
+def test_a_break_condition_reports_the_step_and_writes_a_postmortem(sentibp):
     done = sentibp(*QUICK, "--break", "epoch >= 2", "--out", "run", "--json", code=1)
-    said = done.json
-    assert (said["outcome"], said["step"], said["epoch"]) == ("stopped", 19, 2)
-    assert said["run"] == "run"
-    assert said["model"] == "run/model.safetensors"
+    output = done.json
+    assert (output["outcome"], output["step"], output["epoch"]) == ("stopped", 19, 2)
+    assert output["run"] == "run"
+    assert output["model"] == "run/model.safetensors"
     assert done.err.splitlines()[0] == "stopped at step 19 (epoch 2), as epoch >= 2: epoch is 2"
     (review, *_) = [json.loads(line) for line in Path("run/postmortem/batch.jsonl").read_text().splitlines()]
     weights = "run/postmortem/weights.safetensors"
@@ -27,17 +27,17 @@ def test_a_break_says_where_and_leaves_what_it_takes_to_look_closer(sentibp):
     assert sentibp("runs", "flow", "run").code == 0
 
 
-def test_a_break_that_is_never_met(sentibp):
+def test_a_break_condition_that_is_not_met(sentibp):
     assert sentibp(*QUICK, "--break", "grad_norm > 1e9", "--json").json["outcome"] == "finished"
 
 
-def test_a_break_that_is_no_condition(fails):
+def test_an_invalid_break_condition(fails):
     assert fails(2, *QUICK, "--break", "grad_norm").startswith("--break 'grad_norm': not a condition; write NAME OP")
     assert os.listdir() == []
 
 
 @pytest.mark.parametrize("others", [["--dry-run", "--find-lr"], ["--find-lr", "--break", "step > 1"]])
-def test_ways_to_train_that_exclude_each_other(fails, others):
+def test_train_options_that_exclude_each_other(fails, others):
     assert "choose one of them" in fails(2, *QUICK, *others)
 
 
@@ -49,16 +49,16 @@ def test_divergence_as_json(sentibp):
     assert done.json["error"] == done.err.splitlines()[0]
 
 
-def test_find_lr_suggests_and_leaves_nothing(sentibp):
+def test_find_lr_suggests_a_learning_rate_and_leaves_no_files(sentibp):
     done = sentibp(*QUICK, "--find-lr")
     assert done.err == ""
     lines = done.out.splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert {"set", "suggested", "least"} <= {word.strip(",") for line in lines for word in line.split()}
     (suggestion,) = [line for line in lines if line.startswith("suggestion")]
-    said = sentibp(*QUICK, "--find-lr", "--json").json
-    assert suggestion.endswith(f"--set train.optimizer.learning_rate={said['suggestion']:g}")
-    assert said["curve"][0].keys() == {"learning_rate", "loss", "smooth"}
+    output = sentibp(*QUICK, "--find-lr", "--json").json
+    assert suggestion.endswith(f"--set train.optimizer.learning_rate={output['suggestion']:g}")
+    assert output["curve"][0].keys() == {"learning_rate", "loss", "smooth"}
     assert os.listdir() == []
     assert sentibp(*QUICK, *suggestion.split()[1:], "--json").json["scores"]["accuracy"] > 0.5
 

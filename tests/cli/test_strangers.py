@@ -34,10 +34,10 @@ def run(here, quickstart):
     return here / "run"
 
 
-def one_line(said: str) -> None:
-    assert said
-    assert "\n" not in said
-    assert said.isprintable()
+def one_line(output: str) -> None:
+    assert output
+    assert "\n" not in output
+    assert output.isprintable()
 
 
 def resealed(path, change) -> None:
@@ -66,13 +66,13 @@ def other_settings(header, tensors):
 
 @pytest.mark.parametrize("change", [not_numbers, escapes, other_layers, other_settings])
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_a_spoiled_model_is_one_line_in_every_command(fails, run, here, command, change):
+def test_an_invalid_model_is_one_line_in_every_command(fails, run, here, command, change):
     resealed(run / "model.safetensors", change)
     one_line(fails(3, *command))
     assert not (here / "pwned").exists()
 
 
-def test_weights_so_large_that_there_is_no_answer(fails, sentibp, run):
+def test_weights_that_overflow_are_reported(fails, sentibp, run):
     def huge(header, tensors):
         tensors["embedding.weight"][:] = 3e38 * np.sign(tensors["embedding.weight"])
         tensors["hidden.0.weight"][:] = 3e38 * np.sign(tensors["hidden.0.weight"])
@@ -142,7 +142,7 @@ def test_pipes_links_and_devices_in_a_run_directory(fails, sentibp, run, name, p
         b"a\nb",
     ],
 )
-def test_whatever_the_name_of_the_last_run(run, here, content):
+def test_any_content_of_runs_last(run, here, content):
     (here / "runs" / "last").write_bytes(content)
     done = CliRunner().invoke(application(), ["predict", "good"], catch_exceptions=False)
     assert done.exit_code in (2, 3)
@@ -162,7 +162,7 @@ FACTS = [
 
 
 @pytest.mark.parametrize("content", FACTS, ids=lambda content: content[:40].decode())
-def test_whatever_run_json_says(run, here, content):
+def test_any_content_of_run_json(run, here, content):
     shutil.move(run, here / "runs" / "one")
     (here / "runs" / "one" / "run.json").write_bytes(content)
     for words in ["runs", "list"], ["runs", "compare", "one", "one"]:
@@ -173,7 +173,7 @@ def test_whatever_run_json_says(run, here, content):
             one_line(done.stderr.removesuffix("\n"))
 
 
-def test_a_model_that_names_an_endless_file_as_its_data(fails, run):
+def test_a_model_whose_data_source_is_an_endless_file(fails, run):
     def endless_data(header, tensors):
         header["config"]["data"]["source"] = "/dev/zero"
 

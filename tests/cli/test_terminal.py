@@ -7,7 +7,7 @@ import pytest
 ESCAPE = "\x1b"
 
 
-def test_training_is_shown_live_on_stderr_and_nowhere_else(terminal):
+def test_training_shows_live_progress_on_stderr_only(terminal):
     result = terminal("train", "quickstart")
     assert ESCAPE in result.err
     assert result.err.endswith("\x1b[?25h") or result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), (
@@ -19,7 +19,7 @@ def test_training_is_shown_live_on_stderr_and_nowhere_else(terminal):
     assert result.out.splitlines()[0].startswith("validation")
 
 
-def test_pretraining_is_shown_live_too(terminal):
+def test_pretraining_shows_live_progress(terminal):
     sets = [part for each in ("vectors=words", "dim=4") for part in ("--set", f"pretrain.{each}")]
     result = terminal("pretrain", "quickstart", *sets)
     assert ESCAPE in result.err
@@ -29,7 +29,7 @@ def test_pretraining_is_shown_live_too(terminal):
 
 
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}], ids=str)
-def test_plain_lines_where_colours_are_not_wanted(terminal, variable):
+def test_plain_lines_without_colours(terminal, variable):
     result = terminal("train", "quickstart", env=variable)
     assert result.err.replace("\n", "").isprintable()
     assert "" not in result.err.splitlines(), "no empty lines where a bar would be"
@@ -40,17 +40,17 @@ def test_quiet_on_a_terminal(terminal):
     assert terminal("train", "quickstart", "--quiet").err == ""
 
 
-def test_json_on_a_terminal_leaves_stdout_to_the_object(terminal):
+def test_json_on_a_terminal_writes_only_the_object_to_stdout(terminal):
     assert terminal("train", "quickstart", "--json").json["outcome"] == "finished"
 
 
-def test_a_training_that_diverges_leaves_the_terminal_in_order(terminal):
+def test_a_training_that_diverges_restores_the_terminal(terminal):
     result = terminal("train", "quickstart", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}", code=4)
     assert result.err.splitlines()[-1] == "no epoch was finished"
     assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is back"
 
 
-def test_predictions_are_a_table_for_people(terminal, trained):
+def test_predictions_are_a_table_on_a_terminal(terminal, trained):
     good, unknown = terminal("predict", "a wonderful film", "qxzv").out.splitlines()
     assert good.startswith("positive  ")
     assert good.endswith("  a wonderful film")
@@ -58,7 +58,7 @@ def test_predictions_are_a_table_for_people(terminal, trained):
     assert terminal("predict", "good", "--format", "jsonl").jsonl[0]["label"] == "positive"
 
 
-def test_mistakes_are_plain_lines_on_a_terminal_too(terminal):
+def test_errors_are_plain_lines_on_a_terminal(terminal):
     result = terminal("train", "imbd", code=2)
     assert result.out == ""
     assert result.err.startswith("imbd: no such file")

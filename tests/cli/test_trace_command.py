@@ -14,37 +14,37 @@ def test_the_articles_example(sentibp):
     assert "    p = 1 / (1 + e^-(-0.8473)) = 0.3000\n" in out
     assert "    L = (0.3000 - 1)^2 = 0.4900\n" in out
     assert "    after   -0.6190  0.3500  0.4225\n" in out
-    said = sentibp("trace", "--article", "--json").json
-    assert said["before"]["positive"] == pytest.approx(0.3)
-    assert said["after"]["loss"] == pytest.approx(0.4225, abs=1e-4)
+    output = sentibp("trace", "--article", "--json").json
+    assert output["before"]["positive"] == pytest.approx(0.3)
+    assert output["after"]["loss"] == pytest.approx(0.4225, abs=1e-4)
     assert sentibp("trace", "boring", "--article", "--label", "negative", "--json").json["label"] == "negative"
 
 
 def test_json(sentibp, trained):
-    said = sentibp(*STEP, "--json").json
-    assert {"before", "after", "layers", "steps", "text", "label", "loss", "learning_rate"} <= set(said)
-    assert set(said["before"]) == set(said["after"]) == {"logit", "positive", "loss"}
-    assert said["after"]["loss"] < said["before"]["loss"]
-    assert [layer["name"] for layer in said["layers"]] == ["embedding", "hidden.0", "hidden.0.activation", "output"]
-    for layer in said["layers"]:
+    output = sentibp(*STEP, "--json").json
+    assert {"before", "after", "layers", "steps", "text", "label", "loss", "learning_rate"} <= set(output)
+    assert set(output["before"]) == set(output["after"]) == {"logit", "positive", "loss"}
+    assert output["after"]["loss"] < output["before"]["loss"]
+    assert [layer["name"] for layer in output["layers"]] == ["embedding", "hidden.0", "hidden.0.activation", "output"]
+    for layer in output["layers"]:
         assert {"output", "output_gradient", "parameters", "forward", "backward"} <= set(layer)
         for parameter in layer["parameters"].values():
             assert set(parameter) == {"before", "gradient", "after"}
-    assert sentibp(*STEP, "--format", "json").json == said
+    assert sentibp(*STEP, "--format", "json").json == output
     predicted = sentibp("predict", "I love this movie").jsonl[0]
-    assert said["before"]["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
+    assert output["before"]["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
 
 
 def test_options(sentibp, trained):
     options = ["--loss", "squared_error", "--learning-rate", "0.1", "--steps", "5", "--optimizer", "sgd"]
-    said = sentibp(*STEP, *options, "--json").json
-    assert (said["loss"], said["learning_rate"], said["optimizer"]) == ("squared_error", 0.1, "sgd")
-    assert len(said["steps"]) == 6
-    losses = [step["loss"] for step in said["steps"]]
+    output = sentibp(*STEP, *options, "--json").json
+    assert (output["loss"], output["learning_rate"], output["optimizer"]) == ("squared_error", 0.1, "sgd")
+    assert len(output["steps"]) == 6
+    losses = [step["loss"] for step in output["steps"]]
     assert losses == sorted(losses, reverse=True)
     out = sentibp(*STEP, *options).out
     assert "after 5 such steps" in out
-    assert f"    5  {said['after']['logit']:8.4f}"[-8:] in out
+    assert f"    5  {output['after']['logit']:8.4f}"[-8:] in out
 
 
 @pytest.mark.parametrize("network", [[], ["model.hidden=[]"], ["model.hidden=[8,8]", "model.residual=true"]])

@@ -1,4 +1,4 @@
-"""The classifier: settings become layers, a file holds all of it, and any text gets an answer."""
+"""The classifier: its layers, its file, its predictions and its initial weights."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sentibp.utils.rng import random_stream
 TEXTS = ["good good film", "not good", "", "a bad film", "bad, not even a film"]  # a repeated word, an empty review
 LABEL = np.array([1, 0, 1, 0, 0], np.int8)
 
-NETWORKS = {  # the section `model`, and what else of the config matters
+NETWORKS = {  # the section `model`, and the other settings that matter
     "linear": {"model": {"hidden": []}},
     "one layer": {"model": {"hidden": [5]}},
     "narrowing": {"model": {"hidden": [6, 4, 3], "embedding": {"dim": 8}}},
@@ -61,7 +61,7 @@ every_network = pytest.mark.parametrize("sections", NETWORKS.values(), ids=NETWO
 
 
 def assert_same(a: Classifier, b: Classifier) -> None:
-    """Equal to the bit."""
+    """Check that two classifiers have the same bits."""
     assert list(a.tensors()) == list(b.tensors())
     for name, tensor in a.tensors().items():
         assert tensor.dtype == b.tensors()[name].dtype
@@ -69,7 +69,7 @@ def assert_same(a: Classifier, b: Classifier) -> None:
 
 
 def with_noise(classifier: Classifier, dtype: type) -> Classifier:
-    """Every parameter moved by a little, in another precision: an empty review then meets no corner of a ReLU."""
+    """Change the dtype, and add noise: an empty review then does not meet the corner of a ReLU."""
     rng = np.random.default_rng(1)
     for _, layer in classifier.network.walk():
         if not isinstance(layer, Composite):
@@ -121,7 +121,7 @@ def test_names_are_paths(new_classifier):
 
 
 @every_network
-def test_everything_is_float32_and_stays_so(new_classifier, sections):
+def test_all_tensors_stay_float32(new_classifier, sections):
     classifier = new_classifier(TEXTS, **sections)
     assert {tensor.dtype for tensor in classifier.tensors().values()} == {np.dtype(np.float32)}
     features, _, _ = classifier.encode(to_arrow(TEXTS))
@@ -136,7 +136,7 @@ def test_everything_is_float32_and_stays_so(new_classifier, sections):
 @every_network
 @pytest.mark.parametrize("loss", LOSSES)
 def test_backpropagation_through_the_whole_network_is_right(new_classifier, sections, loss):
-    """Against central differences in float64, along random directions of every parameter."""
+    """Compare with central differences in float64, along random directions of every parameter."""
     classifier = with_noise(new_classifier(TEXTS, **sections), np.float64)
     features, _, _ = classifier.encode(to_arrow(TEXTS))
     weight = np.array([1.0, 2.0, 0.5, 0.0, 1.0])
@@ -171,11 +171,11 @@ def test_the_check_of_the_whole_network_finds_a_wrong_gradient(new_classifier, p
 @every_network
 def test_the_same_seed_gives_the_same_bytes(new_classifier, sections):
     first, second, other = (new_classifier(TEXTS, seed, **sections) for seed in (7, 7, 8))
-    assert first.to_bytes() == second.to_bytes()  # no clock inside, no order by chance
+    assert first.to_bytes() == second.to_bytes()  # no time stamp, no random order
     assert first.to_bytes() != other.to_bytes()
 
 
-def test_random_numbers_of_different_purposes_do_not_mix(new_classifier):
+def test_random_streams_are_independent(new_classifier):
     def drawn(seed: int, name: str) -> list[int]:
         return random_stream(seed, name).integers(2**60, size=4).tolist()
 
@@ -183,13 +183,13 @@ def test_random_numbers_of_different_purposes_do_not_mix(new_classifier):
     streams = [drawn(seed, name) for seed in (0, 1) for name in ("init", "shuffle", "dropout", "split")]
     assert len({tuple(numbers) for numbers in streams}) == len(streams)
     plain, noisy = (new_classifier(TEXTS, model={"dropout": rate}) for rate in (0.0, 0.5))
-    assert_same(plain, noisy)  # more use of one stream changes nothing of another
+    assert_same(plain, noisy)  # drawing more from one stream does not change another
     wide = new_classifier(TEXTS, model={"hidden": [64, 32]})
     np.testing.assert_array_equal(plain.tensors()["embedding.weight"], wide.tensors()["embedding.weight"])
 
 
 @pytest.mark.parametrize(("activation", "suits"), [("relu", "he"), ("tanh", "glorot"), ("sigmoid", "glorot")])
-def test_weights_start_as_suits_the_activation(new_classifier, activation, suits):
+def test_initial_weights_depend_on_the_activation(new_classifier, activation, suits):
     def start(init: str) -> dict[str, np.ndarray]:
         network = {"embedding": {"dim": 300}, "hidden": [200], "activation": activation, "init": init}
         return new_classifier(TEXTS, model=network).tensors()
@@ -200,7 +200,7 @@ def test_weights_start_as_suits_the_activation(new_classifier, activation, suits
         assert auto["hidden.0.weight"].std() == pytest.approx(np.sqrt(2 / 300), rel=0.02)
     else:
         assert np.abs(auto["hidden.0.weight"]).max() == pytest.approx(np.sqrt(6 / 500), rel=0.01)
-    assert np.abs(auto["output.weight"]).max() <= np.sqrt(6 / 201)  # Glorot's, as no ReLU follows the output
+    assert np.abs(auto["output.weight"]).max() <= np.sqrt(6 / 201)  # Glorot, because no ReLU follows the output
     assert not auto["hidden.0.bias"].any()
     assert start("normal")["hidden.0.weight"].std() == pytest.approx(0.1, rel=0.02)
 
@@ -253,7 +253,7 @@ def test_any_text_is_legal(new_classifier, text):
     positive, tokens, unknown = classifier.predict(to_arrow([text, "good", text]))
     assert positive.dtype == np.float64
     assert ((positive > 0) & (positive < 1)).all()
-    assert positive[0] == pytest.approx(positive[2], rel=1e-6)  # the place in the batch may change the last bit
+    assert positive[0] == pytest.approx(positive[2], rel=1e-6)  # the position in the batch may change the last bit
     assert (unknown <= tokens).all()
 
 
@@ -262,8 +262,8 @@ def test_no_text_at_all(new_classifier):
     assert len(new_classifier(TEXTS).predict(pa.chunked_array([], pa.large_string())).positive) == 0
 
 
-def test_neighbours_order_and_chunks_do_not_matter(new_classifier):
-    """600 reviews are more than one block, and many times more than a count matrix holds."""
+def test_predictions_do_not_depend_on_other_texts_order_or_chunks(new_classifier):
+    """600 reviews are more than one block."""
     classifier = with_noise(new_classifier(TEXTS), np.float32)
     rng = np.random.default_rng(3)
     texts = [" ".join(rng.choice(["good", "bad", "not", "film", "zebra"], rng.integers(9))) for _ in range(600)]
@@ -277,7 +277,7 @@ def test_neighbours_order_and_chunks_do_not_matter(new_classifier):
     np.testing.assert_array_equal(classifier.predict(chunks).positive, together)
 
 
-def test_threads_may_share_a_classifier(new_classifier):
+def test_threads_can_share_a_classifier(new_classifier):
     classifier = with_noise(new_classifier(TEXTS, **NETWORKS["all at once"]), np.float32)
     batches = [to_arrow([f"good {'bad ' * i}film" for i in range(n)]) for n in range(1, 41)]
     alone = [classifier.predict(batch).positive for batch in batches]
@@ -302,7 +302,7 @@ models = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory) -> Path:
-    """A file to write to again and again."""
+    """Return the path of a file that a test overwrites."""
     return tmp_path_factory.mktemp("models") / "model.safetensors"
 
 
@@ -331,8 +331,8 @@ def test_saving_and_loading_is_exact(new_classifier, scratch, texts, ngrams, low
         np.testing.assert_array_equal(before, after)
 
 
-def parts_of(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
-    """The metadata of a safetensors file, and its tensors."""
+def read_safetensors(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the metadata of a safetensors file, and its tensors."""
     length = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + length])["__metadata__"], safetensors.numpy.load(content)
 
@@ -340,7 +340,7 @@ def parts_of(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 def test_the_file_has_one_metadata_key_with_sorted_json(new_classifier):
     classifier = new_classifier(["one", "two two"])
     classifier.scores = {"f1": 0.5, "accuracy": 0.75}
-    metadata, tensors = parts_of(classifier.to_bytes())
+    metadata, tensors = read_safetensors(classifier.to_bytes())
     assert list(metadata) == ["sentibp"]
     header = json.loads(metadata["sentibp"])
     assert metadata["sentibp"] == json.dumps(header, sort_keys=True)
@@ -352,7 +352,7 @@ def test_the_file_has_one_metadata_key_with_sorted_json(new_classifier):
     assert tensors["vocabulary.features"].tolist() == [[-1, 0], [-1, 1], [0, 0]]  # two, one, "two two"
 
 
-def test_arrays_in_fortran_order_are_saved_right(new_classifier, scratch):
+def test_arrays_in_fortran_order_are_saved_correctly(new_classifier, scratch):
     classifier = new_classifier(TEXTS)
     embedding = classifier.network.layers["embedding"]
     embedding.params = {"weight": np.asfortranarray(embedding.params["weight"])}
@@ -360,30 +360,30 @@ def test_arrays_in_fortran_order_are_saved_right(new_classifier, scratch):
     assert_same(classifier, load_model(scratch))
 
 
-# Damaged files: a DataError in one line, whatever is wrong
+# Damaged files: a DataError in one line
 
 
 @pytest.fixture(scope="module")
-def sound(new_classifier) -> bytes:
-    """The content of a good model file: six words, four of them in pairs."""
+def valid_file(new_classifier) -> bytes:
+    """Return the content of a valid model file with six words, four of them in bigrams."""
     return new_classifier(
         ["a good film", "a bad film", "not good"], model={"hidden": [2], "embedding": {"dim": 2}, "batch_norm": True}
     ).to_bytes()
 
 
-def damaged(sound: bytes, scratch: Path, tensors: dict | None = None, **header) -> Path:
-    """A model file with other tensors (None: left out) or another header."""
-    metadata, own = parts_of(sound)
+def damaged(valid_file: bytes, scratch: Path, tensors: dict | None = None, **header) -> Path:
+    """Write a model file with other tensors (None: omitted) or another header."""
+    metadata, own = read_safetensors(valid_file)
     own |= tensors or {}
     content = json.loads(metadata["sentibp"]) | header
     kept = {name: tensor for name, tensor in own.items() if tensor is not None}
-    content.pop("checksum")  # whoever changes a file on purpose writes the checksum that belongs to it
+    content.pop("checksum")  # a file changed on purpose has a valid checksum
     scratch.write_bytes(tensor_file.pack_tensor_file(content, kept))
     return scratch
 
 
-def test_the_sound_file_loads(sound, scratch):
-    assert len(load_model(damaged(sound, scratch)).vocabulary.words) == 5
+def test_the_valid_file_loads(valid_file, scratch):
+    assert len(load_model(damaged(valid_file, scratch)).vocabulary.words) == 5
 
 
 @pytest.mark.parametrize(
@@ -405,33 +405,33 @@ def test_the_sound_file_loads(sound, scratch):
         ("vocabulary.words", np.frombuffer(b"few\nwords", np.uint8), "the vocabulary"),
     ],
 )
-def test_a_wrong_tensor_is_named(complaint, sound, scratch, name, tensor, says):
+def test_a_wrong_tensor_is_named(complaint, valid_file, scratch, name, tensor, says):
     with pytest.raises(DataError, match=says):
-        load_model(damaged(sound, scratch, {name: tensor}))
+        load_model(damaged(valid_file, scratch, {name: tensor}))
     assert complaint(DataError, load_model, scratch).startswith(f"{scratch}: ")
 
 
-def test_every_number_of_the_vocabulary_is_checked(sound, scratch):
-    """Whatever one number of it is changed to: the file is refused, or the model encodes every text."""
-    features = parts_of(sound)[1]["vocabulary.features"]
+def test_every_number_of_the_vocabulary_is_checked(valid_file, scratch):
+    """Change one number: the file is refused, or the model encodes every text."""
+    features = read_safetensors(valid_file)[1]["vocabulary.features"]
     texts = to_arrow(["a good film", "bad not", "not good film a bad film", "zebra"])
     for place in np.ndindex(features.shape):
         for value in (-(2**31), -2, -1, *range(len(features) + 1), 2**31 - 1):
             changed = features.copy()
             changed[place] = value
             try:
-                loaded = load_model(damaged(sound, scratch, {"vocabulary.features": changed}))
+                loaded = load_model(damaged(valid_file, scratch, {"vocabulary.features": changed}))
             except DataError:
                 continue
             ragged, _, _ = loaded.encode(texts)
             assert ((ragged.ids >= 0) & (ragged.ids < len(features))).all()
 
 
-def test_every_word_of_the_vocabulary_has_its_feature(complaint, sound, scratch):
-    """A letter that became a line break makes two words of one, and the last word has no feature any more."""
-    changed = parts_of(sound)[1]["vocabulary.words"].copy()
+def test_every_word_of_the_vocabulary_has_its_feature(complaint, valid_file, scratch):
+    """A letter changed to a line break splits a word in two, so that the last word has no feature."""
+    changed = read_safetensors(valid_file)[1]["vocabulary.words"].copy()
     changed[bytes(changed).index(b"film") + 1] = ord("\n")
-    assert "vocabulary" in complaint(DataError, load_model, damaged(sound, scratch, {"vocabulary.words": changed}))
+    assert "vocabulary" in complaint(DataError, load_model, damaged(valid_file, scratch, {"vocabulary.words": changed}))
 
 
 @pytest.mark.parametrize(
@@ -446,15 +446,15 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, sound, scratch)
         ({"config": {"model": {"hidden": [2, 2]}}}, "damaged"),
     ],
 )
-def test_a_wrong_header_is_one_line(complaint, sound, scratch, header, says):
-    assert says in complaint(DataError, load_model, damaged(sound, scratch, **header))
+def test_a_wrong_header_is_one_line(complaint, valid_file, scratch, header, says):
+    assert says in complaint(DataError, load_model, damaged(valid_file, scratch, **header))
 
 
 @pytest.mark.parametrize(
     "header", ["", "{", "[1]", "5", "null", "{}", '{"format": 1}', "[" * 100_000], ids=lambda header: header[:12]
 )
-def test_a_header_of_another_kind_is_one_line(complaint, sound, scratch, header):
-    tensors = parts_of(sound)[1]
+def test_a_header_of_another_kind_is_one_line(complaint, valid_file, scratch, header):
+    tensors = read_safetensors(valid_file)[1]
     scratch.write_bytes(safetensors.numpy.save(tensors, {"sentibp": header}))
     assert "damaged" in complaint(DataError, load_model, scratch)
 
@@ -464,13 +464,13 @@ def test_a_header_of_another_kind_is_one_line(complaint, sound, scratch, header)
     [b"", b"text,label\ngood,1\n", b"PK\x03\x04" + bytes(40), bytes(100), b"\xff" * 100],
     ids=["empty", "csv", "zip", "zeros", "ones"],
 )
-def test_what_is_no_model_file_is_refused(complaint, scratch, content):
+def test_files_that_are_not_models_are_refused(complaint, scratch, content):
     scratch.write_bytes(content)
     assert "not a model file, or damaged" in complaint(DataError, load_model, scratch)
 
 
 def foreign(scratch: Path, dtype: str, size: int, metadata: dict[str, str]) -> Path:
-    """A safetensors file of someone else, with one tensor of a type that numpy may not know."""
+    """Write a safetensors file of another program, with a tensor of a type that numpy may not have."""
     tensor = {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}
     header = json.dumps({"__metadata__": metadata, "weight": tensor}).encode()
     scratch.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
@@ -480,7 +480,7 @@ def foreign(scratch: Path, dtype: str, size: int, metadata: dict[str, str]) -> P
 @pytest.mark.parametrize(("dtype", "size"), [("F32", 4), ("F16", 2), ("BF16", 2), ("F8_E4M3", 1), ("C64", 8)])
 @pytest.mark.parametrize("metadata", [{}, {"format": "pt"}], ids=["bare", "torch"])
 def test_other_peoples_safetensors_are_refused(complaint, scratch, dtype, size, metadata):
-    """Those of language models above all, whose numbers are of types that numpy lacks."""
+    """Files of language models, for example, have types of numbers that numpy does not have."""
     assert "not a model file of sentibp" in complaint(DataError, load_model, foreign(scratch, dtype, size, metadata))
 
 
@@ -489,16 +489,16 @@ def test_a_missing_file_and_a_folder(complaint, tmp_path):
     assert complaint(DataError, load_model, tmp_path).startswith(f"{tmp_path}: ")
 
 
-def test_a_file_cut_anywhere_is_refused(complaint, sound, scratch):
-    for length in range(0, len(sound), 7):
-        scratch.write_bytes(sound[:length])
+def test_a_file_cut_anywhere_is_refused(complaint, valid_file, scratch):
+    for length in range(0, len(valid_file), 7):
+        scratch.write_bytes(valid_file[:length])
         complaint(DataError, load_model, scratch)
 
 
-def corrupted(sound: bytes, data: st.DataObject) -> bytes:
-    """The file with some bytes flipped, some cut out or put in; the header is hit as often as the numbers."""
-    content = bytearray(sound)
-    end = data.draw(st.sampled_from([8 + int.from_bytes(sound[:8], "little"), len(content)]))
+def corrupted(valid_file: bytes, data: st.DataObject) -> bytes:
+    """Flip, remove or insert bytes of a file, in the header as often as in the numbers."""
+    content = bytearray(valid_file)
+    end = data.draw(st.sampled_from([8 + int.from_bytes(valid_file[:8], "little"), len(content)]))
     places = st.integers(0, end - 1)
     for place, mask in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=4)):
         content[place] ^= mask
@@ -509,45 +509,45 @@ def corrupted(sound: bytes, data: st.DataObject) -> bytes:
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_random_damage_is_refused_or_harmless(sound, scratch, data):
-    """A DataError, or the very same model; nothing else, and never another answer."""
-    scratch.write_bytes(corrupted(sound, data))
+def test_random_damage_is_refused_or_harmless(valid_file, scratch, data):
+    """Damage gives a DataError or exactly the same model, never different predictions."""
+    scratch.write_bytes(corrupted(valid_file, data))
     try:
-        found = load_model(scratch)
+        loaded = load_model(scratch)
     except DataError as error:
         assert str(error).startswith(f"{scratch}: ")
         assert "\n" not in str(error)
     else:
-        assert found.to_bytes() == sound
+        assert loaded.to_bytes() == valid_file
 
 
-def test_every_bit_of_a_small_file(sound, scratch):
-    """Each byte of the file with one of its bits turned: refused, or the very same model."""
+def test_every_bit_of_a_small_file(valid_file, scratch):
+    """Flip one bit of each byte: the file is refused, or gives exactly the same model."""
     kept = 0
-    for place in range(len(sound)):
-        content = bytearray(sound)
+    for place in range(len(valid_file)):
+        content = bytearray(valid_file)
         content[place] ^= 1 << (place % 8)
         scratch.write_bytes(content)
         with suppress(DataError):
-            kept += load_model(scratch).to_bytes() == sound or pytest.fail(f"byte {place}: another model")
-    assert kept < len(sound) / 100  # such as the spaces that fill the header up
+            kept += load_model(scratch).to_bytes() == valid_file or pytest.fail(f"byte {place}: another model")
+    assert kept < len(valid_file) / 100  # such as the spaces that fill the header up
 
 
-def test_a_number_that_changed_is_noticed(complaint, sound, scratch):
-    """The classic: a weight that is still a number. Without the checksum it would load, and answer otherwise."""
-    metadata, tensors = parts_of(sound)
+def test_a_changed_number_is_detected(complaint, valid_file, scratch):
+    """A changed weight that is still a number would load and predict differently without the checksum."""
+    metadata, tensors = read_safetensors(valid_file)
     changed = {**tensors, "output.weight": tensors["output.weight"] + np.float32(0.5)}
     scratch.write_bytes(safetensors.numpy.save(changed, metadata))
     assert "its content does not match its checksum" in complaint(DataError, load_model, scratch)
     header = json.loads(metadata["sentibp"])
     del header["checksum"]
     scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header)}))
-    assert "checksum" in complaint(DataError, load_model, scratch)  # a file of this format must have one
+    assert "checksum" in complaint(DataError, load_model, scratch)  # required in this format
     scratch.write_bytes(safetensors.numpy.save(changed, {"sentibp": json.dumps(header | {"format": 2})}))
-    assert load_model(scratch).to_bytes() != sound  # one of an older format need not
+    assert load_model(scratch).to_bytes() != valid_file  # optional in older formats
 
 
-# Files from strangers: whatever they declare is looked at before it is believed
+# Files from strangers: declared values are checked before use
 
 
 @pytest.mark.parametrize(
@@ -573,13 +573,13 @@ def test_a_number_that_changed_is_noticed(complaint, sound, scratch):
         (("train",), []),
     ],
 )
-def test_a_setting_that_cannot_be_is_one_line(complaint, sound, scratch, path, value):
-    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+def test_an_impossible_setting_is_one_line(complaint, valid_file, scratch, path, value):
+    settings = json.loads(read_safetensors(valid_file)[0]["sentibp"])["config"]
     node = settings
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = value
-    assert "damaged" in complaint(DataError, load_model, damaged(sound, scratch, config=settings))
+    assert "damaged" in complaint(DataError, load_model, damaged(valid_file, scratch, config=settings))
 
 
 @pytest.mark.parametrize(
@@ -593,31 +593,31 @@ def test_a_setting_that_cannot_be_is_one_line(complaint, sound, scratch, path, v
     ],
 )
 def test_settings_that_only_training_uses_are_checked_when_they_are_used(
-    complaint, sound, scratch, section, key, value
+    complaint, valid_file, scratch, section, key, value
 ):
-    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+    settings = json.loads(read_safetensors(valid_file)[0]["sentibp"])["config"]
     settings[section][key] = value
-    loaded = load_model(damaged(sound, scratch, config=settings))
+    loaded = load_model(damaged(valid_file, scratch, config=settings))
     assert 0 < loaded.predict(to_arrow(["good"])).positive[0] < 1
     message = complaint(DataError, loaded.training_config)
     assert message.startswith(f"the model's settings are damaged: {section}.{key}")
 
 
-def test_settings_may_have_an_earlier_name(sound, scratch):
-    """`text.affixes` was `text.parts`. The file keeps what it holds, byte for byte."""
-    settings = json.loads(parts_of(sound)[0]["sentibp"])["config"]
+def test_models_with_the_earlier_name_of_a_setting_load(valid_file, scratch):
+    """`text.affixes` was `text.parts`. The loaded model is saved with the same bytes."""
+    settings = json.loads(read_safetensors(valid_file)[0]["sentibp"])["config"]
     settings["text"]["parts"] = not settings["text"].pop("affixes")
-    content = damaged(sound, scratch, config=settings).read_bytes()
+    content = damaged(valid_file, scratch, config=settings).read_bytes()
     loaded = load_model(scratch)
     assert loaded.training_config().text.affixes == settings["text"]["parts"]
     assert loaded.to_bytes() == content
-    assert_same(loaded, load_model(damaged(sound, scratch)))
+    assert_same(loaded, load_model(damaged(valid_file, scratch)))
 
 
 def declaring(
     scratch: Path, length: int | None = None, body: bytes = b"", **tensors: tuple[str, list[int], int]
 ) -> Path:
-    """A safetensors file whose header tells of tensors (type, shape, bytes) that need not be there."""
+    """Write a safetensors file whose header declares tensors (type, shape, bytes) that may be missing."""
     start, header = 0, {"__metadata__": {"sentibp": "{}"}}
     for name, (dtype, shape, size) in tensors.items():
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + size]}
@@ -642,7 +642,7 @@ def declaring(
         (0, {}),
     ],
 )
-def test_declared_sizes_are_not_believed(complaint, scratch, length, tensors):
+def test_declared_sizes_are_not_trusted(complaint, scratch, length, tensors):
     import tracemalloc
 
     tracemalloc.start()
@@ -651,8 +651,8 @@ def test_declared_sizes_are_not_believed(complaint, scratch, length, tensors):
     tracemalloc.stop()
 
 
-def test_a_long_chain_of_prefixes_is_refused(complaint, sound, scratch):
-    """Each feature longer than the one before by a word: to follow a million of them would take for ever."""
+def test_a_long_chain_of_prefixes_is_refused(complaint, valid_file, scratch):
+    """Each feature is one word longer than the one before. Following a million of them would take too long."""
     n = 100_000
     features = np.stack((np.arange(-1, n - 1), np.zeros(n)), axis=1).astype(np.int32)
     tensors = {
@@ -660,18 +660,18 @@ def test_a_long_chain_of_prefixes_is_refused(complaint, sound, scratch):
         "vocabulary.words": np.frombuffer(b"a", np.uint8),
         "embedding.weight": np.zeros((n, 2), np.float32),
     }
-    assert "n-grams of more than 3 words" in complaint(DataError, load_model, damaged(sound, scratch, tensors))
+    assert "n-grams of more than 3 words" in complaint(DataError, load_model, damaged(valid_file, scratch, tensors))
 
 
-def test_more_words_than_features(complaint, sound, scratch):
+def test_more_words_than_features(complaint, valid_file, scratch):
     words = np.full(1_000_000, ord("\n"), np.uint8)
-    text = complaint(DataError, load_model, damaged(sound, scratch, {"vocabulary.words": words}))
+    text = complaint(DataError, load_model, damaged(valid_file, scratch, {"vocabulary.words": words}))
     assert "more words than features" in text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_pipes_and_devices_are_no_model_files(complaint, tmp_path):
-    """A pipe would wait for its other end, and a device never end."""
+def test_pipes_and_devices_are_refused_as_models(complaint, tmp_path):
+    """Reading a pipe would wait for its other end, and reading a device would never end."""
     os.mkfifo(tmp_path / "pipe")
     assert complaint(DataError, load_model, tmp_path / "pipe").endswith(
         "not a file; give a run directory or a model file"
@@ -681,7 +681,7 @@ def test_pipes_and_devices_are_no_model_files(complaint, tmp_path):
         assert "not a file" in complaint(DataError, load_model, tmp_path / "zero")
 
 
-def test_links_that_lead_nowhere(complaint, tmp_path):
+def test_broken_links(complaint, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "gone").symlink_to("nothing")
     for name in "loop", "gone":
@@ -691,7 +691,7 @@ def test_links_that_lead_nowhere(complaint, tmp_path):
 # Starting from a trained model
 
 
-def test_known_words_keep_their_vectors_and_new_ones_follow(new_classifier):
+def test_known_words_keep_their_vectors_and_new_words_are_appended(new_classifier):
     sections = {"model": {"hidden": [3], "batch_norm": True}}
     origin = with_noise(new_classifier(["good film", "bad"], **sections), np.float32)
     heir = new_classifier(["bad bad zebra film"], 1, origin, **sections)
@@ -700,14 +700,14 @@ def test_known_words_keep_their_vectors_and_new_ones_follow(new_classifier):
     assert heir.vocabulary.features()[:known].equals(origin.vocabulary.features())
     assert set(heir.vocabulary.features()[known:].to_pylist()) == {"zebra", "bad bad", "bad zebra", "zebra film"}
     np.testing.assert_array_equal(after["embedding.weight"][:known], before["embedding.weight"])
-    assert np.unique(after["embedding.weight"][known:]).size == after["embedding.weight"][known:].size  # drawn anew
+    assert np.unique(after["embedding.weight"][known:]).size == after["embedding.weight"][known:].size  # drawn again
     for name in before.keys() - {"embedding.weight"}:
         np.testing.assert_array_equal(after[name], before[name], name)
     text = to_arrow(["good film", "bad", ""])
     np.testing.assert_allclose(heir.predict(text).positive, origin.predict(text).positive, rtol=1e-5)
 
 
-def test_the_original_is_not_written_into(new_classifier):
+def test_the_initial_model_is_not_modified(new_classifier):
     origin = new_classifier(TEXTS)
     content = origin.to_bytes()
     heir = new_classifier(TEXTS, 1, origin)
@@ -727,8 +727,8 @@ def test_the_original_is_not_written_into(new_classifier):
     ],
     ids=["dim", "width", "fewer layers", "more layers", "batch norm"],
 )
-def test_another_shape_is_no_start(complaint, new_classifier, change, part):
-    """Also where every tensor of the old model finds its place, but the new one would keep some that are random."""
+def test_an_initial_model_of_another_shape_is_refused(complaint, new_classifier, change, part):
+    """Refused even if the new network has all tensors of the old one, and further random ones."""
     origin = new_classifier(TEXTS, model={"hidden": [16]})
     text = complaint(ConfigError, new_classifier, TEXTS, 0, origin, model={"hidden": [16], **change})
     assert text.startswith("model.init_from: ")
@@ -739,7 +739,7 @@ def test_another_shape_is_no_start(complaint, new_classifier, change, part):
 
 
 def vectors(new_classifier, path, ngrams: int = 1) -> dict[str, np.ndarray]:
-    """The embedding of each word, with dim 2."""
+    """Return the embedding of each word, with dim 2."""
     network = {"embedding": {"dim": 2, "vectors": str(path)}}
     classifier = new_classifier(["good film", "bad"], text={"ngrams": ngrams}, model=network)
     return dict(
@@ -756,7 +756,7 @@ def test_words_start_from_their_vectors(new_classifier, tmp_path, first, end):
     assert embedding["good"].tolist() == [0.5, 2]
     assert embedding["bad"].tolist() == [-1, np.float32(0.01)]
     random = vectors(new_classifier, path, ngrams=2)
-    np.testing.assert_array_equal(embedding["film"], random["film"])  # not in the file: as the seed says
+    np.testing.assert_array_equal(embedding["film"], random["film"])  # not in the file: drawn from the seed
     assert list(embedding) == ["bad", "film", "good", "good film"]
 
 
@@ -766,8 +766,8 @@ def test_a_vocabulary_word_that_looks_like_the_first_line(new_classifier, tmp_pa
     assert vectors(new_classifier, path)["good"].tolist() == [1, 2]
 
 
-def test_words_with_a_space_in_the_file_are_passed_over(new_classifier, tmp_path):
-    """As in glove.840B.300d, which has lines that begin with `. . .` or `at name@domain.com`."""
+def test_words_with_a_space_in_a_vector_file_are_skipped(new_classifier, tmp_path):
+    """glove.840B.300d has lines that begin with `. . .` or `at name@domain.com`."""
     path = tmp_path / "vectors.txt"
     path.write_text("good name@domain.com 1 2\n. . . 3 4\nbad 5 6\n", encoding="utf-8")
     assert vectors(new_classifier, path)["bad"].tolist() == [5, 6]
@@ -791,20 +791,20 @@ def test_a_wrong_line_of_vectors_is_named(complaint, new_classifier, tmp_path, l
 
 
 @pytest.mark.parametrize("content", [b"", b"the 1 2\n", b"\xff\x00\xfe\n\n\n"])
-def test_a_file_without_a_known_word_is_no_file_of_vectors(complaint, new_classifier, tmp_path, content):
+def test_a_vector_file_without_a_known_word_is_refused(complaint, new_classifier, tmp_path, content):
     path = tmp_path / "vectors.txt"
     path.write_bytes(content)
     assert "no word of the vocabulary is in it" in complaint(DataError, vectors, new_classifier, path)
 
 
-def test_a_missing_file_of_vectors(complaint, new_classifier, tmp_path):
+def test_a_missing_vector_file(complaint, new_classifier, tmp_path):
     text = complaint(DataError, vectors, new_classifier, tmp_path / "missing.txt")
     assert text.startswith(f"{tmp_path / 'missing.txt'}: No such file")
     complaint(DataError, vectors, new_classifier, tmp_path)
 
 
 def test_features_and_reviews_agree(new_classifier):
-    """What `encode` counts as known is what the network sees."""
+    """`encode` counts as known exactly the words that the network uses."""
     classifier = new_classifier(["good film"], text={"ngrams": 1})
     features, tokens, unknown = classifier.encode(to_arrow(["good zebra good", "", "film"]))
     assert isinstance(features, Ragged)
@@ -828,8 +828,8 @@ PRAISE = [
 
 @pytest.mark.parametrize("hidden", [[], [4], [5, 3]])
 @pytest.mark.parametrize("pooling", ["mean", "sqrt", "sum"])
-def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
-    """As its column and bias say, through whatever hidden layers; and an unknown word speaks by its parts."""
+def test_the_linear_start_predicts_as_the_best_linear_classifier(hidden, pooling):
+    """The initial network gives the logits of the linear classifier, and unknown words use their affixes."""
     settings = {"model": {"hidden": hidden, "embedding": {"pooling": pooling, "dim": 3}}, "text": {"ngrams": 2}}
     config = Config.model_validate(settings)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
@@ -843,7 +843,7 @@ def test_the_network_starts_as_the_best_linear_classifier(hidden, pooling):
     assert charmer > nothing > bored
 
 
-def test_what_a_linear_start_cannot_pass_through_keeps_its_column():
+def test_layers_that_block_a_linear_start_keep_its_column():
     config = Config.model_validate({"model": {"hidden": [4], "activation": "tanh"}})
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
@@ -853,7 +853,7 @@ def test_what_a_linear_start_cannot_pass_through_keeps_its_column():
     assert (built["hidden.0.weight"] == random["hidden.0.weight"]).all()
 
 
-def test_large_data_start_from_naive_bayes(monkeypatch):
+def test_large_data_starts_from_naive_bayes(monkeypatch):
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
     monkeypatch.setattr(linear, "_LARGE", len(x.ids) - 1)

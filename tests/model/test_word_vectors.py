@@ -1,4 +1,4 @@
-"""Vectors and their file: rounded once, the same numbers ever after; matched by their text; damage is noticed."""
+"""Word vectors and their file: rounding, matching by text, damage."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def known(*texts: str) -> data_vocabulary.Vocabulary:
 
 @pytest.fixture
 def saved(tmp_path):
-    """A file with a vector of each feature but the last: `(path, vocabulary, vectors)`."""
+    """Return a file with vectors of all features but the last: `(path, vocabulary, vectors)`."""
     vocabulary = known("a good film", "a good plot")
     rows = np.random.default_rng(0).standard_normal((len(vocabulary) - 1, 3)).astype(np.float32)
-    found = word_vectors.to_half_precision(np.arange(len(rows), dtype=np.int32), rows)
+    vectors = word_vectors.to_half_precision(np.arange(len(rows), dtype=np.int32), rows)
     path = tmp_path / "vectors.safetensors"
-    path.write_bytes(word_vectors.vectors_to_bytes(found, vocabulary, SETTINGS))
-    return path, vocabulary, found
+    path.write_bytes(word_vectors.vectors_to_bytes(vectors, vocabulary, SETTINGS))
+    return path, vocabulary, vectors
 
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(2.0**100), max_value=2.0**100)
@@ -40,49 +40,49 @@ finite = st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(
 
 @given(arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=4), elements=finite))
 def test_numbers_lose_at_most_the_twelfth_bit(rows):
-    """But for those 2**28 times smaller than the largest, of which an absolute error remains."""
-    again = word_vectors.to_half_precision(np.arange(len(rows)), rows).rows(len(rows)).astype(np.float64)
+    """Numbers 2**28 times smaller than the largest one have an absolute error instead."""
+    rounded = word_vectors.to_half_precision(np.arange(len(rows)), rows).rows(len(rows)).astype(np.float64)
     largest = np.abs(rows).max(initial=0).astype(np.float64)
-    error = np.abs(again - rows)
+    error = np.abs(rounded - rows)
     assert (error <= 2.0**-11 * np.abs(rows.astype(np.float64)) + 2.0**-39 * largest + 1e-44).all()
 
 
-def test_small_vectors_are_no_worse_off():
-    """Plainly in half precision, numbers below 6e-5 lose their digits, and those of frequent features are so small."""
+def test_small_vectors_have_the_same_relative_precision():
+    """Plain half precision loses digits of numbers below 6e-5, as vectors of frequent features have."""
     rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32) * np.float32(1e-6)
     np.testing.assert_allclose(word_vectors.to_half_precision(np.arange(50), rows).rows(50), rows, rtol=2**-11)
     assert not np.allclose(rows.astype(np.float16).astype(np.float32), rows, rtol=1e-2, atol=0)
 
 
-def test_what_is_saved_is_loaded(saved):
-    path, vocabulary, found = saved
+def test_saved_vectors_are_loaded_unchanged(saved):
+    path, vocabulary, vectors = saved
     loaded = word_vectors.load_vectors(path)
     assert loaded.texts.to_pylist() == vocabulary.features().to_pylist()[:-1]
     assert (loaded.kind, loaded.dim, loaded.lowercase) == ("reviews", 3, True)
-    assert loaded.vectors.rows(9).tobytes() == found.rows(9).tobytes()
-    assert path.read_bytes() == word_vectors.vectors_to_bytes(found, vocabulary, SETTINGS)
+    assert loaded.vectors.rows(9).tobytes() == vectors.rows(9).tobytes()
+    assert path.read_bytes() == word_vectors.vectors_to_bytes(vectors, vocabulary, SETTINGS)
 
 
-def test_they_are_matched_by_their_text(saved):
+def test_vectors_are_matched_by_the_text_of_features(saved):
     loaded = word_vectors.load_vectors(saved[0])
     rows = dict(zip(loaded.texts.to_pylist(), loaded.vectors.rows(len(loaded.texts)).tolist(), strict=True))
     other = known("plot plot plot of a film", "film noir", "a good")
-    found = word_vectors.match_vectors(loaded, other).rows(len(other), 5).tolist()
+    vectors = word_vectors.match_vectors(loaded, other).rows(len(other), 5).tolist()
     texts = other.features().to_pylist()
     assert sum(text in rows for text in texts) >= 4
-    for text, row in zip(texts, found, strict=True):
+    for text, row in zip(texts, vectors, strict=True):
         assert row == [*rows.get(text, [0.0] * 3), 0.0, 0.0], text
 
 
-def test_all_of_the_same_vocabulary_come_back(saved):
-    path, vocabulary, found = saved
-    again = word_vectors.match_vectors(word_vectors.load_vectors(path), vocabulary)
-    np.testing.assert_array_equal(again.features, found.features)
-    assert again.half.tobytes() == found.half.tobytes()
-    assert again.exponent == found.exponent
+def test_the_same_vocabulary_matches_all_vectors(saved):
+    path, vocabulary, vectors = saved
+    matched = word_vectors.match_vectors(word_vectors.load_vectors(path), vocabulary)
+    np.testing.assert_array_equal(matched.features, vectors.features)
+    assert matched.half.tobytes() == vectors.half.tobytes()
+    assert matched.exponent == vectors.exponent
 
 
-def test_damage_anywhere_is_noticed(saved):
+def test_any_damage_of_a_vector_file_is_detected(saved):
     path, _, _ = saved
     content = path.read_bytes()
     for at in range(9, len(content), 7):
@@ -105,7 +105,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-def test_a_file_that_a_stranger_made(saved, complaint, change):
+def test_an_invalid_vector_file_with_a_valid_checksum(saved, complaint, change):
     path, _, _ = saved
     header, tensors = tensor_file.read_tensor_file(path, word_vectors.KEY)
     del header["checksum"]
@@ -114,7 +114,7 @@ def test_a_file_that_a_stranger_made(saved, complaint, change):
     assert complaint(DataError, word_vectors.load_vectors, path).startswith(f"{path}: ")
 
 
-def test_a_model_is_no_file_of_vectors(new_classifier, tmp_path, complaint):
+def test_a_model_is_not_a_vector_file(new_classifier, tmp_path, complaint):
     path = tmp_path / "model.safetensors"
     path.write_bytes(new_classifier(["a good film"]).to_bytes())
     assert complaint(DataError, word_vectors.load_vectors, path).endswith(

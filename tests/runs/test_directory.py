@@ -1,4 +1,4 @@
-"""Run directories: what is in them, what they are called, how they are found and compared."""
+"""Run directories: their files and names, finding them and comparing them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DATA = {"validation": {"reviews": 4, "fingerprint": "abc"}}
 
 @pytest.fixture(autouse=True)
 def noon(here, monkeypatch):
-    """The clock stands, as far as the names of runs can tell."""
+    """Fix the time that names of runs contain."""
     strftime = directory.time.strftime
     monkeypatch.setattr(
         directory.time, "strftime", lambda form, *at: "20261123-1642" if form == "%Y%m%d-%H%M" else strftime(form, *at)
@@ -31,7 +31,7 @@ def noon(here, monkeypatch):
 
 
 def finished(name: str = "mine.yaml", settings: Config = CONFIG, positive=None, **facts) -> Path:
-    """A run that left a model; `positive` is what it said of four validation reviews."""
+    """Return a run with a model. `positive` are its probabilities for four validation reviews."""
     run = directory.create_run(settings, Path(name), **{"data": DATA, **facts})
     (run.path / "model.safetensors").write_bytes(b"a model")
     if positive is not None:
@@ -49,7 +49,7 @@ def test_a_run_is_named_after_the_time_the_config_and_its_digest():
     run.finish("finished")
 
 
-def test_a_run_that_has_just_begun():
+def test_a_run_that_has_just_started():
     run = directory.create_run(CONFIG, Path("mine.yaml"), command=["sentibp", "train", "mine.yaml"], data=DATA)
     assert sorted(os.listdir(run.path)) == ["config.yaml", "metrics.jsonl", "run.json"]
     assert load_config(run.path / "config.yaml").config == CONFIG
@@ -65,7 +65,7 @@ def test_a_run_that_has_just_begun():
     run.finish("finished")
 
 
-def test_events_are_lines_that_can_be_read_while_it_runs():
+def test_metrics_can_be_read_during_the_training():
     run = directory.create_run(CONFIG, Path("mine.yaml"))
     for step in (1, 2):
         run.append(StepRecord(0, step, 1, 0.5 / step, 0.1, 2.0))
@@ -104,16 +104,16 @@ def test_runs_of_the_same_minute_do_not_overwrite_each_other():
 
 
 @pytest.mark.parametrize("name", ["new", "in/a/new/folder", "empty"])
-def test_a_directory_may_be_given(name):
+def test_the_run_directory_can_be_chosen(name):
     Path("empty").mkdir()
     run = directory.create_run(CONFIG, Path("mine.yaml"), Path(name))
     assert str(run.path) == name
     (run.path / "model.safetensors").write_bytes(b"a model")
     run.finish("finished")
-    assert find.find_run("last") == Path(name)  # wherever it lies
+    assert find.find_run("last") == Path(name)  # in any folder
 
 
-def test_a_directory_with_anything_in_it_is_refused(complaint):
+def test_a_directory_that_is_not_empty_is_refused(complaint):
     Path("full").mkdir()
     Path("full/notes.txt").write_text("mine")
     Path("file").write_text("mine")
@@ -124,7 +124,7 @@ def test_a_directory_with_anything_in_it_is_refused(complaint):
     assert Path("file").read_text() == "mine"
 
 
-def test_a_place_that_cannot_be_written_to(complaint):
+def test_a_directory_without_write_permission(complaint):
     Path("file").write_text("")
     text = complaint(DataError, directory.create_run, CONFIG, Path("mine.yaml"), Path("file/run"))
     assert text.endswith("choose another place with --out DIR")
@@ -144,7 +144,7 @@ def test_a_run_is_found_by_path_by_name_and_as_the_last():
     assert find.model_file(str(model)) == model
 
 
-def test_a_path_goes_before_a_name_in_runs():
+def test_a_path_has_precedence_over_the_name_of_a_run():
     path = finished()
     Path(path.name).mkdir()
     assert find.find_run(path.name) == Path(path.name)
@@ -153,7 +153,7 @@ def test_a_path_goes_before_a_name_in_runs():
 @pytest.mark.parametrize(
     "name", ["missing", "runs/missing", "a review, by mistake " * 30, "null \0"], ids=["name", "path", "long", "null"]
 )
-def test_a_name_of_no_run(complaint, name):
+def test_an_unknown_run(complaint, name):
     text = complaint(ConfigError, find.find_run, name)
     assert text.endswith(": no such run or model; see `sentibp runs list`")
     assert ConfigError.exit_code == 2
@@ -179,13 +179,13 @@ def test_a_run_without_a_model_has_no_model_file(complaint):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null", "\xff"])
-def test_damaged_facts(complaint, content):
+def test_damaged_run_info(complaint, content):
     path = finished()
     (path / "run.json").write_bytes(content.encode("latin-1"))
     assert complaint(DataError, directory.load_run_info, path).startswith(f"{path}/run.json: damaged: ")
 
 
-def test_a_folder_that_is_no_run(complaint):
+def test_a_folder_that_is_not_a_run(complaint):
     assert (
         complaint(DataError, directory.load_run_info, Path())
         == "run.json: No such file or directory; give a run directory"
@@ -206,7 +206,7 @@ def test_two_runs_side_by_side():
     assert (result["a"], result["b"]) == (str(a), str(b))
     assert result["scores"] == {"accuracy": [0.5, 0.75]}
     assert result["settings"]["train.optimizer.name"] == ["adagrad", "adam"]
-    assert result["settings"]["train.optimizer.row_wise"] == [True, None]  # adam has no such setting
+    assert result["settings"]["train.optimizer.row_wise"] == [True, None]  # a setting that adam does not have
     assert result["settings"]["train.learning_rates.hidden.0"] == [None, 0.5]
     assert all(key.startswith(("train.optimizer.", "train.learning_rates")) for key in result["settings"])
     assert result["paired"] == {"a_only": 0, "b_only": 1, "difference": -0.25, "p_value": 1.0}

@@ -1,4 +1,4 @@
-"""What is said of gradients that vanish or explode, and what a run has recorded of them."""
+"""Messages about vanishing and exploding gradients, and the recorded gradient flow of a run."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def flows(*gradients: float, dead: float | None = None) -> dict[str, Flow]:
     }
 
 
-def said(found: dict[str, Flow], train: dict | None = None, **model: object) -> dict[str, str]:
-    return gradient_flow.diagnose(found, Config.model_validate({"model": model, "train": train or {}}))
+def diagnose(recorded: dict[str, Flow], train: dict | None = None, **model: object) -> dict[str, str]:
+    return gradient_flow.diagnose(recorded, Config.model_validate({"model": model, "train": train or {}}))
 
 
-def test_healthy_gradients_are_not_spoken_of():
-    assert said(flows(1e-2, 0.3, 0.2, 0.5, 1.0), **DEEP) == {}
-    assert said(flows(50, 30, 1.0)) == {}
-    assert said(flows(1e-15, 1e-12, 1e-11)) == {}, "all is learned: ratios of nothing mean nothing"
+def test_healthy_gradients_give_no_message():
+    assert diagnose(flows(1e-2, 0.3, 0.2, 0.5, 1.0), **DEEP) == {}
+    assert diagnose(flows(50, 30, 1.0)) == {}
+    assert diagnose(flows(1e-15, 1e-12, 1e-11)) == {}, "tiny gradients after convergence: their ratios mean nothing"
 
 
-def test_vanishing_gradients_with_the_layers_the_factor_and_the_cures():
-    line = said(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **DEEP)["vanishing"]
+def test_vanishing_gradients_are_reported_with_layers_factor_and_repairs():
+    line = diagnose(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **DEEP)["vanishing"]
     assert line == (
         "vanishing gradients in embedding to hidden.1: its norm in embedding is 1e-07 times that in output; each "
         "hidden layer multiplies it by 0.01 on the way back; what usually helps: model.activation: relu, "
@@ -52,31 +52,31 @@ def test_vanishing_gradients_with_the_layers_the_factor_and_the_cures():
         ({"hidden": [8, 9, 10], "activation": "relu"}, "layers of one width with model.residual: true", "relu"),
     ],
 )
-def test_no_cure_is_advised_that_is_taken_already(model, there, absent):
-    line = said(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **model)["vanishing"].partition("; ")[2]
+def test_repairs_that_are_already_set_are_not_suggested(model, there, absent):
+    line = diagnose(flows(1e-7, 1e-6, 1e-4, 1e-2, 1.0), **model)["vanishing"].partition("; ")[2]
     assert there in line
     assert absent not in line
 
 
 def test_dead_units_are_named():
-    line = said(flows(0, 0, 1.0, dead=1.0))["vanishing"]
+    line = diagnose(flows(0, 0, 1.0, dead=1.0))["vanishing"]
     assert "all units of hidden.0 are dead" in line
     assert "lower train.optimizer.learning_rate" in line
 
 
-def test_exploding_gradients_by_their_growth_and_by_their_length():
-    assert said(flows(50, 5, 0.5, 0.05, 0.005), **DEEP) == {}, "less than a thousand times the longest behind it"
-    line = said(flows(5000.0, 300.0, 1.0))["exploding"]
+def test_exploding_gradients_are_found_by_growth_and_by_norm():
+    assert diagnose(flows(50, 5, 0.5, 0.05, 0.005), **DEEP) == {}, "the growth is below the threshold of 1000"
+    line = diagnose(flows(5000.0, 300.0, 1.0))["exploding"]
     assert line.startswith("exploding gradients in embedding to hidden.0: its norm in embedding is 5e+03; ")
     assert "lower train.optimizer.learning_rate (it is 0.03), train.optimizer.clip_norm: 1.0" in line
-    line = said(flows(90.0, 0.01, 0.02))["exploding"]
+    line = diagnose(flows(90.0, 0.01, 0.02))["exploding"]
     assert "its norm in embedding is 4e+03 times that in output" in line
-    assert "clip_norm" not in said(flows(5e3, 1, 1), {"optimizer": {"clip_norm": 1.0}})["exploding"]
-    assert "exploding" in said(flows(float("inf"), 1.0, 1.0))
+    assert "clip_norm" not in diagnose(flows(5e3, 1, 1), {"optimizer": {"clip_norm": 1.0}})["exploding"]
+    assert "exploding" in diagnose(flows(float("inf"), 1.0, 1.0))
 
 
 def test_frozen_layers_are_not_judged():
-    assert said(flows(1e-9, 1.0, 1.0), {"freeze": ["embedding"]}) == {}
+    assert diagnose(flows(1e-9, 1.0, 1.0), {"freeze": ["embedding"]}) == {}
 
 
 def test_the_factor_is_the_geometric_mean():
@@ -85,7 +85,7 @@ def test_the_factor_is_the_geometric_mean():
     assert gradient_flow.gradient_factor(flows(9, 0, 1, 9)) is None
 
 
-def test_each_kind_is_warned_of_once_and_by_the_mean_of_an_epoch():
+def test_each_kind_gives_one_warning_with_the_mean_of_an_epoch():
     watch = gradient_flow.GradientFlowMonitor(Config())
     watch.saw(flows(1e-9, 1.0, 1.0))
     watch.saw(flows(1.0, 1.0, 1.0))
@@ -109,17 +109,17 @@ def event(epoch: int, seed: int = 0, **layers: Flow) -> dict:
     return {"event": "flow", "seed": seed, "step": 1, "epoch": epoch, "layers": gradient_flow.flow_record(layers)}
 
 
-def test_what_was_recorded_comes_back_as_the_mean_of_each_epoch(here):
+def test_recorded_flows_are_averaged_over_each_epoch(here):
     a, b = Flow(1.0, 0.5, 2.0, dead=0.5), Flow(3.0, 0.5, 2.0, dead=0.0)
     written(here, STEP, event(1, out=a), event(1, out=b), event(2, out=b), event(1, 1, out=a))
-    found = gradient_flow.load_flows(here)
-    assert [(each.seed, each.epoch) for each in found] == [(0, 1), (0, 2), (1, 1)]
-    assert found[0].layers == {"out": Flow(2.0, 0.5, 2.0, 0.25)}
-    assert gradient_flow.select_flows(found, "run", 0, 2) == [found[1]]
-    assert gradient_flow.select_flows(found, "run", None, 1) == [found[0], found[2]]
+    recorded = gradient_flow.load_flows(here)
+    assert [(each.seed, each.epoch) for each in recorded] == [(0, 1), (0, 2), (1, 1)]
+    assert recorded[0].layers == {"out": Flow(2.0, 0.5, 2.0, 0.25)}
+    assert gradient_flow.select_flows(recorded, "run", 0, 2) == [recorded[1]]
+    assert gradient_flow.select_flows(recorded, "run", None, 1) == [recorded[0], recorded[2]]
     for seed, epoch in ((2, None), (None, 3)):
         with pytest.raises(ConfigError, match="choose one"):
-            gradient_flow.select_flows(found, "run", seed, epoch)
+            gradient_flow.select_flows(recorded, "run", seed, epoch)
 
 
 def test_json_has_no_infinity(here):

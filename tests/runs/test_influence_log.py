@@ -1,4 +1,4 @@
-"""The influence log: the gradient of each review, kept beside the model, and refused if it does not fit."""
+"""The influence log: the gradient of each review, saved with the model, and refused if it does not match."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FROZEN += ["train.epochs=2", "train.word_dropout=0", "train.refit=false"]
 
 
 def logged(out: str, *overrides: str) -> tuple[list[ExampleGradients], list]:
-    """The influence log and the steps of a training on the texts."""
+    """Return the influence log and the steps of a training on the texts."""
     Path("all.csv").write_text(DATA, encoding="utf-8")
     outcome = runner.train_model(load_config("quickstart", [*FROZEN, *overrides]), Path(out))
     steps = [record for record in read_records(outcome.run) if isinstance(record, StepRecord)]
@@ -41,7 +41,7 @@ def logged(out: str, *overrides: str) -> tuple[list[ExampleGradients], list]:
 
 
 def test_each_review_has_its_gradient_in_the_step_of_its_batch(here):
-    """A frozen network answers the same in each epoch: dz is p - y over the size of the batch."""
+    """A frozen network predicts the same in each epoch: dz is (p - y) / batch size."""
     epochs, steps = logged("run", "train.batch_size=3")
     classifier = load_model(Path("run/model.safetensors"))
     p = sigmoid(classifier.logits(classifier.encode(strings(TEXTS))[0]))
@@ -69,14 +69,14 @@ def run(here):
     return runner.train_model(resolved).run
 
 
-def test_kept_up_to_the_best_epoch(run):
+def test_the_influence_log_ends_with_the_best_epoch(run):
     kept = influence_log.load_influence_log(run)
     assert 1 <= len(kept.epochs) <= 3
     assert all(epoch.dz.shape == (288,) and epoch.step.max() == 17 for epoch in kept.epochs)
     assert kept.factor > 0
 
 
-def test_what_does_not_fit_is_told(run, complaint):
+def test_an_influence_log_that_does_not_match_is_refused(run, complaint):
     content = (run / influence_log.FILE).read_bytes()
     (run / influence_log.FILE).write_bytes(content[:-5])
     assert "damaged" in complaint(DataError, influence_log.load_influence_log, run)
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_told(run, complaint):
     assert f"{run}: has no influence_log.safetensors" in complaint(DataError, influence_log.load_influence_log, run)
 
 
-def test_of_several_seeds_that_whose_model_is_kept(here):
+def test_the_influence_log_belongs_to_the_seed_of_the_best_model(here):
     outcome = runner.train_model(load_config("quickstart", ["train.epochs=2", "train.seeds=3"]))
     kept = influence_log.load_influence_log(outcome.run)
     assert len(kept.epochs) == outcome.kept["epoch"]
@@ -116,7 +116,7 @@ def test_an_incomplete_epoch_leaves_no_log(tmp_path):
 
 
 def test_a_log_of_an_earlier_version_is_read(run):
-    """It had another name, and called the learning rate `rate`."""
+    """The file had another name, and the learning rate was called `rate`."""
     from safetensors.numpy import load_file, save
 
     expected = influence_log.load_influence_log(run)
@@ -126,13 +126,13 @@ def test_a_log_of_an_earlier_version_is_read(run):
     arrays["rate"] = arrays.pop("learning_rate")
     (run / influence_log.FILE).unlink()
     (run / influence_log.OLDER_FILE).write_bytes(save(arrays, metadata=header))
-    found = influence_log.load_influence_log(run)
-    assert found.factor == expected.factor
-    for one, other in zip(found.epochs, expected.epochs, strict=True):
+    loaded = influence_log.load_influence_log(run)
+    assert loaded.factor == expected.factor
+    for one, other in zip(loaded.epochs, expected.epochs, strict=True):
         assert all((a == b).all() for a, b in zip(one, other, strict=True))
 
 
-def test_a_full_disk_stops_no_training(here, monkeypatch, complaint):
+def test_a_full_disk_does_not_stop_the_training(here, monkeypatch, complaint):
     def full(dir):
         raise OSError(28, "No space left on device")
 
@@ -142,6 +142,6 @@ def test_a_full_disk_stops_no_training(here, monkeypatch, complaint):
     assert "has no influence_log.safetensors" in complaint(DataError, influence_log.load_influence_log, outcome.run)
 
 
-def test_several_networks_keep_none(here, complaint):
+def test_an_ensemble_has_no_influence_log(here, complaint):
     outcome = runner.train_model(load_config("quickstart", ["train.epochs=1", "train.members=2"]))
     assert "has no influence_log.safetensors" in complaint(DataError, influence_log.load_influence_log, outcome.run)

@@ -1,4 +1,4 @@
-"""Following a training by its records, with a clock and a writer of the test's own."""
+"""Watch a training by its records, with a simulated clock and writer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORES = {"accuracy": 0.75, "log_loss": 0.5}
 
 
 class Writer:
-    """A run that is being written: 10 reviews, batches of 5, 2 epochs: 4 steps a network."""
+    """Writes the records of a run: 10 reviews, batches of 5, 2 epochs, 4 steps for each network."""
 
     def __init__(self, path: Path, **train: object):
         path.mkdir(parents=True)
@@ -47,7 +47,7 @@ class Writer:
 
 @pytest.fixture
 def write():
-    """`write(path, **train)` begins a run; its file is closed in the end."""
+    """`write(path, **train)` starts a run. Its file is closed after the test."""
     writers: list[Writer] = []
 
     def begin(path: Path, **train: object) -> Writer:
@@ -61,7 +61,7 @@ def write():
 
 @pytest.fixture
 def follow():
-    """The states that are told, while `acts` happen one after the other, ten seconds apart, from 1100 on."""
+    """Return the reported states. The `acts` happen every ten seconds, from time 1100 on."""
 
     def run(path: Path, *acts) -> list[watch.RunProgress]:
         clock = [1100.0]
@@ -100,8 +100,8 @@ def test_progress_loss_rate_and_time_left(here, follow, write):
     assert (first.seconds, first.seconds_left) == (100, 300), "100 seconds for one of four steps"
     assert second.loss == pytest.approx(0.98)
     assert (second.scored_epoch, second.scores) == (1, SCORES)
-    assert second.seconds_left == 20, "since the first look, 10 seconds a step"
-    assert third.step == 3, "nothing is told while nothing changes"
+    assert second.seconds_left == 20, "10 seconds a step since the first state"
+    assert third.step == 3, "a state is reported only if it changes"
     assert (last.outcome, last.step, last.progress, last.seconds, last.seconds_left) == ("finished", 4, 1.0, 123, 0)
 
 
@@ -116,8 +116,8 @@ def test_several_networks_are_one_training(here, follow, write):
 
 
 @pytest.mark.parametrize(("refit", "steps"), [(True, 20), ("auto", 8)])
-def test_a_model_that_is_trained_once_more(here, follow, write, refit, steps):
-    """On 15 reviews: 3 steps an epoch. Whether `auto` does so is not known before the first of these epochs is over."""
+def test_watching_a_refit(here, follow, write, refit, steps):
+    """The refit has 15 reviews and 3 steps an epoch. With `auto` it is known only after its first epoch."""
     writer = write(here / "run", members=2, refit=refit)
     writer.facts(data={"training": {"reviews": 10}, "validation": {"reviews": 5}})
     for seed in (0, 1):
@@ -162,7 +162,7 @@ def test_the_rounds_before_a_training(here, follow, write):
     assert (state.round, state.step, state.steps, state.progress) == (1, 0, 4, 0.0)
 
 
-def test_a_process_that_is_gone_is_told(here, follow, write):
+def test_a_process_that_ended_is_reported(here, follow, write):
     writer = write(here / "run")
     writer.step(1)
     assert directory.is_being_written(here / "run")
@@ -171,7 +171,7 @@ def test_a_process_that_is_gone_is_told(here, follow, write):
     assert [state.outcome for state in follow(here / "run")] == ["running", "killed"]
 
 
-def test_a_line_that_is_being_written_and_records_that_are_taken_back(here, follow, write):
+def test_incomplete_lines_and_removed_records(here, follow, write):
     writer = write(here / "run")
     writer.step(1)
     writer.step(2)
@@ -186,7 +186,7 @@ def test_a_line_that_is_being_written_and_records_that_are_taken_back(here, foll
     assert states[1].loss == 0.25
 
 
-def test_the_newest_is_one_that_goes_on(here, write):
+def test_watch_chooses_the_newest_run_in_training(here, write):
     with pytest.raises(ConfigError, match="no run in runs/"):
         watch.newest_started()
     older, newer = write(here / "runs/a"), write(here / "runs/b")
@@ -197,7 +197,7 @@ def test_the_newest_is_one_that_goes_on(here, write):
     assert watch.newest_started() == Path("runs/b")
 
 
-def test_what_is_no_run_or_damaged(here, complaint, write):
+def test_watching_what_is_not_a_run_or_damaged(here, complaint, write):
     writer = write(here / "run")
     writer.file.write("{]\n")
     assert "metrics.jsonl:1: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))

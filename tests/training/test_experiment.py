@@ -1,4 +1,4 @@
-"""From a config to a run: on the small data sets that come with the program, in seconds."""
+"""Train small configs on the data sets of the package, from the config to the run directory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SMALL: dict[str, Any] = {
         "epochs": 4,
         "batch_size": 32,
         "word_dropout": 0,
-        "calibrate": False,  # what is recorded of an epoch is what is kept
+        "calibrate": False,  # so that the scores of an epoch are those of the saved model
         "refit": False,
     },
 }
@@ -49,7 +49,7 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture
 def small(write_config):
-    """A small config on the sample, with `--set` overrides: `small("train.epochs=2")`."""
+    """Return a small config on the sample with `--set` overrides: `small("train.epochs=2")`."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 
@@ -61,13 +61,13 @@ def epochs(run: Path, seed: int = 0) -> list[dict[str, Any]]:
     return [line for line in lines(run) if line["event"] == "epoch" and line["seed"] == seed]
 
 
-def interrupt_at(kind: type, number: int = 1):
-    """A `watch` that presses Ctrl-C at the number-th event of a kind."""
+def interrupt_at(kind: type, n: int = 1):
+    """Return a `watch` that raises KeyboardInterrupt at the n-th event of a kind."""
     seen = []
 
     def watch(event) -> None:
         seen.extend([event] * isinstance(event, kind))
-        if isinstance(event, kind) and len(seen) == number:
+        if isinstance(event, kind) and len(seen) == n:
             raise KeyboardInterrupt
 
     return watch
@@ -76,7 +76,7 @@ def interrupt_at(kind: type, number: int = 1):
 # A run
 
 
-def test_a_run_and_what_it_tells(small):
+def test_the_events_and_files_of_a_run(small):
     events: list[Any] = []
     outcome = train_model(small(), command=["sentibp", "train", "small.yaml"], watch=events.append)
     assert sorted(os.listdir(outcome.run)) == [
@@ -116,15 +116,15 @@ def test_a_run_and_what_it_tells(small):
 def test_the_best_epoch_is_kept(small):
     outcome = train_model(small("train.epochs=12"))
     scores = [line["scores"] for line in epochs(outcome.run)]
-    best = max(scores, key=lambda score: score["accuracy"])  # the first of equals
-    assert best != scores[-1]  # or this test would show nothing
+    best = max(scores, key=lambda score: score["accuracy"])  # the first of equal ones
+    assert best != scores[-1]  # otherwise this test shows nothing
     classifier = model_file.load_model(outcome.model)
     assert classifier.scores == outcome.scores == best
     evaluation = evaluate_on(classifier)
     assert {name: evaluation.scores[name] for name in best} == best
 
 
-def test_what_it_said_of_the_validation_data_is_kept(small):
+def test_validation_predictions_are_saved(small):
     outcome = train_model(small())
     paired = compare.compare_runs(outcome.run, outcome.run)["paired"]
     assert paired["p_value"] == 1
@@ -150,12 +150,12 @@ def test_equal_settings_give_equal_bytes(small):
     ],
     ids=lambda overrides: ",".join(overrides)[:40] or "-",
 )
-def test_the_config_of_a_run_repeats_it(small, overrides):
+def test_training_the_config_of_a_run_gives_the_same_bytes(small, overrides):
     first = train_model(small(*overrides))
-    again = train_model(load_config(first.run / "config.yaml"))
-    assert again.run != first.run
-    assert again.digest == first.digest
-    assert again.scores == first.scores
+    second = train_model(load_config(first.run / "config.yaml"))
+    assert second.run != first.run
+    assert second.digest == first.digest
+    assert second.scores == first.scores
 
 
 # Data
@@ -186,7 +186,7 @@ def complaint_of(function, *arguments) -> str:
     return str(caught.value)
 
 
-def test_reviews_on_both_sides_of_the_split_are_told(write_config):
+def test_reviews_in_both_training_and_validation_data_are_reported(write_config):
     Path("twice.csv").write_text("text,label\n" + "".join(f"film {i // 2},{i % 4 // 2}\n" for i in range(40)))
     events: list[Any] = []
     train_model(write_config(data={"source": "twice.csv", "validation": 0.5}, train={"epochs": 1}), watch=events.append)
@@ -201,7 +201,7 @@ def test_reviews_on_both_sides_of_the_split_are_told(write_config):
 def test_a_vocabulary_without_words(small, complaint):
     text = complaint(DataError, train_model, small("text.min_count=10000"))
     assert text == ("no word occurs 10000 times in the 288 training reviews; lower text.min_count, or give more text")
-    assert not Path("runs").exists()  # nothing was begun
+    assert not Path("runs").exists()  # no run was created
 
 
 def test_reviews_of_one_class(write_config, complaint):
@@ -210,8 +210,8 @@ def test_reviews_of_one_class(write_config, complaint):
     assert complaint(DataError, train_model, resolved) == "happy.csv: all 2 labels are positive; training needs both"
 
 
-def test_data_beside_the_config_are_found_and_named_from_here(write_config):
-    """The run's own config.yaml lies elsewhere, and means the same file."""
+def test_paths_in_a_config_are_relative_to_its_folder(write_config):
+    """The config.yaml of the run is in another folder and refers to the same file."""
     resolved = write_config("configs/mine.yaml", data={"source": "mine.csv"}, text={"min_count": 1})
     Path("configs/mine.csv").write_text("text,label\n" + "good film,1\nbad film,0\n" * 10)
     outcome = train_model(resolved)
@@ -233,7 +233,7 @@ def test_a_directory_in_use_is_refused_before_training(small, complaint):
 
 @pytest.fixture
 def in_pieces(monkeypatch):
-    """From here on all is done in small pieces, and lies in files."""
+    """Process all data in small pieces, on disk."""
 
     def switch():
         for module, name, value in (
@@ -254,7 +254,7 @@ def in_pieces(monkeypatch):
 
 
 def in_format(name: str) -> str:
-    """The sample in another format, thrice, so that there is something to be found twice."""
+    """Write the sample three times in another format, so that it contains duplicates."""
     sample = sources.load_corpus("sample")
     texts, labels = [text for text in sample.text.to_pylist() * 3], sample.label.tolist() * 3
     table = pa.table({"text": texts, "label": labels, "weight": [1 + i % 3 for i in range(len(texts))]})
@@ -285,13 +285,13 @@ def test_data_larger_than_memory_give_the_same_bytes(small, in_pieces, cache_fol
     pieces = train_model(resolved, watch=events[1].append)
     assert pieces.digest == whole.digest
     assert directory.load_run_info(pieces.run)["data"] == directory.load_run_info(whole.run)["data"]
-    notes = [[event.text for event in some if isinstance(event, Note)] for some in events]
+    notes = [[event.text for event in each if isinstance(event, Note)] for each in events]
     assert "validation reviews also occur in the training data" in notes[0][0]
     assert notes[1] == notes[0]
-    assert os.listdir(cache_folder) == [], "nothing is left behind, and what is larger than the cache is not kept"
+    assert os.listdir(cache_folder) == [], "no temporary file is left, and data larger than the cache is not cached"
 
 
-def test_larger_than_memory_and_from_several_sources_and_with_a_model_to_start_from(small, in_pieces):
+def test_data_larger_than_memory_with_an_initial_model(small, in_pieces):
     train_model(small("train.epochs=1"))
     resolved = small(f"data.source=[{in_format('x.csv')}, sample]", f"model.init_from={find.find_run('last')}")
     whole = train_model(resolved)
@@ -308,14 +308,14 @@ def test_early_stopping(small, metric, patience):
     stopping = f"train.early_stopping={{metric: {metric}, patience: {patience}}}"
     outcome = train_model(small("train.epochs=50", "train.schedule=constant", stopping))
     values = [line["scores"][metric] for line in epochs(outcome.run)]
-    best = values.index((max if metric == "accuracy" else min)(values))  # the first of equals
+    best = values.index((max if metric == "accuracy" else min)(values))  # the first of equal ones
     assert len(values) == best + 1 + patience < 50
     assert outcome.scores is not None
     assert outcome.scores[metric] == values[best]
     assert model_file.load_model(outcome.model).scores == epochs(outcome.run)[best]["scores"]
 
 
-def test_several_seeds_report_the_spread_and_keep_the_best(small):
+def test_several_seeds_report_statistics_and_keep_the_best(small):
     events: list[Any] = []
     outcome = train_model(small("train.seeds=3", "train.seed=4"), watch=events.append)
     assert [event.seed for event in events if isinstance(event, NetworkStarted)] == [4, 5, 6]
@@ -331,13 +331,13 @@ def test_several_seeds_report_the_spread_and_keep_the_best(small):
     assert directory.load_run_info(outcome.run)["seeds"] == outcome.seeds
 
 
-def test_each_seed_is_trained_as_if_it_were_alone(small):
+def test_each_seed_trains_independently(small):
     together = train_model(small("train.seeds=2", "train.seed=4"))
     alone = train_model(small("train.seed=5"))
     assert epochs(together.run, 5) == epochs(alone.run, 5)
 
 
-def test_patience_starts_anew_with_each_seed(small):
+def test_patience_is_reset_for_each_seed(small):
     outcome = train_model(
         small("train.seeds=3", "train.epochs=30", "train.schedule=constant", "train.early_stopping=2")
     )
@@ -371,7 +371,7 @@ def test_interrupted_after_some_epochs(small, step):
 
 
 @pytest.mark.parametrize("event", [NetworkStarted, Step])
-def test_interrupted_before_the_first_epoch_is_over(small, event):
+def test_interrupted_in_the_first_epoch(small, event):
     outcome = train_model(small(), watch=interrupt_at(event))
     check_interrupted(outcome)
     assert outcome.scores is None
@@ -387,11 +387,11 @@ def test_interrupted_in_the_second_of_three_seeds(small):
     outcome = train_model(small("train.seeds=3"), watch=interrupt_at(Step, 40))
     check_interrupted(outcome)
     assert outcome.seeds is not None
-    assert outcome.seeds["accuracy"]["standard_deviation"] == 0  # of the one that was finished
+    assert outcome.seeds["accuracy"]["standard_deviation"] == 0  # of the one finished seed
 
 
 def test_interrupted_before_there_is_a_model(small, monkeypatch):
-    """While the weights are drawn, which takes a while for a large vocabulary."""
+    """Interrupted while the initial weights are drawn, which takes some time for a large vocabulary."""
 
     def build(*arguments):
         raise KeyboardInterrupt
@@ -405,7 +405,7 @@ def test_interrupted_before_there_is_a_model(small, monkeypatch):
     assert not (run / "model.safetensors").exists()
 
 
-def test_another_error_is_recorded_and_passed_on(small):
+def test_other_errors_are_recorded_and_raised(small):
     def watch(event):
         raise RuntimeError("a bug in the display")
 
@@ -440,7 +440,7 @@ def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
     assert find.find_run("last") == run
 
 
-def test_diverged_before_the_first_epoch_is_over(small):
+def test_diverged_in_the_first_epoch(small):
     with pytest.raises(Diverged) as caught:
         train_model(small("train.optimizer={name: sgd, learning_rate: 1e20}"))
     ((run, facts),) = directory.list_runs()
@@ -459,7 +459,7 @@ def test_diverged_before_the_first_epoch_is_over(small):
     assert not Path("runs/last").exists()
 
 
-def test_a_training_that_is_to_stop_keeps_its_best_model_and_the_step(small):
+def test_a_break_condition_keeps_the_best_model_and_the_step(small):
     with pytest.raises(BreakConditionMet) as caught:
         train_model(small(), stop=parse_condition("epoch >= 3"))
     ((run, facts),) = directory.list_runs()
@@ -478,13 +478,13 @@ def test_a_training_that_is_to_stop_keeps_its_best_model_and_the_step(small):
     ]
 
 
-def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, monkeypatch):
+def test_a_postmortem_without_texts_or_without_disk_space(small, monkeypatch):
     def gone(*arguments):
         raise DataError("gone")
 
     with monkeypatch.context() as patched, pytest.raises(BreakConditionMet) as caught:
 
-        def vanish(event) -> None:  # once the data is read
+        def vanish(event) -> None:  # after the data was read
             if isinstance(event, NetworkStarted):
                 patched.setattr(experiment, "load_data", gone)
 
@@ -500,7 +500,7 @@ def test_a_postmortem_without_the_texts_and_one_that_cannot_be_written(small, mo
     assert "postmortem: No space left on device; nothing is kept there" in caught.value.lines[3]
 
 
-def test_a_member_of_an_ensemble_that_is_to_stop(small):
+def test_a_break_condition_in_a_member_of_an_ensemble(small):
     with pytest.raises(BreakConditionMet):
         train_model(small("train.members=2"), stop=parse_condition("step == 2"))
     ((run, facts),) = directory.list_runs()
@@ -509,8 +509,8 @@ def test_a_member_of_an_ensemble_that_is_to_stop(small):
 
 
 @pytest.mark.parametrize("validation", ["0.1", "0"])
-def test_diverged_at_the_very_last_step(small, validation):
-    """The last update broke the weights; what shows it are the scores."""
+def test_diverged_at_the_last_step(small, validation):
+    """The last update gives weights that are not finite, and the validation scores reveal it."""
     sgd = "train.optimizer={name: sgd, learning_rate: 1e25}"
     with pytest.raises(Diverged):
         train_model(small(sgd, "train.batch_size=1000", "train.epochs=1", f"data.validation={validation}"))
@@ -521,20 +521,20 @@ def test_diverged_at_the_very_last_step(small, validation):
 # Gradient flow
 
 
-def test_each_epoch_records_the_flow_of_each_layer(small):
+def test_each_epoch_records_the_gradient_flow(small):
     run = train_model(small("train.seeds=2", "train.freeze=[embedding]")).run
-    found = [line for line in lines(run) if line["event"] == "flow"]
-    assert [(line["seed"], line["epoch"], line["step"]) for line in found] == [
+    flows = [line for line in lines(run) if line["event"] == "flow"]
+    assert [(line["seed"], line["epoch"], line["step"]) for line in flows] == [
         (seed, epoch, 9 * epoch - 8) for seed in (0, 1) for epoch in (1, 2, 3, 4)
     ]
-    for line in found:
+    for line in flows:
         assert list(line["layers"]) == ["embedding", "hidden.0", "output"]
         assert line["layers"]["embedding"]["update"] == 0 < line["layers"]["embedding"]["gradient"]
         assert line["layers"]["output"].keys() == {"gradient", "update", "weight"}
         assert 0 <= line["layers"]["hidden.0"]["dead"] <= 1
 
 
-def test_looking_changes_no_byte(small, monkeypatch):
+def test_recording_gradient_flow_does_not_change_the_model(small, monkeypatch):
     digest = train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest
     monkeypatch.setattr(metrics_log, "measured_steps", lambda per_epoch: set(range(per_epoch)))
     assert train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
@@ -542,12 +542,12 @@ def test_looking_changes_no_byte(small, monkeypatch):
     assert train_model(small("model.dropout=0.1", "model.batch_norm=true")).digest == digest
 
 
-def test_vanishing_gradients_are_told_once_and_kept(small):
-    told: list[Any] = []
-    outcome = train_model(small("model.hidden=[8,8,8,8,8,8]", "model.activation=sigmoid"), watch=told.append)
+def test_vanishing_gradients_are_reported_once_and_recorded(small):
+    reported: list[Any] = []
+    outcome = train_model(small("model.hidden=[8,8,8,8,8,8]", "model.activation=sigmoid"), watch=reported.append)
     (line,) = outcome.warnings
     assert line.startswith("epoch 1: vanishing gradients in embedding")
-    assert Note(line) in told
+    assert Note(line) in reported
     assert directory.load_run_info(outcome.run)["warnings"] == [line]
     assert train_model(small()).warnings == []
 
@@ -567,11 +567,11 @@ def test_a_hidden_layer_learns_exclusive_or(here, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_linear_model_does_not(here, seed):
+def test_a_linear_model_does_not_learn_exclusive_or(here, seed):
     assert right_of_four(seed, "model.hidden=[]") <= 3
 
 
-def test_pairs_of_words_make_it_linear(here):
+def test_bigrams_make_exclusive_or_linear(here):
     assert right_of_four(0, "model.hidden=[]", "text.ngrams=2") == 4
 
 
@@ -581,7 +581,7 @@ def test_pairs_of_words_make_it_linear(here):
 def test_fine_tuning_the_last_model(small):
     first = train_model(small())
     second = train_model(small("model.init_from=last", "train.epochs=1", "train.optimizer.learning_rate=0.001"))
-    assert load_config(second.run / "config.yaml").config.model.init_from == str(first.model)  # `last` is another now
+    assert load_config(second.run / "config.yaml").config.model.init_from == str(first.model)  # `last` is a new run
     before, after = (model_file.load_model(outcome.model) for outcome in (first, second))
     assert after.vocabulary.features()[: len(before.vocabulary)].equals(before.vocabulary.features())
     for name, tensor in before.tensors().items():
@@ -590,14 +590,14 @@ def test_fine_tuning_the_last_model(small):
     assert train_model(load_config(second.run / "config.yaml")).digest == second.digest
 
 
-def test_a_fine_tuned_model_stands_alone(small):
+def test_a_fine_tuned_model_does_not_need_its_origin(small):
     first = train_model(small())
     second = train_model(small(f"model.init_from={first.run.name}", "train.epochs=1"))
     shutil.rmtree(first.run)
     assert evaluate_on(model_file.load_model(second.model)).scores["accuracy"] == second.scores["accuracy"]
 
 
-def test_no_such_model_to_start_from(small, complaint):
+def test_a_missing_initial_model_is_reported(small, complaint):
     assert complaint(ConfigError, train_model, small("model.init_from=last")).startswith(
         "model.init_from: no finished run here"
     )
@@ -633,13 +633,13 @@ def test_a_model_is_evaluated_on_a_split_a_name_or_a_file(trained):
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "nonsense"])
-def test_a_source_that_is_not_there(trained, source):
+def test_a_missing_source(trained, source):
     assert complaint_of(evaluate_on, trained, source).startswith(f"{source}: ")
 
 
 @pytest.fixture
 def by_stars(write_config):
-    """A model trained on one to five stars."""
+    """Return a model that was trained on labels of one to five stars."""
     Path("stars.csv").write_text("text,stars\n" + "bad,1\nweak,2\nso so,3\ngood,4\ngreat,5\n" * 10)
     labels = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
     data = {"source": "stars.csv", "label_column": "stars", "labels": labels}
@@ -647,7 +647,7 @@ def by_stars(write_config):
     return model_file.load_model(train_model(write_config(data=data, text={"ngrams": 1}, train=settings)).model)
 
 
-def test_labels_mean_what_they_meant_in_training(by_stars):
+def test_evaluation_uses_the_label_mapping_of_training(by_stars):
     assert by_stars.scores["accuracy"] == 1
     evaluation = evaluate_on(by_stars, "stars.csv")
     assert evaluation.scores["n"] == 40
@@ -661,8 +661,8 @@ def test_other_data_may_have_the_usual_labels(by_stars):
     assert evaluate_on(by_stars, "sample").scores["n"] == 80
 
 
-def test_a_mapping_against_the_usual_one_holds_in_evaluation_too(write_config):
-    """Where 1 means negative, as in "is it a complaint?", it still does when the model is evaluated on such a file."""
+def test_an_inverted_label_mapping_is_used_in_evaluation(write_config):
+    """If 1 means negative in training, as in "is it a complaint?", it means negative in evaluation."""
     Path("complaints.csv").write_text("text,label\n" + "bad,1\ngood,0\n" * 20)
     labels = {"negative": [1], "positive": [0]}
     settings = {"epochs": 10, "optimizer": {"name": "adam", "learning_rate": 0.05}, "batch_size": 8}

@@ -1,4 +1,4 @@
-"""The training loop: what it yields, which batches it draws, what moves and how far, and when it gives up."""
+"""The training loop: its events, batches, updates, weights, schedules and divergence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RANDOM = {  # all randomness on
 
 @pytest.fixture
 def toy(new_classifier, examples_of):
-    """A classifier and the toy reviews in its features: `toy(model={...}, train={...})`."""
+    """`toy(model={...}, train={...})` returns a classifier and encoded toy reviews."""
 
     def make(texts=TEXTS, label=LABEL, weight=None, seed=0, **sections) -> tuple[Classifier, Examples]:
         classifier = new_classifier(TEXTS, seed, **sections)
@@ -62,7 +62,7 @@ def dense(gradient, shape) -> np.ndarray:
 
 
 def gradients(classifier: Classifier, examples: Examples) -> dict[str, np.ndarray]:
-    """The gradient of the mean loss over all examples, as dense arrays."""
+    """Return the gradients of the mean loss over all examples, as dense arrays."""
     weight = example_weights(classifier.training_config().train, examples)
     weighted = Examples(examples.features, examples.label, weight)
     _, dz = forward(classifier.network, weighted, LOSSES[classifier.training_config().train.loss])
@@ -93,11 +93,11 @@ def test_without_validation_data_there_are_no_scores(toy):
     assert [(epoch.scores, epoch.logits) for epoch in epochs] == [(None, None)] * 3
 
 
-def test_the_loop_may_be_left_early(toy):
+def test_the_caller_can_leave_the_loop_early(toy):
     classifier, examples = toy(train={"batch_size": 5})
     start = snapshot(classifier)
     loop = fit(classifier, examples, examples, 0)
-    assert all((start[name] == tensor).all() for name, tensor in classifier.tensors().items())  # nothing happens yet
+    assert all((start[name] == tensor).all() for name, tensor in classifier.tensors().items())  # no step yet
     for event in loop:
         if event.step == 2:
             break
@@ -107,7 +107,7 @@ def test_the_loop_may_be_left_early(toy):
     other_loop = fit(other, examples, examples, 0)
     next(other_loop), next(other_loop)
     for name, tensor in other.tensors().items():
-        np.testing.assert_array_equal(left[name], tensor)  # exactly two steps were made
+        np.testing.assert_array_equal(left[name], tensor)  # exactly two steps
     evaluate(classifier.network, examples)
 
 
@@ -119,22 +119,22 @@ def test_a_learnable_corpus_is_learned(toy):
     assert epochs[-1].scores["accuracy"] == 1
 
 
-def test_each_step_has_its_parts_in_order(toy):
+def test_the_events_of_a_step_are_in_order(toy):
     classifier, examples = toy(train={"batch_size": 12, "epochs": 2})
     settings = classifier.training_config().train
     start = snapshot(classifier)
     events = training_loop.fit(classifier.network, examples, None, settings, initial_state(settings, 12, 0))
-    seen = []
+    kinds = []
     for event in events:
-        seen.append(type(event))
+        kinds.append(type(event))
         if isinstance(event, Backward):
             moved = any((start[name] != tensor).any() for name, tensor in classifier.tensors().items())
             assert moved == (event.step == 2), "the weights are those before the update"
             assert event.dz.shape == event.chosen.shape == (12,)
-    assert seen == [Batch, Forward, Backward, Step, Epoch] * 2
+    assert kinds == [Batch, Forward, Backward, Step, Epoch] * 2
 
 
-def test_the_flow_of_a_few_steps_of_each_epoch_is_measured(toy):
+def test_gradient_flow_is_measured_in_a_few_steps_of_each_epoch(toy):
     def measured(classifier, examples) -> list[Step]:
         settings = classifier.training_config().train
         meter = FlowMeter(classifier.network, -(-len(examples) // settings.batch_size))
@@ -154,7 +154,7 @@ def test_the_flow_of_a_few_steps_of_each_epoch_is_measured(toy):
 
 
 def batches(classifier: Classifier, examples: Examples, seed: int = 0) -> list[list[list[int]]]:
-    """The reviews of each batch of each epoch."""
+    """Return the reviews of each batch of each epoch."""
     drawn: list[list[int]] = []
     take = Ragged.take
 
@@ -182,7 +182,7 @@ def test_each_epoch_visits_every_review_once(new_classifier, examples_of, n, siz
         assert [len(batch) for batch in epoch] == [size] * (n // size) + [n % size] * (n % size > 0)
 
 
-def test_the_order_is_the_seeds_and_another_in_each_epoch(toy):
+def test_the_order_depends_on_the_seed_and_the_epoch(toy):
     def order(seed: int, **sections) -> list[list[int]]:
         return [[*chain(*epoch)] for epoch in batches(*toy(**sections), seed)]
 
@@ -190,7 +190,7 @@ def test_the_order_is_the_seeds_and_another_in_each_epoch(toy):
     assert first != second != third != first
     assert order(0) == [first, second, third]
     assert order(1)[0] != first
-    assert order(0, train={"batch_size": 1, "word_dropout": 0.5})[0] == first  # nothing else draws from that stream
+    assert order(0, train={"batch_size": 1, "word_dropout": 0.5})[0] == first  # no other code draws from this stream
 
 
 def test_the_same_seed_gives_the_same_bytes_with_all_randomness_on(toy):
@@ -203,7 +203,7 @@ def test_the_same_seed_gives_the_same_bytes_with_all_randomness_on(toy):
     assert trained(3) != trained(4)
 
 
-def test_words_are_dropped_in_another_thread_and_the_weights_stay_the_same(toy, monkeypatch):
+def test_prefetched_word_dropout_gives_the_same_weights(toy, monkeypatch):
     threads = set()
     drop = WordDropout._drop
 
@@ -225,8 +225,8 @@ def test_words_are_dropped_in_another_thread_and_the_weights_stay_the_same(toy, 
     assert threading.main_thread() in threads
 
 
-def test_measuring_changes_nothing(toy):
-    """With validation data or without, the training is the same."""
+def test_validation_does_not_change_the_training(toy):
+    """The training is the same with and without validation data."""
     contents = []
     for measured in (True, False):
         classifier, examples = toy(**RANDOM)
@@ -265,12 +265,12 @@ def test_bytes_do_not_depend_on_threads_or_hashes(here):
     assert len(digests) == 1
 
 
-# Which parameters move, and how far
+# Updates
 
 
 @pytest.mark.parametrize("part", ["embedding", "hidden.0", "hidden.1", "output"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_what_is_frozen_does_not_move_a_bit(toy, part, optimizer):
+def test_frozen_parameters_keep_their_bits(toy, part, optimizer):
     settings = {"freeze": [part], "optimizer": {"name": optimizer, "weight_decay": 0.1}}
     network = {"hidden": [3, 3], "activation": "tanh", "batch_norm": True}
     classifier, examples = toy(model=network, train=settings)
@@ -283,7 +283,7 @@ def test_what_is_frozen_does_not_move_a_bit(toy, part, optimizer):
             assert (parameter != start[name]).any(), name
 
 
-def test_a_factor_scales_the_first_update_of_its_part_exactly(toy):
+def test_a_learning_rate_factor_scales_the_first_update_of_its_layer(toy):
     network = {"hidden": [3, 3], "activation": "tanh"}
     factors = {"embedding": 0.1, "hidden.1": 3.0, "output": 0.0}
     classifier, examples = toy(model=network, train={**PLAIN, "learning_rates": factors})
@@ -308,7 +308,7 @@ def test_an_example_of_weight_two_counts_as_two_examples(toy):
         np.testing.assert_allclose(found[name] * 12, expected[name] * len(repeated), rtol=1e-4, atol=1e-6)
 
 
-def test_a_class_of_weight_two_counts_as_if_its_reviews_stood_there_twice(toy):
+def test_a_class_of_weight_two_counts_as_if_its_reviews_occurred_twice(toy):
     repeated = [i for i, label in enumerate(LABEL) for _ in range(1 + label)]
     weighted, examples = toy(train={**PLAIN, "class_weight": {"positive": 2.0}})
     plain, repeats = toy([TEXTS[i] for i in repeated], [LABEL[i] for i in repeated], train=PLAIN)
@@ -328,7 +328,7 @@ def test_balanced_classes_count_the_same(toy):
     assert weight.mean() == pytest.approx(1)
 
 
-def test_a_label_that_is_a_probability_is_of_both_classes(toy):
+def test_a_probability_as_label_has_the_weights_of_both_classes(toy):
     classifier, examples = toy(TEXTS[:4], train={"class_weight": {"negative": 1.0, "positive": 3.0}})
     soft = Examples(examples.features, np.array([0.0, 0.25, 0.5, 1.0]))
     assert example_weights(classifier.training_config().train, soft).tolist() == [1.0, 1.5, 2.0, 3.0]
@@ -348,20 +348,20 @@ def test_the_weights_of_class_and_example_multiply(toy):
 
 
 def length(classifier: Classifier, start: dict[str, np.ndarray]) -> float:
-    """How far all parameters moved."""
+    """Return the norm of the change of all parameters."""
     return float(np.sqrt(sum(np.square(p - start[name]).sum() for name, p in classifier.network.params.items())))
 
 
-def test_a_long_gradient_is_cut_to_clip_norm(toy):
+def test_a_long_gradient_is_clipped(toy):
     classifier, examples = toy(train={**PLAIN, "optimizer": {**SGD, "clip_norm": 0.01}})
     start = snapshot(classifier)
     step = next(fit(classifier, examples, None, 0))
     assert isinstance(step, Step)
-    assert step.gradient_norm > 0.01  # as it was before
+    assert step.gradient_norm > 0.01  # the norm before clipping
     assert length(classifier, start) == pytest.approx(0.25 * 0.01, rel=1e-3)
 
 
-def test_a_short_gradient_is_left_as_it_is(toy):
+def test_a_short_gradient_is_not_clipped(toy):
     contents = []
     for limit in (None, 1e6):
         classifier, examples = toy(train={**PLAIN, "optimizer": {**SGD, "clip_norm": limit}})
@@ -405,18 +405,18 @@ def test_the_settings_of_a_schedule_reach_it(toy):
     assert rates == [pytest.approx(rate) for rate in (0.01, 0.01, 0.001, 0.001)]
 
 
-def test_plateau_is_told_the_validation_loss(toy, monkeypatch):
-    told = []
+def test_plateau_receives_the_validation_loss(toy, monkeypatch):
+    received = []
     epoch_ended = optim.Plateau.epoch_ended
     monkeypatch.setattr(
-        optim.Plateau, "epoch_ended", lambda self, loss: (told.append(loss), epoch_ended(self, loss))[0]
+        optim.Plateau, "epoch_ended", lambda self, loss: (received.append(loss), epoch_ended(self, loss))[0]
     )
     schedule = {"name": "plateau", "patience": 0, "factor": 0.5}
     classifier, examples = toy(train={**PLAIN, "epochs": 6, "schedule": schedule})
-    validation = Examples(examples.features, 1 - examples.label)  # the better the training, the worse this gets
+    validation = Examples(examples.features, 1 - examples.label)  # the loss increases with training
     events = list(fit(classifier, examples, validation, 0))
     losses = [event.scores["log_loss"] for event in events if isinstance(event, Epoch) and event.scores]
-    assert told == losses
+    assert received == losses
     rates = [event.learning_rate for event in events if isinstance(event, Step)]
     dropped = [later < earlier for earlier, later in pairwise(rates)]
     no_better = [losses[i] >= min(losses[:i], default=np.inf) for i in range(5)]
@@ -461,8 +461,8 @@ def test_a_gradient_that_is_not_finite_is_named(toy):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("size", [3, 100], ids=["in mid-epoch", "at the end of an epoch"])
 @pytest.mark.parametrize("measured", [True, False], ids=["validation", "no validation"])
-def test_steps_that_are_far_too_long_end_in_diverged(toy, loss, size, measured):
-    """The update that breaks the weights may be the last of its epoch: then it shows on the validation data."""
+def test_a_learning_rate_that_is_far_too_large_diverges(toy, loss, size, measured):
+    """The weights may become infinite in the last update of an epoch. Then the validation loss reveals it."""
     network = {"hidden": [8, 8, 8], "embedding": {"dim": 8}}
     sgd = {"name": "sgd", "learning_rate": 1e25}
     settings = {"loss": loss, "optimizer": sgd, "schedule": "constant", "batch_size": size, "epochs": 50}
@@ -472,7 +472,7 @@ def test_steps_that_are_far_too_long_end_in_diverged(toy, loss, size, measured):
 
 
 @pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
-def test_no_optimizer_warns_on_the_way_to_diverged(toy, optimizer):
+def test_no_optimizer_warns_before_it_diverges(toy, optimizer):
     """Gradients of 1e25 are finite, but their squares are not in float32. (Warnings fail a test.)"""
     classifier, examples = toy(model={"hidden": []}, train={**PLAIN, "optimizer": optimizer, "epochs": 5})
     classifier.network.params["embedding.weight"][:] = 1e-3
@@ -491,7 +491,7 @@ def failed_step_of(
     return caught.value.failed_step
 
 
-def test_the_failed_step_of_divergence_names_tensor_batch_and_rate(toy):
+def test_a_failed_step_has_tensor_batch_and_learning_rate(toy):
     classifier, examples = toy(train={**PLAIN, "batch_size": 5, "optimizer": {**SGD, "clip_norm": 1.0}})
     classifier.network.params["hidden.0.bias"][1] = np.inf
     failed = failed_step_of(classifier, examples)
@@ -500,10 +500,10 @@ def test_the_failed_step_of_divergence_names_tensor_batch_and_rate(toy):
     assert step.learning_rate == 0.25
     assert failed.reviews.tolist() == batches(*toy(train={**PLAIN, "batch_size": 5}), 3)[0][0]
     classifier.network.params["hidden.0.bias"][1] = np.inf
-    assert "clip_norm" not in complaint_of(classifier, examples), "it is set already"
+    assert "clip_norm" not in complaint_of(classifier, examples), "clip_norm is already set"
 
 
-def test_a_layer_whose_answers_are_too_large_is_named(toy):
+def test_a_layer_with_infinite_outputs_is_named(toy):
     classifier, examples = toy(model={"embedding": {"init": "normal"}}, train=PLAIN)
     classifier.network.params["embedding.weight"][:] = 1e30
     classifier.network.params["hidden.0.weight"][:] = 1e30
@@ -511,7 +511,7 @@ def test_a_layer_whose_answers_are_too_large_is_named(toy):
     assert "as hidden.0 gives numbers too large for float32" in complaint_of(classifier, examples)
 
 
-def test_a_step_whose_update_is_too_much_is_named_though_validation_shows_it(toy):
+def test_the_step_of_an_update_is_named_when_validation_reveals_it(toy):
     settings = {**PLAIN, "optimizer": {"name": "sgd", "learning_rate": 1e25}}
     classifier, examples = toy(model={"hidden": [8, 8, 8], "embedding": {"dim": 8}}, train=settings)
     assert complaint_of(classifier, examples, examples).startswith(
@@ -519,13 +519,13 @@ def test_a_step_whose_update_is_too_much_is_named_though_validation_shows_it(toy
     )
 
 
-# Breaks
+# Break conditions
 
 
 @pytest.mark.parametrize(
     "condition", ["step == 3", "epoch == 2", "learning_rate < 0.2", "update_norm > 0", "loss > 0", "grad_norm > 0"]
 )
-def test_a_break_stops_at_the_first_step_of_which_it_holds_and_before_it(toy, condition):
+def test_a_break_condition_stops_before_the_update_of_its_step(toy, condition):
     settings = {**PLAIN, "batch_size": 6, "epochs": 4, "schedule": "linear", "optimizer": {"name": "adam"}}
     classifier, examples = toy(train=settings | {"optimizer": {"name": "adam", "learning_rate": 0.25}})
     failed = failed_step_of(classifier, examples, condition)
@@ -541,7 +541,7 @@ def test_a_break_stops_at_the_first_step_of_which_it_holds_and_before_it(toy, co
     loop.close()
 
 
-def test_a_break_that_never_holds_changes_nothing(toy):
+def test_a_break_condition_that_is_never_met_changes_nothing(toy):
     (one, examples), (other, _) = toy(), toy()
     list(fit(one, examples, None, 0))
     list(fit(other, examples, None, 0, stop=parse_condition("update_norm > 1e9")))
@@ -549,7 +549,7 @@ def test_a_break_that_never_holds_changes_nothing(toy):
         np.testing.assert_array_equal(other.tensors()[name], tensor)
 
 
-def test_a_break_says_what_was_found(toy):
+def test_a_break_condition_reports_the_values(toy):
     with pytest.raises(BreakConditionMet, match=r"stopped at step 1 \(epoch 1\), as loss > 0: loss is 0\.") as caught:
         list(fit(*toy(), None, 0, stop=parse_condition("loss > 0")))
     assert caught.value.exit_code == 1
