@@ -1,4 +1,4 @@
-"""The command as a user meets it: in this process for speed, in a process of its own, and on a terminal."""
+"""Run commands in this process (fast), in a separate process, or on a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
 
 
 class Result(NamedTuple):
-    """What a command left behind: its exit code, and what it wrote to stdout and stderr."""
+    """The exit code of a command, and its output on stdout and stderr."""
 
     code: int
     out: str
@@ -31,22 +31,22 @@ class Result(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The one JSON value on stdout."""
+        """Return the JSON value on stdout."""
         return json.loads(self.out)
 
     @property
     def jsonl(self) -> list[dict[str, Any]]:
-        """The JSON object of each line of stdout."""
+        """Return the JSON object of each line of stdout."""
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property
     def csv(self) -> list[dict[str, str]]:
-        """The rows of stdout by the names in its first line."""
+        """Return the rows of the CSV on stdout."""
         return list(csv.DictReader(io.StringIO(self.out)))
 
 
 def checked(result: Result, code: int) -> Result:
-    """What holds for every command: the exit code that is expected, and never a traceback or a warning."""
+    """Check the exit code, and that there is no traceback and no warning."""
     assert "Traceback" not in result.err
     assert "Warning" not in result.err
     assert result.code == code, result.err or result.out
@@ -54,7 +54,7 @@ def checked(result: Result, code: int) -> Result:
 
 
 def invoke(*args: object, code: int = 0, stdin: str | bytes | None = None) -> Result:
-    """Run the command in this process; an exception that reaches the user fails the test as it is."""
+    """Run the command in this process. An unexpected exception fails the test."""
     done = CliRunner().invoke(
         application(), list(map(str, args)), input=stdin, catch_exceptions=False, prog_name="sentibp"
     )
@@ -63,7 +63,7 @@ def invoke(*args: object, code: int = 0, stdin: str | bytes | None = None) -> Re
 
 @pytest.fixture(scope="session")
 def numbers() -> Callable[[dict[str, Any]], dict[str, float]]:
-    """The numbers among some scores: what two evaluations agree on but for the order in which they add up."""
+    """Return the numeric scores. Two evaluations may differ in their last digits."""
     return lambda scores: {name: value for name, value in scores.items() if isinstance(value, int | float)}
 
 
@@ -89,7 +89,7 @@ def fails(sentibp: Callable[..., Result]) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of `sentibp train quickstart`."""
+    """Return the run directory of `sentibp train quickstart`."""
     folder = tmp_path_factory.mktemp("quickstart")
     with chdir(folder):
         invoke("train", "quickstart", "--quiet", "--out", "run")
@@ -98,7 +98,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trained(here: Path, quickstart: Path) -> Path:
-    """A working directory in which quickstart has been trained: it is `last`."""
+    """Change to a working directory in which the run `last` is of quickstart."""
     (here / "runs").mkdir()
     (here / "runs" / "last").write_text(f"{quickstart}\n")
     return quickstart
@@ -106,16 +106,16 @@ def trained(here: Path, quickstart: Path) -> Path:
 
 @pytest.fixture
 def environment(here: Path) -> dict[str, str]:
-    """The environment of a user without settings of their own, and without a hub."""
+    """Return an environment without settings of the user, and without the hub."""
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "FORCE_COLOR")}
     return {**kept, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(here / "cache"), "PYTHONIOENCODING": "utf-8:strict"}
 
 
 @pytest.fixture
 def process(environment: dict[str, str]) -> Callable[..., Result]:
-    """`process(*args, code=0, stdin=b"", env={}, redirect="")` runs a command in a process of its own.
+    """`process(*args, code=0, stdin=b"", env={}, redirect="")` runs a command in a separate process.
 
-    Warnings are errors there; `redirect` is what a shell would have after the command.
+    Warnings are errors there. `redirect` is shell syntax that follows the command.
     """
 
     def process(
@@ -135,7 +135,7 @@ def process(environment: dict[str, str]) -> Callable[..., Result]:
 
 @pytest.fixture
 def start(environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen]]:
-    """`start(*args)` starts a command and returns the running process; what a test leaves running is ended."""
+    """`start(*args)` starts a command and returns the process, which is killed after the test."""
     started: list[subprocess.Popen] = []
 
     def start(*args: str | Path, **options: Any) -> subprocess.Popen:
@@ -169,7 +169,7 @@ def terminal(start: Callable[..., subprocess.Popen], environment: dict[str, str]
             for screen in select.select(list(still_open), [], [])[0]:
                 try:
                     part = os.read(screen, 1 << 16)
-                except OSError:  # Linux says EIO when the other side has closed
+                except OSError:  # Linux raises EIO when the other side is closed
                     part = b""
                 shown[screen] += part
                 if not part:

@@ -50,7 +50,7 @@ def test_correct_and_train_again(sentibp, here):
     command = shlex.split(out.splitlines()[-1])
     assert command[:3] == ["sentibp", "train", "shop.yaml"]
     assert sentibp(*command[1:], "--quiet", "--json").json["scores"]["n"] == 6
-    assert sentibp("audit", "--quiet", "--json").json["confident"] == 0, "the run of this command"
+    assert sentibp("audit", "--quiet", "--json").json["confident"] == 0, "the run of the printed command"
 
 
 def test_networks_at_chance_level_are_reported(sentibp):

@@ -1,4 +1,4 @@
-"""`bench`: speeds of text and of each part of a step, on the config's own data; no run is left behind."""
+"""`sentibp bench`: the speed of text processing and of each part of a step, measured without a run directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_bench_measures_and_leaves_no_files(sentibp):
 
 
 def test_the_parts_of_a_step_add_up_to_its_time(sentibp, monkeypatch):
-    """By a clock that ticks when it is looked at: from one step's end to the next, each part takes one tick."""
+    """With a clock that advances by one whenever it is read, each part of a step takes one tick."""
     ticks = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)), monotonic=lambda: 0.0)
     for module in bench, dry_run:

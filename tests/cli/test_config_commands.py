@@ -1,4 +1,4 @@
-"""`sentibp config show | schema | list`, and the configs that come with the program."""
+"""`sentibp config show | schema | list`, and the shipped configs."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ SAMPLE = ["--quiet", "--set", "data.source=sample", "--set", "train.epochs=1", "
 
 
 def test_finetune_starts_from_another_run(sentibp):
-    """Base and finetuned model have one shape; what is frozen in all its parts answers as the base does."""
+    """Both models have the same shape. A model with all layers frozen predicts as the base does."""
     sentibp("train", "finetune", "--set", "model.init_from=null", *SAMPLE, "--out", "base")
     frozen = "train.freeze=[embedding,hidden.0,output]"
     sentibp("train", "finetune", *SAMPLE, "--set", frozen, "--set", "data.split=test", "--out", "frozen")
     settings = yaml.safe_load(Path("frozen/config.yaml").read_text())
-    assert Path(settings["model"]["init_from"]) == Path("base/model.safetensors"), "`last` was base"
+    assert Path(settings["model"]["init_from"]) == Path("base/model.safetensors"), "`last` was the base model"
     base, tuned = (sentibp("predict", "wonderful", "dull", "-m", run).jsonl for run in ("base", "frozen"))
     assert [record["positive"] for record in tuned] == pytest.approx([record["positive"] for record in base], rel=1e-5)
 

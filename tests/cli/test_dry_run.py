@@ -1,4 +1,4 @@
-"""`train --dry-run`: all mistakes are found and the costs told, and no run is left behind."""
+"""`train --dry-run` finds all errors, reports the costs, and creates no run."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def write(name: str, names=("text", "label")) -> str:
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """Quickstart is `last`."""
+    """The run `last` is of quickstart."""
 
 
 def test_the_keys_of_the_json_output(sentibp):
@@ -134,7 +134,7 @@ def test_a_met_check_changes_nothing(sentibp):
 
 def test_a_failed_check_exits_with_1_and_prints_a_line(sentibp):
     result = sentibp("eval", "--json", "--fail-under", "accuracy=0.99", code=1)
-    assert result.json.keys() >= KEYS, "the scores are printed, too"
+    assert result.json.keys() >= KEYS, "the scores are also printed"
     assert result.err.count("\n") == 1
     assert result.err.startswith("--fail-under accuracy=0.99: not met")
 

@@ -40,7 +40,7 @@ def test_the_json_output_has_both_scores_and_the_test(sentibp, trained, other):
 
 
 def test_the_test_is_mcnemar_of_the_predictions(sentibp, trained):
-    """On the training reviews of one model; the other has hardly been trained."""
+    """Compare on the training reviews of one model. The other was trained very shortly."""
     settings = ("model.embedding.init=normal", "train.epochs=1", "train.optimizer.learning_rate=1e-6")
     args = ("train", "quickstart", "--json", "--quiet", *(part for each in settings for part in ("--set", each)))
     other = sentibp(*args).json["run"]

@@ -13,7 +13,7 @@ REVIEW = "Not a bad film &amp; <script>alert(1)</script> caf&eacute; zzzq"
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """Quickstart is `last`."""
+    """The run `last` is of quickstart."""
 
 
 def test_contributions_add_up_to_the_logit(sentibp):
@@ -67,7 +67,7 @@ def test_colours_on_a_terminal_only(terminal, trained):
 
 
 class Page(HTMLParser):
-    """The tags and the text of a page."""
+    """Collects the tags and the text of a page."""
 
     def __init__(self, content):
         super().__init__()

@@ -1,4 +1,4 @@
-"""`--help` and `--version`: there for every command, with an example, at once."""
+"""`--help` and `--version`: each command has a help text with an example, and shows it fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, at any time: exit code 130, a word on stderr, and the best model so far is kept."""
+"""Ctrl-C at any time gives exit code 130 and a message on stderr, and keeps the best model so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDLESS = ["train", "quickstart", "--set", "train.epochs=1000000", "--out", "run
 
 @pytest.fixture
 def interrupt(start):
-    """Start a command, wait until its run has a model, send SIGINT: `(exit code, stdout, stderr)`."""
+    """Start a command, wait until its run has a model, and send SIGINT. Return (exit code, stdout, stderr)."""
 
     def interrupt(*args: str) -> tuple[int, str, str]:
         running: subprocess.Popen = start(*args)
@@ -41,7 +41,7 @@ def test_the_best_model_so_far_is_kept(interrupt, sentibp):
     assert json.loads(Path("run/run.json").read_text())["outcome"] == "interrupted"
     assert len(sentibp("predict", "good").jsonl) == 1
     assert sentibp("eval", "--json").json["n"] == 32
-    assert sorted(Path("run").glob(".*")) == [], "no half-written file"
+    assert sorted(Path("run").glob(".*")) == [], "no incomplete file"
 
 
 def test_an_interrupted_training_prints_its_json_object(interrupt):
@@ -77,7 +77,7 @@ finally:
 
 @pytest.mark.parametrize("module", ["typer", "pydantic", "sentibp.config", "numpy", "pyarrow.compute"])
 def test_while_the_program_is_still_loading(environment, module):
-    """Loading takes most of a second. What is interrupted then must end, and not go on or show the loader's stack."""
+    """Loading takes most of a second. An interrupt in this time must end the process without a traceback."""
     command = [sys.executable, "-c", SIGNAL, module, *ENDLESS, "--set", "train.epochs=1"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode == 0 and "never imported" in done.stdout:
@@ -88,7 +88,7 @@ def test_while_the_program_is_still_loading(environment, module):
 
 
 def test_a_broken_pipe_on_stderr_does_not_end_a_training_with_success(start):
-    """`sentibp train ... 2>&1 | head -1`: train on without the talk, or fail; not stop and say all is well."""
+    """`sentibp train ... 2>&1 | head -1` must train to the end or fail, not stop with exit code 0."""
     running = start("train", "quickstart", "--out", "run")
     running.stderr.readline()
     running.stderr.close()
@@ -99,7 +99,7 @@ def test_a_broken_pipe_on_stderr_does_not_end_a_training_with_success(start):
 
 @pytest.fixture
 def handlers():
-    """The signal handlers of this process are its own again in the end."""
+    """Restore the signal handlers of this process after the test."""
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     yield
     for each, handler in before.items():
@@ -109,7 +109,7 @@ def handlers():
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_loop_at_its_next_event(number):
-    """A library may swallow an exception; a request it cannot swallow."""
+    """The signal sets a flag, because a library could suppress an exception."""
     interrupt = Interrupt()
     assert not interrupt.requested
     signal.raise_signal(number)
@@ -131,7 +131,7 @@ print("not here")
 
 
 def test_a_training_interrupted_early_resumes_from_its_last_step(interrupt, sentibp):
-    """In the first seconds, before the first checkpoint by time."""
+    """Interrupted in the first seconds, before the first checkpoint by time."""
     assert interrupt(*ENDLESS[:2], "--set", "train.epochs=300", "--set", "train.refit=false", "--out", "run")[0] == 130
     output = sentibp("train", "--resume", "run")
     assert "resumes after step " in output.err

@@ -1,4 +1,4 @@
-"""The way of a first user: train, eval, predict; what goes to which stream; the same seed, the same bytes."""
+"""The first commands of a new user: train, eval, predict. Output streams, seeds and reproducibility."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_train_as_json_ends_with_one_object(sentibp):
     assert output["scored_on"] == "validation"
     low, high = output["scores"]["accuracy_interval"]
     assert low <= output["scores"]["accuracy"] <= high
-    assert len(result.out.splitlines()) == 1, "what is not the object is talk, and goes to stderr"
+    assert len(result.out.splitlines()) == 1, "everything except the object goes to stderr"
     assert "epoch 1/8" in result.err
 
 
@@ -123,12 +123,12 @@ def test_several_seeds_report_their_statistics(sentibp):
     for name, spread in output["seeds"].items():
         assert spread["min"] <= spread["mean"] <= spread["max"], name
         assert spread["standard_deviation"] >= 0
-    assert output["scores"]["accuracy"] == output["seeds"]["accuracy"]["max"], "the best of them is kept"
+    assert output["scores"]["accuracy"] == output["seeds"]["accuracy"]["max"], "the best model is kept"
     assert "seeds" in sentibp("train", "quickstart", "--quiet", "--set", "train.seeds=2").out
 
 
 def test_a_config_and_its_data_are_found_from_another_directory(sentibp, here, monkeypatch):
-    """A path in a config file is one beside the file; `eval` finds it where the model was trained."""
+    """Paths in a config are relative to its folder. `eval` finds the data from another directory."""
     (here / "project" / "data").mkdir(parents=True)
     (here / "elsewhere").mkdir()
     rows = "".join(f"{word} film {i},{label}\n" for i in range(20) for word, label in (("good", 1), ("bad", 0)))
@@ -155,7 +155,7 @@ def test_a_config_written_on_windows(sentibp, here, content):
 
 
 def test_xor_needs_the_hidden_layer(sentibp):
-    """The lesson that the config tells: with a hidden layer all four are right, without at most three."""
+    """With a hidden layer all four predictions are correct, without it at most three."""
     assert sentibp("train", "xor", "--json", "--quiet").json["scores"]["accuracy"] == 1
     linear = sentibp("train", "xor", "--json", "--quiet", "--set", "model.hidden=[]").json
     assert linear["scores"]["accuracy"] <= 0.75

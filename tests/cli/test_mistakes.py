@@ -1,4 +1,4 @@
-"""Every mistake has its exit code, its place and its repair: 2 usage and config, 3 data, 4 diverged. No traceback."""
+"""Errors of users: exit code (2 usage and config, 3 data, 4 diverged), place and repair, without a traceback."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_unknown_key_has_its_line_and_a_suggestion(fails):
     config("data:\n  source: sample\nmodel:\n  hiden: [3]\n")
     assert fails(2, "train", "mine.yaml") == "mine.yaml:4: model.hiden: unknown key; did you mean 'hidden'?"
     assert fails(2, "config", "show", "mine.yaml") == fails(2, "train", "mine.yaml")
-    assert not Path("runs").exists(), "no run begins"
+    assert not Path("runs").exists(), "no run is created"
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_file(fails):
@@ -227,7 +227,7 @@ def test_a_training_that_diverges(sentibp, fails):
     assert "train quickstart" in fails(2, "predict", "good"), "it is not `last`"
 
 
-# Bytes that are no UTF-8, as file names may have them
+# File names that are not valid UTF-8
 
 
 def test_a_run_directory_whose_name_is_not_utf8_is_refused_before_training(process):

@@ -1,4 +1,4 @@
-"""Who predicts, scores files, explains or checks asks nothing of the network: shown where there is none."""
+"""Commands that predict, evaluate, explain or check do not use the network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-SILENT = [  # what never needs a network, whatever the model was trained on
+SILENT = [  # commands that never need a network
     ["predict", "a good film"],
     ["predict", "--input", "reviews.csv", "--explain"],
     ["eval", "--data", "reviews.csv"],
@@ -32,7 +32,7 @@ SILENT = [  # what never needs a network, whatever the model was trained on
 
 @pytest.fixture
 def reached(monkeypatch):
-    """What was asked of the network; it gives no answer."""
+    """Record all connections, and refuse them."""
     asked = []
 
     def refuse(*arguments, **options):
@@ -48,7 +48,7 @@ def reached(monkeypatch):
 
 @pytest.fixture
 def online(here, trained, monkeypatch):
-    """A folder with a model and some reviews, of a user who has not switched the hub off."""
+    """Change to a folder with a model and reviews, with the hub enabled."""
     monkeypatch.delenv("HF_HUB_OFFLINE")
     (here / "reviews.csv").write_text("text,label\n" + "a good film,1\na bad film,0\n" * 10)
     return here
@@ -63,14 +63,14 @@ def test_no_socket_is_opened(sentibp, reached, words):
 
 @pytest.mark.usefixtures("online")
 def test_gradcheck_of_a_hub_data_set_uses_a_local_copy(sentibp, reached):
-    """Here that of the package. Who trained on a set of the hub has it in the cache."""
+    """The package contains a copy of this data set. Others are in the cache after a training."""
     sentibp("gradcheck", "rotten_tomatoes", "--reviews", "20")
     assert reached == []
 
 
 @pytest.mark.usefixtures("online")
 def test_a_connection_is_detected(sentibp, reached):
-    """A training on a set of the hub looks whether the hub is there."""
+    """A training on a data set of the hub tries to connect."""
     sentibp("train", "rotten_tomatoes", "--dry-run", "--quiet")
     assert reached
 
@@ -92,7 +92,7 @@ def test_missing_data_is_reported_offline(fails, reached):
 
 
 def isolated() -> bool:
-    """Whether a process can be started without any network."""
+    """Return whether a process can be started without a network."""
     command = ["unshare", "--net", "true"]
     return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True).returncode == 0
 
@@ -100,7 +100,7 @@ def isolated() -> bool:
 @pytest.mark.skipif(not isolated(), reason="needs `unshare --net`")
 @pytest.mark.parametrize("words", [SILENT[0], SILENT[2], SILENT[7], SILENT[9]], ids=" ".join)
 def test_in_a_process_without_a_network(online, words):
-    """Whatever a library does below Python: the kernel has no network for this process, not even to itself."""
+    """The kernel gives this process no network, not even loopback, so code below Python is covered."""
     command = ["unshare", "--net", sys.executable, "-W", "error", "-m", "sentibp", *words]
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     done = subprocess.run(command, cwd=online, env=environment, capture_output=True, text=True)

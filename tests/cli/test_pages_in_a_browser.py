@@ -1,4 +1,4 @@
-"""The pages as a reader meets them: in headless Chromium, by clicks and by keys, light and dark, narrow as a phone."""
+"""Pages in headless Chromium: clicks, keys, light and dark colours, and the width of a phone."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ QUIET = [
 
 
 class Page:
-    """A browser with one page in it."""
+    """A browser with one open page."""
 
     def __init__(self, driver: Any):
         self.driver = driver
 
     def open(self, url: str, width: int = 1200, scheme: str = "light") -> None:
-        """Show a page at a width, and in the colours that the reader prefers."""
+        """Open a page with a width and a colour scheme."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.prefer(scheme)
@@ -63,7 +63,7 @@ class Page:
         return self.find(selector).text
 
     def press(self, *keys: str) -> None:
-        """Keys, to whatever has the focus."""
+        """Send keys to the element that has the focus."""
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
     def complaints(self) -> list[str]:
@@ -85,7 +85,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a report on two runs. All their reviews contain markup."""
+    """Return the address of a report on two runs. All their reviews contain markup."""
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -238,7 +238,7 @@ def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
 
 @pytest.fixture
 def played(start: Callable, trained: Path) -> Iterator[str]:
-    """The address of `sentibp play`. At the end the model file must be unchanged."""
+    """Return the address of `sentibp play`. At the end the model file must be unchanged."""
     file = trained / "model.safetensors"
     before = file.read_bytes()
     running = start("play", str(trained), "--no-browser")
@@ -285,4 +285,4 @@ def test_play(page: Page, played: str):
     page.find("#learn").click()
     page.wait("!document.getElementById('error').hidden")
     assert "diverged" in page.text("#error")
-    assert [line for line in page.complaints() if "422" not in line] == []  # the browser's own word on the refusal
+    assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request

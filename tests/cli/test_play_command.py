@@ -49,7 +49,7 @@ def test_the_address_is_printed_on_its_own_line(start, trained):
 def test_the_browser_is_opened_unless_disabled(sentibp, trained, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own handlers
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # keep the signal handlers of this process
 
     def interrupted(self):
         raise KeyboardInterrupt

@@ -35,7 +35,7 @@ AWKWARD = [
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """Quickstart is `last`."""
+    """The run `last` is of quickstart."""
 
 
 def check(record: dict) -> None:
@@ -95,7 +95,7 @@ def test_a_text_that_begins_with_a_dash_follows_two_dashes(sentibp, fails):
 
 
 def test_an_argument_that_is_not_utf8(process):
-    """A shell passes bytes, which may be in another encoding."""
+    """Arguments are bytes, which may have another encoding."""
     first, *_ = lines = process(
         "predict", b"caf\xe9 was good", b"\xff\xfe", "good", "--format", "table"
     ).out.splitlines()
@@ -115,7 +115,7 @@ def test_csv(sentibp):
 
 def test_the_table_shows_the_beginning_of_each_text_on_one_line(sentibp):
     first, second = sentibp("predict", "--format", "table", "one\n\x1b[31mtwo", "long " * 100).out.splitlines()
-    assert first.endswith("one [31mtwo"), "nothing that a terminal would obey"
+    assert first.endswith("one [31mtwo"), "no control characters"
     assert second.endswith("…")
     assert len(second) < 100
 
@@ -201,7 +201,7 @@ def test_a_file_instead_of_stdout(sentibp):
     sentibp("predict", "good", "--output", "out.csv")
     assert Path("out.csv").read_text() == sentibp("predict", "good", "--format", "csv").out
     sentibp("predict", "good", "--output", "out.csv", "--format", "jsonl")
-    assert Path("out.csv").read_text() == sentibp("predict", "good").out, "--format goes before the name"
+    assert Path("out.csv").read_text() == sentibp("predict", "good").out, "--format has precedence over the file name"
 
 
 def test_the_input_may_be_the_output(sentibp):
@@ -217,7 +217,7 @@ def test_an_output_that_cannot_be_written_is_one_line(fails, output):
     line = fails(3, "predict", "good", "--output", output)
     assert "\n" not in line
     assert "--output" in line
-    assert sorted(os.listdir()) == ["file", "folder", "runs"], "nothing is left behind"
+    assert sorted(os.listdir()) == ["file", "folder", "runs"], "no file is left"
 
 
 # Mistakes

@@ -1,4 +1,4 @@
-"""`sentibp pretrain` as a user meets it: alone, before a training, killed and resumed, and what its run is good for."""
+"""`sentibp pretrain`: alone, before a training, killed and resumed, and commands that read its vectors."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_pretraining_killed_in_the_third_round_resumes_after_the_second(enviro
         fails(2, "train", "--resume", "last") == "run: is a pretraining; resume it with `sentibp pretrain --resume run`"
     )
     output = sentibp("pretrain", "--resume", "last")
-    last = 2 if number == signal.SIGKILL else 3  # Ctrl-C leaves a checkpoint of where it was
+    last = 2 if number == signal.SIGKILL else 3  # Ctrl-C writes a checkpoint
     assert f"\nresumes after round {last}\nround 5/20" in output.err
     assert output.err.count("\nround ") == 4
     sentibp("pretrain", f"{kind}.yaml", "--out", "whole", "--quiet")

@@ -1,4 +1,4 @@
-"""`train --resume` and `reproduce` as a user meets them."""
+"""`sentibp train --resume` and `sentibp reproduce`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def contents(run: str) -> dict[str, bytes]:
 
 @pytest.fixture
 def ended_by(start):
-    """Start a training, wait for its first checkpoint, end it by a signal: `(exit code, stdout, stderr)`.
+    """Start a training, wait for its first checkpoint, and send a signal. Return (exit code, stdout, stderr).
 
-    The training is of a second. On a busy machine the signal may come too late; then it is tried again.
+    The training takes a second. On a busy machine the signal may come too late. Then the training is repeated.
     """
 
     def ended_by(number: int, *args: str) -> tuple[int, str, str]:
@@ -76,7 +76,7 @@ def test_a_killed_run_is_listed_as_interrupted(start, sentibp):
 
 
 def test_two_trainings_at_once(start, sentibp):
-    """In one directory, with one cache, at the same time: two runs, each as if it were alone."""
+    """Two trainings at the same time with one working directory and one cache do not affect each other."""
     started = [start("train", "quickstart", "--json", "--quiet") for _ in range(2)]
     output = [json.loads(running.communicate()[0]) for running in started]
     assert output[0]["run"] != output[1]["run"]
@@ -105,7 +105,7 @@ def test_other_settings(ended_by, fails, sentibp):
 
 
 def test_a_training_stopped_by_a_break_condition_resumes(sentibp):
-    """A training that was to stop at a step goes on, like one that was broken off."""
+    """It resumes like an interrupted training."""
     sentibp(*LONG, "--out", "run", "--quiet", "--break", "step >= 120", code=1)
     sentibp("train", "--resume", "run", "--quiet")
     sentibp(*LONG, "--out", "whole", "--quiet")

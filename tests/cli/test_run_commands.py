@@ -11,7 +11,7 @@ import pytest
 
 
 def train(sentibp, *args: object) -> str:
-    """Train quickstart for a moment, and give the run directory."""
+    """Train quickstart shortly, and return the run directory."""
     return sentibp("train", "quickstart", "--json", "--quiet", "--set", "train.epochs=2", *args).json["run"]
 
 
@@ -36,7 +36,7 @@ def test_list_shows_how_each_run_ended(sentibp):
 
 
 def test_list_is_sorted_by_time(sentibp):
-    """Two runs of one minute: their names do not tell which was first, their records do."""
+    """The names of two runs of the same minute do not have their order, but their records do."""
     early, late = sorted((train(sentibp, "--seed", 1), train(sentibp, "--seed", 2)), reverse=True)
     for run, start in ((early, "2020-01-01T00:00:01+00:00"), (late, "2020-01-01T00:00:02+00:00")):
         record = Path(run, "run.json")

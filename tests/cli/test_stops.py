@@ -1,4 +1,4 @@
-"""Trainings that stop before their end: --break, divergence, and --find-lr, which only tries."""
+"""Trainings that stop early: --break, divergence and --find-lr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models and run directories of strangers: whatever is in them, a command ends by itself, in one line."""
+"""Untrusted models and run directories: whatever they contain, each command ends with an error of one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = [
 
 @pytest.fixture
 def run(here, quickstart):
-    """A copy of the run directory of quickstart, for a test to spoil."""
+    """Return a copy of the run directory of quickstart, which a test may damage."""
     (here / "reviews.csv").write_text("text,label\na good film,1\na bad film,0\n")
     shutil.copytree(quickstart, here / "run")
     (here / "runs").mkdir()
@@ -41,7 +41,7 @@ def one_line(output: str) -> None:
 
 
 def resealed(path, change) -> None:
-    """Change a model file on purpose, with the checksum that belongs to it."""
+    """Change a model file on purpose, with a valid checksum."""
     header, tensors = tensor_file.read_tensor_file(path)
     del header["checksum"]
     change(header, tensors)
@@ -80,7 +80,7 @@ def test_weights_that_overflow_are_reported(fails, sentibp, run):
     resealed(run / "model.safetensors", huge)
     one_line(fails(3, "predict", "a good film that I love and hate"))
     one_line(fails(4, "eval", "--data", "reviews.csv"))
-    sentibp("explain", "a good film that I love and hate")  # in float64, where there is one
+    sentibp("explain", "a good film that I love and hate")  # in float64, if it is finite
 
 
 def pipe(path):
@@ -111,14 +111,14 @@ def itself(path):
 @pytest.mark.parametrize("put", [pipe, loop, nowhere, endless, folder, itself])
 @pytest.mark.parametrize("name", ["model.safetensors", "run.json", "config.yaml", "validation.parquet"])
 def test_pipes_links_and_devices_in_a_run_directory(fails, sentibp, run, name, put):
-    """None of them is waited for, followed in a circle, or read without end."""
+    """No command waits for them, follows links in a circle, or reads without end."""
     (run / name).unlink()
     put(run / name)
     if name == "model.safetensors":
         one_line(fails(2, "predict", "a good film"))
         one_line(fails(2, "eval"))
     elif name == "validation.parquet" and put in (loop, nowhere):
-        assert "no paired test" in sentibp("runs", "compare", "run", "run").out  # as if it were not there
+        assert "no paired test" in sentibp("runs", "compare", "run", "run").out  # as if the file were missing
     else:
         done = sentibp(
             "runs", "compare", "run", "run", code=2 if name == "config.yaml" and put in (loop, nowhere) else 3
@@ -183,7 +183,7 @@ def test_a_model_whose_data_source_is_an_endless_file(fails, run):
 
 
 def test_other_peoples_files(fails, here):
-    """What lies around on a disk, given as a model."""
+    """Any other file given as a model is refused."""
     header = json.dumps({"weight": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
     files = {
         "gpt.safetensors": len(header).to_bytes(8, "little") + header + b"\0\0",

@@ -1,4 +1,4 @@
-"""What is seen on a terminal, and what is not: a live display on stderr only, and none where it would be in the way."""
+"""Output on a terminal: live progress on stderr only, and plain text with --quiet, --json or NO_COLOR."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def test_training_shows_live_progress_on_stderr_only(terminal):
     result = terminal("train", "quickstart")
     assert ESCAPE in result.err
     assert result.err.endswith("\x1b[?25h") or result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), (
-        "the cursor is back"
+        "the cursor is visible"
     )
     for line in ("epoch 1/8: training loss", "epoch 8/8: training loss", "288 reviews, validated on 32"):
-        assert line in result.err, "what counts stays on the screen"
+        assert line in result.err, "the result stays on the screen"
     assert ESCAPE not in result.out
     assert result.out.splitlines()[0].startswith("validation")
 
@@ -24,7 +24,7 @@ def test_pretraining_shows_live_progress(terminal):
     result = terminal("pretrain", "quickstart", *sets)
     assert ESCAPE in result.err
     assert "round 20/20: 0." in result.err
-    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is back"
+    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is visible"
     assert ESCAPE not in result.out
 
 
@@ -32,7 +32,7 @@ def test_pretraining_shows_live_progress(terminal):
 def test_plain_lines_without_colours(terminal, variable):
     result = terminal("train", "quickstart", env=variable)
     assert result.err.replace("\n", "").isprintable()
-    assert "" not in result.err.splitlines(), "no empty lines where a bar would be"
+    assert "" not in result.err.splitlines(), "no empty lines instead of a progress bar"
     assert result.err.splitlines()[-1].startswith("epoch 8/8: ")
 
 
@@ -47,7 +47,7 @@ def test_json_on_a_terminal_writes_only_the_object_to_stdout(terminal):
 def test_a_training_that_diverges_restores_the_terminal(terminal):
     result = terminal("train", "quickstart", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}", code=4)
     assert result.err.splitlines()[-1] == "no epoch was finished"
-    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is back"
+    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is visible"
 
 
 def test_predictions_are_a_table_on_a_terminal(terminal, trained):

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """Quickstart is `last`."""
+    """The run `last` is of quickstart."""
 
 
 def test_neighbours(sentibp):
