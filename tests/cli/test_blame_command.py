@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """The run `last` is of quickstart."""
+    """Make quickstart the run `last`."""
 
 
 def test_for_people(sentibp):

@@ -53,7 +53,7 @@ def write(name: str, names=("text", "label")) -> str:
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """The run `last` is of quickstart."""
+    """Make quickstart the run `last`."""
 
 
 def test_the_keys_of_the_json_output(sentibp):

@@ -9,7 +9,7 @@ from sentibp.inspection import probes
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """The run `last` is of quickstart."""
+    """Make quickstart the run `last`."""
 
 
 def test_the_json_output_has_the_rates_and_every_failure(sentibp):

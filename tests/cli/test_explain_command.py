@@ -13,7 +13,7 @@ REVIEW = "Not a bad film &amp; <script>alert(1)</script> caf&eacute; zzzq"
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """The run `last` is of quickstart."""
+    """Make quickstart the run `last`."""
 
 
 def test_contributions_add_up_to_the_logit(sentibp):

@@ -35,7 +35,7 @@ AWKWARD = [
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """The run `last` is of quickstart."""
+    """Make quickstart the run `last`."""
 
 
 def check(record: dict) -> None:

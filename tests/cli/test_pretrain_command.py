@@ -119,7 +119,7 @@ runpy.run_module("sentibp", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("kind", ["words", "reviews"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_pretraining_killed_in_the_third_round_resumes_after_the_second(environment, sentibp, fails, number, kind):
+def test_a_pretraining_stopped_in_the_third_round_resumes_after_the_second(environment, sentibp, fails, number, kind):
     command = [
         sys.executable,
         "-W",
@@ -154,7 +154,7 @@ def test_a_pretraining_killed_in_the_third_round_resumes_after_the_second(enviro
     assert sentibp("pretrain", "--resume", "run").err == "run: finished already\n"
 
 
-def test_a_pretraining_killed_in_the_first_round_restarts(environment, sentibp):
+def test_a_pretraining_interrupted_in_the_first_round_resumes(environment, sentibp):
     command = [
         sys.executable,
         "-c",

@@ -61,7 +61,7 @@ def test_a_terminated_training_resumes(ended_by, sentibp, number):
     assert second.err == "run: finished already\n"
 
 
-def test_a_killed_run_is_listed_as_interrupted(start, sentibp):
+def test_a_killed_run_is_listed_as_killed(start, sentibp):
     running = start(*LONG, "--set", "train.epochs=100000")
     while not Path("runs/started").exists():
         time.sleep(0.01)

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _model(trained):
-    """The run `last` is of quickstart."""
+    """Make quickstart the run `last`."""
 
 
 def test_neighbours(sentibp):

@@ -21,7 +21,7 @@ def built(name, dtype):
 
 
 @each_layer
-def test_it_says_the_same_whether_it_trains_or_not(name):
+def test_predictions_are_the_same_in_training_and_evaluation(name):
     layer = built(name, np.float64)
     before = copies({**layer.params, **layer.buffers})
     network, x = eval_mode(layer), LAYERS[name].input(np.random.default_rng(2))
@@ -32,14 +32,14 @@ def test_it_says_the_same_whether_it_trains_or_not(name):
 
 
 @each_layer
-def test_its_gradients_are_right(name):
+def test_gradients_in_evaluation_mode_are_correct(name):
     network = eval_mode(built(name, np.float32))
     errors = gradcheck.check_layer(network, LAYERS[name].input(np.random.default_rng(2)), np.random.default_rng(3))
     assert all(error < gradcheck.TOLERANCE for error in errors.values()), errors
 
 
 @each_layer
-def test_it_is_plain_float64_and_its_own(name):
+def test_the_copy_is_float64_and_independent(name):
     layer = built(name, np.float32)
     before = copies({**layer.params, **layer.buffers})
     network = eval_mode(layer)
@@ -52,7 +52,7 @@ def test_it_is_plain_float64_and_its_own(name):
     assert not kinds & {Dropout, WordDropout, BatchNorm, FastEmbeddingBag}
 
 
-def test_chosen_rows_in_place_of_the_whole_embedding():
+def test_a_subset_of_the_embedding_rows():
     for name in ("embedding bag, mean", "fast embedding bag, sqrt"):
         layer = built(name, np.float64)
         own = eval_mode(layer, AWKWARD.ids)  # a row for each place
@@ -62,7 +62,7 @@ def test_chosen_rows_in_place_of_the_whole_embedding():
         assert len(own.params["weight"]) == len(AWKWARD.ids)
 
 
-def test_batch_norm_holds_its_averages():
+def test_batch_norm_keeps_its_running_averages():
     layer = built("batch norm", np.float64)
     network = eval_mode(layer)
     network.forward(numbers(np.random.default_rng(0), 5, 4), train=True)

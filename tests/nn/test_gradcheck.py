@@ -227,7 +227,7 @@ def check(layer):
 
 
 @every_bug
-def test_a_planted_bug_is_found_in_the_tensor_where_it_is(bug):
+def test_a_planted_bug_is_found_in_its_tensor(bug):
     build, wrong = PLANTED[bug]
     layer = build(rng_of(0))
     layer.__class__ = bug
@@ -237,7 +237,7 @@ def test_a_planted_bug_is_found_in_the_tensor_where_it_is(bug):
 
 
 @every_bug
-def test_without_the_planted_bug_nothing_is_found(bug):
+def test_a_correct_layer_passes(bug):
     errors = check(PLANTED[bug][0](rng_of(0)))
     assert all(error < gradcheck.TOLERANCE for error in errors.values()), errors
 
@@ -298,7 +298,7 @@ def test_a_bug_deep_inside_a_network_is_found_below_it_and_not_above():
 @pytest.mark.parametrize("weighted", [False, True])
 @every_loss
 @pytest.mark.parametrize("build", [shallow, one_hidden, deep])
-def test_a_whole_network_that_is_right_passes(build, loss, weighted):
+def test_a_correct_network_passes(build, loss, weighted):
     rng = rng_of(0)
     target = rng.integers(0, 2, 7)
     weight = np.array([0.5, 4.0])[target] if weighted else None  # per class
@@ -321,7 +321,7 @@ def test_a_whole_network_passes_on_every_awkward_batch(batch):
 # --- the check itself
 
 
-def test_parameters_and_input_are_put_back_to_the_same_bits():
+def test_parameters_and_input_are_restored_exactly():
     rng = rng_of(0)
     network, layer = deep(rng), linear(rng, WIDTH, 3)
     for w in [*network.params.values(), *layer.params.values()]:
@@ -335,13 +335,13 @@ def test_parameters_and_input_are_put_back_to_the_same_bits():
     assert same(layer.params, layer_before)
 
 
-def test_the_logits_are_not_touched():
+def test_the_logits_are_not_modified():
     z = numbers(rng_of(0), 4)
     z.flags.writeable = False
     gradcheck.check_loss(squared_error, z, np.ones(4), None, rng_of(0))
 
 
-def test_the_error_is_relative_and_tells_how_wrong_a_gradient_is():
+def test_the_error_is_relative():
     w = np.array([3.0])
     errors = gradcheck.compare(
         lambda: float(w[0] ** 2), dict.fromkeys(["right", "half"], w), {"right": 2 * w, "half": w}, rng_of(1)
@@ -350,13 +350,13 @@ def test_the_error_is_relative_and_tells_how_wrong_a_gradient_is():
     assert errors["half"] == pytest.approx(0.5, abs=1e-6)
 
 
-def test_a_gradient_that_is_not_a_number_does_not_pass():
+def test_a_gradient_of_nan_fails():
     w = np.array([3.0])
     errors = gradcheck.compare(lambda: float(w[0] ** 2), {"w": w}, {"w": np.array([np.nan])}, rng_of(1))
     assert not errors["w"] < gradcheck.TOLERANCE
 
 
-def test_replay_brings_back_the_masks_of_dropout():
+def test_replay_restores_the_dropout_masks():
     network = deep(rng_of(0))
     rewind = gradcheck.replay(network)
     y = network.forward(AWKWARD, train=True)
@@ -368,7 +368,7 @@ def test_replay_brings_back_the_masks_of_dropout():
 # --- right gradients that a careless check would call wrong
 
 
-def test_a_bias_before_batch_norm_has_no_gradient_and_raises_no_alarm():
+def test_a_bias_before_batch_norm_has_a_zero_gradient_and_passes():
     """Batch norm takes the mean out, and with it the bias: its gradient is zero, in both ways of computing it."""
     for seed in range(10):
         rng = rng_of(seed)
@@ -378,7 +378,7 @@ def test_a_bias_before_batch_norm_has_no_gradient_and_raises_no_alarm():
         assert errors["linear.bias"] < gradcheck.TOLERANCE
 
 
-def test_a_direction_almost_at_right_angles_to_the_gradient_raises_no_alarm():
+def test_a_direction_almost_orthogonal_to_the_gradient_passes():
     for seed in range(400):
         rng = rng_of(seed)
         layer = Linear(numbers(rng, WIDTH, 1) / 10, np.zeros(1))
@@ -387,7 +387,7 @@ def test_a_direction_almost_at_right_angles_to_the_gradient_raises_no_alarm():
         assert all(error < gradcheck.TOLERANCE for error in errors.values()), (seed, errors)
 
 
-def test_a_fresh_relu_network_passes_with_an_empty_review_once_its_biases_are_moved():
+def test_a_relu_network_passes_with_an_empty_review_if_its_biases_are_not_zero():
     """With biases of 0 an empty review puts ReLU on its corner, where backprop says 0 and differences say 1/2."""
     rng = rng_of(0)
     network = one_hidden(rng)
@@ -400,7 +400,7 @@ def test_a_fresh_relu_network_passes_with_an_empty_review_once_its_biases_are_mo
     assert all(error < gradcheck.TOLERANCE for error in errors.values()), errors
 
 
-def test_numbers_of_float32_are_refused():
+def test_float32_is_refused():
     w = np.zeros(1, np.float32)
     with pytest.raises(ValueError, match="w is float32: differences need float64"):
         gradcheck.compare(lambda: 0.0, {"w": w}, {"w": w}, rng_of(0))

@@ -33,7 +33,7 @@ def test_the_layer_of_a_tensor():
     ]
 
 
-def test_the_lengths_are_those_of_whole_arrays():
+def test_gradient_norms_are_those_of_dense_arrays():
     """Of the embedding only some rows have a gradient and move; its weights are all of its rows."""
     net = network(ReLU(), np.random.default_rng(0))
     net.forward(REVIEWS, train=True)
@@ -74,7 +74,7 @@ def test_a_unit_is_saturated_if_its_curve_is_flat_for_the_reviews(activation, fa
     assert gradient_flow.inactive_units(layer) == {"a": {"saturated": 0.5}}
 
 
-def test_asking_for_idle_units_leaves_what_backward_needs():
+def test_finding_idle_units_does_not_disturb_backward():
     net = network(ReLU(), np.random.default_rng(0))
     net.forward(REVIEWS, train=True)
     gradient_flow.inactive_units(net)
@@ -82,7 +82,7 @@ def test_asking_for_idle_units_leaves_what_backward_needs():
     assert gradient_flow.inactive_units(net) == {}  # used up
 
 
-def test_lengths_beyond_float32_do_not_warn():
+def test_norms_beyond_float32_give_no_warning():
     assert gradient_flow.l2_norm(np.full((2, 2), 1e30, np.float32)) == pytest.approx(2e30)
     assert gradient_flow.l2_norm(np.array([np.inf], np.float32)) == np.inf
     assert np.isnan(gradient_flow.l2_norm(np.array([np.nan], np.float32)))

@@ -38,7 +38,7 @@ def test_log_count_ratios_by_hand_and_in_blocks(monkeypatch):
         np.testing.assert_allclose(found - found[2], more - more[2], rtol=1e-6)
 
 
-def test_what_occurs_once_says_alike_in_a_rare_and_in_a_frequent_class():
+def test_a_single_occurrence_has_the_same_ratio_in_a_rare_and_in_a_frequent_class():
     x = Ragged(np.arange(20, dtype=np.int32), np.arange(21))  # each review a word of its own
     ratio = log_count_ratio(x, np.arange(20) < 4, 20)
     assert ratio[0] > 0 > ratio[10]
@@ -63,7 +63,7 @@ def test_he_keeps_the_size_of_signals_through_many_relu_layers_and_glorot_does_n
     assert size_after_20_layers(glorot) < 3 / 2**10  # ReLU halves the mean square at each layer: 1 / 2^20 in all
 
 
-def test_normal_has_deviation_a_tenth_whatever_the_shape():
+def test_normal_has_a_standard_deviation_of_a_tenth():
     assert normal(rng(), SHAPE).std() == pytest.approx(0.1, rel=0.02)
     assert normal(rng(), (60_000, 1)).std() == pytest.approx(0.1, rel=0.02)
 
@@ -74,7 +74,7 @@ def test_zeros_and_ones():
 
 
 @every_initializer
-def test_weights_start_centred_in_float32_and_are_writable(start):
+def test_initial_weights_are_centred_float32_and_writable(start):
     w = start(rng(), SHAPE)
     assert (w.dtype, w.shape) == (np.float32, SHAPE)
     assert w.flags.writeable
@@ -87,6 +87,6 @@ def test_the_same_generator_gives_the_same_weights(start):
     assert start(rng(), SHAPE).tobytes() == start(rng(), SHAPE).tobytes()
 
 
-def test_each_activation_has_an_initializer_that_suits_it():
+def test_each_activation_has_an_initializer():
     assert set(INITIALIZER_FOR) == {kind.__name__.lower() for kind in (ReLU, Tanh, Sigmoid)}
     assert set(INITIALIZER_FOR.values()) <= set(INITIALIZERS)

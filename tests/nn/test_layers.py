@@ -76,7 +76,7 @@ def test_backward_agrees_with_differences(name, n):
 
 @both_precisions
 @every_layer
-def test_the_dtype_of_the_parameters_is_the_dtype_of_everything(name, dtype):
+def test_all_results_have_the_dtype_of_the_parameters(name, dtype):
     layer, x, dy = prepared(name, dtype)
     assert layer.forward(x).dtype == dtype
     assert layer.forward(x, train=True).dtype == dtype
@@ -102,7 +102,7 @@ def test_arguments_and_parameters_are_left_as_they_are(name):
 
 
 @every_layer
-def test_dx_and_gradients_have_the_shape_of_what_they_are_the_gradient_of(name):
+def test_gradients_have_the_shape_of_their_variables(name):
     layer, x, dy = prepared(name)
     layer.forward(x, train=True)
     dx = layer.backward(dy)
@@ -114,7 +114,7 @@ def test_dx_and_gradients_have_the_shape_of_what_they_are_the_gradient_of(name):
 
 
 @every_layer
-def test_a_batch_is_predicted_as_its_reviews_one_by_one(name):
+def test_a_batch_gives_the_same_predictions_as_single_reviews(name):
     layer, x, _ = prepared(name)
     together = layer.forward(x)
     alone = [layer.forward(x.slice(j, j + 1) if isinstance(x, Ragged) else x[j : j + 1]) for j in range(len(together))]
@@ -123,7 +123,7 @@ def test_a_batch_is_predicted_as_its_reviews_one_by_one(name):
 
 
 @every_layer
-def test_a_batch_of_no_reviews_is_predicted(name):
+def test_an_empty_batch_can_be_predicted(name):
     layer, x, dy = prepared(name)
     nothing = ragged() if isinstance(x, Ragged) else x[:0]
     assert layer.forward(nothing).shape == (0, dy.shape[1])
@@ -162,7 +162,7 @@ def test_prediction_between_forward_and_backward_does_not_disturb_them(name):
 
 
 @every_layer
-def test_backward_sets_its_gradients_and_adds_to_none(name):
+def test_backward_sets_gradients_and_does_not_accumulate(name):
     layer, x, dy = prepared(name)
     rewind = gradcheck.replay(layer)
     seen = []
@@ -180,7 +180,7 @@ def test_there_are_no_gradients_before_the_first_backward(name):
 
 
 @every_layer
-def test_threads_predict_what_one_thread_predicts(name):
+def test_predictions_do_not_depend_on_threads(name):
     layer, _, _ = prepared(name)
     inputs = [LAYERS[name].input(np.random.default_rng(seed), n=1 + seed % 7) for seed in range(40)]
     with ThreadPoolExecutor(4) as threads:
@@ -207,7 +207,7 @@ def generator_states(layer):
     return [inner.rng.bit_generator.state for _, inner in layer.walk() if inner.rng is not None]
 
 
-def test_word_dropout_is_prefetched_with_the_distinct_ids_of_what_it_left():
+def test_prefetched_word_dropout_has_the_distinct_ids_of_the_kept_words():
     network = Sequential(
         {"words": WordDropout(0.4, np.random.default_rng(4)), "embedding": fast_bag(np.random.default_rng(0))}
     )
@@ -244,7 +244,7 @@ def test_take_picks_reviews_in_the_given_order_even_twice(batch, data):
 
 @few
 @given(reviews, st.data())
-def test_slice_cuts_a_batch_as_a_list_is_cut(batch, data):
+def test_slice_works_like_a_slice_of_a_list(batch, data):
     start = data.draw(st.integers(0, len(batch)))
     stop = data.draw(st.integers(start, len(batch)))
     assert same(ragged(*batch).slice(start, stop), ragged(*batch[start:stop]))
@@ -300,13 +300,13 @@ def assert_pools_as_the_slow_one(kind, batch, pooling):
 @pytest.mark.parametrize("kind", [EmbeddingBag, BlocksOfTwo])
 @few
 @given(batch=reviews)
-def test_a_bag_pools_as_a_loop_over_the_words_does(kind, pooling, batch):
+def test_a_bag_pools_like_a_loop_over_the_words(kind, pooling, batch):
     assert_pools_as_the_slow_one(kind, batch, pooling)
 
 
 @every_pooling
 @every_batch
-def test_a_bag_pools_awkward_batches_as_a_loop_does(batch, pooling):
+def test_a_bag_pools_awkward_batches_like_a_loop(batch, pooling):
     x = BATCHES[batch]
     assert_pools_as_the_slow_one(EmbeddingBag, [x.slice(j, j + 1).ids.tolist() for j in range(len(x.lengths))], pooling)
 
@@ -329,7 +329,7 @@ def test_pooling_by_hand():
     assert EmbeddingBag(weight, "sum", padding=1).forward(x).tolist() == [[22, 44], [0, 0], [10, 20]]
 
 
-def test_an_empty_review_has_no_gradient_and_gives_its_neighbours_none():
+def test_an_empty_review_does_not_affect_the_gradients():
     layer = EmbeddingBag(np.ones((3, 1)), "sum")
     layer.forward(ragged([0], [], [2]), train=True)
     layer.backward(np.array([[1.0], [1000.0], [10.0]]))
@@ -347,7 +347,7 @@ def test_empty_reviews_have_an_empty_gradient():
         assert layer.grads["weight"].values.dtype == np.float32
 
 
-def test_a_word_in_several_blocks_has_one_row_that_holds_all_of_its_gradient():
+def test_a_word_in_several_blocks_has_one_gradient_row():
     n = 2 * EmbeddingBag._BLOCK + 1
     layer = EmbeddingBag(np.zeros((5, 1)), "sum")
     layer.forward(ragged(*([3] if j % 2 else [3, 4] for j in range(n))), train=True)
@@ -367,7 +367,7 @@ def test_row_gradients_are_added_row_by_row():
 # --- activations
 
 
-def test_the_sigmoid_is_exact_in_the_middle_and_silent_in_the_tails():
+def test_the_sigmoid_is_exact_and_does_not_overflow():
     assert sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist() == [0.0, 0.5, 1.0]
     # In the left tail sigmoid(z) is e^z; 1 / (1 + e^-z) would have overflowed at z = -710, and far before in float32.
     z = np.array([-700.0, -300.0, -40.0])
@@ -377,12 +377,12 @@ def test_the_sigmoid_is_exact_in_the_middle_and_silent_in_the_tails():
 
 @few
 @given(st.floats(-50, 50))
-def test_the_sigmoid_of_the_negative_is_the_other_probability(z):
+def test_the_sigmoid_is_symmetric(z):
     z = np.array([z])
     np.testing.assert_allclose(sigmoid(z) + sigmoid(-z), 1, rtol=1e-14)
 
 
-def test_relu_takes_zero_for_the_derivative_at_its_corner():
+def test_the_derivative_of_relu_at_zero_is_zero():
     layer = ReLU()
     assert layer.forward(np.array([[-2.0, 0.0, 3.0]]), train=True).tolist() == [[0, 0, 3]]
     assert layer.backward(np.array([[5.0, 5.0, 5.0]])).tolist() == [[0, 0, 5]]
@@ -391,19 +391,19 @@ def test_relu_takes_zero_for_the_derivative_at_its_corner():
 # --- dropout
 
 
-def test_dropout_is_absent_from_prediction():
+def test_dropout_does_not_affect_prediction():
     x = numbers(np.random.default_rng(0), 3, 4)
     assert same(Dropout(0.9, np.random.default_rng(0)).forward(x), x)
 
 
-def test_dropout_keeps_a_share_of_the_numbers_and_scales_them_up():
+def test_dropout_keeps_a_share_of_the_numbers_and_scales_them():
     y = Dropout(0.2, np.random.default_rng(0)).forward(np.ones((100, 100)), train=True)
     assert set(np.unique(y)) == {0.0, 1 / (1 - 0.2)}
     assert np.mean(y == 0) == pytest.approx(0.2, abs=0.02)  # five standard deviations of 10,000 draws
     assert y.mean() == pytest.approx(1, abs=0.025)  # so that prediction sees what training saw, on average
 
 
-def test_dropout_sends_the_gradient_where_it_let_the_number_pass():
+def test_dropout_applies_the_same_mask_to_the_gradient():
     layer = Dropout(0.5, np.random.default_rng(0))
     y = layer.forward(np.ones((6, 6)), train=True)
     assert same(layer.backward(np.ones((6, 6))), y)
@@ -420,13 +420,13 @@ def test_no_dropout_at_rate_zero():
     assert same(WordDropout(0.0, np.random.default_rng(0)).forward(AWKWARD, train=True), AWKWARD)
 
 
-def test_word_dropout_is_absent_from_prediction():
+def test_word_dropout_does_not_affect_prediction():
     assert same(WordDropout(0.9, np.random.default_rng(0)).forward(AWKWARD), AWKWARD)
 
 
 @few
 @given(reviews, st.integers(0, 5))
-def test_word_dropout_hides_words_and_keeps_reviews_apart_and_in_order(batch, seed):
+def test_word_dropout_removes_words_and_keeps_the_order(batch, seed):
     # Words numbered by place, so that a hidden one cannot be mistaken for its double.
     places = ragged(*batch)._replace(ids=np.arange(sum(map(len, batch)), dtype=np.int32))
     before = Ragged(*(a.copy() for a in places))
@@ -439,7 +439,7 @@ def test_word_dropout_hides_words_and_keeps_reviews_apart_and_in_order(batch, se
         assert left == [i for i in places.slice(j, j + 1).ids.tolist() if i in left]
 
 
-def test_word_dropout_hides_its_share_of_words():
+def test_word_dropout_removes_its_share_of_words():
     x = ragged(*([i] * 10 for i in range(1000)))
     kept = WordDropout(0.3, np.random.default_rng(0)).forward(x, train=True)
     assert len(kept.ids) / len(x.ids) == pytest.approx(0.7, abs=0.025)
@@ -469,7 +469,7 @@ def test_batch_norm_keeps_running_averages_for_prediction():
     assert layer.forward(x) == pytest.approx(np.array([[-1.0], [1.0]]), abs=1e-4)
 
 
-def test_batch_norm_of_one_review_is_its_shift_and_passes_no_gradient():
+def test_batch_norm_of_a_single_review_gives_the_shift_and_no_gradient():
     layer = batch_norm(np.random.default_rng(0), 3)
     assert same(layer.forward(np.array([[7.0, -8.0, 9.0]]), train=True)[0], layer.params["shift"])
     assert not layer.backward(np.ones((1, 3))).any()
@@ -494,14 +494,14 @@ def test_parameters_are_named_by_their_path():
     assert list(network.buffers) == ["hidden.1.norm.mean", "hidden.1.norm.variance"]
 
 
-def test_the_parameters_of_a_network_are_those_of_its_layers_and_no_copies():
+def test_a_network_shares_the_parameters_of_its_layers():
     layer = linear(np.random.default_rng(0), 2, 2)
     network = Sequential({"hidden": Residual(layer)})
     network.params["hidden.weight"][:] = 0
     assert not layer.params["weight"].any()
 
 
-def test_a_network_walks_through_all_of_its_layers():
+def test_walk_visits_all_layers():
     walk = {name: type(layer).__name__ for name, layer in deep(np.random.default_rng(0)).walk("net")}
     assert walk["net"] == "Sequential"
     assert walk["net.hidden.1.norm"] == "BatchNorm"
@@ -514,7 +514,7 @@ def test_a_residual_adds_its_input():
     assert same(layer.forward(x), x + layer.block.forward(x))
 
 
-def test_a_sequence_of_nothing_is_the_identity():
+def test_an_empty_sequence_is_the_identity():
     x = numbers(np.random.default_rng(0), 2, 2)
     assert same(Sequential({}).forward(x), x)
     assert same(Sequential({}).backward(x), x)

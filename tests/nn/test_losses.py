@@ -46,7 +46,7 @@ def test_a_batch_by_hand():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_certain_network_has_a_finite_loss_even_when_it_is_wrong(dtype):
+def test_the_loss_of_a_confident_wrong_prediction_is_finite(dtype):
     z, target = np.array([1000, -1000, 1000, -1000], dtype), np.array([1, 0, 0, 1])
     loss, dz = cross_entropy(z, target)  # the logarithm of a rounded probability would be infinite
     assert loss == (0 + 0 + 1000 + 1000) / 4
@@ -81,7 +81,7 @@ def test_the_loss_of_a_batch_is_the_average_of_the_losses_of_its_reviews(loss, e
 @every_loss
 @few
 @given(examples)
-def test_positive_and_negative_are_mirror_images(loss, example):
+def test_the_loss_is_symmetric(loss, example):
     z, target, weight = example
     value, dz = loss(z, target, weight)
     mirrored, mirrored_dz = loss(-z, 1 - target, weight)

@@ -125,7 +125,7 @@ def test_the_settings_reach_the_formula(optimizer, settings):
     assert w.item() == pytest.approx(BY_HAND[optimizer](1.0, GRADIENTS, learning_rate=0.1, **settings), rel=1e-14)
 
 
-def test_first_steps_with_the_numbers_in_sight():
+def test_first_steps_by_hand():
     def first(optimizer):
         return take_steps(optimizer, np.array([1.0]), [np.array([4.0])]).item()
 
@@ -138,7 +138,7 @@ def test_first_steps_with_the_numbers_in_sight():
 
 
 @every_optimizer
-def test_each_parameter_has_a_state_of_its_own(optimizer):
+def test_each_parameter_has_its_own_state(optimizer):
     together, alone = optimizer(), optimizer()
     a, b = np.array([1.0, 2.0]), np.array([3.0])
     for g in GRADIENTS:
@@ -149,7 +149,7 @@ def test_each_parameter_has_a_state_of_its_own(optimizer):
 
 
 @every_optimizer
-def test_a_run_resumes_from_its_state_to_the_bit(optimizer):
+def test_an_optimizer_resumes_from_its_state_exactly(optimizer):
     gradients = [numbers(np.random.default_rng(seed), 4, 2) for seed in range(6)]
     whole = take_steps(optimizer(), np.ones((4, 2)), gradients)
     first, second = optimizer(), optimizer()
@@ -161,7 +161,7 @@ def test_a_run_resumes_from_its_state_to_the_bit(optimizer):
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "rows"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_optimizer
-def test_step_keeps_the_dtype_and_leaves_the_gradient_as_it_is(optimizer, dtype, sparse):
+def test_step_keeps_the_dtype_and_does_not_modify_the_gradient(optimizer, dtype, sparse):
     rng = np.random.default_rng(0)
     w = numbers(rng, 4, 3, dtype=dtype)
     g = RowGrad(np.array([2, 0]), numbers(rng, 2, 3, dtype=dtype)) if sparse else numbers(rng, 4, 3, dtype=dtype)
@@ -198,7 +198,7 @@ def test_a_step_by_rows_is_the_step_of_the_whole_matrix(optimizer):
 
 @pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}], ids=["plain", "weight decay"])
 @every_optimizer
-def test_touched_rows_take_the_step_they_would_take_as_a_matrix_of_their_own(optimizer, settings):
+def test_updated_rows_take_the_step_of_a_separate_matrix(optimizer, settings):
     if optimizer is Adagrad:
         settings = {**settings, "row_wise": False}
     gradients = row_gradients(3)
@@ -209,7 +209,7 @@ def test_touched_rows_take_the_step_they_would_take_as_a_matrix_of_their_own(opt
 
 @pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}], ids=["plain", "weight decay"])
 @every_optimizer
-def test_untouched_rows_do_not_move_whatever_their_averages_say(optimizer, settings):
+def test_rows_without_a_gradient_do_not_move(optimizer, settings):
     """Lazy: the whole matrix with a zero gradient would coast on under momentum and Adam, and shrink under decay."""
     stepping = optimizer(**settings)
     w = take_steps(stepping, np.ones((ROWS, DIM)), row_gradients(2, rows=(0, 1, 2)))
@@ -221,7 +221,7 @@ def test_untouched_rows_do_not_move_whatever_their_averages_say(optimizer, setti
     assert not np.any(w[[2, 3]] == before[[2, 3]])
 
 
-def test_the_whole_matrix_would_have_coasted_on():
+def test_a_dense_gradient_would_move_all_rows():
     stepping = Momentum()
     w = take_steps(stepping, np.ones((2, 2)), [np.ones((2, 2))])
     before = w.copy()
@@ -229,7 +229,7 @@ def test_the_whole_matrix_would_have_coasted_on():
     assert w == pytest.approx(before - 0.1 * 0.9)
 
 
-def test_lazy_adam_corrects_by_the_steps_of_all_and_not_of_the_row():
+def test_lazy_adam_corrects_the_bias_by_the_number_of_all_steps():
     """A row seen first at step 2 is corrected as if it had been seen at step 1 with a zero gradient."""
     stepping, g = Adam(), 4.0
     w = np.ones((2, 1))
@@ -238,7 +238,7 @@ def test_lazy_adam_corrects_by_the_steps_of_all_and_not_of_the_row():
 
 
 @every_optimizer
-def test_no_touched_rows_no_change(optimizer):
+def test_an_empty_row_gradient_changes_nothing(optimizer):
     w = np.ones((ROWS, DIM))
     take_steps(optimizer(weight_decay=0.1), w, [RowGrad(np.zeros(0, int), np.zeros((0, DIM)))])
     assert (w == 1).all()
@@ -275,7 +275,7 @@ def test_row_wise_is_plain_adagrad_where_a_row_is_one_number():
 
 @pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}], ids=["plain", "weight decay"])
 @every_optimizer
-def test_a_step_by_rows_costs_nothing_for_the_rest_of_the_vocabulary(optimizer, settings):
+def test_the_cost_of_a_row_step_does_not_depend_on_the_vocabulary(optimizer, settings):
     words, d = 1_000_000, 2
     rows = np.arange(0, words, words // 10)
     stepping, w = optimizer(**settings), np.zeros((words, d), np.float32)
@@ -293,13 +293,13 @@ def test_a_step_by_rows_costs_nothing_for_the_rest_of_the_vocabulary(optimizer, 
 
 
 @pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS.values() if o is not AdamW])
-def test_weight_decay_is_part_of_the_gradient(optimizer):
+def test_weight_decay_is_added_to_the_gradient(optimizer):
     w = take_steps(optimizer(weight_decay=0.5), np.array([[2.0]]), [np.array([[3.0]])])
     plain = take_steps(optimizer(), np.array([[2.0]]), [np.array([[3.0 + 0.5 * 2.0]])])
     assert w == pytest.approx(plain)
 
 
-def test_the_weight_decay_of_adamw_is_apart_from_the_gradient():
+def test_the_weight_decay_of_adamw_is_decoupled_from_the_gradient():
     w = take_steps(AdamW(weight_decay=0.5), np.array([[2.0]]), [np.array([[3.0]])])
     assert w.item() == pytest.approx(adam(2.0 - 0.1 * 0.5 * 2.0, [3.0], learning_rate=0.1))
     # A gradient of zero: the weight shrinks by learning_rate * decay. Adam would divide the decay by its own size.
@@ -388,7 +388,7 @@ def test_constant_stays():
     assert {Constant(STEPS, PER_EPOCH).factor(step) for step in range(STEPS)} == {1.0}
 
 
-def test_linear_falls_in_a_straight_line():
+def test_linear_decreases_linearly():
     falling = LinearDecay(STEPS, PER_EPOCH)
     assert [falling.factor(step) for step in (0, 25, 50, 99, 100)] == pytest.approx([1, 0.75, 0.5, 0.01, 0])
 
@@ -445,7 +445,7 @@ def test_plateau_without_patience_drops_at_once():
 
 
 @pytest.mark.parametrize("schedule", [Constant, LinearDecay, Cosine, Step])
-def test_other_schedules_do_not_listen(schedule):
+def test_other_schedules_ignore_the_validation_loss(schedule):
     deaf = schedule(STEPS, PER_EPOCH)
     before = [deaf.factor(step) for step in range(STEPS)]
     for _ in range(5):

@@ -39,14 +39,14 @@ def agree(pooling: str, x: Ragged, dtype: type, tolerance: float) -> None:
 @poolings
 @pytest.mark.parametrize("name", BATCHES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 1e-5)])
-def test_fast_is_plain(pooling, name, dtype, tolerance):
+def test_the_fast_layer_gives_the_results_of_the_plain_layer(pooling, name, dtype, tolerance):
     agree(pooling, BATCHES[name], dtype, tolerance)
 
 
 @poolings
 @given(texts=reviews)
 @settings(max_examples=60, deadline=None)
-def test_fast_is_plain_on_any_batch(pooling, texts):
+def test_the_fast_layer_gives_the_results_of_the_plain_layer_on_any_batch(pooling, texts):
     agree(pooling, ragged(texts), np.float64, 1e-14)
 
 
@@ -63,7 +63,7 @@ def test_distinct_ids_are_found_without_sorting(texts):
 
 @given(texts=reviews)
 @settings(max_examples=60, deadline=None)
-def test_a_review_is_predicted_the_same_whatever_its_neighbours(texts):
+def test_a_prediction_does_not_depend_on_other_reviews(texts):
     weight = numbers(np.random.default_rng(0), VOCABULARY, WIDTH, dtype=np.float32)
     together = _row_sums(weight, ragged(texts))
     for text, row in zip(texts, together, strict=True):

@@ -41,7 +41,7 @@ def right(network):
 
 @every_pooling
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_without_a_hidden_layer_one_review_in_four_stays_wrong(optimizer, pooling):
+def test_without_a_hidden_layer_one_of_four_reviews_stays_wrong(optimizer, pooling):
     # A theorem, whatever the training. Without a hidden layer the logit is z = b + sum over words of c_word, where
     # c = embedding @ output, so that under `sum`
     #     z(good) + z(not bad) = 2 b + c_good + c_bad + c_not = z(bad) + z(not good).
@@ -54,7 +54,7 @@ def test_without_a_hidden_layer_one_review_in_four_stays_wrong(optimizer, poolin
             assert right(network) <= 3
 
 
-def test_three_of_four_can_be_had_without_a_hidden_layer():
+def test_three_of_four_are_possible_without_a_hidden_layer():
     network = build(0, dim=1)
     network.params["embedding.weight"][:, 0] = [1.0, -1.0, -2.0]  # good, bad, not
     network.params["output.weight"][:], network.params["output.bias"][:] = 1, 0
@@ -71,7 +71,7 @@ def test_with_a_hidden_layer_all_four_are_right(seed, loss, pooling):
 
 
 @pytest.mark.parametrize("optimizer", [SGD, Momentum])
-def test_plain_gradient_descent_finds_it_too(optimizer):
+def test_plain_gradient_descent_also_learns_exclusive_or(optimizer):
     network = build(0, hidden=8)
     train(network, cross_entropy, optimizer(), REVIEWS, POSITIVE, learning_rate=0.2, steps=1500)
     assert right(network) == 4

@@ -96,7 +96,7 @@ def test_refit_is_the_same_training_on_all_reviews_with_the_calibration(small):
     assert all(np.array_equal(refitted[name], expected[name]) for name in refitted if not name.startswith("output"))
 
 
-def test_initial_layers_do_not_depend_on_the_new_vocabulary(small):
+def test_initial_hidden_layers_depend_on_the_number_of_features_before_the_refit(small):
     prepared = prepare.prepare(small())
     training = prepared.training.features, prepared.training.label
     config, vocabulary = prepared.config, prepared.vocabulary
