@@ -113,7 +113,7 @@ def test_a_training_stopped_by_a_break_condition_resumes(sentibp):
 
 
 def test_mistakes(fails, sentibp):
-    assert fails(2, "train", "--resume", "last").startswith("--resume last: no training was begun here")
+    assert fails(2, "train", "--resume", "last").startswith("--resume last: no training was started here")
     assert fails(2, "train", "--resume", "nowhere") == "nowhere: no such run or model; see `sentibp runs list`"
     sentibp("train", "quickstart", "--quiet", "--out", "run")
     assert "leave out --out" in fails(2, "train", "--resume", "run", "--out", "other")
