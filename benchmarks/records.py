@@ -23,12 +23,7 @@ import numpy as np  # noqa: E402
 
 from sentibp.config.load import load_config  # noqa: E402
 from sentibp.runs import directory  # noqa: E402
-from sentibp.training import (  # noqa: E402
-    checkpoint,
-    experiment,
-    networks,
-    prepare,
-)
+from sentibp.training import checkpoint, experiment, networks, prepare  # noqa: E402
 from sentibp.training.loop import initial_state  # noqa: E402
 from sentibp.utils import hashing  # noqa: E402
 

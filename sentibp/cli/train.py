@@ -190,7 +190,7 @@ def print_dry_run(result: DryRun, json: bool) -> None:
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
         "network": f"{result.features:,} features, {result.parameters:,} parameters",
         "model file": f"{result.model_bytes / 1e6:.1f} MB",
-        "memory": f"{result.peak_bytes / 1e6:.0f} MB at most so far",
+        "memory": f"{result.peak_bytes / 1e6:.0f} MB at its peak",
         "steps": f"{result.steps:,} of {result.step_seconds * 1e3:.1f} ms: {result.reviews_per_second:,.0f} reviews/s",
         "in all": f"about {result.seconds:.1f} s",
     }

@@ -55,7 +55,7 @@ def model_file(name: str = "last") -> Path:
     if not (path / MODEL).is_file():
         if (path / VECTORS).is_file():
             raise ConfigError(
-                f"{path}: a pretraining: vectors, but no classifier and so no weights; train one with `sentibp train "
+                f"{path}: a pretraining: it has vectors, and no classifier; train one with `sentibp train "
                 f"CONFIG --set pretrain.vectors_from={path}`, or name a trained run"
             )
         raise ConfigError(f"{path}: has no {MODEL}; its training has none yet, or it is not a run directory")

@@ -38,6 +38,8 @@ class RunProgress(NamedTuple):
     @property
     def progress(self) -> float:
         """The share that is done, from 0 to 1: of the steps; of the rounds in a pretraining."""
+        if self.outcome == "finished":  # perhaps after fewer epochs than the settings allow
+            return 1.0
         done, of = (self.step, self.steps) if self.steps else (self.round, self.rounds)
         return min(done / of, 1.0) if of else 0.0
 

@@ -22,6 +22,7 @@ from sentibp.nn.gradient_flow import Flow
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import Run
 from sentibp.training import distillation, pretraining
+from sentibp.training.best_epoch import FixedSelection, Selection
 from sentibp.training.break_condition import BreakCondition, BreakWatch
 from sentibp.training.checkpoint import CheckpointWriter
 from sentibp.training.diverged import TrainingStopped
@@ -30,7 +31,6 @@ from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_e
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
-from sentibp.training.selection import FixedSelection, Selection
 
 Events = Generator[Event, None, Classifier]
 

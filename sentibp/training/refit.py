@@ -8,10 +8,10 @@ from typing import Any
 
 from sentibp.config.schema import Config
 from sentibp.model.fold import scale_logit
+from sentibp.training.best_epoch import FixedSelection
 from sentibp.training.events import Event, Note
 from sentibp.training.networks import TrainingContext, train_seed
 from sentibp.training.prepare import TrainingData, prepare_config
-from sentibp.training.selection import FixedSelection
 
 _LARGE = 1_000_000  # features in the training reviews: with more, a refit takes its time and gains less
 

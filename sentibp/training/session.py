@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import Run
+from sentibp.training.best_epoch import Selection
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import Checkpoint, CheckpointWriter, remove_checkpoint
 from sentibp.training.diverged import TrainingStopped
@@ -25,7 +26,6 @@ from sentibp.training.events import Event, Note
 from sentibp.training.metrics_log import MetricsLog
 from sentibp.training.networks import TrainingContext
 from sentibp.training.prepare import TrainingData
-from sentibp.training.selection import Selection
 
 
 class Session:

@@ -94,7 +94,7 @@ def test_commands_that_need_a_classifier_explain_the_repair(sentibp, fails):
     for command in COMMANDS:
         output = fails(2, *command)
         assert "\n" not in output
-        assert "kept: a pretraining: vectors, but no classifier and so no weights; train one with" in output, command
+        assert "kept: a pretraining: it has vectors, and no classifier; train one with" in output, command
     for command in ["report", "kept"], ["runs", "flow", "kept"], ["reproduce", "kept"]:
         assert fails(2, *command).startswith("kept: a pretraining")
     sentibp("train", "words.yaml", "--set", "pretrain.vectors_from=last", "--quiet")

@@ -21,7 +21,7 @@ from sentibp.model import file as model_file
 from sentibp.model import fold as model_fold
 from sentibp.model import initial
 from sentibp.runs import directory, find
-from sentibp.training import networks, prepare, refit, selection
+from sentibp.training import best_epoch, networks, prepare, refit
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, NetworkStarted, Note
 from sentibp.utils import files
@@ -203,14 +203,14 @@ def test_interrupted_refit_keeps_the_best_model_and_resumes_to_the_same_bytes(
 
 def test_a_full_disk_at_the_end_leaves_the_best_model(small, monkeypatch):
     train_model(small(), Path("whole"))
-    save = selection.Selection.save_refit
+    save = best_epoch.Selection.save_refit
 
     def full(self, classifier) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(files.os, "replace", _no_space)
             save(self, classifier)
 
-    monkeypatch.setattr(selection.Selection, "save_refit", full)
+    monkeypatch.setattr(best_epoch.Selection, "save_refit", full)
     with pytest.raises(DataError, match="No space left"):
         train_model(small(), Path("broken"))
     assert not Path("broken", directory.VALIDATED).exists()

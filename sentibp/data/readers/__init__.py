@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sentibp.data.readers.common import Columns, Records, first_bytes, gunzip, read_bytes, unmarked, utf8
-from sentibp.data.readers.delimited import read_csv, read_tsv
+from sentibp.data.readers.csv_tsv import read_csv, read_tsv
 from sentibp.data.readers.folder import read_folder
 from sentibp.data.readers.json_lines import read_json
 from sentibp.data.readers.parquet import read_parquet

@@ -9,7 +9,7 @@ import pytest
 
 from sentibp.model import fold
 from sentibp.nn.losses import cross_entropy
-from sentibp.training.selection import Selection
+from sentibp.training.best_epoch import Selection
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
 LABEL = [1, 0, 1, 0, 1, 0]
