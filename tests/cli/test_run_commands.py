@@ -86,7 +86,7 @@ def test_a_run_is_also_found_by_its_name_in_runs(sentibp):
     assert sentibp("runs", "compare", Path(run).name, run, "--json").json["settings"] == {}
 
 
-def test_what_is_no_run(sentibp, fails):
+def test_comparing_an_unknown_run(sentibp, fails):
     run = train(sentibp)
     assert fails(2, "runs", "compare", run, "nosuch") == "nosuch: no such run or model; see `sentibp runs list`"
     assert "run directory" in fails(3, "runs", "compare", run, ".")

@@ -74,7 +74,7 @@ def batch_norm(rng: np.random.Generator, width: int, dtype: Any = np.float64) ->
 
 
 def deep(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
-    """All layers at once, nested as in sentibp.model.build: two hidden layers, the second with a skip connection."""
+    """Return a network with all layers, as sentibp.model.build nests them: two hidden layers, the second residual."""
     first = {"": linear(rng, WIDTH, WIDTH, dtype), "activation": Sigmoid()}
     second = {
         "": linear(rng, WIDTH, WIDTH, dtype),
@@ -95,7 +95,7 @@ def deep(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
 
 
 def shallow(rng: np.random.Generator, dtype: Any = np.float64) -> Sequential:
-    """No hidden layer: logistic regression on pooled embeddings."""
+    """Return logistic regression on pooled embeddings, without hidden layers."""
     return Sequential({"embedding": bag(rng, dtype), "output": linear(rng, WIDTH, 1, dtype)})
 
 
@@ -177,7 +177,7 @@ LAYERS = {
 
 
 def copies(tensors: Any) -> dict[str, Any]:
-    """Deep copies of named arrays and row gradients."""
+    """Return deep copies of named arrays and row gradients."""
     return {k: RowGrad(*(a.copy() for a in v)) if isinstance(v, RowGrad) else v.copy() for k, v in tensors.items()}
 
 

@@ -1,4 +1,4 @@
-"""A network in evaluation mode: the same answers, in float64, with a backward."""
+"""A network in evaluation mode gives the same predictions, in float64, and has a backward pass."""
 
 from __future__ import annotations
 

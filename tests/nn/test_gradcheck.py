@@ -1,4 +1,4 @@
-"""The gradient check finds each classic bug of backpropagation, and says nothing of networks that are right."""
+"""The gradient check finds each classic bug of backpropagation and passes correct networks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class PoolsWithReduceat(EmbeddingBag):
 
 
 class ForgetsToDivideByTheLength(EmbeddingBag):
-    """Pools to the mean, but hands the whole of dy to each word."""
+    """Pools to the mean, but passes all of dy to each word."""
 
     def forward(self, x, *, train=False):
         self.lengths = x.lengths
@@ -106,7 +106,7 @@ class HasTheWrongSign(Linear):
 
 
 class ForgetsToTranspose(Linear):
-    """Only a square matrix lets it pass."""
+    """This raises an error unless the matrix is square."""
 
     def backward(self, dy):
         super().backward(dy)
@@ -114,7 +114,7 @@ class ForgetsToTranspose(Linear):
 
 
 class AveragesOverTheBatch(Linear):
-    """The 1/n of the loss a second time."""
+    """Divides by n, although the loss already does."""
 
     def backward(self, dy):
         dx = super().backward(dy)
@@ -221,7 +221,7 @@ every_bug = pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__
 
 
 def check(layer):
-    """The errors on a batch with a repeated word and an empty review before another review."""
+    """Return the errors on a batch with a repeated word and an empty review before another review."""
     x = ragged([2, 5, 2, 2], [], [5, 1], [7]) if isinstance(layer, EmbeddingBag) else numbers(rng_of(2), 6, WIDTH)
     return gradcheck.check_layer(layer, x, rng_of(3))
 
@@ -243,7 +243,7 @@ def test_a_correct_layer_passes(bug):
 
 
 def test_an_easy_batch_hides_the_bugs_of_pooling():
-    """Why the batches are awkward: on one review of distinct words, three of the planted bugs go unnoticed."""
+    """On one review of distinct words, three of the planted bugs are not found. So the other batches are awkward."""
     for bug in (CountsARepeatedWordOnce, PoolsTheDistinctWords, PoolsWithReduceat):
         layer = bag(rng_of(0))
         layer.__class__ = bug

@@ -73,7 +73,7 @@ def test_the_range_test_ends_when_it_diverges(range_test, monkeypatch):
     assert (result.ended, len(result.curve)) == ("diverged", 5)
 
 
-def test_nothing_is_left_behind(range_test):
+def test_the_range_test_leaves_no_files(range_test):
     range_test(optimizer="adam")
     assert os.listdir() == ["small.yaml"]
     assert not Path(directory.ROOT).exists()
