@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
@@ -15,17 +14,16 @@ from sentibp.model.classifier import FORMAT, Classifier
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
+from sentibp.utils.damage import data_error_if_damaged
 
 
 def load_model(path: Path) -> Classifier:
     """Read a model file. DataError if it is not a model file, is damaged, or has a newer format."""
     try:
-        return _restore(*tensor_file.read_tensor_file(path))
+        with data_error_if_damaged(path, "train again or copy it anew"):
+            return _restore(*tensor_file.read_tensor_file(path))
     except _NewerFormat as error:
         raise DataError(f"{path}: {error}; update sentibp") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, pa.ArrowException) as error:
-        message = " ".join(str(error).split())[:200]  # pydantic's messages have several lines
-        raise DataError(f"{path}: damaged: {message}; train again or copy it anew") from None
 
 
 class _NewerFormat(Exception):

@@ -18,6 +18,7 @@ from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import from_numpy, index_of, split_lines
+from sentibp.utils.damage import data_error_if_damaged
 
 KEY = "vectors"  # the metadata key: it distinguishes the file from a model file, which has the same form
 FORMAT = 1
@@ -70,14 +71,12 @@ def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str,
 def load_vectors(path: Path) -> VectorFile:
     """Read a file of vectors. DataError if it is not one, is damaged, or has a newer format."""
     give, repair = "give the run directory of a `sentibp pretrain`", "pretrain again or copy it anew"
-    try:
+    with data_error_if_damaged(path, repair):
         header, tensors = tensor_file.read_tensor_file(path, KEY, "file of vectors", give, repair)
         if header["format"] > FORMAT:
             raise DataError(f"{path}: written by a later version of sentibp; update sentibp")
         tensor_file.verify_checksum(header, tensors)
         return _restore(header, tensors["features"], tensors["vectors"])
-    except (KeyError, TypeError, ValueError, RecursionError, pa.ArrowException) as error:
-        raise DataError(f"{path}: damaged: {' '.join(str(error).split())[:200]}; {repair}") from None
 
 
 def _restore(header: dict[str, Any], features: Array, half: Array) -> VectorFile:

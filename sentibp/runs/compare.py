@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sentibp.errors import DataError
-from sentibp.runs.directory import PREDICTIONS, load_run_info
+from sentibp.runs.directory import PREDICTIONS, load_predictions, load_run_info
+from sentibp.utils.damage import data_error_if_damaged
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Any]:
@@ -39,17 +40,14 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     }
 
 
-def _paired(a: Path, b: Path) -> dict[str, Any]:
-    from pyarrow import parquet
-
+def _paired(a: Path, b: Path) -> dict[str, Any] | None:
     from sentibp.metrics import mcnemar
 
-    try:
-        tables = [parquet.read_table(path / PREDICTIONS) for path in (a, b)]
-        label, positive_a = tables[0]["label"].to_numpy(), tables[0]["positive"].to_numpy()
-        return mcnemar(label, positive_a, tables[1]["positive"].to_numpy())
-    except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
-        raise DataError(f"{a} and {b}: {PREDICTIONS} is damaged ({error})") from None
+    first, second = load_predictions(a), load_predictions(b)
+    if first is None or second is None:
+        return None
+    with data_error_if_damaged(b / PREDICTIONS, "train its config again"):
+        return mcnemar(first[0], first[1], second[1])
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

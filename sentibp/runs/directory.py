@@ -29,6 +29,7 @@ import numpy as np
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.records import METRICS, Record
 from sentibp.utils.arrow import from_numpy
+from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
 from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
 
@@ -233,18 +234,18 @@ def is_pretraining(facts: Mapping[str, Any]) -> bool:
 
 def load_run_info(path: Path) -> dict[str, Any]:
     """Return the content of run.json. DataError if it is missing or damaged."""
+    file = path / "run.json"
     try:
-        content = json.loads(read_small_file(path / "run.json"))
+        with data_error_if_damaged(file, "train its config again"):
+            content = json.loads(read_small_file(file))
+            if not isinstance(content, dict):
+                raise ValueError("not an object")
+            for name, kind in _FACTS.items():
+                if not isinstance(content.get(name), kind):
+                    raise ValueError(f"{name!r} is {content.get(name)!r:.40}")
+            return content
     except OSError as error:
-        raise DataError(f"{path / 'run.json'}: {error.strerror}; give a run directory") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path / 'run.json'}: damaged: {error}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path / 'run.json'}: damaged: not an object")
-    for name, kind in _FACTS.items():
-        if not isinstance(content.get(name), kind):
-            raise DataError(f"{path / 'run.json'}: damaged: {name!r} is {content.get(name)!r:.40}")
-    return content
+        raise DataError(f"{file}: {error.strerror}; give a run directory") from None
 
 
 def _lock(file: IO[Any], alone: bool = True) -> bool:
@@ -295,11 +296,9 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
 
     if not (path / PREDICTIONS).is_file():  # a pipe would block
         return None
-    try:
+    with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
         table = parquet.read_table(path / PREDICTIONS)
         return table["label"].to_numpy(), table["positive"].to_numpy()
-    except (OSError, KeyError, ValueError) as error:  # ArrowInvalid is a ValueError
-        raise DataError(f"{path / PREDICTIONS}: damaged ({error})") from None
 
 
 def _now() -> str:

@@ -20,6 +20,7 @@ from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
 from sentibp.training.prepare import prepare, resolve_all_paths
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
+from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
@@ -189,8 +190,6 @@ def in_words(changed: Mapping[str, list[Any]]) -> str:
 
 def _outcome_of(run: Run, names: Sequence[str]) -> dict[str, Any]:
     """Return how the run ended, as run.json has it."""
-    try:
+    with data_error_if_damaged(run.path / "run.json", "start a new training"):
         facts = _OLDER | run.facts
         return {name: facts[name] for name in names}
-    except KeyError as error:
-        raise DataError(f"{run.path / 'run.json'}: damaged: no {error}") from None

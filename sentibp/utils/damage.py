@@ -13,14 +13,18 @@ _LIBRARIES = ("pyarrow", "safetensors", "safetensors_rust")  # whose other error
 
 
 @contextmanager
-def data_error_if_damaged(path: Path, repair: str) -> Iterator[None]:
-    """Turn an error in reading the content of `path` into a DataError that names the file, the fault and the repair."""
+def data_error_if_damaged(path: Path, repair: str, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn an error in reading the content of `path` into a DataError that names the file, the fault and the repair.
+
+    `also` are further errors that show damage, where a library raises them.
+    """
     try:
         yield
     except SentibpError:
         raise
     except Exception as error:
-        if not isinstance(error, _MALFORMED) and type(error).__module__.partition(".")[0] not in _LIBRARIES:
+        from_library = type(error).__module__.partition(".")[0] in _LIBRARIES
+        if not (isinstance(error, (*_MALFORMED, *also)) or from_library):
             raise
         fault = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
         raise DataError(f"{path}: damaged: {fault}; {repair}") from None

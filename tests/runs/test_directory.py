@@ -233,7 +233,7 @@ def test_predictions_that_are_missing_or_damaged(complaint):
     a, b = finished(positive=[0.5] * 4), finished(positive=[0.5] * 4)
     for content in (b"", b"no parquet", (a / "validation.parquet").read_bytes()[:-9]):
         (b / "validation.parquet").write_bytes(content)
-        assert "validation.parquet is damaged" in complaint(DataError, compare.compare_runs, a, b)
+        assert "validation.parquet: damaged" in complaint(DataError, compare.compare_runs, a, b)
     (b / "validation.parquet").unlink()  # as after an interruption before the first epoch
     assert compare.compare_runs(a, b)["paired"] is None
 

@@ -115,15 +115,8 @@ def _training_records(path: Path, left_out: list[str]) -> tuple[dict[str, Any], 
 
 def _events(path: Path) -> list[dict[str, Any]]:
     """Return the records of the metrics log that the charts show. Raises DataError if one is damaged."""
-    numbers = {"step": ("step", "loss", "gradient_norm"), "epoch": ("step",), "flow": ("step",)}
-    mappings = {"flow": "layers"}
-    events = [event for record in records.read_records(path) if (event := record.to_json())["event"] in numbers]
-    for event in events:
-        kind = event["event"]
-        valid = all(isinstance(event.get(key), int | float) for key in numbers[kind]) and "seed" in event
-        if not valid or (kind in mappings and not isinstance(event.get(mappings[kind]), dict)):
-            raise DataError(f"{path / directory.METRICS}: damaged: a record of the training lacks its numbers")
-    return events
+    shown = (records.StepRecord, records.EpochRecord, records.FlowRecord)
+    return [record.to_json() for record in records.read_records(path) if isinstance(record, shown)]
 
 
 def _predictions(
