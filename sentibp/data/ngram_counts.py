@@ -1,4 +1,4 @@
-"""Count keys, such as pairs of ids that form an n-gram, of which there may be more than fit in memory.
+"""Count keys, such as the pairs of ids that form n-grams. There may be more keys than fit in memory.
 
 A hash sorts the keys of each piece of text into shards, so that all occurrences of a key are in one shard. Each shard
 is then collected from all pieces and counted. The results are written in place of the keys, and are finally put back

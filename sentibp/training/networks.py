@@ -275,7 +275,8 @@ def _word_task(
         return Task(data.training, data.validation)
     examples, review = distillation.distillation_set(data.vocabulary, data.training, data.extra, classifier)
     count, students = np.count_nonzero(review < 0), data.config.train.members
-    yield Note(f"distillation: {count:,} sentences answered by a classifier on these vectors, for {students} networks")
+    if count:
+        yield Note(f"distillation: {students} networks learn from a classifier's answers to {count:,} sentences, too")
     return Task(examples, data.validation, review, columns=columns)
 
 

@@ -120,48 +120,37 @@ def _flow(run: Lines) -> list[Chart]:
 
 def predictions(models: Sequence[Predictions]) -> list[Chart]:
     """Return ROC, calibration and accuracy by length of all models, then a histogram for each."""
-    roc, reliability, lengths = [], [], []
-    for each in models:
-        if not 0 < np.sum(each.label) < len(each.label):
-            continue  # one class only
-        false, true, _ = roc_curve(each.label, each.positive)
-        kept = np.unique(np.linspace(0, len(false) - 1, _ROC_POINTS).round().astype(int))
-        name = f"{each.name}: area {roc_auc(each.label, each.positive):.4f}"
-        roc.append(_line(each.number, name, rounded(false[kept]), rounded(true[kept]), width=2))
-    for each in models:
-        bins = [bin for bin in calibration_bins(each.label, each.positive) if bin["n"]]
-        line = _line(
-            each.number,
-            each.name,
-            [b["confidence"] for b in bins],
-            [b["accuracy"] for b in bins],
-            width=2,
-            markers=True,
-        )
-        line["text"] = [f"{b['n']:,} reviews" for b in bins]
-        intervals = [wilson_interval(round(b["accuracy"] * b["n"]), b["n"]) for b in bins]
-        reliability.append(line | {"error_y": _error_bars(line["y"], intervals)})
-        if each.tokens is not None:
-            lengths.append(_by_length(each))
     charts = []
-    if roc:
+    if roc := [_roc(each) for each in models if 0 < np.sum(each.label) < len(each.label)]:  # of both classes
         about = "The true positive rate against the false positive rate, at every threshold."
-        charts.append(
-            _chart(
-                "roc", "ROC", about, [*roc, _diagonal([0, 1])], "false positive rate", "true positive rate", square=True
-            )
-        )
+        lines, axes = [*roc, _diagonal([0, 1])], ("false positive rate", "true positive rate")
+        charts.append(_chart("roc", "ROC", about, lines, *axes, square=True))
     about = (
         "How often predictions are right, by the probability of the predicted label, with 95 % intervals. On the "
         "dotted line the probabilities are right; below it the model is overconfident."
     )
-    charts.append(
-        _chart("reliability", "Calibration", about, [*reliability, _diagonal([0.5, 1])], "probability", "accuracy")
-    )
-    if lengths:
+    lines = [*map(_reliability, models), _diagonal([0.5, 1])]
+    charts.append(_chart("reliability", "Calibration", about, lines, "probability", "accuracy"))
+    if lengths := [_by_length(each) for each in models if each.tokens is not None]:
         about = "Six groups of reviews of equal size, from the shortest to the longest, with 95 % intervals."
         charts.append(_chart("lengths", "Accuracy by length", about, lengths, "words", "accuracy"))
     return charts + [_histogram(each) for each in models]
+
+
+def _roc(each: Predictions) -> Chart:
+    false, true, _ = roc_curve(each.label, each.positive)
+    kept = np.unique(np.linspace(0, len(false) - 1, _ROC_POINTS).round().astype(int))
+    name = f"{each.name}: area {roc_auc(each.label, each.positive):.4f}"
+    return _line(each.number, name, rounded(false[kept]), rounded(true[kept]), width=2)
+
+
+def _reliability(each: Predictions) -> Chart:
+    bins = [bin for bin in calibration_bins(each.label, each.positive) if bin["n"]]
+    confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
+    line = _line(each.number, each.name, confidence, accuracy, width=2, markers=True)
+    line["text"] = [f"{b['n']:,} reviews" for b in bins]
+    intervals = [wilson_interval(round(b["accuracy"] * b["n"]), b["n"]) for b in bins]
+    return line | {"error_y": _error_bars(line["y"], intervals)}
 
 
 def _by_length(each: Predictions) -> Chart:
