@@ -9,8 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
+from sentibp.model.file import load_model
 from sentibp.runs import directory
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, StartRecord, StepRecord, read_records
 from sentibp.training.events import Event, NetworkStarted
@@ -82,7 +85,7 @@ class Reproduction:
             self._differs(then, ["the run has more records than the training that was repeated"], [])
         if self.difference is None:
             self.again = self.training.finish().digest
-            if self.digest is not None and self.again != self.digest:
+            if self.digest not in (None, self.again) and not self._is_same_model():
                 self._differs(None, ["the model, but no step: was config.yaml edited?"], [])
 
     @property
@@ -97,6 +100,17 @@ class Reproduction:
         counts = self.epochs, self.steps
         same = self.difference is None
         return Comparison(self.path, same, whole, *counts, self.digest, self.again, self.difference, changed)
+
+    def _is_same_model(self) -> bool:
+        """Return whether both models predict with the same numbers: another version may write another header."""
+        models = [load_model(path / directory.MODEL) for path in (self.path, self.training.run.path)]
+        specs = [(model.spec, model.scores) for model in models]
+        tensors = [model.tensors() | model.vocabulary.tensors() for model in models]
+        return (
+            specs[0] == specs[1]
+            and tensors[0].keys() == tensors[1].keys()
+            and all(np.array_equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
+        )
 
     def _compare_new(self, reader: RecordReader) -> bool:
         """Compare the records that were added. False at the first difference, or where the run has no more records."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import runner
 from runner import reproduce, resume
+from safetensors.numpy import load_file
 
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
@@ -19,7 +21,7 @@ from sentibp.runs import directory
 from sentibp.training import events as training_events
 from sentibp.training import loop, networks
 from sentibp.training.events import Step
-from sentibp.utils import environment
+from sentibp.utils import environment, tensor_file
 
 SMALL = {
     "data": {"source": "sample"},
@@ -238,3 +240,21 @@ def test_without_records(small, complaint, content):
     file = outcome.run / "metrics.jsonl"
     file.unlink() if content is None else file.write_bytes(content)
     assert complaint(DataError, reproduce, outcome.run).startswith((f"{file}: ", f"{file}:1: "))
+
+
+def test_a_model_with_another_header_and_the_same_numbers_is_the_same(small):
+    """An earlier version called text.affixes text.parts, so that its model files have other digests."""
+    outcome = runner.train_model(small())
+    path = outcome.run / "model.safetensors"
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["sentibp"])
+    header["config"]["text"]["parts"] = header["config"]["text"].pop("affixes")
+    del header["checksum"]
+    path.write_bytes(tensor_file.pack_tensor_file(header, load_file(path)))
+    facts = directory.load_run_info(outcome.run)
+    facts["digest"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (outcome.run / "run.json").write_text(json.dumps(facts))
+    assert facts["digest"] != outcome.digest
+    result = reproduce(outcome.run)
+    assert (result.same, result.whole, result.difference) == (True, True, None)

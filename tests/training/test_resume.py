@@ -21,7 +21,7 @@ from sentibp.runs import directory, find
 from sentibp.training import checkpoint, distillation, networks
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Note, Round, Step
-from sentibp.utils import files, spill
+from sentibp.utils import files, spill, tensor_file
 
 SMALL = {
     "data": {"source": "sample"},
@@ -398,3 +398,21 @@ def test_resuming_what_is_not_a_run(here, complaint):
         "empty: not the run directory of a training; see `sentibp runs list`"
     )
     assert complaint(ConfigError, find.find_started, "no").startswith("no: no such run")
+
+
+def test_a_checkpoint_of_an_earlier_version(small, killed):
+    """Format 2 had other keys, and the setting text.parts."""
+    resolved = small()
+    whole = runner.train_model(resolved, Path("whole"))
+    path = killed(resolved, Path("killed"), 23)
+    saved = checkpoint.load_checkpoint(path)
+    assert saved is not None
+    state = {**saved.state, "format": 2, "chance": saved.state["network"]}
+    log, selection = state.pop("log"), state.pop("selection")
+    health = {"flows": log["gradient_flow"]["flows"], "said": log["gradient_flow"]["warned"]}
+    state["best"] = {**selection, "warnings": log["warnings"], "health": health}
+    state["config"]["text"]["parts"] = state["config"]["text"].pop("affixes")
+    del state["network"], state["checksum"]
+    (path / checkpoint.FILE).write_bytes(tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY))
+    assert resume_run(path).digest == whole.digest
+    assert contents(path) == contents(whole.run)
