@@ -36,7 +36,7 @@ TRAIN = [sys.executable, "-m", "sentibp", "train", "--quiet"]
 SETTINGS = ["train.epochs=12", "train.checkpoint={every_steps: 1}"]
 COMPARED = ("model.safetensors", "metrics.jsonl", "validation.parquet", "config.yaml")
 LEFT = {*COMPARED, "run.json"}
-ONCE = "influence_log.safetensors"  # kept of a training in one go only
+LOG = "influence_log.safetensors"  # of a single network only
 
 
 class Count(NamedTuple):
@@ -72,8 +72,14 @@ def killed_often(overrides: list[str], kills: int, chance: random.Random, folder
         if done == kills:
             _run(command, folder)
         ended += 1
-        other = [name for name in COMPARED if (path / name).read_bytes() != (folder / "whole" / name).read_bytes()]
-        other += {each.name for each in path.iterdir()} - {ONCE} ^ LEFT
+        whole = folder / "whole"
+        names = [*COMPARED, *([LOG] if (whole / LOG).exists() else [])]
+        other = [
+            name
+            for name in names
+            if not (path / name).exists() or (path / name).read_bytes() != (whole / name).read_bytes()
+        ]
+        other += {each.name for each in path.iterdir()} - {LOG} ^ LEFT
         same += not other
         if other:
             print(f"{path}: not as of a run never killed: {', '.join(other)}", file=sys.stderr)

@@ -9,8 +9,9 @@ import contextlib
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import write_file
 
 FILE = "influence_log.safetensors"
+_MAX_BYTES = 1 << 28  # that a checkpoint holds of a log: a larger one would make each checkpoint slow
 OLDER_FILE = "visits.safetensors"  # its name in the runs of earlier versions, which called `learning_rate` `rate`
 
 
@@ -35,7 +37,7 @@ class ExampleGradients(NamedTuple):
 class InfluenceLog:
     """Collects the gradients of a training. They are in a file without a name, so that memory does not grow.
 
-    If the disk is full, or the first epochs are missing (after a resume), no log is written. The training continues.
+    If the disk is full, or an epoch is incomplete, no log is written. The training continues.
     """
 
     def __init__(self, folder: Path):
@@ -56,7 +58,7 @@ class InfluenceLog:
 
     def start_network(self) -> None:
         """Begin the log of another network. What was kept of the one before stays."""
-        self._epochs, self._complete, self._epoch = 0, True, None
+        self._epochs, self._complete, self._epoch, self._shape = 0, True, None, (0, 0)
         self._close(keep=None if self._kept is None else self._kept.file)
 
     def start_epoch(self, n: int, steps: int) -> None:
@@ -94,6 +96,44 @@ class InfluenceLog:
         """
         complete = self._complete and self._epochs == epoch
         self._kept = _Kept(self._files[-1], epoch, self._shape, model, factor) if complete else None
+
+    def state_dict(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return what a checkpoint holds of it: as JSON, and as tensors. A log of more than 256 MB is left out."""
+        kept, current = self._kept, self._files[-1] if self._files and self._epochs else None
+        files = {"current": current, "kept": None if kept is None or kept.file is current else kept.file}
+        state: dict[str, Any] = {"epochs": self._epochs, "complete": self._complete, "shape": list(self._shape)}
+        state["kept"] = None if kept is None else [kept.epochs, list(kept.shape), kept.model, kept.factor]
+        tensors = {} if self._epoch is None else dict(self._epoch._asdict())
+        try:
+            if sum(file.tell() for file in files.values() if file is not None) > _MAX_BYTES:
+                return {"epochs": self._epochs, "complete": False, "shape": [0, 0], "kept": None}, {}
+            for name, file in files.items():
+                if file is not None:
+                    file.seek(0)
+                    tensors[name] = np.frombuffer(file.read(), np.uint8)
+        except OSError:
+            state |= {"complete": False, "kept": None}
+        return state, tensors
+
+    def load_state_dict(self, state: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
+        """Restore what `state_dict` returned."""
+        self.start_network()
+        self._epochs, self._complete, self._shape = state["epochs"], state["complete"], tuple(state["shape"])
+        if "dz" in tensors:
+            self._epoch = ExampleGradients(*(tensors[name].copy() for name in ExampleGradients._fields))
+        try:
+            files = {name: self._restored(tensors[name]) for name in ("kept", "current") if name in tensors}
+        except OSError:
+            self._complete = False
+            return
+        if state["kept"] is not None and files:
+            epochs, shape, model, factor = state["kept"]
+            self._kept = _Kept(files.get("kept", files.get("current")), epochs, tuple(shape), model, factor)  # type: ignore[arg-type]
+
+    def _restored(self, content: Array) -> IO[bytes]:
+        self._files.append(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
+        self._files[-1].write(content.data)
+        return self._files[-1]
 
     def save(self, run: Path) -> None:
         """Write the log of the best model into the run directory."""
@@ -142,7 +182,7 @@ def load_influence_log(run: Path) -> SavedGradients:
     if not file.is_file():
         raise DataError(
             f"{run}: has no {FILE}, which holds the gradient of each training review; train its config again. "
-            "(It is written for a single network, without pretraining, trained without interruption)"
+            "(It is written for a single network, without pretraining. A checkpoint holds no log of more than 256 MB)"
         )
     try:
         with data_error_if_damaged(file, "train the config again"), safe_open(file, framework="np") as content:

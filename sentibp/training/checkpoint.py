@@ -24,6 +24,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL, Run
+from sentibp.runs.influence_log import InfluenceLog
 from sentibp.training.loop import TrainingState
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
@@ -85,6 +86,7 @@ class CheckpointWriter:
         self.steps = 0  # since the last checkpoint
         self.position: dict[str, Any] | None = None  # the round of a pretraining, with its tensors
         self.current: tuple[int, Classifier, TrainingState] | None = None  # the network in training
+        self.influence_log: InfluenceLog | None = None  # of the network in training
 
     @property
     def total_seconds(self) -> float:
@@ -145,6 +147,14 @@ class CheckpointWriter:
         state.load_state_dict(saved)
         return True
 
+    def restore_influence_log(self, log: InfluenceLog) -> None:
+        """Restore the log, if the checkpoint has it, and write it into the checkpoints to come."""
+        self.influence_log = log
+        if self.checkpoint is not None and self.checkpoint.state.get("influence_log"):
+            tensors = self.checkpoint.tensors
+            arrays = {name.partition("/")[2]: tensors[name] for name in tensors if name.startswith("influence/")}
+            log.load_state_dict(self.checkpoint.state["influence_log"], arrays)
+
     def step_ended(self, selection: Mapping[str, Any], log: Mapping[str, Any]) -> None:
         """Write a checkpoint after a step, if it is due."""
         if self._is_due():
@@ -180,6 +190,8 @@ class CheckpointWriter:
         else:
             position = {"network": None, "step": 0} | (self.position or {})
             tensors = position.pop("tensors", {})
+        influence, arrays = ({}, {}) if self.influence_log is None else self.influence_log.state_dict()
+        tensors = {**tensors, **{f"influence/{name}": array for name, array in arrays.items()}}
         self._write_members()
         digest = selection["digest"]
         if digest is not None and not (self.run.path / best_file(digest)).exists():
@@ -193,6 +205,7 @@ class CheckpointWriter:
             **position,
             "selection": dict(selection),
             "log": dict(log),
+            "influence_log": influence,
             "members": self.written,
             "metrics": self.run.length,
             "seconds": self.total_seconds,

@@ -55,6 +55,8 @@ class Training(Session):
             context.selection.load_state_dict(self.checkpoint.state["selection"])
             context.log.load_state_dict(self.checkpoint.state["log"])
             first = self.checkpoint.state["seed"]
+        if not context.checkpoints.refit:
+            context.checkpoints.restore_influence_log(context.selection.influence_log)
         for seed in range(first, settings.seed + settings.seeds) if not context.checkpoints.refit else ():
             classifier = yield from train_seed(context, seed)
             context.selection.seed_ended(seed, classifier, context.data.training)

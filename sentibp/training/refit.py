@@ -45,7 +45,11 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     data = prepare_config(refit_config(context.data.config))._replace(before=len(context.data.vocabulary))
     yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
     fixed = FixedSelection(selection)
+    is_resumed = context.checkpoints.refit
     context.checkpoints.start_refit()
+    if is_resumed:
+        context.checkpoints.restore_influence_log(fixed.influence_log)
+    context.checkpoints.influence_log = fixed.influence_log
     context.log.refit = True
     final = replace(context, data=data, condition=None, refit=fixed)
     classifier = scale_logit((yield from train_seed(final, fixed.seed)), selection.factor)

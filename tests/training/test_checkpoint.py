@@ -93,7 +93,7 @@ def test_a_full_disk_at_any_moment(small, monkeypatch):
         assert resume_run(path).digest == whole.digest
         assert (path / "metrics.jsonl").read_bytes() == (whole.run / "metrics.jsonl").read_bytes()
         assert {*os.listdir(path)} | {"influence_log.safetensors"} == {*os.listdir(whole.run)}, (
-            "only an uninterrupted run has the influence log"
+            "a failure while the influence log is written only costs the log"
         )
     assert any("; make room on that disk; then resume with `sentibp train --resume full-" in line for line in messages)
 

@@ -17,7 +17,7 @@ from sentibp.config.load import load_config
 from sentibp.data import corpus, tokenizer
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import initial
-from sentibp.runs import directory, find
+from sentibp.runs import directory, find, influence_log
 from sentibp.training import checkpoint, distillation, networks
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Note, Round, Step
@@ -29,7 +29,7 @@ SMALL = {
     "model": {"embedding": {"dim": 8}, "hidden": [4]},
     "train": {"optimizer": {"name": "adagrad"}, "epochs": 4, "batch_size": 32, "checkpoint": {"every_steps": 4}},
 }  # an epoch has nine steps
-RESULTS = ("model.safetensors", "metrics.jsonl", "validation.parquet", "config.yaml")
+RESULTS = ("model.safetensors", "metrics.jsonl", "validation.parquet", "config.yaml", "influence_log.safetensors")
 
 
 class Killed(BaseException):
@@ -76,8 +76,8 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def _files(path: Path) -> set[str]:
-    """Return the files of a run directory, without the influence log: only an uninterrupted training has one."""
-    return {*os.listdir(path)} - {"influence_log.safetensors"}
+    """Return the names of the files of a run directory."""
+    return {*os.listdir(path)}
 
 
 EVERY_KIND = {
@@ -118,6 +118,17 @@ def test_a_killed_training_resumes_to_the_same_bytes(small, killed, kind):
         assert contents(path) == contents(whole.run)
         assert outcome._replace(run=0, model=0, seconds=0) == whole._replace(run=0, model=0, seconds=0)
         assert _files(path) == _files(whole.run), "the checkpoint is removed"
+
+
+def test_a_checkpoint_holds_no_influence_log_that_is_too_large(small, killed, monkeypatch):
+    resolved, events = small(), []
+    whole = runner.train_model(
+        resolved, Path("whole"), watch=lambda e: events.extend([e] * isinstance(e, Step | Epoch))
+    )
+    monkeypatch.setattr(influence_log, "_MAX_BYTES", 10)
+    path = killed(resolved, Path("broken"), len(events) - 1)
+    assert resume_run(path).digest == whole.digest
+    assert _files(path) == _files(whole.run) - {influence_log.FILE}
 
 
 VECTORS = {
