@@ -75,10 +75,9 @@ class InfluenceLog:
     def end_epoch(self) -> None:
         """Write the epoch into the file."""
         epoch, self._epoch = self._epoch, None
-        if epoch is None:  # resumed at its end
-            self._complete = False
+        self._complete = self._complete and epoch is not None and not np.isnan(epoch.dz).any()
+        if epoch is None or not self._complete:
             return
-        self._complete = self._complete and not np.isnan(epoch.dz).any()
         try:
             if not self._epochs:
                 self._files.append(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
@@ -106,7 +105,7 @@ class InfluenceLog:
         tensors = {} if self._epoch is None else dict(self._epoch._asdict())
         try:
             if sum(file.tell() for file in files.values() if file is not None) > _MAX_BYTES:
-                return {"epochs": self._epochs, "complete": False, "shape": [0, 0], "kept": None}, {}
+                return {"epochs": 0, "complete": False, "shape": [0, 0], "kept": None}, {}
             for name, file in files.items():
                 if file is not None:
                     file.seek(0)
