@@ -73,8 +73,9 @@ def predict(
         texts = strings(text or [])
     else:
         from sentibp.data import sources
+        from sentibp.data.readers.table import ReadOptions
 
-        texts = sources.read_texts(input, text_column=text_column)
+        texts = sources.read_texts(input, ReadOptions(text_column))
         if input == "-" and sources.looks_like_json(texts):
             print_message(
                 f"the lines look like JSON without '{text_column}', and are read as plain text; else give --text-column"

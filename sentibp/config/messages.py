@@ -73,10 +73,10 @@ class Schema:
         brief, full = words(options, brief=True), words(options)
         repair = f"; give {full}" if full != brief else ""
         if isinstance(value, bool | int | float):
-            if "array" in kinds:
-                repair = f"; write [{shown}]"
-            elif brief == NOUNS["string"]:
+            if brief.startswith(NOUNS["string"]):  # text first, or a list of texts
                 repair = f"; write '{shown}'"
+            elif "array" in kinds:
+                repair = f"; write [{shown}]"
         return f"{shown} is not {brief}{repair}"
 
     def _wrong_text(self, options: Options, numbers: Options, value: str) -> str:

@@ -110,12 +110,21 @@ class Data(_Section):
     validation: Share | Name = 0.1
     """The share of the reviews to hold out, on which every epoch is scored (0: none); or the name of a split to score
     on."""
-    text_column: Name = "text"
-    """The column with the text of the review."""
+    text_column: Name | Annotated[list[Name], Field(min_length=1)] = "text"
+    """The column with the text of the review, or a list of columns, such as `[Summary, Text]`, whose texts
+    are joined."""
     label_column: Name = "label"
     """The column with the label."""
     weight_column: Name | None = None
     """The column with the weight of each review in the loss. null: all reviews have the same weight."""
+    group_column: Name | None = None
+    """The column with the group of each review: its film, product, author or thread. The reviews of a group are either
+    all in the training data or all in the validation data. null: every review is a group of its own."""
+    columns: Annotated[list[Name], Field(min_length=1)] | None = None
+    """The names of the columns of a file that has no header, from left to right, such as `[label, text]`. null: the
+    first line of a CSV or TSV file names its columns."""
+    encoding: Name | None = None
+    """The encoding of the text, such as cp1252, latin-1 or utf-16. null: UTF-8."""
     labels: Labels | None = None
     """What the values of the label column mean. null: the usual names are recognised (0 and 1, neg and pos, negative
     and positive, ...)."""

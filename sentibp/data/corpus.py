@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.labels import IGNORED, LABELS, Labels, counted, first_place, parse_labels, row_count
-from sentibp.data.readers.common import Records
+from sentibp.data.readers.table import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, to_numpy
@@ -143,7 +143,7 @@ def _labels_of(corpus: Corpus) -> np.ndarray:
     return corpus.label
 
 
-def corpus_from_records(records: Records, notes: tuple[str, ...], labels: Labels | None, *, labelled: bool) -> Corpus:
+def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     """Return the checked rows as a corpus, without those whose labels data.labels ignores.
 
     DataError with a line for each kind of mistake.
@@ -151,7 +151,7 @@ def corpus_from_records(records: Records, notes: tuple[str, ...], labels: Labels
     if not len(records.text):
         raise DataError(f"{records.name}: empty; give at least one review")
     wrong: list[str] = []
-    label = parse_labels(records, labels, wrong) if labelled else None
+    label = None if records.label is None else parse_labels(records, labels, wrong)
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     if records.text.null_count:
@@ -161,11 +161,11 @@ def corpus_from_records(records: Records, notes: tuple[str, ...], labels: Labels
     if wrong:
         raise DataError(*wrong)
     if kept.all():
-        return Corpus(records.text, label, weight, notes)
+        return Corpus(records.text, label, weight, records.notes)
     if not kept.any():
         raise DataError(f"{records.name}: data.labels ignores all {counted(len(kept), 'review')}; change it")
     ignored = counted(len(kept) - int(kept.sum()), "review")
-    notes = (*notes, f"{records.name}: {ignored} left out, as data.labels says")
+    notes = (*records.notes, f"{records.name}: {ignored} left out, as data.labels says")
     return Corpus(records.text, label, weight, notes).take(np.flatnonzero(kept))
 
 

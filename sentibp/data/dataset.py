@@ -8,6 +8,7 @@ from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
+from sentibp.data.readers.table import ReadOptions
 from sentibp.utils import rng
 
 
@@ -25,14 +26,8 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
 
 def _load(config: Config, split: str) -> Corpus:
     settings = config.data
-    corpus = sources.load_corpus(
-        settings.source,
-        split=split,
-        text_column=settings.text_column,
-        label_column=settings.label_column,
-        weight_column=settings.weight_column,
-        labels=settings.labels,
-    )
+    options = sources.read_options(settings)
+    corpus = sources.load_corpus(settings.source, options, split=split, labels=settings.labels)
     source = settings.source if isinstance(settings.source, str) else ", ".join(settings.source)
     data_corpus.require_both_classes(corpus, source)
     return corpus
@@ -48,9 +43,8 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
         labelled = sources.load_corpus(settings.labelled, split="train")
         data_corpus.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
-        unlabelled = sources.load_corpus(
-            settings.source, split=settings.split, text_column=settings.text_column, labelled=False
-        )
+        options = ReadOptions(settings.text_column, encoding=config.data.encoding)
+        unlabelled = sources.load_corpus(settings.source, options, split=settings.split)
     return labelled, unlabelled
 
 

@@ -6,14 +6,12 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sentibp.data.readers import common
-from sentibp.data.readers.common import Columns, Records
+from sentibp.data.readers.table import Batch, Table
 from sentibp.errors import DataError
-from sentibp.utils.arrow import TEXT
 
 
 def list_folder(folder: Path) -> list[str]:
@@ -43,8 +41,8 @@ class HubUnreachable(DataError):
 
 
 def load_from_hub(
-    name: str, dataset: str, config: str | None, columns: Columns, split: str, reached: Callable[[], bool]
-) -> Records:
+    name: str, dataset: str, config: str | None, split: str, label: str | None, reached: Callable[[], bool]
+) -> Table:
     """Load a split with the datasets library, which reads data files and runs no code of a data set.
 
     `reached` returns whether the hub answers. HubUnreachable if it does not and there is no local copy.
@@ -69,18 +67,20 @@ def load_from_hub(
         raise DataError(f"{name}: the hub has no such data set, or it is not public; check its name") from None
     except Exception as error:  # the library and its transport raise anything
         raise _hub_error(name, split, error) from None
-    common.require_columns(f"{name} ({split})", dataset_split.column_names, columns)
-    wanted = list(columns.wanted().values())
-    table = dataset_split.select_columns(wanted).with_format("arrow")[:]  # memory-mapped by the library
-    common.require_types(name, table.schema, columns)
-    names = getattr(dataset_split.features[columns.label], "names", ()) if columns.label else ()
-    return Records(
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        table = dataset_split.select_columns(wanted).with_format("arrow")[:]  # memory-mapped by the library
+        for batch in table.to_batches():
+            yield dict(zip(batch.schema.names, batch.columns, strict=True))
+
+    return Table(
         name=name,
-        text=table[columns.text].cast(TEXT),
-        label=None if columns.label is None else table[columns.label],
-        weight=None if columns.weight is None else table[columns.weight],
+        columns=tuple(dataset_split.column_names),
+        batches=batches,
         where=lambda row: f"{name} ({split}): row {row + 1}",
-        names=names,
+        header=f"{name} ({split})",
+        types=dataset_split.features.arrow_schema,
+        label_names=getattr(dataset_split.features.get(label), "names", ()),
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sentibp.utils.arrow import to_numpy
 
 if TYPE_CHECKING:
-    from sentibp.data.readers.common import Records  # prediction needs the names of the labels, and no reader
+    from sentibp.data.readers.table import Records  # prediction needs the names of the labels, and no reader
 
 Value = str | int | float | bool
 
@@ -47,7 +47,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
     labels = None if records.fixed_labels else labels
     values, codes = _distinct(records.label)
     meaning = _meaning(labels)
-    values = _named(values, records.names, meaning)
+    values = _named(values, records.label_names, meaning)
     keys = [_key(value) for value in values]
     if labels is None and {"0", "-1"} <= set(keys):  # -1 is then a third class, or means "no label"
         del meaning["-1"]
@@ -134,9 +134,7 @@ def _suggest_mapping(name: str, rows: dict[str, int], shown: dict) -> str:
     listed = ", ".join(f"{_brief(shown[key])} ({rows[key]:,})" for key in frequent)
     more = ", ..." if len(rows) > _SHOWN else ""
     if len(rows) > 20:
-        from sentibp.data.readers.common import OPTION
-
-        return f"{name}: {len(rows):,} different labels: {listed}{more}; set {OPTION['label']} to another"
+        return f"{name}: {len(rows):,} different labels: {listed}{more}; set data.label_column to another"
     order = sorted(rows, key=lambda key: (float(key), "") if _is_number(key) else (np.inf, key))
     half = len(order) // 2
     upper = half + (len(order) > 1 and len(order) % 2)  # the middle label of an odd number is ignored

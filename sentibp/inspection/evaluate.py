@@ -77,13 +77,10 @@ def load_reviews(
         return _load_validation_data(classifier)
     if source is None:
         sources.require_splits(settings.source)
-    read = partial(
-        sources.load_corpus,
-        source or settings.source,
-        split=split or "test",
-        text_column=text_column or settings.text_column,
-        label_column=label_column or settings.label_column,
-    )
+    given = {"text_column": text_column, "label_column": label_column}
+    settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
+    options = sources.read_options(settings)._replace(weight=None, group=None)  # the scores use neither
+    read = partial(sources.load_corpus, source or settings.source, options, split=split or "test")
     try:
         corpus = read(labels=settings.labels)
     except DataError:

@@ -88,7 +88,7 @@ def test_the_names_of_columns(sentibp, fails, name):
     scores = sentibp("eval", "--data", name, "--text-column", "review", "--label-column", "liked", "--json").json
     assert scores["n"] == len(REVIEWS)
     complaint = fails(3, "eval", "--data", name)
-    assert "--text-column" in complaint
+    assert "data.text_column" in complaint
     assert "review, liked" in complaint
 
 

@@ -117,10 +117,10 @@ MISTAKES = {
     "text: {lowercase: 1}": "text.lowercase: 1 is not true or false",
     "text: {lowercase: 'true'}": "text.lowercase: 'true' is not true or false",
     # text
-    "data: {text_column: 5}": "data.text_column: 5 is not text; write '5'",
-    "data: {text_column: ''}": "data.text_column: '' is empty; give text",
-    "data: {text_column: }": "data.text_column: null is not text",
-    "data: {source: 5}": "data.source: 5 is not text or a list; write [5]",
+    "data: {text_column: 5}": "data.text_column: 5 is not text or a list; write '5'",
+    "data: {text_column: ''}": "data.text_column: '' is empty; give text or a list of texts",
+    "data: {text_column: }": "data.text_column: null is not text or a list; give text or a list of texts",
+    "data: {source: 5}": "data.source: 5 is not text or a list; write '5'",
     "data: {source: [a, 5]}": "data.source: 5 is not text; write '5'",
     "data: {source: []}": "data.source: [] is empty; give text or a list of texts",
     # choices
@@ -579,6 +579,9 @@ data:
   text_column: text
   label_column: label
   weight_column: null
+  group_column: null
+  columns: null
+  encoding: null
   labels: null
 text:
   lowercase: true

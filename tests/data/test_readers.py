@@ -19,17 +19,21 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from sentibp.data import readers
-from sentibp.data.readers import common, plain
-from sentibp.data.readers.common import Columns, Records
+from sentibp.data.readers import batches, content, plain
+from sentibp.data.readers.table import ReadOptions, Records, read_records
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
-BOTH = Columns("text", "label")
+BOTH = ReadOptions("text", "label")
 
 
-def parse(data: str | bytes, name: str = "x.csv", columns: Columns = BOTH) -> Records:
+def parse(data: str | bytes, name: str = "x.csv", options: ReadOptions = BOTH) -> Records:
     data = data.encode() if isinstance(data, str) else data
-    return readers.parse(data, name, columns, Path(name.removesuffix(".gz")).suffix)
+    return read_records(readers.open_content(data, name, options, Path(name.removesuffix(".gz")).suffix), options)
+
+
+def read(path: Path, name: str, options: ReadOptions, split: str = "train") -> Records:
+    return read_records(readers.open_table(path, name, options, split), options)
 
 
 def rows(records: Records) -> list[tuple]:
@@ -72,7 +76,7 @@ def test_semicolons_when_only_they_make_the_header_fit():
 
 
 def test_a_single_column_has_empty_lines_for_empty_texts():
-    assert texts(parse('text\na\n\n""\nb\n', columns=Columns())) == ["a", "", "", "b"]
+    assert texts(parse('text\na\n\n""\nb\n', options=ReadOptions())) == ["a", "", "", "b"]
 
 
 @pytest.mark.parametrize("data", ["text,label", "text,label\n", "\ufefftext,label\r\n"])
@@ -81,7 +85,7 @@ def test_a_header_alone_has_no_rows(data):
 
 
 def test_a_field_larger_than_a_block(monkeypatch):
-    monkeypatch.setattr(common, "_BLOCKS", (100, 1000, 100_000))
+    monkeypatch.setattr(batches, "_BLOCKS", (100, 1000, 100_000))
     long = "a\n" * 2000
     assert rows(parse(f'text,label\n"{long}",1\nb,0\n')) == [(long, "1"), ("b", "0")]
     line = json.dumps({"text": long, "label": 1})
@@ -89,7 +93,7 @@ def test_a_field_larger_than_a_block(monkeypatch):
 
 
 def test_a_field_larger_than_every_block_is_read_slowly(monkeypatch):
-    monkeypatch.setattr(common, "_BLOCKS", (100,))
+    monkeypatch.setattr(batches, "_BLOCKS", (100,))
     assert rows(parse(f"text,label\n{'a' * 200_000},1\nb,0\n")) == [("a" * 200_000, "1"), ("b", "0")]
     assert csv.field_size_limit() == 131072  # left as it was
 
@@ -97,8 +101,8 @@ def test_a_field_larger_than_every_block_is_read_slowly(monkeypatch):
 CSV_MISTAKES = {
     "": "x.csv: empty; the first line of a CSV file names its columns",
     "\n\n": "x.csv: empty; the first line of a CSV file names its columns",
-    "review,score\na,1\n": "x.csv:1: no 'text'; set --text-column (data.text_column) to one of: review, score\n"
-    "x.csv:1: no 'label'; set --label-column (data.label_column) to one of: review, score",
+    "review,score\na,1\n": "x.csv:1: no 'text'; set data.text_column to one of: review, score\n"
+    "x.csv:1: no 'label'; set data.label_column to one of: review, score",
     "text,label,text\na,1,b\n": "x.csv:1: two columns are called 'text'; rename one",
     'text,label\n"a\nb",1\n\nc,d,0\n': "x.csv:5: 3 fields where the header has 2; "
     "put a text that contains ',' in double quotes",
@@ -119,7 +123,7 @@ def test_lone_quotes_in_bare_fields_are_text():
 
 def test_a_long_header_is_abbreviated():
     header = ",".join(["x" * 100] * 30)
-    assert complaint(header, columns=Columns()).endswith(", ".join(["x" * 39 + "…"] * 20))
+    assert complaint(header, options=ReadOptions()).endswith(", ".join(["x" * 39 + "…"] * 20))
 
 
 def test_the_line_of_a_csv_row():
@@ -161,8 +165,8 @@ JSON_MISTAKES = {
     '{\n"text": "a"\n}': "x.json:1: not JSON: expecting property name enclosed in double quotes; "
     "write one object a line",
     '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
-    '{"a": 1, "b": 2}': "x.json:1: no 'text'; set --text-column (data.text_column) to one of: a, b\n"
-    "x.json:1: no 'label'; set --label-column (data.label_column) to one of: a, b",
+    '{"a": 1, "b": 2}': "x.json:1: no 'text'; set data.text_column to one of: a, b\n"
+    "x.json:1: no 'label'; set data.label_column to one of: a, b",
     '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
     '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
     '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
@@ -193,15 +197,15 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"
 def test_any_text_is_preserved_in_csv(written):
     out = io.StringIO(newline="")
     csv.writer(out).writerows([("label", "text"), *((1, text) for text in written)])
-    assert texts(parse(out.getvalue(), columns=Columns())) == written
+    assert texts(parse(out.getvalue(), options=ReadOptions())) == written
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(any_text, min_size=1), st.booleans())
 def test_any_text_is_preserved_in_json(written, ascii_only):
     lines = [json.dumps({"text": text}, ensure_ascii=ascii_only) for text in written]
-    assert texts(parse("\n".join(lines), "x.jsonl", Columns())) == written
-    assert texts(parse(f"[{','.join(lines)}]", "x.json", Columns())) == written
+    assert texts(parse("\n".join(lines), "x.jsonl", ReadOptions())) == written
+    assert texts(parse(f"[{','.join(lines)}]", "x.json", ReadOptions())) == written
 
 
 @settings(max_examples=150, deadline=None)
@@ -209,7 +213,7 @@ def test_any_text_is_preserved_in_json(written, ascii_only):
 def test_plain_text_has_one_text_per_line(data, part):
     expected = data.replace("\r\n", "\n").split("\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(common, "CHUNK", part)
+        patch.setattr(plain, "CHUNK", part)
         lines = [line for some in plain._lines(memoryview(data.encode())) for line in some.to_pylist()]
     assert lines == (expected[:-1] if expected[-1] == "" else expected)
 
@@ -238,14 +242,13 @@ def test_parquet_by_its_first_bytes():
 
 def test_parquet_mistakes():
     assert complaint(write_parquet({"text": [1], "label": [1]}), "x.parquet") == (
-        "x.parquet: 'text' is int64, not text; set --text-column (data.text_column) to another"
+        "x.parquet: 'text' is int64, not text; set data.text_column to another"
     )
     assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
-        "x.parquet: 'label' is list<element: int64>, not a string or a number; "
-        "set --label-column (data.label_column) to another"
+        "x.parquet: 'label' is list<element: int64>, not a string or a number; set data.label_column to another"
     )
     assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
-        "x.parquet: no 'text'; set --text-column (data.text_column) to one of: a, label"
+        "x.parquet: no 'text'; set data.text_column to one of: a, label"
     )
     assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
 
@@ -254,18 +257,18 @@ def test_parquet_mistakes():
 
 
 def test_plain_text():
-    records = parse("a\r\n\n b \n\n", "x.txt", Columns())
+    records = parse("a\r\n\n b \n\n", "x.txt", ReadOptions())
     assert texts(records) == ["a", "", " b ", ""]
     assert records.where(2) == "x.txt:3"
-    assert texts(parse("", "x.txt", Columns())) == []
-    assert texts(parse("a", "README", Columns())) == ["a"]
+    assert texts(parse("", "x.txt", ReadOptions())) == []
+    assert texts(parse("a", "README", ReadOptions())) == ["a"]
 
 
 def test_plain_text_has_neither_labels_nor_weights():
     assert complaint("a\n", "x.txt") == (
         "x.txt: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines"
     )
-    assert complaint("a\n", "x.txt", Columns("text", None, "w")) == (
+    assert complaint("a\n", "x.txt", ReadOptions("text", None, "w")) == (
         "x.txt: has no columns to take weights from; remove data.weight_column"
     )
 
@@ -283,7 +286,7 @@ def test_fasttext_lines(name):
         ("", "__label__1"),
     ]
     assert [records.where(row) for row in range(4)] == [f"{name}:{line}" for line in (2, 4, 5, 6)]
-    assert texts(parse(FASTTEXT, name, Columns())) == ["", "a good film", "", "b", "c", ""]
+    assert texts(parse(FASTTEXT, name, ReadOptions())) == ["", "a good film", "", "b", "c", ""]
 
 
 # Folders
@@ -298,32 +301,32 @@ def make_folder(path: Path, **reviews: str) -> None:
 
 def test_a_folder(tmp_path):
     make_folder(tmp_path, pos_2="good", pos_10="great\n", neg_1="bad", unsup_1="?", **{"neg_.hidden": "no"})
-    records = readers.read(tmp_path, "films/", BOTH)
+    records = read(tmp_path, "films/", BOTH)
     assert rows(records) == [("bad", "neg"), ("great\n", "pos"), ("good", "pos")]
     assert records.where(1) == "films/pos/10"
-    assert texts(readers.read(tmp_path, "films", Columns())) == ["bad", "great\n", "good"]
+    assert texts(read(tmp_path, "films", ReadOptions())) == ["bad", "great\n", "good"]
 
 
 def test_a_folder_of_splits(tmp_path):
     make_folder(tmp_path, train_pos_1="a", train_neg_1="b", test_pos_1="c", test_neg_1="d", other_x="e")
-    records = readers.read(tmp_path, "films", BOTH, "test")
+    records = read(tmp_path, "films", BOTH, "test")
     assert rows(records) == [("d", "neg"), ("c", "pos")]
     assert records.where(0) == "films/test/neg/1"
     with pytest.raises(DataError, match=r"^films: no split 'dev'; there are: test, train$"):
-        readers.read(tmp_path, "films", BOTH, "dev")
+        read(tmp_path, "films", BOTH, "dev")
     with pytest.raises(
         DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
     ):
-        readers.read(tmp_path / "other", "films/other", BOTH)
+        read(tmp_path / "other", "films/other", BOTH)
     with pytest.raises(DataError, match=r"^films: has no columns to take weights from; remove data.weight_column$"):
-        readers.read(tmp_path, "films", Columns("text", "label", "w"))
+        read(tmp_path, "films", ReadOptions("text", "label", "w"))
 
 
 def test_a_folder_with_a_file_in_another_encoding(tmp_path):
     make_folder(tmp_path, pos_1="good", neg_1="bad")
     (tmp_path / "pos" / "2").write_bytes(b"\ntr\xe8s bon")
     with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); save the file as UTF-8$"):
-        readers.read(tmp_path, "films", BOTH)
+        read(tmp_path, "films", BOTH)
 
 
 # Bytes
@@ -361,7 +364,7 @@ def test_wide_encodings_without_byte_order_mark(name, kind):
 
 
 def test_zero_bytes_in_a_text_do_not_mean_another_encoding():
-    assert texts(parse("a\0b\0c\0\n\0\0\0\0", "a.txt", Columns())) == ["a\0b\0c\0", "\0\0\0\0"]
+    assert texts(parse("a\0b\0c\0\n\0\0\0\0", "a.txt", ReadOptions())) == ["a\0b\0c\0", "\0\0\0\0"]
 
 
 few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
@@ -370,25 +373,25 @@ few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9
 @settings(max_examples=150, deadline=None)
 @given(st.lists(few_bytes, max_size=8), st.integers(1, 4))
 def test_the_line_of_an_invalid_byte_in_any_chunk(pieces, part):
-    content = b"".join(pieces)
+    whole = b"".join(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(common, "CHUNK", part)
+        patch.setattr(content, "CHUNK", part)
         try:
-            content.decode()
+            whole.decode()
         except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            where = f"^x.csv:{line}: not UTF-8 \\(byte 0x{content[error.start]:02X}\\);"
+            line = whole.count(b"\n", 0, error.start) + 1
+            where = f"^x.csv:{line}: not UTF-8 \\(byte 0x{whole[error.start]:02X}\\);"
             with pytest.raises(DataError, match=where):
-                common.utf8(memoryview(content), "x.csv")
+                content.utf8(memoryview(whole), "x.csv")
         else:
-            assert common.utf8(memoryview(content), "x.csv") == content
+            assert content.utf8(memoryview(whole), "x.csv") == whole
 
 
 def test_a_large_file_is_memory_mapped(tmp_path, monkeypatch):
     (tmp_path / "x.csv").write_text("text,label\na,1\n")
     monkeypatch.setattr(spill, "IN_MEMORY", 3)
-    assert isinstance(common.read_bytes(tmp_path / "x.csv").obj, mmap.mmap)
-    assert rows(readers.read(tmp_path / "x.csv", "x.csv", BOTH)) == [("a", "1")]
+    assert isinstance(content.read_bytes(tmp_path / "x.csv").obj, mmap.mmap)
+    assert rows(read(tmp_path / "x.csv", "x.csv", BOTH)) == [("a", "1")]
 
 
 def test_damaged_gzip():
@@ -405,7 +408,7 @@ def test_unknown_formats():
 
 def test_a_file_that_cannot_be_opened(tmp_path):
     with pytest.raises(DataError, match=r"^x\.csv: no such file or directory$"):
-        readers.read(tmp_path / "x.csv", "x.csv", BOTH)
+        read(tmp_path / "x.csv", "x.csv", BOTH)
 
 
 # Threads
@@ -430,7 +433,7 @@ def test_no_thread_holds_the_bytes_of_a_file_that_was_read(name):
         content = np.frombuffer(ABANDONED[name].encode(), np.uint8).view(Bytes)
         watched = weakref.ref(content)
         with contextlib.suppress(DataError):
-            readers.parse(memoryview(content), name, BOTH, Path(name).suffix)
+            read_records(readers.open_content(memoryview(content), name, BOTH, Path(name).suffix), BOTH)
         del content
         return watched() is not None
 

@@ -21,6 +21,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import hub as data_hub
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -50,9 +51,16 @@ def labelled(*labels: object, name: str = "reviews.csv") -> str:
     return write(name, "text,label\n" + "".join(f"text {row},{label}\n" for row, label in enumerate(labels)))
 
 
+def load(
+    source, *, split="train", labels=None, labelled=True, text_column="text", label_column="label", weight_column=None
+) -> Corpus:
+    options = ReadOptions(text_column, label_column if labelled else None, weight_column)
+    return sources.load_corpus(source, options, split=split, labels=labels)
+
+
 def complaint(*arguments, **options) -> str:
     with pytest.raises(DataError) as caught:
-        sources.load_corpus(*arguments, **options)
+        load(*arguments, **options)
     return str(caught.value)
 
 
@@ -64,7 +72,7 @@ def corpus(texts: list[str], label: list[int] | None = None) -> Corpus:
 
 
 def test_a_file():
-    found = sources.load_corpus(
+    found = load(
         write("x.tsv", "stars\tbody\tlabel\n0.5\tgood\t pos \n2\tbad\t0.0\n"), text_column="body", weight_column="stars"
     )
     assert found.text.to_pylist() == ["good", "bad"]
@@ -85,16 +93,16 @@ def test_take():
 
 
 def test_without_labels():
-    found = sources.load_corpus(write("x.csv", "text\na\n"), labelled=False)
+    found = load(write("x.csv", "text\na\n"), labelled=False)
     assert (found.text.to_pylist(), found.label, found.weight) == (["a"], None, None)
 
 
 def test_several_sources_are_concatenated_in_order():
-    found = sources.load_corpus([labelled("pos", "neg"), labelled(1, 0, 0, name="b.csv")])
+    found = load([labelled("pos", "neg"), labelled(1, 0, 0, name="b.csv")])
     assert found.label.tolist() == [1, 0, 1, 0, 0]
     assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 0, 1, 2)]
     assert complaint([labelled("pos"), write("c.csv", "text\na\n")]) == (
-        "c.csv:1: no 'label'; set --label-column (data.label_column) to one of: text"
+        "c.csv:1: no 'label'; set data.label_column to one of: text"
     )
 
 
@@ -110,8 +118,8 @@ def test_a_path_is_looked_up_in_the_working_directory_then_beside_the_config(her
 
 def test_a_built_in_name_takes_precedence_over_a_path(here):
     Path("xor").write_text("__label__positive good\n__label__negative bad\n")
-    assert len(sources.load_corpus("xor")) == 4
-    assert len(sources.load_corpus("./xor")) == 2
+    assert len(load("xor")) == 4
+    assert len(load("./xor")) == 2
 
 
 def test_missing_sources(here):
@@ -146,7 +154,7 @@ def test_empty_files():
 def test_missing_texts_are_an_error_and_empty_ones_are_not():
     lines = ['{"text": "", "label": 1}', "", '{"text": null, "label": 0}', '{"label": 0}']
     assert complaint(write("x.jsonl", "\n".join(lines))) == 'x.jsonl:3: no text (2 rows); write an empty text as ""'
-    assert len(sources.load_corpus(write("x.jsonl", "\n".join(lines[:1])))) == 1
+    assert len(load(write("x.jsonl", "\n".join(lines[:1])))) == 1
 
 
 # Labels
@@ -166,7 +174,7 @@ def test_missing_texts_are_an_error_and_empty_ones_are_not():
     ],
 )
 def test_labels_that_need_no_mapping(negative, positive):
-    assert sources.load_corpus(labelled(negative, positive, negative)).label.tolist() == [0, 1, 0]
+    assert load(labelled(negative, positive, negative)).label.tolist() == [0, 1, 0]
 
 
 def test_labels_of_json_that_are_missing():
@@ -186,12 +194,12 @@ def test_labels_of_csv_that_are_missing(missing):
 @pytest.mark.parametrize("values", [[False, True], [0, 1], [0.0, 1.0], ["neg", 1], [-1, 1]])
 def test_json_labels(values):
     lines = [json.dumps({"text": "a", "label": value}) for value in values]
-    assert sources.load_corpus(write("x.jsonl", "\n".join(lines))).label.tolist() == [0, 1]
+    assert load(write("x.jsonl", "\n".join(lines))).label.tolist() == [0, 1]
 
 
 def test_a_mapping():
     labels = Labels(negative=("1", 2.0, False), positive=(4, "GOOD"), ignore=(3, ""))
-    found = sources.load_corpus(labelled(1, "2.0", 3, "4.0", "good ", "", "FALSE"), labels=labels)
+    found = load(labelled(1, "2.0", 3, "4.0", "good ", "", "FALSE"), labels=labels)
     assert found.label.tolist() == [0, 0, 1, 1, 0]
     assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 3, 4, 6)]
     assert found.notes == ("reviews.csv: 2 reviews left out, as data.labels says",)
@@ -199,10 +207,8 @@ def test_a_mapping():
 
 def test_fasttext_labels_by_a_mapping():
     lines = "__label__2 good\n__label__1 bad\n"
-    assert sources.load_corpus(write("x.ft", lines), labels=Labels((1,), (2,))).label.tolist() == [1, 0]
-    assert sources.load_corpus(
-        write("x.ft", lines), labels=Labels(("__label__1",), ("__label__2",))
-    ).label.tolist() == [1, 0]
+    assert load(write("x.ft", lines), labels=Labels((1,), (2,))).label.tolist() == [1, 0]
+    assert load(write("x.ft", lines), labels=Labels(("__label__1",), ("__label__2",))).label.tolist() == [1, 0]
 
 
 def test_a_mapping_that_ignores_everything():
@@ -216,7 +222,7 @@ def test_a_mapping_does_not_apply_to_fixed_labels(here):
         (here / "films" / place).mkdir(parents=True)
         (here / "films" / place / "1.txt").write_text(place)
     stars = Labels((1, 2), (4, 5))
-    assert sources.load_corpus(["films", labelled(1, 5), "xor"], labels=stars).label.tolist() == [
+    assert load(["films", labelled(1, 5), "xor"], labels=stars).label.tolist() == [
         0,
         1,
         0,
@@ -251,7 +257,7 @@ UNKNOWN = {
     "say which is which: data.labels: {negative: [0, 1, 2, 3, 4], positive: [5, 6, 7, 8, 9]}",
     tuple(f"id{row}" for row in range(10, 40)): "reviews.csv: 30 different labels: "
     "id10 (1), id11 (1), id12 (1), id13 (1), id14 (1), id15 (1), id16 (1), id17 (1), ...; "
-    "set --label-column (data.label_column) to another",
+    "set data.label_column to another",
 }
 
 
@@ -272,11 +278,11 @@ def test_the_line_is_right_after_texts_with_newlines():
 
 
 def test_both_classes_are_required_for_training():
-    data_corpus.require_both_classes(sources.load_corpus(labelled(0, 1)), "reviews.csv")
+    data_corpus.require_both_classes(load(labelled(0, 1)), "reviews.csv")
     with pytest.raises(DataError, match=r"^reviews\.csv: all 2 labels are positive; training needs both$"):
-        data_corpus.require_both_classes(sources.load_corpus(labelled(1, 1)), "reviews.csv")
+        data_corpus.require_both_classes(load(labelled(1, 1)), "reviews.csv")
     with pytest.raises(DataError, match=r"^reviews\.csv: all 1 labels are negative; training needs both$"):
-        data_corpus.require_both_classes(sources.load_corpus(labelled(0)), "reviews.csv")
+        data_corpus.require_both_classes(load(labelled(0)), "reviews.csv")
 
 
 # Weights
@@ -292,7 +298,7 @@ def test_invalid_weights(bad):
 
 def test_weights_of_json():
     write("x.jsonl", '{"text": "a", "label": 1, "w": 1}\n{"text": "b", "label": 0, "w": 0.5}\n')
-    assert sources.load_corpus("x.jsonl", weight_column="w").weight.tolist() == [1, 0.5]
+    assert load("x.jsonl", weight_column="w").weight.tolist() == [1, 0.5]
     write("x.jsonl", '{"text": "a", "label": 1, "w": 1}\n{"text": "b", "label": 0}\n')
     assert complaint("x.jsonl", weight_column="w") == "x.jsonl:2: weight None; give a finite number, not below 0"
 
@@ -315,7 +321,7 @@ def test_all_mistakes_are_reported_together():
 
 
 def test_sample():
-    train, test = sources.load_corpus("sample"), sources.load_corpus("sample", split="test", text_column="body")
+    train, test = load("sample"), load("sample", split="test", text_column="body")
     for found in (train, test):
         data_corpus.require_both_classes(found, "sample")
         assert found.notes == ()
@@ -325,7 +331,7 @@ def test_sample():
 
 
 def test_xor():
-    found = sources.load_corpus("xor", split="test")
+    found = load("xor", split="test")
     assert dict(zip(found.text.to_pylist(), found.label.tolist(), strict=True)) == {
         "good": 1,
         "bad": 0,
@@ -335,7 +341,7 @@ def test_xor():
 
 
 def test_reviews_from_the_package_if_the_hub_is_unreachable():
-    found = sources.load_corpus("reviews")
+    found = load("reviews")
     assert len(found) == 25_000 + 8_530
     assert np.bincount(found.label[:25_000]).tolist() == [12_500, 12_500]
     assert np.bincount(found.label[25_000:]).tolist() == [4_265, 4_265]
@@ -391,7 +397,7 @@ def hub(monkeypatch):
 
 
 def test_hub_ids(hub):
-    found = sources.load_corpus(["user/set", "nyu-mll/glue:sst2", "glue:sst2"], split="validation")
+    found = load(["user/set", "nyu-mll/glue:sst2", "glue:sst2"], split="validation")
     assert hub.asked == [
         ("user/set", None, "validation"),
         ("nyu-mll/glue", "sst2", "validation"),
@@ -404,7 +410,7 @@ def test_hub_ids(hub):
 
 def test_built_in_names_prefer_the_hub(hub):
     hub.classes(["a", "b"], [0, 1], ["neg", "pos"])
-    found = sources.load_corpus("reviews", split="test", text_column="body")
+    found = load("reviews", split="test", text_column="body")
     assert hub.asked == [
         ("stanfordnlp/imdb", None, "test"),
         ("cornell-movie-review-data/rotten_tomatoes", None, "test"),
@@ -414,25 +420,25 @@ def test_built_in_names_prefer_the_hub(hub):
 
 def test_class_names_of_the_hub(hub):
     hub.classes(["a", "b"], [0, 1], ["positive", "negative"])
-    assert sources.load_corpus("user/set").label.tolist() == [1, 0]
+    assert load("user/set").label.tolist() == [1, 0]
     hub.classes(["a", "b"], [0, 1], ["hate", "love"])
-    assert sources.load_corpus("user/set").label.tolist() == [0, 1]
+    assert load("user/set").label.tolist() == [0, 1]
     hub.classes(["a", "b", "c"], [0, 1, 2], ["negative", "neutral", "positive"])
     assert complaint("user/set") == (
         "user/set (train): row 2: label 'neutral' is neither negative nor positive; add it to data.labels"
     )
     for stars in (Labels(("1 star",), ("3 stars",), ("2 stars",)), Labels((0,), (2,), (1,))):
         hub.classes(["a", "b", "c"], [0, 1, 2], ["1 star", "2 stars", "3 stars"])
-        assert sources.load_corpus("user/set", labels=stars).label.tolist() == [0, 1]
+        assert load("user/set", labels=stars).label.tolist() == [0, 1]
     assert complaint("user/set").endswith('{negative: ["1 star"], positive: ["3 stars"], ignore: ["2 stars"]}')
     hub.classes(["a", "b"], [-1, -1], ["neg", "pos"])
     assert complaint("user/set", split="test") == "user/set: no row has a label; give data with labels"
-    assert len(sources.load_corpus("user/set", labelled=False)) == 2
+    assert len(load("user/set", labelled=False)) == 2
 
 
 def test_columns_of_the_hub(hub):
     assert complaint("user/set", text_column="body") == (
-        "user/set (train): no 'body'; set --text-column (data.text_column) to one of: text, label"
+        "user/set (train): no 'body'; set data.text_column to one of: text, label"
     )
 
 
@@ -461,9 +467,7 @@ def test_errors_of_the_hub(hub):
 
 def test_the_package_is_used_if_the_hub_fails(hub):
     hub.answer = ConnectionError("broken")
-    assert (
-        sources.load_corpus("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: cannot reach the Hugging Face hub")
-    )
+    assert load("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: cannot reach the Hugging Face hub")
     hub.answer = ValueError("Unknown split \"dev\". Should be one of ['train', 'test'].")
     assert complaint("imdb", split="dev") == "imdb: no split 'dev'; there are: train, test"
 
@@ -471,7 +475,7 @@ def test_the_package_is_used_if_the_hub_fails(hub):
 def test_a_cached_data_set_needs_no_hub(hub, here, monkeypatch):
     monkeypatch.setattr(data_hub, "is_hub_reachable", lambda: False)
     (here / "cache" / "SetFit___my_big_set").mkdir(parents=True)
-    assert len(sources.load_corpus("SetFit/MyBigSet")) == 2
+    assert len(load("SetFit/MyBigSet")) == 2
     assert "working offline, and this data set has no local copy in " in complaint("SetFit/Other")
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert "the hub cannot be reached, and this data set has no local copy in " in complaint("SetFit/Other")
@@ -482,7 +486,7 @@ def test_telemetry_is_disabled(hub, monkeypatch):
     told = "HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS", "DO_NOT_TRACK"
     for variable in told:
         monkeypatch.setenv(variable, "")
-    sources.load_corpus("user/set")
+    load("user/set")
     assert [os.environ[variable] for variable in told] == ["1", "0", "1"]
     script = "from datasets import config; from huggingface_hub import constants; "
     script += "print(constants.HF_HUB_DISABLE_TELEMETRY, config.HF_UPDATE_DOWNLOAD_COUNTS)"
@@ -492,7 +496,7 @@ def test_telemetry_is_disabled(hub, monkeypatch):
 
 def test_no_code_of_a_data_set_is_run(hub):
     """`load_dataset` gets only name and split; the argument that allows code is never used."""
-    sources.load_corpus("user/set")
+    load("user/set")
     assert hub.asked == [("user/set", None, "train")]
     for path in (Path(sources.__file__).parent).rglob("*.py"):
         assert "remote_code" not in path.read_text(encoding="utf-8"), path
@@ -572,7 +576,7 @@ def test_texts_of_standard_input(monkeypatch):
 
 
 def test_texts_of_files():
-    assert sources.read_texts(write("x.csv", "body,label\n,\nNA,1\n"), text_column="body").to_pylist() == ["", "NA"]
+    assert sources.read_texts(write("x.csv", "body,label\n,\nNA,1\n"), ReadOptions("body")).to_pylist() == ["", "NA"]
     assert sources.read_texts(write("x.jsonl", '{"text": null}\n{"text": "a"}')).to_pylist() == ["", "a"]
     assert sources.read_texts(write("x.txt", "")).to_pylist() == []
     assert sources.read_texts("x.txt").type == pa.large_string()

@@ -12,6 +12,7 @@ import runner
 from sentibp.config.load import load_config
 from sentibp.data import sources, vocabulary_build
 from sentibp.data.examples import Examples
+from sentibp.data.readers.table import LABELLED
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import label_audit
@@ -189,8 +190,8 @@ def test_the_file_can_be_corrected_and_trained_on():
         ranked = list(csv.DictReader(file))
     assert [int(row["row"]) - 1 for row in ranked] == result.order.tolist()
     assert sorted(int(row["row"]) - 1 for row in ranked if row["suspect"]) == wrong
-    again = sources.load_corpus("ranked.csv", weight_column="weight")
-    original = sources.load_corpus("mine.csv", weight_column="much")
+    again = sources.load_corpus("ranked.csv", LABELLED._replace(weight="weight"))
+    original = sources.load_corpus("mine.csv", LABELLED._replace(weight="much"))
     assert again.text.to_pylist() == original.take(result.order).text.to_pylist()
     assert again.label.tolist() == original.label[result.order].tolist()
     assert again.weight.tolist() == original.weight[result.order].tolist()

@@ -20,7 +20,7 @@ from sentibp import metrics
 from sentibp.config.load import load_config
 from sentibp.data import corpus, ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
 from sentibp.data import corpus as data_corpus
-from sentibp.data.readers import common as readers_common
+from sentibp.data.readers import batches, content, plain
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import file as model_file
@@ -244,9 +244,9 @@ def in_pieces(monkeypatch):
             (vocabulary_build, "_ORDERED", 70),
             (ngram_counts, "_SHARD", 50),
             (data_corpus, "_ROWS", 7),
-            (readers_common, "ROWS", 9),
-            (readers_common, "CHUNK", 1000),
-            (readers_common, "_BLOCKS", (2000, 20000)),
+            (batches, "ROWS", 9),
+            *((module, "CHUNK", 1000) for module in (content, plain)),
+            (batches, "_BLOCKS", (2000, 20000)),
         ):
             monkeypatch.setattr(module, name, value)
 

@@ -9,58 +9,49 @@ import itertools
 from collections.abc import Generator, Iterator
 from typing import Any
 
-import pyarrow as pa
-
-from sentibp.data.readers import common
-from sentibp.data.readers.common import (
-    Columns,
-    Records,
-    arrow_batches,
-    as_file,
-    batched,
-    records,
-    require_columns,
-    string_schema,
-    with_growing_blocks,
-)
+from sentibp.data.readers.batches import arrow_batches, batched, continued
+from sentibp.data.readers.content import CHUNK, as_file
+from sentibp.data.readers.table import Batch, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 
 
-def read_csv(data: memoryview, name: str, columns: Columns, delimiters: str = ",;\t") -> Records:
-    """Read comma-separated values. Other delimiters are tried if the header has no text column with commas."""
+def open_csv(data: memoryview, name: str, options: ReadOptions, delimiters: str = ",;\t") -> Table:
+    """Open comma-separated values. Other delimiters are tried if the header has no text column with commas."""
     headers = {delimiter: _csv_header(data, delimiter) for delimiter in delimiters}
     if not any(headers[delimiters[0]]):
         raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
-    fitting = (delimiter for delimiter in delimiters if columns.text in headers[delimiter])
+    texts = {column for role, column in options.wanted() if role == "text"}
+    fitting = (delimiter for delimiter in delimiters if texts <= set(headers[delimiter]))
     delimiter = next(fitting, delimiters[0])
     header = headers[delimiter]
-    require_columns(f"{name}:1", header, columns)
-    schema = string_schema(columns.wanted().values())
+    return Table(
+        name=name,
+        columns=tuple(header),
+        batches=functools.partial(_batches, data, name, delimiter, header),
+        where=lambda row: f"{name}:{_csv_line(data, delimiter, row)}",
+        header=f"{name}:1",
+    )
 
-    def collect(batches: Generator[Any]) -> Records:
-        return records(name, schema, batches, columns, lambda row: f"{name}:{_csv_line(data, delimiter, row)}")
 
-    try:
-        result = with_growing_blocks(
-            lambda block: collect(_csv_batches(data, delimiter, schema.names, block, one_column=len(header) == 1))
-        )
-    except pa.ArrowException:
-        rows = _checked_csv(data, name, delimiter)
-        return collect(
-            {column: strings(row[header.index(column)] for row in batch) for column in schema.names}
-            for batch in batched(rows)
-        )
-    quotes = sum(bytes(data[start : start + common.CHUNK]).count(b'"') for start in range(0, len(data), common.CHUNK))
+def open_tsv(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open tab-separated values."""
+    return open_csv(data, name, options, "\t,;")
+
+
+def _batches(data: memoryview, name: str, delimiter: str, header: list[str], wanted: list[str]) -> Generator[Batch]:
+    """Yield the wanted columns in batches of rows, all as text."""
+
+    def slow() -> Generator[Batch]:
+        for batch in batched(_checked_csv(data, name, delimiter)):
+            yield {column: strings(row[header.index(column)] for row in batch) for column in wanted}
+
+    one_column = len(header) == 1
+    yield from continued(lambda block: _csv_batches(data, delimiter, wanted, block, one_column=one_column), slow)
+    quotes = sum(bytes(data[start : start + CHUNK]).count(b'"') for start in range(0, len(data), CHUNK))
     if quotes % 2:  # Arrow reads a quote that is never closed as text up to the end of the file
         for _ in _checked_csv(data, name, delimiter):
             pass
-    return result
-
-
-def read_tsv(data: memoryview, name: str, columns: Columns) -> Records:
-    """Read tab-separated values."""
-    return read_csv(data, name, columns, "\t,;")
 
 
 def _csv_batches(

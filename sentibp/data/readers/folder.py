@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 
-from sentibp.data.readers.common import Columns, Records, batched, chunked, reject_weights, utf8
+from sentibp.data.readers.batches import batched
+from sentibp.data.readers.content import utf8
+from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
 from sentibp.errors import DataError
-from sentibp.utils.arrow import TextBuilder, segments, strings
+from sentibp.utils.arrow import segments, strings
 
 
-def read_folder(path: Path, name: str, columns: Columns, split: str) -> Records:
-    """Read the folders neg/ and pos/ in `path`, or in its subfolder that is named as the split; one review a file."""
-    reject_weights(name, columns)
+def open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:
+    """Open the folders neg/ and pos/ in `path`, or in its subfolder that is named as the split; one review a file."""
+    require_no_columns(name, options)
     if not _has_classes(path):
         splits = sorted(child.name for child in path.iterdir() if child.is_dir() and _has_classes(child))
         if not splits:
@@ -23,19 +26,17 @@ def read_folder(path: Path, name: str, columns: Columns, split: str) -> Records:
         path, name = path / split, f"{name.rstrip('/')}/{split}"
     files = [file for folder in ("neg", "pos") for file in sorted((path / folder).iterdir()) if _visible(file)]
     places = [f"{name.rstrip('/')}/{file.parent.name}/{file.name}" for file in files]
-    texts = TextBuilder()
-    for batch in batched(zip(files, places, strict=True)):
-        contents = [bytes(utf8(memoryview(file.read_bytes()), place)) for file, place in batch]
-        texts.append(segments(np.cumsum([0, *map(len, contents)], dtype=np.int64), b"".join(contents)))
-    label = strings(file.parent.name for file in files)
-    return Records(
-        name=name,
-        text=chunked(texts.array()),
-        label=None if columns.label is None else chunked(label),
-        weight=None,
-        where=lambda row: places[row],
-        fixed_labels=True,
-    )
+    text = options.wanted()[0][1]  # files have no columns: these have the names that the options give them
+    label = options.label or "label"
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        for batch in batched(zip(files, places, strict=True)):
+            contents = [bytes(utf8(memoryview(file.read_bytes()), place)) for file, place in batch]
+            offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
+            columns = {text: segments(offsets, b"".join(contents)), label: strings(f.parent.name for f, _ in batch)}
+            yield {column: columns[column] for column in wanted}
+
+    return Table(name, (text, label), batches, places.__getitem__, header=name, fixed_labels=True)
 
 
 def _has_classes(path: Path) -> bool:

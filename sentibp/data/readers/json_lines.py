@@ -6,59 +6,49 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Generator, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.readers.common import (
-    Columns,
-    Records,
-    arrow_batches,
-    as_file,
-    batched,
-    first_bytes,
-    records,
-    require_columns,
-    string_schema,
-    with_growing_blocks,
-)
+from sentibp.data.readers.batches import arrow_batches, batched, continued
+from sentibp.data.readers.content import as_file, first_bytes
+from sentibp.data.readers.table import Batch, ReadOptions, Table
 from sentibp.errors import DataError
-from sentibp.utils import spill
 from sentibp.utils.arrow import strings
 
 
-def read_json(data: memoryview, name: str, columns: Columns) -> Records:
-    """Read JSON lines, or one array of objects."""
-    if first_bytes(data, 1) == b"[":
-        return _json_records(_json_array(data, name), name, columns)
-    first = next(_json_lines(data, name), None)
-    if first is None:
-        return _json_records(iter(()), name, columns)
-    require_columns(f"{name}:{first[0]}", first[1], columns)
-    try:
-        return with_growing_blocks(lambda block: _json_table(data, name, columns, first[1], block))
-    except pa.ArrowException:
-        return _json_records(_json_lines(data, name), name, columns)
+def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open JSON lines, or one array of objects. The columns are the keys of the first object."""
+    array = first_bytes(data, 1) == b"["
+    rows = functools.partial(_json_array if array else _json_lines, data, name)
+    line, first = next(rows(), (1, dict.fromkeys(column for _, column in options.wanted())))
+    texts = {column for role, column in options.wanted() if role == "text"}
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        slow = functools.partial(_json_batches, rows, name, texts, wanted)
+        if array:
+            return slow()
+        return continued(lambda block: _arrow_json(data, texts, first, wanted, block), slow)
+
+    where = functools.partial(_json_place, rows, name)
+    return Table(name, tuple(map(str, first)), batches, where, header=f"{name}:{line}")
 
 
-def _json_table(data: memoryview, name: str, columns: Columns, first: dict[str, Any], block: int) -> Records:
+def _arrow_json(
+    data: memoryview, texts: set[str], first: dict[str, Any], wanted: list[str], block: int
+) -> Generator[Any]:
     from pyarrow import json as arrow_json
 
     kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-    types = {columns.text: pa.string()}
-    for column in columns[1:]:
-        if column is not None:
-            types[column] = kinds.get(type(first[column]), pa.string())
-    schema = pa.schema(list(types.items()))
+    types = [(name, pa.string() if name in texts else kinds.get(type(first[name]), pa.string())) for name in wanted]
     open_reader = functools.partial(
         arrow_json.open_json,
         read_options=arrow_json.ReadOptions(block_size=block),
-        parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        parse_options=arrow_json.ParseOptions(explicit_schema=pa.schema(types), unexpected_field_behavior="ignore"),
     )
-    return records(name, schema, arrow_batches(data, open_reader), columns, lambda row: _json_place(data, name, row))
+    return arrow_batches(data, open_reader)
 
 
 def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -109,28 +99,19 @@ def _json_object(value: Any, place: str) -> dict[str, Any]:
     raise DataError(f'{place}: not an object; write {{"text": "..."}}')
 
 
-def _json_records(rows: Iterator[tuple[int, dict[str, Any]]], name: str, columns: Columns) -> Records:
-    lines = spill.ArrayBuilder(np.int64)
-
-    def batches() -> Generator[dict[str, pa.Array]]:
-        for number, batch in enumerate(batched(rows)):
-            if number == 0:
-                require_columns(f"{name}:{batch[0][0]}", batch[0][1], columns)
-            arrays = {
-                column: strings(_json_text(row.get(column), column, f"{name}:{line}") for line, row in batch)
-                for column in columns[1:]
-                if column is not None
-            }
-            for line, row in batch:
-                if not isinstance(row.get(columns.text), str | None):
-                    raise DataError(f"{name}:{line}: {columns.text!r} is not a string; put it in quotes")
-            arrays[columns.text] = strings(_whole(row.get(columns.text)) for _, row in batch)
-            lines.append(np.array([line for line, _ in batch]))
-            yield arrays
-
-    result = records(name, string_schema(columns.wanted().values()), batches(), columns, str)
-    line = lines.array()
-    return replace(result, where=lambda row: f"{name}:{line[row]}")
+def _json_batches(
+    rows: Callable[[], Iterator[tuple[int, dict[str, Any]]]], name: str, texts: set[str], wanted: list[str]
+) -> Generator[Batch]:
+    """Yield the wanted columns in batches, all as text. DataError for the first value of a wrong kind."""
+    for batch in batched(rows()):
+        for line, row in batch:
+            for column in texts.intersection(wanted):
+                if not isinstance(row.get(column), str | None):
+                    raise DataError(f"{name}:{line}: {column!r} is not a string; put it in quotes")
+        yield {
+            column: strings(_json_text(row.get(column), column, f"{name}:{line}") for line, row in batch)
+            for column in wanted
+        }
 
 
 def _json_text(value: Any, column: str, place: str) -> str | None:
@@ -146,6 +127,5 @@ def _whole(text: str | None) -> str | None:
     return text if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _json_place(data: memoryview, name: str, row: int) -> str:
-    lines = (number for number, line in enumerate(as_file(data), 1) if line.strip())
-    return f"{name}:{next(itertools.islice(lines, row, None))}"
+def _json_place(rows: Callable[[], Iterator[tuple[int, dict[str, Any]]]], name: str, row: int) -> str:
+    return f"{name}:{next(itertools.islice(rows(), row, None))[0]}"

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pyarrow as pa
 
-from sentibp.data.readers.common import Columns, Records, arrow_batches, records, require_columns
+from sentibp.data.readers.batches import arrow_batches
+from sentibp.data.readers.table import Batch, Table
 from sentibp.errors import DataError
 
 
-def read_parquet(data: memoryview, name: str, columns: Columns) -> Records:
-    """Read a Parquet file in batches of rows."""
+def open_parquet(data: memoryview, name: str) -> Table:
+    """Open a Parquet file, which is read in batches of rows."""
     from pyarrow import parquet
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        try:
+            for batch in arrow_batches(data, lambda file: parquet.ParquetFile(file).iter_batches(columns=wanted)):
+                yield dict(zip(batch.schema.names, batch.columns, strict=True))
+        except (pa.ArrowException, OSError) as error:
+            raise _not_parquet(name, error) from None
 
     try:
         schema = parquet.read_schema(pa.BufferReader(data))
-        require_columns(name, schema.names, columns)
-        wanted = list(dict.fromkeys(columns.wanted().values()))
-        batches = arrow_batches(data, lambda file: parquet.ParquetFile(file).iter_batches(columns=wanted))
-        return records(name, schema, batches, columns, lambda row: f"{name}: row {row + 1}")
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: not Parquet: {str(error).splitlines()[0]}; fetch or write it again") from None
+        raise _not_parquet(name, error) from None
+    return Table(name, tuple(schema.names), batches, lambda row: f"{name}: row {row + 1}", header=name, types=schema)
+
+
+def _not_parquet(name: str, error: Exception) -> DataError:
+    return DataError(f"{name}: not Parquet: {str(error).splitlines()[0]}; fetch or write it again")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers import common
-from sentibp.data.readers.common import Columns, Records, chunked, first_bytes, one_string, reject_weights
+from sentibp.data.readers.content import CHUNK, first_bytes, one_string
+from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
 from sentibp.errors import DataError
-from sentibp.utils import spill
-from sentibp.utils.arrow import TEXT, TextBuilder, from_numpy, scalar, to_numpy
+from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 
 
 def _lines(data: memoryview) -> Iterator[pa.Array]:
     """Yield the lines, including empty ones, in arrays. A final newline does not begin another line."""
     start = 0
     while start < len(data):
-        chunk = bytes(data[start : start + common.CHUNK])
+        chunk = bytes(data[start : start + CHUNK])
         while start + len(chunk) < len(data) and b"\n" not in chunk:
             chunk += bytes(data[start + len(chunk) : start + 2 * len(chunk)])
         if start + len(chunk) < len(data):
@@ -32,32 +31,45 @@ def _lines(data: memoryview) -> Iterator[pa.Array]:
         start += len(chunk)
 
 
-def read_lines(data: memoryview, name: str, columns: Columns) -> Records:
-    """Read plain text, or the format of fastText if the first line that is not blank begins with __label__."""
-    reject_weights(name, columns)
+def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open plain text, or the format of fastText if the first line that is not blank begins with __label__."""
+    require_no_columns(name, options)
     if first_bytes(data, 9) == b"__label__":
-        return _fasttext(data, name, columns)
-    if columns.label is not None:
+        return _fasttext(data, name, options)
+    if options.label is not None:
         raise DataError(f"{name}: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines")
-    texts = TextBuilder()
-    for lines in _lines(data):
-        texts.append(lines)
-    return Records(name, chunked(texts.array()), None, None, lambda row: f"{name}:{row + 1}")
+    text = options.wanted()[0][1]  # lines have no columns: this one has the name that the options give it
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        yield from ({text: lines} for lines in _lines(data))
+
+    return Table(name, (text,), batches, lambda row: f"{name}:{row + 1}", header=name)
 
 
-def _fasttext(data: memoryview, name: str, columns: Columns) -> Records:
-    """Read lines such as `__label__positive a great film`. Several labels are joined by spaces."""
-    texts, labels, numbers = TextBuilder(), [], spill.ArrayBuilder(np.int64)
-    before = 0  # lines
-    for lines in _lines(data):
-        kept = np.arange(len(lines))
-        if columns.label is not None:  # skip blank lines in training data, but never in texts to predict
-            kept = np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
-        fields = pc.extract_regex(lines.take(from_numpy(kept)), r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
-        texts.append(fields.field("text"))
-        labels.append(pc.utf8_trim_whitespace(fields.field("label")))
-        numbers.append(kept + before + 1)
-        before += len(lines)
-    label = None if columns.label is None else pa.chunked_array(labels, TEXT)
-    line = numbers.array()
-    return Records(name, chunked(texts.array()), label, None, lambda row: f"{name}:{line[row]}")
+def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open lines such as `__label__positive a great film`. Several labels are joined by spaces."""
+    text, label = options.wanted()[0][1], options.label or "label"
+
+    def kept(lines: pa.Array) -> np.ndarray:
+        """Return the positions of the reviews. Blank lines are none in training data, but are texts to predict."""
+        if options.label is None:
+            return np.arange(len(lines))
+        return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        for lines in _lines(data):
+            pattern = r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$"
+            fields = pc.extract_regex(lines.take(from_numpy(kept(lines))), pattern)
+            columns = {text: fields.field("text"), label: pc.utf8_trim_whitespace(fields.field("label"))}
+            yield {column: columns[column] for column in wanted}
+
+    def where(row: int) -> str:
+        before = 0
+        for lines in _lines(data):
+            numbers = kept(lines)
+            if row < len(numbers):
+                return f"{name}:{before + int(numbers[row]) + 1}"
+            row, before = row - len(numbers), before + len(lines)
+        raise IndexError(row)
+
+    return Table(name, (text, label), batches, where, header=name)

@@ -1,0 +1,156 @@
+"""The rows of a source as a table of columns, and the columns that a training reads from it.
+
+Every reader returns a Table, whose rows are read in batches only when somebody asks for them. `read_records` collects
+the columns with texts, labels, weights and groups; prediction reads the batches one after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.errors import DataError
+from sentibp.utils.arrow import TEXT, TextBuilder, scalar
+
+Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
+
+JOINT = "\n"  # between the texts of several columns
+
+_STRINGS = ("string", "large_string", "string_view")
+
+
+class ReadOptions(NamedTuple):
+    """How a file is read: the names of the columns with texts, labels, weights and groups; names; encoding.
+
+    A label, weight or group of None is not read.
+    """
+
+    text: str | tuple[str, ...] = "text"  # several columns are joined
+    label: str | None = None
+    weight: str | None = None
+    group: str | None = None
+    names: tuple[str, ...] | None = None  # of the columns, for a file that has no header
+    encoding: str | None = None  # None: UTF-8
+
+    def wanted(self) -> list[tuple[str, str]]:
+        """Return (role, column name) for the columns to read."""
+        texts = [self.text] if isinstance(self.text, str) else list(self.text)
+        roles = (("label", self.label), ("weight", self.weight), ("group", self.group))
+        return [("text", name) for name in texts] + [(role, name) for role, name in roles if name is not None]
+
+
+TEXTS, LABELLED = ReadOptions(), ReadOptions(label="label")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The rows of one source, which are not yet read."""
+
+    name: str  # of the source, as the user wrote it
+    columns: tuple[str, ...]  # their names
+    batches: Callable[[list[str]], Generator[Batch]]  # read these columns, from the first row on
+    where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
+    header: str  # the place of the names of the columns, such as "reviews.csv:1"
+    types: pa.Schema | None = None  # the types of the columns, if they are known before reading
+    label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
+    fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
+    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """The rows of one source, before its labels are interpreted."""
+
+    name: str  # as the user wrote it
+    text: pa.ChunkedArray  # large_string; null where the record has no text
+    label: pa.ChunkedArray | None  # of whatever type the source has
+    weight: pa.ChunkedArray | None
+    where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
+    group: pa.ChunkedArray | None = None
+    label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
+    fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
+    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+
+
+def read_records(table: Table, options: ReadOptions) -> Records:
+    """Read the columns that the options name. DataError if one is missing, or its type does not fit its role."""
+    require_columns(table.header, table.columns, options)
+    if table.types is not None:
+        _require_types(table.name, table.types, options)
+    texts = TextBuilder()
+    arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
+    names = list(dict.fromkeys(name for _, name in options.wanted()))
+    with contextlib.closing(table.batches(names)) as batches:
+        for batch in batches:
+            texts.append(joined_text(batch, options))
+            for role, name in options.wanted():
+                if role != "text":
+                    arrays[role].append(batch[name])
+    columns = {role: _same_type(pieces) for role, pieces in arrays.items()}
+    return Records(
+        name=table.name,
+        text=pa.chunked_array([texts.array()]),
+        label=columns.get("label"),
+        weight=columns.get("weight"),
+        where=table.where,
+        group=columns.get("group"),
+        label_names=table.label_names,
+        fixed_labels=table.fixed_labels,
+        notes=table.notes,
+    )
+
+
+def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
+    """Return the text of each row (n,): of its one text column, or of several, joined; null if it has none at all."""
+    texts = [batch[name].cast(TEXT) for role, name in options.wanted() if role == "text"]
+    if len(texts) == 1:
+        return texts[0]
+    joined = pc.binary_join_element_wise(*texts, scalar(JOINT), null_handling="skip")
+    missing = functools.reduce(pc.and_, map(pc.is_null, texts))
+    return pc.if_else(missing, pa.nulls(1, TEXT)[0], joined)
+
+
+def _same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
+    """Return the pieces of a column in one array. Pieces of several types, as JSON may have them, become text."""
+    types = {piece.type for piece in pieces}
+    if len(types) > 1:
+        pieces = [piece.cast(TEXT) for piece in pieces]
+    return pa.chunked_array(pieces, None if pieces else TEXT)
+
+
+def require_columns(place: str, names: Iterable[object], options: ReadOptions) -> None:
+    """Raise a DataError for every column to read that is missing or occurs twice."""
+    present = [str(name) for name in names]
+    choice = ", ".join(name if len(name) <= 40 else name[:39] + "…" for name in present[:20])
+    wrong = [
+        f"{place}: no {name!r}; set data.{role}_column to one of: {choice}"
+        if name not in present
+        else f"{place}: two columns are called {name!r}; rename one"
+        for role, name in options.wanted()
+        if present.count(name) != 1
+    ]
+    if wrong:
+        raise DataError(*wrong)
+
+
+def require_no_columns(name: str, options: ReadOptions) -> None:
+    """Raise a DataError if weights or groups are to be read from a format that has no columns."""
+    for role in ("weight", "group"):
+        if getattr(options, role) is not None:
+            raise DataError(f"{name}: has no columns to take {role}s from; remove data.{role}_column")
+
+
+def _require_types(name: str, schema: pa.Schema, options: ReadOptions) -> None:
+    """Raise a DataError for the first column whose type does not fit its role."""
+    for role, column in options.wanted():
+        kind = schema.field(column).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if pa.types.is_nested(kind) or (role == "text" and str(kind) not in _STRINGS):
+            need = "text" if role == "text" else "a string or a number"
+            raise DataError(f"{name}: {column!r} is {kind}, not {need}; set data.{role}_column to another")
