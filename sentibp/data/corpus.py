@@ -93,21 +93,13 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
     return corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
 
 
-def overlap(a: Corpus, b: Corpus) -> np.ndarray:
-    """Return the positions in `b` of texts that also occur in `a`, ignoring space around them.
-
-    Texts are compared by hashes of 64 bits.
-    """
-    return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
-
-
 def text_groups(corpus: Corpus) -> np.ndarray:
     """Return a group number from 0 for each review (n,); equal texts, ignoring space around them, share one."""
-    return np.unique(_hashes(corpus.text), return_inverse=True)[1]
+    return np.unique(text_hashes(corpus.text), return_inverse=True)[1]
 
 
-def _hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """Return a hash of each text without the space around it: (n,) int64."""
+def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
+    """Return a hash of 64 bits of each text without the space around it: (n,) int64."""
     digests = [
         b"".join(hashlib.blake2b(each.strip().encode(), digest_size=8).digest() for each in piece.to_pylist())
         for piece in pieces(text)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
-from sentibp.data.dataset import load_data
 from sentibp.data.examples import Examples
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
+from sentibp.training.recorded_data import RecordedData
+
+
+_ROUNDED = 1e-3  # accuracy that another processor may change
 
 
 class Evaluation(NamedTuple):
@@ -55,28 +60,53 @@ def score_reviews(
     label_column: str | None = None,
 ) -> ScoredReviews:
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
-    corpus = load_reviews(classifier, source, split, text_column, label_column)
-    return ScoredReviews(corpus, *score_corpus(classifier, corpus))
+    recorded = RecordedData(classifier)
+    corpus = load_reviews(recorded, source, split, text_column, label_column)
+    scores, positive, tokens, notes = score_corpus(recorded, corpus)
+    if source is None and split is None and recorded.run is None:
+        notes = (*notes, *_unlike_training(classifier.scores, scores))
+    return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes)), scores, positive, tokens)
 
 
-def score_corpus(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
-    """Return the scores on labelled reviews, the probabilities of positive (n,) float64, and the token counts (n,)."""
+def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a note if the scores are not those that the model file records: it has no fingerprint of the reviews."""
+    n, accuracy = then.get("n"), then.get("accuracy")
+    if n is None or accuracy is None:
+        return []
+    if n == now["n"] and abs(accuracy - now["accuracy"]) <= _ROUNDED + 1 / n:
+        return []
+    recorded = f"accuracy {accuracy:.4f} on {n:,} reviews"
+    return [f"probably not the validation reviews of the training: the model file records {recorded}"]
+
+
+def score_corpus(
+    recorded: RecordedData, corpus: Corpus, model: str = "the model"
+) -> tuple[dict[str, Any], Array, Array, tuple[str, ...]]:
+    """Return the scores on labelled reviews, the probabilities of positive (n,) float64, the token counts (n,), notes.
+
+    The scores count the reviews that the `model`, as the notes call it, was trained on: `in_training`, None if unknown.
+    """
+    classifier = recorded.classifier
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     scores, logits = evaluate(classifier.network, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, probability(logits), tokens
+    scores["in_training"] = seen = recorded.count_training_reviews(corpus)
+    notes = ()
+    if seen:
+        notes = (f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}: expect less of new reviews",)
+    return scores, probability(logits), tokens, notes
 
 
 def load_reviews(
-    classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
+    recorded: RecordedData, source: str | None, split: str | None, text_column: str | None, label_column: str | None
 ) -> Corpus:
     """Load the reviews that `evaluate_on` scores the model on."""
-    settings = classifier.training_config().data
     if source is None and split is None:
-        return _load_validation_data(classifier)
-    if source is None:
-        sources.require_splits(settings.source)
+        return _load_validation_data(recorded)
+    settings = recorded.config.data
+    if split is not None:
+        sources.require_splits(source or settings.source, f"leave out --split {split}")
     given = {"text_column": text_column, "label_column": label_column}
     settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     options = sources.read_options(settings)._replace(weight=None, group=None)  # the scores use neither
@@ -92,9 +122,9 @@ def load_reviews(
     return corpus
 
 
-def _load_validation_data(classifier: Classifier) -> Corpus:
+def _load_validation_data(recorded: RecordedData) -> Corpus:
     try:
-        corpus = load_data(classifier.training_config())[1]
+        corpus = recorded.load("restore them")[1]
     except DataError as error:
         raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
     if corpus is None:

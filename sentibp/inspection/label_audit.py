@@ -22,7 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.config import paths
 from sentibp.config.load import Resolved, load_config
+from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset, vocabulary_build
@@ -39,9 +41,10 @@ from sentibp.model.head import LABELS, answer, answer_of_logit, probability, sco
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
-from sentibp.training import prepare
 from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
+from sentibp.training.paths import resolve_paths
+from sentibp.training.recorded_data import require_recorded_data
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -107,11 +110,13 @@ def audit_labels(
 
     The networks train for `epochs` epochs, by default for all of the config. Raises ConfigError, DataError, Diverged.
     """
-    settings = prepare.resolve_paths(resolved.config, resolved.path.parent)
-    whole = settings.data.model_copy(update={"validation": 0.0})
-    corpus, _ = dataset.load_data(settings.model_copy(update={"data": whole}))
+    settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
+    corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
     assert corpus.label is not None
-    for note in (*corpus.notes, *_ignored_settings(settings)):
+    is_of_run = (resolved.path.parent / "run.json").is_file()
+    if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):
+        require_recorded_data(resolved.path.parent, settings, corpus)
+    for note in (*notes, *corpus.notes, *_ignored_settings(settings)):
         watch(Note(note))
     label, n = corpus.label, len(corpus)
     fold = _split_folds(data_corpus.text_groups(corpus), label, folds)

@@ -13,6 +13,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import MODEL, VALIDATED, create_run
+from sentibp.runs.review_hashes import save_review_hashes
 from sentibp.training import postmortem
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import remove_checkpoint, restore_best
@@ -48,6 +49,7 @@ class Training(Session):
     def events(self) -> Generator[Event, None, None]:
         """Train each seed, then all data if the settings ask for it. Raises Diverged, BreakConditionMet, DataError."""
         context, settings = self.context, self.context.data.config.train
+        save_review_hashes(self.run, context.data.hashes)
         (self.run.path / VALIDATED).unlink(missing_ok=True)  # left by a training that was interrupted at its very end
         first = settings.seed
         if self.checkpoint is not None:

@@ -1,29 +1,31 @@
-"""Prepare the data of a training: resolve its paths, load the reviews, encode them as features."""
+"""Prepare the data of a training: load the reviews, encode them as features."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from sentibp.config.load import Resolved
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
-from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
+from sentibp.data.overlap import overlap_notes, require_separate
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
-from sentibp.runs import find
+from sentibp.runs.review_hashes import ReviewHashes
+from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
 
 
@@ -37,6 +39,7 @@ class TrainingData(NamedTuple):
     validation: Examples | None
     extra: PretrainingData  # additional reviews for pretraining
     vocabulary: Vocabulary
+    hashes: ReviewHashes  # of the reviews, for the run directory
     facts: dict[str, Any]  # sizes and fingerprints of the data, for run.json
     notes: tuple[str, ...]  # messages for the user about the data
     seconds: float  # the time of loading and encoding
@@ -45,17 +48,22 @@ class TrainingData(NamedTuple):
 
 def prepare(resolved: Resolved) -> TrainingData:
     """Resolve the paths of a config, then load and encode its data."""
-    return prepare_config(resolve_all_paths(resolved))
+    config, notes = resolve_paths(resolved)
+    return prepare_config(config, notes)
 
 
-def prepare_config(config: Config) -> TrainingData:
-    """Load and encode the data of a config whose paths are resolved."""
+def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
+    """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data."""
     start = time.monotonic()
-    origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
+    origin = None if config.model.init_from is None else model_file.load_model(Path(shown(config.model.init_from)))
     pretrained = _pretrained(config)
     training, validation = load_data(config)
     labelled, unlabelled = load_pretraining_data(config)
-    notes = tuple(_notes(training, validation, labelled, unlabelled))
+    corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
+    notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
+    hashes, repeated = _overlap(training, validation, labelled)
+    if validation is not None and isinstance(config.data.validation, str):
+        require_separate(validation, repeated, config.data.validation)
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
@@ -68,6 +76,8 @@ def prepare_config(config: Config) -> TrainingData:
         None if origin is None else origin.vocabulary,
     )
     features, labelled_features, unlabelled_features = encoded.learned
+    near = np.delete(encoded.near_duplicate, repeated)
+    told = overlap_notes(len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum()))
     return TrainingData(
         config=config,
         origin=origin,
@@ -79,7 +89,8 @@ def prepare_config(config: Config) -> TrainingData:
         ),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
-        notes=notes,
+        hashes=hashes,
+        notes=tuple(dict.fromkeys((*notes, *told))),
         seconds=time.monotonic() - start,
     )
 
@@ -89,9 +100,10 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
     settings = config.pretrain
     if settings.vectors_from is None:
         return None
-    saved = word_vectors.load_vectors(Path(settings.vectors_from))
+    path = shown(settings.vectors_from)
+    saved = word_vectors.load_vectors(Path(path))
     wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; set it to {value}"
+        f"pretrain.{key}: is {getattr(settings, key)}, but {path} has {value}; set it to {value}"
         for key, value in (("vectors", saved.kind), ("dim", saved.dim))
         if getattr(settings, key) != value
     ]
@@ -115,58 +127,14 @@ def _files(config: Config) -> dict[str, Any]:
     return fingerprints
 
 
-def _find_file(key: str, name: str | None, find_file: Callable[[str], Path]) -> Path | None:
-    try:
-        return None if name is None else find_file(name)
-    except ConfigError as error:
-        raise ConfigError(f"{key}: {error}") from None
-
-
-def resolve_all_paths(resolved: Resolved) -> Config:
-    """Return the config with all paths resolved, including the model and the vectors to start from."""
-    config = resolved.config
-    origin = _find_file("model.init_from", config.model.init_from, find.model_file)
-    vectors_file = _find_file("pretrain.vectors_from", config.pretrain.vectors_from, find.vectors_file)
-    if vectors_file is not None:
-        settings = config.pretrain.model_copy(update={"vectors_from": str(vectors_file)})
-        config = config.model_copy(update={"pretrain": settings})
-    return resolve_paths(config, resolved.path.parent, origin)
-
-
-def resolve_paths(config: Config, base: Path, origin: Path | None = None) -> Config:
-    """Return the config with paths that do not depend on `base`, the folder of the config file.
-
-    The copy of the config in the run directory needs such paths. `origin` is the model file that model.init_from refers
-    to: the name `last` will soon mean another run.
-    """
-    source = sources.resolve_source(config.data.source, base)
-    pretraining_sources = {
-        key: sources.resolve_source(value, base)
-        for key in ("source", "labelled")
-        if (value := getattr(config.pretrain, key)) is not None
-    }
-    embedding, model_update = config.model.embedding, {}
-    if embedding.vectors is not None:
-        vectors = sources.resolve_source(embedding.vectors, base)
-        model_update["embedding"] = embedding.model_copy(update={"vectors": vectors})
-    if origin is not None:
-        model_update["init_from"] = str(origin)
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"source": source}),
-            "pretrain": config.pretrain.model_copy(update=pretraining_sources),
-            "model": config.model.model_copy(update=model_update),
-        }
-    )
-
-
-def _notes(training: Corpus, validation: Corpus | None, *extra: Corpus | None) -> list[str]:
-    """Return the messages about the data, each once."""
-    corpora = (training, validation, *extra)
-    notes = list(dict.fromkeys(note for corpus in corpora if corpus is not None for note in corpus.notes))
-    if validation is not None and len(repeated := data_corpus.overlap(training, validation)):
-        notes.append(f"{len(repeated):,} of {len(validation):,} validation reviews also occur in the training data")
-    return notes
+def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | None) -> tuple[ReviewHashes, np.ndarray]:
+    """Return the hashes of the reviews, and the positions of the validation reviews that are training reviews, too."""
+    known = data_corpus.text_hashes(training.text)
+    held_out = np.zeros(0, np.int64) if validation is None else data_corpus.text_hashes(validation.text)
+    repeated = np.flatnonzero(np.isin(held_out, known))
+    if labelled is not None:
+        known = np.concatenate((known, data_corpus.text_hashes(labelled.text)))
+    return ReviewHashes(known, held_out), repeated
 
 
 def _examples(corpus: Corpus, features: Ragged) -> Examples:
