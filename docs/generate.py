@@ -56,6 +56,7 @@ FACTS = {
     "seeds": "Mean, standard deviation, minimum and maximum of the scores over the seeds, if there are several.",
     "digest": "The SHA-256 of `model.safetensors`.",
     "refit": "The number of reviews of the refit, if there was one.",
+    "notes": "What the user should know about the data, such as rows that were left out.",
     "warnings": "Warnings of gradients that vanish or explode.",
     "seconds": "How long the training took.",
 }

@@ -37,6 +37,7 @@ class Outcome(NamedTuple):
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str | None  # SHA-256 of the model file
     refit: dict[str, Any] | None  # the data of the final training on all reviews, if there was one
+    notes: list[str]  # what the user should know about the data, such as rows that were left out
     warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
@@ -85,6 +86,7 @@ class Training(Session):
             seeds=selection.spread() if settings.seeds > 1 else None,
             digest=selection.digest,
             refit=self.refit,
+            notes=list(self.context.data.notes),
             warnings=context.log.warnings,
             seconds=round(context.data.seconds + context.checkpoints.total_seconds, 3),
         )
@@ -120,6 +122,7 @@ class Training(Session):
             "run": str(self.run.path),
             "model": model,
             **{key: self.run.facts.get(key) for key in keys},
+            "notes": list(self.context.data.notes),
         }
         return stopped
 
@@ -137,7 +140,7 @@ def train(
 ) -> Training:
     """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError."""
     data = prepare(resolved)
-    run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts)
+    run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts, notes=list(data.notes))
     return Training(data, run, condition=condition)
 
 

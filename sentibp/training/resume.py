@@ -28,7 +28,7 @@ from sentibp.utils.environment import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
-_OLDER = {"refit": None, "explained_variance": None}  # what run.json of earlier versions does not have
+_OLDER = {"refit": None, "explained_variance": None, "notes": []}  # what run.json of earlier versions does not have
 
 
 T = TypeVar("T")

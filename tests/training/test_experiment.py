@@ -109,6 +109,7 @@ def test_the_events_and_files_of_a_run(small):
     assert facts["scores"] == outcome.scores
     assert facts["digest"] == outcome.digest
     assert facts["seconds"] == outcome.seconds
+    assert facts["notes"] == outcome.notes == []
     assert {name: part["reviews"] for name, part in facts["data"].items()} == {"training": 288, "validation": 32}
     assert find.find_run("last") == outcome.run
 
@@ -132,6 +133,17 @@ def test_validation_predictions_are_saved(small):
 
     table = parquet.read_table(outcome.run / "validation.parquet")
     assert outcome.scores == metrics.scores(table["label"].to_numpy(), table["positive"].to_numpy())
+
+
+def test_notes_on_the_data_are_in_the_outcome_and_in_run_json(write_config):
+    rows = [f"a {word} film {i},{i % 2}" for i, word in enumerate(["good", "bad"] * 40)]
+    Path("reviews.csv").write_text("\n".join(["text,label", *rows, *rows[:4]]) + "\n")
+    shown: list[Any] = []
+    resolved = write_config(**SMALL | {"data": {"source": "reviews.csv", "validation": 0.5}})
+    outcome = train_model(resolved, watch=shown.append)
+    assert any("also occur in the training data" in note for note in outcome.notes)
+    assert [event.text for event in shown if isinstance(event, Note)] == outcome.notes
+    assert directory.load_run_info(outcome.run)["notes"] == outcome.notes
 
 
 def test_equal_settings_give_equal_bytes(small):
