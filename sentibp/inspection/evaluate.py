@@ -17,7 +17,6 @@ from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
 
-
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
 
@@ -94,7 +93,8 @@ def score_corpus(
     scores["in_training"] = seen = recorded.count_training_reviews(corpus)
     notes = ()
     if seen:
-        notes = (f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}: expect less of new reviews",)
+        what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
+        notes = (f"{what}: expect less of new reviews",)
     return scores, probability(logits), tokens, notes
 
 

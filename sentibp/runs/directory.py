@@ -6,6 +6,7 @@
     model.safetensors          the best model; after a refit, that of the final training on all data
     validated.safetensors      after a refit, the best model before it, which the scores are of
     validation.parquet         the predictions for the validation reviews, for paired comparisons
+    review_hashes.safetensors  a hash of each review, to tell which the model was trained on (see `review_hashes`)
     influence_log.safetensors  the gradient of each training review in each epoch (see `influence_log`)
 
 During a training, and after an interrupted one, it also has a checkpoint (see training/checkpoint). The run of a

@@ -290,7 +290,8 @@ def learn_vectors(
     """
     data, checkpoints = context.data, context.checkpoints
     if data.pretrained is not None:
-        found, path = word_vectors.match_vectors(data.pretrained, data.vocabulary), shown(data.config.pretrain.vectors_from or "")
+        found = word_vectors.match_vectors(data.pretrained, data.vocabulary)
+        path = shown(data.config.pretrain.vectors_from or "")
         if not len(found.features):
             raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
         yield Note(

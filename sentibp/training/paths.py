@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
@@ -25,9 +26,7 @@ _FOUND: dict[str, Callable[[str], Path]] = {  # settings that may name a run dir
 }
 
 
-def resolve_paths(
-    resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)
-) -> tuple[Config, tuple[str, ...]]:
+def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) -> tuple[Config, tuple[str, ...]]:
     """Return the config with absolute paths in these settings, and notes on names that could also mean another file.
 
     The name `last` is resolved, too: it will soon mean another run. Raises ConfigError if a model is not found.
@@ -55,7 +54,7 @@ def resolve_paths(
     return config, tuple(dict.fromkeys(notes))
 
 
-def _moved(value: str | list[str]) -> tuple[str | list[str], list[str]]:
+def _moved(value: Any) -> tuple[Any, list[str]]:
     """Return paths that are gone as they are below the working directory now, and notes on them.
 
     The last names of such a path, as many as possible, must be there: the folder of the project was moved.

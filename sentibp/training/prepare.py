@@ -27,6 +27,7 @@ from sentibp.nn import Ragged
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
+from sentibp.utils.paths import shown
 
 
 class TrainingData(NamedTuple):

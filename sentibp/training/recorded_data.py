@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.config.load import load_config
 from sentibp.config import paths
+from sentibp.config.load import load_config
 from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
@@ -51,13 +51,14 @@ class RecordedData:
         self.run: Path | None = None
         self.facts: dict[str, Any] = {}  # of the data, from run.json
         self.is_refit = False  # whether the model was trained on the validation reviews, too
-        if file is not None and file.name in (directory.MODEL, directory.VALIDATED):
-            if (file.parent / "run.json").is_file():
-                info = directory.load_run_info(file.parent)
-                self.run, self.facts = file.parent, info.get("data") or {}
-                self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))
-                if self.is_refit:
-                    self.facts = self.facts | {"training": info["refit"], "validation": None}
+        if file is None or file.name not in (directory.MODEL, directory.VALIDATED):
+            return
+        if (file.parent / "run.json").is_file():
+            info = directory.load_run_info(file.parent)
+            self.run, self.facts = file.parent, info.get("data") or {}
+            self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))
+            if self.is_refit:
+                self.facts = self.facts | {"training": info["refit"], "validation": None}
 
     @cached_property
     def config(self) -> Config:

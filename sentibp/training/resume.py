@@ -12,7 +12,7 @@ from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.schema import Config
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
 from sentibp.training.break_condition import BreakCondition
@@ -21,8 +21,8 @@ from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare
-from sentibp.training.recorded_data import require_same_data
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
+from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
 

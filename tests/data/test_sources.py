@@ -106,14 +106,40 @@ def test_several_sources_are_concatenated_in_order():
     )
 
 
-def test_a_path_is_looked_up_in_the_working_directory_then_beside_the_config(here):
+def test_a_path_is_looked_up_beside_the_config_then_in_the_working_directory(here):
     (here / "configs").mkdir()
-    labelled(0, 1, name="configs/x.csv")
-    assert sources.resolve_source("x.csv", here / "configs") == os.path.join("configs", "x.csv")
-    assert sources.resolve_source(["imdb", "x.csv"], here / "configs") == ["imdb", os.path.join("configs", "x.csv")]
+    beside, below = str(here / "configs" / "x.csv"), str(here / "x.csv")
     labelled(0, 1, 1, name="x.csv")
-    assert sources.resolve_source("x.csv", here / "configs") == "x.csv"
-    assert sources.resolve_source("nowhere.csv", here / "configs") == "nowhere.csv"
+    assert sources.resolve_source("x.csv", here / "configs") == (below, ())
+    labelled(0, 1, name="configs/x.csv")
+    found, notes = sources.resolve_source("x.csv", here / "configs")
+    assert found == beside
+    assert notes == (
+        "x.csv: taken from the folder of the config (configs/x.csv), not from the working directory, which has another "
+        "file of that name",
+    )
+    assert sources.resolve_source(["imdb", "x.csv"], here / "configs") == (["imdb", beside], notes)
+    assert sources.resolve_source("x.csv", None) == (below, ()), "given on the command line"
+    assert sources.resolve_source(below, here / "configs") == (below, ())
+    assert sources.resolve_source("nowhere.csv", here / "configs") == ("nowhere.csv", ())
+    (here / "x.csv").unlink()
+    (here / "x.csv").symlink_to(beside)
+    assert sources.resolve_source("x.csv", here / "configs") == (beside, ()), "the same file, twice"
+
+
+def test_the_home_directory(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here / "home"))
+    (here / "home").mkdir()
+    labelled(0, 1, name="home/x.csv")
+    assert sources.resolve_source("~/x.csv", here / "configs") == (str(here / "home" / "x.csv"), ())
+
+
+def test_a_file_is_named_relative_to_the_working_directory(here):
+    write("x.csv", "text,label\ngood,7\n")
+    assert complaint(str(here / "x.csv")).startswith("x.csv:2: ")
+    (here / "y").mkdir()
+    os.chdir("y")
+    assert complaint(str(here / "x.csv")).startswith(f"{here / 'x.csv'}:2: ")
 
 
 def test_a_built_in_name_takes_precedence_over_a_path(here):
@@ -325,7 +351,7 @@ def test_sample():
     for found in (train, test):
         data_corpus.require_both_classes(found, "sample")
         assert found.notes == ()
-    assert not len(data_corpus.overlap(train, test))
+    assert not np.isin(data_corpus.text_hashes(test.text), data_corpus.text_hashes(train.text)).any()
     assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
     assert complaint("sample", weight_column="w") == "sample: has no weights; remove data.weight_column"
 
@@ -635,8 +661,9 @@ def test_split_needs_enough_of_each_class():
         data_corpus.split_corpus(whole, 0.9, np.random.default_rng(0))
 
 
-def test_overlap():
-    assert data_corpus.overlap(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
+def test_equal_texts_have_equal_hashes():
+    a, b = (data_corpus.text_hashes(corpus(texts).text) for texts in (["a", " b\n", ""], ["b ", "A", "a", "c", " "]))
+    assert np.isin(b, a).tolist() == [True, False, True, False, True]
 
 
 def test_text_groups():

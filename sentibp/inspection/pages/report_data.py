@@ -119,9 +119,7 @@ def _events(path: Path) -> list[dict[str, Any]]:
     return [record.to_json() for record in records.read_records(path) if isinstance(record, shown)]
 
 
-def _predictions(
-    path: Path, classifier: Classifier, data: DataOptions, left_out: list[str]
-) -> Predictions | None:
+def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out: list[str]) -> Predictions | None:
     """Return the predictions of the model on the reviews; or the recorded ones, if the reviews cannot be read."""
     try:
         scored = evaluate.score_reviews(classifier, *data)
