@@ -9,6 +9,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.table import ReadOptions
+from sentibp.data.split import split_corpus
 from sentibp.utils import rng
 from sentibp.utils.paths import shown
 
@@ -30,7 +31,7 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
     share = config.data.validation
     if isinstance(share, str) or share == 0:
         return corpus, None
-    return data_corpus.split_corpus(corpus, share, rng.random_stream(0, "split"))
+    return split_corpus(corpus, share, rng.random_stream(0, "split"))
 
 
 def _load(config: Config, split: str) -> Corpus:

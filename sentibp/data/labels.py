@@ -45,7 +45,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
     """Return the class of each row (n,) int8: 0, 1 or IGNORED. Append a line to `wrong` for each unknown label."""
     assert records.label is not None
     labels = None if records.fixed_labels else labels
-    values, codes = _distinct(records.label)
+    values, codes = distinct(records.label)
     meaning = _meaning(labels)
     values = _named(values, records.label_names, meaning)
     keys = [_key(value) for value in values]
@@ -57,7 +57,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
     return classes[codes]
 
 
-def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
+def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     """Return the distinct values in order of appearance, and the position of each row's value among them (n,)."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)

@@ -44,16 +44,24 @@ def require_separate(validation: Corpus, repeated: np.ndarray, source: str) -> N
         )
 
 
-def overlap_notes(validation: int, repeated: int, near: int, looked_at: int) -> list[str]:
-    """Return what the user should know of `repeated` validation reviews, and of `near` ones among those looked at."""
+def overlap_notes(validation: int, repeated: int, near: int, looked_at: int, is_grouped: bool = False) -> list[str]:
+    """Return what the user should know of `repeated` validation reviews, and of `near` ones among those looked at.
+
+    `is_grouped` says whether data.group_column is set.
+    """
     notes = []
     if repeated:
         notes.append(f"{repeated:,} of {validation:,} validation reviews also occur in the training data")
     if near > _TOLD * looked_at:
         notes.append(
             f"{near:,} of {looked_at:,} validation reviews are nearly the same as training reviews (phrases of one "
-            "text, or small changes), so expect lower scores on new reviews; if a column says which reviews belong "
-            "together (sentence, film, product, author), name it in data.group_column"
+            "text, or small changes), so expect lower scores on new reviews; "
+            + (
+                "the groups of data.group_column do not keep them together"
+                if is_grouped
+                else "if a column says which reviews belong together (sentence, film, product, author), name it in "
+                "data.group_column"
+            )
         )
     return notes
 

@@ -20,6 +20,7 @@ from sentibp.data import hub, readers
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
+from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
@@ -90,7 +91,7 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
         elif os.path.isfile(path):
             what = "a file"
         else:
-            what = "a folder with pos/ and neg/ itself" if readers.has_classes(Path(path)) else None
+            what = "a folder with pos/ and neg/ itself" if has_classes(Path(path)) else None
         if what is not None:
             raise DataError(f"{paths.shown(name)}: {what} has no splits; {repair}")
 

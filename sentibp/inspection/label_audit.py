@@ -31,6 +31,7 @@ from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
+from sentibp.data.split import fold_groups
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, explain
@@ -119,7 +120,10 @@ def audit_labels(
     for note in (*notes, *corpus.notes, *_ignored_settings(settings)):
         watch(Note(note))
     label, n = corpus.label, len(corpus)
-    fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
+    if corpus.group is None:
+        fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
+    else:
+        fold = _group_folds(corpus.group, label, folds)
     folds = int(fold.max()) + 1
     vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
@@ -189,6 +193,18 @@ def _split_folds(group: Array, label: Array, folds: int) -> Array:
     fold = np.empty(len(first), np.int64)
     fold[order] = np.arange(len(first)) % min(folds, least)
     return fold[group]
+
+
+def _group_folds(group: Array, label: Array, folds: int) -> Array:
+    """Return the fold of each review (n,) with groups of data.group_column. DataError if folds lack a class."""
+    fold = fold_groups(group, label, folds, random_stream(0, "folds"))
+    for number in range(int(fold.max()) + 1):
+        if len(np.unique(label[fold != number])) < 2:
+            raise DataError(
+                "data.group_column: its groups leave a fold whose other folds have one class only; "
+                "set data.group_column to a column with more groups, or --set data.group_column=null"
+            )
+    return fold
 
 
 def _single_network(settings: Config) -> Config:

@@ -78,7 +78,8 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     )
     features, labelled_features, unlabelled_features = encoded.learned
     near = np.delete(encoded.near_duplicate, repeated)
-    told = overlap_notes(len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum()))
+    counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
+    told = overlap_notes(*counts, is_grouped=training.group is not None)
     return TrainingData(
         config=config,
         origin=origin,

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from sentibp.data import overlap, sources
-from sentibp.data.corpus import Corpus, split_corpus
+from sentibp.data.corpus import Corpus
+from sentibp.data.split import split_corpus
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings

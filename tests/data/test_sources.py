@@ -22,6 +22,7 @@ from sentibp.data import hub as data_hub
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.table import ReadOptions
+from sentibp.data.split import split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -136,10 +137,10 @@ def test_the_home_directory(here, monkeypatch):
 
 def test_a_file_is_named_relative_to_the_working_directory(here):
     write("x.csv", "text,label\ngood,7\n")
-    assert complaint(str(here / "x.csv")).startswith("x.csv:2: ")
+    assert complaint(str(here / "x.csv")).startswith("x.csv: labels 7")
     (here / "y").mkdir()
     os.chdir("y")
-    assert complaint(str(here / "x.csv")).startswith(f"{here / 'x.csv'}:2: ")
+    assert complaint(str(here / "x.csv")).startswith(f"{here / 'x.csv'}: labels 7")
 
 
 def test_a_built_in_name_takes_precedence_over_a_path(here):
@@ -631,8 +632,8 @@ def test_taking_from_chunks_of_any_length(chunks, random, in_memory):
 def test_split_partitions_each_class_and_keeps_the_order(label, share, seed):
     label = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, *label]
     whole = corpus([f"{row:03}" for row in range(len(label))], label)
-    training, validation = data_corpus.split_corpus(whole, share, np.random.default_rng(seed))
-    again = data_corpus.split_corpus(whole, share, np.random.default_rng(seed))[1]
+    training, validation = split_corpus(whole, share, np.random.default_rng(seed))
+    again = split_corpus(whole, share, np.random.default_rng(seed))[1]
     rows = [part.text.to_pylist() for part in (training, validation)]
     assert rows[1] == again.text.to_pylist()
     assert sorted(rows[0] + rows[1]) == whole.text.to_pylist()
@@ -645,20 +646,20 @@ def test_split_partitions_each_class_and_keeps_the_order(label, share, seed):
 
 def test_split_depends_on_the_seed():
     whole = corpus([str(row) for row in range(100)], [0, 1] * 50)
-    parts = [data_corpus.split_corpus(whole, 0.5, np.random.default_rng(seed))[1].text.to_pylist() for seed in (0, 1)]
+    parts = [split_corpus(whole, 0.5, np.random.default_rng(seed))[1].text.to_pylist() for seed in (0, 1)]
     assert parts[0] != parts[1]
 
 
 def test_split_needs_enough_of_each_class():
     whole = corpus(["a"] * 5, [0, 1, 1, 1, 1])
     with pytest.raises(DataError) as caught:
-        data_corpus.split_corpus(whole, 0.1, np.random.default_rng(0))
+        split_corpus(whole, 0.1, np.random.default_rng(0))
     assert caught.value.lines == (
         "data.validation: 0.1 of 1 negative review leaves none for validation; change it or give more",
         "data.validation: 0.1 of 4 positive reviews leaves none for validation; change it or give more",
     )
     with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
-        data_corpus.split_corpus(whole, 0.9, np.random.default_rng(0))
+        split_corpus(whole, 0.9, np.random.default_rng(0))
 
 
 def test_equal_texts_have_equal_hashes():
@@ -697,4 +698,4 @@ def test_every_difference_changes_the_fingerprint():
 
 def test_functions_that_need_labels_raise_without_them():
     with pytest.raises(ValueError, match="without labels"):
-        data_corpus.split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))
+        split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))

@@ -18,9 +18,10 @@ from runner import train_model
 
 from sentibp import metrics
 from sentibp.config.load import load_config
-from sentibp.data import corpus, ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
 from sentibp.data import corpus as data_corpus
+from sentibp.data import ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
 from sentibp.data.readers import batches, content, plain
+from sentibp.data.split import split_corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import file as model_file
@@ -456,7 +457,7 @@ def test_diverged_in_the_first_epoch(small):
     assert look == f"to look closer: {run}/postmortem"
     assert last == "no epoch was finished"
     assert facts["outcome"] == "diverged"
-    texts = corpus.split_corpus(sources.load_corpus("sample"), 0.1, rng.random_stream(0, "split"))[0].text.to_pylist()
+    texts = split_corpus(sources.load_corpus("sample"), 0.1, rng.random_stream(0, "split"))[0].text.to_pylist()
     for line in (run / "postmortem/batch.jsonl").read_text().splitlines():
         assert json.loads(line)["text"] == texts[json.loads(line)["review"]]
     assert not (run / "model.safetensors").exists()
