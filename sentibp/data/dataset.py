@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
+from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.split import split_corpus
 from sentibp.utils import rng
@@ -20,10 +24,20 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     if settings.split != "train":
         sources.require_splits(settings.source, "--set data.split=train reads all of it")
     if isinstance(validation, str):
-        share = "--set data.validation=0.1 holds out a tenth of it"
-        sources.require_splits(settings.source, f"{share}; or give a folder with splits")
+        sources.require_splits(settings.source, _repair(settings.source, settings.split, validation))
         return _load(config, settings.split), _load(config, validation)
     return hold_out(_load(config, settings.split), config)
+
+
+def _repair(source: str | Sequence[str], split: str, validation: str) -> str:
+    """Return what to write instead of a source that does not have the splits."""
+    repair = "--set data.validation=0.1 holds out a tenth"
+    folder = Path(os.path.expanduser(source)).parent if isinstance(source, str) else None
+    if folder is not None and has_classes(folder / split) and has_classes(folder / validation):
+        name = shown(str(folder))
+        name = f"./{name}" if name in sources.NAMES else name
+        return f"--set data.source={name} has the splits {split} and {validation}, and {repair}"
+    return repair
 
 
 def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:

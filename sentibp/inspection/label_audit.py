@@ -265,16 +265,18 @@ COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
 
 def to_csv(result: LabelAudit) -> bytes:
     """Return a CSV file of all reviews, the most probable errors first, that can be corrected and trained on."""
-    corpus, weight = result.corpus, result.corpus.weight
+    corpus = result.corpus
     assert corpus.label is not None
+    extra = {"weight": corpus.weight, "group": corpus.group}
+    extra = {name: values for name, values in extra.items() if values is not None}
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
-    writer.writerow([*COLUMNS, *([] if weight is None else ["weight"])])
+    writer.writerow([*COLUMNS, *extra])
     for start in range(0, len(corpus), _BLOCK):
         rows = result.order[start : start + _BLOCK]
         for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
             positive = float(result.positive[i])
             row = [text, LABELS[corpus.label[i]], answer(positive).label, f"{positive:.4f}"]
-            row += ["yes" if result.confident[i] else "", i + 1, *([] if weight is None else [repr(float(weight[i]))])]
+            row += ["yes" if result.confident[i] else "", i + 1, *(repr(values[i].item()) for values in extra.values())]
             writer.writerow(row)
     return content.getvalue().encode()

@@ -12,6 +12,7 @@ import pytest
 from sentibp import evaluate, load_model, train_model
 from sentibp.config.load import load_config
 from sentibp.data import sources
+from sentibp.data.dataset import load_data
 from sentibp.errors import DataError
 from sentibp.inspection import gradcheck, influence, label_audit
 from sentibp.inspection.compare import compare_models
@@ -149,3 +150,63 @@ def test_a_run_resumes_with_data_that_were_moved(run):
         for _ in training:
             pass
         assert training.finish().digest == info["digest"]
+
+
+# Validation data of their own
+
+
+def split_folder(name: str, **splits: range) -> None:
+    for split, numbers in splits.items():
+        for label in ("neg", "pos"):
+            folder = Path(name, split, label)
+            folder.mkdir(parents=True)
+            for i in numbers:
+                (folder / f"{i}.txt").write_text(f"this {label} film has the number {i}")
+
+
+def test_a_folder_that_has_no_splits(write_config, complaint):
+    """It would be validated on its own training reviews."""
+    split_folder("imdb", train=range(20), test=range(20, 30))
+    config = write_config(data={"source": "imdb/train", "validation": "test"})
+    assert complaint(DataError, train_model, config) == (
+        "imdb/train: a folder with pos/ and neg/ itself has no splits; --set data.source=./imdb has the splits train "
+        "and test, and --set data.validation=0.1 holds out a tenth"
+    )
+    assert train_model(load_config("small.yaml", ["data.source=./imdb"])).scores["n"] == 20
+    assert train_model(load_config("small.yaml", ["data.validation=0.1"])).scores["n"] == 4
+
+
+def test_a_split_is_never_ignored(write_config, complaint):
+    split_folder("acl", train=range(20), test=range(20, 30))
+    write("d.csv", rows(40))
+    for source, what in (("d.csv", "a file"), ("acl/test", "a folder with pos/ and neg/ itself"), ("xor", "xor")):
+        message = complaint(DataError, train_model, write_config(data={"source": source, "split": "dev"}))
+        assert f"{what} has no splits; --set data.split=train reads all of it" in message
+    run = train_model(write_config(data={"source": "d.csv"})).run
+    message = complaint(DataError, evaluate, load_model(run / "model.safetensors"), "d.csv", "dev")
+    assert message == "d.csv: a file has no splits; leave out --split dev"
+    assert evaluate(load_model(run / "model.safetensors"), "acl/test").scores["n"] == 20
+    settings = {"vectors": "words", "dim": 1, "source": "d.csv", "split": "dev"}
+    message = complaint(DataError, train_model, write_config(pretrain=settings, data={"source": "sample"}))
+    assert message == "d.csv: a file has no splits; --set pretrain.split=unsupervised reads all of it"
+
+
+def test_a_split_with_training_reviews_is_refused(write_config, complaint):
+    split_folder("acl", train=range(20), test=range(16, 36))
+    config = write_config(data={"source": "acl", "validation": "test"})
+    message = complaint(DataError, train_model, config)
+    assert message.startswith("data.validation: test: 8 of its 40 reviews are also training reviews, so its scores say")
+    shutil.rmtree("acl")
+    split_folder("acl", train=range(20), test=range(19, 39))
+    outcome = train_model(config)
+    assert outcome.scores["n"] == 40
+    assert "2 of 40 validation reviews also occur in the training data" in outcome.notes
+    assert evaluate(load_model(outcome.model)).scores["in_training"] == 2
+
+
+def test_groups_lie_on_one_side(write_config):
+    text = "".join(f"{row},{i // 10}\n" for i, row in enumerate(rows(200)))
+    Path("d.csv").write_text(f"text,label,film\n{text}", encoding="utf-8")
+    training, validation = load_data(write_config(data={"source": "d.csv", "group_column": "film"}).config)
+    assert not set(training.group.tolist()) & set(validation.group.tolist())
+    assert len(validation) == 20
