@@ -162,7 +162,7 @@ def _override(source: _Source, override: str, order: int) -> None:
     if path[:2] == ("train", "learning_rates"):  # the names of layers contain dots
         path = (*path[:2], *filter(None, [".".join(map(str, path[2:]))]))
     shown = override.encode(errors="replace").decode()
-    place = _Place(order, f"--set {shown}", path)
+    place = _Place(order, f"--set {shown}" if len(shown) <= 200 else f"--set {shown[:200]}…", path)
     if shown != override:  # half of a surrogate pair, or a byte that is not UTF-8, as in some names of files
         source.mistakes.append(_Mistake(place, path, "not UTF-8; write it in letters that are"))
         return

@@ -19,6 +19,8 @@ NOUNS = {
     "object": "a mapping",
 }
 BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+MOST = 1_000_000_000
+"""The largest whole number that a setting takes: more than any machine can use, and less than overflows."""
 Options = Sequence[dict[str, Any]]  # the alternatives that a schema allows
 SWITCH = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # true and false in YAML 1.1
 
@@ -66,7 +68,9 @@ class Schema:
             return f"{shown} is empty; give {words(options)}"
         numbers = [option for option in options if option.get("type") in ("integer", "number")]
         if kind.startswith(("greater_than", "less_than")):
-            return f"{shown} is too {'small' if kind[0] == 'g' else 'large'}; give {words(numbers)}"
+            at_most_that = any(option.get("maximum") == MOST for option in numbers)  # not worth saying elsewhere
+            limit = f" and at most {MOST}" if kind[0] == "l" and at_most_that else ""
+            return f"{shown} is too {'small' if kind[0] == 'g' else 'large'}; give {words(numbers)}{limit}"
         if isinstance(value, str):
             return self._wrong_text(options, numbers, value)
         kinds = [option.get("type") for option in options]
@@ -128,7 +132,7 @@ def _full(option: dict[str, Any]) -> str:
         return f"{noun} of {_plural(option['items'])}"
     if isinstance(option.get("additionalProperties"), dict):
         return f"{noun} from names to {_plural(option['additionalProperties'])}"
-    bounds = " and ".join(f"{text} {option[key]}" for key, text in BOUNDS.items() if key in option)
+    bounds = " and ".join(f"{text} {option[key]}" for key, text in BOUNDS.items() if option.get(key, MOST) != MOST)
     return f"{noun} {bounds}".rstrip()
 
 

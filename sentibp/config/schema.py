@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
-from sentibp.config.messages import dotted, number
+from sentibp.config.messages import MOST, dotted, number
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -37,8 +37,8 @@ def _to_list(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1), BeforeValidator(_to_whole_number)]
-Whole = Annotated[int, Field(ge=0), BeforeValidator(_to_whole_number)]
+Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_to_whole_number)]
+Whole = Annotated[int, Field(ge=0, le=MOST), BeforeValidator(_to_whole_number)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Value = Annotated[str | int | float | bool, WithJsonSchema({"type": ["string", "number", "boolean"]})]

@@ -21,6 +21,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
+from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.runs import find
@@ -49,7 +50,10 @@ def prepare(resolved: Resolved) -> TrainingData:
 
 
 def prepare_config(config: Config) -> TrainingData:
-    """Load and encode the data of a config whose paths are resolved."""
+    """Load and encode the data of a config whose paths are resolved.
+
+    DataError if the data cannot be read, ConfigError if the network is larger than the memory.
+    """
     start = time.monotonic()
     origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
     pretrained = _pretrained(config)
@@ -67,6 +71,7 @@ def prepare_config(config: Config) -> TrainingData:
         str(config.data.source),
         None if origin is None else origin.vocabulary,
     )
+    require_memory(config, len(encoded.vocabulary))
     features, labelled_features, unlabelled_features = encoded.learned
     return TrainingData(
         config=config,

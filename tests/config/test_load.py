@@ -189,6 +189,15 @@ def test_a_mistake_has_a_message_with_its_repair(text):
     assert complaints(text) == [f"mine.yaml:1: {MISTAKES[text]}"]
 
 
+@pytest.mark.parametrize("value", ["1000000001", "9" * 4000, "1e308", "4611686018427387904"])
+@pytest.mark.parametrize("key", ["train.epochs", "model.embedding.padding", "text.max_features", "pretrain.dim"])
+def test_absurd_numbers_are_refused_in_a_short_line(key, value):
+    (line,) = complaints("", f"{key}={value}")
+    least = 0 if key.endswith("padding") else 1
+    assert line.endswith(f"is too large; give a whole number of at least {least} and at most 1000000000")
+    assert len(line) < 400
+
+
 def test_all_mistakes_are_reported_at_once_in_the_order_of_lines():
     text = """\
     # my first config
@@ -653,7 +662,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.samp
 )
 shares = st.floats(0, 1, exclude_max=True)
 positive = st.floats(0, exclude_min=True, allow_infinity=False)
-counts = st.integers(1, 2**70)
+counts = st.integers(1, 1_000_000_000)
 
 
 def some(**optional):
@@ -680,7 +689,12 @@ optimizers = methods(
     clip_norm=st.none() | positive,
 )
 schedules = methods(
-    Schedule, warmup=shares, every=counts, factor=st.floats(0.1, 0.9), patience=st.integers(0), final=st.floats(0, 1)
+    Schedule,
+    warmup=shares,
+    every=counts,
+    factor=st.floats(0.1, 0.9),
+    patience=st.integers(0, 1_000_000_000),
+    final=st.floats(0, 1),
 )
 values = names | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
 
@@ -785,6 +799,7 @@ def test_the_json_schema_is_for_editors():
     assert parts["EarlyStopping"]["anyOf"][0] | {"description": ""} == {
         "type": "integer",
         "minimum": 1,
+        "maximum": 1_000_000_000,
         "title": "Patience",
         "description": "",
     }
