@@ -11,6 +11,7 @@ Folding 1 is that of models up to format 3: NFC, three kinds of apostrophe, zero
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -56,6 +57,9 @@ CONTEXT = (
     f"|{_INVISIBLE}+",
 )
 """Patterns, for RE2 and for Python. The first group of each match remains."""
+
+DOTTED_I = "i\u0307"
+"""What other programs make of the Turkish capital in lower case. The second dot is removed after NFC."""
 
 _BORDER = "\ud800"  # half of a surrogate pair: no UTF-8 text contains it
 _SAME, _LONGER = 0xFFFF_FFFE, 0xFFFF_FFFF  # no code points
@@ -120,7 +124,12 @@ def _fold_in_context(text: pa.LargeStringArray) -> pa.LargeStringArray:
 
 def fold_word(word: str, lowercase: bool) -> str:
     """Return a word as folding 2 spells it, without a change of case."""
-    return word if word.isascii() else unicodedata.normalize("NFC", word.translate(_translation(lowercase)))
+    if word.isascii():
+        return word
+    word = word.translate(_translation(lowercase))
+    for pattern in CONTEXT:
+        word = re.sub(pattern, lambda match: match[1] or "", word)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).replace(DOTTED_I, "i"))
 
 
 @cache

@@ -21,8 +21,8 @@ PATTERNS = {
     "url": r"\b(?:(?:https?|ftp)://|www\.)[^\x00-\x20\x7f<>\x22]*[^\x00-\x20\x7f<>\x22\x27.,:;!?()\[\]{}*]"
     rf"|\b{_HOST}(?:com|org|net|edu|gov|info|co|ly|gl|gd|me|be|tv|io)/[^\x00-\x20\x7f<>\x22]*"
     r"[^\x00-\x20\x7f<>\x22\x27.,:;!?()\[\]{}*]",
+    "mention": rf"\B@[a-z0-9_]{{1,64}}(?:@{_HOST}[a-z]{{2,24}}\b)?",  # also @name@host
     "email": rf"\b[a-z0-9][a-z0-9._%+-]{{0,63}}@{_HOST}[a-z]{{2,24}}\b",
-    "mention": r"\B@[a-z0-9_]{1,64}",
     "number": r"\b[0-9]+(?:[.,][0-9]+)*\b",
 }
 """The classes, in the order in which they are looked for."""

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.folding import Spelling, fold
+from sentibp.data.folding import DOTTED_I, Spelling, fold
 from sentibp.data.token_classes import mark_classes, name_classes
 from sentibp.utils.arrow import apply_where, buffers, from_numpy, prefix_sums, segments, strings, to_numpy
 from sentibp.utils.spill import ArrayBuilder
@@ -38,7 +38,6 @@ _SPACE_1 = (  # Unicode separators except the plain space; some controls; zero-w
     r"[\x{80}-\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
 )
 _MAY_COMBINE = r"[^\x00-\x{2ff}]"  # below U+0300 every character is in NFC
-_DOTTED_I = "i\u0307"
 _MARKS = r"[\pM\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]*"  # accents, variation selectors, skin tones, tags of flags
 _SINGLE = (
     r"(?:[\x{1f1e6}-\x{1f1ff}]{2}"  # a flag consists of two regional indicators
@@ -102,7 +101,7 @@ def _unify(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray
     if spelling.lowercase:
         text = _compose(pc.utf8_lower(text))  # some letters decompose or combine in lower case
     if spelling.folding > 1:
-        text = _without_dot(text) if _DOTTED_I.encode() in buffers(text)[1].tobytes() else text
+        text = _without_dot(text) if DOTTED_I.encode() in buffers(text)[1].tobytes() else text
     else:
         text = pc.replace_substring_regex(text, _APOSTROPHE_1, "'")
         text = pc.replace_substring_regex(text, _SPACE_1, " ")
@@ -110,8 +109,7 @@ def _unify(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray
 
 
 def _without_dot(text: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Remove the second dot of an i: other programs convert the Turkish capital to lower case in this way."""
-    return _compose(pc.replace_substring(text, _DOTTED_I, "i"))
+    return _compose(pc.replace_substring(text, DOTTED_I, "i"))
 
 
 def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, spelling: Spelling = _SPELLING) -> Tokens:
