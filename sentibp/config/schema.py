@@ -134,7 +134,7 @@ class Text(_Section):
     earlier: ClassVar[dict[str, str]] = {"parts": "affixes"}
     lowercase: bool = True
     """Whether to treat `Good` and `good` as the same word."""
-    folding: Literal[1, 2] = 2
+    folding: Annotated[int, Field(ge=1, le=2), BeforeValidator(_to_whole_number)] = 2
     """Which other spellings are the same word. 2: those with invisible characters, ligatures, full-width letters,
     other apostrophes, skin tones, or a final sigma too; 1: as earlier versions of sentibp had it. Models and runs of
     these versions keep 1. There is rarely a reason to set it. With init_from, the default is that of the model."""

@@ -437,7 +437,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, valid_file, scr
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 4, "version": "9.9"}, "model format 4, written by sentibp 9.9, is newer than 3; update sentibp"),
+        ({"format": 5, "version": "9.9"}, "model format 5, written by sentibp 9.9, is newer than 4; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),
@@ -568,6 +568,12 @@ def test_a_changed_number_is_detected(complaint, valid_file, scratch):
         (("model", "activation"), "eval"),
         (("model", "activation"), {}),
         (("text", "lowercase"), "yes"),
+        (("text", "folding"), 3),
+        (("text", "folding"), True),
+        (("text", "folding"), "2"),
+        (("text", "classes"), ["smiley"]),
+        (("text", "classes"), "url"),
+        (("text", "classes"), [["url"]]),
         (("train", "math"), "__class__"),
         (("model",), {}),
         (("train",), []),
