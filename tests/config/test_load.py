@@ -68,7 +68,8 @@ MISTAKES = {
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
-    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, max_features, affixes",
+    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
+    "max_features, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
     "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",

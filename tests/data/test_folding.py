@@ -16,7 +16,7 @@ from sentibp.data.offsets import token_spans
 from sentibp.data.tokenizer import normalize, tokenize
 from sentibp.utils.arrow import strings
 
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=50, deadline=None)
 
 
 def tokens(text: str, **spelling) -> list[str]:

@@ -76,7 +76,7 @@ def slices(text: str, spelling: Spelling = AS_EVER) -> list[tuple[str, str]]:
     return [(span.text, text[span.start : span.end]) for span in offsets.token_spans(text, spelling)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(texts, st.booleans(), st.sampled_from([1, 2]), st.sampled_from([(), ("url", "email"), ALL]))
 def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase, folding, classes):
     spelling = Spelling(lowercase, folding, classes)

@@ -76,7 +76,7 @@ text_with_classes = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text_with_classes, st.sampled_from([*((name,) for name in ALL), ALL]))
 def test_arrow_and_python_find_the_same(text, classes):
     expected = text
@@ -85,7 +85,7 @@ def test_arrow_and_python_find_the_same(text, classes):
     assert mark_classes(strings([text]), classes).to_pylist() == [expected]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text_with_classes)
 def test_tokens_of_tokens_are_the_same_tokens(text):
     assert one(one(text, ("url", "mention")), ("url", "mention")) == one(text, ("url", "mention"))
