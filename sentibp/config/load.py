@@ -16,6 +16,7 @@ from sentibp.config.messages import dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.config.shipped import shipped
+from sentibp.config.stored import complete_settings
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
@@ -79,6 +80,8 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     """
     path, shown = _find(name)
     source = _read(path, shown)
+    if path.name == "config.yaml" and path.with_name("run.json").is_file():
+        source = source._replace(settings=complete_settings(source.settings))
     for i, override in enumerate(overrides):
         _override(source, override, SIZE + i)
     _forget_settings_of_replaced_methods(source)

@@ -139,6 +139,8 @@ def _full(option: dict[str, Any]) -> str:
 def _plural(option: dict[str, Any]) -> str:
     if isinstance(option["type"], list):
         return "values"
+    if "enum" in option:
+        return ", ".join(option["enum"])
     noun = _brief(option)
     return _full(option).replace(noun, f"{noun.removeprefix('a ')}s", 1)
 

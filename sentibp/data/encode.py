@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data.corpus import Corpus
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary, merge
 from sentibp.data.vocabulary_build import build_vocabulary
@@ -75,7 +76,7 @@ def _encode(
     settings: Text, corpora: Sequence[Corpus | None], validation: Corpus | None, initial: Vocabulary | None
 ) -> tuple[Vocabulary, Ragged, Ragged]:
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
-    tokens = tokenize(text, settings.lowercase)
+    tokens = tokenize(text, Spelling.of(settings))
     vocabulary, learned = build_vocabulary(
         tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
@@ -88,7 +89,7 @@ def _encode(
             "lower text.min_count, or give more text"
         )
     validation_text = strings([]) if validation is None else validation.text
-    held_out, _ = vocabulary.encode(tokenize(validation_text, settings.lowercase))
+    held_out, _ = vocabulary.encode(tokenize(validation_text, Spelling.of(settings)))
     return vocabulary, learned, held_out
 
 

@@ -14,6 +14,7 @@ from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import build, file, initial
@@ -85,7 +86,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     config = prepare.resolve_paths(resolved.config, resolved.path.parent, path)
     corpus = _sample(config, reviews)
     settings = config.text
-    tokens = tokenize(corpus.text, settings.lowercase)
+    tokens = tokenize(corpus.text, Spelling.of(settings))
     vocabulary, features = vocabulary_build.build_vocabulary(
         tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )

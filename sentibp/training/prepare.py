@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.load import Resolved
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Text
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
+from sentibp.data.folding import FOLDING
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
@@ -60,6 +61,9 @@ def prepare_config(config: Config) -> TrainingData:
     training, validation = load_data(config)
     labelled, unlabelled = load_pretraining_data(config)
     notes = tuple(_notes(training, validation, labelled, unlabelled))
+    if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
+        note = f"text.folding is {config.text.folding}, as in {config.model.init_from}, whose words it starts from"
+        notes = (*notes, note)
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
@@ -156,13 +160,25 @@ def resolve_paths(config: Config, base: Path, origin: Path | None = None) -> Con
         model_update["embedding"] = embedding.model_copy(update={"vectors": vectors})
     if origin is not None:
         model_update["init_from"] = str(origin)
+    text = config.text if origin is None else _text_of_origin(config.text, origin)
     return config.model_copy(
         update={
+            "text": text,
             "data": config.data.model_copy(update={"source": source}),
             "pretrain": config.pretrain.model_copy(update=pretraining_sources),
             "model": config.model.model_copy(update=model_update),
         }
     )
+
+
+def _text_of_origin(text: Text, origin: Path) -> Text:
+    """Return the settings with the spellings of the model of init_from, unless the config has its own.
+
+    The words of that model are in its spelling: in another one, some of them would never occur again.
+    """
+    spelling = model_file.load_spec(origin).spelling
+    known = {"folding": spelling.folding, "classes": list(spelling.classes)}
+    return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
 
 
 def _notes(training: Corpus, validation: Corpus | None, *extra: Corpus | None) -> list[str]:

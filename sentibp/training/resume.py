@@ -71,7 +71,9 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
     run = reopen_run(path)
     try:
         checkpoint = load_checkpoint(path)
-        differences = _check_settings(run, resolved, checkpoint)
+        before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
+        resolved = _with_folding_of(before, resolved)
+        differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
             _close_finished(run)
             values = _outcome_of(run, Outcome._fields[2:])
@@ -90,7 +92,9 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
     run = reopen_run(path)
     try:
         checkpoint = load_checkpoint(path)
-        differences = _check_settings(run, resolved, checkpoint)
+        before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
+        resolved = _with_folding_of(before, resolved)
+        differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
             _close_finished(run)
             run.facts.setdefault("explained_variance", run.facts.get("restored"))
@@ -105,10 +109,19 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
         raise
 
 
-def _check_settings(run: Run, resolved: Resolved, checkpoint: Checkpoint | None) -> dict[str, list[Any]]:
+def _with_folding_of(before: Config, resolved: Resolved) -> Resolved:
+    """Return the settings with the text.folding of the run, unless they set it: an earlier version may have begun."""
+    text = resolved.config.text
+    if "folding" not in text.model_fields_set:
+        text = text.model_copy(update={"folding": before.text.folding})
+    return resolved._replace(config=resolved.config.model_copy(update={"text": text}))
+
+
+def _check_settings(
+    run: Run, before: Config, resolved: Resolved, checkpoint: Checkpoint | None
+) -> dict[str, list[Any]]:
     """Return the settings that differ from those of the run, [then, now]. ConfigError if it cannot be resumed so."""
     path = run.path
-    before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
     is_refit = checkpoint is not None and checkpoint.state["refit"]
     differences = _differences(path, before, resolve_all_paths(resolved), is_refit)
     if run.facts["outcome"] == "finished" and differences:

@@ -68,7 +68,8 @@ MISTAKES = {
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
-    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features, affixes",
+    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
+    "max_features, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
     "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
@@ -151,7 +152,7 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, ngrams, min_count, max_features, affixes",
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, affixes",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
@@ -594,6 +595,8 @@ data:
   labels: null
 text:
   lowercase: true
+  folding: 2
+  classes: []
   ngrams: 2
   min_count: 1
   max_features: null
@@ -718,7 +721,12 @@ configs = some(
         labels=labels(),
     ),
     text=some(
-        lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts, affixes=st.booleans()
+        lowercase=st.booleans(),
+        folding=st.sampled_from([1, 2]),
+        classes=st.just(["url", "mention"]),
+        ngrams=st.integers(1, 3),
+        max_features=st.none() | counts,
+        affixes=st.booleans(),
     ),
     model=some(
         embedding=some(dim=counts, pooling=st.sampled_from(["mean", "sqrt"]), vectors=st.none() | names),
