@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from sentibp.config.label_key import label_key
 from sentibp.config.messages import nearest, show
+from sentibp.config.repair import PLACEHOLDER
 from sentibp.config.yaml_file import Keys
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule
+    from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule, Value
 
 
 class Conflict(NamedTuple):
@@ -35,13 +37,18 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
 
 
 def _label_in_two_lists(labels: Labels | None) -> Iterator[Conflict]:
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, Value]] = {}
     for kind in ("negative", "positive", "ignore") if labels else ():
         for i, value in enumerate(getattr(labels, kind)):
-            exact = int(value) if isinstance(value, float) and value.is_integer() else value
-            text = str(exact).strip().casefold()  # the reader of labels takes 1, 1.0 and "1" as the same
-            if (other := seen.setdefault(text, kind)) != kind:
-                yield Conflict(("data", "labels", kind, i), f"{show(value)} is in {other} too; keep it in one list")
+            if value == PLACEHOLDER:
+                message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"
+                yield Conflict(("data", "labels", kind, i), message)
+                continue
+            other, first = seen.setdefault(label_key(value), (kind, value))
+            if other != kind:
+                spelling = "" if show(first) == show(value) else f", as {show(first)}"
+                message = f"{show(value)} is in {other} too{spelling}; keep it in one list"
+                yield Conflict(("data", "labels", kind, i), message)
 
 
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:

@@ -161,8 +161,14 @@ MISTAKES = {
     "or false",
     "data: {labels: {negative: [0, 1], positive: 1}}": "data.labels.positive: 1 is in negative too; keep it in "
     "one list",
-    "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too; "
-    "keep it in one list",
+    "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too, "
+    "as 'no'; keep it in one list",
+    "data: {labels: {negative: [1, neg], positive: [2, '1.0']}}": "data.labels.positive: '1.0' is in negative too, "
+    "as 1; keep it in one list",
+    "data: {labels: {negative: 0, positive: ' Pos ', ignore: __label__pos}}": "data.labels.ignore: '__label__pos' is "
+    "in positive too, as ' Pos '; keep it in one list",
+    "data: {labels: {negative: [...], positive: [1]}}": "data.labels.negative: ... is a placeholder; "
+    "write the labels of the data that are negative",
     # settings that do not fit together
     "train: {optimizer: {momentum: 0.5}}": "train.optimizer.momentum: adagrad does not use it; "
     "remove it, or choose momentum or nesterov",
