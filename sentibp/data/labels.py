@@ -64,7 +64,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
     labels = None if records.fixed_labels else labels
     values, codes = _distinct(records.label)
     meaning = _meaning(labels)
-    values = _named(values, records.label_names, meaning)
+    values = _named(values, records.label_names, meaning, declared=labels is not None)
     keys = [label_key(value) for value in values]
     if labels is None and {"0", "-1"} <= set(keys):  # -1 is then a third class, or means "no label"
         del meaning["-1"]
@@ -91,8 +91,11 @@ def _meaning(labels: Labels | None) -> dict[str, int]:
     return {label_key(value): number for number, values in declared for value in values}
 
 
-def _named(values: list, names: Sequence[str], meaning: dict[str, int]) -> list:
-    """Replace integer labels by their names in the data set, unless only the integers have a known meaning."""
+def _named(values: list, names: Sequence[str], meaning: dict[str, int], *, declared: bool) -> list:
+    """Replace integer labels by their names in the data set, unless the user's mapping is one of integers.
+
+    Without a mapping the names count: 0 does not mean negative if its name is happy.
+    """
     if not names:
         return values
     numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
@@ -101,7 +104,7 @@ def _named(values: list, names: Sequence[str], meaning: dict[str, int]) -> list:
     def are_known(candidates: list) -> bool:
         return all(label_key(value) in meaning for value in candidates if value is not None)
 
-    return numbers if are_known(numbers) and not are_known(named) else named
+    return numbers if declared and are_known(numbers) and not are_known(named) else named
 
 
 class _Unknown:

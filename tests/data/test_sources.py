@@ -102,7 +102,7 @@ def test_several_sources_are_concatenated_in_order():
     assert found.label.tolist() == [1, 0, 1, 0, 0]
     assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 0, 1, 2)]
     assert complaint([labelled("pos"), write("c.csv", "text\na\n")]) == (
-        "c.csv:1: no 'label'; set data.label_column to one of: text"
+        "c.csv:1: no 'label'; name it with --set data.label_column=NAME, one of: text"
     )
 
 
@@ -293,7 +293,10 @@ def test_sample():
         assert found.notes == ()
     assert not len(data_corpus.overlap(train, test))
     assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
-    assert complaint("sample", weight_column="w") == "sample: has no weights; remove data.weight_column"
+    assert (
+        complaint("sample", weight_column="w")
+        == "sample: has no weights; leave them out with --set data.weight_column=null"
+    )
 
 
 def test_xor():
@@ -387,8 +390,10 @@ def test_built_in_names_prefer_the_hub(hub):
 def test_class_names_of_the_hub(hub):
     hub.classes(["a", "b"], [0, 1], ["positive", "negative"])
     assert load("user/set").label.tolist() == [1, 0]
-    hub.classes(["a", "b"], [0, 1], ["hate", "love"])
-    assert load("user/set").label.tolist() == [0, 1]
+    hub.classes(["a", "b"], [0, 1], ["happy", "sad"])
+    assert complaint("user/set").endswith("say which is which: --set 'data.labels={negative: [...], positive: [...]}'")
+    for feelings in (Labels(("sad",), ("happy",)), Labels((1,), (0,))):
+        assert load("user/set", labels=feelings).label.tolist() == [1, 0]
     hub.classes(["a", "b", "c"], [0, 1, 2], ["negative", "neutral", "positive"])
     assert complaint("user/set") == (
         "user/set (train): row 2: label 'neutral' is neither negative nor positive; correct it, or leave such rows out "
@@ -407,7 +412,7 @@ def test_class_names_of_the_hub(hub):
 
 def test_columns_of_the_hub(hub):
     assert complaint("user/set", text_column="body") == (
-        "user/set (train): no 'body'; set data.text_column to one of: text, label"
+        "user/set (train): no 'body'; did you mean --set data.text_column=text? There are: text, label"
     )
 
 
