@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,14 +86,19 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     return Resolved(config, _origins(config, source), path)
 
 
-def override_data(data: Data, overrides: Sequence[str]) -> Data:
+def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:
     """Return the settings of a section `data`, such as that of a trained model, with overrides `data.KEY=VALUE`.
 
-    Raises ConfigError with one line for each mistake, and for overrides of other settings.
+    `options` names the settings that an option of the command stands for: {"data.source": "--data"}. Raises ConfigError
+    with one line for each mistake, and for overrides of these and of other settings.
     """
     if not overrides:
         return data
     source = _Source("the model's settings", {"data": data.model_dump(exclude_unset=True)}, {}, [])
+    for i, (key, _, value) in enumerate(override.partition("=") for override in overrides):
+        if option := (options or {}).get(key.strip()):
+            place = _Place(SIZE + i, f"--set {key}={value}", tuple(key.strip().split(".")))
+            source.mistakes.append(_Mistake(place, place.path, f"write {option} {shlex.quote(value)} instead"))
     return _resolve(source, overrides, section="data").data
 
 

@@ -170,7 +170,7 @@ class _Unknown:
         for key in self.unknown:
             kind = None if self.declared else polarity(key)
             kinds[{"negative": 0, "positive": 1}.get(kind or "", 2)].append(key)
-        return Mapping(*kinds).option()
+        return Mapping(kinds[0], kinds[1], kinds[2]).option()
 
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""

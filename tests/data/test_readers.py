@@ -245,7 +245,8 @@ def test_parquet_mistakes():
         "x.parquet: 'text' is int64, not text; name another with --set data.text_column=NAME"
     )
     assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
-        "x.parquet: 'label' is list<element: int64>, not a string or a number; name another with --set data.label_column=NAME"
+        "x.parquet: 'label' is list<element: int64>, not a string or a number; name another with --set "
+        "data.label_column=NAME"
     )
     assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
         "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"

@@ -158,7 +158,8 @@ def _other_column(role: str, name: str, present: Sequence[str], options: ReadOpt
     key = f"data.{role}_column"
     if role in ("weight", "group"):
         return f"choose from {choice}, or use none with --set {key}=null"
-    meant = _meant_column(role, name, [each for each in present if each not in dict(map(reversed, options.wanted()))])
+    taken = {each for _, each in options.wanted()}
+    meant = _meant_column(role, name, [each for each in present if each not in taken])
     if meant is None:
         return f"name it with --set {key}=NAME, one of: {choice}"
     texts = options.text
