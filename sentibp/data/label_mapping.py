@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from sentibp.config.label_key import is_number, label_value
 from sentibp.config.repair import PLACEHOLDER, set_option
 
+_KINDS = ("negative", "positive", "ignore")
+
 _NEGATIVE = """negative neg bad rotten negativ négatif négative negatif negativo negativa schlecht mauvais thumbs_down
 not_recommended unrecommended do_not_recommend 👎"""
 _POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up recommended recommend 👍"""
@@ -41,7 +43,7 @@ class Mapping(NamedTuple):
 
     def to_setting(self) -> dict[str, Any]:
         """Return the value of `data.labels`, with a placeholder for a class that is not known."""
-        lists = {kind: [label_value(key) for key in getattr(self, kind)] for kind in ("negative", "positive", "ignore")}
+        lists = {kind: [label_value(key) for key in getattr(self, kind)] for kind in _KINDS}
         return {kind: values or [PLACEHOLDER] for kind, values in lists.items() if values or kind != "ignore"}
 
     def option(self) -> str:
@@ -57,7 +59,8 @@ def suggest(keys: Iterable[str]) -> Mapping:
 
 def _words(keys: Sequence[str]) -> Mapping:
     """Return the mapping of words, if both classes are known: fresh means positive beside rotten, not beside frozen."""
-    mapping = Mapping(*([key for key in keys if polarity(key) == kind] for kind in ("negative", "positive", "ignore")))
+    negative, positive, ignore = ([key for key in keys if polarity(key) == kind] for kind in _KINDS)
+    mapping = Mapping(negative, positive, ignore)
     return mapping if mapping.is_complete else Mapping([], [], [])
 
 

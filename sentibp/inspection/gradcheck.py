@@ -14,6 +14,7 @@ from sentibp.config.schema import Config
 from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
+from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
@@ -102,10 +103,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
         vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):
-        raise DataError(
-            f"no word occurs {settings.min_count} times in {len(corpus):,} reviews; lower text.min_count, or raise "
-            "--reviews"
-        )
+        raise no_features(settings, f"{len(corpus):,} reviews")
     assert corpus.label is not None
     examples = Examples(features, corpus.label, corpus.weight)
     classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, (features, corpus.label))

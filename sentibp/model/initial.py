@@ -19,7 +19,8 @@ from sentibp.nn.layers import Array, Ragged
 from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config
+    from sentibp.config.repair import set_option
+from sentibp.config.schema import Config
 
 
 def build_classifier(
@@ -140,7 +141,7 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
         if len(vector) != dim or not np.isfinite(vector).all():
             raise DataError(
                 f"{path}:{number}: {len(vector)} finite numbers for '{word}', but model.embedding.dim is {dim}; "
-                "set model.embedding.dim to the length of the file's vectors"
+                f"repair the file, or set the length of its vectors: {set_option('model.embedding.dim', len(vector))}"
             )
         weight[row[word]] = vector
         filled += 1
@@ -158,4 +159,6 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
                     continue  # word2vec and fastText begin with "count dim"
                 yield number, (word, values)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; set model.embedding.vectors to a file of word vectors") from None
+        raise DataError(
+            f"{path}: {error.strerror}; name a file of word vectors with --set model.embedding.vectors=PATH"
+        ) from None

@@ -178,11 +178,11 @@ MISTAKES = {
     "remove it, or choose linear or cosine",
     "model: {residual: true, hidden: [8, 4]}": "model.residual: no hidden layer is as wide as its input (16 -> "
     "8 -> 4); "
-    "write false, or make model.embedding.dim or a width equal to the next one",
+    "make model.embedding.dim or a width equal to the next one, or write --set model.residual=false",
     "{train: {early_stopping: 2}, data: {validation: 0}}": "train.early_stopping: needs validation data; "
-    "set data.validation, for example to 0.1",
+    "hold reviews out with --set data.validation=0.1",
     "{train: {schedule: plateau}, data: {validation: 0.0}}": "train.schedule.name: plateau needs validation data; "
-    "set data.validation, for example to 0.1",
+    "hold reviews out with --set data.validation=0.1",
     "train: {freeze: [embeding]}": "train.freeze: 'embeding' is not a layer of this model, which has "
     "embedding, hidden.0, output; did you mean 'embedding'?",
     "{train: {learning_rates: {hidden.0: 1}}, model: {hidden: []}}": "train.learning_rates.hidden.0: 'hidden.0' is not "
@@ -235,7 +235,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_lines():
         "mine.yaml:12: train.epochs: 'three' is not a whole number; give a whole number of at least 1",
         "mine.yaml:13: train.loss: 'crossentropy' is not one of cross_entropy, squared_error; "
         "did you mean 'cross_entropy'?",
-        "mine.yaml:14: train.early_stopping: needs validation data; set data.validation, for example to 0.1",
+        "mine.yaml:14: train.early_stopping: needs validation data; hold reviews out with --set data.validation=0.1",
         "mine.yaml:18: train.optimizer.momentum: sgd does not use it; remove it, or choose momentum or nesterov",
         "mine.yaml:19: train.epochs: given twice, first in line 12; keep one",
         "--set text.ngrams=5: 5 is too large; give a whole number of at least 1 and at most 3",
