@@ -210,9 +210,5 @@ def _with_log(run: Path) -> str:
         changes |= {"pretrain.vectors": "none"}
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
     options = "".join(f" {set_option(key, value)}" for key, value in changes.items())
-    why = (
-        "only a single network without pretraining has one"
-        if changes
-        else "a resumed training of a large model has none"
-    )
+    why = "only a single network without pretraining has one" if changes else "a resumed large training may have none"
     return f"{why}: train it with `sentibp train {shlex.quote(str(name))}{options}`"

@@ -97,7 +97,8 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
         return None
     saved = word_vectors.load_vectors(Path(settings.vectors_from))
     wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; write {set_option(f'pretrain.{key}', value)}"
+        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; "
+        f"write {set_option(f'pretrain.{key}', value)}"
         for key, value in (("vectors", saved.kind), ("dim", saved.dim))
         if getattr(settings, key) != value
     ]
