@@ -193,8 +193,9 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
             typer.echo(f"{run}: scored on its training data, for lack of validation data: not comparable")
     paired = result["paired"]
     if paired is None:
-        command = shlex.join(["sentibp", "eval", result["a"], "--against", result["b"], "--data", "FILE"])
-        typer.echo(f"validated on different reviews: no paired test; score both on the same reviews with\n`{command}`")
+        a, b = map(shlex.quote, (result["a"], result["b"]))
+        typer.echo("validated on different reviews: no paired test; to score both on the same reviews:")
+        typer.echo(f"  sentibp eval {a} --against {b} --data FILE")
         return
     from sentibp.metrics import verdict
 

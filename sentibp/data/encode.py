@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary, merge
@@ -21,8 +22,7 @@ from sentibp.utils import cache, environment
 from sentibp.utils.arrow import TEXT, strings
 
 if TYPE_CHECKING:
-    from sentibp.config.repair import set_option
-from sentibp.config.schema import Text
+    from sentibp.config.schema import Text
 
 SOURCES = ("data", "utils", "nn/layers.py")
 """The code that the encoding runs through, as paths below the package."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.config.repair import set_option
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.build import assemble_for_training, parameter_shapes
@@ -19,8 +20,7 @@ from sentibp.nn.layers import Array, Ragged
 from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
-    from sentibp.config.repair import set_option
-from sentibp.config.schema import Config
+    from sentibp.config.schema import Config
 
 
 def build_classifier(

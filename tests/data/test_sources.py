@@ -601,10 +601,13 @@ def test_split_needs_enough_of_each_class():
     whole = corpus(["a"] * 5, [0, 1, 1, 1, 1])
     with pytest.raises(DataError) as caught:
         data_corpus.split_corpus(whole, 0.1, np.random.default_rng(0))
+    repair = "give more reviews, or write --set data.validation=0"
     assert caught.value.lines == (
-        "data.validation: 0.1 of 1 negative review leaves none for validation; change it or give more",
-        "data.validation: 0.1 of 4 positive reviews leaves none for validation; change it or give more",
+        f"data.validation: 0.1 of 1 negative review leaves none for validation; {repair}",
+        f"data.validation: 0.1 of 4 positive reviews leaves none for validation; {repair}",
     )
+    with pytest.raises(DataError, match=r"; give more reviews, or write --set data\.validation=0\.2$"):
+        data_corpus.split_corpus(corpus(["a"] * 7, [0, 0, 0, 1, 1, 1, 1]), 0.1, np.random.default_rng(0))
     with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
         data_corpus.split_corpus(whole, 0.9, np.random.default_rng(0))
 
