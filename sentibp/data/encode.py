@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
@@ -84,13 +85,18 @@ def _encode(
         vocabulary = merge(initial, vocabulary)
         learned, _ = vocabulary.encode(tokens)
     if not len(vocabulary):
-        raise DataError(
-            f"no word occurs {settings.min_count} times in the {_count(corpora[0]):,} training reviews; "
-            "lower text.min_count, or give more text"
-        )
+        raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     validation_text = strings([]) if validation is None else validation.text
     held_out, _ = vocabulary.encode(tokenize(validation_text, Spelling.of(settings)))
     return vocabulary, learned, held_out
+
+
+def no_features(settings: Text, where: str) -> DataError:
+    """Return the error for text of which no word becomes a feature."""
+    if settings.min_count == 1:
+        return DataError(f"there is no word in {where}; give reviews with words")
+    repair = f"give more text, or keep rare words, too, with {set_option('text.min_count', 1)}"
+    return DataError(f"no word occurs {settings.min_count} times in {where}; {repair}")
 
 
 def _count(corpus: Corpus | None) -> int:

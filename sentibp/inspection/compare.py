@@ -31,9 +31,10 @@ def compare_models(
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Comparison:
     """Score both models on the reviews that `evaluate_on` uses for `a`."""
-    corpus = load_reviews(a, source, split, text_column, label_column)
+    corpus = load_reviews(a, source, split, text_column, label_column, overrides)
     (scores_a, positive_a, _), (scores_b, positive_b, _) = (score_corpus(classifier, corpus) for classifier in (a, b))
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b)

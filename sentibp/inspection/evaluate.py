@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from sentibp.config.load import override_data
+from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.data.examples import Examples
+from sentibp.data.labels import NoKnownLabel
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
+
+_OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
 
 class Evaluation(NamedTuple):
@@ -29,12 +36,14 @@ def evaluate_on(
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Evaluation:
     """Score the model on a source, by default its test split. Without a source, use the model's validation data.
 
-    Raises DataError if the reviews cannot be read, or there are none.
+    The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
+    ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
-    scored = score_reviews(classifier, source, split, text_column, label_column)
+    scored = score_reviews(classifier, source, split, text_column, label_column, overrides)
     return Evaluation(scored.scores, scored.reviews.notes)
 
 
@@ -53,9 +62,10 @@ def score_reviews(
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> ScoredReviews:
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
-    corpus = load_reviews(classifier, source, split, text_column, label_column)
+    corpus = load_reviews(classifier, source, split, text_column, label_column, overrides)
     return ScoredReviews(corpus, *score_corpus(classifier, corpus))
 
 
@@ -69,32 +79,40 @@ def score_corpus(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any]
 
 
 def load_reviews(
-    classifier: Classifier, source: str | None, split: str | None, text_column: str | None, label_column: str | None
+    classifier: Classifier,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Corpus:
     """Load the reviews that `evaluate_on` scores the model on."""
-    settings = classifier.training_config().data
+    trained = classifier.training_config().data
+    given = {"text_column": text_column, "label_column": label_column}
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = override_data(trained, overrides, _OPTIONS).model_copy(update=given)
     if source is None and split is None:
-        return _load_validation_data(classifier)
+        return _load_validation_data(classifier, settings)
     if source is None:
         sources.require_splits(settings.source)
-    given = {"text_column": text_column, "label_column": label_column}
-    settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     options = sources.read_options(settings)._replace(weight=None, group=None)  # the scores use neither
     read = partial(sources.load_corpus, source or settings.source, options, split=split or "test")
     try:
         corpus = read(labels=settings.labels)
-    except DataError:
-        if settings.labels is None:
+    except NoKnownLabel:
+        if settings.labels != trained.labels:
             raise
-        corpus = read()  # the data may use the usual names of labels instead
+        corpus = read()  # DataError if the data do not use the usual names of labels either
+        note = f"{source or settings.source}: labels by their usual names, as data.labels of the training lists none"
+        corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")
     return corpus
 
 
-def _load_validation_data(classifier: Classifier) -> Corpus:
+def _load_validation_data(classifier: Classifier, settings: Data) -> Corpus:
     try:
-        corpus = load_data(classifier.training_config())[1]
+        corpus = load_data(classifier.training_config().model_copy(update={"data": settings}))[1]
     except DataError as error:
         raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
     if corpus is None:

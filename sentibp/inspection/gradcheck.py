@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.load import Resolved
+from sentibp.config.load import Resolved, override_data
 from sentibp.config.schema import Config
 from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
+from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
@@ -59,15 +61,21 @@ class GradientCheck(NamedTuple):
         return all(tensor.verdict != "wrong" for tensor in self.tensors)
 
 
-def load_with_sample(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
-    """Load a model, and draw a sample of its training reviews or of another source. Raises DataError."""
+def load_with_sample(
+    name: str, reviews: int, source: str | None = None, overrides: Sequence[str] = ()
+) -> tuple[Classifier, Examples]:
+    """Load a model, and draw a sample of its training reviews or of another source.
+
+    The reviews are read with the data settings of the training, and the overrides. Raises ConfigError, DataError.
+    """
     classifier = file.load_model(find.model_file(name))
     config = classifier.training_config()
     network = build.assemble_for_training(config, classifier.tensors(), config.train.seed)  # with dropout
     classifier = replace(classifier, network=network)
+    data = override_data(config.data, overrides, {"data.source": "--data"})
     if source is not None:
-        update = {"source": source, "validation": 0.0}
-        config = config.model_copy(update={"data": config.data.model_copy(update=update)})
+        data = data.model_copy(update={"source": source, "validation": 0.0})
+    config = config.model_copy(update={"data": data})
     try:
         corpus = _sample(config, reviews)
     except DataError as error:
@@ -96,10 +104,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
         vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):
-        raise DataError(
-            f"no word occurs {settings.min_count} times in {len(corpus):,} reviews; lower text.min_count, or raise "
-            "--reviews"
-        )
+        raise no_features(settings, f"{len(corpus):,} reviews")
     assert corpus.label is not None
     examples = Examples(features, corpus.label, corpus.weight)
     classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, (features, corpus.label))

@@ -20,6 +20,7 @@ again, and reports how well the estimates agree.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,8 @@ def of_word(name: str, word: str, count: int) -> Influences:
 def _load_run(name: str) -> tuple[Path, Classifier]:
     run = find.find_run(name)
     if not run.is_dir():
-        raise ConfigError(f"{run}: a model file; give the run directory, which has the influence log of the training")
+        name = f"-m {shlex.quote(str(run.parent))}" if (run.parent / "run.json").is_file() else "-m RUN"
+        raise ConfigError(f"{run}: a model file; give the run directory, which has the influence log: {name}")
     return run, file.load_model(find.model_file(name))
 
 
@@ -157,7 +159,7 @@ def _training_reviews(run: Path) -> tuple[data_corpus.Corpus, Array]:
     if data_corpus.fingerprint(corpus) != recorded.get("fingerprint"):
         raise DataError(
             f"the training data of {run}, {settings.data.source}, have changed since the training; "
-            "train its config again"
+            f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
         )
     assert corpus.label is not None
     return corpus, corpus.label

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.config.repair import set_option
 from sentibp.data.folding import Spelling, fold_word
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
@@ -145,7 +146,7 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling
         if len(vector) != dim or not np.isfinite(vector).all():
             raise DataError(
                 f"{path}:{number}: {len(vector)} finite numbers for '{spelled}', but model.embedding.dim is {dim}; "
-                "set model.embedding.dim to the length of the file's vectors"
+                f"repair the file, or set the length of its vectors: {set_option('model.embedding.dim', len(vector))}"
             )
         weight[row[word]] = vector
         filled.add(word)
@@ -163,4 +164,6 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
                     continue  # word2vec and fastText begin with "count dim"
                 yield number, (word, values)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; set model.embedding.vectors to a file of word vectors") from None
+        raise DataError(
+            f"{path}: {error.strerror}; name a file of word vectors with --set model.embedding.vectors=PATH"
+        ) from None

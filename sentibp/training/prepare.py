@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.load import Resolved
+from sentibp.config.repair import set_option
 from sentibp.config.schema import Config, Text
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
@@ -100,7 +101,8 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
         return None
     saved = word_vectors.load_vectors(Path(settings.vectors_from))
     wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; set it to {value}"
+        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; "
+        f"write {set_option(f'pretrain.{key}', value)}"
         for key, value in (("vectors", saved.kind), ("dim", saved.dim))
         if getattr(settings, key) != value
     ]

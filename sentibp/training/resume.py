@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import Checkpoint, load_checkpoint, remove_checkpoint
+from sentibp.training.diverged import lower_learning_rate
 from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
 from sentibp.training.prepare import prepare, resolve_all_paths
@@ -127,7 +129,9 @@ def _check_settings(
     if run.facts["outcome"] == "finished" and differences:
         raise ConfigError(f"{path}: finished already; start a new training for other settings")
     if run.facts["outcome"] == "diverged":
-        raise ConfigError(f"{path}: diverged, and would diverge again; start a new training with other settings")
+        train = f"sentibp train {shlex.quote(str(path / 'config.yaml'))}"
+        repair = f"start a new training with `{train}`, and {lower_learning_rate(before.train)}"
+        raise ConfigError(f"{path}: diverged, and would diverge again; {repair}")
     return differences
 
 

@@ -47,6 +47,12 @@ class DataOptions(NamedTuple):
     split: str | None = None
     text_column: str | None = None
     label_column: str | None = None
+    overrides: tuple[str, ...] = ()  # of the data settings of the training
+
+    @property
+    def is_named(self) -> bool:
+        """Whether these are other reviews than the model's own validation reviews."""
+        return self.source is not None or self.split is not None
 
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
@@ -89,7 +95,7 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
         )
     else:
         classifier = file.load_model(path / directory.MODEL if path.is_dir() else path)
-        if not any(data) and (validated := find.validated_file(str(path))) != find.model_file(str(path)):
+        if not data.is_named and (validated := find.validated_file(str(path))) != find.model_file(str(path)):
             classifier = file.load_model(validated)
             left_out.append(
                 f"{directory.MODEL}, which has learned the validation reviews, too: the page shows {validated.name}"
@@ -135,7 +141,7 @@ def _predictions(
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
         return Predictions(*recorded, metrics.scores(*recorded), None)
     expected = validation_fingerprint(facts)
-    if not any(data) and expected is not None and expected != corpus.fingerprint(scored.reviews):
+    if not data.is_named and expected is not None and expected != corpus.fingerprint(scored.reviews):
         left_out.append("the validation reviews of the training: they have changed; the scores are for the new ones")
     assert scored.reviews.label is not None
     return Predictions(scored.reviews.label, scored.positive, scored.scores, scored)
