@@ -14,6 +14,7 @@ from sentibp.config.schema import Config
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data import vocabulary_build
 from sentibp.data.examples import Examples
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model import initial
@@ -52,7 +53,7 @@ def new_classifier() -> Callable[..., Classifier]:
     def build(texts: Sequence[str], seed: int = 0, origin: Classifier | None = None, **sections: dict) -> Classifier:
         settings = Config.model_validate(plain(sections))
         vocabulary = vocabulary_build.build_vocabulary(
-            tokenize(to_arrow(texts), settings.text.lowercase), settings.text.ngrams
+            tokenize(to_arrow(texts), Spelling.of(settings.text)), settings.text.ngrams
         )[0]
         if origin is not None:
             vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)

@@ -23,6 +23,8 @@ from typer.testing import CliRunner
 from sentibp.config import schema
 from sentibp.config.load import load_config
 from sentibp.data import sources, vocabulary_build
+from sentibp.data.folding import Spelling
+from sentibp.data.token_classes import PATTERNS
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model import file, initial, word_vectors
@@ -52,7 +54,7 @@ def ends_well(function: Callable, *arguments, **options):
 def tokenizer(content: bytes) -> None:
     """Tokenize any text, and encode it."""
     texts = [part.decode("utf-8", "surrogateescape") for part in content.split(b"\n")]
-    tokens = tokenize(strings(texts), lowercase=len(content) % 2 == 0)
+    tokens = tokenize(strings(texts), Spelling(len(content) % 2 == 0, 1 + len(content) // 2 % 2, tuple(PATTERNS)))
     assert len(tokens.offsets) == len(texts) + 1
     vocabulary, features = vocabulary_build.build_vocabulary(tokens, ngrams=1 + len(content) % 3)
     again, unknown = vocabulary.encode(tokens)

@@ -70,6 +70,15 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.hidden=[32,16]. May be repeated."),
 ]
+SetData = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="data.KEY=VALUE",
+        help="Change a setting of how reviews are read, such as data.text_column=comment. Default: as in training. May "
+        "be repeated.",
+    ),
+]
 
 
 def _version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Offline
+from sentibp.cli import Json, Offline, SetData
 from sentibp.cli.output import fields, one_line, print_json, print_message, table
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
     text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
     label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    set_: SetData = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="Score this model on the same reviews, and test whether the two differ."),
@@ -79,7 +80,7 @@ def evaluate(
         raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
     source = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
     if probes and (
-        extra := [option for option, value in {**source, "--against": against}.items() if value is not None]
+        extra := [option for option, value in {**source, "--set": set_, "--against": against}.items() if value]
     ):
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
@@ -88,7 +89,7 @@ def evaluate(
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
-        met = _evaluate_reviews(name, checks, json, against, *source.values())
+        met = _evaluate_reviews(name, checks, json, against, *source.values(), overrides=set_ or [])
     if not met:
         raise typer.Exit(1)
 
@@ -101,6 +102,7 @@ def _evaluate_reviews(
     data: str | None,
     split: str | None,
     *columns: str | None,
+    overrides: list[str],
 ) -> bool:
     """Score a model on labelled reviews, alone or against another, and return whether all checks are met."""
     from sentibp.data.readers import SUFFIXES
@@ -120,10 +122,11 @@ def _evaluate_reviews(
     if held_out and file(name) != find.model_file(name):
         print_message(f"scored {file(name)}, because {find.model_file(name)} was refit on these reviews, too")
     if against is None:
-        evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns)
+        evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns, overrides=overrides)
         print_scores(evaluation, json)
         return _all_met(evaluation.scores, bounds, BETTER)
-    comparison = compare.compare_models(classifier, model_file.load_model(file(against)), data, split, *columns)
+    other = model_file.load_model(file(against))
+    comparison = compare.compare_models(classifier, other, data, split, *columns, overrides=overrides)
     print_paired_scores(comparison, name, against, json)
     return _all_met(comparison.a, bounds, BETTER)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Set
+from sentibp.cli import Json
 from sentibp.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -47,7 +47,15 @@ def gradcheck(
             "Default: last.",
         ),
     ] = None,
-    set_: Set = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting, such as model.hidden=[32,16]; without CONFIG, one of data, such as "
+            "data.text_column=comment. May be repeated.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(metavar="NAME|PATH", help="The reviews to check a model on. Default: its training data."),
@@ -77,8 +85,8 @@ def gradcheck(
     given = [name for name, value in subjects.items() if value is not None]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)}: only one thing can be checked; give one of them")
-    if config is None and set_:
-        raise ConfigError("--set: changes a CONFIG, and none is given; give a CONFIG, or leave out --set")
+    if layer is not None and set_:
+        raise ConfigError("--set: changes how reviews are read, and a layer reads none; leave it out")
     if (config or layer) and data:
         raise ConfigError("--data: names reviews for a trained model; leave it out")
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
@@ -108,7 +116,7 @@ def _check_network(
 
     go_offline()  # the training data are in the local cache already
     if config is None:
-        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data)
+        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
     else:
         from sentibp.config.load import load_config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,7 +97,7 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
     elif result.vectors is None or result.explained_variance is None:
-        typer.echo(f"resume      sentibp pretrain --resume {result.run}")
+        typer.echo(f"resume      sentibp pretrain --resume {shlex.quote(str(result.run))}")
     else:
         size = result.vectors.stat().st_size / 1e6
         digest = (result.digest or "")[:12]

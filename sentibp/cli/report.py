@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json, Offline
+from sentibp.cli import Json, Offline, SetData
 from sentibp.cli.output import print_json, print_message, save_output
 
 
@@ -44,6 +44,7 @@ def report(
     split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
     text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
     label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    set_: SetData = None,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def report(
     from sentibp.inspection.pages.report_data import DataOptions, gather
 
     plotly_script()  # if it is missing, this fails before the models are scored
-    subjects = gather(runs or ["last"], DataOptions(data, split, text_column, label_column))
+    subjects = gather(runs or ["last"], DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]

@@ -57,6 +57,8 @@ def print_comparison(result: Comparison, json: bool) -> None:
         typer.echo(f"the same: {compared}, and the model, sha256 {(result.digest or '')[:12]}...")
     elif result.same:
         typer.echo(f"the same as far as it was trained: {compared}")
+        if result.stopped is not None:
+            typer.echo(f"            then both {result.stopped}")
     if result.difference is not None:
         where, rest = _difference(result.difference)
         typer.echo(f"different, after {compared} that are the same")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -192,7 +193,9 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
             typer.echo(f"{run}: scored on its training data, for lack of validation data: not comparable")
     paired = result["paired"]
     if paired is None:
-        typer.echo("validated on different reviews: no paired test; score both on one set with `sentibp eval --data`")
+        a, b = map(shlex.quote, (result["a"], result["b"]))
+        typer.echo("validated on different reviews: no paired test; to score both on the same reviews:")
+        typer.echo(f"  sentibp eval {a} --against {b} --data FILE")
         return
     from sentibp.metrics import verdict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -176,7 +177,7 @@ def print_outcome(result: Outcome, json: bool) -> None:
             f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)"
         )
     if result.outcome == "interrupted":
-        typer.echo(f"resume      sentibp train --resume {result.run}")
+        typer.echo(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
     else:
         typer.echo('next        sentibp predict "I love this movie"')
 

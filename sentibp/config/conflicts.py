@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from sentibp.config.label_key import label_key
 from sentibp.config.messages import nearest, show
+from sentibp.config.repair import PLACEHOLDER, set_option
 from sentibp.config.yaml_file import Keys
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule
+    from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule, Value
 
 
 class Conflict(NamedTuple):
@@ -35,13 +37,18 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
 
 
 def _label_in_two_lists(labels: Labels | None) -> Iterator[Conflict]:
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, Value]] = {}
     for kind in ("negative", "positive", "ignore") if labels else ():
         for i, value in enumerate(getattr(labels, kind)):
-            exact = int(value) if isinstance(value, float) and value.is_integer() else value
-            text = str(exact).strip().casefold()  # the reader of labels takes 1, 1.0 and "1" as the same
-            if (other := seen.setdefault(text, kind)) != kind:
-                yield Conflict(("data", "labels", kind, i), f"{show(value)} is in {other} too; keep it in one list")
+            if value == PLACEHOLDER:
+                message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"
+                yield Conflict(("data", "labels", kind, i), message)
+                continue
+            other, first = seen.setdefault(label_key(value), (kind, value))
+            if other != kind:
+                spelling = "" if show(first) == show(value) else f", as {show(first)}"
+                message = f"{show(value)} is in {other} too{spelling}; keep it in one list"
+                yield Conflict(("data", "labels", kind, i), message)
 
 
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
@@ -55,30 +62,37 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
         message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
-        yield Conflict(key, f"{message}model.hidden, or write {'1' if key[0] == 'train' else 'none'}", ("model",))
+        none = set_option(".".join(map(str, key)), 1 if key[0] == "train" else "none")
+        yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 
 def _pretraining(config: Config) -> Iterator[Conflict]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
     needed = pretrain.dim + 1 + 2 * (pretrain.labelled is not None)
     if pretrain.vectors == "words" and dim < needed:
-        message = f"the embedding has {dim} columns and needs {needed}; raise model.embedding.dim or lower this"
+        message = f"the embedding has {dim} columns and needs {needed}; lower this, or write "
+        message += set_option("model.embedding.dim", needed)
         yield Conflict(("pretrain", "dim"), message, ("model.embedding.dim",))
     if pretrain.vectors != "words" and pretrain.labelled is not None:
-        yield Conflict(("pretrain", "labelled"), "only vectors: words uses it; remove it", ("pretrain.vectors",))
+        message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
+        yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
-        message = "vectors: none uses no vectors; set pretrain.vectors to the kind of these, words or reviews"
+        message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
+        message += "--set pretrain.vectors=reviews"
         yield Conflict(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
     if pretrain.vectors != "none" and config.model.init_from is not None:
-        message = "a network cannot start from both a model and vectors; remove this, or write pretrain.vectors: none"
+        message = "a network cannot start from both a model and vectors; remove this, or write "
+        message += set_option("pretrain.vectors", "none")
         yield Conflict(("model", "init_from"), message, ("pretrain.vectors",))
 
 
 def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:
     widths = [model.embedding.dim, *model.hidden]
     if model.residual and not any(i == o for i, o in pairwise(widths)):
-        message = f"no hidden layer is as wide as its input ({' -> '.join(map(str, widths))}); write false, or make "
-        message += "model.embedding.dim or a width equal to the next one"
+        message = f"no hidden layer is as wide as its input ({' -> '.join(map(str, widths))}); make "
+        message += (
+            f"model.embedding.dim or a width equal to the next one, or write {set_option('model.residual', False)}"
+        )
         yield Conflict(("model", "residual"), message, ("model.hidden", "model.embedding.dim"))
 
 
@@ -92,7 +106,7 @@ def _unused(key: str, choice: Optimizer | Schedule) -> Iterator[Conflict]:
 
 def _no_validation(config: Config) -> Iterator[Conflict]:
     if config.data.validation == 0:
-        message = "needs validation data; set data.validation, for example to 0.1"
+        message = "needs validation data; hold reviews out with --set data.validation=0.1"
         if config.train.early_stopping is not None:
             yield Conflict(("train", "early_stopping"), message, ("data.validation",))
         if config.train.schedule.name == "plateau":
@@ -105,9 +119,11 @@ def _no_refit(config: Config) -> Iterator[Conflict]:
     path, validation = ("train", "refit"), config.data.validation
     if isinstance(validation, str):
         message = f"data.validation: {show(validation)} is a separate split, which is not trained on; write a share, "
-        yield Conflict(path, f"{message}for example 0.1, or refit: auto", ("data.validation",))
+        message += "for example --set data.validation=0.1, or --set train.refit=auto"
+        yield Conflict(path, message, ("data.validation",))
     elif config.train.schedule.name == "plateau":
-        message = "schedule plateau needs validation data in every epoch; choose another schedule, or write auto"
+        message = "schedule plateau needs validation data in every epoch; choose another schedule, or write "
+        message += "--set train.refit=auto"
         yield Conflict(path, message, ("train.schedule.name",))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from sentibp.config import yaml_file
-from sentibp.config.messages import dotted, show
+from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
-from sentibp.config.schema import Config, Optimizer, Schedule
+from sentibp.config.repair import set_option, set_text
+from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.shipped import shipped
+from sentibp.config.stored import complete_settings
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
@@ -47,6 +50,7 @@ class _Place(NamedTuple):
     order: int  # the line in the file; for an override, SIZE plus its number, so that the file comes first
     text: str
     path: Keys = ()  # the setting that an override names
+    value: str = ""  # its value, as text
 
 
 class _Mistake(NamedTuple):
@@ -80,17 +84,75 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     """
     path, shown = _find(name)
     source = _read(path, shown)
+    if path.name == "config.yaml" and path.with_name("run.json").is_file():
+        source = source._replace(settings=complete_settings(source.settings))
+    config = _resolve(source, overrides)
+    return Resolved(config, _origins(config, source), path)
+
+
+def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:
+    """Return the settings of a section `data`, such as that of a trained model, with overrides `data.KEY=VALUE`.
+
+    `options` names the settings that an option of the command stands for: {"data.source": "--data"}. Raises ConfigError
+    with one line for each mistake, and for overrides of these and of other settings.
+    """
+    if not overrides:
+        return data
+    source = _Source("the model's settings", {"data": data.model_dump(exclude_unset=True)}, {}, [])
+    for i, (key, _, value) in enumerate(override.partition("=") for override in overrides):
+        if option := (options or {}).get(key.strip()):
+            place = _Place(SIZE + i, f"--set {key}={value}", tuple(key.strip().split(".")))
+            source.mistakes.append(_Mistake(place, place.path, f"write {option} {shlex.quote(value)} instead"))
+    return _resolve(source, overrides, section="data").data
+
+
+def _resolve(source: _Source, overrides: Sequence[str], section: str | None = None) -> Config:
+    """Put the overrides into the settings, and check them. If `section` is given, only its settings can change."""
     for i, override in enumerate(overrides):
-        _override(source, override, SIZE + i)
+        _override(source, override, SIZE + i, section)
     _forget_settings_of_replaced_methods(source)
     config, wrong = _check(source.settings)
-    mistakes = source.mistakes + [_Mistake(source.place(at), _field(at), message) for at, message in wrong]
+    mistakes = source.mistakes + [_mistake(source, at, complaint) for at, complaint in wrong]
     if mistakes or config is None:
         lines = list(dict.fromkeys(map(str, sorted(mistakes, key=lambda mistake: mistake.place.order))))
         if len(lines) > MOST:
-            lines[MOST:] = [f"{shown}: {len(lines) - MOST} more mistakes"]
+            lines[MOST:] = [f"{source.shown}: {len(lines) - MOST} more mistakes"]
         raise ConfigError(*lines)
-    return Resolved(config, _origins(config, source), path)
+    return config
+
+
+def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
+    """Return the mistake at a path. The repair of an override is the option to type instead."""
+    place = source.place(at)
+    if place.order < SIZE:
+        return _Mistake(place, _field(at), str(complaint))
+    if complaint.right is not None:
+        ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
+        option = set_option(dotted(_field(at)), _replaced(source.settings, at, complaint.right))
+        return _Mistake(place, _field(at), f"{complaint.what}; {ask} {option}{end}")
+    if complaint.keys and at == place.path[: len(at)]:
+        keys = schema_of_config().meant(tuple(map(str, place.path))) or complaint.keys
+        options = [set_text(dotted(key), _as_list(key, place.value)) for key in keys]
+        return _Mistake(place, place.path, f"{complaint.what}; did you mean {' or '.join(options)}?")
+    return _Mistake(place, _field(at), str(complaint))
+
+
+def _as_list(key: Keys, text: str) -> str:
+    """Return the value in brackets if the setting is a list and the value is not."""
+    kinds = {str(option.get("type")) for option in schema_of_config().options_at(key)}
+    return f"[{text}]" if kinds == {"array"} and text and text[0] not in "[{" else text
+
+
+def _replaced(settings: Any, at: Keys, right: Any) -> Any:
+    """Return the value of the setting that a path leads into, with the right value at the end of the path."""
+    field = _field(at)
+    for key in field:
+        settings = settings[key]
+    if len(field) == len(at):
+        return right
+    value = deepcopy(settings)
+    value[at[-1]] = right
+    return value
 
 
 def _origins(config: Config, source: _Source) -> dict[str, str]:
@@ -156,19 +218,23 @@ def _read(path: Path, shown: str) -> _Source:
     return _Source(shown, document.value or {}, places, mistakes)
 
 
-def _override(source: _Source, override: str, order: int) -> None:
-    """Put one KEY=VALUE into the settings, or report its mistakes."""
+def _override(source: _Source, override: str, order: int, section: str | None = None) -> None:
+    """Put one KEY=VALUE into the settings, or report its mistakes. All keys are of the section, if one is given."""
     key, equals, text = override.partition("=")
     path: Keys = tuple(key.strip().split("."))
     if path[:2] == ("train", "learning_rates"):  # the names of layers contain dots
         path = (*path[:2], *filter(None, [".".join(map(str, path[2:]))]))
     shown = override.encode(errors="replace").decode()
-    place = _Place(order, f"--set {shown}", path)
+    place = _Place(order, f"--set {shown}" if len(shown) <= 200 else f"--set {shown[:200]}…", path, text)
     if shown != override:  # half of a surrogate pair, or a byte that is not UTF-8, as in some names of files
         source.mistakes.append(_Mistake(place, path, "not UTF-8; write it in letters that are"))
         return
     if not equals or not all(path):
-        source.mistakes.append(_Mistake(place, path, "not KEY=VALUE; write for example --set train.epochs=5"))
+        example = "train.epochs=5" if section is None else "data.text_column=comment"
+        source.mistakes.append(_Mistake(place, path, f"not KEY=VALUE; write for example --set {example}"))
+        return
+    if section is not None and path[0] != section:
+        source.mistakes.append(_Mistake(place, path, _not_in(section, path, text)))
         return
     try:
         document = yaml_file.parse(text)
@@ -179,6 +245,13 @@ def _override(source: _Source, override: str, order: int) -> None:
     _rename_earlier_keys(document, path)
     _set(source, path, document.value, place)
     source.mistakes.extend(_Mistake(place, path + at, message) for _, at, message in document.mistakes)
+
+
+def _not_in(section: str, path: Keys, text: str) -> str:
+    """Return the message for an override of another section. It may be one of this section whose name was left out."""
+    meant = [key for key in schema_of_config().meant(tuple(map(str, path))) if key[0] == section and len(key) > 1]
+    near = f"; did you mean {set_text(dotted(meant[0]), _as_list(meant[0], text))}?" if meant else ""
+    return f"only settings of {section} can change here{near or '; leave it out'}"
 
 
 def _set(source: _Source, path: Keys, value: Any, place: _Place) -> None:
@@ -221,8 +294,8 @@ def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
 # --- checking -------------------------------------------------------------------------------------------------
 
 
-def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, str]]]:
-    """Return the config, or None and all mistakes: the path and message of each."""
+def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Complaint]]]:
+    """Return the config, or None and all mistakes: the path and the complaint of each."""
     try:
         return Config.model_validate(settings), []
     except ValidationError as error:
@@ -230,7 +303,7 @@ def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, st
     by_path: dict[Keys, list[Any]] = {}
     for error in errors:
         if error["type"] == "conflict":
-            return None, [(conflict.path, conflict.message) for conflict in error["ctx"]["conflicts"]]
+            return None, [(conflict.path, Complaint(conflict.message)) for conflict in error["ctx"]["conflicts"]]
         by_path.setdefault(_locate(settings, error), []).append(error)
     wrong = []
     above = {path[:n] for path in by_path for n in range(len(path))}
@@ -241,7 +314,7 @@ def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, st
     return None, wrong + _conflicts_of_the_rest(settings, [_field(path) for path in by_path])
 
 
-def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, str]]:
+def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, Complaint]]:
     """Return the conflicts between the other settings, which pydantic finds only without the wrong ones."""
     rest = deepcopy(settings)
     for *above, last in wrong:
@@ -255,7 +328,7 @@ def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[
     except ValidationError as error:
         conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
         return [
-            (conflict.path, conflict.message)
+            (conflict.path, Complaint(conflict.message))
             for conflict in conflicts
             if not any(f"{read}.".startswith(f"{dotted(path)}.") for path in wrong for read in conflict.reads)
         ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sentibp.config import yaml_file
 from sentibp.config.yaml_file import Keys
@@ -19,8 +20,81 @@ NOUNS = {
     "object": "a mapping",
 }
 BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+MOST = 1_000_000_000
+"""The largest whole number that a setting takes: more than any machine can use, and less than overflows."""
 Options = Sequence[dict[str, Any]]  # the alternatives that a schema allows
+ALIASES = {
+    "lr": "optimizer.learning_rate",
+    "optim": "optimizer",
+    "optimiser": "optimizer",
+    "wd": "weight_decay",
+    "l2": "weight_decay",
+    "grad_clip": "clip_norm",
+    "max_norm": "clip_norm",
+    "eps": "epsilon",
+    "scheduler": "schedule",
+    "lr_scheduler": "schedule",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "batchsize": "batch_size",
+    "random_seed": "seed",
+    "random_state": "seed",
+    "loss_fn": "loss",
+    "criterion": "loss",
+    "class_weights": "class_weight",
+    "hidden_size": "hidden",
+    "hidden_sizes": "hidden",
+    "hidden_dim": "hidden",
+    "hidden_dims": "hidden",
+    "hidden_layers": "hidden",
+    "hidden_layer_sizes": "hidden",
+    "layers": "hidden",
+    "embedding_dim": "embedding.dim",
+    "embedding_size": "embedding.dim",
+    "emb_dim": "embedding.dim",
+    "dropout_rate": "dropout",
+    "nonlinearity": "activation",
+    "batchnorm": "batch_norm",
+    "ngram": "ngrams",
+    "ngram_range": "ngrams",
+    "lower": "lowercase",
+    "min_df": "min_count",
+    "min_freq": "min_count",
+    "vocab_size": "max_features",
+    "max_vocab": "max_features",
+    "file": "source",
+    "path": "source",
+    "dataset": "source",
+    "val_split": "validation",
+    "validation_split": "validation",
+    "dev": "validation",
+    "label": "label_column",
+    "target": "label_column",
+    "text": "text_column",
+    "label_map": "labels",
+    "sample_weight": "weight_column",
+    "neg": "negative",
+    "pos": "positive",
+    "neutral": "ignore",
+}
+"""Names that other libraries and papers have for settings."""
+
 SWITCH = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # true and false in YAML 1.1
+
+
+class Complaint(NamedTuple):
+    """What is wrong with a setting, and the repair: in words, or as the right value or the right keys, if known."""
+
+    what: str
+    repair: str = ""  # as in a file
+    right: Any = None  # a value for the place of the wrong one
+    keys: Sequence[tuple[str, ...]] = ()  # the settings that an unknown key may mean
+
+    def __str__(self) -> str:
+        return self.what + (f"; {self.repair}" if self.repair else "")
 
 
 class Schema:
@@ -54,56 +128,100 @@ class Schema:
             options = [option for node in below if node for option in self.options(node)]
         return options
 
-    def mistake(self, kind: str, path: Keys, value: Any) -> str:
-        """Return the error message for the value at a path. `kind` is pydantic's name of the error."""
+    def mistake(self, kind: str, path: Keys, value: Any) -> Complaint:
+        """Return the complaint about the value at a path. `kind` is pydantic's name of the error."""
         if kind == "extra_forbidden":
             return self._unknown(path)
         options, shown = self.options_at(path), show(value)
+        numbers = [option for option in options if option.get("type") in ("integer", "number")]
         if kind == "missing":
             needed = [key for option in options for key in option.get("required", ()) if key not in value]
-            return f"{' and '.join(map(repr, needed))} missing; give {'both' if len(needed) > 1 else 'it'}"
+            both = "both" if len(needed) > 1 else "it"
+            return Complaint(f"{' and '.join(map(repr, needed))} missing", f"give {both}")
         if kind.endswith("too_short"):
-            return f"{shown} is empty; give {words(options)}"
-        numbers = [option for option in options if option.get("type") in ("integer", "number")]
+            return Complaint(f"{shown} is empty", f"give {words(options)}")
         if kind.startswith(("greater_than", "less_than")):
-            return f"{shown} is too {'small' if kind[0] == 'g' else 'large'}; give {words(numbers)}"
+            at_most_that = any(option.get("maximum") == MOST for option in numbers)  # not worth saying elsewhere
+            limit = f" and at most {MOST}" if kind[0] == "l" and at_most_that else ""
+            size = "small" if kind[0] == "g" else "large"
+            return Complaint(f"{shown} is too {size}", f"give {words(numbers)}{limit}")
+        return self._wrong_type(options, numbers, value)
+
+    def _wrong_type(self, options: Options, numbers: Options, value: Any) -> Complaint:
         if isinstance(value, str):
             return self._wrong_text(options, numbers, value)
-        kinds = [option.get("type") for option in options]
         brief, full = words(options, brief=True), words(options)
-        repair = f"; give {full}" if full != brief else ""
-        if isinstance(value, bool | int | float):
-            if brief.startswith(NOUNS["string"]):  # text first, or a list of texts
-                repair = f"; write '{shown}'"
-            elif "array" in kinds:
-                repair = f"; write [{shown}]"
-        return f"{shown} is not {brief}{repair}"
+        what = f"{show(value)} is not {brief}"
+        free = all(
+            str(option.get("type")) in ("string", "array") and not option.keys() & {"enum", "const"}
+            for option in options
+        )
+        if isinstance(value, bool | int | float) and free:
+            right = show(value) if any(option["type"] == "string" for option in options) else [value]
+            return Complaint(what, f"write {show(right)}", right)
+        return Complaint(what, f"give {full}" if full != brief else "")
 
-    def _wrong_text(self, options: Options, numbers: Options, value: str) -> str:
+    def _wrong_text(self, options: Options, numbers: Options, value: str) -> Complaint:
         brief, full = words(options, brief=True), words(options)
         choices = [choice for option in options for choice in option.get("enum", ())]
-        near = nearest(value, [*choices, *(option["const"] for option in options if "const" in option)])
-        repair = near or (f"; give {full}" if full != brief else "")
+        near = close(value, [*choices, *(option["const"] for option in options if "const" in option)])
         if choices:
-            brief, repair = f"one of {', '.join(choices)}", near
-        elif numbers and number(value) is not None:
-            brief, repair = words(numbers, brief=True), f"; write {show(value)[1:-1]} without quotes"
-        elif brief == NOUNS["boolean"] and value.lower() in SWITCH:
-            repair = f"; write {SWITCH[value.lower()]}"
-        elif any(option.get("type") == "array" for option in options):
-            repair = f"; write [{show(value)}]"
-        return f"{show(value)} is not {brief}{repair}"
+            brief = f"one of {', '.join(choices)}"
+        what = f"{show(value)} is not {brief}"
+        if near:
+            return Complaint(what, f"did you mean {near!r}?", near)
+        if choices:
+            return Complaint(what)
+        if numbers and number(value) is not None:
+            what = f"{show(value)} is not {words(numbers, brief=True)}"
+            return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
+        if brief == NOUNS["boolean"] and value.lower() in SWITCH:
+            return Complaint(what, f"write {SWITCH[value.lower()]}", SWITCH[value.lower()] == "true")
+        if items := self._as_list(options, value):
+            return Complaint(what, f"write {show(items)}", items)
+        return Complaint(what, f"give {full}" if full != brief else "")
 
-    def _unknown(self, path: Keys) -> str:
-        """Return the message for an unknown key, which is misspelt or in the wrong section."""
+    def _as_list(self, options: Options, value: str) -> list[Any]:
+        """Return the list that a text such as `32,16` means where a list is allowed, or []."""
+        for kind in (self.options(option["items"])[0].get("type") for option in options if "items" in option):
+            if kind == "string":
+                return [item.strip() for item in value.strip("[]() ").split(",")]
+            numbers = [number(item) for item in re.split(r"[\s,;x]+", value[:100].strip("[]() "))]
+            if None not in numbers:
+                return numbers
+        return []
+
+    def _unknown(self, path: Keys) -> Complaint:
+        """Return the complaint about an unknown key, which is misspelt or in the wrong section."""
         *above, key = map(str, path)
+        meant = self.meant(tuple(map(str, path)))
         sections = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
         if sections:
-            return f"unknown key; {key!r} belongs to {' or '.join(map(repr, sections))}"
+            return Complaint("unknown key", f"{key!r} belongs to {' or '.join(map(repr, sections))}", keys=meant)
         siblings = [keys[-1] for keys, _ in self.settings if keys[:-1] == tuple(above)]
-        elsewhere = {keys[-1]: dotted(keys) for keys, _ in self.settings}
-        near = nearest(key, siblings) or nearest(key, elsewhere)
-        return f"unknown key{near or '; choose from ' + ', '.join(siblings)}"
+        if not meant:
+            return Complaint("unknown key", f"choose from {', '.join(siblings)}")
+        shown = [keys[-1] if keys[:-1] == tuple(above) else dotted(keys) for keys in meant]
+        return Complaint("unknown key", f"did you mean {' or '.join(map(repr, shown))}?", keys=meant)
+
+    def meant(self, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return the settings, at most three, that an unknown path may mean, such as `lr` or `optimiser.name`."""
+        known = [keys for keys, _ in self.settings]
+        *above, last = (key.casefold().replace("-", "_")[:100] for key in path)
+        last = tuple(ALIASES.get(last, last).split("."))
+        above = tuple(part for key in above for part in ALIASES.get(key, key).split("."))
+        same = [keys for keys in known if keys[-len(last) :] == last]
+        found = [keys for keys in same if keys[: -len(last)] == above] or [
+            keys for keys in same if set(above) <= set(keys)
+        ]
+        if not found and (spelling := close(last[-1], [keys[-1] for keys in known if keys[:-1] == path[:-1]])):
+            found = [(*path[:-1], spelling)]
+        if not found and (spelling := close(last[-1], [keys[-1] for keys in known])):
+            same = same or [keys for keys in known if keys[-1] == spelling]
+        if not found and len(same) > 1 and above:
+            best = close(".".join((*above, *last)), map(dotted, same))
+            same = [keys for keys in same if dotted(keys) == best]
+        return (found or same)[:3]
 
 
 def words(options: Options, *, brief: bool = False) -> str:
@@ -128,21 +246,28 @@ def _full(option: dict[str, Any]) -> str:
         return f"{noun} of {_plural(option['items'])}"
     if isinstance(option.get("additionalProperties"), dict):
         return f"{noun} from names to {_plural(option['additionalProperties'])}"
-    bounds = " and ".join(f"{text} {option[key]}" for key, text in BOUNDS.items() if key in option)
+    bounds = " and ".join(f"{text} {option[key]}" for key, text in BOUNDS.items() if option.get(key, MOST) != MOST)
     return f"{noun} {bounds}".rstrip()
 
 
 def _plural(option: dict[str, Any]) -> str:
     if isinstance(option["type"], list):
         return "values"
+    if "enum" in option:
+        return ", ".join(option["enum"])
     noun = _brief(option)
     return _full(option).replace(noun, f"{noun.removeprefix('a ')}s", 1)
 
 
-def nearest(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
-    """Return the repair for a misspelt word, or "" if no known word is near. A mapping gives the names to show."""
-    close = difflib.get_close_matches(word[:100].lower(), list(known), 1)
-    return f"; did you mean {known[close[0]] if isinstance(known, Mapping) else close[0]!r}?" if close else ""
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the repair for a misspelt word, or "" if no known word is near."""
+    near = close(word, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def close(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like a misspelt one, or None if none is near."""
+    return next(iter(difflib.get_close_matches(word[:100].lower(), list(known), 1)), None)
 
 
 def number(text: str) -> float | None:

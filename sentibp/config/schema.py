@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
-from sentibp.config.messages import dotted, number
+from sentibp.config.messages import MOST, dotted, number
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -37,8 +37,8 @@ def _to_list(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1), BeforeValidator(_to_whole_number)]
-Whole = Annotated[int, Field(ge=0), BeforeValidator(_to_whole_number)]
+Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_to_whole_number)]
+Whole = Annotated[int, Field(ge=0, le=MOST), BeforeValidator(_to_whole_number)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Value = Annotated[str | int | float | bool, WithJsonSchema({"type": ["string", "number", "boolean"]})]
@@ -143,6 +143,14 @@ class Text(_Section):
     earlier: ClassVar[dict[str, str]] = {"parts": "affixes"}
     lowercase: bool = True
     """Whether to treat `Good` and `good` as the same word."""
+    folding: Annotated[int, Field(ge=1, le=2), BeforeValidator(_to_whole_number)] = 2
+    """Which other spellings are the same word. 2: those with invisible characters, ligatures, full-width letters,
+    other apostrophes, skin tones, or a final sigma too; 1: as earlier versions of sentibp had it. Models and runs of
+    these versions keep 1. There is rarely a reason to set it. With init_from, the default is that of the model."""
+    classes: list[Literal["url", "email", "mention", "number"]] = []
+    """The classes of tokens that count as one word each: every URL becomes `<url>`, every e-mail address `<email>`,
+    every @name `<mention>`, and every number `<number>`. url and mention suit tweets; number hides ratings such as
+    `10/10`. With init_from, the default is that of the model."""
     ngrams: Annotated[int, Field(ge=1, le=3), BeforeValidator(_to_whole_number)] = 2
     """The largest number of words in a feature. 1: single words; 2: pairs such as `not good` too; 3: triples too. A
     lower value is faster and gives a smaller model."""

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
+from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary, merge
@@ -77,7 +79,7 @@ def _encode(
     settings: Text, corpora: Sequence[Corpus | None], validation: Corpus | None, initial: Vocabulary | None
 ) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
-    tokens = tokenize(text, settings.lowercase)
+    tokens = tokenize(text, Spelling.of(settings))
     vocabulary, learned = build_vocabulary(
         tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
@@ -85,15 +87,20 @@ def _encode(
         vocabulary = merge(initial, vocabulary)
         learned, _ = vocabulary.encode(tokens)
     if not len(vocabulary):
-        raise DataError(
-            f"no word occurs {settings.min_count} times in the {_count(corpora[0]):,} training reviews; "
-            "lower text.min_count, or give more text"
-        )
+        raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     validation_text = strings([]) if validation is None else validation.text
-    validation_tokens = tokenize(validation_text, settings.lowercase)
+    validation_tokens = tokenize(validation_text, Spelling.of(settings))
     near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
     held_out, _ = vocabulary.encode(validation_tokens)
     return vocabulary, learned, held_out, near
+
+
+def no_features(settings: Text, where: str) -> DataError:
+    """Return the error for text of which no word becomes a feature."""
+    if settings.min_count == 1:
+        return DataError(f"there is no word in {where}; give reviews with words")
+    repair = f"give more text, or keep rare words, too, with {set_option('text.min_count', 1)}"
+    return DataError(f"no word occurs {settings.min_count} times in {where}; {repair}")
 
 
 def _count(corpus: Corpus | None) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.config.label_key import is_number, label_key
+from sentibp.data.label_mapping import Mapping, polarity, suggest
+from sentibp.errors import DataError
 from sentibp.utils.arrow import to_numpy
 
 if TYPE_CHECKING:
@@ -25,9 +26,18 @@ _DEFAULT = {
     **dict.fromkeys(("1", "pos", "positive", "true"), 1),
 }
 
+_PARTNERS = {"0": "1", "1": "0", "-1": "1", "neg": "pos", "pos": "neg", "negative": "positive", "positive": "negative"}
+_PARTNERS |= {"false": "true", "true": "false"}
+
 IGNORED, _UNKNOWN = -1, -2
 
 _SHOWN = 8  # values that an error message lists
+
+_MOST = 20  # more different labels are probably not labels
+
+_LONGEST = 40  # characters of a label that a message shows
+
+_OTHER_COLUMN = "--set data.label_column=NAME"
 
 
 class Labels(Protocol):
@@ -41,19 +51,26 @@ class Labels(Protocol):
     def ignore(self) -> Sequence[Value]: ...
 
 
+class NoKnownLabel(DataError):
+    """data.labels lists none of the labels of a source."""
+
+
 def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
-    """Return the class of each row (n,) int8: 0, 1 or IGNORED. Append a line to `wrong` for each unknown label."""
+    """Return the class of each row (n,) int8: 0, 1 or IGNORED. Append a line to `wrong` for each unknown label.
+
+    NoKnownLabel if `labels` lists none of them.
+    """
     assert records.label is not None
     labels = None if records.fixed_labels else labels
     values, codes = distinct(records.label)
     meaning = _meaning(labels)
-    values = _named(values, records.label_names, meaning)
-    keys = [_key(value) for value in values]
+    values = _named(values, records.label_names, meaning, declared=labels is not None)
+    keys = [label_key(value) for value in values]
     if labels is None and {"0", "-1"} <= set(keys):  # -1 is then a third class, or means "no label"
         del meaning["-1"]
     classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
     if (classes == _UNKNOWN).any():
-        wrong += _unknown(records, keys, values, classes, codes, declared=labels is not None)
+        wrong += _Unknown(records, keys, values, classes, codes, meaning, labels is not None).lines()
     return classes[codes]
 
 
@@ -71,94 +88,111 @@ def _meaning(labels: Labels | None) -> dict[str, int]:
     if labels is None:
         return dict(_DEFAULT)
     declared = ((0, labels.negative), (1, labels.positive), (IGNORED, labels.ignore))
-    return {_key(value): number for number, values in declared for value in values}
+    return {label_key(value): number for number, values in declared for value in values}
 
 
-def _named(values: list, names: Sequence[str], meaning: dict[str, int]) -> list:
-    """Replace integer labels by their names in the data set, unless only the integers have a known meaning."""
+def _named(values: list, names: Sequence[str], meaning: dict[str, int], *, declared: bool) -> list:
+    """Replace integer labels by their names in the data set, unless the user's mapping is one of integers.
+
+    Without a mapping the names count: 0 does not mean negative if its name is happy.
+    """
     if not names:
         return values
     numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
     named = [value if value is None else names[value] for value in numbers]
 
     def are_known(candidates: list) -> bool:
-        return all(_key(value) in meaning for value in candidates if value is not None)
+        return all(label_key(value) in meaning for value in candidates if value is not None)
 
-    return numbers if are_known(numbers) and not are_known(named) else named
-
-
-def _key(value: object) -> str:
-    """Return the normalized label. 1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos "."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    text = str(value).strip().casefold().removeprefix("__label__")
-    if text == "nan":  # a missing value in a table
-        return ""
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
-        return text
-    number = float(text)
-    return str(int(number)) if number.is_integer() else repr(number)
+    return numbers if declared and are_known(numbers) and not are_known(named) else named
 
 
-def _unknown(
-    records: Records, keys: list[str], values: list, classes: np.ndarray, codes: np.ndarray, *, declared: bool
-) -> list[str]:
-    """Return an error line for each unknown label, or one line for all if the labels are of another kind."""
-    rows = dict.fromkeys(keys, 0)  # key -> number of rows
-    shown = dict(zip(reversed(keys), reversed(values), strict=True))  # key -> its first spelling
-    for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
-        rows[key] += count
-    if rows.get("") == len(codes):
-        return [f"{records.name}: no row has a label; give data with labels"]
-    unknown = list(dict.fromkeys(key for key, of in zip(keys, classes, strict=True) if of == _UNKNOWN))
-    both = {0, 1} <= set(classes.tolist())
-    if not declared and unknown != [""] and not (both and not any(map(_is_number, unknown))):
-        rows.pop("", None)
-        return [_suggest_mapping(records.name, rows, shown)]
-    lines = []
-    for key in unknown[:_SHOWN]:
-        where = np.flatnonzero(np.isin(codes, [code for code, of in enumerate(keys) if of == key]))
+class _Unknown:
+    """The unknown labels of a source, and the error lines for them."""
+
+    def __init__(
+        self,
+        records: Records,
+        keys: list[str],
+        values: list,
+        classes: np.ndarray,
+        codes: np.ndarray,
+        meaning: dict[str, int],
+        declared: bool,
+    ):
+        """`keys`, `values`, `classes`: of the distinct labels; `codes`: the label of each row (n,)."""
+        self.records, self.keys, self.codes, self.meaning, self.declared = records, keys, codes, meaning, declared
+        self.rows = dict.fromkeys(keys, 0)  # key -> number of rows
+        for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
+            self.rows[key] += count
+        self.shown = dict(zip(reversed(keys), reversed(values), strict=True))  # key -> its first spelling
+        self.unknown = list(dict.fromkeys(key for key, of in zip(keys, classes, strict=True) if of == _UNKNOWN))
+        self.classes = set(classes.tolist())
+
+    def lines(self) -> list[str]:
+        """Return an error line for each unknown label, or one for all if the labels are of another kind."""
+        name = self.records.name
+        if self.rows.get("") == len(self.codes):
+            return [f"{name}: no row has a label; give data with labels"]
+        if self.declared and self.classes == {_UNKNOWN}:
+            raise NoKnownLabel(self._which_is_which(", none of them in data.labels"))
+        if not self.declared and self.unknown != [""] and not self._are_few_among_known():
+            return [self._which_is_which()]
+        lines = [self._line(key) for key in self.unknown[:_SHOWN]]
+        if len(self.unknown) > _MOST or max(map(len, self.unknown)) > _LONGEST:
+            many = f"{len(self.unknown):,} unknown labels; " if len(self.unknown) > 1 else ""
+            return [*lines, f"{name}: {many}correct the file, or name another column with {_OTHER_COLUMN}"]
+        if len(self.unknown) > 1:
+            return [*lines, f"{name}: correct these labels, or leave their rows out with {self._leaving_out()}"]
+        repair = "fill it in" if self.unknown == [""] else "correct it"
+        return [f"{lines[0]}; {repair}, or leave such rows out with {self._leaving_out()}"]
+
+    def _are_few_among_known(self) -> bool:
+        """Return whether both classes are there, and the unknown labels are no numbers on the same scale."""
+        return {0, 1} <= self.classes and not (
+            any(map(is_number, self.unknown)) and any(is_number(key) for key in self.keys if key not in self.unknown)
+        )
+
+    def _line(self, key: str) -> str:
+        where = np.flatnonzero(np.isin(self.codes, [code for code, of in enumerate(self.keys) if of == key]))
+        place = first_place(self.records, where)
         if key == "":
-            lines.append(f"{first_place(records, where)}: no label{row_count(where)}; fill it in, or remove the row")
-        else:
-            what = f"label {_brief(shown[key])!r}{row_count(where)}"
-            lines.append(
-                f"{first_place(records, where)}: {what} is neither negative nor positive; add it to data.labels"
-            )
-    return lines
+            return f"{place}: no label{row_count(where)}"
+        lists = "in no list of data.labels" if self.declared else "neither negative nor positive"
+        return f"{place}: label {_brief(self.shown[key])!r}{row_count(where)} is {lists}"
 
+    def _leaving_out(self) -> str:
+        """Return the option that ignores the unknown labels, except words with a meaning beyond doubt."""
+        known = [key for key in self.meaning if self.declared or key in self.rows]
+        if not {0, 1} <= self.classes and not self.declared:
+            known += [_PARTNERS[key] for key in known]  # the other class has no row here
+        kinds = [[key for key in known if self.meaning[key] == number] for number in (0, 1, IGNORED)]
+        for key in self.unknown:
+            kind = None if self.declared else polarity(key)
+            kinds[{"negative": 0, "positive": 1}.get(kind or "", 2)].append(key)
+        return Mapping(kinds[0], kinds[1], kinds[2]).option()
 
-def _suggest_mapping(name: str, rows: dict[str, int], shown: dict) -> str:
-    """Return an error line with the labels, their counts, and the mapping to write in the config."""
-    frequent = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
-    listed = ", ".join(f"{_brief(shown[key])} ({rows[key]:,})" for key in frequent)
-    more = ", ..." if len(rows) > _SHOWN else ""
-    if len(rows) > 20:
-        return f"{name}: {len(rows):,} different labels: {listed}{more}; set data.label_column to another"
-    order = sorted(rows, key=lambda key: (float(key), "") if _is_number(key) else (np.inf, key))
-    half = len(order) // 2
-    upper = half + (len(order) > 1 and len(order) % 2)  # the middle label of an odd number is ignored
-    meanings = {"negative": order[:half], "positive": order[upper:], "ignore": order[half:upper]}
-    mapping = ", ".join(
-        f"{meaning}: [{', '.join(map(_yaml, keys)) or '...'}]"
-        for meaning, keys in meanings.items()
-        if keys or meaning != "ignore"
-    )
-    return f"{name}: labels {listed}{more}; say which is which: data.labels: {{{mapping}}}"
+    def _which_is_which(self, fact: str = "") -> str:
+        """Return an error line with the labels, their counts, and the mapping to set."""
+        rows = {key: count for key, count in self.rows.items() if key}
+        frequent = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
+        listed = ", ".join(f"{_brief(self.shown[key])} ({rows[key]:,})" for key in frequent)
+        listed += ", ..." if len(rows) > _SHOWN else ""
+        name = self.records.name
+        if len(rows) > _MOST:
+            return f"{name}: {len(rows):,} different labels: {listed}{fact}; name another column with {_OTHER_COLUMN}"
+        mapping = suggest(rows)
+        unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
+        which = mapping.assumption or "say which is which"
+        if mapping.is_complete and unknown:
+            mapping = mapping._replace(ignore=[*mapping.ignore, *unknown])
+            which = "say which is which, or leave the others out"
+        return f"{name}: labels {listed}{fact}; {which}: {mapping.option()}"
 
 
 def _brief(value: object) -> str:
     text = " ".join(str(value).split())
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def _is_number(key: str) -> bool:
-    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", key) is not None
-
-
-def _yaml(key: str) -> str:
-    plain = _is_number(key) or (re.fullmatch(r"[a-z][\w-]*", key) and key not in ("yes", "no", "on", "off", "null"))
-    return key if plain else json.dumps(key, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def first_place(records: Records, rows: np.ndarray) -> str:

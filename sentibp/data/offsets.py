@@ -1,20 +1,22 @@
 """Find the position of each word and n-gram in the original text.
 
-Normalization (entities, line breaks, accents, case) acts on short pieces of a text one by one: on an entity, or on a
-letter with its accents. So the pieces are normalized by the same function as the text. Without spaces, their characters
-are those of the tokens, in order.
+Normalization (entities, line breaks, folding, accents, case, classes of tokens) acts on short pieces of a text one by
+one: on an entity, or on a letter with its accents. So the pieces are normalized by the same function as the text.
+Without spaces, their characters are those of the tokens, in order.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.data import token_classes
+from sentibp.data.folding import CONTEXT, Spelling, replacements
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize, tokenize
 from sentibp.data.vocabulary import Vocabulary
@@ -40,24 +42,30 @@ class Piece(NamedTuple):
     end: int
 
 
-def token_spans(text: str, lowercase: bool = True) -> list[Span]:
+def token_spans(text: str, spelling: Spelling = Spelling()) -> list[Span]:  # noqa: B008, it is immutable
     """Return the tokens of a text with their positions."""
-    return locate(text, tokenize(strings([text]), lowercase), lowercase)
+    return locate(text, tokenize(strings([text]), spelling), spelling)
 
 
-def locate(text: str, tokens: Tokens, lowercase: bool = True) -> list[Span]:
+def locate(text: str, tokens: Tokens, spelling: Spelling = Spelling()) -> list[Span]:  # noqa: B008
     """Return the position of each token of a text."""
     spelled = np.array(tokens.words.to_pylist(), object)[tokens.ids].tolist() if len(tokens.ids) else []
-    characters = [c for c in _characters(_resolved(text), lowercase) if not _is_blank(c.content)]
-    if "".join(c.content for c in characters) != "".join(spelled):  # a letter combines that `_combines` does not list
-        characters = list(_characters(_resolved(text), lowercase, coarse=True))
-        characters = [c for c in characters if not _is_blank(c.content)]
+    contents = [token_classes.unname_classes(word, spelling.classes) for word in spelled]
+    pieces = _folded(_resolved(text), spelling)
+    characters = _characters(pieces, spelling)
+    if _comparable(c.content for c in characters) != _comparable(contents):
+        characters = _characters(pieces, spelling, coarse=True)  # a letter combines that `_combines` does not list
     spans = []
     end = 0
-    for word in spelled:
-        start, end = end, end + len(word)
+    for word, content in zip(spelled, contents, strict=True):
+        start, end = end, end + len(content)
         spans.append(Span(word, characters[start].start, characters[end - 1].end))
     return spans
+
+
+def _comparable(contents: Iterable[str]) -> str:
+    """Join contents without the difference between a backtick and an apostrophe, which depends on the neighbours."""
+    return "".join(contents).replace("`", "'")
 
 
 def _resolved(text: str) -> list[Piece]:
@@ -79,8 +87,37 @@ def _replaced(pieces: list[Piece], pattern: re.Pattern[str], function) -> list[P
     return result + pieces[done:]
 
 
-def _characters(pieces: list[Piece], lowercase: bool, coarse: bool = False) -> Iterator[Piece]:
-    """Yield the characters of the normalized text, without spaces.
+def _folded(pieces: list[Piece], spelling: Spelling) -> list[Piece]:
+    """Replace and remove characters as `folding.fold` does."""
+    if spelling.folding == 1:
+        return pieces
+    table = replacements(spelling.lowercase)
+    pieces = _without_empty(
+        [Piece(c, *place) for content, *place in pieces for c in table.get(content, content) or [""]]
+    )
+    for pattern in CONTEXT:
+        text, kept = "".join(piece.content for piece in pieces), [True] * len(pieces)
+        for match in re.finditer(pattern, text):
+            start, stop = match.span(1) if match[1] is not None else (match.start(), match.start())
+            kept[match.start() : start] = [False] * (start - match.start())
+            kept[stop : match.end()] = [False] * (match.end() - stop)
+        pieces = _without_empty([p if k else p._replace(content="") for p, k in zip(pieces, kept, strict=True)])
+    return pieces
+
+
+def _without_empty(pieces: list[Piece]) -> list[Piece]:
+    """Remove empty pieces. What they come from belongs to the character that it follows, as a skin tone does."""
+    result: list[Piece] = []
+    for piece in pieces:
+        if piece.content:
+            result.append(piece)
+        elif result and result[-1].end == piece.start and not result[-1].content.isspace():
+            result[-1] = result[-1]._replace(end=piece.end)
+    return result
+
+
+def _characters(pieces: list[Piece], spelling: Spelling, coarse: bool = False) -> list[Piece]:
+    """Return the characters of the normalized text, without spaces. A token of a class is one character.
 
     A letter and its accents may become one character or several. If their number is unchanged, each keeps its position.
     If `coarse`, all characters between spaces are normalized together.
@@ -89,13 +126,21 @@ def _characters(pieces: list[Piece], lowercase: bool, coarse: bool = False) -> I
         i for i, piece in enumerate(pieces) if i == 0 or not _combines(pieces[i - 1].content, piece.content, coarse)
     ]
     groups = [pieces[start:stop] for start, stop in zip(starts, [*starts, len(pieces)][1:], strict=True)]
-    normal = normalize(strings("".join(piece.content for piece in group) for group in groups), lowercase)
+    single = spelling._replace(classes=())
+    normal = normalize(strings("".join(piece.content for piece in group) for group in groups), single)
+    characters = []
     for group, content in zip(groups, normal.to_pylist(), strict=True):
-        characters = content.replace(" ", "")
-        if len(characters) == len(group):
-            yield from (Piece(c, piece.start, piece.end) for c, piece in zip(characters, group, strict=True))
-        else:
-            yield from (Piece(c, group[0].start, group[-1].end) for c in characters)
+        same = len(content.replace(" ", "")) == len(group)
+        place = iter(group)
+        for c in content:
+            if c == " ":  # it separates tokens of classes
+                characters.append(Piece(c, group[0].start, group[-1].end))
+            else:
+                start, end = next(place)[1:] if same else (group[0].start, group[-1].end)
+                characters.append(Piece(c, start, end))
+    for pattern, placeholder in token_classes.compiled(spelling.classes):
+        characters = _replaced(characters, pattern, lambda match, mark=placeholder: mark)
+    return [c for c in characters if not _is_blank(c.content)]
 
 
 def _combines(before: str, character: str, coarse: bool) -> bool:

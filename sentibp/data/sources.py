@@ -203,7 +203,7 @@ def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
     """Return the columns text and label of built-in data sets, whatever the columns of the user's files are called."""
     for role in ("weight", "group"):
         if getattr(options, role) is not None:
-            raise DataError(f"{name}: has no {role}s; remove data.{role}_column")
+            raise DataError(f"{name}: has no {role}s; leave them out with --set data.{role}_column=null")
     return ReadOptions("text", options.label and "label")
 
 

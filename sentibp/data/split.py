@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import LABELS, counted
 from sentibp.errors import DataError
@@ -43,11 +44,18 @@ def _choose_reviews(label: np.ndarray, share: float, rng: np.random.Generator) -
         count = round(share * len(rows))
         if not 0 < count < len(rows):
             subset, size = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
-            wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}; change it or give more")
+            wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}")
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
-        raise DataError(*wrong)
+        repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=2)))
+        raise DataError(*(f"{line}; give more reviews, or write {repair}" for line in wrong))
     return chosen
+
+
+def _possible_share(counts: np.ndarray) -> float:
+    """Return a share that leaves reviews of each class for both; 0, which holds none out, if there is none."""
+    shares = (0.1, 0.2, 0.25, 0.33, 0.5)
+    return next((share for share in shares if all(0 < round(share * n) < n for n in counts.tolist())), 0)
 
 
 def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

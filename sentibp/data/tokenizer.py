@@ -2,8 +2,8 @@
 
 A token is a word, a run of one punctuation mark (`...`, `!!!`), an emoji, or one character of a script that is written
 without spaces. A word is a run of letters and digits of any script; an apostrophe between two of them belongs to it
-(`don't`). Each character belongs to a token, except white space and control characters. Training, evaluation,
-prediction and explanation use the same functions.
+(`don't`). Each character belongs to a token, except white space, control characters, and what folding removes
+(data/folding.py). Training, evaluation, prediction and explanation use the same functions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.utils.arrow import buffers, from_numpy, prefix_sums, segments, strings, to_numpy
+from sentibp.data.folding import DOTTED_I, Spelling, fold
+from sentibp.data.token_classes import mark_classes, name_classes
+from sentibp.utils.arrow import apply_where, buffers, from_numpy, prefix_sums, segments, strings, to_numpy
 from sentibp.utils.spill import ArrayBuilder
 from sentibp.utils.threads import parallel_map
 
@@ -31,8 +33,8 @@ LINE_BREAK = r"(?i)<br[\t\n\f\r ]*/?>"
 
 # For text that is not pure ASCII (RE2 syntax). L, M, N: letters, marks, numbers; Z, Cc: separators, controls;
 # Cf: invisible characters, which stay where they are unless they act as spaces.
-_APOSTROPHE = r"[\x{2019}\x{02bc}\x{ff07}]"
-_SPACE = (  # Unicode separators except the plain space; some controls; zero-width characters
+_APOSTROPHE_1 = r"[\x{2019}\x{02bc}\x{ff07}]"  # of folding 1, as are the spaces; folding 2 has a table
+_SPACE_1 = (  # Unicode separators except the plain space; some controls; zero-width characters
     r"[\x{80}-\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
 )
 _MAY_COMBINE = r"[^\x00-\x{2ff}]"  # below U+0300 every character is in NFC
@@ -52,6 +54,9 @@ _KIND = bytes(
 )
 
 
+_SPELLING = Spelling()
+
+
 class Tokens(NamedTuple):
     """The tokens of n texts: those of text j are `words[ids[offsets[j]:offsets[j + 1]]]`."""
 
@@ -60,17 +65,16 @@ class Tokens(NamedTuple):
     words: pa.LargeStringArray  # distinct tokens, in order of appearance
 
 
-def normalize(text: pa.LargeStringArray, lowercase: bool = True) -> pa.LargeStringArray:
-    """Resolve HTML entities and `<br />`, convert to lower case, normalize Unicode, put spaces around symbols."""
-    text = _where(text, pc.match_substring_regex(text, ENTITY), _unescape)
+def normalize(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> pa.LargeStringArray:
+    """Resolve HTML entities and `<br />`, fold characters, convert to lower case, put spaces around symbols.
+
+    Tokens of a class become its placeholder (data/token_classes.py).
+    """
+    text = apply_where(text, pc.match_substring_regex(text, ENTITY), _unescape)
     text = pc.replace_substring_regex(text, LINE_BREAK, "\n")
-    text = _where(text, pc.invert(pc.string_is_ascii(text)), lambda subset: _unify(subset, lowercase))
-    return pc.utf8_lower(text) if lowercase else text
-
-
-def _where(text: pa.LargeStringArray, mask: pa.BooleanArray, function) -> pa.LargeStringArray:
-    """Apply a function to the texts where the mask is true: usually few."""
-    return pc.replace_with_mask(text, mask, function(text.filter(mask))) if mask.true_count else text
+    text = apply_where(text, pc.invert(pc.string_is_ascii(text)), lambda subset: _unify(subset, spelling))
+    text = pc.utf8_lower(text) if spelling.lowercase else text
+    return mark_classes(text, spelling.classes)
 
 
 def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -85,26 +89,37 @@ def entity(match: re.Match[str]) -> str:
 
 def _compose(text: pa.LargeStringArray) -> pa.LargeStringArray:
     """Convert to NFC, in which a letter with an accent is one character."""
-    return _where(text, pc.match_substring_regex(text, _MAY_COMBINE), lambda subset: pc.utf8_normalize(subset, "NFC"))
+    return apply_where(
+        text, pc.match_substring_regex(text, _MAY_COMBINE), lambda subset: pc.utf8_normalize(subset, "NFC")
+    )
 
 
-def _unify(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
+def _unify(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray:
+    if spelling.folding > 1:
+        text = fold(text, spelling.lowercase)
     text = _compose(text)
-    if lowercase:
+    if spelling.lowercase:
         text = _compose(pc.utf8_lower(text))  # some letters decompose or combine in lower case
-    text = pc.replace_substring_regex(text, _APOSTROPHE, "'")
-    text = pc.replace_substring_regex(text, _SPACE, " ")
+    if spelling.folding > 1:
+        text = _without_dot(text) if DOTTED_I.encode() in buffers(text)[1].tobytes() else text
+    else:
+        text = pc.replace_substring_regex(text, _APOSTROPHE_1, "'")
+        text = pc.replace_substring_regex(text, _SPACE_1, " ")
     return pc.replace_substring_regex(text, _ALONE, r" \0 ")
 
 
-def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True) -> Tokens:
+def _without_dot(text: pa.LargeStringArray) -> pa.LargeStringArray:
+    return _compose(pc.replace_substring(text, DOTTED_I, "i"))
+
+
+def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, spelling: Spelling = _SPELLING) -> Tokens:
     """Return the tokens of each text, computed on all cores.
 
     Only a few pieces, the distinct words and a number per text are in memory; longer arrays are spilled to disk.
     """
     words = strings([])
     ids, lengths = ArrayBuilder(np.int32), ArrayBuilder(np.int64)
-    split = parallel_map(lambda piece: _split(normalize(piece, lowercase)), pieces(text))
+    split = parallel_map(lambda piece: _split(normalize(piece, spelling), spelling.folding), pieces(text))
     while batch := list(islice(split, _MERGED)):
         # concatenate the words so far and those of each piece; `number` is the index of each among the distinct words
         encoded = pa.concat_arrays([words, *(piece.words for piece in batch)]).dictionary_encode()
@@ -115,7 +130,7 @@ def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, lowercase: bool = True
         for piece in batch:
             lengths.append(np.diff(piece.offsets))
         words = encoded.dictionary
-    return Tokens(ids.array(), prefix_sums(lengths.array()), words)
+    return Tokens(ids.array(), prefix_sums(lengths.array()), name_classes(words, spelling.classes))
 
 
 def pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
@@ -137,8 +152,8 @@ def cuts(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _split(text: pa.LargeStringArray) -> Tokens:
-    """Return the tokens of normalized texts.
+def _split(text: pa.LargeStringArray, folding: int) -> Tokens:
+    """Return the tokens of normalized texts. From folding 2 on, a backtick inside a word is an apostrophe.
 
     The bytes of all texts are in one buffer. A segment begins where a text begins, where the kind of byte changes, and
     where one punctuation mark follows another. These positions are the offsets of an Arrow array over the same buffer.
@@ -147,9 +162,14 @@ def _split(text: pa.LargeStringArray) -> Tokens:
     starts = np.zeros(len(data) + 1, bool)
     starts[offsets] = True  # the end is also a start
     kind = np.frombuffer(bytearray(data).translate(_KIND), np.uint8)
-    inner = np.flatnonzero(data[1:-1] == ord("'")) + 1
-    inner = inner[~starts[inner] & ~starts[inner + 1] & (kind[inner - 1] == _WORD) & (kind[inner + 1] == _WORD)]
-    kind[inner] = _WORD
+    marks = "'`" if folding > 1 else "'"
+    found = [np.flatnonzero(data[1:-1] == ord(mark)) + 1 for mark in marks]
+    found = [at[~starts[at] & ~starts[at + 1] & (kind[at - 1] == _WORD) & (kind[at + 1] == _WORD)] for at in found]
+    for inner in found:
+        kind[inner] = _WORD
+    if len(found) > 1 and len(found[1]):
+        data = data.copy()
+        data[found[1]] = ord("'")
     starts[1:-1] |= (kind[1:] != kind[:-1]) | ((kind[1:] == _MARK) & (data[1:] != data[:-1]))
     places = np.flatnonzero(starts)
     token = kind[places[:-1]] != _BLANK

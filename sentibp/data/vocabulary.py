@@ -192,8 +192,8 @@ class Vocabulary:
 def enumerate_affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, pa.LargeStringArray]]:
     """Yield the affixes of words, short ones first: kind (0 beginning, 1 ending), which words, their affixes."""
     punctuation = to_numpy(
-        pc.match_substring_regex(words, "^[[:punct:]]+$")
-    )  # no affixes: `~~` would be the beginning of `~~~`
+        pc.match_substring_regex(words, "^(?:[[:punct:]]+|<[a-z]+>)$")
+    )  # no affixes: `~~` would be the beginning of `~~~`; `<url>` is a class of tokens
     length = np.where(punctuation, 0, to_numpy(pc.utf8_length(words)))
     mark, nothing = scalar(_MARK), scalar("")
     for kind, longest in enumerate((_BEGINNING, _ENDING)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sentibp import metrics
@@ -26,10 +27,11 @@ def compare_models(
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Comparison:
     """Score both models on the reviews that `evaluate_on` uses for `a`."""
     recorded_a, recorded_b = RecordedData(a), RecordedData(b)
-    corpus = load_reviews(recorded_a, source, split, text_column, label_column)
+    corpus = load_reviews(recorded_a, source, split, text_column, label_column, overrides)
     scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model")
     scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, "the second model")
     assert corpus.label is not None

@@ -49,7 +49,7 @@ Search = Callable[[Iterator[tuple[int, ...]]], Deletion | None]
 def find_counterfactual(classifier: Classifier, text: str, explanation: Explanation) -> Counterfactual:
     """Return the fewest words whose deletion changes the predicted label, or an upper bound (see `exact`)."""
     words = explanation.words
-    tokens = tokenize(strings([text]), classifier.spec.lowercase)
+    tokens = tokenize(strings([text]), classifier.spec.spelling)
     side = 1.0 if explanation.logit >= 0 else -1.0
     unigrams = bool((classifier.vocabulary.prefix == -1).all())
     relevant = [i for i, word in enumerate(words) if word.known or not unigrams]  # an unknown word separates n-grams

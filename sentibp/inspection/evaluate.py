@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from sentibp.config.load import override_data
+from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
+from sentibp.data.labels import NoKnownLabel
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
@@ -18,6 +21,8 @@ from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
+
+_OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
 
 class Evaluation(NamedTuple):
@@ -33,12 +38,14 @@ def evaluate_on(
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Evaluation:
     """Score the model on a source, by default its test split. Without a source, use the model's validation data.
 
-    Raises DataError if the reviews cannot be read, or there are none.
+    The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
+    ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
-    scored = score_reviews(classifier, source, split, text_column, label_column)
+    scored = score_reviews(classifier, source, split, text_column, label_column, overrides)
     return Evaluation(scored.scores, scored.reviews.notes)
 
 
@@ -57,12 +64,13 @@ def score_reviews(
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> ScoredReviews:
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
     recorded = RecordedData(classifier)
-    corpus = load_reviews(recorded, source, split, text_column, label_column)
+    corpus = load_reviews(recorded, source, split, text_column, label_column, overrides)
     scores, positive, tokens, notes = score_corpus(recorded, corpus)
-    if source is None and split is None and recorded.run is None:
+    if source is None and split is None and recorded.run is None and not overrides:
         notes = (*notes, *_unlike_training(classifier.scores, scores))
     return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes)), scores, positive, tokens)
 
@@ -99,32 +107,40 @@ def score_corpus(
 
 
 def load_reviews(
-    recorded: RecordedData, source: str | None, split: str | None, text_column: str | None, label_column: str | None
+    recorded: RecordedData,
+    source: str | None = None,
+    split: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Corpus:
     """Load the reviews that `evaluate_on` scores the model on."""
+    trained = recorded.config.data
+    given = {"text_column": text_column, "label_column": label_column}
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = override_data(trained, overrides, _OPTIONS).model_copy(update=given)
     if source is None and split is None:
-        return _load_validation_data(recorded)
-    settings = recorded.config.data
+        return _load_validation_data(recorded, settings)
     if split is not None:
         sources.require_splits(source or settings.source, f"leave out --split {split}")
-    given = {"text_column": text_column, "label_column": label_column}
-    settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     options = sources.read_options(settings)._replace(weight=None, group=None)  # the scores use neither
     read = partial(sources.load_corpus, source or settings.source, options, split=split or "test")
     try:
         corpus = read(labels=settings.labels)
-    except DataError:
-        if settings.labels is None:
+    except NoKnownLabel:
+        if settings.labels != trained.labels:
             raise
-        corpus = read()  # the data may use the usual names of labels instead
+        corpus = read()  # DataError if the data do not use the usual names of labels either
+        note = f"{source or settings.source}: labels by their usual names, as data.labels of the training lists none"
+        corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")
     return corpus
 
 
-def _load_validation_data(recorded: RecordedData) -> Corpus:
+def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     try:
-        corpus = recorded.load("restore them")[1]
+        corpus = recorded.load("restore them", settings)[1]
     except DataError as error:
         raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
     if corpus is None:

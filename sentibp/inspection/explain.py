@@ -74,9 +74,9 @@ METHODS = {
 
 def explain(classifier: Classifier, text: str) -> Explanation:
     """Return the contribution of each word and n-gram of the text to the logit of the classifier."""
-    lowercase = classifier.spec.lowercase
-    tokens = tokenize(strings([text]), lowercase)
-    spans = locate(text, tokens, lowercase)
+    spelling = classifier.spec.spelling
+    tokens = tokenize(strings([text]), spelling)
+    spans = locate(text, tokens, spelling)
     found, known = find_features(classifier.vocabulary, tokens)
     bag, head = _split_network(classifier, found)
     with single_threaded_blas:

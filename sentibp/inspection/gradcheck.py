@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.load import Resolved
+from sentibp.config.load import Resolved, override_data
 from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
+from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import build, file, initial
@@ -59,19 +62,25 @@ class GradientCheck(NamedTuple):
         return all(tensor.verdict != "wrong" for tensor in self.tensors)
 
 
-def load_with_sample(name: str, reviews: int, source: str | None = None) -> tuple[Classifier, Examples]:
-    """Load a model, and draw a sample of its training reviews or of another source. Raises DataError."""
+def load_with_sample(
+    name: str, reviews: int, source: str | None = None, overrides: Sequence[str] = ()
+) -> tuple[Classifier, Examples]:
+    """Load a model, and draw a sample of its training reviews or of another source.
+
+    The reviews are read with the data settings of the training, and the overrides. Raises ConfigError, DataError.
+    """
     classifier = file.load_model(find.model_file(name))
     recorded = RecordedData(classifier)
     config = recorded.config
     network = build.assemble_for_training(config, classifier.tensors(), config.train.seed)  # with dropout
     classifier = replace(classifier, network=network)
+    data = override_data(config.data, overrides, {"data.source": "--data"})
     if source is not None:
-        update = {"source": source, "validation": 0.0}
-        config = config.model_copy(update={"data": config.data.model_copy(update=update)})
+        data = data.model_copy(update={"source": source, "validation": 0.0})
+        config = config.model_copy(update={"data": data})
         return classifier, _encoded(classifier, _sample(dataset.load_data(config)[0], reviews))
     try:
-        corpus = _sample(recorded.load("restore them")[0], reviews)
+        corpus = _sample(recorded.load("restore them", data)[0], reviews)
     except DataError as error:
         raise DataError(f"the training data of the model: {error}; or name other reviews with --data") from None
     return classifier, _encoded(classifier, corpus)
@@ -82,7 +91,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     config, _ = resolve_paths(resolved)
     corpus = _sample(dataset.load_data(config)[0], reviews)
     settings = config.text
-    tokens = tokenize(corpus.text, settings.lowercase)
+    tokens = tokenize(corpus.text, Spelling.of(settings))
     vocabulary, features = vocabulary_build.build_vocabulary(
         tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
@@ -92,10 +101,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
         vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):
-        raise DataError(
-            f"no word occurs {settings.min_count} times in {len(corpus):,} reviews; lower text.min_count, or raise "
-            "--reviews"
-        )
+        raise no_features(settings, f"{len(corpus):,} reviews")
     assert corpus.label is not None
     examples = Examples(features, corpus.label, corpus.weight)
     classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, (features, corpus.label))

@@ -20,6 +20,7 @@ again, and reports how well the estimates agree.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,7 +97,8 @@ def of_word(name: str, word: str, count: int) -> Influences:
 def _load_run(name: str) -> tuple[Path, Classifier]:
     run = find.find_run(name)
     if not run.is_dir():
-        raise ConfigError(f"{run}: a model file; give the run directory, which has the influence log of the training")
+        name = f"-m {shlex.quote(str(run.parent))}" if (run.parent / "run.json").is_file() else "-m RUN"
+        raise ConfigError(f"{run}: a model file; give the run directory, which has the influence log: {name}")
     return run, file.load_model(find.model_file(name))
 
 
@@ -146,7 +148,8 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
 def _training_reviews(run: Path, classifier: Classifier) -> tuple[data_corpus.Corpus, Array]:
     """Return the training reviews of the run, and their labels (n,). Raises DataError if the data have changed."""
     try:
-        corpus, _ = RecordedData(classifier).load("train its config again")
+        again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
+        corpus, _ = RecordedData(classifier).load(again)
     except DataError as error:
         raise DataError(f"the training data of {run}: {error}") from None
     assert corpus.label is not None

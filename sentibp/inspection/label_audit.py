@@ -30,7 +30,9 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
+from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples
+from sentibp.data.folding import Spelling
 from sentibp.data.split import fold_groups
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
@@ -158,10 +160,10 @@ def audit_labels(
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
     vocabulary, features = vocabulary_build.build_vocabulary(
-        tokenize(corpus.text, text.lowercase), text.ngrams, text.min_count, text.max_features, text.affixes
+        tokenize(corpus.text, Spelling.of(text)), text.ngrams, text.min_count, text.max_features, text.affixes
     )
     if not len(vocabulary):
-        raise DataError(f"no word occurs {text.min_count} times in {len(corpus):,} reviews; lower text.min_count")
+        raise no_features(text, f"{len(corpus):,} reviews")
     return vocabulary, features
 
 

@@ -103,8 +103,8 @@ def trace_step(
     state. Raises Diverged if a number is not finite.
     """
     trained_loss, settings = _training_defaults(classifier)
-    tokens = tokenize(strings([text]), classifier.spec.lowercase)
-    words = offsets.locate(text, tokens, classifier.spec.lowercase)
+    tokens = tokenize(strings([text]), classifier.spec.spelling)
+    words = offsets.locate(text, tokens, classifier.spec.spelling)
     features, known = offsets.find_features(classifier.vocabulary, tokens)
     ids = list(dict.fromkeys(feature.id for feature in features))  # in the order of the text
     row_of = {id: row for row, id in enumerate(ids)}

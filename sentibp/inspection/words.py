@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
@@ -33,14 +34,14 @@ class VectorSpace(NamedTuple):
 
     vectors: Array  # (k, d)
     features: pa.LargeStringArray  # (k,), the most frequent first
-    lowercase: bool  # whether the features are in lower case
+    spelling: Spelling  # of the features
 
 
 def vector_space(model: Classifier | VectorFile) -> VectorSpace:
     """Return the rows of the embedding, or the vectors of a pretraining."""
     if isinstance(model, VectorFile):
-        return VectorSpace(model.vectors.rows(len(model.texts)), model.texts, model.lowercase)
-    return VectorSpace(model.tensors()["embedding.weight"], model.vocabulary.features(), model.spec.lowercase)
+        return VectorSpace(model.vectors.rows(len(model.texts)), model.texts, model.spelling)
+    return VectorSpace(model.tensors()["embedding.weight"], model.vocabulary.features(), model.spec.spelling)
 
 
 def feature_rows(classifier: Classifier, texts: list[str]) -> Array:
@@ -134,7 +135,7 @@ def _look_up(space: VectorSpace, texts: list[str]) -> Array:
 
 def _spelled(space: VectorSpace, text: str) -> str:
     """Return a word or n-gram in the spelling of the vocabulary."""
-    tokens = tokenize(strings([text]), space.lowercase)
+    tokens = tokenize(strings([text]), space.spelling)
     return " ".join(tokens.words[i].as_py() for i in tokens.ids.tolist())
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.errors import ConfigError
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array
 from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.utils import environment
 from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
@@ -32,6 +35,32 @@ def parameter_shapes(spec: NetworkSpec, features: int) -> dict[str, tuple[int, .
     shapes["output.weight"] = (spec.hidden[-1] if spec.hidden else spec.dim), 1
     shapes["output.bias"] = (1,)
     return shapes
+
+
+def require_memory(config: Config, features: int) -> None:
+    """Raise a ConfigError if the tensors of the network, with this many features, are larger than the memory.
+
+    Only the tensors are counted, so a network that passes may still be too large.
+    """
+    shapes = parameter_shapes(NetworkSpec.from_config(config), features)
+    sizes = {name: 4 * math.prod(shape) for name, shape in shapes.items()}  # float32
+    available = environment.memory()
+    if available is None or (needed := config.train.members * sum(sizes.values())) <= available:
+        return
+    largest = max(sizes, key=lambda name: sizes[name])
+    if sum(sizes.values()) <= available:
+        what, advice = f"train.members: {config.train.members:,} networks need", "lower train.members"
+    elif largest == "embedding.weight":
+        what = f"model.embedding.dim: {features:,} features with {config.model.embedding.dim:,} numbers each need"
+        advice = "lower model.embedding.dim, or set text.max_features"
+    else:
+        what, advice = "model.hidden: the hidden layers need", "make them narrower"
+    raise ConfigError(f"{what} {_size(needed)}, and there are {_size(available)} of memory; {advice}")
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes in GB, or in TB if it has more than a thousand of them."""
+    return f"{count / 1e12:,.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"
 
 
 def assemble(

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 
-FORMAT = 3
+FORMAT = 4
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack). Older formats stay readable. Newer formats are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes). Older formats stay readable. Newer formats
+are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 
@@ -71,7 +72,7 @@ class Classifier:
 
     def encode(self, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Ragged, Array, Array]:
         """Return the features of n texts, the number of their tokens (n,), and of unknown tokens (n,)."""
-        tokens = tokenize(text, self.spec.lowercase)
+        tokens = tokenize(text, self.spec.spelling)
         features, unknown = self.vocabulary.encode(tokens)
         return features, np.diff(tokens.offsets), unknown
 

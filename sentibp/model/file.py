@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sentibp.config.stored import complete_settings
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.model.build import assemble, parameter_shapes
@@ -27,27 +28,52 @@ def load_model(path: Path) -> Classifier:
         raise DataError(f"{path}: {error}; update sentibp") from None
 
 
+def load_spec(path: Path) -> NetworkSpec:
+    """Return the specification of the network in a model file. DataError as `load_model`; weights are not checked."""
+    try:
+        with data_error_if_damaged(path, "train again or copy it anew"):
+            header, _ = tensor_file.read_tensor_file(path)
+            _require_known_format(header)
+            return _spec(_settings(header), header["labels"])
+    except _NewerFormat as error:
+        raise DataError(f"{path}: {error}; update sentibp") from None
+
+
 class _NewerFormat(Exception):
     """A model file that a later version wrote."""
 
 
-def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
+def _require_known_format(header: dict[str, Any]) -> None:
     if header["format"] > FORMAT:
         version = " ".join(str(header["version"]).split())[:20]
         raise _NewerFormat(f"model format {header['format']}, written by sentibp {version}, is newer than {FORMAT}")
-    tensor_file.verify_checksum(header, tensors, required=header["format"] >= 3)
-    settings, labels, scores = header["config"], header["labels"], header["scores"]
+
+
+def _settings(header: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings in a header, with those that its format lacks."""
+    settings = complete_settings(header["config"])
     if header["format"] == 1:
         settings["model"]["embedding"].setdefault("padding", 0)
-    if not isinstance(scores, dict):
-        raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
-    vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
+    return settings
+
+
+def _spec(settings: dict[str, Any], labels: Any) -> NetworkSpec:
     try:
-        spec = NetworkSpec.from_mapping(settings, labels)
+        return NetworkSpec.from_mapping(settings, labels)
     except KeyError:  # an earlier version wrote the file, without some settings: the schema has their defaults
         from sentibp.config.schema import Config
 
-        spec = NetworkSpec.from_config(Config.model_validate(settings))
+        return NetworkSpec.from_config(Config.model_validate(settings))
+
+
+def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
+    _require_known_format(header)
+    tensor_file.verify_checksum(header, tensors, required=header["format"] >= 3)
+    settings, labels, scores = _settings(header), header["labels"], header["scores"]
+    if not isinstance(scores, dict):
+        raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
+    vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
+    spec = _spec(settings, labels)
     _check_tensors(spec, len(vocabulary), tensors)
     return Classifier(spec, vocabulary, assemble(spec, tensors), scores, settings)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sentibp.config.paths import with_names_only
+from sentibp.config.repair import set_option
+from sentibp.data.folding import Spelling, fold_word
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.build import assemble_for_training, parameter_shapes
@@ -44,7 +46,7 @@ def build_classifier(
     weights = _random_weights(config, len(vocabulary), seed, before)
     embedding = weights["embedding.weight"]
     if config.model.embedding.vectors:
-        fill_from_vectors(embedding, vocabulary, shown(config.model.embedding.vectors))
+        fill_from_vectors(embedding, vocabulary, shown(config.model.embedding.vectors), Spelling.of(config.text))
     embedding[vocabulary.is_affix] = 0  # training never updates these rows
     if columns is not None:
         embedding[:, -columns.shape[1] :] = columns
@@ -126,13 +128,17 @@ def inherit(weights: dict[str, Array], origin: Classifier) -> None:
         weights[name][: len(trained[name])] = trained[name]
 
 
-def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
-    """Set the rows of the words for which a text file has vectors, in the format of GloVe: `word number number ...`."""
+def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling: Spelling) -> None:
+    """Set the rows of the words for which a text file has vectors, in the format of GloVe: `word number number ...`.
+
+    A word that the file has only in other spellings gets the vector of the first of them.
+    """
     dim = weight.shape[1]
     row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
-    filled = 0
-    for number, (word, values) in _vector_lines(path):
-        if word not in row:
+    filled = set()
+    for number, (spelled, values) in _vector_lines(path):
+        word = spelled if spelled in row or spelling.folding == 1 else fold_word(spelled, spelling.lowercase)
+        if word not in row or (word != spelled and word in filled):  # the vector of the very spelling is preferred
             continue
         try:
             with np.errstate(over="ignore"):  # numbers too large for float32 are reported below
@@ -141,11 +147,11 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str) -> None:
             continue  # a phrase: its first word is in the vocabulary, and its second word is not a number
         if len(vector) != dim or not np.isfinite(vector).all():
             raise DataError(
-                f"{path}:{number}: {len(vector)} finite numbers for '{word}', but model.embedding.dim is {dim}; "
-                "set model.embedding.dim to the length of the file's vectors"
+                f"{path}:{number}: {len(vector)} finite numbers for '{spelled}', but model.embedding.dim is {dim}; "
+                f"repair the file, or set the length of its vectors: {set_option('model.embedding.dim', len(vector))}"
             )
         weight[row[word]] = vector
-        filled += 1
+        filled.add(word)
     if not filled:
         raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
 
@@ -160,4 +166,6 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
                     continue  # word2vec and fastText begin with "count dim"
                 yield number, (word, values)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; set model.embedding.vectors to a file of word vectors") from None
+        raise DataError(
+            f"{path}: {error.strerror}; name a file of word vectors with --set model.embedding.vectors=PATH"
+        ) from None

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sentibp.data.folding import Spelling
+from sentibp.data.token_classes import PATTERNS
 from sentibp.model.head import LABELS
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,8 @@ class NetworkSpec:
     """What turns a text and some tensors into a prediction. The vocabulary holds the features, n-grams included."""
 
     lowercase: bool
+    folding: int
+    classes: tuple[str, ...]
     dim: int
     pooling: str
     padding: int
@@ -27,12 +34,19 @@ class NetworkSpec:
     math: str  # the two implementations of the embedding differ in the last digit
     labels: tuple[str, ...] = LABELS
 
+    @property
+    def spelling(self) -> Spelling:
+        """What decides which spellings are the same token."""
+        return Spelling.of(self)
+
     @classmethod
     def from_config(cls, config: Config) -> NetworkSpec:
         """Return the specification of the network that a config describes."""
         model = config.model
         return cls(
             lowercase=config.text.lowercase,
+            folding=config.text.folding,
+            classes=tuple(config.text.classes),
             dim=model.embedding.dim,
             pooling=model.embedding.pooling,
             padding=model.embedding.padding,
@@ -50,14 +64,17 @@ class NetworkSpec:
         It checks each value without the schema of configs, which takes longer to import than a prediction takes.
         Raises KeyError for a missing setting, TypeError or ValueError for a wrong one.
         """
-        text, model, train = settings["text"], settings["model"], settings["train"]
+        model, train = settings["model"], settings["train"]
+        lowercase, folding, classes = spelling_from_mapping(settings["text"])
         embedding, hidden = model["embedding"], model["hidden"]
         if not isinstance(hidden, list):
             raise ValueError(f"model.hidden is {hidden!r:.40}, not a list")
         if tuple(labels) != LABELS:
             raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
         return cls(
-            lowercase=_flag("text.lowercase", text["lowercase"]),
+            lowercase=lowercase,
+            folding=folding,
+            classes=classes,
             dim=_integer("model.embedding.dim", embedding["dim"], 1),
             pooling=_choice("model.embedding.pooling", embedding["pooling"], ("mean", "sum", "sqrt")),
             padding=_integer("model.embedding.padding", embedding["padding"], 0),
@@ -67,6 +84,17 @@ class NetworkSpec:
             residual=_flag("model.residual", model["residual"]),
             math=_choice("train.math", train["math"], ("fast", "plain")),
         )
+
+
+def spelling_from_mapping(text: Mapping[str, Any]) -> Spelling:
+    """Return the spelling that the section `text` of a file describes. Raises as `NetworkSpec.from_mapping` does."""
+    if not isinstance(text["classes"], list):
+        raise ValueError(f"text.classes is {text['classes']!r:.40}, not a list")
+    return Spelling(
+        lowercase=_flag("text.lowercase", text["lowercase"]),
+        folding=_choice("text.folding", text["folding"], (1, 2)),
+        classes=tuple(_choice("text.classes", name, tuple(PATTERNS)) for name in text["classes"]),
+    )
 
 
 def _integer(name: str, value: Any, least: int) -> int:
@@ -81,7 +109,7 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def _choice(name: str, value: Any, choices: Sequence[str]) -> str:
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r:.40}, not one of {', '.join(choices)}")
+def _choice(name: str, value: T, choices: Sequence[T]) -> T:
+    if value not in choices or isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r:.40}, not one of {', '.join(map(str, choices))}")
     return value

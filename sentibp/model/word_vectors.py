@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sentibp.config.stored import complete_settings
+from sentibp.data.folding import Spelling
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
+from sentibp.model.spec import spelling_from_mapping
 from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import from_numpy, index_of, split_lines
 from sentibp.utils.damage import data_error_if_damaged
 
 KEY = "vectors"  # the metadata key: it distinguishes the file from a model file, which has the same form
-FORMAT = 1
+FORMAT = 2  # 2: text.folding and text.classes
 _BLOCK = 1 << 14  # vectors converted at once
 
 
@@ -55,7 +58,7 @@ class VectorFile(NamedTuple):
     vectors: Vectors  # the i-th vector belongs to the i-th text
     kind: str  # the setting pretrain.vectors
     dim: int  # the setting pretrain.dim; the vectors may be shorter
-    lowercase: bool
+    spelling: Spelling
 
 
 def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
@@ -80,18 +83,19 @@ def load_vectors(path: Path) -> VectorFile:
 
 
 def _restore(header: dict[str, Any], features: Array, half: Array) -> VectorFile:
-    settings, exponent = header["config"]["pretrain"], header["exponent"]
-    kind, dim, lowercase = settings["vectors"], settings["dim"], header["config"]["text"]["lowercase"]
+    config, exponent = complete_settings(header["config"]), header["exponent"]
+    kind, dim = config["pretrain"]["vectors"], config["pretrain"]["dim"]
     if half.ndim != 2 or half.dtype != np.float16 or features.dtype != np.uint8 or features.ndim != 1:
         raise ValueError("its tensors are not vectors in half precision and their texts")
     if np.count_nonzero(features == ord("\n")) + (len(features) > 0) != len(half):
         raise ValueError("the number of its vectors is not the number of its features")
     if not np.isfinite(half).all():
         raise ValueError("it holds numbers that are not finite")
-    valid = kind in ("words", "reviews") and type(dim) is int and dim >= half.shape[1] and type(lowercase) is bool
+    valid = kind in ("words", "reviews") and type(dim) is int and dim >= half.shape[1]
     if not (valid and type(exponent) is int and -120 <= exponent <= 100):  # then float32 holds the products
         raise ValueError("its settings are not the settings of a pretraining")
-    return VectorFile(split_lines(features), Vectors(np.arange(len(half)), half, exponent), kind, dim, lowercase)
+    vectors = Vectors(np.arange(len(half)), half, exponent)
+    return VectorFile(split_lines(features), vectors, kind, dim, spelling_from_mapping(config["text"]))
 
 
 def match_vectors(saved: VectorFile, vocabulary: Vocabulary) -> Vectors:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
+from sentibp.config.repair import set_option
 from sentibp.errors import ConfigError
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, load_run_info
 from sentibp.utils.files import read_small_file
@@ -26,7 +28,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
         raise ConfigError(f"{path}: not the run directory of a training; see `sentibp runs list`")
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
-        raise ConfigError(f"{path}: is a {what}; resume it with `sentibp {command} --resume {path}`")
+        raise ConfigError(f"{path}: is a {what}; resume it with `sentibp {command} --resume {shlex.quote(str(path))}`")
     return path
 
 
@@ -57,7 +59,8 @@ def model_file(name: str = "last") -> Path:
         if (path / VECTORS).is_file():
             raise ConfigError(
                 f"{path}: a pretraining: it has vectors, and no classifier; train one with `sentibp train "
-                f"CONFIG --set pretrain.vectors_from={path}`, or name a trained run"
+                f"{shlex.quote(f'{path}/config.yaml')} {set_option('pretrain.vectors_from', str(path))}`, or name a "
+                "trained run"
             )
         raise ConfigError(f"{path}: has no {MODEL}; its training has none yet, or it is not a run directory")
     return path / MODEL

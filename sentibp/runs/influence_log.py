@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -179,10 +180,7 @@ def load_influence_log(run: Path) -> SavedGradients:
     if not file.is_file() and (run / OLDER_FILE).is_file():
         file = run / OLDER_FILE
     if not file.is_file():
-        raise DataError(
-            f"{run}: has no {FILE}, which holds the gradient of each training review; train its config again. "
-            "(It is written for a single network, without pretraining. A checkpoint holds no log of more than 256 MB)"
-        )
+        raise DataError(f"{run}: has no {FILE}, which holds the gradient of each training review; {_with_log(run)}")
     try:
         with data_error_if_damaged(file, "train the config again"), safe_open(file, framework="np") as content:
             facts = json.loads((content.metadata() or {})["sentibp"])
@@ -198,3 +196,19 @@ def load_influence_log(run: Path) -> SavedGradients:
             return SavedGradients(epochs, float(facts["factor"]))
     except OSError as error:
         raise DataError(f"{run}: {error.strerror or error}; give a run directory") from None
+
+
+def _with_log(run: Path) -> str:
+    """Return the repair for a run without an influence log: the command that trains one that has it."""
+    from sentibp.config.load import load_config
+    from sentibp.config.repair import set_option
+
+    name = run / "config.yaml"
+    config = load_config(name).config
+    changes = {"train.members": 1} if config.train.members > 1 else {}
+    if config.pretrain.vectors != "none":
+        changes |= {"pretrain.vectors": "none"}
+        changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
+    options = "".join(f" {set_option(key, value)}" for key, value in changes.items())
+    why = "only a single network without pretraining has one" if changes else "a resumed large training may have none"
+    return f"{why}: train it with `sentibp train {shlex.quote(str(name))}{options}`"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.data.dataset import load_data
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.training.dry_run import PARTS, DryRun, estimate, timed_steps
@@ -39,7 +40,7 @@ def measure_speed(data: TrainingData) -> Speed:
     settings = data.config.text
     corpus, _ = load_data(data.config)
     corpus = corpus.take(np.arange(0, len(corpus), -(-len(corpus) // _REVIEWS)))
-    seconds, tokens = _timed(lambda: tokenize(corpus.text, settings.lowercase))
+    seconds, tokens = _timed(lambda: tokenize(corpus.text, Spelling.of(settings)))
     count = len(tokens.ids)
     build, (vocabulary, _) = _timed(
         lambda: build_vocabulary(tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.schema import Config
+from sentibp.config.stored import complete_settings
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
@@ -54,7 +55,7 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
             raise DataError(f"{path}: written by another version of sentibp; resume with that version, or {repair}")
         tensor_file.verify_checksum(state, tensors)
         state = _renamed(state) if state["format"] == 2 else state
-        config = Config.model_validate(state["config"])
+        config = Config.model_validate(complete_settings(state["config"]))
         for name, digest in state["members"].items():
             if _file_digest(run / name) != digest:
                 raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from sentibp.config.repair import set_option
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.errors import SentibpError
 from sentibp.nn.layers import RowGrad, Sequential
 from sentibp.training.events import Backward
+
+_MODEST = 0.03  # a learning rate at which hardly any training diverges
 
 
 class TrainingStopped(SentibpError):
@@ -71,5 +74,7 @@ def _cause(network: Sequential, features: Any = None) -> tuple[str, str | None]:
 def lower_learning_rate(settings: Train) -> str:
     """Return the repair of a training that diverged."""
     optimizer = settings.optimizer
-    lower = f"lower train.optimizer.learning_rate (it is {optimizer.learning_rate:g}; train --find-lr suggests one)"
-    return lower if optimizer.clip_norm is not None else f"{lower}, or set train.optimizer.clip_norm: 1.0"
+    rate = optimizer.learning_rate
+    lower = set_option("train.optimizer.learning_rate", float(f"{min(rate / 10, _MODEST):.2g}"))
+    repair = f"lower the learning rate (it is {rate:g}) with {lower}"
+    return repair if optimizer.clip_norm is not None else f"{repair}, or try --set train.optimizer.clip_norm=1.0"

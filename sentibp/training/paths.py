@@ -14,9 +14,10 @@ from typing import Any
 
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Text
 from sentibp.data import sources
 from sentibp.errors import ConfigError
+from sentibp.model import file as model_file
 from sentibp.runs import find
 from sentibp.utils import paths
 
@@ -51,7 +52,20 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
             value = _find(key, value) if key in _FOUND else value
         notes += more
         config = replace(config, key, value)
+    if "model.init_from" in keys and config.model.init_from is not None:
+        text = _text_of_origin(config.text, Path(paths.shown(config.model.init_from)))
+        config = config.model_copy(update={"text": text})
     return config, tuple(dict.fromkeys(notes))
+
+
+def _text_of_origin(text: Text, origin: Path) -> Text:
+    """Return the settings with the spellings of the model of init_from, unless the config has its own.
+
+    The words of that model are in its spelling: in another one, some of them would never occur again.
+    """
+    spelling = model_file.load_spec(origin).spelling
+    known = {"folding": spelling.folding, "classes": list(spelling.classes)}
+    return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
 
 
 def _moved(value: Any) -> tuple[Any, list[str]]:

@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.config.load import Resolved
+from sentibp.config.repair import set_option
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
+from sentibp.data.folding import FOLDING
 from sentibp.data.overlap import overlap_notes, require_separate
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
+from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.runs.review_hashes import ReviewHashes
@@ -54,7 +57,10 @@ def prepare(resolved: Resolved) -> TrainingData:
 
 
 def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
-    """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data."""
+    """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
+
+    DataError if the data cannot be read, ConfigError if the network is larger than the memory.
+    """
     start = time.monotonic()
     origin = None if config.model.init_from is None else model_file.load_model(Path(shown(config.model.init_from)))
     pretrained = _pretrained(config)
@@ -65,6 +71,9 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, config.data.validation)
+    if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
+        path = shown(str(config.model.init_from))
+        notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
@@ -76,6 +85,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         str(config.data.source),
         None if origin is None else origin.vocabulary,
     )
+    require_memory(config, len(encoded.vocabulary))
     features, labelled_features, unlabelled_features = encoded.learned
     near = np.delete(encoded.near_duplicate, repeated)
     counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
@@ -105,7 +115,8 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
     path = shown(settings.vectors_from)
     saved = word_vectors.load_vectors(Path(path))
     wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {path} has {value}; set it to {value}"
+        f"pretrain.{key}: is {getattr(settings, key)}, but {path} has {value}; "
+        f"write {set_option(f'pretrain.{key}', value)}"
         for key, value in (("vectors", saved.kind), ("dim", saved.dim))
         if getattr(settings, key) != value
     ]

@@ -18,7 +18,7 @@ import numpy as np
 from sentibp.config import paths
 from sentibp.config.load import load_config
 from sentibp.config.paths import SOURCES
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Data
 from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus
@@ -75,11 +75,16 @@ class RecordedData:
             config = paths.replace(config, key, paths.get(stored, key))
         return config, notes
 
-    def load(self, repair: str = REPAIR) -> tuple[Corpus, Corpus | None]:
-        """Return the training and the validation reviews. DataError if they are gone, or are not those of training."""
+    def load(self, repair: str = REPAIR, data: Data | None = None) -> tuple[Corpus, Corpus | None]:
+        """Return the training and the validation reviews. DataError if they are gone, or are not those of training.
+
+        With other settings `data` than those of the training, they are other reviews, and are not compared.
+        """
         config, notes = self._resolved
+        is_other = data is not None and data != config.data
+        config = config.model_copy(update={"data": data}) if data is not None else config
         training, validation = dataset.load_data(config)
-        if self.run is not None:
+        if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
             require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
         notes = (*notes, *_of_the_same_name(config.data.source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.model.file import load_model
 from sentibp.runs import directory
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, StartRecord, StepRecord, read_records
+from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Event, NetworkStarted
 from sentibp.training.experiment import Training
 from sentibp.training.prepare import prepare
@@ -23,6 +25,9 @@ from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.environment import changes, machine, versions
 
 _COMPARED = (StartRecord, StepRecord, EpochRecord, RefitRecord)
+
+
+_END = ("outcome", "seed", "epoch", "step", "layer", "tensor")  # of run.json, for a training that diverged
 
 
 class Comparison(NamedTuple):
@@ -35,6 +40,7 @@ class Comparison(NamedTuple):
     steps: int
     digest: str | None  # of the model of the run
     again: str | None  # of the model that was trained again, if the training came so far
+    stopped: str | None  # how both trainings diverged, if they did
     difference: dict[str, Any] | None  # the first one: seed, epoch, step, event, tensors, and what else differs
     changed: dict[str, list[Any]]  # of versions, processor and threads: then and now
 
@@ -50,7 +56,7 @@ class Reproduction:
         self.then = directory.load_run_info(path)
         if directory.is_pretraining(self.then):
             raise ConfigError(
-                f"{path}: a pretraining; run `sentibp pretrain {path}/config.yaml` again and compare sha256"
+                f"{path}: a pretraining; run `sentibp pretrain {shlex.quote(f'{path}/config.yaml')}` and compare sha256"
             )
         if any(resumed.get("settings", {}).keys() & {"train.epochs"} for resumed in self.then.get("resumed", [])):
             raise ConfigError(f"{path}: its epochs were raised when it was resumed; no single config trains it again")
@@ -64,6 +70,7 @@ class Reproduction:
         self.names: list[str] = []  # of the tensors, in the order of their checksums
         self.epochs = self.steps = 0
         self.again: str | None = None
+        self.stopped: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +83,15 @@ class Reproduction:
 
     def __iter__(self) -> Generator[Event, None, None]:
         reader = RecordReader(self.training.run.path)
-        for event in self.training:
-            if not self._compare_new(reader):
-                return
-            yield event._replace(run=self.path) if isinstance(event, NetworkStarted) else event
+        try:
+            for event in self.training:
+                if not self._compare_new(reader):
+                    return
+                yield event._replace(run=self.path) if isinstance(event, NetworkStarted) else event
+        except TrainingStopped as error:
+            if self._compare_new(reader):
+                self._compare_ends(error)
+            return
         self._compare_new(reader)
         if self.difference is None and (then := next(self.recorded, None)) is not None:
             self._differs(then, ["the run has more records than the training that was repeated"], [])
@@ -99,7 +111,9 @@ class Reproduction:
         whole = self.digest is not None and (self.again is not None or self.difference is not None)
         counts = self.epochs, self.steps
         same = self.difference is None
-        return Comparison(self.path, same, whole, *counts, self.digest, self.again, self.difference, changed)
+        return Comparison(
+            self.path, same, whole, *counts, self.digest, self.again, self.stopped, self.difference, changed
+        )
 
     def _is_same_model(self) -> bool:
         """Return whether both models predict with the same numbers: another version may write another header."""
@@ -129,6 +143,16 @@ class Reproduction:
             self.epochs += isinstance(now, EpochRecord)
             self.steps += isinstance(now, StepRecord)
         return True
+
+    def _compare_ends(self, error: TrainingStopped) -> None:
+        """Compare the step in which the repeated training diverged with that of the run."""
+        then, now = ({key: facts.get(key) for key in _END} for facts in (self.then, self.training.run.facts))
+        if then == now:
+            self.stopped = error.lines[0].partition("; ")[0]
+            return
+        diverged = self.then.get("outcome") == "diverged"
+        what = f"step {then['step']} of epoch {then['epoch']} diverged then" if diverged else "no step diverged then"
+        self._differs(None, [f"{error.lines[0].partition('; ')[0]}; {what}"], [])
 
     def _differs(self, record: Record | None, what: list[str], tensors: list[str]) -> None:
         place = {"seed": None, "epoch": None, "step": None, "event": None}

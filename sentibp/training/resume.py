@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import Checkpoint, load_checkpoint, remove_checkpoint
+from sentibp.training.diverged import lower_learning_rate
 from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
 from sentibp.training.paths import resolve_paths
@@ -68,7 +70,9 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
     run = reopen_run(path)
     try:
         checkpoint = load_checkpoint(path)
-        differences = _check_settings(run, resolved, checkpoint)
+        before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
+        resolved = _with_folding_of(before, resolved)
+        differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
             _close_finished(run)
             values = _outcome_of(run, Outcome._fields[2:])
@@ -87,7 +91,9 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
     run = reopen_run(path)
     try:
         checkpoint = load_checkpoint(path)
-        differences = _check_settings(run, resolved, checkpoint)
+        before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
+        resolved = _with_folding_of(before, resolved)
+        differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
             _close_finished(run)
             run.facts.setdefault("explained_variance", run.facts.get("restored"))
@@ -102,19 +108,30 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
         raise
 
 
-def _check_settings(run: Run, resolved: Resolved, checkpoint: Checkpoint | None) -> dict[str, list[Any]]:
+def _with_folding_of(before: Config, resolved: Resolved) -> Resolved:
+    """Return the settings with the text.folding of the run, unless they set it: an earlier version may have begun."""
+    text = resolved.config.text
+    if "folding" not in text.model_fields_set:
+        text = text.model_copy(update={"folding": before.text.folding})
+    return resolved._replace(config=resolved.config.model_copy(update={"text": text}))
+
+
+def _check_settings(
+    run: Run, before: Config, resolved: Resolved, checkpoint: Checkpoint | None
+) -> dict[str, list[Any]]:
     """Return the settings that differ from those of the run, [then, now]. ConfigError if it cannot be resumed so."""
     path = run.path
-    before = load_config(path / "config.yaml")
-    if checkpoint is not None:
-        before = before._replace(config=checkpoint.config, origins={})
     is_refit = checkpoint is not None and checkpoint.state["refit"]
-    moved = (*SOURCES, *FILES) if run.facts.get("data") else ()  # the data may lie elsewhere: fingerprints are compared
-    differences = _differences(path, resolve_paths(before)[0], resolve_paths(resolved)[0], is_refit, moved)
+    moved = (*SOURCES, *FILES) if run.facts.get("data") else ()  # data may lie elsewhere: fingerprints are compared
+    if not moved:
+        before = resolve_paths(Resolved(before, {}, path / "config.yaml"))[0]
+    differences = _differences(path, before, resolve_paths(resolved)[0], is_refit, moved)
     if run.facts["outcome"] == "finished" and differences:
         raise ConfigError(f"{path}: finished already; start a new training for other settings")
     if run.facts["outcome"] == "diverged":
-        raise ConfigError(f"{path}: diverged, and would diverge again; start a new training with other settings")
+        train = f"sentibp train {shlex.quote(str(path / 'config.yaml'))}"
+        repair = f"start a new training with `{train}`, and {lower_learning_rate(before.train)}"
+        raise ConfigError(f"{path}: diverged, and would diverge again; {repair}")
     return differences
 
 

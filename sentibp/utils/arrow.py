@@ -6,7 +6,7 @@ use, which takes longer than predicting a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -112,6 +112,13 @@ def to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(values.type):
         return np.from_dlpack(values.cast(pa.uint8())).view(bool)
     return np.from_dlpack(values)
+
+
+def apply_where(
+    texts: pa.LargeStringArray, mask: pa.BooleanArray, function: Callable[[pa.LargeStringArray], pa.LargeStringArray]
+) -> pa.LargeStringArray:
+    """Apply a function to the texts where the mask is true: usually few."""
+    return pc.replace_with_mask(texts, mask, function(texts.filter(mask))) if mask.true_count else texts
 
 
 def split_lines(data: np.ndarray) -> pa.LargeStringArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -38,6 +39,26 @@ def machine() -> dict[str, Any]:
         "usable_cores": usable,
         **_numpy(),
     }
+
+
+def memory() -> int | None:
+    """Return how many bytes of memory this process may use: those of the machine, or fewer if a limit is set.
+
+    None if the system does not say.
+    """
+    limits = []
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for file in "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes":
+        with contextlib.suppress(OSError, ValueError):  # ValueError: "max", which is no limit
+            limits.append(int(Path(file).read_text(encoding="utf-8")))
+    with contextlib.suppress(ImportError, ValueError):  # Windows has no such limits
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft != resource.RLIM_INFINITY:
+            limits.append(soft)
+    return min(limits, default=None)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -169,7 +169,7 @@ def test_data_of_one_class_cannot_train(fails):
 
 def test_labels_that_need_a_meaning(fails):
     Path("r.csv").write_text("text,label\n" + "".join(f"a film,{stars}\n" for stars in (1, 2, 3, 4, 5) * 4))
-    assert "data.labels: {negative: [1, 2], positive: [4, 5], ignore: [3]}" in fails(
+    assert "--set 'data.labels={negative: [1, 2], positive: [4, 5], ignore: [3]}'" in fails(
         3, "train", "quickstart", "--quiet", "--set", "data.source=r.csv"
     )
 

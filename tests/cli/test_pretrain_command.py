@@ -184,7 +184,7 @@ def test_mistakes(fails, sentibp):
     sentibp("pretrain", "words.yaml", "--quiet", "--out", "run")
     output = fails(2, "pretrain", "words.yaml", "--set", "pretrain.vectors_from=run")
     assert output == "words.yaml: pretrain.vectors_from: these vectors are learned already; remove it to learn others"
-    assert "set pretrain.vectors to the kind of these" in fails(
+    assert "--set pretrain.vectors=words or --set pretrain.vectors=reviews" in fails(
         2, "train", "quickstart", "--set", "pretrain.vectors_from=run"
     )
     assert "never overwritten" in fails(2, "pretrain", "words.yaml", "--out", "run")

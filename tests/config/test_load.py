@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from sentibp.config import dump, reference, yaml_file
 from sentibp.config import schema as config_schema
 from sentibp.config import shipped as config_shipped
-from sentibp.config.load import MOST, load_config
+from sentibp.config.load import MOST, load_config, override_data
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
@@ -68,9 +69,9 @@ MISTAKES = {
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
-    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, ngrams, min_count, max_features, affixes",
-    "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; choose from name, learning_rate, momentum, beta1, "
-    "beta2, rho, epsilon, row_wise, weight_decay, clip_norm",
+    "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
+    "max_features, affixes",
+    "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; did you mean 'learning_rate'?",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
     "train: {epochs: three}": "train.epochs: 'three' is not a whole number; give a whole number of at least 1",
@@ -144,14 +145,16 @@ MISTAKES = {
     "train: {early_stopping: 0}": "train.early_stopping: 0 is too small; give a whole number of at least 1",
     # lists and mappings
     "model: {hidden: 16}": "model.hidden: 16 is not a list; write [16]",
-    "model: {hidden: wide}": "model.hidden: 'wide' is not a list; write ['wide']",
+    "model: {hidden: wide}": "model.hidden: 'wide' is not a list; give a list of whole numbers of at least 1",
+    "model: {hidden: '32, 16'}": "model.hidden: '32, 16' is not a list; write [32, 16]",
+    "train: {freeze: output}": "train.freeze: 'output' is not a list; write ['output']",
     "model: {hidden: {32, 16}}": "model.hidden: a mapping is not a list; give a list of whole numbers of at least 1",
     "model: {hidden: [16, 0]}": "model.hidden: 0 is too small; give a whole number of at least 1",
     "model: {hidden: [wide]}": "model.hidden: 'wide' is not a whole number; give a whole number of at least 1",
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, ngrams, min_count, max_features, affixes",
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, affixes",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
@@ -161,8 +164,14 @@ MISTAKES = {
     "or false",
     "data: {labels: {negative: [0, 1], positive: 1}}": "data.labels.positive: 1 is in negative too; keep it in "
     "one list",
-    "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too; "
-    "keep it in one list",
+    "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too, "
+    "as 'no'; keep it in one list",
+    "data: {labels: {negative: [1, neg], positive: [2, '1.0']}}": "data.labels.positive: '1.0' is in negative too, "
+    "as 1; keep it in one list",
+    "data: {labels: {negative: 0, positive: ' Pos ', ignore: __label__pos}}": "data.labels.ignore: '__label__pos' is "
+    "in positive too, as ' Pos '; keep it in one list",
+    "data: {labels: {negative: [...], positive: [1]}}": "data.labels.negative: ... is a placeholder; "
+    "write the labels of the data that are negative",
     # settings that do not fit together
     "train: {optimizer: {momentum: 0.5}}": "train.optimizer.momentum: adagrad does not use it; "
     "remove it, or choose momentum or nesterov",
@@ -170,11 +179,11 @@ MISTAKES = {
     "remove it, or choose linear or cosine",
     "model: {residual: true, hidden: [8, 4]}": "model.residual: no hidden layer is as wide as its input (16 -> "
     "8 -> 4); "
-    "write false, or make model.embedding.dim or a width equal to the next one",
+    "make model.embedding.dim or a width equal to the next one, or write --set model.residual=false",
     "{train: {early_stopping: 2}, data: {validation: 0}}": "train.early_stopping: needs validation data; "
-    "set data.validation, for example to 0.1",
+    "hold reviews out with --set data.validation=0.1",
     "{train: {schedule: plateau}, data: {validation: 0.0}}": "train.schedule.name: plateau needs validation data; "
-    "set data.validation, for example to 0.1",
+    "hold reviews out with --set data.validation=0.1",
     "train: {freeze: [embeding]}": "train.freeze: 'embeding' is not a layer of this model, which has "
     "embedding, hidden.0, output; did you mean 'embedding'?",
     "{train: {learning_rates: {hidden.0: 1}}, model: {hidden: []}}": "train.learning_rates.hidden.0: 'hidden.0' is not "
@@ -187,6 +196,15 @@ MISTAKES = {
 @pytest.mark.parametrize("text", MISTAKES)
 def test_a_mistake_has_a_message_with_its_repair(text):
     assert complaints(text) == [f"mine.yaml:1: {MISTAKES[text]}"]
+
+
+@pytest.mark.parametrize("value", ["1000000001", "9" * 4000, "1e308", "4611686018427387904"])
+@pytest.mark.parametrize("key", ["train.epochs", "model.embedding.padding", "text.max_features", "pretrain.dim"])
+def test_absurd_numbers_are_refused_in_a_short_line(key, value):
+    (line,) = complaints("", f"{key}={value}")
+    least = 0 if key.endswith("padding") else 1
+    assert line.endswith(f"is too large; give a whole number of at least {least} and at most 1000000000")
+    assert len(line) < 400
 
 
 def test_all_mistakes_are_reported_at_once_in_the_order_of_lines():
@@ -218,7 +236,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_lines():
         "mine.yaml:12: train.epochs: 'three' is not a whole number; give a whole number of at least 1",
         "mine.yaml:13: train.loss: 'crossentropy' is not one of cross_entropy, squared_error; "
         "did you mean 'cross_entropy'?",
-        "mine.yaml:14: train.early_stopping: needs validation data; set data.validation, for example to 0.1",
+        "mine.yaml:14: train.early_stopping: needs validation data; hold reviews out with --set data.validation=0.1",
         "mine.yaml:18: train.optimizer.momentum: sgd does not use it; remove it, or choose momentum or nesterov",
         "mine.yaml:19: train.epochs: given twice, first in line 12; keep one",
         "--set text.ngrams=5: 5 is too large; give a whole number of at least 1 and at most 3",
@@ -506,12 +524,24 @@ def test_an_override_of_the_method_drops_the_settings_of_the_old_one():
     ("override", "message"),
     [
         ("train.epochs=three", "'three' is not a whole number; give a whole number of at least 1"),
-        ("train.optimiser=sgd", "unknown key; did you mean 'optimizer'?"),
+        ("train.optimiser=sgd", "unknown key; did you mean --set train.optimizer=sgd?"),
         ("train.optimizer=adan", None),
         ("train.optimizer={lr: 1}", None),
         ("train.epochs=", "null is not a whole number; give a whole number of at least 1"),
         ("model.hidden=[16", "a list that is not closed; write [a, b]"),
-        ("model.hidden=16", "16 is not a list; write [16]"),
+        ("model.hidden=16", "16 is not a list; write --set model.hidden=[16]"),
+        ("model.hidden=32,16", "'32,16' is not a list; write --set model.hidden=[32,16]"),
+        ("model.hidden=32 16", "'32 16' is not a list; write --set model.hidden=[32,16]"),
+        ("model.hidden=[32,'16']", "'16' is not a whole number; write --set model.hidden=[32,16]"),
+        ("train.freeze=output", "'output' is not a list; write --set train.freeze=[output]"),
+        ("text.lowercase=no", "'no' is not true or false; write --set text.lowercase=false"),
+        ("data.text_column=5", "5 is not text or a list; write --set 'data.text_column=\"5\"'"),
+        (
+            "model.activation=relux",
+            "'relux' is not one of relu, tanh, sigmoid; did you mean --set model.activation=relu?",
+        ),
+        ("data.labels.neg=0", "unknown key; did you mean --set data.labels.negative=0?"),
+        ("data={labels: {neg: 0, pos: 1}}", "data.labels.neg: unknown key; did you mean 'negative'?"),
         ("model.hidden.0=16", "model.hidden: a mapping is not a list; give a list of whole numbers of at least 1"),
         ("train={seed: 1, seed: 2}", "train.seed: given twice, first in line 1; keep one"),
         ("train.epochs", "not KEY=VALUE; write for example --set train.epochs=5"),
@@ -526,8 +556,37 @@ def test_an_override_of_the_method_drops_the_settings_of_the_old_one():
     ],
 )
 def test_mistakes_on_the_command_line(override, message):
-    (line,) = complaints("train: {epochs: 2}", override)
+    line = complaints("train: {epochs: 2}", override)[0]
     assert line.startswith(f"--set {override}: {message or ''}")
+
+
+@pytest.mark.parametrize(
+    ("override", "right"),
+    [
+        ("optimizer.lr=0.1", "train.optimizer.learning_rate=0.1"),
+        ("train.optimizer.lr=0.1", "train.optimizer.learning_rate=0.1"),
+        ("train.lr=0.1", "train.optimizer.learning_rate=0.1"),
+        ("lr=0.1", "train.optimizer.learning_rate=0.1"),
+        ("learning-rate=0.1", "train.optimizer.learning_rate=0.1"),
+        ("epochs=3", "train.epochs=3"),
+        ("trian.epochs=3", "train.epochs=3"),
+        ("batchsize=4", "train.batch_size=4"),
+        ("model.hidden_size=8", "model.hidden=[8]"),
+        ("train.hidden=[8]", "model.hidden=[8]"),
+        ("schedule.patience=3", "train.schedule.patience=3"),
+        ("model.dim=9", "model.embedding.dim=9"),
+        ("optimizer=adam", "train.optimizer=adam"),
+        ("dim=4", "pretrain.dim=4 or --set model.embedding.dim=4"),
+        ("data.text=my column", "data.text_column=my column"),
+    ],
+)
+def test_other_names_of_settings_on_the_command_line(override, right):
+    """The repair can be typed. Names of other libraries and wrong sections are known."""
+    option = f"--set '{right}'" if " " in right.partition(" or ")[0] else f"--set {right}"
+    assert complaints("", override)[-1] == f"--set {override}: unknown key; did you mean {option}?"
+    if " or " not in right:
+        with contextlib.suppress(ConfigError):  # a setting that this optimizer or schedule does not use
+            read("", right)
 
 
 @pytest.mark.parametrize("override", ["\udcffmodel.hidden=[2]", "model.\ud800=1", "data.source=\udcff", "\udcff"])
@@ -535,6 +594,40 @@ def test_invalid_utf_8_on_the_command_line(override):
     """As a shell hands them over: what is no UTF-8 cannot be written to config.yaml either."""
     (line,) = complaints("train: {epochs: 2}", override)
     assert line.endswith(": not UTF-8; write it in letters that are")
+
+
+# --- the settings of a trained model ----------------------------------------------------------------------------
+
+
+def test_settings_of_data_over_those_of_a_model():
+    trained = read("data: {source: a.csv, text_column: comment, labels: {negative: [0], positive: [4]}}").data
+    labels = "data.labels={negative: [0], positive: [4], ignore: [2]}"
+    changed = override_data(trained, [labels, "data.label_column=stars"])
+    assert changed.labels == config_schema.Labels(negative=[0], positive=[4], ignore=[2])
+    assert changed.model_copy(update={"labels": trained.labels, "label_column": "label"}) == trained
+    assert override_data(trained, []) is trained
+    assert override_data(trained, ["data.labels.ignore=2"]) == override_data(trained, [labels])
+    assert override_data(trained, ["data.labels=null"]).labels is None
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epochs=3", "only settings of data can change here; leave it out"),
+        ("text_column=comment", "only settings of data can change here; did you mean --set data.text_column=comment?"),
+        ("nonsense", "not KEY=VALUE; write for example --set data.text_column=comment"),
+        ("data.text_colum=x", "unknown key; did you mean --set data.text_column=x?"),
+        ("data.labels.positive=0", "data.labels.positive: 0 is in negative too; keep it in one list"),
+        ("data.text_column=[]", "[] is empty; give text or a list of texts"),
+    ],
+)
+def test_mistakes_in_settings_over_those_of_a_model(override, message):
+    trained = read("data: {labels: {negative: [0], positive: [4]}}").data
+    with pytest.raises(ConfigError) as caught:
+        override_data(trained, [override])
+    assert str(caught.value).removeprefix(f"--set {override}: ").removeprefix("data.labels.positive: ") == (
+        message.removeprefix("data.labels.positive: ")
+    )
 
 
 # --- earlier names ---------------------------------------------------------------------------------------------
@@ -585,6 +678,8 @@ data:
   labels: null
 text:
   lowercase: true
+  folding: 2
+  classes: []
   ngrams: 2
   min_count: 1
   max_features: null
@@ -653,7 +748,7 @@ names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.samp
 )
 shares = st.floats(0, 1, exclude_max=True)
 positive = st.floats(0, exclude_min=True, allow_infinity=False)
-counts = st.integers(1, 2**70)
+counts = st.integers(1, 1_000_000_000)
 
 
 def some(**optional):
@@ -680,7 +775,12 @@ optimizers = methods(
     clip_norm=st.none() | positive,
 )
 schedules = methods(
-    Schedule, warmup=shares, every=counts, factor=st.floats(0.1, 0.9), patience=st.integers(0), final=st.floats(0, 1)
+    Schedule,
+    warmup=shares,
+    every=counts,
+    factor=st.floats(0.1, 0.9),
+    patience=st.integers(0, 1_000_000_000),
+    final=st.floats(0, 1),
 )
 values = names | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
 
@@ -704,7 +804,12 @@ configs = some(
         labels=labels(),
     ),
     text=some(
-        lowercase=st.booleans(), ngrams=st.integers(1, 3), max_features=st.none() | counts, affixes=st.booleans()
+        lowercase=st.booleans(),
+        folding=st.sampled_from([1, 2]),
+        classes=st.just(["url", "mention"]),
+        ngrams=st.integers(1, 3),
+        max_features=st.none() | counts,
+        affixes=st.booleans(),
     ),
     model=some(
         embedding=some(dim=counts, pooling=st.sampled_from(["mean", "sqrt"]), vectors=st.none() | names),
@@ -785,6 +890,7 @@ def test_the_json_schema_is_for_editors():
     assert parts["EarlyStopping"]["anyOf"][0] | {"description": ""} == {
         "type": "integer",
         "minimum": 1,
+        "maximum": 1_000_000_000,
         "title": "Patience",
         "description": "",
     }

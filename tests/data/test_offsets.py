@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.data import offsets, vocabulary_build
+from sentibp.data.folding import Spelling
+from sentibp.data.token_classes import PATTERNS
 from sentibp.data.tokenizer import tokenize
 from sentibp.utils.arrow import strings
 
@@ -34,25 +36,53 @@ UGLY = [
     *("👍🏽", "👨‍👩‍👧", "🇩🇪🇫🇷", "❤️", "\u200d", "\u200b", "\ufeff", "\u2028", "\ud800", "\U000e0041", "𝔘", "Σς", "Σ"),
 ]
 
-texts = st.lists(st.sampled_from(UGLY) | st.text(max_size=3), max_size=12).map("".join)
+AS_EVER = Spelling()
+ALL = tuple(PATTERNS)
+INVISIBLE = ["\xad", "\u200c", "\u200d", "\u200f", "\ufe0f", "🏻", "\U000e0067", "\u0640"]
+OTHERS = [
+    *(
+        "`",
+        "´",
+        "‘",
+        "ﬁ",
+        "３",
+        "！",
+        "…",
+        "￣",
+        "№",
+        "²",
+        "ς",
+        "ŉ",
+        "ﷺ",
+        "ﻷ",
+        "ｶﾞ",
+        "\u0645\u200c\u0634",
+        "🏴",
+        "i\u0307",
+    ),
+    *("http://t.co/aB1", "www.a.de/é,", "@bob", "bob@mail.org", "3.50", "1,000", "<url>", "<NUMBER>", "&lt;url&gt;"),
+]
+
+texts = st.lists(st.sampled_from(UGLY + INVISIBLE + OTHERS) | st.text(max_size=3), max_size=12).map("".join)
 
 
-def tokens_of(*texts: str, lowercase: bool = True) -> list[list[str]]:
-    tokens = tokenize(strings(texts), lowercase)
+def tokens_of(*texts: str, spelling: Spelling = AS_EVER) -> list[list[str]]:
+    tokens = tokenize(strings(texts), spelling)
     words = [tokens.words[i].as_py() for i in tokens.ids.tolist()]
     return [words[start:end] for start, end in pairwise(tokens.offsets.tolist())]
 
 
-def slices(text: str, lowercase: bool = True) -> list[tuple[str, str]]:
-    return [(span.text, text[span.start : span.end]) for span in offsets.token_spans(text, lowercase)]
+def slices(text: str, spelling: Spelling = AS_EVER) -> list[tuple[str, str]]:
+    return [(span.text, text[span.start : span.end]) for span in offsets.token_spans(text, spelling)]
 
 
-@settings(max_examples=200, deadline=None)
-@given(texts, st.booleans())
-def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
-    found = offsets.token_spans(text, lowercase)
-    assert [[span.text for span in found]] == tokens_of(text, lowercase=lowercase)
-    alone = tokens_of(*(text[span.start : span.end] for span in found), lowercase=lowercase)
+@settings(max_examples=120, deadline=None)
+@given(texts, st.booleans(), st.sampled_from([1, 2]), st.sampled_from([(), ("url", "email"), ALL]))
+def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase, folding, classes):
+    spelling = Spelling(lowercase, folding, classes)
+    found = offsets.token_spans(text, spelling)
+    assert [[span.text for span in found]] == tokens_of(text, spelling=spelling)
+    alone = tokens_of(*(text[span.start : span.end] for span in found), spelling=spelling)
     ends = [0, *(span.end for span in found)]
     starts = [*(span.start for span in found), len(text)]
     for i, (span, tokens) in enumerate(zip(found, alone, strict=True)):
@@ -63,7 +93,7 @@ def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
         else:  # an entity or a letter that becomes several words: they share its place
             assert span.text in tokens
     blanks = (text[max(ends[: i + 1]) : start] for i, start in enumerate(starts))
-    assert not any(tokens_of(*blanks)), "nothing but blanks lies between words"
+    assert not any(tokens_of(*blanks, spelling=spelling)), "nothing but blanks lies between words"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +107,10 @@ def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase):
         ("caf&#101;&#769;s", [("cafés", "caf&#101;&#769;s")]),
         ("don’t", [("don't", "don’t")]),
         ("&lt;br&gt;x", [("x", "x")]),
-        ("so good👍🏽👍🏽", [("so", "so"), ("good", "good"), ("👍🏽", "👍🏽"), ("👍🏽", "👍🏽")]),
+        ("\u200ebeau\xadtiful don`t it´s", [("beautiful", "beau\xadtiful"), ("don't", "don`t"), ("it's", "it´s")]),
+        ("Terri\ufb01c！ ３", [("terrific", "Terri\ufb01c"), ("!", "！"), ("3", "３")]),
+        ("\u0645\u200c\u0634\u200c a\u200d", [("\u0645\u200c\u0634", "\u0645\u200c\u0634\u200c"), ("a", "a\u200d")]),
+        ("so good👍🏽👍🏽", [("so", "so"), ("good", "good"), ("👍", "👍🏽"), ("👍", "👍🏽")]),
         ("🇩🇪🇫🇷", [("🇩🇪", "🇩🇪"), ("🇫🇷", "🇫🇷")]),
         ("\u1112\u1161\u11ab", [("한", "\u1112\u1161\u11ab")]),
         ("!\u0301a", [("!", "!"), ("\u0301a", "\u0301a")]),
@@ -146,3 +179,20 @@ def test_deleting_words():
     words = np.array(versions.words.to_pylist(), object)
     split = [words[versions.ids[a:b]].tolist() for a, b in pairwise(versions.offsets.tolist())]
     assert split == [["a", "b", "a", "c"], ["b", "a", "c"], ["a", "a"], []]
+
+
+def test_a_class_of_tokens_has_the_position_of_the_whole():
+    text = "\u200b@Bob &lt;3 http://t.co/x?a=1&amp;b=2, mail a.b@c.org: 1,000.50 of 10"
+    assert slices(text, Spelling(classes=ALL)) == [
+        ("<mention>", "@Bob"),
+        ("<", "&lt;"),
+        ("<number>", "3"),
+        ("<url>", "http://t.co/x?a=1&amp;b=2"),
+        (",", ","),
+        ("mail", "mail"),
+        ("<email>", "a.b@c.org"),
+        (":", ":"),
+        ("<number>", "1,000.50"),
+        ("of", "of"),
+        ("<number>", "10"),
+    ]

@@ -101,8 +101,8 @@ def test_a_field_larger_than_every_block_is_read_slowly(monkeypatch):
 CSV_MISTAKES = {
     "": "x.csv: empty; the first line of a CSV file names its columns",
     "\n\n": "x.csv: empty; the first line of a CSV file names its columns",
-    "review,score\na,1\n": "x.csv:1: no 'text'; set data.text_column to one of: review, score\n"
-    "x.csv:1: no 'label'; set data.label_column to one of: review, score",
+    "review,score\na,1\n": "x.csv:1: no 'text'; did you mean --set data.text_column=review? There are: review, score\n"
+    "x.csv:1: no 'label'; did you mean --set data.label_column=score? There are: review, score",
     "text,label,text\na,1,b\n": "x.csv:1: two columns are called 'text'; rename one",
     'text,label\n"a\nb",1\n\nc,d,0\n': "x.csv:5: 3 fields where the header has 2; "
     "put a text that contains ',' in double quotes",
@@ -165,8 +165,8 @@ JSON_MISTAKES = {
     '{\n"text": "a"\n}': "x.json:1: not JSON: expecting property name enclosed in double quotes; "
     "write one object a line",
     '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
-    '{"a": 1, "b": 2}': "x.json:1: no 'text'; set data.text_column to one of: a, b\n"
-    "x.json:1: no 'label'; set data.label_column to one of: a, b",
+    '{"a": 1, "b": 2}': "x.json:1: no 'text'; name it with --set data.text_column=NAME, one of: a, b\n"
+    "x.json:1: no 'label'; name it with --set data.label_column=NAME, one of: a, b",
     '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
     '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
     '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
@@ -242,13 +242,14 @@ def test_parquet_by_its_first_bytes():
 
 def test_parquet_mistakes():
     assert complaint(write_parquet({"text": [1], "label": [1]}), "x.parquet") == (
-        "x.parquet: 'text' is int64, not text; set data.text_column to another"
+        "x.parquet: 'text' is int64, not text; name another with --set data.text_column=NAME"
     )
     assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
-        "x.parquet: 'label' is list<element: int64>, not a string or a number; set data.label_column to another"
+        "x.parquet: 'label' is list<element: int64>, not a string or a number; name another with --set "
+        "data.label_column=NAME"
     )
     assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
-        "x.parquet: no 'text'; set data.text_column to one of: a, label"
+        "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"
     )
     assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
 
@@ -269,7 +270,7 @@ def test_plain_text_has_neither_labels_nor_weights():
         "x.txt: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines"
     )
     assert complaint("a\n", "x.txt", ReadOptions("text", None, "w")) == (
-        "x.txt: has no columns to take weights from; remove data.weight_column"
+        "x.txt: has no columns to take weights from; leave them out with --set data.weight_column=null"
     )
 
 
@@ -318,7 +319,10 @@ def test_a_folder_of_splits(tmp_path):
         DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
     ):
         read(tmp_path / "other", "films/other", BOTH)
-    with pytest.raises(DataError, match=r"^films: has no columns to take weights from; remove data.weight_column$"):
+    with pytest.raises(
+        DataError,
+        match=r"^films: has no columns to take weights from; leave them out with --set data.weight_column=null$",
+    ):
         read(tmp_path, "films", ReadOptions("text", "label", "w"))
 
 
@@ -438,3 +442,26 @@ def test_no_thread_holds_the_bytes_of_a_file_that_was_read(name):
         return watched() is not None
 
     assert sum(is_held_after_reading() for _ in range(1500)) == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted", "repair"),
+    [
+        ("Text,label", {}, "no 'text'; did you mean --set data.text_column=Text? There are: Text, label"),
+        (" TEXT ,label", {}, """no 'text'; did you mean --set 'data.text_column=" TEXT "'? There are:  TEXT , label"""),
+        ("id,reviewText,label", {}, "no 'text'; did you mean --set data.text_column=reviewText? There are: id, "),
+        ("review_text,label", {"text": "reveiw_text"}, "did you mean --set data.text_column=review_text? There are:"),
+        ("x,y,label", {}, "no 'text'; name it with --set data.text_column=NAME, one of: x, y, label"),
+        ("text,Stars", {}, "no 'label'; did you mean --set data.label_column=Stars? There are: text, Stars"),
+        ("Summary,text,label", {"text": ("summary", "text")}, "did you mean --set data.text_column=[Summary,text]? "),
+        (
+            "text,label",
+            {"weight": "w"},
+            "no 'w'; choose from text, label, or use none with --set data.weight_column=null",
+        ),
+    ],
+)
+def test_a_missing_column_has_the_option_that_names_it(header, wanted, repair):
+    """Case and spaces aside, a misspelling, or the usual name of such a column: but only as a question."""
+    row = ",".join("1" * len(header.split(",")))
+    assert repair in complaint(f"{header}\n{row}\n", options=BOTH._replace(**wanted))

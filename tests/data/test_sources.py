@@ -103,7 +103,7 @@ def test_several_sources_are_concatenated_in_order():
     assert found.label.tolist() == [1, 0, 1, 0, 0]
     assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 0, 1, 2)]
     assert complaint([labelled("pos"), write("c.csv", "text\na\n")]) == (
-        "c.csv:1: no 'label'; set data.label_column to one of: text"
+        "c.csv:1: no 'label'; name it with --set data.label_column=NAME, one of: text"
     )
 
 
@@ -204,10 +204,13 @@ def test_labels_that_need_no_mapping(negative, positive):
     assert load(labelled(negative, positive, negative)).label.tolist() == [0, 1, 0]
 
 
+LEAVE_OUT = """--set 'data.labels={negative: [0], positive: [1], ignore: [""]}'"""
+
+
 def test_labels_of_json_that_are_missing():
     for missing in ("NaN", "null"):
         write("x.jsonl", f'{{"text": "a", "label": 1}}\n{{"text": "b", "label": {missing}}}')
-        assert complaint("x.jsonl") == "x.jsonl:2: no label; fill it in, or remove the row"
+        assert complaint("x.jsonl") == "x.jsonl:2: no label; fill it in, or leave such rows out with " + LEAVE_OUT
 
 
 @pytest.mark.parametrize("missing", ["NaN", "nan", "", " "])
@@ -215,7 +218,7 @@ def test_labels_of_csv_that_are_missing(missing):
     write("x.csv", f"text,label\na,{missing}\nb,{missing}\n")
     assert complaint("x.csv") == "x.csv: no row has a label; give data with labels"
     write("x.csv", f"text,label\na,1.0\nb,{missing}\nc,0.0\n")
-    assert complaint("x.csv") == "x.csv:3: no label; fill it in, or remove the row"
+    assert complaint("x.csv") == "x.csv:3: no label; fill it in, or leave such rows out with " + LEAVE_OUT
 
 
 @pytest.mark.parametrize("values", [[False, True], [0, 1], [0.0, 1.0], ["neg", 1], [-1, 1]])
@@ -261,44 +264,6 @@ def test_a_mapping_does_not_apply_to_fixed_labels(here):
     ]
 
 
-UNKNOWN = {
-    ("pos", "maybe", "neg"): "reviews.csv:3: label 'maybe' is neither negative nor positive; add it to data.labels",
-    (0, "Maybe", 1, "maybe", "?"): "reviews.csv:3: label 'Maybe' (2 rows) is neither negative nor positive; "
-    "add it to data.labels\nreviews.csv:6: label '?' is neither negative nor positive; add it to data.labels",
-    (0, 1, "", "", 1): "reviews.csv:4: no label (2 rows); fill it in, or remove the row",
-    (1, ""): "reviews.csv:3: no label; fill it in, or remove the row",
-    (0, 1, "２"): "reviews.csv:4: label '２' is neither negative nor positive; add it to data.labels",
-    (0, 1, "so  so " * 100): f"reviews.csv:4: label '{('so ' * 13)}…' is neither negative nor positive; "
-    "add it to data.labels",
-    ("", ""): "reviews.csv: no row has a label; give data with labels",
-    (1, 2, 3, 4, 5, 5): "reviews.csv: labels 5 (2), 1 (1), 2 (1), 3 (1), 4 (1); say which is which: "
-    "data.labels: {negative: [1, 2], positive: [4, 5], ignore: [3]}",
-    (0, 1, 2): "reviews.csv: labels 0 (1), 1 (1), 2 (1); say which is which: "
-    "data.labels: {negative: [0], positive: [2], ignore: [1]}",
-    (-1, 0, 1): "reviews.csv: labels -1 (1), 0 (1), 1 (1); say which is which: "
-    "data.labels: {negative: [-1], positive: [1], ignore: [0]}",
-    ("no", "yes", "", "yes"): "reviews.csv: labels yes (2), no (1); say which is which: "
-    'data.labels: {negative: ["no"], positive: ["yes"]}',
-    ("spam",): "reviews.csv: labels spam (1); say which is which: data.labels: {negative: [...], positive: [spam]}",
-    tuple(range(10)): "reviews.csv: labels 0 (1), 1 (1), 2 (1), 3 (1), 4 (1), 5 (1), 6 (1), 7 (1), ...; "
-    "say which is which: data.labels: {negative: [0, 1, 2, 3, 4], positive: [5, 6, 7, 8, 9]}",
-    tuple(f"id{row}" for row in range(10, 40)): "reviews.csv: 30 different labels: "
-    "id10 (1), id11 (1), id12 (1), id13 (1), id14 (1), id15 (1), id16 (1), id17 (1), ...; "
-    "set data.label_column to another",
-}
-
-
-@pytest.mark.parametrize("labels", UNKNOWN, ids=range(len(UNKNOWN)))
-def test_unknown_labels(labels):
-    assert complaint(labelled(*labels)) == UNKNOWN[labels]
-
-
-def test_labels_missing_in_the_mapping():
-    assert complaint(labelled(1, 2, 3, 3), labels=Labels((1,), (2,))) == (
-        "reviews.csv:4: label '3' (2 rows) is neither negative nor positive; add it to data.labels"
-    )
-
-
 def test_the_line_is_right_after_texts_with_newlines():
     write("x.csv", 'text,label\n"a\n\nb",1\n\nc,maybe\nd,0\n')
     assert complaint("x.csv").startswith("x.csv:6: label 'maybe'")
@@ -338,7 +303,8 @@ def test_all_mistakes_are_reported_together():
         '{"text": "", "label": "neg", "w": 1}\n',
     )
     assert complaint("x.jsonl", weight_column="w").splitlines() == [
-        "x.jsonl:2: label 'maybe' is neither negative nor positive; add it to data.labels",
+        "x.jsonl:2: label 'maybe' is neither negative nor positive; correct it, or leave such rows out with "
+        "--set 'data.labels={negative: [neg], positive: [pos], ignore: [maybe]}'",
         "x.jsonl:2: weight -2; give a finite number, not below 0",
         'x.jsonl:2: no text; write an empty text as ""',
     ]
@@ -354,7 +320,10 @@ def test_sample():
         assert found.notes == ()
     assert not np.isin(data_corpus.text_hashes(test.text), data_corpus.text_hashes(train.text)).any()
     assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
-    assert complaint("sample", weight_column="w") == "sample: has no weights; remove data.weight_column"
+    assert (
+        complaint("sample", weight_column="w")
+        == "sample: has no weights; leave them out with --set data.weight_column=null"
+    )
 
 
 def test_xor():
@@ -448,16 +417,21 @@ def test_built_in_names_prefer_the_hub(hub):
 def test_class_names_of_the_hub(hub):
     hub.classes(["a", "b"], [0, 1], ["positive", "negative"])
     assert load("user/set").label.tolist() == [1, 0]
-    hub.classes(["a", "b"], [0, 1], ["hate", "love"])
-    assert load("user/set").label.tolist() == [0, 1]
+    hub.classes(["a", "b"], [0, 1], ["happy", "sad"])
+    assert complaint("user/set").endswith("say which is which: --set 'data.labels={negative: [...], positive: [...]}'")
+    for feelings in (Labels(("sad",), ("happy",)), Labels((1,), (0,))):
+        assert load("user/set", labels=feelings).label.tolist() == [1, 0]
     hub.classes(["a", "b", "c"], [0, 1, 2], ["negative", "neutral", "positive"])
     assert complaint("user/set") == (
-        "user/set (train): row 2: label 'neutral' is neither negative nor positive; add it to data.labels"
+        "user/set (train): row 2: label 'neutral' is neither negative nor positive; correct it, or leave such rows out "
+        "with --set 'data.labels={negative: [negative], positive: [positive], ignore: [neutral]}'"
     )
     for stars in (Labels(("1 star",), ("3 stars",), ("2 stars",)), Labels((0,), (2,), (1,))):
         hub.classes(["a", "b", "c"], [0, 1, 2], ["1 star", "2 stars", "3 stars"])
         assert load("user/set", labels=stars).label.tolist() == [0, 1]
-    assert complaint("user/set").endswith('{negative: ["1 star"], positive: ["3 stars"], ignore: ["2 stars"]}')
+    assert complaint("user/set").endswith(
+        """ --set 'data.labels={negative: ["1 star"], positive: ["3 stars"], ignore: ["2 stars"]}'"""
+    )
     hub.classes(["a", "b"], [-1, -1], ["neg", "pos"])
     assert complaint("user/set", split="test") == "user/set: no row has a label; give data with labels"
     assert len(load("user/set", labelled=False)) == 2
@@ -465,7 +439,7 @@ def test_class_names_of_the_hub(hub):
 
 def test_columns_of_the_hub(hub):
     assert complaint("user/set", text_column="body") == (
-        "user/set (train): no 'body'; set data.text_column to one of: text, label"
+        "user/set (train): no 'body'; did you mean --set data.text_column=text? There are: text, label"
     )
 
 
@@ -654,10 +628,13 @@ def test_split_needs_enough_of_each_class():
     whole = corpus(["a"] * 5, [0, 1, 1, 1, 1])
     with pytest.raises(DataError) as caught:
         split_corpus(whole, 0.1, np.random.default_rng(0))
+    repair = "give more reviews, or write --set data.validation=0"
     assert caught.value.lines == (
-        "data.validation: 0.1 of 1 negative review leaves none for validation; change it or give more",
-        "data.validation: 0.1 of 4 positive reviews leaves none for validation; change it or give more",
+        f"data.validation: 0.1 of 1 negative review leaves none for validation; {repair}",
+        f"data.validation: 0.1 of 4 positive reviews leaves none for validation; {repair}",
     )
+    with pytest.raises(DataError, match=r"; give more reviews, or write --set data\.validation=0\.2$"):
+        split_corpus(corpus(["a"] * 7, [0, 0, 0, 1, 1, 1, 1]), 0.1, np.random.default_rng(0))
     with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
         split_corpus(whole, 0.9, np.random.default_rng(0))
 

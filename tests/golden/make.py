@@ -5,7 +5,7 @@ which a sum of products is exact in float32 in whatever order it is made, with o
 BLAS or processor must give the very same logit. (Rows are pooled by their sum: a mean would have to be rounded.)
 The probability is 1 / (1 + exp(-logit)) in float64, whose exponential may differ in its last bit.
 
-The files of formats 1 and 2 were written by the programs of their time, with the settings that these knew.
+The files of formats 1 to 3 were written by the programs of their time, with the settings that these knew.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ TEXTS = [
     "boring boring boring boring boring boring boring boring",
     "naïve <br /> e\u0301 👍🏽 日本語",
     "The story is dull, the actors are wonderful and the ending made me laugh and cry.",
+    "a won\u00adder\u00adful \ufb01lm, ＧＯＯＤ！ it\u00b4s not b\u200bad \U0001f44d\U0001f3fb",
+    "I love this movie: https://example.com/love?x=1&amp;y=2 @bad 10",
 ]
 SETTINGS = {
     "data": {"source": "sample"},
-    "text": {"max_features": 120, "min_count": 2, "ngrams": 2},
+    "text": {"classes": ["url", "mention"], "max_features": 120, "min_count": 2, "ngrams": 2},
     "model": {"embedding": {"dim": 3, "pooling": "sum", "padding": 0, "init": "normal"}, "hidden": [4]},
     "train": {"epochs": 20, "optimizer": {"learning_rate": 0.1}, "calibrate": False, "word_dropout": 0.0},
 }

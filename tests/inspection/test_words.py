@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from sentibp.data.folding import Spelling
 from sentibp.errors import ConfigError
 from sentibp.inspection import words
 from sentibp.model import word_vectors
@@ -167,11 +168,11 @@ def test_the_weight_of_an_ngram_excludes_its_words(new_classifier):
 def test_vectors_of_a_pretraining(court):
     rows = np.array(list(ROWS.values()), np.float32)
     saved = word_vectors.VectorFile(
-        strings(ROWS), word_vectors.to_half_precision(np.arange(len(rows)), rows), "words", 3, True
+        strings(ROWS), word_vectors.to_half_precision(np.arange(len(rows)), rows), "words", 3, Spelling()
     )
     assert words.neighbors(saved, " Crown", 9, 9) == words.neighbors(court, "crown", 9, 9)
     assert words.analogy(saved, "king", "man", "woman", 2, 9) == words.analogy(court, "king", "man", "woman", 2, 9)
-    as_typed = saved._replace(lowercase=False)
+    as_typed = saved._replace(spelling=Spelling(lowercase=False))
     with pytest.raises(ConfigError, match="'Crown': no word"):
         words.neighbors(as_typed, "Crown", 9, 9)
 

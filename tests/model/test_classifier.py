@@ -437,7 +437,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, valid_file, scr
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 4, "version": "9.9"}, "model format 4, written by sentibp 9.9, is newer than 3; update sentibp"),
+        ({"format": 5, "version": "9.9"}, "model format 5, written by sentibp 9.9, is newer than 4; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),
@@ -568,6 +568,12 @@ def test_a_changed_number_is_detected(complaint, valid_file, scratch):
         (("model", "activation"), "eval"),
         (("model", "activation"), {}),
         (("text", "lowercase"), "yes"),
+        (("text", "folding"), 3),
+        (("text", "folding"), True),
+        (("text", "folding"), "2"),
+        (("text", "classes"), ["smiley"]),
+        (("text", "classes"), "url"),
+        (("text", "classes"), [["url"]]),
         (("train", "math"), "__class__"),
         (("model",), {}),
         (("train",), []),
@@ -771,6 +777,25 @@ def test_words_with_a_space_in_a_vector_file_are_skipped(new_classifier, tmp_pat
     path = tmp_path / "vectors.txt"
     path.write_text("good name@domain.com 1 2\n. . . 3 4\nbad 5 6\n", encoding="utf-8")
     assert vectors(new_classifier, path)["bad"].tolist() == [5, 6]
+
+
+def test_vectors_of_other_spellings_of_a_word(new_classifier, tmp_path):
+    """The vector of the very spelling is preferred, wherever it is; otherwise that of the first other one counts."""
+    path = tmp_path / "vectors.txt"
+    path.write_text(
+        "\ufb01lm 1 1\nfilm 2 2\nfi\xadlm 3 3\n\u03bb\u03cc\u03b3\u03bf\u03c2 4 4\nlo\xadve 5 5\nl\xadove 6 6\n",
+        "utf-8",
+    )
+    network = {"embedding": {"dim": 2, "vectors": str(path)}}
+    classifier = new_classifier(["film \u039b\u038c\u0393\u039f\u03a3 love"], model=network)
+    rows = dict(
+        zip(classifier.vocabulary.features().to_pylist(), classifier.tensors()["embedding.weight"], strict=True)
+    )
+    assert {word: rows[word][0] for word in ("film", "\u03bb\u03cc\u03b3\u03bf\u03c3", "love")} == {
+        "film": 2,
+        "\u03bb\u03cc\u03b3\u03bf\u03c3": 4,
+        "love": 5,
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from sentibp.config.schema import Config
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data import vocabulary_build
+from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import word_vectors
@@ -58,7 +59,7 @@ def test_saved_vectors_are_loaded_unchanged(saved):
     path, vocabulary, vectors = saved
     loaded = word_vectors.load_vectors(path)
     assert loaded.texts.to_pylist() == vocabulary.features().to_pylist()[:-1]
-    assert (loaded.kind, loaded.dim, loaded.lowercase) == ("reviews", 3, True)
+    assert (loaded.kind, loaded.dim, loaded.spelling) == ("reviews", 3, Spelling())
     assert loaded.vectors.rows(9).tobytes() == vectors.rows(9).tobytes()
     assert path.read_bytes() == word_vectors.vectors_to_bytes(vectors, vocabulary, SETTINGS)
 

@@ -247,7 +247,7 @@ def test_saved_vectors_that_do_not_match_the_settings(write_config, complaint):
 
     runner.pretrain_vectors(write_config("small.yaml", **sections(vectors="words")), Path("kept"))
     message = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.dim=9")
-    assert message == "pretrain.dim: is 9, but kept/vectors.safetensors has 8; set it to 8"
+    assert message == "pretrain.dim: is 9, but kept/vectors.safetensors has 8; write --set pretrain.dim=8"
     message = complaint(ConfigError, train, "pretrain.vectors_from=kept", "pretrain.vectors=reviews")
     assert message.startswith("pretrain.vectors: is reviews, but kept/vectors.safetensors has words")
     Path("other.csv").write_text("text,label\nzebra,1\nokapi,0\nzebra,1\nokapi,0\n")

@@ -436,8 +436,8 @@ def complaint_of(classifier: Classifier, examples: Examples, validation: Example
 
 
 REPAIR = (
-    "lower train.optimizer.learning_rate (it is 0.25; train --find-lr suggests one), "
-    "or set train.optimizer.clip_norm: 1.0"
+    "lower the learning rate (it is 0.25) with --set train.optimizer.learning_rate=0.025, "
+    "or try --set train.optimizer.clip_norm=1.0"
 )
 
 

@@ -15,8 +15,10 @@ from runner import resume, resume_pretraining
 
 from sentibp.config.load import load_config
 from sentibp.data import corpus, tokenizer
+from sentibp.data.folding import Spelling
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import initial
+from sentibp.model.file import load_model
 from sentibp.runs import directory, find, influence_log
 from sentibp.training import checkpoint, distillation, networks
 from sentibp.training.diverged import Diverged
@@ -428,3 +430,51 @@ def test_a_checkpoint_of_an_earlier_version(small, killed):
     (path / checkpoint.FILE).write_bytes(tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY))
     assert resume_run(path).digest == whole.digest
     assert contents(path) == contents(whole.run)
+
+
+def as_of_an_earlier_version(path: Path) -> None:
+    """Take out of a run the settings that the versions up to model format 3 did not have."""
+    config = path / "config.yaml"
+    lines = config.read_text("utf-8").splitlines(keepends=True)
+    assert [line.strip() for line in lines if line.strip().startswith(("folding:", "classes:"))] == [
+        "folding: 1",
+        "classes: []",
+    ]
+    config.write_text("".join(line for line in lines if not line.strip().startswith(("folding:", "classes:"))), "utf-8")
+    saved = checkpoint.load_checkpoint(path)
+    if saved is not None:
+        state = dict(saved.state)
+        del state["config"]["text"]["folding"], state["config"]["text"]["classes"], state["checksum"]
+        (path / checkpoint.FILE).write_bytes(tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY))
+
+
+@pytest.mark.parametrize("events", [40, 1], ids=["with a checkpoint", "without"])
+def test_a_run_of_an_earlier_version_keeps_its_folding(small, killed, events):
+    """With the settings of its run directory, and with those of a config that does not name the folding."""
+    rows = [json.dumps({"text": f"{'good' if i % 2 else 'bad'} wor\xad{i % 3}", "label": i % 2}) for i in range(80)]
+    Path("texts.jsonl").write_text("\n".join(rows))
+    source = "data.source=texts.jsonl"
+    whole = runner.train_model(small(source, "text.folding=1"), Path("whole"))
+    path = killed(small(source, "text.folding=1"), Path("killed"), events)
+    assert (path / checkpoint.FILE).exists() == (events > 1)
+    as_of_an_earlier_version(path)
+    for folder in Path("a"), Path("b"):
+        shutil.copytree(path, folder)
+    assert resume_run(Path("a")).digest == whole.digest
+    assert resume(Path("b"), small(source)).digest == whole.digest
+    with pytest.raises(ConfigError, match=r"text\.folding: was 1, is 2"):
+        resume(path, small(source, "text.folding=2"))
+    assert "wor\xad1" in load_model(Path("a/model.safetensors")).vocabulary.words.to_pylist()
+
+
+def test_a_training_from_an_earlier_model_keeps_its_folding(small):
+    """Unless the config names another one."""
+    first = runner.train_model(small("text.folding=1", "text.classes=[url]"), Path("first"))
+    notes = []
+    second = runner.train_model(
+        small("model.init_from=first"), Path("second"), watch=lambda event: notes.append(getattr(event, "text", ""))
+    )
+    assert load_model(second.model).spec.spelling == load_model(first.model).spec.spelling
+    assert f"text.folding is 1, as in {first.model}, whose words it starts from" in notes
+    third = runner.train_model(small("model.init_from=first", "text.folding=2", "text.classes=[]"), Path("third"))
+    assert load_model(third.model).spec.spelling == Spelling()

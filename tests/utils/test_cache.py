@@ -115,12 +115,20 @@ class InThisThread:
 
 def test_other_data_and_other_text_settings_are_other_entries(here, write_config, monkeypatch):
     monkeypatch.setattr(encode, "Thread", InThisThread)
-    for text in {}, {"ngrams": 1}, {"lowercase": False}, {"min_count": 3}, {"max_features": 9}:
+    for text in (
+        {},
+        {"ngrams": 1},
+        {"lowercase": False},
+        {"folding": 1},
+        {"classes": ["url"]},
+        {"min_count": 3},
+        {"max_features": 9},
+    ):
         runner.train_model(write_config(data={"source": "sample"}, text=text, train={"epochs": 1, "refit": False}))
     runner.train_model(write_config(data={"source": "sample", "validation": 0.2}, train={"epochs": 1, "refit": False}))
-    assert len(cache.entries()) == 6
+    assert len(cache.entries()) == 8
     runner.train_model(write_config(data={"source": "sample"}, train={"epochs": 1, "refit": False, "seed": 5}))
-    assert len(cache.entries()) == 6, "the seed does not change the text"
+    assert len(cache.entries()) == 8, "the seed does not change the text"
 
 
 STRESS = """

@@ -7,7 +7,9 @@ the columns with texts, labels, weights and groups; prediction reads the batches
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,12 +17,24 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.config.repair import set_option
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, TextBuilder, scalar
 
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
 
 JOINT = "\n"  # between the texts of several columns
+
+_USUAL_NAMES = {  # without capitals and punctuation
+    "text": (
+        *("text", "review", "reviewtext", "reviewbody", "content", "comment", "comments", "tweet", "tweettext"),
+        *("sentence", "phrase", "body"),
+    ),
+    "label": (
+        *("label", "labels", "sentiment", "airlinesentiment", "polarity", "stars", "star", "rating", "overall"),
+        *("score", "class", "target"),
+    ),
+}
 
 _STRINGS = ("string", "large_string", "string_view")
 
@@ -127,9 +141,8 @@ def _same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
 def require_columns(place: str, names: Iterable[object], options: ReadOptions) -> None:
     """Raise a DataError for every column to read that is missing or occurs twice."""
     present = [str(name) for name in names]
-    choice = ", ".join(name if len(name) <= 40 else name[:39] + "…" for name in present[:20])
     wrong = [
-        f"{place}: no {name!r}; set data.{role}_column to one of: {choice}"
+        f"{place}: no {name!r}; {_other_column(role, name, present, options)}"
         if name not in present
         else f"{place}: two columns are called {name!r}; rename one"
         for role, name in options.wanted()
@@ -139,11 +152,38 @@ def require_columns(place: str, names: Iterable[object], options: ReadOptions) -
         raise DataError(*wrong)
 
 
+def _other_column(role: str, name: str, present: Sequence[str], options: ReadOptions) -> str:
+    """Return the repair for a missing column: the option that names another, and the columns to choose from."""
+    choice = ", ".join(each if len(each) <= 40 else each[:39] + "…" for each in present[:20])
+    key = f"data.{role}_column"
+    if role in ("weight", "group"):
+        return f"choose from {choice}, or use none with --set {key}=null"
+    taken = {each for _, each in options.wanted()}
+    meant = _meant_column(role, name, [each for each in present if each not in taken])
+    if meant is None:
+        return f"name it with --set {key}=NAME, one of: {choice}"
+    texts = options.text
+    several = role == "text" and not isinstance(texts, str)
+    value = [meant if each == name else each for each in texts] if several else meant
+    return f"did you mean {set_option(key, value)}? There are: {choice}"
+
+
+def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
+    """Return the column whose name differs least from the missing one, or is usual for such a column, or None."""
+    plain = {re.sub(r"[\W_]+", "", each).casefold(): each for each in reversed(present)}
+    same = plain.get(re.sub(r"[\W_]+", "", name).casefold())
+    near = difflib.get_close_matches(name, present, 1, 0.8)
+    usual = [plain[each] for each in _USUAL_NAMES[role] if each in plain]
+    return same or next(iter(near), None) or next(iter(usual), None)
+
+
 def require_no_columns(name: str, options: ReadOptions) -> None:
     """Raise a DataError if weights or groups are to be read from a format that has no columns."""
     for role in ("weight", "group"):
         if getattr(options, role) is not None:
-            raise DataError(f"{name}: has no columns to take {role}s from; remove data.{role}_column")
+            raise DataError(
+                f"{name}: has no columns to take {role}s from; leave them out with --set data.{role}_column=null"
+            )
 
 
 def _require_types(name: str, schema: pa.Schema, options: ReadOptions) -> None:
@@ -153,4 +193,6 @@ def _require_types(name: str, schema: pa.Schema, options: ReadOptions) -> None:
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         if pa.types.is_nested(kind) or (role == "text" and str(kind) not in _STRINGS):
             need = "text" if role == "text" else "a string or a number"
-            raise DataError(f"{name}: {column!r} is {kind}, not {need}; set data.{role}_column to another")
+            raise DataError(
+                f"{name}: {column!r} is {kind}, not {need}; name another with --set data.{role}_column=NAME"
+            )

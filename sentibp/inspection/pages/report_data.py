@@ -47,6 +47,12 @@ class DataOptions(NamedTuple):
     split: str | None = None
     text_column: str | None = None
     label_column: str | None = None
+    overrides: tuple[str, ...] = ()  # of the data settings of the training
+
+    @property
+    def is_named(self) -> bool:
+        """Whether these are other reviews than the model's own validation reviews."""
+        return self.source is not None or self.split is not None
 
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
@@ -89,7 +95,7 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
         )
     else:
         classifier = file.load_model(path / directory.MODEL if path.is_dir() else path)
-        if not any(data) and (validated := find.validated_file(str(path))) != find.model_file(str(path)):
+        if not data.is_named and (validated := find.validated_file(str(path))) != find.model_file(str(path)):
             classifier = file.load_model(validated)
             left_out.append(
                 f"{directory.MODEL}, which has learned the validation reviews, too: the page shows {validated.name}"

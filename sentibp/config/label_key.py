@@ -1,0 +1,32 @@
+"""When two values of a label column are the same label: one definition for the settings and the readers of data."""
+
+from __future__ import annotations
+
+import math
+import re
+
+
+def label_key(value: object) -> str:
+    """Return the normalized label; "" if it is missing.
+
+    1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos ".
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = str(value).strip().casefold().removeprefix("__label__").strip()
+    if text == "nan":  # a missing value in a table
+        return ""
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
+        return text
+    number = float(text)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def is_number(key: str) -> bool:
+    """Return whether a normalized label is a number."""
+    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", key) is not None
+
+
+def label_value(key: str) -> str | int | float:
+    """Return a normalized label as a value of `data.labels`: a number, or text."""
+    return key if not is_number(key) else float(key) if "." in key else int(key)

@@ -1,0 +1,38 @@
+"""Repairs as they are typed: the option `--set KEY=VALUE`, with quotes where a shell needs them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+
+PLACEHOLDER = "..."  # stands for a value that only the user knows
+
+_RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"}  # of YAML 1.1 and 1.2
+
+
+def set_option(key: str, value: Any) -> str:
+    """Return the option that changes a setting, such as `--set 'data.labels={negative: [0], positive: [4]}'`."""
+    return set_text(key, as_yaml(value).replace(", ", ",") if isinstance(value, list) else as_yaml(value))
+
+
+def set_text(key: str, text: str) -> str:
+    """Return the option that changes a setting to a value that is YAML already."""
+    override = f"{key}={text}"
+    plain = re.fullmatch(r"[\w@%+=:,./\[\]-]+", override, re.ASCII)
+    return f"--set {override if plain else shlex.quote(override)}"
+
+
+def as_yaml(value: Any) -> str:
+    """Return a value as YAML in one line. This module is loaded with every reader, and PyYAML is not."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {as_yaml(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    if isinstance(value, bool | None):
+        return {True: "true", False: "false", None: "null"}[value]
+    if not isinstance(value, str):
+        return repr(value)
+    plain = re.fullmatch(r"[^\W\d][\w./-]*", value) and value.casefold() not in _RESERVED
+    return value if plain or value == PLACEHOLDER else json.dumps(value, ensure_ascii=not value.isprintable())

@@ -1,0 +1,18 @@
+"""Settings that a model, a checkpoint or a run has stored, perhaps by an earlier version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BEFORE = {"text": {"folding": 1, "classes": []}}
+"""The values of settings before they were settings, where the default is another."""
+
+
+def complete_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return stored settings with those that the version that stored them did not have yet."""
+    result = dict(settings)
+    for name, before in _BEFORE.items():
+        section = settings.get(name) or {}
+        if isinstance(section, dict):  # otherwise the check of the settings says so
+            result[name] = before | section
+    return result

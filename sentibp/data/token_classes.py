@@ -1,0 +1,59 @@
+"""Classes of tokens: every URL, e-mail address, @name or number becomes the same token.
+
+Class tokens are written `<url>`, as in the Twitter vectors of GloVe. A text that contains `<url>` already has the same
+token. Each match of a pattern is replaced by one placeholder, a character that no text contains, until the text is
+split into tokens.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.utils.arrow import scalar
+
+# RE2 and Python read these patterns in the same way; \b and \B are those of ASCII. Symbols beyond ASCII have spaces
+# around them already. Each repetition before a required character is limited: Python would try all lengths.
+_HOST = r"(?:[a-z0-9-]{1,63}\.){1,9}"
+PATTERNS = {
+    "url": r"\b(?:(?:https?|ftp)://|www\.)[^\x00-\x20\x7f<>\x22]*[^\x00-\x20\x7f<>\x22\x27.,:;!?()\[\]{}*]"
+    rf"|\b{_HOST}(?:com|org|net|edu|gov|info|co|ly|gl|gd|me|be|tv|io)/[^\x00-\x20\x7f<>\x22]*"
+    r"[^\x00-\x20\x7f<>\x22\x27.,:;!?()\[\]{}*]",
+    "mention": rf"\B@[a-z0-9_]{{1,64}}(?:@{_HOST}[a-z]{{2,24}}\b)?",  # also @name@host
+    "email": rf"\b[a-z0-9][a-z0-9._%+-]{{0,63}}@{_HOST}[a-z]{{2,24}}\b",
+    "number": r"\b[0-9]+(?:[.,][0-9]+)*\b",
+}
+"""The classes, in the order in which they are looked for."""
+
+_PLACEHOLDERS = {name: chr(0xFDD0 + i) for i, name in enumerate(PATTERNS)}  # code points that Unicode leaves unused
+
+
+def spellings(classes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return pairs (pattern, placeholder) for the classes, in the order in which they replace."""
+    return [(f"(?i)<{name}>|{PATTERNS[name]}", _PLACEHOLDERS[name]) for name in PATTERNS if name in classes]
+
+
+def mark_classes(text: pa.LargeStringArray, classes: tuple[str, ...]) -> pa.LargeStringArray:
+    """Replace each token of the classes by its placeholder, with a space on both sides."""
+    for pattern, placeholder in spellings(classes):
+        text = pc.replace_substring_regex(text, pattern, f" {placeholder} ")
+    return text
+
+
+def name_classes(words: pa.LargeStringArray, classes: tuple[str, ...]) -> pa.LargeStringArray:
+    """Replace the placeholders among words by the class tokens."""
+    for name in classes:
+        words = pc.if_else(pc.equal(words, scalar(_PLACEHOLDERS[name])), scalar(f"<{name}>"), words)
+    return words
+
+
+def unname_classes(word: str, classes: tuple[str, ...]) -> str:
+    """Return the placeholder of a class token, or another word unchanged."""
+    return _PLACEHOLDERS[word[1:-1]] if word[1:-1] in classes and word == f"<{word[1:-1]}>" else word
+
+
+def compiled(classes: tuple[str, ...]) -> list[tuple[re.Pattern[str], str]]:
+    """Return the pairs of `spellings` for Python."""
+    return [(re.compile(pattern, re.ASCII), placeholder) for pattern, placeholder in spellings(classes)]

@@ -1,0 +1,163 @@
+"""Unknown labels: the exact messages, which invent no polarity, and say what they take for granted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentibp.config.label_key import label_key, label_value
+from sentibp.config.schema import Labels
+from sentibp.data import sources
+from sentibp.data.labels import NoKnownLabel
+from sentibp.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def labelled(*labels: object) -> str:
+    Path("r.csv").write_text("text,label\n" + "".join(f"text {row},{label}\n" for row, label in enumerate(labels)))
+    return "r.csv"
+
+
+def complaint(*labels: object, mapping: Labels | None = None) -> str:
+    with pytest.raises(DataError) as caught:
+        sources.load_corpus(labelled(*labels), labels=mapping)
+    return str(caught.value)
+
+
+def mapping(negative: str, positive: str, ignore: str = "") -> str:
+    """Return the option that a message suggests."""
+    rest = f", ignore: [{ignore}]" if ignore else ""
+    return f"--set 'data.labels={{negative: [{negative}], positive: [{positive}]{rest}}}'"
+
+
+def split(labels: str) -> list[str]:
+    return labels.split("|") if "|" in labels else labels.split()
+
+
+@pytest.mark.parametrize(
+    "same", [(1, 1.0, "1", " 1 ", "1.", "+1", "1e0", "__label__1"), ("Pos", "pos ", "__label__POS")]
+)
+def test_spellings_of_one_label(same):
+    assert len(set(map(label_key, same))) == 1
+
+
+def test_missing_labels_have_no_key():
+    assert {label_key(value) for value in (None, float("nan"), np.float32("nan"), "", " ", "NaN")} == {""}
+
+
+def test_a_normalized_label_as_a_value():
+    assert [label_value(key) for key in ("1", "-1", "0.5", "pos", "1/5")] == [1, -1, 0.5, "pos", "1/5"]
+
+
+NEITHER = "is neither negative nor positive"
+OTHER_COLUMN = "name another column with --set data.label_column=NAME"
+
+UNKNOWN = {
+    ("pos", "maybe", "neg"): f"r.csv:3: label 'maybe' {NEITHER}; correct it, or leave such rows out with "
+    + mapping("neg", "pos", "maybe"),
+    (0, "Maybe", 1, "maybe", "?"): f"r.csv:3: label 'Maybe' (2 rows) {NEITHER}\nr.csv:6: label '?' {NEITHER}\n"
+    "r.csv: correct these labels, or leave their rows out with " + mapping("0", "1", 'maybe, "?"'),
+    (0, 1, "", "", 1): "r.csv:4: no label (2 rows); fill it in, or leave such rows out with " + mapping("0", "1", '""'),
+    (1, ""): "r.csv:3: no label; fill it in, or leave such rows out with " + mapping("0", "1", '""'),
+    ("pos", "neg", "Bad"): f"r.csv:4: label 'Bad' {NEITHER}; correct it, or leave such rows out with "
+    + mapping("neg, bad", "pos"),
+    (0, 1, "so  so " * 100): f"r.csv:4: label '{'so ' * 13}…' {NEITHER}\nr.csv: correct the file, or {OTHER_COLUMN}",
+    ("", ""): "r.csv: no row has a label; give data with labels",
+    tuple(f"id{row}" for row in range(10, 40)): "r.csv: 30 different labels: "
+    f"id10 (1), id11 (1), id12 (1), id13 (1), id14 (1), id15 (1), id16 (1), id17 (1), ...; {OTHER_COLUMN}",
+    (0, 1, *(f"id{row}" for row in range(21))): "".join(
+        f"r.csv:{row + 4}: label 'id{row}' {NEITHER}\n" for row in range(8)
+    )
+    + f"r.csv: 21 unknown labels; correct the file, or {OTHER_COLUMN}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", UNKNOWN, ids=range(len(UNKNOWN)))
+def test_unknown_labels(labels):
+    assert complaint(*labels) == UNKNOWN[labels]
+
+
+def test_labels_missing_in_the_mapping():
+    assert complaint(1, 2, 3, 3, mapping=Labels(negative=[1], positive=[2])) == (
+        "r.csv:4: label '3' (2 rows) is in no list of data.labels; correct it, or leave such rows out with "
+        + mapping("1", "2", "3")
+    )
+    own = Labels(negative=["bad"], positive=[" GOOD"], ignore=["so so"])
+    message = complaint("Good", "Bad", "Great", mapping=own)
+    assert message.endswith(mapping("bad", "good", '"so so", great')), "the user's mapping; leaving out is all it adds"
+
+
+def test_a_mapping_with_none_of_the_labels():
+    with pytest.raises(NoKnownLabel) as caught:
+        sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels=Labels(negative=[0], positive=[4]))
+    assert str(caught.value) == (
+        "r.csv: labels fresh (2), rotten (1), none of them in data.labels; say which is which: "
+        + mapping("rotten", "fresh")
+    )
+
+
+PAIRS = ["happy sad", "ja nein", "no yes", "a b", "cold warm", "LABEL_0 LABEL_1", "fresh frozen", "spam ham"]
+PAIRS += ["good weird", "4 5", "7 31", "-1 0", "1 101", "1 x", "2 stars|1 point", "spam"]
+
+
+@pytest.mark.parametrize("labels", PAIRS)
+def test_no_polarity_is_invented(labels):
+    """Labels without a known meaning are listed with their counts, and the user says which is which."""
+    for order in (split(labels), split(labels)[::-1]):
+        message = complaint(*order, order[0])
+        assert message.endswith(f"; say which is which: {mapping('...', '...')}")
+        assert f" {order[0]} (2)" in message
+        assert all(f" {label} (1)" in message for label in order[1:])
+
+
+@pytest.mark.parametrize(
+    ("labels", "suggestion"),
+    [
+        ("fresh rotten", mapping("rotten", "fresh")),
+        ("Rotten FRESH", mapping("rotten", "fresh")),
+        ("good bad", mapping("bad", "good")),
+        ("positiv negativ neutral", mapping("negativ", "positiv", "neutral")),
+        ("recommended|Not Recommended", mapping('"not recommended"', "recommended")),
+        ("Thumbs Up|thumbs_down", mapping("thumbs_down", '"thumbs up"')),
+        ("very negative|neutral|very positive", mapping('"very negative"', '"very positive"', "neutral")),
+        ("schlecht gut", mapping("schlecht", "gut")),
+    ],
+)
+def test_words_of_known_polarity(labels, suggestion):
+    assert complaint(*split(labels)).endswith(f"; say which is which: {suggestion}")
+
+
+def test_other_labels_beside_words_of_known_polarity():
+    message = complaint("fresh", "rotten", "frozen")
+    assert message.endswith(f"; say which is which, or leave the others out: {mapping('rotten', 'fresh', 'frozen')}")
+
+
+@pytest.mark.parametrize(
+    ("labels", "low", "high", "suggestion"),
+    [
+        ("1 2 3 4 5", "1", "5", mapping("1, 2", "4, 5", "3")),
+        ("5 4 1", "1", "5", mapping("1", "4, 5")),
+        ("4 0", "0", "4", mapping("0", "4")),
+        ("4 2 0", "0", "4", mapping("0", "4", "2")),
+        ("0 1 2", "0", "2", mapping("0", "2", "1")),
+        ("-1 0 1", "-1", "1", mapping("-1", "1", "0")),
+        ("2 1", "1", "2", mapping("1", "2")),
+        ("__label__2 __label__1", "1", "2", mapping("1", "2")),
+        ("1.0 5.0", "1", "5", mapping("1", "5")),
+        ("0.5 1 4.5", "0.5", "4.5", mapping("0.5, 1", "4.5")),
+        ("0 1 2 3 4 5 6 7 8 9", "0", "9", mapping("0, 1, 2, 3, 4", "5, 6, 7, 8, 9")),
+        ("5 stars|1 star|3 Stars", "1 star", "5 stars", mapping('"1 star"', '"5 stars"', '"3 stars"')),
+        ("1/5|5/5", "1/5", "5/5", mapping('"1/5"', '"5/5"')),
+        ("★★★★★|★☆☆☆☆", "★☆☆☆☆", "★★★★★", mapping('"★☆☆☆☆"', '"★★★★★"')),
+    ],
+)
+def test_rating_scales(labels, low, high, suggestion):
+    """A low number is negative on most scales, but not on all: the message says what it takes for granted."""
+    taken = f"; {low} is taken as the lowest rating and {high} as the highest: {suggestion}"
+    assert complaint(*split(labels)).endswith(taken)
