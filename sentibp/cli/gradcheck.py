@@ -87,6 +87,8 @@ def gradcheck(
         raise ConfigError(f"{' and '.join(given)}: only one thing can be checked; give one of them")
     if layer is not None and set_:
         raise ConfigError("--set: changes how reviews are read, and a layer reads none; leave it out")
+    if config is None and (other := [each for each in set_ or [] if not each.startswith("data.")]):
+        raise ConfigError(f"--set {other[0]}: without a CONFIG, only settings of data can change; give a CONFIG")
     if (config or layer) and data:
         raise ConfigError("--data: names reviews for a trained model; leave it out")
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):

@@ -73,7 +73,7 @@ def test_runs_on_different_data_get_no_paired_test(sentibp):
     assert sentibp("runs", "compare", a, b, "--json").json["paired"] is None
     out = sentibp("runs", "compare", a, b).out
     assert "different reviews" in out
-    assert "`sentibp eval --data`" in out
+    assert "--data FILE" in out
 
 
 def test_comparing_training_scores_with_validation_scores_gives_a_note(sentibp):
