@@ -3,6 +3,7 @@
     python benchmarks/folds.py imdb_best --set train.refit=true
 
 Of each fold, the rest is trained on, of which the config holds out its own share to choose by; the fold only judges.
+The reviews of a group (data.group_column) are in one fold.
 Where a model is trained once more, on what was held out, too, both are told of: the model that was scored, and that.
 """
 
@@ -22,6 +23,7 @@ from pyarrow import parquet
 from sentibp import find_model, find_validated_model
 from sentibp.config.load import load_config
 from sentibp.data import sources
+from sentibp.data.split import fold_groups
 from sentibp.utils.arrow import from_numpy
 
 
@@ -39,13 +41,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     settings = [part for each in arguments.set for part in ("--set", each)]
-    corpus = sources.load_corpus(load_config(arguments.config, arguments.set).config.data.source, split="train")
-    reviews = pa.table({"text": corpus.text, "label": from_numpy(corpus.label)})
-    order = np.random.default_rng(2026).permutation(len(corpus))
+    data = load_config(arguments.config, arguments.set).config.data
+    corpus = sources.load_corpus(data.source, sources.read_options(data), split="train", labels=data.labels)
+    columns = {"text": corpus.text, "label": from_numpy(corpus.label)}
+    settings += ["--set", "data.text_column=text", "--set", "data.label_column=label", "--set", "data.labels=null"]
+    rng = np.random.default_rng(2026)
+    order = rng.permutation(len(corpus))
+    folds = [order[number :: arguments.folds] for number in range(arguments.folds)]
+    if corpus.group is not None:
+        columns["group"] = from_numpy(corpus.group)
+        settings += ["--set", "data.group_column=group"]
+        fold = fold_groups(corpus.group, corpus.label, arguments.folds, rng)
+        folds = [np.flatnonzero(fold == number) for number in range(arguments.folds)]
+    reviews = pa.table(columns)
     found: dict[str, list[list[float]]] = {}
     print("| fold | model | accuracy | log loss | calibration error |\n| --- | --- | --- | --- | --- |")
-    for fold in range(arguments.folds):
-        held_out = order[fold :: arguments.folds]
+    for fold, held_out in enumerate(folds):
         training = np.random.default_rng(fold).permutation(np.setdiff1d(order, held_out, assume_unique=True))
         with tempfile.TemporaryDirectory() as folder:
             files = {name: Path(folder, f"{name}.parquet") for name in ("training", "fold")}

@@ -35,7 +35,7 @@ KINDS = {
 TRAIN = [sys.executable, "-m", "sentibp", "train", "--quiet"]
 SETTINGS = ["train.epochs=12", "train.checkpoint={every_steps: 1}"]
 COMPARED = ("model.safetensors", "metrics.jsonl", "validation.parquet", "config.yaml")
-LEFT = {*COMPARED, "run.json"}
+LEFT = {*COMPARED, "review_hashes.safetensors", "run.json"}
 LOG = "influence_log.safetensors"  # of a single network only
 
 

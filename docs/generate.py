@@ -37,6 +37,7 @@ FILES = {
     "model.safetensors": "The best model; after a refit, the model that was trained on all reviews.",
     "validated.safetensors": "Only after a refit: the best model before it, which the scores belong to.",
     "validation.parquet": "The label and the probability of each validation review, for paired comparisons.",
+    "review_hashes.safetensors": "A hash of each review: `sentibp eval` counts those that the model has seen.",
     "influence_log.safetensors": "The gradient of each training review in each epoch, for `sentibp blame`.",
     "vectors.safetensors": "Only of `sentibp pretrain`: the vectors of the words or n-grams. It replaces the model.",
 }
@@ -56,6 +57,7 @@ FACTS = {
     "seeds": "Mean, standard deviation, minimum and maximum of the scores over the seeds, if there are several.",
     "digest": "The SHA-256 of `model.safetensors`.",
     "refit": "The number of reviews of the refit, if there was one.",
+    "notes": "What the user should know about the data, such as rows that were left out.",
     "warnings": "Warnings of gradients that vanish or explode.",
     "seconds": "How long the training took.",
 }

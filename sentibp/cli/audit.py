@@ -149,6 +149,9 @@ def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> s
         changes.append("data.labels=null")
     if settings.weight_column not in (None, "weight"):
         changes.append("data.weight_column=weight")
+    if settings.group_column not in (None, "group"):
+        changes.append("data.group_column=group")
+    changes += [f"data.{key}=null" for key in ("columns", "encoding") if getattr(settings, key) is not None]
     if isinstance(settings.validation, str):
         changes.append("data.validation=0.1")
     unchanged = [each for each in overrides if not each.startswith("data.")]

@@ -148,9 +148,9 @@ def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> Non
     for note in () if quiet else data.notes:
         print_message(note)
     if find_lr:
-        print_learning_rates(lr_finder.find_learning_rate(data), json)
+        print_learning_rates(lr_finder.find_learning_rate(data), data.notes, json)
     else:
-        print_dry_run(dry_run.dry_run(data), json)
+        print_dry_run(dry_run.dry_run(data), data.notes, json)
 
 
 def print_outcome(result: Outcome, json: bool) -> None:
@@ -182,10 +182,10 @@ def print_outcome(result: Outcome, json: bool) -> None:
         typer.echo('next        sentibp predict "I love this movie"')
 
 
-def print_dry_run(result: DryRun, json: bool) -> None:
-    """Print what a training would cost."""
+def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
+    """Print what a training would cost. `notes` on the data are part of the JSON only."""
     if json:
-        print_json(result._asdict())
+        print_json(result._asdict() | {"notes": list(notes)})
         return
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
@@ -204,10 +204,10 @@ def _summary(scores: dict[str, Any]) -> str:
     return f"accuracy {scores['accuracy']:.4f} {interval}, log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
 
 
-def print_learning_rates(result: LearningRateTest, json: bool) -> None:
-    """Print the loss at each learning rate, and the suggestion."""
+def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: bool) -> None:
+    """Print the loss at each learning rate, and the suggestion. `notes` on the data are part of the JSON only."""
     if json:
-        print_json(result._asdict() | {"curve": [point._asdict() for point in result.curve]})
+        print_json(result._asdict() | {"curve": [point._asdict() for point in result.curve], "notes": list(notes)})
         return
     marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
     full = 1.25 * max(result.chance, result.curve[0].smooth)

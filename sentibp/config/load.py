@@ -22,6 +22,7 @@ from sentibp.config.stored import complete_settings
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
+from sentibp.utils.paths import expand_home
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
 
@@ -177,7 +178,7 @@ def _forget_settings_of_replaced_methods(source: _Source) -> None:
 
 def _find(name: str | Path) -> tuple[Path, str]:
     """Return the file of that name, and its name in messages."""
-    path = Path(name)
+    path = expand_home(name)
     file = resources.resource_folder("configs") / f"{name}.yaml"
     if path.name == str(name) and os.path.isfile(file):
         return file, f"configs/{name}.yaml"

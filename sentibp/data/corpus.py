@@ -11,24 +11,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.config.repair import set_option
-from sentibp.data.labels import IGNORED, LABELS, Labels, counted, first_place, parse_labels, row_count
+from sentibp.data.labels import IGNORED, LABELS, Labels, counted, distinct, first_place, parse_labels, row_count
 from sentibp.data.readers.table import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
-from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, to_numpy
+from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 
 _ROWS = 4096  # reviews copied at once
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Reviews, and their labels and weights if these were read."""
+    """Reviews, and their labels, weights and groups if these were read."""
 
     text: pa.ChunkedArray  # large_string, no nulls
     label: np.ndarray | None = None  # (n,) int8: 1 is positive, 0 negative
     weight: np.ndarray | None = None  # (n,) float32
     notes: tuple[str, ...] = ()  # messages for the user about the data
+    group: np.ndarray | None = None  # (n,) int64, the same for all reviews of a group: a hash of data.group_column
 
     def __len__(self) -> int:
         return len(self.text)
@@ -40,6 +40,7 @@ class Corpus:
             text=take_texts(self.text, indices),
             label=None if self.label is None else self.label[indices],
             weight=None if self.weight is None else self.weight[indices],
+            group=None if self.group is None else self.group[indices],
             notes=self.notes,
         )
 
@@ -64,63 +65,30 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
     for corpus in corpora:
         for chunk in corpus.text.chunks:
             texts.append(chunk)
-        columns.append((corpus.label, corpus.weight, corpus.notes))
-    label, weight, notes = zip(*columns, strict=True)
+        columns.append((corpus.label, corpus.weight, corpus.group, corpus.notes))
+    label, weight, group, notes = zip(*columns, strict=True)
     return Corpus(
         text=pa.chunked_array([texts.array()]),
         label=None if label[0] is None else np.concatenate(label),
         weight=None if weight[0] is None else np.concatenate(weight),
+        group=None if group[0] is None else np.concatenate(group),
         notes=tuple(itertools.chain(*notes)),
     )
 
 
-def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpus, Corpus]:
-    """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
-
-    DataError if a class has too few reviews for both.
-    """
-    label = _labels_of(corpus)
-    chosen = np.zeros(len(corpus), bool)
-    wrong = []
-    for number, name in enumerate(LABELS):
-        rows = np.flatnonzero(label == number)
-        count = round(share * len(rows))
-        if not 0 < count < len(rows):
-            subset, size = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
-            wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}")
-        chosen[rng.permutation(rows)[:count]] = True
-    if wrong:
-        repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=2)))
-        raise DataError(*(f"{line}; give more reviews, or write {repair}" for line in wrong))
-    return corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
-
-
-def _possible_share(counts: np.ndarray) -> float:
-    """Return a share that leaves reviews of each class for both; 0, which holds none out, if there is none."""
-    shares = (0.1, 0.2, 0.25, 0.33, 0.5)
-    return next((share for share in shares if all(0 < round(share * n) < n for n in counts.tolist())), 0)
-
-
-def overlap(a: Corpus, b: Corpus) -> np.ndarray:
-    """Return the positions in `b` of texts that also occur in `a`, ignoring space around them.
-
-    Texts are compared by hashes of 64 bits.
-    """
-    return np.flatnonzero(np.isin(_hashes(b.text), _hashes(a.text)))
-
-
 def text_groups(corpus: Corpus) -> np.ndarray:
     """Return a group number from 0 for each review (n,); equal texts, ignoring space around them, share one."""
-    return np.unique(_hashes(corpus.text), return_inverse=True)[1]
+    return np.unique(text_hashes(corpus.text), return_inverse=True)[1]
 
 
-def _hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """Return a hash of each text without the space around it: (n,) int64."""
-    digests = [
-        b"".join(hashlib.blake2b(each.strip().encode(), digest_size=8).digest() for each in piece.to_pylist())
-        for piece in pieces(text)
-    ]
+def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
+    """Return a hash of 64 bits of each text without the space around it: (n,) int64."""
+    digests = [b"".join(map(_digest, piece.to_pylist())) for piece in pieces(text)]
     return np.frombuffer(b"".join(digests), np.int64)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.strip().encode(), digest_size=8).digest()
 
 
 def fingerprint(corpus: Corpus) -> str:
@@ -162,6 +130,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     label = None if records.label is None else parse_labels(records, labels, wrong)
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
+    group = None if records.group is None else _groups(records.group, records.text)
     if records.text.null_count:
         missing = np.flatnonzero(to_numpy(pc.is_null(records.text)) & kept)
         if len(missing):
@@ -169,12 +138,23 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     if wrong:
         raise DataError(*wrong)
     if kept.all():
-        return Corpus(records.text, label, weight, records.notes)
+        return Corpus(records.text, label, weight, records.notes, group)
     if not kept.any():
         raise DataError(f"{records.name}: data.labels ignores all {counted(len(kept), 'review')}; change it")
     ignored = counted(len(kept) - int(kept.sum()), "review")
     notes = (*records.notes, f"{records.name}: {ignored} left out, as data.labels says")
-    return Corpus(records.text, label, weight, notes).take(np.flatnonzero(kept))
+    return Corpus(records.text, label, weight, notes, group).take(np.flatnonzero(kept))
+
+
+def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
+    """Return the group of each review (n,) int64. A review without one is in a group with those of the same text."""
+    values, code = distinct(column)
+    name = np.frombuffer(b"".join(_digest(f"group {value}") for value in values), np.int64)
+    is_missing = np.array([str(value).strip() in ("None", "nan", "") for value in values])
+    group = name[code]
+    missing = np.flatnonzero(is_missing[code])
+    group[missing] = text_hashes(pc.fill_null(take_texts(text, missing), scalar("")))
+    return group
 
 
 def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong: list[str]) -> np.ndarray:

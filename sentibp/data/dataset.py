@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from sentibp.config.repair import set_option
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
+from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.table import ReadOptions
+from sentibp.data.split import split_corpus
 from sentibp.utils import rng
+from sentibp.utils.paths import shown
 
 
 def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     """Return the training and validation reviews. The split depends only on the data, so runs are comparable."""
-    corpus = _load(config, config.data.split)
-    validation = config.data.validation
+    settings, validation = config.data, config.data.validation
+    if settings.split != "train":
+        sources.require_splits(settings.source, "--set data.split=train reads all of it")
     if isinstance(validation, str):
-        sources.require_splits(config.data.source)
-        return corpus, _load(config, validation)
-    if validation == 0:
+        sources.require_splits(settings.source, _repair(settings.source, settings.split, validation))
+        return _load(config, settings.split), _load(config, validation)
+    return hold_out(_load(config, settings.split), config)
+
+
+def _repair(source: str | Sequence[str], split: str, validation: str) -> str:
+    """Return what to write instead of a source that does not have the splits."""
+    repair = "--set data.validation=0.1 holds out a tenth"
+    folder = Path(os.path.expanduser(source)).parent if isinstance(source, str) else None
+    if folder is not None and has_classes(folder / split) and has_classes(folder / validation):
+        name = shown(str(folder))
+        name = f"./{name}" if name in sources.NAMES else name
+        return f"{set_option('data.source', name)} has the splits {split} and {validation}, and {repair}"
+    return repair
+
+
+def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
+    """Return the training reviews, and the share that is held out, if the config holds out one."""
+    share = config.data.validation
+    if isinstance(share, str) or share == 0:
         return corpus, None
-    return data_corpus.split_corpus(corpus, validation, rng.random_stream(0, "split"))
+    return split_corpus(corpus, share, rng.random_stream(0, "split"))
 
 
 def _load(config: Config, split: str) -> Corpus:
     settings = config.data
     options = sources.read_options(settings)
     corpus = sources.load_corpus(settings.source, options, split=split, labels=settings.labels)
-    source = settings.source if isinstance(settings.source, str) else ", ".join(settings.source)
-    data_corpus.require_both_classes(corpus, source)
+    names = [settings.source] if isinstance(settings.source, str) else settings.source
+    data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
     return corpus
 
 
@@ -43,6 +68,8 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
         labelled = sources.load_corpus(settings.labelled, split="train")
         data_corpus.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
+        if settings.split != "unsupervised":
+            sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")
         options = ReadOptions(settings.text_column, encoding=config.data.encoding)
         unlabelled = sources.load_corpus(settings.source, options, split=settings.split)
     return labelled, unlabelled

@@ -14,6 +14,7 @@ import pyarrow as pa
 from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
+from sentibp.data.overlap import near_duplicates
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary, merge
 from sentibp.data.vocabulary_build import build_vocabulary
@@ -35,6 +36,7 @@ class Encoded(NamedTuple):
     vocabulary: Vocabulary
     learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
     validation: Ragged
+    near_duplicate: np.ndarray  # (m,) of the validation reviews: see `overlap.near_duplicates`
 
 
 def encode(
@@ -53,18 +55,18 @@ def encode(
     key = cache_key(settings, fingerprints)
     arrays = cache.load(key) if initial is None else None
     if arrays is not None:
-        vocabulary = Vocabulary.from_tensors(arrays["words"], arrays["features"])
+        vocabulary, near = Vocabulary.from_tensors(arrays["words"], arrays["features"]), arrays["near_duplicate"]
         learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
     else:
-        vocabulary, learned, held_out = _encode(settings, corpora, validation, initial)
+        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial)
         if initial is None:
-            arrays = vocabulary.tensors()
+            arrays = vocabulary.tensors() | {"near_duplicate": near}
             for k, ragged in ("training", learned), ("validation", held_out):
                 arrays |= {f"{k}.ids": ragged.ids, f"{k}.offsets": ragged.offsets}
             about = f"{name}, n-grams to {settings.ngrams}, {_count(corpora[0]):,} reviews"
             Thread(target=cache.store, args=(key, about, arrays)).start()  # the process waits for it before it exits
     ends = np.cumsum([0, *map(_count, corpora)]).tolist()
-    return Encoded(vocabulary, [learned.slice(start, stop) for start, stop in pairwise(ends)], held_out)
+    return Encoded(vocabulary, [learned.slice(start, stop) for start, stop in pairwise(ends)], held_out, near)
 
 
 def cache_key(settings: Text, fingerprints: Mapping[str, Any]) -> str:
@@ -75,7 +77,7 @@ def cache_key(settings: Text, fingerprints: Mapping[str, Any]) -> str:
 
 def _encode(
     settings: Text, corpora: Sequence[Corpus | None], validation: Corpus | None, initial: Vocabulary | None
-) -> tuple[Vocabulary, Ragged, Ragged]:
+) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, Spelling.of(settings))
     vocabulary, learned = build_vocabulary(
@@ -87,8 +89,10 @@ def _encode(
     if not len(vocabulary):
         raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     validation_text = strings([]) if validation is None else validation.text
-    held_out, _ = vocabulary.encode(tokenize(validation_text, Spelling.of(settings)))
-    return vocabulary, learned, held_out
+    validation_tokens = tokenize(validation_text, Spelling.of(settings))
+    near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
+    held_out, _ = vocabulary.encode(validation_tokens)
+    return vocabulary, learned, held_out, near
 
 
 def no_features(settings: Text, where: str) -> DataError:

@@ -62,7 +62,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
     """
     assert records.label is not None
     labels = None if records.fixed_labels else labels
-    values, codes = _distinct(records.label)
+    values, codes = distinct(records.label)
     meaning = _meaning(labels)
     values = _named(values, records.label_names, meaning, declared=labels is not None)
     keys = [label_key(value) for value in values]
@@ -74,7 +74,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
     return classes[codes]
 
 
-def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
+def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     """Return the distinct values in order of appearance, and the position of each row's value among them (n,)."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)

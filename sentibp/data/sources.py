@@ -20,9 +20,10 @@ from sentibp.data import hub, readers
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
+from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
 from sentibp.errors import DataError
-from sentibp.utils import resources
+from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
 
 if TYPE_CHECKING:
@@ -69,23 +70,30 @@ def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
     )
 
 
-def resolve_source(source: str | Sequence[str], base: Path) -> str | list[str]:
-    """Return the source with paths relative to the working directory. `base` is the folder of the config file.
+def resolve_source(source: str | Sequence[str], base: Path | None) -> tuple[str | list[str], tuple[str, ...]]:
+    """Return the source with absolute paths, and notes for the user. `base` is the folder of the config file.
 
-    A path that does not exist in the working directory, but exists in `base`, is taken from there.
+    A path is relative to `base` first, then to the working directory. If `base` is None, because the source was given
+    on the command line, it is relative to the working directory. What is no path stays as it is.
     """
-    if not isinstance(source, str):
-        return [str(resolve_source(each, base)) for each in source]
-    if source in NAMES or os.path.exists(os.path.expanduser(source)) or not os.path.exists(base / source):
-        return source
-    return os.path.relpath(base / source)
+    names = [source] if isinstance(source, str) else source
+    found = [(name, ()) if name in NAMES else paths.resolve(name, base) for name in names]
+    resolved, notes = [name for name, _ in found], tuple(note for _, notes in found for note in notes)
+    return (resolved[0] if isinstance(source, str) else resolved), notes
 
 
-def require_splits(source: str | Sequence[str]) -> None:
-    """Raise a DataError if a source is a file, since a file has no splits."""
+def require_splits(source: str | Sequence[str], repair: str) -> None:
+    """Raise a DataError, with the repair, if one of the sources has no splits of which one could be chosen."""
     for name in [source] if isinstance(source, str) else source:
-        if name not in NAMES and os.path.isfile(os.path.expanduser(name)):
-            raise DataError(f"{name}: a file has no splits; give a folder with splits, or name another file")
+        path = os.path.expanduser(name)
+        if name in NAMES:
+            what = None if SHIPPED.get(name, ("train",)) else f"the data set {name}"
+        elif os.path.isfile(path):
+            what = "a file"
+        else:
+            what = "a folder with pos/ and neg/ itself" if has_classes(Path(path)) else None
+        if what is not None:
+            raise DataError(f"{paths.shown(name)}: {what} has no splits; {repair}")
 
 
 def read_texts(path: str, options: ReadOptions = TEXTS) -> pa.ChunkedArray:
@@ -135,7 +143,7 @@ def _open_source(
         return _built_in(source, options, split, reached)
     path = os.path.expanduser(source)
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
-        return readers.open_table(Path(path), source, options, split)
+        return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
     if not names or _looks_like_path(source):
         raise DataError(_no_such_file(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,7 +11,6 @@ from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
-from sentibp.data.dataset import load_data
 from sentibp.data.examples import Examples
 from sentibp.data.labels import NoKnownLabel
 from sentibp.errors import DataError
@@ -19,6 +18,9 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
+from sentibp.training.recorded_data import RecordedData
+
+_ROUNDED = 1e-3  # accuracy that another processor may change
 
 _OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
@@ -65,21 +67,47 @@ def score_reviews(
     overrides: Sequence[str] = (),
 ) -> ScoredReviews:
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
-    corpus = load_reviews(classifier, source, split, text_column, label_column, overrides)
-    return ScoredReviews(corpus, *score_corpus(classifier, corpus))
+    recorded = RecordedData(classifier)
+    corpus = load_reviews(recorded, source, split, text_column, label_column, overrides)
+    scores, positive, tokens, notes = score_corpus(recorded, corpus)
+    if source is None and split is None and recorded.run is None and not overrides:
+        notes = (*notes, *_unlike_training(classifier.scores, scores))
+    return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes)), scores, positive, tokens)
 
 
-def score_corpus(classifier: Classifier, corpus: Corpus) -> tuple[dict[str, Any], Array, Array]:
-    """Return the scores on labelled reviews, the probabilities of positive (n,) float64, and the token counts (n,)."""
+def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a note if the scores are not those that the model file records: it has no fingerprint of the reviews."""
+    n, accuracy = then.get("n"), then.get("accuracy")
+    if n is None or accuracy is None:
+        return []
+    if n == now["n"] and abs(accuracy - now["accuracy"]) <= _ROUNDED + 1 / n:
+        return []
+    recorded = f"accuracy {accuracy:.4f} on {n:,} reviews"
+    return [f"probably not the validation reviews of the training: the model file records {recorded}"]
+
+
+def score_corpus(
+    recorded: RecordedData, corpus: Corpus, model: str = "the model"
+) -> tuple[dict[str, Any], Array, Array, tuple[str, ...]]:
+    """Return the scores on labelled reviews, the probabilities of positive (n,) float64, the token counts (n,), notes.
+
+    The scores count the reviews that the `model`, as the notes call it, was trained on: `in_training`, None if unknown.
+    """
+    classifier = recorded.classifier
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
     scores, logits = evaluate(classifier.network, Examples(features, corpus.label))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    return scores, probability(logits), tokens
+    scores["in_training"] = seen = recorded.count_training_reviews(corpus)
+    notes = ()
+    if seen:
+        what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
+        notes = (f"{what}: expect less of new reviews",)
+    return scores, probability(logits), tokens, notes
 
 
 def load_reviews(
-    classifier: Classifier,
+    recorded: RecordedData,
     source: str | None = None,
     split: str | None = None,
     text_column: str | None = None,
@@ -87,14 +115,14 @@ def load_reviews(
     overrides: Sequence[str] = (),
 ) -> Corpus:
     """Load the reviews that `evaluate_on` scores the model on."""
-    trained = classifier.training_config().data
+    trained = recorded.config.data
     given = {"text_column": text_column, "label_column": label_column}
     given = {key: value for key, value in given.items() if value is not None}
     settings = override_data(trained, overrides, _OPTIONS).model_copy(update=given)
     if source is None and split is None:
-        return _load_validation_data(classifier, settings)
-    if source is None:
-        sources.require_splits(settings.source)
+        return _load_validation_data(recorded, settings)
+    if split is not None:
+        sources.require_splits(source or settings.source, f"leave out --split {split}")
     options = sources.read_options(settings)._replace(weight=None, group=None)  # the scores use neither
     read = partial(sources.load_corpus, source or settings.source, options, split=split or "test")
     try:
@@ -110,9 +138,9 @@ def load_reviews(
     return corpus
 
 
-def _load_validation_data(classifier: Classifier, settings: Data) -> Corpus:
+def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     try:
-        corpus = load_data(classifier.training_config().model_copy(update={"data": settings}))[1]
+        corpus = recorded.load("restore them", settings)[1]
     except DataError as error:
         raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
     if corpus is None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from sentibp.config.load import Resolved, override_data
-from sentibp.config.schema import Config
 from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
@@ -18,15 +18,16 @@ from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import DataError
 from sentibp.model import build, file, initial
 from sentibp.model.classifier import Classifier
 from sentibp.nn.gradcheck import TOLERANCE, check_network
 from sentibp.nn.layers import Composite, RowGrad, Sequential
 from sentibp.nn.losses import LOSSES
 from sentibp.runs import find
-from sentibp.training import prepare
 from sentibp.training.loop import backward, example_weights, forward
+from sentibp.training.paths import resolve_paths
+from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import single_threaded_blas
 
@@ -69,38 +70,34 @@ def load_with_sample(
     The reviews are read with the data settings of the training, and the overrides. Raises ConfigError, DataError.
     """
     classifier = file.load_model(find.model_file(name))
-    config = classifier.training_config()
+    recorded = RecordedData(classifier)
+    config = recorded.config
     network = build.assemble_for_training(config, classifier.tensors(), config.train.seed)  # with dropout
     classifier = replace(classifier, network=network)
     data = override_data(config.data, overrides, {"data.source": "--data"})
     if source is not None:
         data = data.model_copy(update={"source": source, "validation": 0.0})
-    config = config.model_copy(update={"data": data})
+        config = config.model_copy(update={"data": data})
+        return classifier, _encoded(classifier, _sample(dataset.load_data(config)[0], reviews))
     try:
-        corpus = _sample(config, reviews)
+        corpus = _sample(recorded.load("restore them", data)[0], reviews)
     except DataError as error:
-        if source is not None:
-            raise
         raise DataError(f"the training data of the model: {error}; or name other reviews with --data") from None
     return classifier, _encoded(classifier, corpus)
 
 
 def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
     """Build an untrained classifier from a config, with the vocabulary of a sample of its reviews."""
-    try:
-        path = None if resolved.config.model.init_from is None else find.model_file(resolved.config.model.init_from)
-    except ConfigError as error:
-        raise ConfigError(f"model.init_from: {error}") from None
-    config = prepare.resolve_paths(resolved.config, resolved.path.parent, path)
-    corpus = _sample(config, reviews)
+    config, _ = resolve_paths(resolved)
+    corpus = _sample(dataset.load_data(config)[0], reviews)
     settings = config.text
     tokens = tokenize(corpus.text, Spelling.of(settings))
     vocabulary, features = vocabulary_build.build_vocabulary(
         tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
     )
     origin = None
-    if path is not None:
-        origin = file.load_model(path)
+    if config.model.init_from is not None:
+        origin = file.load_model(Path(config.model.init_from))
         vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):
@@ -112,8 +109,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     return classifier, examples
 
 
-def _sample(config: Config, reviews: int) -> Corpus:
-    corpus, _ = dataset.load_data(config)
+def _sample(corpus: Corpus, reviews: int) -> Corpus:
     chosen = random_stream(0, "gradcheck").permutation(len(corpus))[:reviews]
     return corpus.take(np.sort(chosen))
 

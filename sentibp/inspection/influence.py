@@ -26,9 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.load import load_config
 from sentibp.data import corpus as data_corpus
-from sentibp.data import dataset
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import words
 from sentibp.inspection.step_influence import BLOCK, Overlap, step_influence
@@ -39,7 +37,8 @@ from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
-from sentibp.runs import directory, find, influence_log
+from sentibp.runs import find, influence_log
+from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
 
@@ -105,7 +104,7 @@ def _load_run(name: str) -> tuple[Path, Classifier]:
 
 def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> Influences:
     log = influence_log.load_influence_log(run)
-    corpus, label = _training_reviews(run)
+    corpus, label = _training_reviews(run, classifier)
     n = len(label)
     if n != len(log.epochs[0].dz):
         raise DataError(f"{run / influence_log.FILE}: is of {len(log.epochs[0].dz):,} reviews, not of {n:,}")
@@ -146,21 +145,13 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
     )
 
 
-def _training_reviews(run: Path) -> tuple[data_corpus.Corpus, Array]:
+def _training_reviews(run: Path, classifier: Classifier) -> tuple[data_corpus.Corpus, Array]:
     """Return the training reviews of the run, and their labels (n,). Raises DataError if the data have changed."""
-    settings, info = load_config(run / "config.yaml").config, directory.load_run_info(run)
-    recorded = info.get("refit") or (info.get("data") or {}).get("training") or {}
-    if info.get("refit"):  # the model was refit on all reviews, the validation reviews included
-        settings = settings.model_copy(update={"data": settings.data.model_copy(update={"validation": 0})})
     try:
-        corpus, _ = dataset.load_data(settings)
+        again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
+        corpus, _ = RecordedData(classifier).load(again)
     except DataError as error:
         raise DataError(f"the training data of {run}: {error}") from None
-    if data_corpus.fingerprint(corpus) != recorded.get("fingerprint"):
-        raise DataError(
-            f"the training data of {run}, {settings.data.source}, have changed since the training; "
-            f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
-        )
     assert corpus.label is not None
     return corpus, corpus.label
 

@@ -22,7 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.config import paths
 from sentibp.config.load import Resolved, load_config
+from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset, vocabulary_build
@@ -31,6 +33,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
+from sentibp.data.split import fold_groups
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, explain
@@ -41,9 +44,10 @@ from sentibp.model.head import LABELS, answer, answer_of_logit, probability, sco
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
-from sentibp.training import prepare
 from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
+from sentibp.training.paths import resolve_paths
+from sentibp.training.recorded_data import require_recorded_data
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -109,14 +113,19 @@ def audit_labels(
 
     The networks train for `epochs` epochs, by default for all of the config. Raises ConfigError, DataError, Diverged.
     """
-    settings = prepare.resolve_paths(resolved.config, resolved.path.parent)
-    whole = settings.data.model_copy(update={"validation": 0.0})
-    corpus, _ = dataset.load_data(settings.model_copy(update={"data": whole}))
+    settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
+    corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
     assert corpus.label is not None
-    for note in (*corpus.notes, *_ignored_settings(settings)):
+    is_of_run = (resolved.path.parent / "run.json").is_file()
+    if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):
+        require_recorded_data(resolved.path.parent, settings, corpus)
+    for note in (*notes, *corpus.notes, *_ignored_settings(settings)):
         watch(Note(note))
     label, n = corpus.label, len(corpus)
-    fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
+    if corpus.group is None:
+        fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
+    else:
+        fold = _group_folds(corpus.group, label, folds)
     folds = int(fold.max()) + 1
     vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
@@ -188,6 +197,18 @@ def _split_folds(group: Array, label: Array, folds: int) -> Array:
     return fold[group]
 
 
+def _group_folds(group: Array, label: Array, folds: int) -> Array:
+    """Return the fold of each review (n,) with groups of data.group_column. DataError if folds lack a class."""
+    fold = fold_groups(group, label, folds, random_stream(0, "folds"))
+    for number in range(int(fold.max()) + 1):
+        if len(np.unique(label[fold != number])) < 2:
+            raise DataError(
+                "data.group_column: its groups leave a fold whose other folds have one class only; "
+                "set data.group_column to a column with more groups, or --set data.group_column=null"
+            )
+    return fold
+
+
 def _single_network(settings: Config) -> Config:
     """Return settings for one network that learns from the reviews of its folds only."""
     values = settings.model_dump() | {"pretrain": {}}
@@ -246,16 +267,18 @@ COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
 
 def to_csv(result: LabelAudit) -> bytes:
     """Return a CSV file of all reviews, the most probable errors first, that can be corrected and trained on."""
-    corpus, weight = result.corpus, result.corpus.weight
+    corpus = result.corpus
     assert corpus.label is not None
+    extra = {"weight": corpus.weight, "group": corpus.group}
+    extra = {name: values for name, values in extra.items() if values is not None}
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
-    writer.writerow([*COLUMNS, *([] if weight is None else ["weight"])])
+    writer.writerow([*COLUMNS, *extra])
     for start in range(0, len(corpus), _BLOCK):
         rows = result.order[start : start + _BLOCK]
         for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
             positive = float(result.positive[i])
             row = [text, LABELS[corpus.label[i]], answer(positive).label, f"{positive:.4f}"]
-            row += ["yes" if result.confident[i] else "", i + 1, *([] if weight is None else [repr(float(weight[i]))])]
+            row += ["yes" if result.confident[i] else "", i + 1, *(repr(values[i].item()) for values in extra.values())]
             writer.writerow(row)
     return content.getvalue().encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,8 @@ class Classifier:
     scores: dict[str, Any] = field(default_factory=dict)
     trained_with: Mapping[str, Any] = field(default_factory=dict)
     """The settings that trained the network, as plain values. Prediction does not use them."""
+    file: Path | None = None
+    """The file that it was loaded from. What is beside it tells about the training (training/recorded_data.py)."""
 
     def training_config(self) -> Config:
         """Return the settings that trained the network, checked by the schema. DataError if they are damaged."""

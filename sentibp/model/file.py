@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def load_model(path: Path) -> Classifier:
     """Read a model file. DataError if it is not a model file, is damaged, or has a newer format."""
     try:
         with data_error_if_damaged(path, "train again or copy it anew"):
-            return _restore(*tensor_file.read_tensor_file(path))
+            return replace(_restore(*tensor_file.read_tensor_file(path)), file=Path(path))
     except _NewerFormat as error:
         raise DataError(f"{path}: {error}; update sentibp") from None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.config.paths import with_names_only
 from sentibp.config.repair import set_option
 from sentibp.data.folding import Spelling, fold_word
 from sentibp.data.vocabulary import Vocabulary
@@ -18,6 +19,7 @@ from sentibp.model.naive_bayes import naive_bayes_column
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array, Ragged
+from sentibp.utils.paths import shown
 from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def build_classifier(
     weights = _random_weights(config, len(vocabulary), seed, before)
     embedding = weights["embedding.weight"]
     if config.model.embedding.vectors:
-        fill_from_vectors(embedding, vocabulary, config.model.embedding.vectors, Spelling.of(config.text))
+        fill_from_vectors(embedding, vocabulary, shown(config.model.embedding.vectors), Spelling.of(config.text))
     embedding[vocabulary.is_affix] = 0  # training never updates these rows
     if columns is not None:
         embedding[:, -columns.shape[1] :] = columns
@@ -57,7 +59,7 @@ def build_classifier(
             embedding[:, 0] = naive_bayes_column(*examples, vocabulary, config.model.embedding)
     network = assemble_for_training(config, weights, seed)
     spec = NetworkSpec.from_config(config)
-    return Classifier(spec, vocabulary, network, trained_with=config.model_dump(mode="json"))
+    return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
 
 
 def _random_weights(config: Config, features: int, seed: int, before: int | None) -> dict[str, Array]:

@@ -6,6 +6,7 @@
     model.safetensors          the best model; after a refit, that of the final training on all data
     validated.safetensors      after a refit, the best model before it, which the scores are of
     validation.parquet         the predictions for the validation reviews, for paired comparisons
+    review_hashes.safetensors  a hash of each review, to tell which the model was trained on (see `review_hashes`)
     influence_log.safetensors  the gradient of each training review in each epoch (see `influence_log`)
 
 During a training, and after an interrupted one, it also has a checkpoint (see training/checkpoint). The run of a
@@ -32,6 +33,7 @@ from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
 from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -158,7 +160,7 @@ def create_run(
     Raises ConfigError if `out` is there already, DataError if it cannot be written.
     """
     try:
-        path = _own_directory(config, config_path) if out is None else _given_directory(out)
+        path = _own_directory(config, config_path) if out is None else _given_directory(expand_home(out))
         metrics = open(path / METRICS, "xb", buffering=0)  # of two processes, one creates it  # noqa: SIM115
     except FileExistsError:
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory") from None

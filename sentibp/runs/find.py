@@ -10,6 +10,7 @@ from sentibp.config.repair import set_option
 from sentibp.errors import ConfigError
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, load_run_info
 from sentibp.utils.files import read_small_file
+from sentibp.utils.paths import expand_home
 
 
 def find_started(name: str = "last", pretraining: bool = False) -> Path:
@@ -43,7 +44,7 @@ def find_run(name: str = "last") -> Path:
                 "no finished run here (there is no runs/last); train one with `sentibp train quickstart`, "
                 "or name a run directory or a model file with -m"
             ) from None
-    for path in (Path(name), ROOT / name):
+    for path in (expand_home(name), ROOT / name):
         if name and os.path.exists(path):  # False, not an error, for names that no file can have
             return path
     raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")

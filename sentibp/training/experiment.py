@@ -13,6 +13,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import MODEL, VALIDATED, create_run
+from sentibp.runs.review_hashes import save_review_hashes
 from sentibp.training import postmortem
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import remove_checkpoint, restore_best
@@ -36,6 +37,7 @@ class Outcome(NamedTuple):
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str | None  # SHA-256 of the model file
     refit: dict[str, Any] | None  # the data of the final training on all reviews, if there was one
+    notes: list[str]  # what the user should know about the data, such as rows that were left out
     warnings: list[str]  # of gradients that vanish or explode
     seconds: float
 
@@ -48,6 +50,7 @@ class Training(Session):
     def events(self) -> Generator[Event, None, None]:
         """Train each seed, then all data if the settings ask for it. Raises Diverged, BreakConditionMet, DataError."""
         context, settings = self.context, self.context.data.config.train
+        save_review_hashes(self.run, context.data.hashes)
         (self.run.path / VALIDATED).unlink(missing_ok=True)  # left by a training that was interrupted at its very end
         first = settings.seed
         if self.checkpoint is not None:
@@ -83,6 +86,7 @@ class Training(Session):
             seeds=selection.spread() if settings.seeds > 1 else None,
             digest=selection.digest,
             refit=self.refit,
+            notes=list(self.context.data.notes),
             warnings=context.log.warnings,
             seconds=round(context.data.seconds + context.checkpoints.total_seconds, 3),
         )
@@ -118,6 +122,7 @@ class Training(Session):
             "run": str(self.run.path),
             "model": model,
             **{key: self.run.facts.get(key) for key in keys},
+            "notes": list(self.context.data.notes),
         }
         return stopped
 
@@ -135,7 +140,7 @@ def train(
 ) -> Training:
     """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError."""
     data = prepare(resolved)
-    run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts)
+    run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts, notes=list(data.notes))
     return Training(data, run, condition=condition)
 
 

@@ -31,6 +31,7 @@ from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_e
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
+from sentibp.utils.paths import shown
 
 Events = Generator[Event, None, Classifier]
 
@@ -289,7 +290,8 @@ def learn_vectors(
     """
     data, checkpoints = context.data, context.checkpoints
     if data.pretrained is not None:
-        found, path = word_vectors.match_vectors(data.pretrained, data.vocabulary), data.config.pretrain.vectors_from
+        found = word_vectors.match_vectors(data.pretrained, data.vocabulary)
+        path = shown(data.config.pretrain.vectors_from or "")
         if not len(found.features):
             raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
         yield Note(

@@ -1,24 +1,25 @@
-"""Prepare the data of a training: resolve its paths, load the reviews, encode them as features."""
+"""Prepare the data of a training: load the reviews, encode them as features."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sentibp.config.load import Resolved
 from sentibp.config.repair import set_option
-from sentibp.config.schema import Config, Text
+from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
-from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
+from sentibp.data.overlap import overlap_notes, require_separate
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
@@ -26,8 +27,10 @@ from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
-from sentibp.runs import find
+from sentibp.runs.review_hashes import ReviewHashes
+from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
+from sentibp.utils.paths import shown
 
 
 class TrainingData(NamedTuple):
@@ -40,6 +43,7 @@ class TrainingData(NamedTuple):
     validation: Examples | None
     extra: PretrainingData  # additional reviews for pretraining
     vocabulary: Vocabulary
+    hashes: ReviewHashes  # of the reviews, for the run directory
     facts: dict[str, Any]  # sizes and fingerprints of the data, for run.json
     notes: tuple[str, ...]  # messages for the user about the data
     seconds: float  # the time of loading and encoding
@@ -48,23 +52,28 @@ class TrainingData(NamedTuple):
 
 def prepare(resolved: Resolved) -> TrainingData:
     """Resolve the paths of a config, then load and encode its data."""
-    return prepare_config(resolve_all_paths(resolved))
+    config, notes = resolve_paths(resolved)
+    return prepare_config(config, notes)
 
 
-def prepare_config(config: Config) -> TrainingData:
-    """Load and encode the data of a config whose paths are resolved.
+def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
+    """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
-    origin = None if config.model.init_from is None else model_file.load_model(Path(config.model.init_from))
+    origin = None if config.model.init_from is None else model_file.load_model(Path(shown(config.model.init_from)))
     pretrained = _pretrained(config)
     training, validation = load_data(config)
     labelled, unlabelled = load_pretraining_data(config)
-    notes = tuple(_notes(training, validation, labelled, unlabelled))
+    corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
+    notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
+    hashes, repeated = _overlap(training, validation, labelled)
+    if validation is not None and isinstance(config.data.validation, str):
+        require_separate(validation, repeated, config.data.validation)
     if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
-        note = f"text.folding is {config.text.folding}, as in {config.model.init_from}, whose words it starts from"
-        notes = (*notes, note)
+        path = shown(str(config.model.init_from))
+        notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
@@ -78,6 +87,9 @@ def prepare_config(config: Config) -> TrainingData:
     )
     require_memory(config, len(encoded.vocabulary))
     features, labelled_features, unlabelled_features = encoded.learned
+    near = np.delete(encoded.near_duplicate, repeated)
+    counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
+    told = overlap_notes(*counts, is_grouped=training.group is not None)
     return TrainingData(
         config=config,
         origin=origin,
@@ -89,7 +101,8 @@ def prepare_config(config: Config) -> TrainingData:
         ),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
-        notes=notes,
+        hashes=hashes,
+        notes=tuple(dict.fromkeys((*notes, *told))),
         seconds=time.monotonic() - start,
     )
 
@@ -99,9 +112,10 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
     settings = config.pretrain
     if settings.vectors_from is None:
         return None
-    saved = word_vectors.load_vectors(Path(settings.vectors_from))
+    path = shown(settings.vectors_from)
+    saved = word_vectors.load_vectors(Path(path))
     wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {settings.vectors_from} has {value}; "
+        f"pretrain.{key}: is {getattr(settings, key)}, but {path} has {value}; "
         f"write {set_option(f'pretrain.{key}', value)}"
         for key, value in (("vectors", saved.kind), ("dim", saved.dim))
         if getattr(settings, key) != value
@@ -126,70 +140,14 @@ def _files(config: Config) -> dict[str, Any]:
     return fingerprints
 
 
-def _find_file(key: str, name: str | None, find_file: Callable[[str], Path]) -> Path | None:
-    try:
-        return None if name is None else find_file(name)
-    except ConfigError as error:
-        raise ConfigError(f"{key}: {error}") from None
-
-
-def resolve_all_paths(resolved: Resolved) -> Config:
-    """Return the config with all paths resolved, including the model and the vectors to start from."""
-    config = resolved.config
-    origin = _find_file("model.init_from", config.model.init_from, find.model_file)
-    vectors_file = _find_file("pretrain.vectors_from", config.pretrain.vectors_from, find.vectors_file)
-    if vectors_file is not None:
-        settings = config.pretrain.model_copy(update={"vectors_from": str(vectors_file)})
-        config = config.model_copy(update={"pretrain": settings})
-    return resolve_paths(config, resolved.path.parent, origin)
-
-
-def resolve_paths(config: Config, base: Path, origin: Path | None = None) -> Config:
-    """Return the config with paths that do not depend on `base`, the folder of the config file.
-
-    The copy of the config in the run directory needs such paths. `origin` is the model file that model.init_from refers
-    to: the name `last` will soon mean another run.
-    """
-    source = sources.resolve_source(config.data.source, base)
-    pretraining_sources = {
-        key: sources.resolve_source(value, base)
-        for key in ("source", "labelled")
-        if (value := getattr(config.pretrain, key)) is not None
-    }
-    embedding, model_update = config.model.embedding, {}
-    if embedding.vectors is not None:
-        vectors = sources.resolve_source(embedding.vectors, base)
-        model_update["embedding"] = embedding.model_copy(update={"vectors": vectors})
-    if origin is not None:
-        model_update["init_from"] = str(origin)
-    text = config.text if origin is None else _text_of_origin(config.text, origin)
-    return config.model_copy(
-        update={
-            "text": text,
-            "data": config.data.model_copy(update={"source": source}),
-            "pretrain": config.pretrain.model_copy(update=pretraining_sources),
-            "model": config.model.model_copy(update=model_update),
-        }
-    )
-
-
-def _text_of_origin(text: Text, origin: Path) -> Text:
-    """Return the settings with the spellings of the model of init_from, unless the config has its own.
-
-    The words of that model are in its spelling: in another one, some of them would never occur again.
-    """
-    spelling = model_file.load_spec(origin).spelling
-    known = {"folding": spelling.folding, "classes": list(spelling.classes)}
-    return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
-
-
-def _notes(training: Corpus, validation: Corpus | None, *extra: Corpus | None) -> list[str]:
-    """Return the messages about the data, each once."""
-    corpora = (training, validation, *extra)
-    notes = list(dict.fromkeys(note for corpus in corpora if corpus is not None for note in corpus.notes))
-    if validation is not None and len(repeated := data_corpus.overlap(training, validation)):
-        notes.append(f"{len(repeated):,} of {len(validation):,} validation reviews also occur in the training data")
-    return notes
+def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | None) -> tuple[ReviewHashes, np.ndarray]:
+    """Return the hashes of the reviews, and the positions of the validation reviews that are training reviews, too."""
+    known = data_corpus.text_hashes(training.text)
+    held_out = np.zeros(0, np.int64) if validation is None else data_corpus.text_hashes(validation.text)
+    repeated = np.flatnonzero(np.isin(held_out, known))
+    if labelled is not None:
+        known = np.concatenate((known, data_corpus.text_hashes(labelled.text)))
+    return ReviewHashes(known, held_out), repeated
 
 
 def _examples(corpus: Corpus, features: Ragged) -> Examples:

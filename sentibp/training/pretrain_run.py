@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sentibp.config.load import Resolved
+from sentibp.config.paths import with_names_only
 from sentibp.errors import ConfigError
 from sentibp.model.word_vectors import Vectors, vectors_to_bytes
 from sentibp.runs.directory import VECTORS, create_run
@@ -52,7 +53,7 @@ class Pretraining(Session):
                 self.explained_variance = event.explained_variance
             yield event
         assert self.vectors is not None
-        settings = data.config.model_dump(mode="json", exclude={"train": {"checkpoint"}})  # it changes no vector
+        settings = with_names_only(data.config).model_dump(mode="json", exclude={"train": {"checkpoint"}})
         content = vectors_to_bytes(self.vectors, data.vocabulary, settings)
         self.run.write(VECTORS, content)
         self.digest = hashlib.sha256(content).hexdigest()

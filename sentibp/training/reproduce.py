@@ -21,7 +21,7 @@ from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Event, NetworkStarted
 from sentibp.training.experiment import Training
 from sentibp.training.prepare import prepare
-from sentibp.training.resume import require_same_data
+from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.environment import changes, machine, versions
 
 _COMPARED = (StartRecord, StepRecord, EpochRecord, RefitRecord)
@@ -62,7 +62,7 @@ class Reproduction:
             raise ConfigError(f"{path}: its epochs were raised when it was resumed; no single config trains it again")
         self.recorded = _recorded(path)
         data = prepare(load_config(path / "config.yaml"))
-        require_same_data(path, self.then, data.facts)
+        require_same_data(path, self.then.get("data") or {}, data.facts)
         self.folder = tempfile.TemporaryDirectory(prefix="sentibp-")
         run = directory.create_run(data.config, path, Path(self.folder.name), pointers=False)
         self.training = Training(data, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,9 @@ from typing import Any, Generic, Self, TypeVar
 
 from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
+from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.schema import Config
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
 from sentibp.training.break_condition import BreakCondition
@@ -20,20 +21,16 @@ from sentibp.training.checkpoint import Checkpoint, load_checkpoint, remove_chec
 from sentibp.training.diverged import lower_learning_rate
 from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
-from sentibp.training.prepare import prepare, resolve_all_paths
+from sentibp.training.paths import resolve_paths
+from sentibp.training.prepare import prepare
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
+from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
-_OLDER = {"refit": None, "explained_variance": None}  # what run.json of earlier versions does not have
-# files that weights start from: their names in run.json, and the settings that name them
-_SETTINGS = {
-    "init_from": "model.init_from",
-    "vectors": "model.embedding.vectors",
-    "pretrained": "pretrain.vectors_from",
-}
+_OLDER = {"refit": None, "explained_variance": None, "notes": []}  # what run.json of earlier versions does not have
 
 
 T = TypeVar("T")
@@ -81,7 +78,7 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
             values = _outcome_of(run, Outcome._fields[2:])
             return Completed(path, Outcome(run=path, model=path / MODEL, **values))
         data = prepare(resolved)
-        require_same_data(path, run.facts, data.facts)
+        require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
         return Training(data, run, checkpoint, condition, notes)
     except BaseException:
@@ -103,7 +100,7 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
             values = _outcome_of(run, PretrainingOutcome._fields[2:])
             return Completed(path, PretrainingOutcome(run=path, vectors=path / VECTORS, **values))
         data = prepare(resolved)
-        require_same_data(path, run.facts, data.facts)
+        require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
         return Pretraining(data, run, checkpoint, None, notes)
     except BaseException:
@@ -125,7 +122,10 @@ def _check_settings(
     """Return the settings that differ from those of the run, [then, now]. ConfigError if it cannot be resumed so."""
     path = run.path
     is_refit = checkpoint is not None and checkpoint.state["refit"]
-    differences = _differences(path, before, resolve_all_paths(resolved), is_refit)
+    moved = (*SOURCES, *FILES) if run.facts.get("data") else ()  # data may lie elsewhere: fingerprints are compared
+    if not moved:
+        before = resolve_paths(Resolved(before, {}, path / "config.yaml"))[0]
+    differences = _differences(path, before, resolve_paths(resolved)[0], is_refit, moved)
     if run.facts["outcome"] == "finished" and differences:
         raise ConfigError(f"{path}: finished already; start a new training for other settings")
     if run.facts["outcome"] == "diverged":
@@ -167,13 +167,16 @@ def _reopen(
     return tuple(notes)
 
 
-def _differences(path: Path, before: Config, now: Config, is_refit: bool) -> dict[str, list[Any]]:
-    """Return the settings that differ, [then, now]. ConfigError if one of them may not differ.
+def _differences(
+    path: Path, before: Config, now: Config, is_refit: bool, ignored: Collection[str]
+) -> dict[str, list[Any]]:
+    """Return the settings that differ, [then, now], without the ignored ones. ConfigError if one may not differ.
 
     In the final training the epochs are chosen already, and may not change.
     """
     then, wanted = flatten(before.model_dump()), flatten(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
+    keys = [key for key in keys if key not in ignored]
     is_several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
     may_change = _MAY_CHANGE[2:] if is_several or is_refit else _MAY_CHANGE
     lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may_change]
@@ -183,21 +186,6 @@ def _differences(path: Path, before: Config, now: Config, is_refit: bool) -> dic
         repair = "resume with the settings of the run, or start a new training"
         raise ConfigError(f"{path}: was trained with other settings; {repair}", *lines)
     return {key: [then.get(key), wanted.get(key)] for key in keys}
-
-
-def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise DataError if the data are not those that a run was trained on."""
-    for name, facts in (then.get("data") or {}).items():
-        if facts != now.get(name):
-            if name in _SETTINGS:
-                what, count = f"file of {_SETTINGS[name]} has", "other weights"
-            else:
-                before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
-                what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"
-                count = "other texts, labels or weights" if before == after else count
-            raise DataError(
-                f"{path}: the {what} changed since it was trained: {count}; restore them, or start a new training"
-            )
 
 
 def in_words(changed: Mapping[str, list[Any]]) -> str:

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sentibp.utils.paths import expand_home
+
 _DAY = 86_400  # seconds
 
 SMALLEST = 1_000_000  # numbers; encoding less takes so little time that storing it is not worthwhile
@@ -41,8 +43,8 @@ def folder() -> Path | None:
     if chosen == "off":
         return None
     if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sentibp"
+        return expand_home(chosen)
+    return expand_home(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sentibp"
 
 
 def key(*parts: Any) -> str:

@@ -22,6 +22,7 @@ from sentibp.data import hub as data_hub
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.table import ReadOptions
+from sentibp.data.split import split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -106,14 +107,40 @@ def test_several_sources_are_concatenated_in_order():
     )
 
 
-def test_a_path_is_looked_up_in_the_working_directory_then_beside_the_config(here):
+def test_a_path_is_looked_up_beside_the_config_then_in_the_working_directory(here):
     (here / "configs").mkdir()
-    labelled(0, 1, name="configs/x.csv")
-    assert sources.resolve_source("x.csv", here / "configs") == os.path.join("configs", "x.csv")
-    assert sources.resolve_source(["imdb", "x.csv"], here / "configs") == ["imdb", os.path.join("configs", "x.csv")]
+    beside, below = str(here / "configs" / "x.csv"), str(here / "x.csv")
     labelled(0, 1, 1, name="x.csv")
-    assert sources.resolve_source("x.csv", here / "configs") == "x.csv"
-    assert sources.resolve_source("nowhere.csv", here / "configs") == "nowhere.csv"
+    assert sources.resolve_source("x.csv", here / "configs") == (below, ())
+    labelled(0, 1, name="configs/x.csv")
+    found, notes = sources.resolve_source("x.csv", here / "configs")
+    assert found == beside
+    assert notes == (
+        "x.csv: taken from the folder of the config (configs/x.csv), not from the working directory, which has another "
+        "file of that name",
+    )
+    assert sources.resolve_source(["imdb", "x.csv"], here / "configs") == (["imdb", beside], notes)
+    assert sources.resolve_source("x.csv", None) == (below, ()), "given on the command line"
+    assert sources.resolve_source(below, here / "configs") == (below, ())
+    assert sources.resolve_source("nowhere.csv", here / "configs") == ("nowhere.csv", ())
+    (here / "x.csv").unlink()
+    (here / "x.csv").symlink_to(beside)
+    assert sources.resolve_source("x.csv", here / "configs") == (beside, ()), "the same file, twice"
+
+
+def test_the_home_directory(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here / "home"))
+    (here / "home").mkdir()
+    labelled(0, 1, name="home/x.csv")
+    assert sources.resolve_source("~/x.csv", here / "configs") == (str(here / "home" / "x.csv"), ())
+
+
+def test_a_file_is_named_relative_to_the_working_directory(here):
+    write("x.csv", "text,label\ngood,7\n")
+    assert complaint(str(here / "x.csv")).startswith("x.csv: labels 7")
+    (here / "y").mkdir()
+    os.chdir("y")
+    assert complaint(str(here / "x.csv")).startswith(f"{here / 'x.csv'}: labels 7")
 
 
 def test_a_built_in_name_takes_precedence_over_a_path(here):
@@ -291,7 +318,7 @@ def test_sample():
     for found in (train, test):
         data_corpus.require_both_classes(found, "sample")
         assert found.notes == ()
-    assert not len(data_corpus.overlap(train, test))
+    assert not np.isin(data_corpus.text_hashes(test.text), data_corpus.text_hashes(train.text)).any()
     assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
     assert (
         complaint("sample", weight_column="w")
@@ -579,8 +606,8 @@ def test_taking_from_chunks_of_any_length(chunks, random, in_memory):
 def test_split_partitions_each_class_and_keeps_the_order(label, share, seed):
     label = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, *label]
     whole = corpus([f"{row:03}" for row in range(len(label))], label)
-    training, validation = data_corpus.split_corpus(whole, share, np.random.default_rng(seed))
-    again = data_corpus.split_corpus(whole, share, np.random.default_rng(seed))[1]
+    training, validation = split_corpus(whole, share, np.random.default_rng(seed))
+    again = split_corpus(whole, share, np.random.default_rng(seed))[1]
     rows = [part.text.to_pylist() for part in (training, validation)]
     assert rows[1] == again.text.to_pylist()
     assert sorted(rows[0] + rows[1]) == whole.text.to_pylist()
@@ -593,27 +620,28 @@ def test_split_partitions_each_class_and_keeps_the_order(label, share, seed):
 
 def test_split_depends_on_the_seed():
     whole = corpus([str(row) for row in range(100)], [0, 1] * 50)
-    parts = [data_corpus.split_corpus(whole, 0.5, np.random.default_rng(seed))[1].text.to_pylist() for seed in (0, 1)]
+    parts = [split_corpus(whole, 0.5, np.random.default_rng(seed))[1].text.to_pylist() for seed in (0, 1)]
     assert parts[0] != parts[1]
 
 
 def test_split_needs_enough_of_each_class():
     whole = corpus(["a"] * 5, [0, 1, 1, 1, 1])
     with pytest.raises(DataError) as caught:
-        data_corpus.split_corpus(whole, 0.1, np.random.default_rng(0))
+        split_corpus(whole, 0.1, np.random.default_rng(0))
     repair = "give more reviews, or write --set data.validation=0"
     assert caught.value.lines == (
         f"data.validation: 0.1 of 1 negative review leaves none for validation; {repair}",
         f"data.validation: 0.1 of 4 positive reviews leaves none for validation; {repair}",
     )
     with pytest.raises(DataError, match=r"; give more reviews, or write --set data\.validation=0\.2$"):
-        data_corpus.split_corpus(corpus(["a"] * 7, [0, 0, 0, 1, 1, 1, 1]), 0.1, np.random.default_rng(0))
+        split_corpus(corpus(["a"] * 7, [0, 0, 0, 1, 1, 1, 1]), 0.1, np.random.default_rng(0))
     with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
-        data_corpus.split_corpus(whole, 0.9, np.random.default_rng(0))
+        split_corpus(whole, 0.9, np.random.default_rng(0))
 
 
-def test_overlap():
-    assert data_corpus.overlap(corpus(["a", " b\n", ""]), corpus(["b ", "A", "a", "c", " "])).tolist() == [0, 2, 4]
+def test_equal_texts_have_equal_hashes():
+    a, b = (data_corpus.text_hashes(corpus(texts).text) for texts in (["a", " b\n", ""], ["b ", "A", "a", "c", " "]))
+    assert np.isin(b, a).tolist() == [True, False, True, False, True]
 
 
 def test_text_groups():
@@ -647,4 +675,4 @@ def test_every_difference_changes_the_fingerprint():
 
 def test_functions_that_need_labels_raise_without_them():
     with pytest.raises(ValueError, match="without labels"):
-        data_corpus.split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))
+        split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))

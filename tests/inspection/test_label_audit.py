@@ -141,6 +141,30 @@ def test_split_folds():
         label_audit._split_folds(np.array([0, 1, 1]), np.array([0, 1, 1]), 5)
 
 
+def test_folds_of_groups(write_config, complaint, monkeypatch):
+    """Reviews of a group are in one fold; the corrected file keeps the groups."""
+    words = ["good", "great", "fine", "superb", "bad", "dull", "awful", "poor"]
+    rows = [[f"film {i // 4} is {words[i // 4 % 2 * 4 + i % 4]}", 1 - i // 4 % 2, f"f{i // 4}"] for i in range(80)]
+    write(rows, header=("text", "label", "film"))
+    config = write_config(data={"source": "mine.csv", "group_column": "film"})
+    held_out = []
+    train = label_audit._train
+
+    def spy(settings, vocabulary, examples, chosen, epochs):
+        held_out.append(set(range(20)) - {i // 4 for i in chosen.tolist()})
+        return train(settings, vocabulary, examples, chosen, epochs)
+
+    monkeypatch.setattr(label_audit, "_train", spy)
+    result = audit_labels(config, 5, 3)
+    assert [len(films) for films in held_out] == [4] * 5
+    assert set.union(*held_out) == set(range(20))
+    lines = label_audit.to_csv(result).decode().splitlines()
+    assert lines[0] == "text,label,said,positive,suspect,row,group"
+    assert len({line.rpartition(",")[2] for line in lines[1:]}) == 20
+    write([[*row[:2], row[1]] for row in rows], header=("text", "label", "film"))  # a group for each class
+    assert complaint(DataError, audit_labels, config, 5, 3).startswith("data.group_column: its groups leave a fold")
+
+
 def test_confident_issues():
     """Two classes, with averages 0.8 (negative) and 0.7 (positive): the other label must be at least as probable."""
     label = np.array([0, 0, 0, 1, 1, 1])

@@ -18,9 +18,10 @@ from runner import train_model
 
 from sentibp import metrics
 from sentibp.config.load import load_config
-from sentibp.data import corpus, ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
 from sentibp.data import corpus as data_corpus
+from sentibp.data import ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
 from sentibp.data.readers import batches, content, plain
+from sentibp.data.split import split_corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import file as model_file
@@ -84,6 +85,7 @@ def test_the_events_and_files_of_a_run(small):
         "influence_log.safetensors",
         "metrics.jsonl",
         "model.safetensors",
+        "review_hashes.safetensors",
         "run.json",
         "validation.parquet",
     ]
@@ -109,6 +111,7 @@ def test_the_events_and_files_of_a_run(small):
     assert facts["scores"] == outcome.scores
     assert facts["digest"] == outcome.digest
     assert facts["seconds"] == outcome.seconds
+    assert facts["notes"] == outcome.notes == []
     assert {name: part["reviews"] for name, part in facts["data"].items()} == {"training": 288, "validation": 32}
     assert find.find_run("last") == outcome.run
 
@@ -132,6 +135,17 @@ def test_validation_predictions_are_saved(small):
 
     table = parquet.read_table(outcome.run / "validation.parquet")
     assert outcome.scores == metrics.scores(table["label"].to_numpy(), table["positive"].to_numpy())
+
+
+def test_notes_on_the_data_are_in_the_outcome_and_in_run_json(write_config):
+    rows = [f"a {word} film {i},{i % 2}" for i, word in enumerate(["good", "bad"] * 40)]
+    Path("reviews.csv").write_text("\n".join(["text,label", *rows, *rows[:4]]) + "\n")
+    shown: list[Any] = []
+    resolved = write_config(**SMALL | {"data": {"source": "reviews.csv", "validation": 0.5}})
+    outcome = train_model(resolved, watch=shown.append)
+    assert any("also occur in the training data" in note for note in outcome.notes)
+    assert [event.text for event in shown if isinstance(event, Note)] == outcome.notes
+    assert directory.load_run_info(outcome.run)["notes"] == outcome.notes
 
 
 def test_equal_settings_give_equal_bytes(small):
@@ -211,15 +225,6 @@ def test_reviews_of_one_class(write_config, complaint):
     Path("happy.csv").write_text("text,label\ngood,1\ngreat,1\n")
     resolved = write_config(data={"source": "happy.csv"})
     assert complaint(DataError, train_model, resolved) == "happy.csv: all 2 labels are positive; training needs both"
-
-
-def test_paths_in_a_config_are_relative_to_its_folder(write_config):
-    """The config.yaml of the run is in another folder and refers to the same file."""
-    resolved = write_config("configs/mine.yaml", data={"source": "mine.csv"}, text={"min_count": 1})
-    Path("configs/mine.csv").write_text("text,label\n" + "good film,1\nbad film,0\n" * 10)
-    outcome = train_model(resolved)
-    assert load_config(outcome.run / "config.yaml").config.data.source == "configs/mine.csv"
-    assert train_model(load_config(outcome.run / "config.yaml")).digest == outcome.digest
 
 
 def test_a_directory_in_use_is_refused_before_training(small, complaint):
@@ -455,7 +460,7 @@ def test_diverged_in_the_first_epoch(small):
     assert look == f"to look closer: {run}/postmortem"
     assert last == "no epoch was finished"
     assert facts["outcome"] == "diverged"
-    texts = corpus.split_corpus(sources.load_corpus("sample"), 0.1, rng.random_stream(0, "split"))[0].text.to_pylist()
+    texts = split_corpus(sources.load_corpus("sample"), 0.1, rng.random_stream(0, "split"))[0].text.to_pylist()
     for line in (run / "postmortem/batch.jsonl").read_text().splitlines():
         assert json.loads(line)["text"] == texts[json.loads(line)["review"]]
     assert not (run / "model.safetensors").exists()
@@ -584,12 +589,13 @@ def test_bigrams_make_exclusive_or_linear(here):
 def test_fine_tuning_the_last_model(small):
     first = train_model(small())
     second = train_model(small("model.init_from=last", "train.epochs=1", "train.optimizer.learning_rate=0.001"))
-    assert load_config(second.run / "config.yaml").config.model.init_from == str(first.model)  # `last` is a new run
+    path = str(first.model.absolute())
+    assert load_config(second.run / "config.yaml").config.model.init_from == path  # `last` is a new run
     before, after = (model_file.load_model(outcome.model) for outcome in (first, second))
     assert after.vocabulary.features()[: len(before.vocabulary)].equals(before.vocabulary.features())
     for name, tensor in before.tensors().items():
         np.testing.assert_allclose(after.tensors()[name][: len(tensor)], tensor, atol=0.02)
-    assert after.training_config().model.init_from == str(first.model)
+    assert after.training_config().model.init_from == "model.safetensors"
     assert train_model(load_config(second.run / "config.yaml")).digest == second.digest
 
 
@@ -655,7 +661,11 @@ def test_evaluation_uses_the_label_mapping_of_training(by_stars):
     evaluation = evaluate_on(by_stars, "stars.csv")
     assert evaluation.scores["n"] == 40
     assert evaluation.scores["accuracy"] == 1
-    assert evaluation.notes == ("stars.csv: 10 reviews left out, as data.labels says",)
+    assert evaluation.scores["in_training"] == 40
+    assert evaluation.notes == (
+        "stars.csv: 10 reviews left out, as data.labels says",
+        "40 of 40 reviews are in the training data of the model: expect less of new reviews",
+    )
 
 
 def test_other_data_may_have_the_usual_labels(by_stars):

@@ -17,8 +17,8 @@ from sentibp.utils.arrow import segments, strings
 def open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:
     """Open the folders neg/ and pos/ in `path`, or in its subfolder that is named as the split; one review a file."""
     require_no_columns(name, options)
-    if not _has_classes(path):
-        splits = sorted(child.name for child in path.iterdir() if child.is_dir() and _has_classes(child))
+    if not has_classes(path):
+        splits = sorted(child.name for child in path.iterdir() if child.is_dir() and has_classes(child))
         if not splits:
             raise DataError(f"{name}: the folder has no reviews; give a file, or a folder with pos/ and neg/")
         if split not in splits:
@@ -39,7 +39,8 @@ def open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tabl
     return Table(name, (text, label), batches, places.__getitem__, header=name, fixed_labels=True)
 
 
-def _has_classes(path: Path) -> bool:
+def has_classes(path: Path) -> bool:
+    """Return whether the folder has the reviews itself, and not in a subfolder for each split."""
     return (path / "pos").is_dir() and (path / "neg").is_dir()
 
 

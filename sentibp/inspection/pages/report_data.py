@@ -100,7 +100,7 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
             left_out.append(
                 f"{directory.MODEL}, which has learned the validation reviews, too: the page shows {validated.name}"
             )
-        predictions = _predictions(path, classifier, facts, data, left_out)
+        predictions = _predictions(path, classifier, data, left_out)
     if events and not any(event["event"] == "flow" for event in events):
         left_out.append("gradient flow: the training did not record it")
     return Subject(name, path, classifier, facts, events, predictions, left_out)
@@ -125,9 +125,7 @@ def _events(path: Path) -> list[dict[str, Any]]:
     return [record.to_json() for record in records.read_records(path) if isinstance(record, shown)]
 
 
-def _predictions(
-    path: Path, classifier: Classifier, facts: Mapping[str, Any], data: DataOptions, left_out: list[str]
-) -> Predictions | None:
+def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out: list[str]) -> Predictions | None:
     """Return the predictions of the model on the reviews; or the recorded ones, if the reviews cannot be read."""
     try:
         scored = evaluate.score_reviews(classifier, *data)
@@ -140,8 +138,7 @@ def _predictions(
             return None
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
         return Predictions(*recorded, metrics.scores(*recorded), None)
-    expected = validation_fingerprint(facts)
-    if not data.is_named and expected is not None and expected != corpus.fingerprint(scored.reviews):
-        left_out.append("the validation reviews of the training: they have changed; the scores are for the new ones")
+    if seen := scored.scores["in_training"]:
+        left_out.append(f"new reviews: {seen:,} of {len(scored.reviews):,} are in the training data of the model")
     assert scored.reviews.label is not None
     return Predictions(scored.reviews.label, scored.positive, scored.scores, scored)

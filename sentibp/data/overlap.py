@@ -1,0 +1,134 @@
+"""Validation reviews that the training data have, too: with the same text, or with nearly the same.
+
+Such reviews make validation scores better than those on new reviews. Nearly the same are the phrases of one sentence,
+a review with small changes, and texts from one template.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.compute as pc
+
+from sentibp.data.corpus import Corpus
+from sentibp.data.tokenizer import Tokens
+from sentibp.errors import DataError
+from sentibp.utils.arrow import to_numpy
+from sentibp.utils.threads import parallel_map
+
+LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
+
+_LONG = 4  # words; shorter texts ("very good") are often written by several people
+
+_NEAR = 0.5  # the share of the sequences of words that makes a near-duplicate
+_TOLD = 0.05  # the share of near-duplicates that is told; IMDB has 0.021, Rotten Tomatoes 0.006
+_LOOKED_AT = 4096  # validation reviews that are looked at, at most
+_SLOTS = 1 << 24  # of a table that finds most sequences that are in no validation review
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, as in utils/hashing.py
+_BASE = 0xD1342543DE82EF95  # of a linear congruential generator (Steele & Vigna, 2021)
+
+_PIECE = 1 << 18  # training tokens that a thread looks at at once
+
+
+def require_separate(validation: Corpus, repeated: np.ndarray, source: str) -> None:
+    """Raise DataError if much of a validation source of its own is in the training data.
+
+    `repeated` are the positions of its reviews that are. Those of a few words do not count: several people write them.
+    """
+    words = pc.add(pc.count_substring(pc.utf8_trim_whitespace(validation.take(repeated).text), " "), 1)
+    count = int((to_numpy(words) >= _LONG).sum())
+    if count > LARGEST_SHARE * len(validation):
+        raise DataError(
+            f"data.validation: {source}: {count:,} of its {len(validation):,} reviews are also training reviews, so "
+            "its scores say nothing about new ones; hold out training reviews with --set data.validation=0.1, or give "
+            "other reviews"
+        )
+
+
+def overlap_notes(validation: int, repeated: int, near: int, looked_at: int, is_grouped: bool = False) -> list[str]:
+    """Return what the user should know of `repeated` validation reviews, and of `near` ones among those looked at.
+
+    `is_grouped` says whether data.group_column is set.
+    """
+    notes = []
+    if repeated:
+        notes.append(f"{repeated:,} of {validation:,} validation reviews also occur in the training data")
+    if near > _TOLD * looked_at:
+        notes.append(
+            f"{near:,} of {looked_at:,} validation reviews are nearly the same as training reviews (phrases of one "
+            "text, or small changes), so expect lower scores on new reviews; "
+            + (
+                "the groups of data.group_column do not keep them together"
+                if is_grouped
+                else "if a column says which reviews belong together (sentence, film, product, author), name it in "
+                "data.group_column"
+            )
+        )
+    return notes
+
+
+def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndarray:
+    """Return whether each validation review that is looked at is nearly the same as training reviews: (m,) int8.
+
+    It is if at least half of its sequences of k words occur in the first `count` training texts; k is 5, and more if
+    these are so many that chance has sequences in common. -1: not looked at, because it has fewer than k words, or
+    because there are enough others. The time is linear in the number of tokens, and the memory is bounded.
+    """
+    end = int(training.offsets[count])
+    k = 5 + (end > 2_000_000) + (end > 10_000_000) + (end > 50_000_000)
+    number = to_numpy(pc.fill_null(pc.index_in(validation.words, value_set=training.words), -1))
+    length = np.diff(validation.offsets)
+    looked_at = np.flatnonzero(length >= k)
+    looked_at = looked_at[:: max(1, -(-len(looked_at) // _LOOKED_AT))]
+    result = np.full(len(length), -1, np.int8)
+    starts = validation.offsets[looked_at]
+    sequences = [
+        _sequences(number[validation.ids[start : start + n]], k)
+        for start, n in zip(starts.tolist(), length[looked_at].tolist(), strict=True)
+    ]
+    if not sequences:
+        return result
+    wanted, position = np.unique(np.concatenate(sequences), return_inverse=True)
+    found = _occurring(training.ids[:end], k, wanted)[position]
+    counts = np.array([len(each) for each in sequences])
+    shares = np.add.reduceat(found, np.cumsum([0, *counts[:-1]]), dtype=np.int64) / counts
+    result[looked_at] = shares >= _NEAR
+    return result
+
+
+def _sequences(ids: np.ndarray, k: int) -> np.ndarray:
+    """Return a hash of each k successive ids: (len(ids) - k + 1,) uint64.
+
+    It is a polynomial (Rabin-Karp). Long sequences are joined from shorter ones, whose lengths are powers of two.
+    """
+    power = ids.astype(np.uint64) * _MIX  # the hashes of sequences of `size` ids
+    value, length, size, base = power, 0, 1, _BASE
+    while size <= k:
+        if k & size:
+            value, length = (_joined(value, length, power, base), length + size) if length else (power, size)
+        size, power, base = 2 * size, _joined(power, size, power, base), base * base % 2**64
+    return (value ^ (value >> np.uint64(32))) * _MIX
+
+
+def _joined(first: np.ndarray, length: int, second: np.ndarray, base: int) -> np.ndarray:
+    """Return the hashes of sequences of `length` ids and those that follow. `base` belongs to the length of these."""
+    return first[: max(len(second) - length, 0)] * np.uint64(base) + second[length:]
+
+
+def _occurring(ids: np.ndarray, k: int, wanted: np.ndarray) -> np.ndarray:
+    """Return which of the wanted hashes (v,), in ascending order, are of k successive ids: (v,) bool."""
+    shift = np.uint64(64 - (_SLOTS.bit_length() - 1))
+    table = np.zeros(_SLOTS, bool)
+    table[wanted >> shift] = True
+
+    def piece(start: int) -> np.ndarray:
+        if len(ids) - start < k:
+            return np.zeros(0, np.int64)
+        value = _sequences(np.asarray(ids[start : start + _PIECE + k - 1]), k)
+        value = value[table[value >> shift]]
+        place = np.minimum(np.searchsorted(wanted, value), len(wanted) - 1)
+        return place[wanted[place] == value]
+
+    found = np.zeros(len(wanted), bool)
+    for places in parallel_map(piece, range(0, len(ids), _PIECE)):
+        found[places] = True
+    return found

@@ -1,0 +1,133 @@
+"""Cut reviews in two, training and validation data, or into folds: by class, and so that no group is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from sentibp.config.repair import set_option
+from sentibp.data.corpus import Corpus
+from sentibp.data.labels import LABELS, counted
+from sentibp.errors import DataError
+
+_FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
+
+
+def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpus, Corpus]:
+    """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
+
+    The reviews of a group lie on one side. DataError if a class has too few reviews, or groups, for both.
+    """
+    if corpus.label is None:
+        raise ValueError("the corpus was loaded without labels")
+    notes = []
+    if corpus.group is None:
+        chosen = _choose_reviews(corpus.label, share, rng)
+    else:
+        chosen = _choose_groups(corpus.group, corpus.label, share, rng)
+        if len(np.unique(corpus.group)) == len(corpus):
+            notes.append("data.group_column: has another value for each review, so it keeps none together")
+        elif abs(chosen.mean() - share) > _FAR * share:
+            notes.append(f"data.group_column: its groups are large: {chosen.mean():.1%} of the reviews are held out")
+    training, validation = corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
+    return replace(training, notes=(*corpus.notes, *notes)), validation
+
+
+def _choose_reviews(label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return which reviews are for validation: (n,) bool."""
+    chosen = np.zeros(len(label), bool)
+    wrong = []
+    for number, name in enumerate(LABELS):
+        rows = np.flatnonzero(label == number)
+        count = round(share * len(rows))
+        if not 0 < count < len(rows):
+            subset, size = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
+            wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}")
+        chosen[rng.permutation(rows)[:count]] = True
+    if wrong:
+        repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=2)))
+        raise DataError(*(f"{line}; give more reviews, or write {repair}" for line in wrong))
+    return chosen
+
+
+def _possible_share(counts: np.ndarray) -> float:
+    """Return a share that leaves reviews of each class for both; 0, which holds none out, if there is none."""
+    shares = (0.1, 0.2, 0.25, 0.33, 0.5)
+    return next((share for share in shares if all(0 < round(share * n) < n for n in counts.tolist())), 0)
+
+
+def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return which reviews are for validation: (n,) bool, the same for all reviews of a group.
+
+    The groups are looked at in random order. One is chosen if that brings both classes nearer to the share.
+    """
+    number, counts = _count_groups(group, label)
+    total = counts.sum(axis=0)
+    distance = _distance_to(share, total)
+    chosen, have, now = np.zeros(len(counts), bool), (0, 0), distance(0, 0)
+    rows = counts.tolist()
+    for i in rng.permutation(len(counts)).tolist():
+        larger = have[0] + rows[i][0], have[1] + rows[i][1]
+        if (then := distance(*larger)) < now:
+            chosen[i], have, now = True, larger, then
+    if 0 in have:
+        have = _choose_large_groups(chosen, counts, distance)
+    for kind, rest in ("validation", have), ("training", total - have):
+        for name, count in zip(LABELS, rest, strict=True):
+            if not count:
+                raise DataError(
+                    f"data.group_column: its {counted(len(counts), 'group')} leave no {name} review for {kind}; "
+                    "set data.group_column to a column with more groups, or hold out none with --set data.validation=0"
+                )
+    return chosen[number]
+
+
+def _choose_large_groups(
+    chosen: np.ndarray, counts: np.ndarray, distance: Callable[[int, int], float]
+) -> tuple[int, int]:
+    """Choose groups that give both classes validation reviews, although they are larger than the share."""
+    total, have = counts.sum(axis=0), counts[chosen].sum(axis=0)
+    for kind in range(2):
+        possible = np.flatnonzero(~chosen & (counts[:, kind] > 0) & (total > have + counts).all(axis=1))
+        if not have[kind] and len(possible):
+            distances = [distance(*pair) for pair in (have + counts[possible]).tolist()]
+            chosen[possible[int(np.argmin(distances))]] = True
+            have = counts[chosen].sum(axis=0)
+    return int(have[0]), int(have[1])
+
+
+def _distance_to(share: float, total: np.ndarray) -> Callable[[int, int], float]:
+    """Return a function of the counts of both classes: how far they are from the share of the total."""
+    negative, positive = np.maximum(total, 1).tolist()
+
+    def distance(a: int, b: int) -> float:
+        return (a / negative - share) ** 2 + (b / positive - share) ** 2
+
+    return distance
+
+
+def _count_groups(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of the group of each review (n,), and how many reviews of each class each group has (g, 2)."""
+    number = np.unique(group, return_inverse=True)[1]
+    counts = np.bincount(2 * number + label, minlength=2 * (int(number.max(initial=-1)) + 1))
+    return number, counts.reshape(-1, 2)
+
+
+def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each review (n,): about the same number of each class in each; a group is in one fold.
+
+    The largest groups come first, each into the fold that has fewest reviews of its classes. There are at most as many
+    folds as groups.
+    """
+    number, counts = _count_groups(group, label)
+    total, have = np.maximum(counts.sum(axis=0), 1), np.zeros((min(folds, len(counts)), 2))
+    order = rng.permutation(len(counts))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    fold = np.zeros(len(counts), np.int64)
+    for i in order.tolist():
+        load = (have * counts[i] / total**2).sum(axis=1)
+        fold[i] = np.lexsort((have.sum(axis=1), load))[0]
+        have[fold[i]] += counts[i]
+    return fold[number]

@@ -1,0 +1,91 @@
+"""Find the files that a config names.
+
+A path in a config file is relative to the folder of that file first. A path that `--set` gives is relative to the
+working directory. The copy of the config in the run directory has absolute paths, so that it names the same files from
+everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sentibp.config.load import Resolved
+from sentibp.config.paths import FILES, SOURCES, get, replace
+from sentibp.config.schema import Config, Text
+from sentibp.data import sources
+from sentibp.errors import ConfigError
+from sentibp.model import file as model_file
+from sentibp.runs import find
+from sentibp.utils import paths
+
+_FOUND: dict[str, Callable[[str], Path]] = {  # settings that may name a run directory, or `last`
+    "model.init_from": find.model_file,
+    "pretrain.vectors_from": find.vectors_file,
+}
+
+
+def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) -> tuple[Config, tuple[str, ...]]:
+    """Return the config with absolute paths in these settings, and notes on names that could also mean another file.
+
+    The name `last` is resolved, too: it will soon mean another run. Raises ConfigError if a model is not found.
+    """
+    config, folder = resolved.config, resolved.path.parent
+    notes: list[str] = []
+    is_stored = (folder / "run.json").is_file()  # the copy in a run directory
+    for key in keys:
+        value = get(config, key)
+        if value is None:
+            continue
+        if is_stored:
+            value, more = _moved(value)
+            notes += more
+        base = None if resolved.origins.get(key) == "--set" else folder
+        if key in SOURCES:
+            value, more = sources.resolve_source(value, base)
+        elif key in _FOUND and value == "last":
+            value, more = _find(key, value), ()
+        else:
+            value, more = paths.resolve(value, base)
+            value = _find(key, value) if key in _FOUND else value
+        notes += more
+        config = replace(config, key, value)
+    if "model.init_from" in keys and config.model.init_from is not None:
+        text = _text_of_origin(config.text, Path(paths.shown(config.model.init_from)))
+        config = config.model_copy(update={"text": text})
+    return config, tuple(dict.fromkeys(notes))
+
+
+def _text_of_origin(text: Text, origin: Path) -> Text:
+    """Return the settings with the spellings of the model of init_from, unless the config has its own.
+
+    The words of that model are in its spelling: in another one, some of them would never occur again.
+    """
+    spelling = model_file.load_spec(origin).spelling
+    known = {"folding": spelling.folding, "classes": list(spelling.classes)}
+    return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
+
+
+def _moved(value: Any) -> tuple[Any, list[str]]:
+    """Return paths that are gone as they are below the working directory now, and notes on them.
+
+    The last names of such a path, as many as possible, must be there: the folder of the project was moved.
+    """
+    names, notes = [value] if isinstance(value, str) else list(value), []
+    for i, name in enumerate(names):
+        if os.path.isabs(name) and not os.path.exists(name):
+            parts = Path(name).parts
+            below = (os.path.join(*parts[start:]) for start in range(1, len(parts)))
+            if (found := next(filter(os.path.exists, below), None)) is not None:
+                notes.append(f"{name} is gone; taken from {found}")
+                names[i] = paths.absolute(found)
+    return (names[0] if isinstance(value, str) else names), notes
+
+
+def _find(key: str, name: str) -> str:
+    try:
+        return paths.absolute(_FOUND[key](name))
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None

@@ -1,0 +1,141 @@
+"""The data of a training, opened again: the paths that its run directory has, compared with the recorded fingerprints.
+
+A file of the same name may lie elsewhere, or may have changed. So whoever reads the reviews of a training again reads
+them here: `eval` without --data, `blame`, `audit RUN`, `gradcheck`, `report`, `resume`, `reproduce`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentibp.config import paths
+from sentibp.config.load import load_config
+from sentibp.config.paths import SOURCES
+from sentibp.config.schema import Config, Data
+from sentibp.data import corpus as data_corpus
+from sentibp.data import dataset
+from sentibp.data.corpus import Corpus
+from sentibp.errors import DataError
+from sentibp.model.classifier import Classifier
+from sentibp.runs import directory
+from sentibp.runs.review_hashes import load_review_hashes
+from sentibp.training.paths import resolve_paths
+from sentibp.utils.paths import shown
+
+REPAIR = "restore them, or start a new training"
+
+SETTINGS = {
+    "init_from": "model.init_from",
+    "vectors": "model.embedding.vectors",
+    "pretrained": "pretrain.vectors_from",
+}
+"""Files that weights start from: their names in run.json, and the settings that name them."""
+
+
+class RecordedData:
+    """The reviews that a model was trained and validated on.
+
+    What the run directory around the model's file records is compared. A model file alone has its settings only.
+    """
+
+    def __init__(self, classifier: Classifier):
+        file = classifier.file
+        self.classifier = classifier
+        self.run: Path | None = None
+        self.facts: dict[str, Any] = {}  # of the data, from run.json
+        self.is_refit = False  # whether the model was trained on the validation reviews, too
+        if file is None or file.name not in (directory.MODEL, directory.VALIDATED):
+            return
+        if (file.parent / "run.json").is_file():
+            info = directory.load_run_info(file.parent)
+            self.run, self.facts = file.parent, info.get("data") or {}
+            self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))
+            if self.is_refit:
+                self.facts = self.facts | {"training": info["refit"], "validation": None}
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings of the training, with the sources as the run directory has them."""
+        return self._resolved[0]
+
+    @cached_property
+    def _resolved(self) -> tuple[Config, tuple[str, ...]]:
+        config = self.classifier.training_config()
+        if self.run is None or not (self.run / "config.yaml").is_file():
+            return config, ()
+        stored, notes = resolve_paths(load_config(self.run / "config.yaml"), SOURCES)
+        for key in SOURCES:
+            config = paths.replace(config, key, paths.get(stored, key))
+        return config, notes
+
+    def load(self, repair: str = REPAIR, data: Data | None = None) -> tuple[Corpus, Corpus | None]:
+        """Return the training and the validation reviews. DataError if they are gone, or are not those of training.
+
+        With other settings `data` than those of the training, they are other reviews, and are not compared.
+        """
+        config, notes = self._resolved
+        is_other = data is not None and data != config.data
+        config = config.model_copy(update={"data": data}) if data is not None else config
+        training, validation = dataset.load_data(config)
+        if self.run is not None and not is_other:
+            now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
+            require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
+        notes = (*notes, *_of_the_same_name(config.data.source))
+        training, validation = (
+            None if corpus is None else replace(corpus, notes=(*notes, *corpus.notes))
+            for corpus in (training, validation)
+        )
+        assert training is not None
+        return training, validation
+
+    def count_training_reviews(self, corpus: Corpus) -> int | None:
+        """Return how many of the reviews the model was trained on; None if no run directory tells."""
+        hashes = None if self.run is None else load_review_hashes(self.run)
+        if hashes is None:
+            return None
+        known = np.concatenate(hashes) if self.is_refit else hashes.training
+        return int(np.isin(data_corpus.text_hashes(corpus.text), known).sum())
+
+
+def require_recorded_data(run: Path, config: Config, corpus: Corpus) -> None:
+    """Raise DataError if the reviews, before any are held out, are not those that the run records."""
+    info = directory.load_run_info(run)
+    if info.get("refit"):
+        facts, training = info["refit"], corpus
+    else:
+        facts, (training, _) = (info.get("data") or {}).get("training"), dataset.hold_out(corpus, config)
+    if facts is not None:
+        require_same_data(run, {"training": facts}, {"training": dataset.data_facts(training)})
+
+
+def _of_the_same_name(source: str | list[str]) -> list[str]:
+    """Return a note for each file that the working directory has another one of the same name of."""
+    notes = []
+    for path in [source] if isinstance(source, str) else source:
+        here = os.path.basename(path)
+        if os.path.isabs(path) and os.path.exists(here) and not os.path.samefile(here, path):
+            notes.append(f"{here}: taken from {shown(path)}, as in training; the working directory has another file")
+    return notes
+
+
+def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any], repair: str = REPAIR) -> None:
+    """Raise DataError, with the repair, if the data are not those that the run at `path` records.
+
+    `then` and `now` are facts about the data as run.json has them: the number of reviews and the fingerprint of each.
+    """
+    for name, facts in then.items():
+        if facts != now.get(name):
+            if name in SETTINGS:
+                what, count = f"file of {SETTINGS[name]} has", "other weights"
+            else:
+                before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
+                what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"
+                count = "other texts, labels or weights" if before == after else count
+            raise DataError(f"{path}: the {what} changed since it was trained: {count}; {repair}")

@@ -1,0 +1,47 @@
+"""Paths as users write them, and as messages show them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """Return the path with `~` and `~user` at its start replaced by the home directory.
+
+    A shell does this only outside quotes, and not in Docker's ENV, in .env files, units of systemd, or YAML.
+    """
+    return Path(os.path.expanduser(path))
+
+
+def absolute(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "") -> str:
+    """Return the absolute path of a path that is relative to `folder`; `~` is the home directory."""
+    return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
+
+
+def shown(path: str) -> str:
+    """Return an absolute path as messages show it: relative to the working directory if it lies there."""
+    if os.path.isabs(path):
+        try:
+            relative = os.path.relpath(path)
+        except (OSError, ValueError):  # the working directory is gone; another drive
+            return path
+        if relative.split(os.sep, 1)[0] not in (os.curdir, os.pardir):
+            return relative
+    return path
+
+
+def resolve(name: str, base: Path | None) -> tuple[str, tuple[str, ...]]:
+    """Return the absolute path of a file or folder that a config in the folder `base` names, and notes for the user.
+
+    `base` has precedence over the working directory; if `base` is None, only the working directory counts. A name that
+    exists in neither is returned as it is. A note says so if the other place has another file of that name.
+    """
+    places = [Path.cwd()] if base is None else [base, Path.cwd()]
+    found = [path for path in (absolute(name, place) for place in places) if os.path.exists(path)]  # never an error
+    if not found:
+        return name, ()
+    if os.path.samefile(found[0], found[-1]):
+        return found[0], ()
+    what = f"{name}: taken from the folder of the config ({shown(found[0])})"
+    return found[0], (f"{what}, not from the working directory, which has another file of that name",)

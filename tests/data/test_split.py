@@ -1,0 +1,98 @@
+"""Groups lie on one side of a cut. (The cut by class alone is tested in test_sources.)"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.data.corpus import Corpus
+from sentibp.data.split import fold_groups, split_corpus
+from sentibp.errors import DataError
+from sentibp.utils.arrow import strings
+
+
+def corpus(group: list[int] | np.ndarray, label: list[int] | np.ndarray) -> Corpus:
+    texts = pa.chunked_array([strings(f"review {i}" for i in range(len(label)))])
+    return Corpus(texts, np.asarray(label, np.int8), None, ("read",), np.asarray(group, np.int64))
+
+
+def held_out(whole: Corpus, share: float = 0.1, seed: int = 0) -> tuple[set, set, Corpus]:
+    training, validation = split_corpus(whole, share, np.random.default_rng(seed))
+    assert sorted([*training.text.to_pylist(), *validation.text.to_pylist()]) == sorted(whole.text.to_pylist())
+    return set(training.group.tolist()), set(validation.group.tolist()), validation
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=1, max_size=200), st.integers(0, 5))
+def test_no_group_is_cut(rows, seed):
+    group, label = zip(*rows, strict=True)
+    try:
+        training, validation, _ = held_out(corpus(group, label), 0.2, seed)
+    except DataError as error:
+        assert "data.group_column: its " in str(error)
+    else:
+        assert not training & validation
+
+
+def test_the_share_is_kept_in_each_class():
+    rng = np.random.default_rng(1)
+    group = rng.integers(0, 1000, 9000)
+    label = (rng.random(9000) < 0.05 + 0.5 * (group % 3 == 0)).astype(np.int8)  # some films are better than others
+    whole = corpus(group, label)
+    _, _, validation = held_out(whole)
+    for each in 0, 1:
+        assert (validation.label == each).sum() == pytest.approx(0.1 * (label == each).sum(), rel=0.05)
+    assert held_out(whole)[1] == held_out(whole)[1] != held_out(whole, seed=1)[1]
+
+
+def test_groups_of_one_class():
+    """As sentences of a treebank are."""
+    group = np.repeat(np.arange(100), 10)
+    _, _, validation = held_out(corpus(group, group % 2))
+    assert np.bincount(validation.label).tolist() == [50, 50]
+
+
+def test_few_large_groups_hold_out_more_than_the_share():
+    group = np.repeat(np.arange(3), 20)
+    training, validation = split_corpus(corpus(group, np.tile([0, 1], 30)), 0.1, np.random.default_rng(0))
+    assert len(validation) == 20
+    assert training.notes == (
+        "read",
+        "data.group_column: its groups are large: 33.3% of the reviews are held out",
+    )
+
+
+def test_a_column_that_is_another_for_each_review_is_told():
+    whole = corpus(np.arange(40), np.tile([0, 1], 20))
+    training, _ = split_corpus(whole, 0.1, np.random.default_rng(0))
+    assert training.notes[1:] == ("data.group_column: has another value for each review, so it keeps none together",)
+
+
+@pytest.mark.parametrize(("group", "count"), [([7] * 6, "1 group leave"), ([1, 1, 1, 2, 2, 2], "2 groups leave")])
+def test_groups_that_cannot_be_held_out(group, count):
+    with pytest.raises(DataError) as caught:
+        split_corpus(corpus(group, [0, 1, 0, 1, 1, 1]), 0.1, np.random.default_rng(0))
+    assert str(caught.value).startswith(f"data.group_column: its {count} no negative review for ")
+    assert str(caught.value).endswith("hold out none with --set data.validation=0")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=1, max_size=200), st.integers(2, 5))
+def test_no_group_is_in_two_folds(rows, folds):
+    group, label = map(np.array, zip(*rows, strict=True))
+    fold = fold_groups(group, label, folds, np.random.default_rng(0))
+    assert all(len(np.unique(fold[group == each])) == 1 for each in np.unique(group))
+    assert len(np.unique(fold)) == min(folds, len(np.unique(group)))
+
+
+def test_folds_are_about_equal():
+    rng = np.random.default_rng(2)
+    group = (rng.random(5000) ** 2 * 400).astype(int)
+    label = (rng.random(5000) < 0.2).astype(np.int8)
+    fold = fold_groups(group, label, 5, rng)
+    for each in 0, 1:
+        counts = np.bincount(fold[label == each], minlength=5)
+        assert counts.max() - counts.min() < 0.05 * counts.mean()
