@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Offline, SetData
-from sentibp.cli.output import fields, one_line, print_json, print_message, table
+from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.compare import Comparison
@@ -201,12 +201,12 @@ def print_scores(result: Evaluation, json: bool) -> None:
     }
     fields(values, 18)
     confusion = scores["confusion"]
-    typer.echo("")
-    typer.echo(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
-    typer.echo(f"{'is negative':<18} {confusion['true_negative']:>18,}  {confusion['false_positive']:>18,}")
-    typer.echo(f"{'is positive':<18} {confusion['false_negative']:>18,}  {confusion['true_positive']:>18,}")
+    print_text("")
+    print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
+    print_text(f"{'is negative':<18} {confusion['true_negative']:>18,}  {confusion['false_positive']:>18,}")
+    print_text(f"{'is positive':<18} {confusion['false_negative']:>18,}  {confusion['true_positive']:>18,}")
     if scores["no_known_word"]:
-        typer.echo(
+        print_text(
             f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
         )
 
@@ -224,7 +224,7 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
     )
     from sentibp.metrics import verdict
 
-    typer.echo(f"\n{verdict(result.paired)}")
+    print_text(f"\n{verdict(result.paired)}")
 
 
 def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
@@ -246,6 +246,6 @@ def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
         ],
     )
     for failure in result["failures"] if failures else []:
-        typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")
+        print_text(f"\n{failure['kind']}: expected {failure['expect']}")
         for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
-            typer.echo(f"  {positive:.4f}  {one_line(text)}")
+            print_text(f"  {positive:.4f}  {one_line(text)}")

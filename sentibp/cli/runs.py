@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, RunName
-from sentibp.cli.output import print_json, table
+from sentibp.cli.output import print_json, print_text, table
 
 if TYPE_CHECKING:
     from sentibp.runs.gradient_flow import EpochFlow
@@ -121,7 +121,7 @@ def print_progress(states: Iterable[RunProgress], json: bool) -> str:
             print_json(state._asdict() | {"progress": state.progress})
         else:
             if not number:
-                typer.echo(state.run)
+                print_text(state.run)
             if state.scores is not None and state.scored_epoch != scored:
                 scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
                 _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
@@ -133,7 +133,7 @@ def print_progress(states: Iterable[RunProgress], json: bool) -> str:
 
 def _over(line: str, live: bool, stays: bool) -> None:
     """Print a line. On a terminal it replaces the last line that does not stay."""
-    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+    print_text(f"\r{line:<79}" if live else line, end="\n" if stays or not live else "", styled=live)
 
 
 def _state(state: RunProgress) -> str:
@@ -161,7 +161,7 @@ def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], 
         print_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
         return
     shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
-    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    print_text(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
     lines = []
     for layer, each in shown.layers.items():
         inactive = f"{each.dead:.0%} dead" if each.dead is not None else ""
@@ -171,9 +171,9 @@ def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], 
         lines.append([layer, *(f"{number:.1e}" for number in numbers), inactive])
     table(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
     if (factor := shown.factor) is not None:
-        typer.echo(f"\neach hidden layer multiplies the gradient by {factor:.2g} on the way back")
+        print_text(f"\neach hidden layer multiplies the gradient by {factor:.2g} on the way back")
     for warning in warnings:
-        typer.echo(f"\n{warning}")
+        print_text(f"\n{warning}")
 
 
 def print_comparison(result: dict[str, Any], json: bool) -> None:
@@ -185,18 +185,18 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
         ["setting", result["a"], result["b"]],
         [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
     )
-    typer.echo("")
+    print_text("")
     table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
-    typer.echo("")
+    print_text("")
     for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
         if scored_on == "training":
-            typer.echo(f"{run}: scored on its training data, for lack of validation data: not comparable")
+            print_text(f"{run}: scored on its training data, for lack of validation data: not comparable")
     paired = result["paired"]
     if paired is None:
         a, b = map(shlex.quote, (result["a"], result["b"]))
-        typer.echo("validated on different reviews: no paired test; to score both on the same reviews:")
-        typer.echo(f"  sentibp eval {a} --against {b} --data FILE")
+        print_text("validated on different reviews: no paired test; to score both on the same reviews:")
+        print_text(f"  sentibp eval {a} --against {b} --data FILE")
         return
     from sentibp.metrics import verdict
 
-    typer.echo(verdict(paired))
+    print_text(verdict(paired))
