@@ -118,9 +118,11 @@ def _evaluate_reviews(
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
-    classifier = model_file.load_model(file(name))
-    if held_out and file(name) != find.model_file(name):
-        print_message(f"scored {file(name)}, because {find.model_file(name)} was refit on these reviews, too")
+    model = find.model_file(name)
+    scored = file(model)
+    classifier = model_file.load_model(scored)
+    if scored != model:
+        print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns, overrides=overrides)
         print_scores(evaluation, json)

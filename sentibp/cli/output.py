@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
-import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 
 from sentibp.errors import ESCAPES, DataError
 from sentibp.utils.files import write_file
+from sentibp.utils.messages import TEXT_ESCAPES, print_message  # noqa: F401  # commands find all output here
 
-_ESCAPES = {code: text for code, text in ESCAPES.items() if chr(code) not in "\n\t"}
 _JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
 
 
@@ -32,7 +32,7 @@ def print_text(text: str = "", end: str = "\n", styled: bool = False) -> None:
 
     `styled` text has colours or other control characters of its own, and is printed as it is.
     """
-    sys.stdout.write((text if styled else text.translate(_ESCAPES)) + end)
+    sys.stdout.write((text if styled else text.translate(TEXT_ESCAPES)) + end)
     sys.stdout.flush()
 
 
@@ -44,17 +44,6 @@ def print_content(content: str, styled: bool = False) -> None:
 def print_json(value: Any) -> None:
     """Print a JSON value."""
     print_text(jsons.dumps(value))
-
-
-def print_message(line: str) -> None:
-    """Print a message for the user to stderr, apart from the results on stdout."""
-    if sys.stderr is None:  # the shell's 2>&-
-        return
-    try:
-        sys.stderr.write(f"{line.translate(_ESCAPES)}\n")
-        sys.stderr.flush()
-    except BrokenPipeError:  # stderr is closed; continue without it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def save_output(output: Path, content: bytes) -> None:
@@ -83,10 +72,38 @@ def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = F
     if json:
         print_json([dict(zip(columns, line, strict=True)) for line in lines])
         return
-    cells = [list(columns), *([_cell(value) for value in line] for line in lines)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    for line in cells:
-        print_text("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    for line in padded([list(columns), *([_cell(value) for value in line] for line in lines)]):
+        print_text("  ".join(line).rstrip())
+
+
+def padded(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the lines of a table with all cells of a column of the same width."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+
+
+def terminal_width() -> int:
+    """Return the number of columns of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people, such as 12.3 kB."""
+    units = ["B", "kB", "MB", "GB"]
+    while len(units) > 1 and count >= 999.5:
+        count, units = count / 1000, units[1:]
+    digits = 1 if count < 99.95 and units[0] != "B" else 0
+    return f"{count:.{digits}f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people, such as 35 ms, 1.2 s or 2 min 05 s."""
+    if seconds < 0.0995:
+        return f"{seconds * 1e3:.{0 if seconds >= 0.00995 else 2 if seconds < 0.000995 else 1}f} ms"
+    if seconds < 59.5:
+        return f"{seconds:.{1 if seconds < 9.95 else 0}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def fields(values: Mapping[str, str], width: int = 0) -> None:

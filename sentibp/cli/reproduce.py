@@ -31,10 +31,10 @@ def reproduce(
     """
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
-    from sentibp.runs import find
+    from sentibp.runs import directory, find
     from sentibp.training.reproduce import Reproduction
 
-    with Reproduction(find.find_run(run)) as reproduction:
+    with Reproduction(find.find_run(run, directory.MODEL)) as reproduction:
         interrupt = Interrupt()  # from here on there is a folder to remove
         with Progress(quiet) as progress:
             for event in reproduction:

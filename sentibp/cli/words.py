@@ -65,8 +65,8 @@ def _load(model: str) -> Classifier | VectorFile:
 
     path = find.find_run(model)
     if path.name == directory.VECTORS or (path / directory.VECTORS).is_file():
-        return word_vectors.load_vectors(find.vectors_file(model))
-    return file.load_model(find.model_file(model))
+        return word_vectors.load_vectors(find.vectors_file(path))
+    return file.load_model(path)
 
 
 @commands.command(epilog="Examples: sentibp words neighbors great; sentibp words neighbors 'not good'")
