@@ -24,7 +24,7 @@ _NO_RUN = (
     "no finished run here (there is no {}); train one with `sentibp train quickstart`, or name a run directory or a "
     "model file with -m"
 )
-_NAME_ANOTHER = "remove it, to use the newest finished run, or name a run directory or a model file"
+_NAME_ANOTHER = "name a run directory or a model file"
 
 
 def find_started(name: str = "last", pretraining: bool = False) -> Path:
@@ -156,7 +156,7 @@ def started_run() -> Path | None:
 def _follow(pointer: Path) -> Path:
     target = _read_pointer(pointer)
     if not os.path.exists(target):
-        raise ConfigError(f"{pointer}: names {target}, which is gone; name a run directory or a model file")
+        raise ConfigError(f"{pointer}: names {target}, which is gone; {_NAME_ANOTHER}")
     return target
 
 
@@ -176,21 +176,22 @@ def _read_pointer(pointer: Path) -> Path:
 
     Beside the path itself, the run may lie in the folder of the pointer: runs/ was moved or renamed.
     """
+    repair = f"{'remove it, to use the newest finished run, or ' if pointer.name == 'last' else ''}{_NAME_ANOTHER}"
     try:
         with open_regular(pointer) as file:
             content = file.read(_LONGEST + 1)
         text = content.decode().strip()
     except OSError as error:
-        raise ConfigError(f"{pointer}: cannot be read: {error.strerror}; {_NAME_ANOTHER}") from None
+        raise ConfigError(f"{pointer}: cannot be read: {error.strerror}; {repair}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{pointer}: damaged: not text; {_NAME_ANOTHER}") from None
+        raise ConfigError(f"{pointer}: damaged: not text; {repair}") from None
     if not text or len(content) > _LONGEST or not text.isprintable():
         fault = "empty" if not text else "too long" if len(content) > _LONGEST else "not one line"
-        raise ConfigError(f"{pointer}: damaged: {fault}; {_NAME_ANOTHER}")
+        raise ConfigError(f"{pointer}: damaged: {fault}; {repair}")
     folder = pointer.parent
     base = folder / ".." if folder.name in ("", "..") else folder.parent  # which holds runs/
     places = [base / text, folder / text, folder / Path(text).name]
     target = next((place for place in places if os.path.exists(place)), places[0])
     if _is_pointer(target):
-        raise ConfigError(f"{pointer}: names {text}, which only names another run; {_NAME_ANOTHER}")
+        raise ConfigError(f"{pointer}: names {text}, which only names another run; {repair}")
     return target
