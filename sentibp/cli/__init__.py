@@ -49,7 +49,12 @@ def _nowhere(stream: Any) -> None:
 
 
 Model = Annotated[
-    str, typer.Option("-m", "--model", help="A run directory, a model file, or `last`, the newest finished run here.")
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        help="A run directory, its name in runs/, a model file, or `last`, the newest finished run here.",
+    ),
 ]
 RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
