@@ -53,10 +53,10 @@ def list_(
     ] = Sort.start,
     json: Json = False,
 ) -> None:
-    """Print the runs in a folder: their scores, and the settings in which they differ.
+    """Print the runs in a folder with their scores.
 
-    Resume an interrupted or killed training with `sentibp train --resume RUN`, and a pretraining with
-    `sentibp pretrain --resume RUN`.
+    Also prints the settings that are not the same in all runs. Resume an interrupted or killed training with
+    `sentibp train --resume RUN`, and a pretraining with `sentibp pretrain --resume RUN`.
     """
     from sentibp.runs.listing import summarize_runs
 
