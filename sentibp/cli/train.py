@@ -137,7 +137,11 @@ def _train(
     if training.note is not None:
         print_message(training.note)
     print_outcome(outcome, json)
-    if not (quiet or json) and (line := _caution(outcome, resolved.config.data.source)):
+    if (
+        outcome.outcome == "finished"
+        and not (quiet or json)
+        and (line := _caution(outcome, resolved.config.data.source))
+    ):
         print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
