@@ -137,11 +137,7 @@ def _train(
     if training.note is not None:
         print_message(training.note)
     print_outcome(outcome, json)
-    if (
-        outcome.outcome == "finished"
-        and not (quiet or json)
-        and (line := _caution(outcome, resolved.config.data.source))
-    ):
+    if not (quiet or json) and (line := _caution(outcome, resolved.config.data.source)):
         print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
@@ -189,11 +185,11 @@ def print_outcome(result: Outcome, json: bool) -> None:
 
 
 def _caution(result: Outcome, source: str | list[str]) -> str | None:
-    """Return what a model of few training reviews is good for; None for a model of enough, or without scores."""
+    """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted."""
     from sentibp.runs.directory import load_run_info
 
     reviews = (result.refit or load_run_info(result.run)["data"]["training"])["reviews"]
-    if result.scores is None or reviews >= _FEW:
+    if result.outcome != "finished" or result.scores is None or reviews >= _FEW:
         return None
     if result.scored_on == "training":
         known = "its accuracy on new reviews is not known"
