@@ -37,7 +37,7 @@ from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
-from sentibp.runs import find, influence_log
+from sentibp.runs import directory, find, influence_log
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
