@@ -15,10 +15,11 @@ def main() -> None:
     if sys.stdout is None:  # the shell's >&-
         os.write(2, b"standard output is closed; there is no place for results\n")
         sys.exit(3)
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may lack some letters
     from sentibp.cli import application
+    from sentibp.cli.output import prepare_streams
     from sentibp.utils.threads import limit_blas_threads
 
+    prepare_streams()
     limit_blas_threads()
     application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="sentibp")
 

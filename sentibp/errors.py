@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
-_CONTROL |= {number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
-# these end a line, or change the direction of the following text
+ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
+ESCAPES |= {number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+"""For `str.translate`: characters that a terminal executes, that end a line, or change the direction of the text."""
 
 
 class SentibpError(Exception):
@@ -18,7 +18,7 @@ class SentibpError(Exception):
     exit_code = 1
 
     def __init__(self, *lines: str):
-        self.lines: Sequence[str] = tuple(line.translate(_CONTROL) for line in lines)
+        self.lines: Sequence[str] = tuple(line.translate(ESCAPES) for line in lines)
         super().__init__("\n".join(self.lines))
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sentibp.cli.output import print_message, print_text
 from sentibp.errors import SentibpError
 
 
@@ -26,10 +27,10 @@ class Commands(TyperGroup):
             return result
         except SentibpError as error:
             for line in error.lines:
-                typer.echo(line, err=True)
+                print_message(line)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
+            print_message("interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `sentibp ... | head` reads no more
             _nowhere(sys.stdout)
@@ -38,7 +39,7 @@ class Commands(TyperGroup):
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             _nowhere(sys.stdout)
-            typer.echo(f"the results cannot be written: {error.strerror}; make room", err=True)
+            print_message(f"the results cannot be written: {error.strerror}; make room")
             raise typer.Exit(3) from None
 
 
@@ -48,7 +49,12 @@ def _nowhere(stream: Any) -> None:
 
 
 Model = Annotated[
-    str, typer.Option("-m", "--model", help="A run directory, a model file, or `last`, the newest finished run here.")
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        help="A run directory, its name in runs/, a model file, or `last`, the newest finished run here.",
+    ),
 ]
 RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -85,7 +91,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"sentibp {version('sentibp')}")
+        print_text(f"sentibp {version('sentibp')}")
         raise typer.Exit
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Set
-from sentibp.cli.output import one_line, print_json, print_message, save_output
+from sentibp.cli.output import one_line, print_json, print_message, print_text, save_output
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
@@ -105,22 +105,22 @@ def _to_dict(issue: LabelIssue) -> dict[str, Any]:
 
 
 def _print(result: LabelAudit, command: str | None) -> None:
-    typer.echo(f"{len(result.corpus):,} reviews in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold")
-    typer.echo(f"{result.confident.sum():,} labels are confidently contradicted; the most probable errors:")
+    print_text(f"{len(result.corpus):,} reviews in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold")
+    print_text(f"{result.confident.sum():,} labels are confidently contradicted; the most probable errors:")
     width = len(str(len(result.issues)))
     for number, issue in enumerate(result.issues, 1):
         score = issue.positive if issue.predicted == "positive" else 1 - issue.positive
-        typer.echo(
+        print_text(
             f"\n{number:>{width}}  row {issue.row:,}: labelled {issue.label}, predicted {issue.predicted} {score:.4f}"
         )
         for line in one_line(issue.text, 78 - width), *_words(issue, 76 - width):
-            typer.echo(" " * (width + 2) + line)
-    typer.echo(
+            print_text(" " * (width + 2) + line)
+    print_text(
         "\nA review may also be ironic, mixed or unusual: read it before you correct it."
         + ("" if command else "\nnext  --output FILE.csv writes all reviews in this order, to correct them")
     )
     if command:
-        typer.echo(f"next  correct the column `label`, from the top, or delete rows; then\n      {command}")
+        print_text(f"next  correct the column `label`, from the top, or delete rows; then\n      {command}")
 
 
 def _words(issue: LabelIssue, width: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Offline, Set
-from sentibp.cli.output import fields, print_json, print_message
+from sentibp.cli.output import duration, fields, print_json, print_message
 
 if TYPE_CHECKING:
     from sentibp.training.bench import Speed
@@ -57,11 +57,16 @@ def print_speed(result: Speed, json: bool) -> None:
     }
     values = {
         "text": f"{result.reviews:,} reviews, {result.tokens:,} tokens",
-        "  tokens": f"{result.tokenize / 1e6:.1f} million tokens/s, from text",
-        "  vocabulary": f"{result.build / 1e6:.1f} million tokens/s, with the features of the text",
-        "  features": f"{result.encode / 1e6:.1f} million tokens/s, by an existing vocabulary",
-        "step": f"{training.step_seconds * 1e3:.2f} ms: {training.reviews_per_second:,.0f} reviews/s",
-        **{f"  {part}": f"{took * 1e3:.2f} ms {about.get(part, '')}" for part, took in result.parts.items()},
-        "training": f"about {training.seconds:.1f} s: {training.steps:,} steps on {training.training:,} reviews",
+        "  tokens": f"{_rate(result.tokenize)}, from text",
+        "  vocabulary": f"{_rate(result.build)}, with the features of the text",
+        "  features": f"{_rate(result.encode)}, by an existing vocabulary",
+        "step": f"{duration(training.step_seconds)}: {training.reviews_per_second:,.0f} reviews/s",
+        **{f"  {part}": f"{duration(took)} {about.get(part, '')}" for part, took in result.parts.items()},
+        "training": f"about {duration(training.seconds)}: {training.steps:,} steps on {training.training:,} reviews",
     }
     fields(values, 13)
+
+
+def _rate(tokens: float) -> str:
+    """Return a number of tokens a second for people."""
+    return f"{tokens / 1e6:.1f} million tokens/s" if tokens >= 1e6 else f"{tokens:,.0f} tokens/s"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Model
-from sentibp.cli.output import one_line, print_json
+from sentibp.cli.output import one_line, print_json, print_text
 
 if TYPE_CHECKING:
     from sentibp.inspection.influence import Influences, ReviewInfluence
@@ -72,19 +72,19 @@ def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
 
 def _print(text: str, influences: Influences) -> None:
     score = influences.positive if influences.label == "positive" else 1 - influences.positive
-    typer.echo(f"{influences.label}  {score:.4f}  {one_line(text)}")
-    typer.echo(
+    print_text(f"{influences.label}  {score:.4f}  {one_line(text)}")
+    print_text(
         f"logit {influences.logit:+.4f}; {influences.sharing:,} of {influences.reviews:,} training reviews share words "
         "with it"
     )
     for name, reviews in ("positive", influences.up), ("negative", influences.down):
-        typer.echo(f"\nlargest influence towards {name}" + ("" if reviews else ": none"))
+        print_text(f"\nlargest influence towards {name}" + ("" if reviews else ": none"))
         for review in reviews:
-            typer.echo(
+            print_text(
                 f"{review.influence:>+8.4f}  review {review.review:,}, {review.label}: "
                 f"{' | '.join(_shared_names(review))}"
             )
-            typer.echo(f"{'':10}{one_line(review.text, 70)}")
+            print_text(f"{'':10}{one_line(review.text, 70)}")
     note = (
         "The influence of a review is how far its training steps moved the logit, through the words that it shares "
         "with the text. It is an estimate, and ignores the layers above the embedding."
@@ -94,7 +94,7 @@ def _print(text: str, influences: Influences) -> None:
             " It also ignores the start of the training: the best linear classifier of all reviews, which may be the "
             "largest influence; to include the start, train with model.embedding.init=naive_bayes."
         )
-    typer.echo("\n" + textwrap.fill(note, 80))
+    print_text("\n" + textwrap.fill(note, 80))
 
 
 def _shared_names(review: ReviewInfluence) -> list[str]:

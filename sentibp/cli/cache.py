@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import table
+from sentibp.cli.output import print_text, size, table
 
 
 def register(app: typer.Typer) -> None:
@@ -24,12 +24,12 @@ def show_or_clear(
     from sentibp.utils import cache
 
     if clear:
-        typer.echo(f"{cache.clear() / 1e6:.1f} MB removed")
+        print_text(f"{size(cache.clear())} removed")
         return
     lines = [
-        [entry.name[:8], entry.about, f"{entry.size / 1e6:.1f} MB", str(datetime.fromtimestamp(int(entry.used)))]
+        [entry.name[:8], entry.about, size(entry.size), str(datetime.fromtimestamp(int(entry.used)))]
         for entry in cache.entries()
     ]
     table(["entry", "what", "size", "last used"], lines, json)
     if not json:
-        typer.echo(f"\n{cache.folder() or 'switched off by SENTIBP_CACHE'}; at most {cache.limit() / 1e9:g} GB")
+        print_text(f"\n{cache.folder() or 'switched off by SENTIBP_CACHE'}; at most {size(cache.limit())}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Set
-from sentibp.cli.output import print_json, table
+from sentibp.cli.output import print_content, print_json, table
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
@@ -45,7 +45,7 @@ def schema() -> None:
 
     from sentibp.config import reference
 
-    typer.echo(dumps(reference.json_schema(), indent=2))
+    print_content(dumps(reference.json_schema(), indent=2) + "\n")
 
 
 @commands.command("list", epilog="Example: sentibp config list")

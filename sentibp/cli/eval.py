@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Offline, SetData
-from sentibp.cli.output import fields, one_line, print_json, print_message, table
+from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.compare import Comparison
@@ -118,9 +118,11 @@ def _evaluate_reviews(
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
-    classifier = model_file.load_model(file(name))
-    if held_out and file(name) != find.model_file(name):
-        print_message(f"scored {file(name)}, because {find.model_file(name)} was refit on these reviews, too")
+    model = find.model_file(name)
+    scored = file(model)
+    classifier = model_file.load_model(scored)
+    if scored != model:
+        print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns, overrides=overrides)
         print_scores(evaluation, json)
@@ -201,12 +203,12 @@ def print_scores(result: Evaluation, json: bool) -> None:
     }
     fields(values, 18)
     confusion = scores["confusion"]
-    typer.echo("")
-    typer.echo(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
-    typer.echo(f"{'is negative':<18} {confusion['true_negative']:>18,}  {confusion['false_positive']:>18,}")
-    typer.echo(f"{'is positive':<18} {confusion['false_negative']:>18,}  {confusion['true_positive']:>18,}")
+    print_text("")
+    print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
+    print_text(f"{'is negative':<18} {confusion['true_negative']:>18,}  {confusion['false_positive']:>18,}")
+    print_text(f"{'is positive':<18} {confusion['false_negative']:>18,}  {confusion['true_positive']:>18,}")
     if scores["no_known_word"]:
-        typer.echo(
+        print_text(
             f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
         )
 
@@ -224,7 +226,7 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
     )
     from sentibp.metrics import verdict
 
-    typer.echo(f"\n{verdict(result.paired)}")
+    print_text(f"\n{verdict(result.paired)}")
 
 
 def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
@@ -246,6 +248,6 @@ def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
         ],
     )
     for failure in result["failures"] if failures else []:
-        typer.echo(f"\n{failure['kind']}: expected {failure['expect']}")
+        print_text(f"\n{failure['kind']}: expected {failure['expect']}")
         for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
-            typer.echo(f"  {positive:.4f}  {one_line(text)}")
+            print_text(f"  {positive:.4f}  {one_line(text)}")

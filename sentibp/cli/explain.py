@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
 import os
 import sys
 import textwrap
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Model
+from sentibp.cli.output import print_content, print_json, print_text, printable
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
@@ -68,16 +68,17 @@ def explain(
     explanation = inspection_explain.explain(classifier, text)
     change = counterfactual.find_counterfactual(classifier, text, explanation) if flip else None
     if json or format is Format.json:
-        typer.echo(jsons.dumps(record(explanation) | ({"flip": _flip_dict(change)} if change else {})))
+        print_json(record(explanation) | ({"flip": _flip_dict(change)} if change else {}))
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 
         flip_line = _flip_line(explanation, change) if change else None
-        typer.echo(explanation_page(text, explanation, flip_line))
+        print_content(f"{explanation_page(text, explanation, flip_line)}\n")
     else:
-        typer.echo("\n".join(lines(text, explanation, count, may_colour())))
+        colours = may_colour()
+        print_text("\n".join(lines(text, explanation, count, colours)), styled=colours)
         if change:
-            typer.echo("\n" + textwrap.fill(_flip_line(explanation, change), 80, subsequent_indent="  "))
+            print_text("\n" + textwrap.fill(_flip_line(explanation, change), 80, subsequent_indent="  "))
 
 
 def record(explanation: Explanation) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def _score(explanation: Explanation) -> float:
 
 
 def _short(text: str, width: int = 30) -> str:
-    text = "".join(c if c.isprintable() else "�" for c in text[: width + 1])
+    text = printable(text[: width + 1], "�")
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
@@ -144,7 +145,7 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     """Return the text, with the words on green for positive and red for negative if `colours`."""
 
     def plain(content: str) -> str:
-        return "".join(c if c.isprintable() or c == "\n" else " " for c in content)
+        return "\n".join(map(printable, content.split("\n")))
 
     from sentibp.inspection.explain import relative_sizes
 

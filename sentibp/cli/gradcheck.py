@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_json, table
+from sentibp.cli.output import print_json, print_text, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.gradcheck import GradientCheck
@@ -87,6 +87,8 @@ def gradcheck(
         raise ConfigError(f"{' and '.join(given)}: only one thing can be checked; give one of them")
     if layer is not None and set_:
         raise ConfigError("--set: changes how reviews are read, and a layer reads none; leave it out")
+    if config is None and (other := [each for each in set_ or [] if not each.startswith("data.")]):
+        raise ConfigError(f"--set {other[0]}: without a CONFIG, only settings of data can change; give a CONFIG")
     if (config or layer) and data:
         raise ConfigError("--data: names reviews for a trained model; leave it out")
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
@@ -150,13 +152,13 @@ def _print_network(result: GradientCheck) -> None:
         ],
     )
     loss = result.loss.replace("_", " ")
-    typer.echo(
+    print_text(
         f"\nreached: the share of the entries with a gradient other than 0, of {result.reviews:,} reviews\n"
         f"error: the relative error of the derivative of the {loss} of {result.compared} reviews\n"
         "along random directions, in float64; a third of the labels are inverted"
     )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]
-    typer.echo(
+    print_text(
         f"wrong: {', '.join(wrong)}: the error is over {result.tolerance:g}"
         if wrong
         else f"no error is over {result.tolerance:g}"
@@ -174,14 +176,14 @@ def _check_layers(path: Path, tolerance: float | None, json: bool) -> bool:
         print_json({"layers": [_layer_dict(result) for result in results], "ok": ok})
         return ok
     for result in results:
-        typer.echo(f"{result.layer}: {'every gradient is right' if result.ok else 'wrong'}")
+        print_text(f"{result.layer}: {'every gradient is right' if result.ok else 'wrong'}")
         table(
             ["gradient of", "error", "verdict"],
             [(each.name, f"{each.error:.1e}", "right" if each.ok else "wrong") for each in result.tensors],
         )
         for each in result.tensors:
             if each.mistake:
-                typer.echo(textwrap.fill(f"{each.name}: {each.mistake}", 80, subsequent_indent="  "))
+                print_text(textwrap.fill(f"{each.name}: {each.mistake}", 80, subsequent_indent="  "))
     return ok
 
 

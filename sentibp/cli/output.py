@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import json as jsons
-import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from sentibp.errors import DataError
+from sentibp.errors import ESCAPES, DataError
 from sentibp.utils.files import write_file
+from sentibp.utils.messages import TEXT_ESCAPES, print_message  # noqa: F401  # commands find all output here
+
+_JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
 
 
-def print_message(line: str) -> None:
-    """Print a message for the user to stderr, apart from the results on stdout."""
-    try:
-        typer.echo(line, err=True)
-    except BrokenPipeError:  # stderr is closed; continue without it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def prepare_streams() -> None:
+    """Make stdout and stderr take any text: in UTF-8, or on a terminal, in its encoding with marks for other letters.
+
+    A page says that it is in UTF-8, and another program expects it, whatever the encoding of the terminal is.
+    """
+    for stream, mark in (sys.stdout, "replace"), (sys.stderr, "backslashreplace"):
+        if stream is not None:
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors=mark)  # type: ignore[union-attr]
+
+
+def print_text(text: str = "", end: str = "\n", styled: bool = False) -> None:
+    """Print text for people to stdout. It may quote reviews, so control characters are escaped.
+
+    `styled` text has colours or other control characters of its own, and is printed as it is.
+    """
+    sys.stdout.write((text if styled else text.translate(TEXT_ESCAPES)) + end)
+    sys.stdout.flush()
+
+
+def print_content(content: str, styled: bool = False) -> None:
+    """Print the content of a file, such as a page, to stdout: as it is, but on a terminal as `print_text` does."""
+    print_text(content, end="", styled=styled or not sys.stdout.isatty())
 
 
 def print_json(value: Any) -> None:
     """Print a JSON value."""
-    typer.echo(jsons.dumps(value))
+    print_text(jsons.dumps(value))
 
 
 def save_output(output: Path, content: bytes) -> None:
@@ -40,8 +58,13 @@ def save_output(output: Path, content: bytes) -> None:
 
 def one_line(text: str, width: int = 60) -> str:
     """Return the text, or its beginning, as one line of at most `width` characters."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
+    text = " ".join(printable(text[:200]).split())
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def printable(text: str, mark: str = " ") -> str:
+    """Return the text with a mark for each line break and each character that cannot be printed."""
+    return "".join(c if c.isprintable() or c in _JOINERS else mark for c in text)
 
 
 def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:
@@ -49,18 +72,46 @@ def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = F
     if json:
         print_json([dict(zip(columns, line, strict=True)) for line in lines])
         return
-    cells = [list(columns), *([_cell(value) for value in line] for line in lines)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    for line in cells:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    for line in padded([list(columns), *([_cell(value) for value in line] for line in lines)]):
+        print_text("  ".join(line).rstrip())
+
+
+def padded(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the lines of a table with all cells of a column of the same width."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+
+
+def terminal_width() -> int:
+    """Return the number of columns of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people, such as 12.3 kB."""
+    units = ["B", "kB", "MB", "GB"]
+    while len(units) > 1 and count >= 999.5:
+        count, units = count / 1000, units[1:]
+    digits = 1 if count < 99.95 and units[0] != "B" else 0
+    return f"{count:.{digits}f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people, such as 35 ms, 1.2 s or 2 min 05 s."""
+    if seconds < 0.0995:
+        return f"{seconds * 1e3:.{0 if seconds >= 0.00995 else 2 if seconds < 0.000995 else 1}f} ms"
+    if seconds < 59.5:
+        return f"{seconds:.{1 if seconds < 9.95 else 0}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def fields(values: Mapping[str, str], width: int = 0) -> None:
     """Print a line "name  value" for each value, with the values in one column, at least `width` characters wide."""
     width = max(width, *map(len, values))
     for name, value in values.items():
-        typer.echo(f"{name:<{width}} {value}")
+        print_text(f"{name:<{width}} {value}")
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value).translate(ESCAPES)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_json, print_message
+from sentibp.cli.output import print_json, print_message, print_text
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def play(
         if json:
             print_json({"url": server.url, "model": str(path)})
         else:
-            typer.echo(server.url)
+            print_text(server.url)
         print_message(f"{path}: training on the page changes the model in memory only; stop with Ctrl-C")
         try:
             if browser:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Model
-from sentibp.cli.output import one_line, print_message, save_output
+from sentibp.cli.output import one_line, print_content, print_message, save_output
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def print_predictions(
     pieces = iter(lambda: "".join(islice(content, _LINES)), "")  # so that millions of lines are not in memory at once
     if output is None:
         for piece in pieces:
-            typer.echo(piece, nl=False)
+            print_content(piece, styled=explanations is not None and format == "table" and explain.may_colour())
         return
     save_output(output, b"".join(piece.encode() for piece in pieces))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Offline, Set
-from sentibp.cli.output import print_json, print_message
+from sentibp.cli.output import duration, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
     elif result.vectors is None or result.explained_variance is None:
-        typer.echo(f"resume      sentibp pretrain --resume {shlex.quote(str(result.run))}")
+        print_text(f"resume      sentibp pretrain --resume {shlex.quote(str(result.run))}")
     else:
-        size = result.vectors.stat().st_size / 1e6
         digest = (result.digest or "")[:12]
         explained = f"they explain {result.explained_variance:.4f} of the variance"
-        typer.echo(f"learned     {result.features:,} vectors of {result.dim} numbers; {explained}")
-        typer.echo(f"vectors     {result.vectors} ({size:.1f} MB, sha256 {digest}..., {result.seconds:.1f} s)")
-        typer.echo("next        sentibp words neighbors great")
-        typer.echo("            sentibp train CONFIG --set pretrain.vectors_from=last")
+        print_text(f"learned     {result.features:,} vectors of {result.dim} numbers; {explained}")
+        about = f"{size(result.vectors.stat().st_size)}, sha256 {digest}..., {duration(result.seconds)}"
+        print_text(f"vectors     {result.vectors} ({about})")
+        print_text("next        sentibp words neighbors great")
+        print_text("            sentibp train CONFIG --set pretrain.vectors_from=last")

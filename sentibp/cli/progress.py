@@ -6,7 +6,7 @@ import os
 import sys
 from types import TracebackType
 
-from sentibp.cli.output import print_message
+from sentibp.cli.output import print_message, printable
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
@@ -65,7 +65,7 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if self.live:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
         else:
             print_message(text)
 

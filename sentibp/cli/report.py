@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json, Offline, SetData
-from sentibp.cli.output import print_json, print_message, save_output
+from sentibp.cli.output import print_json, print_message, print_text, save_output, size
 
 
 def register(app: typer.Typer) -> None:
@@ -76,4 +76,4 @@ def report(
         return
     for name, line in left_out:
         print_message(f"{name}: left out: {line}")
-    typer.echo(f"{output}  {len(content) / 1e6:.1f} MB: a report on {', '.join(s.name for s in subjects)}")
+    print_text(f"{output}  {size(len(content))}: a report on {', '.join(s.name for s in subjects)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, RunName
-from sentibp.cli.output import print_json
+from sentibp.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
     from sentibp.training.reproduce import Comparison
@@ -31,10 +31,10 @@ def reproduce(
     """
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
-    from sentibp.runs import find
+    from sentibp.runs import directory, find
     from sentibp.training.reproduce import Reproduction
 
-    with Reproduction(find.find_run(run)) as reproduction:
+    with Reproduction(find.find_run(run, directory.MODEL)) as reproduction:
         interrupt = Interrupt()  # from here on there is a folder to remove
         with Progress(quiet) as progress:
             for event in reproduction:
@@ -54,21 +54,21 @@ def print_comparison(result: Comparison, json: bool) -> None:
         return
     compared = f"{_count(result.epochs, 'epoch')}, {_count(result.steps, 'step')}"
     if result.same and result.whole:
-        typer.echo(f"the same: {compared}, and the model, sha256 {(result.digest or '')[:12]}...")
+        print_text(f"the same: {compared}, and the model, sha256 {(result.digest or '')[:12]}...")
     elif result.same:
-        typer.echo(f"the same as far as it was trained: {compared}")
+        print_text(f"the same as far as it was trained: {compared}")
         if result.stopped is not None:
-            typer.echo(f"            then both {result.stopped}")
+            print_text(f"            then both {result.stopped}")
     if result.difference is not None:
         where, rest = _difference(result.difference)
-        typer.echo(f"different, after {compared} that are the same")
-        typer.echo(f"first       {where}")
+        print_text(f"different, after {compared} that are the same")
+        print_text(f"first       {where}")
         for line in rest:
-            typer.echo(f"            {line}")
+            print_text(f"            {line}")
     if not result.same or result.changed:
         lines = [f"{name}: {then} then, {now} now" for name, (then, now) in result.changed.items()]
         for i, line in enumerate(lines or ["nothing that is recorded: versions, code, processor, threads"]):
-            typer.echo(f"{'' if i else 'changed':<11} {line}")
+            print_text(f"{'' if i else 'changed':<11} {line}")
 
 
 def _difference(difference: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -6,17 +6,20 @@ import json as jsons
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json, RunName
-from sentibp.cli.output import print_json, table
+from sentibp.cli.output import duration, one_line, padded, print_json, print_message, print_text, table, terminal_width
 
 if TYPE_CHECKING:
     from sentibp.runs.gradient_flow import EpochFlow
+    from sentibp.runs.listing import RunSummary
     from sentibp.runs.watch import RunProgress
 
 
@@ -30,30 +33,98 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="runs")
 
 
-@commands.command("list", epilog="Example: sentibp runs list --json")
-def list_(json: Json = False) -> None:
-    """Print the runs in runs/, oldest first.
+class Sort(StrEnum):
+    """A column to sort runs by."""
 
-    Resume an interrupted or killed training with `sentibp train --resume RUN`, and a pretraining with
-    `sentibp pretrain --resume RUN`.
+    start = "start"
+    accuracy = "accuracy"
+    log_loss = "log_loss"
+    seconds = "seconds"
+
+
+@commands.command("list", epilog="Examples: sentibp runs list; sentibp runs list --sort accuracy --json")
+def list_(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder that holds the run directories.")] = Path(
+        "runs"
+    ),
+    sort: Annotated[
+        Sort,
+        typer.Option(help="By start, the newest run is last. By a score, the best is first; by seconds, the fastest."),
+    ] = Sort.start,
+    json: Json = False,
+) -> None:
+    """Print the runs in a folder with their scores.
+
+    Also prints the settings that are not the same in all runs. Resume an interrupted or killed training with
+    `sentibp train --resume RUN`, and a pretraining with `sentibp pretrain --resume RUN`.
     """
-    from sentibp.runs import directory
+    from sentibp.runs.listing import summarize_runs
 
-    columns = ["run", "start", "kind", "outcome", "accuracy", "log_loss", "seconds"]
-    lines = [
-        [
-            str(path),
-            facts["start"],
-            "pretraining" if directory.is_pretraining(facts) else "training",
-            "killed" if facts["outcome"] == "running" and not directory.is_being_written(path) else facts["outcome"],
-            scores.get("accuracy"),
-            scores.get("log_loss"),
-            facts.get("seconds"),
-        ]
-        for path, facts in directory.list_runs()
-        for scores in [facts.get("scores") or {}]
+    runs = summarize_runs(folder, sort.value, lambda error: print_message(str(error)))
+    print_runs(runs, json)
+
+
+def print_runs(runs: Sequence[RunSummary], json: bool) -> None:
+    """Print a line for each run; on a terminal that is too narrow for all columns, two."""
+    if json:
+        print_json([run._asdict() for run in runs])
+        return
+    names = _short_names({key for run in runs for key in run.settings})
+    columns = ["run", "start", "outcome", "n", "accuracy", "95 % interval", "log_loss", "time"]
+    lines, notes = [_run_cells(run) for run in runs], [_run_notes(run, names) for run in runs]
+    width = max(len("  ".join(cells)) for cells in padded([columns, *lines]))
+    if not sys.stdout.isatty() or width + 2 + max(map(len, notes), default=0) <= terminal_width():
+        table([*columns, "settings"], [[*line, note] for line, note in zip(lines, notes, strict=True)])
+        return
+    kept = [0, *range(3, len(columns))]
+    header, *rows = padded([[line[i] for i in kept] for line in [columns, *lines]])
+    print_text("  ".join(header).rstrip())
+    for row, line, note in zip(rows, lines, notes, strict=True):
+        print_text("  ".join(row).rstrip())
+        about = "; ".join(filter(None, [line[2], line[1], note]))
+        print_text(textwrap.fill(about, terminal_width(), initial_indent="    ", subsequent_indent="    "))
+
+
+def _run_cells(run: RunSummary) -> list[str]:
+    interval = "" if run.accuracy_interval is None else "{:.4f}-{:.4f}".format(*run.accuracy_interval)
+    return [
+        run.run,
+        (run.start or "")[:16].replace("T", " "),
+        run.outcome or "",
+        "" if run.n is None else f"{run.n:,}",
+        "" if run.accuracy is None else f"{run.accuracy:.4f}",
+        interval,
+        "" if run.log_loss is None else f"{run.log_loss:.4f}",
+        "" if run.seconds is None else duration(run.seconds),
     ]
-    table(columns, lines, json)
+
+
+def _run_notes(run: RunSummary, names: Mapping[str, str]) -> str:
+    """Return what else a reader of the table has to know, and the settings that differ."""
+    notes = [f"{names[key]}={_short_value(value)}" for key, value in run.settings.items()]
+    if run.scored_on == "training":
+        notes.insert(0, "scored on its training data")
+    return ", ".join(["pretraining", *notes] if run.kind == "pretraining" else notes)
+
+
+def _short_names(keys: Collection[str]) -> dict[str, str]:
+    """Return the last word of each dotted key, or as many as tell it from the others."""
+    names = {}
+    for key in keys:
+        words = key.split(".")
+        endings = [".".join(words[-count:]) for count in range(1, len(words) + 1)]
+        others = [f".{other}" for other in keys if other != key]
+        names[key] = next((end for end in endings if not any(other.endswith(f".{end}") for other in others)), key)
+    return names
+
+
+def _short_value(value: Any) -> str:
+    """Return a setting as JSON; of a path, the last name; of a long value, the beginning."""
+    if isinstance(value, str):
+        return one_line(os.path.basename(value.rstrip("/")) or value, 40)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return one_line(f"[{', '.join(map(_short_value, value))}]", 40)
+    return one_line(jsons.dumps(value, ensure_ascii=False), 40)
 
 
 @commands.command(epilog="Example: sentibp runs compare runs/first last")
@@ -84,7 +155,7 @@ def flow(
     """
     from sentibp.runs import directory, find, gradient_flow
 
-    path = find.find_run(run)
+    path = find.find_run(run, directory.MODEL)
     directory.require_training(path, directory.load_run_info(path))
     chosen = gradient_flow.select_flows(gradient_flow.load_flows(path), str(path), seed, epoch)
     print_flow(path, chosen, directory.load_run_info(path).get("warnings") or [], json)
@@ -121,7 +192,7 @@ def print_progress(states: Iterable[RunProgress], json: bool) -> str:
             print_json(state._asdict() | {"progress": state.progress})
         else:
             if not number:
-                typer.echo(state.run)
+                print_text(state.run)
             if state.scores is not None and state.scored_epoch != scored:
                 scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
                 _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
@@ -133,7 +204,7 @@ def print_progress(states: Iterable[RunProgress], json: bool) -> str:
 
 def _over(line: str, live: bool, stays: bool) -> None:
     """Print a line. On a terminal it replaces the last line that does not stay."""
-    typer.echo(f"\r{line:<79}" if live else line, nl=stays or not live)
+    print_text(f"\r{line:<79}" if live else line, end="\n" if stays or not live else "", styled=live)
 
 
 def _state(state: RunProgress) -> str:
@@ -144,15 +215,8 @@ def _state(state: RunProgress) -> str:
     if state.loss is not None:
         fields += [f"loss {state.loss:.4f}", f"learning rate {state.learning_rate:.2g}"]
     if state.outcome != "running":
-        return ", ".join([*fields, f"{state.outcome} after {_time(state.seconds)}"])
-    return ", ".join([*fields, "" if state.seconds_left is None else f"{_time(state.seconds_left)} left"])
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+        return ", ".join([*fields, f"{state.outcome} after {duration(state.seconds)}"])
+    return ", ".join([*fields, "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"])
 
 
 def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], json: bool) -> None:
@@ -161,7 +225,7 @@ def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], 
         print_json({"run": str(run), "epochs": [each.plain() for each in epochs], "warnings": warnings})
         return
     shown = [each for each in epochs if each.seed == epochs[0].seed][-1]
-    typer.echo(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
+    print_text(f"{run}: seed {shown.seed}, epoch {shown.epoch}\n")
     lines = []
     for layer, each in shown.layers.items():
         inactive = f"{each.dead:.0%} dead" if each.dead is not None else ""
@@ -171,9 +235,9 @@ def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], 
         lines.append([layer, *(f"{number:.1e}" for number in numbers), inactive])
     table(["layer", "gradient", "update", "weights", "update/weights", "units"], lines)
     if (factor := shown.factor) is not None:
-        typer.echo(f"\neach hidden layer multiplies the gradient by {factor:.2g} on the way back")
+        print_text(f"\neach hidden layer multiplies the gradient by {factor:.2g} on the way back")
     for warning in warnings:
-        typer.echo(f"\n{warning}")
+        print_text(f"\n{warning}")
 
 
 def print_comparison(result: dict[str, Any], json: bool) -> None:
@@ -185,18 +249,18 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
         ["setting", result["a"], result["b"]],
         [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
     )
-    typer.echo("")
+    print_text("")
     table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
-    typer.echo("")
+    print_text("")
     for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
         if scored_on == "training":
-            typer.echo(f"{run}: scored on its training data, for lack of validation data: not comparable")
+            print_text(f"{run}: scored on its training data, for lack of validation data: not comparable")
     paired = result["paired"]
     if paired is None:
         a, b = map(shlex.quote, (result["a"], result["b"]))
-        typer.echo("validated on different reviews: no paired test; to score both on the same reviews:")
-        typer.echo(f"  sentibp eval {a} --against {b} --data FILE")
+        print_text("validated on different reviews: no paired test; to score both on the same reviews:")
+        print_text(f"  sentibp eval {a} --against {b} --data FILE")
         return
     from sentibp.metrics import verdict
 
-    typer.echo(verdict(paired))
+    print_text(verdict(paired))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import save_output
+from sentibp.cli.output import print_content, save_output
 
 if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
@@ -163,7 +163,7 @@ def _render(sheet: Sheet, format: Format) -> str:
 
 def _write(content: str, output: Path | None) -> None:
     if output is None:
-        typer.echo(content, nl=False)
+        print_content(content)
     else:
         save_output(output, content.encode(errors="replace"))
 

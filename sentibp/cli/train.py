@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Offline, Set
-from sentibp.cli.output import fields, print_json, print_message
+from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sentibp.training.lr_finder import LearningRateTest, Point
 
 _STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
+
+_FEW = 1_000  # training reviews: fewer make a model that is good for trying things out
 
 _BAR = 40  # the width of its bars
 
@@ -135,6 +137,8 @@ def _train(
     if training.note is not None:
         print_message(training.note)
     print_outcome(outcome, json)
+    if not (quiet or json) and (line := _caution(outcome, resolved.config.data.source)):
+        print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
 
@@ -161,25 +165,43 @@ def print_outcome(result: Outcome, json: bool) -> None:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
     if result.scores is not None:
-        typer.echo(f"{result.scored_on:<11} {_summary(result.scores)}")
+        print_text(f"{result.scored_on:<11} {_summary(result.scores)}")
     if result.seeds:
         for name in ("accuracy", "log_loss"):
             spread = result.seeds[name]
-            typer.echo(
+            print_text(
                 f"seeds       {name.replace('_', ' ')}: mean {spread['mean']:.4f}, standard deviation "
                 f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
             )
     if result.refit is not None:
-        typer.echo(f"refit       final training on all {result.refit['reviews']:,} reviews")
+        print_text(f"refit       final training on all {result.refit['reviews']:,} reviews")
     if result.model is not None and result.digest is not None:
-        size = result.model.stat().st_size / 1e6
-        typer.echo(
-            f"model       {result.model} ({size:.1f} MB, sha256 {result.digest[:12]}..., {result.seconds:.1f} s)"
-        )
+        about = f"{size(result.model.stat().st_size)}, sha256 {result.digest[:12]}..., {duration(result.seconds)}"
+        print_text(f"model       {result.model} ({about})")
     if result.outcome == "interrupted":
-        typer.echo(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
+        print_text(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
     else:
-        typer.echo('next        sentibp predict "I love this movie"')
+        print_text('next        sentibp predict "I love this movie"')
+
+
+def _caution(result: Outcome, source: str | list[str]) -> str | None:
+    """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted."""
+    from sentibp.runs.directory import load_run_info
+
+    reviews = (result.refit or load_run_info(result.run)["data"]["training"])["reviews"]
+    if result.outcome != "finished" or result.scores is None or reviews >= _FEW:
+        return None
+    if result.scored_on == "training":
+        known = "its accuracy on new reviews is not known"
+    else:
+        low, high = result.scores["accuracy_interval"]
+        known = f"its accuracy on such reviews lies between {low:.2f} and {high:.2f} (95 % interval)"
+    if source == "sample":
+        return (
+            f"a demo: trained on {reviews:,} short reviews that come with sentibp, {known}; "
+            "for real use, run `sentibp train imdb`, or give your own file with --set data.source=FILE"
+        )
+    return f"trained on only {reviews:,} reviews, {known}; it takes about {_FEW:,} or more to rely on it"
 
 
 def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
@@ -190,10 +212,10 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
         "network": f"{result.features:,} features, {result.parameters:,} parameters",
-        "model file": f"{result.model_bytes / 1e6:.1f} MB",
-        "memory": f"{result.peak_bytes / 1e6:.0f} MB at its peak",
-        "steps": f"{result.steps:,} of {result.step_seconds * 1e3:.1f} ms: {result.reviews_per_second:,.0f} reviews/s",
-        "in all": f"about {result.seconds:.1f} s",
+        "model file": size(result.model_bytes),
+        "memory": f"{size(result.peak_bytes)} at its peak",
+        "steps": f"{result.steps:,} of {duration(result.step_seconds)}: {result.reviews_per_second:,.0f} reviews/s",
+        "in all": f"about {duration(result.seconds)}",
     }
     fields(values, 11)
 
@@ -211,23 +233,23 @@ def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: b
         return
     marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
     full = 1.25 * max(result.chance, result.curve[0].smooth)
-    typer.echo(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
+    print_text(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
     for i in range(0, len(result.curve), _STEPS_A_LINE):
         points = result.curve[i : i + _STEPS_A_LINE]
         middle = points[len(points) // 2]
         bar = "#" * min(round(middle.smooth / full * _BAR), _BAR)
         first, after = points[0].learning_rate, _next(points)
         names = [name for name, value in marks.items() if value is not None and first <= value < after]
-        typer.echo(f"{middle.learning_rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
-    typer.echo(f"ended at {result.curve[-1].learning_rate:.1e}: {result.ended}\n")
+        print_text(f"{middle.learning_rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
+    print_text(f"ended at {result.curve[-1].learning_rate:.1e}: {result.ended}\n")
     if result.suggestion is None:
-        typer.echo(
+        print_text(
             f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
             f"{result.chance:.3g});\nit takes more steps, or does not learn: see `sentibp runs flow` after a training"
         )
         return
-    typer.echo(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
-    typer.echo(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
+    print_text(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    print_text(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
 
 
 def _next(points: Sequence[Point]) -> float:

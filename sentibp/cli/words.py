@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Model
-from sentibp.cli.output import print_json, table
+from sentibp.cli.output import print_json, print_text, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.words import TopFeatures
@@ -30,8 +30,8 @@ def print_top(result: TopFeatures, json: bool) -> None:
         ["most positive", "weight", "most negative", "weight"],
         [(*good, *bad) for good, bad in zip_longest(result.positive, result.negative, fillvalue=(None, None))],
     )
-    typer.echo(f"\nweight: {meaning}")
-    typer.echo(
+    print_text(f"\nweight: {meaning}")
+    print_text(
         "The logit of a review is a constant plus the pooled weights of its features."
         if result.linear
         else "The network has hidden layers, so the weights do not add up to the logit."
@@ -65,8 +65,8 @@ def _load(model: str) -> Classifier | VectorFile:
 
     path = find.find_run(model)
     if path.name == directory.VECTORS or (path / directory.VECTORS).is_file():
-        return word_vectors.load_vectors(find.vectors_file(model))
-    return file.load_model(find.model_file(model))
+        return word_vectors.load_vectors(find.vectors_file(path))
+    return file.load_model(path)
 
 
 @commands.command(epilog="Examples: sentibp words neighbors great; sentibp words neighbors 'not good'")

@@ -131,7 +131,7 @@ class Schema:
     def mistake(self, kind: str, path: Keys, value: Any) -> Complaint:
         """Return the complaint about the value at a path. `kind` is pydantic's name of the error."""
         if kind == "extra_forbidden":
-            return self._unknown(path)
+            return self._unknown(path, value)
         options, shown = self.options_at(path), show(value)
         numbers = [option for option in options if option.get("type") in ("integer", "number")]
         if kind == "missing":
@@ -191,9 +191,11 @@ class Schema:
                 return numbers
         return []
 
-    def _unknown(self, path: Keys) -> Complaint:
+    def _unknown(self, path: Keys, value: Any) -> Complaint:
         """Return the complaint about an unknown key, which is misspelt or in the wrong section."""
         *above, key = map(str, path)
+        if above == ["data", "labels"] and value in ("negative", "positive"):
+            return Complaint("unknown key", f"write it the other way round: {value}: [{key}]")
         meant = self.meant(tuple(map(str, path)))
         sections = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
         if sections:

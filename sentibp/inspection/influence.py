@@ -37,7 +37,7 @@ from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
-from sentibp.runs import find, influence_log
+from sentibp.runs import directory, find, influence_log
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
@@ -95,11 +95,11 @@ def of_word(name: str, word: str, count: int) -> Influences:
 
 
 def _load_run(name: str) -> tuple[Path, Classifier]:
-    run = find.find_run(name)
+    run = find.find_run(name, directory.MODEL)
     if not run.is_dir():
         name = f"-m {shlex.quote(str(run.parent))}" if (run.parent / "run.json").is_file() else "-m RUN"
         raise ConfigError(f"{run}: a model file; give the run directory, which has the influence log: {name}")
-    return run, file.load_model(find.model_file(name))
+    return run, file.load_model(run)
 
 
 def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> Influences:

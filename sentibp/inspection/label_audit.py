@@ -94,7 +94,7 @@ class AuditTarget(NamedTuple):
 
 def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
     """Return the config with that name, or the config of a run. Raises ConfigError."""
-    places = [find.find_run(name)] if name == "last" else [Path(name), directory.ROOT / name]
+    places = [find.find_run(name)] if find.find_pointer(name) else [Path(name), directory.ROOT / name]
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
         return AuditTarget(load_config(name, overrides), name, None)

@@ -15,12 +15,17 @@ from sentibp.model.build import assemble, parameter_shapes
 from sentibp.model.classifier import FORMAT, Classifier
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.layers import Array
+from sentibp.runs import find
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 
 
-def load_model(path: Path) -> Classifier:
-    """Read a model file. DataError if it is not a model file, is damaged, or has a newer format."""
+def load_model(name: str | Path = "last") -> Classifier:
+    """Read a model: a model file, a run directory, its name in runs/, or `last`, as the option -m takes it.
+
+    ConfigError if there is none; DataError if it is not a model file, is damaged, or has a newer format.
+    """
+    path = find.model_file(name)
     try:
         with data_error_if_damaged(path, "train again or copy it anew"):
             return replace(_restore(*tensor_file.read_tensor_file(path)), file=Path(path))

@@ -20,7 +20,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -45,8 +45,8 @@ VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
 
 _FACTS = {
-    "outcome": str,
-    "start": str,
+    "outcome": str | None,
+    "start": str | None,
     "scores": dict | None,
     "data": dict | None,
 }  # the keys of run.json that are always read
@@ -243,7 +243,7 @@ def load_run_info(path: Path) -> dict[str, Any]:
             if not isinstance(content, dict):
                 raise ValueError("not an object")
             for name, kind in _FACTS.items():
-                if not isinstance(content.get(name), kind):
+                if not isinstance(content.setdefault(name, None), kind):
                     raise ValueError(f"{name!r} is {content.get(name)!r:.40}")
             return content
     except OSError as error:
@@ -274,10 +274,24 @@ def is_being_written(path: Path) -> bool:
         return False
 
 
-def list_runs() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the runs in runs/ with their run.json, oldest first."""
-    found = [(path.parent, load_run_info(path.parent)) for path in ROOT.glob("*/run.json")]
-    yield from sorted(found, key=lambda run: (run[1].get("start") or "", run[0]))
+def list_runs(
+    folder: Path = ROOT, damaged: Callable[[DataError], None] = lambda error: None
+) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the runs in a folder with their run.json, oldest first. `damaged` is called for each that cannot be read.
+
+    Of runs that began in the same second, the last in the list is the one whose config was written last.
+    """
+    found = []
+    for file in folder.glob("*/run.json"):
+        path, written = file.parent, 0
+        with contextlib.suppress(OSError):
+            written = (path / "config.yaml").stat().st_mtime_ns
+        try:
+            facts = load_run_info(path)
+            found.append(((facts["start"] or "", written, path), facts))
+        except DataError as error:
+            damaged(error)
+    return [(path, facts) for (_, _, path), facts in sorted(found, key=lambda run: run[0])]
 
 
 def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:

@@ -1,4 +1,9 @@
-"""Find a run or a model by its name: a path, a directory in runs/, or `last`."""
+"""Find a run or a model by its name: a path, a directory in runs/, `last`, or a pointer file such as runs/last.
+
+A pointer file is a text file with the path of a run. Training writes two of them, runs/last and runs/started. The path
+is relative to the folder that holds runs/. If `last` is missing, or does not name what is asked for, the newest run
+beside it that has it is used, and a line on stderr says so.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,19 @@ from pathlib import Path
 
 from sentibp.config.repair import set_option
 from sentibp.errors import ConfigError
-from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, load_run_info
-from sentibp.utils.files import read_small_file
+from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
+from sentibp.utils.files import open_regular
+from sentibp.utils.messages import print_message
 from sentibp.utils.paths import expand_home
+
+_POINTERS = ("last", "started")
+_LONGEST = 4096  # bytes of a path
+
+_NO_RUN = (
+    "no finished run here (there is no {}); train one with `sentibp train quickstart`, or name a run directory or a "
+    "model file with -m"
+)
+_NAME_ANOTHER = "name a run directory or a model file"
 
 
 def find_started(name: str = "last", pretraining: bool = False) -> Path:
@@ -18,12 +33,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
 
     Raises ConfigError if there is none, or if it is a training and not a pretraining, or the other way round.
     """
-    if name == "last":
-        try:
-            name = (ROOT / "started").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise ConfigError("--resume last: no training was started here; name its run directory") from None
-    path = find_run(name)
+    path = _newest_started(pretraining) if name == "last" else find_run(name)
     if not (path / "run.json").is_file():
         raise ConfigError(f"{path}: not the run directory of a training; see `sentibp runs list`")
     if is_pretraining(load_run_info(path)) != pretraining:
@@ -32,27 +42,37 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     return path
 
 
-def find_run(name: str = "last") -> Path:
-    """Return the run directory or model file of that name. ConfigError if there is none."""
-    if name == "last":
-        try:
-            name = read_small_file(ROOT / "last").strip()
-        except UnicodeDecodeError:
-            raise ConfigError(f"{ROOT / 'last'}: damaged; name a run directory or a model file with -m") from None
-        except OSError:
-            raise ConfigError(
-                "no finished run here (there is no runs/last); train one with `sentibp train quickstart`, "
-                "or name a run directory or a model file with -m"
-            ) from None
+def find_run(name: str | Path = "last", needs: str | None = None) -> Path:
+    """Return the run directory or model file of that name. ConfigError if there is none.
+
+    `needs` is the file, MODEL or VECTORS, that the caller will open: a `last` without it is another run that has it.
+    """
+    name = os.fspath(name)
+    pointer = find_pointer(name)
+    if pointer is not None:
+        return _last(pointer, needs) if pointer.name == "last" else _follow(pointer)
     for path in (expand_home(name), ROOT / name):
-        if name and os.path.exists(path):  # False, not an error, for names that no file can have
+        if name and os.path.lexists(path):  # False, not an error, for names that no file can have
             return path
     raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
 
 
-def model_file(name: str = "last") -> Path:
+def find_pointer(name: str) -> Path | None:
+    """Return the pointer file that a name stands for, or None. A missing `last` is one, too, if its folder is there."""
+    if name == "last":
+        here = not os.path.exists(ROOT / "last") and _is_pointer(Path("last"))  # the working directory is runs/
+        pointer = Path("last") if here else ROOT / "last"
+        return None if os.path.isdir(pointer) else pointer
+    for path in (Path(name), ROOT / name):
+        if _is_pointer(path):
+            return path
+    missing = Path(name).name == "last" and not os.path.lexists(name) and os.path.isdir(Path(name).parent)
+    return Path(name) if missing else None
+
+
+def model_file(name: str | Path = "last") -> Path:
     """Return the model file of a run directory, or the file itself. ConfigError if there is none."""
-    path = find_run(name)
+    path = find_run(name, MODEL)
     if not path.is_dir():
         return path
     if not (path / MODEL).is_file():
@@ -66,18 +86,113 @@ def model_file(name: str = "last") -> Path:
     return path / MODEL
 
 
-def validated_file(name: str = "last") -> Path:
+def validated_file(name: str | Path = "last") -> Path:
     """Return the model that the scores of a training are of: after a refit, the best model before it."""
     path = model_file(name)
     validated = path.parent / VALIDATED
     return validated if path.name == MODEL and validated.is_file() else path
 
 
-def vectors_file(name: str) -> Path:
+def vectors_file(name: str | Path) -> Path:
     """Return the file of vectors of a pretraining, or the file itself. ConfigError if there is none."""
-    path = find_run(name)
+    path = find_run(name, VECTORS)
     if not path.is_dir():
         return path
     if not (path / VECTORS).is_file():
         raise ConfigError(f"{path}: has no {VECTORS}; give the run directory of a finished `sentibp pretrain`")
     return path / VECTORS
+
+
+def _last(pointer: Path, needs: str | None) -> Path:
+    """Return the run that `last` names; if it is gone or lacks the file, the newest finished run that has it."""
+    wanted = (MODEL, VECTORS) if needs is None else (needs,)
+    target = _read_pointer(pointer) if os.path.lexists(pointer) else None
+    if target is None:
+        fault = "missing"
+    elif not os.path.exists(target):
+        fault = f"names {target}, which is gone"
+    elif needs is None or not target.is_dir() or (target / needs).is_file():
+        return target
+    else:
+        kind = "a pretraining, without a classifier" if (target / VECTORS).is_file() else f"a run without {needs}"
+        fault = f"names {target}, {kind}"
+    for path, facts in reversed(list_runs(pointer.parent)):
+        if facts["outcome"] != "running" and any((path / name).is_file() for name in wanted):
+            print_message(f"{pointer}: {fault}; using the newest run with {' or '.join(wanted)}, {path}")
+            return path
+    if target is None:
+        raise ConfigError(_NO_RUN.format(pointer))
+    if not os.path.exists(target):
+        raise ConfigError(f"{target}: no such run or model; see `sentibp runs list`")
+    return target  # the caller says what it lacks
+
+
+def _newest_started(pretraining: bool) -> Path:
+    """Return the run that runs/started names; if it is missing or gone, the newest that can be resumed."""
+    pointer = ROOT / "started"
+    fault = "missing"
+    if os.path.lexists(pointer):
+        target = _read_pointer(pointer)
+        if os.path.exists(target):
+            return target
+        fault = f"names {target}, which is gone"
+    found = [(path, facts) for path, facts in list_runs() if is_pretraining(facts) == pretraining]
+    unfinished = [each for each in found if each[1]["outcome"] not in ("finished", "diverged")]
+    if not found:
+        raise ConfigError("--resume last: no training was started here; name its run directory")
+    path = (unfinished or found)[-1][0]
+    print_message(f"{pointer}: {fault}; using the newest run{' that is not finished' if unfinished else ''}, {path}")
+    return path
+
+
+def started_run() -> Path | None:
+    """Return the run that runs/started names, or None if the file is missing, damaged, or names a run that is gone."""
+    try:
+        path = _read_pointer(ROOT / "started")
+    except ConfigError:
+        return None
+    return path if (path / "run.json").is_file() else None
+
+
+def _follow(pointer: Path) -> Path:
+    target = _read_pointer(pointer)
+    if not os.path.exists(target):
+        raise ConfigError(f"{pointer}: names {target}, which is gone; {_NAME_ANOTHER}")
+    return target
+
+
+def _is_pointer(path: Path) -> bool:
+    """Return whether this is a pointer file, by its name, and not a model file that has been given that name."""
+    if path.name not in _POINTERS or not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(9)[8:] != b"{"  # where the header of a safetensors file begins
+    except OSError:
+        return True  # reading it says why
+
+
+def _read_pointer(pointer: Path) -> Path:
+    """Return the path that a pointer file holds, of a run that may be gone. ConfigError if it holds no path.
+
+    Beside the path itself, the run may lie in the folder of the pointer: runs/ was moved or renamed.
+    """
+    repair = f"{'remove it, to use the newest finished run, or ' if pointer.name == 'last' else ''}{_NAME_ANOTHER}"
+    try:
+        with open_regular(pointer) as file:
+            content = file.read(_LONGEST + 1)
+        text = content.decode().strip()
+    except OSError as error:
+        raise ConfigError(f"{pointer}: cannot be read: {error.strerror}; {repair}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{pointer}: damaged: not text; {repair}") from None
+    if not text or len(content) > _LONGEST or not text.isprintable():
+        fault = "empty" if not text else "too long" if len(content) > _LONGEST else "not one line"
+        raise ConfigError(f"{pointer}: damaged: {fault}; {repair}")
+    folder = pointer.parent
+    base = folder / ".." if folder.name in ("", "..") else folder.parent  # which holds runs/
+    places = [base / text, folder / text, folder / Path(text).name]
+    target = next((place for place in places if os.path.exists(place)), places[0])
+    if _is_pointer(target):
+        raise ConfigError(f"{pointer}: names {text}, which only names another run; {repair}")
+    return target

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
-from sentibp.runs import directory
+from sentibp.runs import directory, find
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, RoundRecord, StepRecord
 from sentibp.utils.damage import data_error_if_damaged
 
@@ -45,8 +45,14 @@ class RunProgress(NamedTuple):
 
 
 def newest_started() -> Path:
-    """Return the newest run in runs/ that is running; if none is, the newest of all. ConfigError if there is none."""
-    found = list(directory.list_runs())
+    """Return the newest run that is running; if none is, the newest of all. ConfigError if there is none.
+
+    The runs are those in runs/, and the one started last, which may lie elsewhere.
+    """
+    found = directory.list_runs()
+    started = find.started_run()
+    if started is not None and not any(started.samefile(path) for path, _ in found):
+        found = [*found, (started, directory.load_run_info(started))]
     running = [path for path, facts in found if facts.get("outcome") == "running"]
     if not found:
         raise ConfigError("no run in runs/; name its directory, or start one with `sentibp train`")

@@ -157,7 +157,10 @@ def terminal(start: Callable[..., subprocess.Popen], environment: dict[str, str]
     """`terminal(*args, code=0, env={})`: stdout and stderr are two terminals of 80 columns."""
     pty = pytest.importorskip("pty", reason="there are no pseudo terminals here")
 
-    def terminal(*args: str | Path, code: int = 0, env: dict[str, str] | None = None) -> Result:
+    def terminal(
+        *args: str | Path, code: int = 0, env: dict[str, str] | None = None, encoding: str = "utf-8"
+    ) -> Result:
+        environment.update({"PYTHONIOENCODING": encoding} if encoding != "utf-8" else {})
         environment.update({"TERM": "xterm-256color", "COLUMNS": "80", **(env or {})})
         screens, ends = zip(*(pty.openpty() for _ in range(2)), strict=True)
         running = start(*args, stdout=ends[0], stderr=ends[1])
@@ -175,7 +178,7 @@ def terminal(start: Callable[..., subprocess.Popen], environment: dict[str, str]
                 if not part:
                     still_open.remove(screen)
                     os.close(screen)
-        out, err = (shown[screen].decode().replace("\r\n", "\n") for screen in screens)
+        out, err = (shown[screen].decode(encoding).replace("\r\n", "\n") for screen in screens)
         return checked(Result(running.wait(), out, err), code)
 
     return terminal

@@ -77,7 +77,7 @@ def test_mistakes(fails, here):
     assert fails(2, "gradcheck").startswith("no finished run here")
     assert fails(2, "gradcheck", "nosuch").startswith("nosuch")
     assert fails(2, "gradcheck", "xor", "-m", "last").startswith("CONFIG and -m: only one thing can be checked")
-    assert fails(2, "gradcheck", "--set", "model.hidden=[]").startswith("--set: ")
+    assert fails(2, "gradcheck", "--set", "model.hidden=[]").startswith("--set model.hidden=[]: ")
     assert fails(2, "gradcheck", "xor", "--data", "xor").startswith("--data: ")
     assert fails(2, "gradcheck", "xor", "--tolerance", "nan").startswith("--tolerance nan")
     assert fails(2, "gradcheck", "--layer", "nosuch.py").startswith("--layer nosuch.py: no such file")

@@ -60,6 +60,23 @@ def test_quiet_training_writes_nothing_to_stderr(sentibp):
     assert result.out.startswith("validation ")
 
 
+def test_a_training_on_few_reviews_says_what_its_model_is_good_for(sentibp, here):
+    done = sentibp("train", "quickstart")
+    low, high = sentibp("eval", "--json").json["accuracy_interval"]
+    assert done.err.splitlines()[-1] == (
+        "a demo: trained on 288 short reviews that come with sentibp, its accuracy on such reviews lies between "
+        f"{low:.2f} and {high:.2f} (95 % interval); for real use, run `sentibp train imdb`, or give your own file with "
+        "--set data.source=FILE"
+    )
+    rows = [f"a {word} film {number},{label}" for number in range(20) for word, label in (("good", 1), ("bad", 0))]
+    (here / "few.csv").write_text("text,label\n" + "\n".join(rows))
+    own = ("train", "quickstart", "--set", "data.source=few.csv", "--set")  # as the line says
+    line = sentibp(*own, "data.validation=0.2").err.splitlines()[-1]
+    assert line.startswith("trained on only 32 reviews, its accuracy on such reviews lies between 0.")
+    assert "its accuracy on new reviews is not known" in sentibp(*own, "data.validation=0").err.splitlines()[-1]
+    assert "a demo" not in sentibp("train", "quickstart", "--json").err
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(sentibp):
     digests = [sentibp("train", "quickstart", "--json", "--quiet", "--seed", seed).json["digest"] for seed in (5, 5, 6)]
     assert digests[0] == digests[1] != digests[2]

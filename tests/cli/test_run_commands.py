@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -44,6 +45,118 @@ def test_list_is_sorted_by_time(sentibp):
     assert [each["run"] for each in sentibp("runs", "list", "--json").json] == [early, late]
 
 
+def test_list_shows_the_settings_that_differ(sentibp):
+    a = train(sentibp, "--set", "model.hidden=[4]")
+    b = train(sentibp, "--seed", 1, "--set", "train.optimizer.learning_rate=0.01")
+    c = train(sentibp, "--set", "data.validation=0")
+    output = {each["run"]: each for each in sentibp("runs", "list", "--json").json}
+    keys = ["data.validation", "model.hidden", "train.optimizer.learning_rate", "train.seed"]
+    assert [sorted(output[run]["settings"]) for run in (a, b, c)] == [keys] * 3
+    assert output[a]["settings"]["model.hidden"] == [4]
+    assert output[b]["settings"]["train.seed"] == 1
+    scores = json.loads(Path(a, "run.json").read_text())["scores"]
+    for name in "n", "accuracy", "accuracy_interval", "log_loss":
+        assert output[a][name] == scores[name]
+    header, *lines = sentibp("runs", "list").out.splitlines()
+    assert header.split()[-2:] == ["time", "settings"]
+    assert "hidden=[4], learning_rate=0.1, seed=0" in lines[0]
+    low, high = scores["accuracy_interval"]
+    assert f"32   {scores['accuracy']:.4f}    {low:.4f}-{high:.4f}" in lines[0]
+    assert "scored on its training data" in lines[2]
+
+
+def test_list_of_one_run_has_no_settings_that_differ(sentibp):
+    train(sentibp)
+    (only,) = sentibp("runs", "list", "--json").json
+    assert only["settings"] == {}
+
+
+def test_list_in_order_of_a_column(sentibp):
+    runs = [train(sentibp, "--seed", seed) for seed in range(3)]
+    values = [(0.7, 0.5, 3.0), (0.9, 0.6, 2.0), (0.8, 0.4, 1.0)]
+    for second, (run, (accuracy, log_loss, seconds)) in enumerate(zip(runs, values, strict=True)):
+        facts = json.loads(Path(run, "run.json").read_text())
+        facts["scores"] |= {"accuracy": accuracy, "log_loss": log_loss}
+        facts |= {"seconds": seconds, "start": f"2026-01-01T00:00:0{second}+00:00"}
+        Path(run, "run.json").write_text(json.dumps(facts))
+    Path("runs/old").mkdir()
+    Path("runs/old/run.json").write_text('{"outcome": "finished", "start": "2025-01-01T00:00:00+00:00"}')
+    for sort, order in (("start", [0, 1, 2]), ("accuracy", [1, 2, 0]), ("log_loss", [2, 0, 1]), ("seconds", [2, 1, 0])):
+        listed = [each["run"] for each in sentibp("runs", "list", "--sort", sort, "--json").json]
+        expected = [runs[i] for i in order]
+        assert listed == (["runs/old", *expected] if sort == "start" else [*expected, "runs/old"]), sort
+    assert "accuracy" in sentibp("runs", "list", "--sort", "recall", code=2).err
+
+
+def test_list_of_damaged_and_of_old_runs(sentibp):
+    """A run that cannot be read is named, and those of earlier versions have blanks."""
+    run = train(sentibp)
+    for name, content in ("damaged", "{"), ("old", "{}"), ("odd", '{"scores": {"n": "many", "accuracy": [1]}}'):
+        Path("runs", name).mkdir()
+        Path("runs", name, "run.json").write_text(content)
+    Path("runs/odd/config.yaml").write_text("{")
+    done = sentibp("runs", "list", "--json")
+    assert done.err.startswith("runs/damaged/run.json: damaged: ")
+    assert done.err.count("\n") == 1
+    assert sorted(each["run"] for each in done.json) == sorted([run, "runs/odd", "runs/old"])
+    assert [each["n"] for each in done.json] == [None, None, 32]
+    assert sorted(line.strip() for line in sentibp("runs", "list").out.splitlines()[1:3]) == ["runs/odd", "runs/old"]
+
+
+def test_list_of_another_folder(sentibp, fails):
+    Path("runs").mkdir()
+    run = sentibp("train", "quickstart", "--quiet", "--json", "--out", "other/a").json["run"]
+    assert sentibp("runs", "list", "--json").json == []
+    assert [each["run"] for each in sentibp("runs", "list", "other", "--json").json] == [run]
+    assert fails(2, "runs", "list", "nosuch").startswith("nosuch: no such folder; ")
+
+
+def test_list_fits_on_a_terminal(terminal, trained, here):
+    for name, hidden in ("a", "[4]"), ("b", "[32, 16]"):
+        folder = here / "runs" / f"20260101-1200-quickstart-{name}"
+        shutil.copytree(trained, folder)
+        config = (folder / "config.yaml").read_text()
+        (folder / "config.yaml").write_text(config.replace("hidden: [8]", f"hidden: {hidden}"))
+    lines = terminal("runs", "list").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].strip().endswith("hidden=[4]")
+    assert len(terminal("runs", "list", env={"COLUMNS": "200"}).out.splitlines()) == 3
+
+
+# pointers
+
+
+def test_every_command_takes_the_pointer_and_a_last_that_is_gone(sentibp, trained):
+    """`runs/last` is what a person types; load_model takes what -m takes."""
+    import sentibp as package
+
+    commands = [
+        ("predict", "good", "-m"),
+        ("eval",),
+        ("eval", "last", "--json", "--against"),
+        ("explain", "good", "-m"),
+        ("blame", "good", "-m"),
+        ("words", "top", "-m"),
+        ("runs", "flow"),
+        ("runs", "compare", "last"),
+        ("runs", "watch"),
+        ("report",),
+        ("trace", "good", "--label", "positive", "-m"),
+    ]
+    for command in commands:
+        assert sentibp(*command, "runs/last").out == sentibp(*command, trained).out
+    with_pointer = ("train", "quickstart", "--quiet", "--json", "--set", "train.epochs=1")
+    assert sentibp(*with_pointer, "--set", "model.init_from=runs/last").json["outcome"] == "finished"
+    Path("runs/last").unlink()
+    done = sentibp("predict", "good")
+    assert done.jsonl[0]["label"] == "positive"
+    assert done.err.startswith("runs/last: missing; using the newest run with model.safetensors, runs/")
+    assert done.err.count("\n") == 1
+    assert sentibp("eval").err.count("runs/last: missing") == 1
+    for name in ("last", "runs/last", str(trained), trained, trained / "model.safetensors"):
+        assert package.load_model(name).predict(package.to_arrow(["good"])).positive > 0.5
+
+
 # compare
 
 
@@ -73,7 +186,7 @@ def test_runs_on_different_data_get_no_paired_test(sentibp):
     assert sentibp("runs", "compare", a, b, "--json").json["paired"] is None
     out = sentibp("runs", "compare", a, b).out
     assert "different reviews" in out
-    assert "`sentibp eval --data`" in out
+    assert "--data FILE" in out
 
 
 def test_comparing_training_scores_with_validation_scores_gives_a_note(sentibp):

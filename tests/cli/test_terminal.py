@@ -33,7 +33,7 @@ def test_plain_lines_without_colours(terminal, variable):
     result = terminal("train", "quickstart", env=variable)
     assert result.err.replace("\n", "").isprintable()
     assert "" not in result.err.splitlines(), "no empty lines instead of a progress bar"
-    assert result.err.splitlines()[-1].startswith("epoch 8/8: ")
+    assert result.err.splitlines()[-2].startswith("epoch 8/8: ")
 
 
 def test_quiet_on_a_terminal(terminal):
@@ -64,3 +64,63 @@ def test_errors_are_plain_lines_on_a_terminal(terminal):
     assert result.err.startswith("imbd: no such file")
     assert ESCAPE not in result.err
     assert ESCAPE not in terminal("train", code=2).err
+
+
+# encodings, and characters that a terminal executes
+
+CAFE = "un café très bon 🎬"
+HOSTILE = "great\x1b]0;title\x07 \x1b[2J bad\u202egnp.exe\x9b31m\u2066 film\r"
+
+
+@pytest.mark.parametrize(
+    ("env", "args"),
+    [
+        ({"PYTHONIOENCODING": "cp1252"}, ("explain", CAFE, "--format", "html")),
+        ({"PYTHONIOENCODING": "cp1252"}, ("explain", CAFE)),
+        ({"PYTHONIOENCODING": "cp1252"}, ("predict", CAFE, "--format", "table")),
+        ({"PYTHONIOENCODING": "ascii"}, ("predict", CAFE, "--format", "table")),
+        ({"LC_ALL": "C"}, ("explain", CAFE, "--format", "html")),
+    ],
+    ids=str,
+)
+def test_pages_and_text_in_a_pipe_are_utf_8_whatever_the_locale_is(process, trained, env, args):
+    out = process(*args, env=env).out  # decoded as UTF-8
+    assert "café" in out
+    assert "🎬" in out
+
+
+def test_messages_in_a_pipe_are_utf_8(process, trained):
+    assert "café" in process("predict", "-m", "café", "good", code=2, env={"PYTHONIOENCODING": "cp1252"}).err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_terminal_without_some_letters_shows_question_marks(terminal, trained, encoding):
+    shown = "un caf? tr?s bon ?" if encoding == "ascii" else "un café très bon ?"
+    assert shown in terminal("predict", CAFE, encoding=encoding).out
+    assert shown in terminal("explain", CAFE, encoding=encoding, env={"NO_COLOR": "1"}).out
+    terminal("explain", CAFE, "--format", "html", encoding=encoding)
+    assert "no such run" in terminal("predict", "-m", "日本", "good", code=2, encoding=encoding).err
+
+
+@pytest.mark.parametrize(
+    ("code", "args"),
+    [
+        (0, ("predict", HOSTILE)),
+        (0, ("explain", "--flip", HOSTILE)),
+        (0, ("explain", "--format", "html", HOSTILE)),
+        (0, ("blame", HOSTILE)),
+        (0, ("trace", "--label", "positive", HOSTILE)),
+        (2, ("words", "neighbors", HOSTILE)),
+        (2, ("predict", "good", "-m", HOSTILE)),
+    ],
+    ids=lambda value: " ".join(value[:-1]) if isinstance(value, tuple) else "",
+)
+def test_a_review_cannot_command_the_terminal(terminal, trained, code, args):
+    result = terminal(*args, code=code, env={"NO_COLOR": "1"})
+    for character in "\x1b\x07\u202e\x9b\u2066\r":
+        assert character not in result.out + result.err
+
+
+def test_joiners_of_words_and_emoji_are_shown(terminal, trained):
+    text = "می\u200cخواهم good \U0001f468\u200d\U0001f469"
+    assert text in terminal("predict", text).out

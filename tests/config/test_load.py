@@ -157,6 +157,7 @@ MISTAKES = {
     "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, affixes",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
+    "data: {labels: {4: positive}}": "data.labels.4: unknown key; write it the other way round: positive: [4]",
     "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
     "data: {labels: {negative: 0, positive: []}}": "data.labels.positive: [] is empty; "
     "give a list of values or text, a number, true or false",

@@ -485,8 +485,8 @@ def test_other_peoples_safetensors_are_refused(complaint, scratch, dtype, size, 
 
 
 def test_a_missing_file_and_a_folder(complaint, tmp_path):
-    assert "no such file" in complaint(DataError, load_model, tmp_path / "missing").lower()
-    assert complaint(DataError, load_model, tmp_path).startswith(f"{tmp_path}: ")
+    assert "no such run or model" in complaint(ConfigError, load_model, tmp_path / "missing")
+    assert complaint(ConfigError, load_model, tmp_path).startswith(f"{tmp_path}: has no model.safetensors; ")
 
 
 def test_a_file_cut_anywhere_is_refused(complaint, valid_file, scratch):

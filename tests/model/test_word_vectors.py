@@ -122,3 +122,13 @@ def test_a_model_is_not_a_vector_file(new_classifier, tmp_path, complaint):
         "give the run directory of a `sentibp pretrain`"
     )
     assert "No such file" in complaint(DataError, word_vectors.load_vectors, tmp_path / "nothing")
+
+
+def test_vectors_of_an_earlier_version_keep_its_folding(saved):
+    path, _, vectors = saved
+    header, tensors = tensor_file.read_tensor_file(path, word_vectors.KEY)
+    del header["checksum"], header["config"]["text"]["folding"], header["config"]["text"]["classes"]
+    path.write_bytes(tensor_file.pack_tensor_file(header | {"format": 1}, tensors, word_vectors.KEY))
+    loaded = word_vectors.load_vectors(path)
+    assert loaded.spelling == Spelling(folding=1)
+    assert loaded.vectors.rows(9).tobytes() == vectors.rows(9).tobytes()

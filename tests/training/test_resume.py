@@ -448,7 +448,7 @@ def as_of_an_earlier_version(path: Path) -> None:
         (path / checkpoint.FILE).write_bytes(tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY))
 
 
-@pytest.mark.parametrize("events", [40, 1], ids=["with a checkpoint", "without"])
+@pytest.mark.parametrize("events", [12, 1], ids=["with a checkpoint", "without"])
 def test_a_run_of_an_earlier_version_keeps_its_folding(small, killed, events):
     """With the settings of its run directory, and with those of a config that does not name the folding."""
     rows = [json.dumps({"text": f"{'good' if i % 2 else 'bad'} wor\xad{i % 3}", "label": i % 2}) for i in range(80)]

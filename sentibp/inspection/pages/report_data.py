@@ -57,7 +57,7 @@ class DataOptions(NamedTuple):
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
     """Read the named runs and model files. Raises ConfigError, and DataError for unreadable files."""
-    paths = list(dict.fromkeys(find.find_run(name) for name in names))
+    paths = list(dict.fromkeys(find.find_run(name, directory.MODEL) for name in names))
     short = [path.name if path.is_dir() else str(path) for path in paths]
     unique = short if len(set(short)) == len(short) else list(map(str, paths))
     return [_subject(path, name, data) for path, name in zip(paths, unique, strict=True)]

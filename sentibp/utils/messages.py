@@ -1,0 +1,22 @@
+"""A line for the user on stderr, apart from the results on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sentibp.errors import ESCAPES
+
+TEXT_ESCAPES = {code: text for code, text in ESCAPES.items() if chr(code) not in "\n\t"}
+"""For `str.translate`: as ESCAPES, for text that may have several lines."""
+
+
+def print_message(line: str) -> None:
+    """Print a message for the user to stderr."""
+    if sys.stderr is None:  # the shell's 2>&-
+        return
+    try:
+        sys.stderr.write(f"{line.translate(TEXT_ESCAPES)}\n")
+        sys.stderr.flush()
+    except BrokenPipeError:  # stderr is closed; continue without it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

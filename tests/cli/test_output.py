@@ -1,0 +1,66 @@
+"""Sizes, times and text as commands print them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentibp.cli import output
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (35_312, "35.3 kB"),
+        (99_940, "99.9 kB"),
+        (99_950, "100 kB"),
+        (999_400, "999 kB"),
+        (999_600, "1.0 MB"),
+        (4_860_000, "4.9 MB"),
+        (121_000_000, "121 MB"),
+        (2e9, "2.0 GB"),
+        (3.1e12, "3100 GB"),
+    ],
+)
+def test_a_size_is_never_zero_of_a_large_unit(count, shown):
+    assert output.size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0, "0.00 ms"),
+        (0.000_04, "0.04 ms"),
+        (0.0031, "3.1 ms"),
+        (0.0123, "12 ms"),
+        (0.0994, "99 ms"),
+        (0.0996, "0.1 s"),
+        (1.26, "1.3 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3_600, "1 h 00 min"),
+        (7_500, "2 h 05 min"),
+    ],
+)
+def test_a_time_in_the_unit_that_fits(seconds, shown):
+    assert output.duration(seconds) == shown
+
+
+def test_one_line_shows_no_control_characters_but_keeps_words_whole():
+    assert output.one_line("a\x1b[2J\nb\u202ec\tمی\u200cخواهم") == "a [2J b c می\u200cخواهم"
+    assert output.one_line("long " * 100) == "long " * 11 + "long…"
+
+
+def test_text_is_escaped_and_content_in_a_pipe_is_not(capsys):
+    output.print_text("a\x1b[2J\tb\u202e\nc")
+    output.print_content("a\x1b[2J\n")
+    output.table(["a"], [["x\ny\x07"]])
+    output.print_message("no\x1b[31m\r")
+    out, err = capsys.readouterr()
+    assert out == "a\\x1b[2J\tb\\u202e\nc\na\x1b[2J\na\nx\\x0ay\\x07\n"
+    assert err == "no\\x1b[31m\\x0d\n"
