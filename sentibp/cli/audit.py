@@ -12,6 +12,7 @@ import typer
 
 from sentibp.cli import Json, Set
 from sentibp.cli.output import one_line, print_json, print_message, print_text, save_output
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
@@ -49,6 +50,7 @@ def audit(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
+            parser=expand_home,
             help="Write all reviews, the most probable errors first, to correct and train on them.",
         ),
     ] = None,

@@ -9,6 +9,7 @@ import typer
 
 from sentibp.cli import Json, Offline, SetData
 from sentibp.cli.output import print_json, print_message, print_text, save_output, size
+from sentibp.utils.paths import expand_home
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,8 @@ def report(
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where to write the page; an existing file is replaced.")
+        Path,
+        typer.Option(parser=expand_home, metavar="FILE", help="Where to write the page; an existing file is replaced."),
     ] = Path("report.html"),
     data: Annotated[
         str | None,

@@ -12,6 +12,7 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_content, save_output
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
@@ -77,6 +78,7 @@ def trace(
         Path | None,
         typer.Option(
             metavar="FILE",
+            parser=expand_home,
             help="Write to a file. With --blank, the key is written to a second file, such as sheet.key.html.",
         ),
     ] = None,
