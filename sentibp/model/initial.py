@@ -121,9 +121,12 @@ def inherit(weights: dict[str, Array], origin: Classifier) -> None:
         theirs, ours = ("no" if shape is None else shape for shape in shapes)
         first = name == "embedding.weight"  # the number of its rows depends on the vocabulary
         if theirs[first:] != ours[first:]:
+            spec = origin.spec
+            shape = {"embedding.dim": spec.dim, "hidden": list(spec.hidden), "batch_norm": spec.batch_norm}
+            same = " ".join(set_option(f"model.{key}", value) for key, value in shape.items())
             raise ConfigError(
                 f"model.init_from: {name} has {theirs} numbers in that model and {ours} in this config; "
-                "give both the same embedding.dim, hidden and batch_norm"
+                f"give the network that model's shape with {same}"
             )
         weights[name][: len(trained[name])] = trained[name]
 
