@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sentibp.config.repair import set_option
+from sentibp.config.repair import set_text
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
@@ -37,7 +37,7 @@ def _repair(source: str | Sequence[str], split: str, validation: str) -> str:
     if folder is not None and has_classes(folder / split) and has_classes(folder / validation):
         name = shown(str(folder))
         name = f"./{name}" if name in sources.NAMES else name
-        return f"{set_option('data.source', name)} has the splits {split} and {validation}, and {repair}"
+        return f"{set_text('data.source', name)} has the splits {split} and {validation}, and {repair}"
     return repair
 
 

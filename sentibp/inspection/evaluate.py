@@ -18,7 +18,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
-from sentibp.training.recorded_data import RecordedData
+from sentibp.training.recorded_data import ChangedData, RecordedData
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
@@ -140,7 +140,9 @@ def load_reviews(
 
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     try:
-        corpus = recorded.load("restore them", settings)[1]
+        corpus = recorded.load("restore them, or name other reviews with --data", settings)[1]
+    except ChangedData:
+        raise
     except DataError as error:
         raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
     if corpus is None:

@@ -27,7 +27,7 @@ from sentibp.nn.losses import LOSSES
 from sentibp.runs import find
 from sentibp.training.loop import backward, example_weights, forward
 from sentibp.training.paths import resolve_paths
-from sentibp.training.recorded_data import RecordedData
+from sentibp.training.recorded_data import ChangedData, RecordedData
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import single_threaded_blas
 
@@ -80,7 +80,9 @@ def load_with_sample(
         config = config.model_copy(update={"data": data})
         return classifier, _encoded(classifier, _sample(dataset.load_data(config)[0], reviews))
     try:
-        corpus = _sample(recorded.load("restore them", data)[0], reviews)
+        corpus = _sample(recorded.load("restore them, or name other reviews with --data", data)[0], reviews)
+    except ChangedData:
+        raise
     except DataError as error:
         raise DataError(f"the training data of the model: {error}; or name other reviews with --data") from None
     return classifier, _encoded(classifier, corpus)

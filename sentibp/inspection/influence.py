@@ -38,7 +38,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, influence_log
-from sentibp.training.recorded_data import RecordedData
+from sentibp.training.recorded_data import ChangedData, RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
 
@@ -150,6 +150,8 @@ def _training_reviews(run: Path, classifier: Classifier) -> tuple[data_corpus.Co
     try:
         again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
         corpus, _ = RecordedData(classifier).load(again)
+    except ChangedData:
+        raise
     except DataError as error:
         raise DataError(f"the training data of {run}: {error}") from None
     assert corpus.label is not None

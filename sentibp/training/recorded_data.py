@@ -39,6 +39,10 @@ SETTINGS = {
 """Files that weights start from: their names in run.json, and the settings that name them."""
 
 
+class ChangedData(DataError):
+    """The data are not those that a run records."""
+
+
 class RecordedData:
     """The reviews that a model was trained and validated on.
 
@@ -138,4 +142,4 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
                 before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
                 what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"
                 count = "other texts, labels or weights" if before == after else count
-            raise DataError(f"{path}: the {what} changed since it was trained: {count}; {repair}")
+            raise ChangedData(f"{path}: the {what} changed since it was trained: {count}; {repair}")

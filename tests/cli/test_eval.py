@@ -187,7 +187,14 @@ def test_validation_data_that_cannot_be_found(sentibp, fails, here, monkeypatch)
     )
     (here / "elsewhere").mkdir()
     monkeypatch.chdir(here / "elsewhere")
-    assert "--data" in fails(3, "eval", "-m", "../run")
+    sentibp("eval", "-m", "../run")  # the run knows where its data are
+    (here / "r.csv").unlink()
+    line = fails(3, "eval", "-m", "../run")
+    assert "r.csv: no such file" in line
+    assert "--data" in line
+    write("r.csv")
+    (here / "elsewhere" / "r.csv").write_text("text,label\n" + "fine,1\nawful,0\n" * 10)
+    assert "changed since it was trained" in fails(3, "eval", "-m", "../run")
 
 
 def test_the_test_split_of_imdb_needs_the_hub(fails):

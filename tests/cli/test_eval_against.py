@@ -78,25 +78,24 @@ def test_a_check_applies_to_the_first_model(sentibp, trained, other):
     assert "not met" in sentibp(*args, f"accuracy={accuracy + 0.001}", code=1).err
 
 
-def test_a_second_model_that_was_trained_on_these_reviews_is_reported(sentibp, trained):
+def test_a_model_that_was_trained_on_these_reviews_is_reported(sentibp, trained):
     run = sentibp("train", "quickstart", "--json", "--quiet", "--set", "data.validation=0").json["run"]
-    warning = "32 of 32 reviews also occur in the training data of the second model\n"
-    assert sentibp("eval", trained, "--against", run).err == warning
-    assert sentibp("eval", trained, "--against", run, "--data", "sample", "--split", "train").err.startswith("320 of ")
-    assert sentibp("eval", trained, "--against", run, "--data", "sample").err == "", "not trained on the test split"
+    about = "32 of 32 reviews are in the training data of the {} model: expect less of new reviews\n"
+    assert sentibp("eval", trained, "--against", run).err == about.format("second")
+    assert sentibp("eval", run, "--against", trained, "--data", "sample").err == "", "not trained on the test split"
+    result = sentibp("eval", trained, "--against", run, "--data", "sample", "--split", "train", "--json").json
+    assert (result["in_training"], result["against"]["in_training"]) == (320, 320)
 
 
-def test_training_data_with_another_name_or_that_are_gone_are_ignored(sentibp):
+def test_training_reviews_are_known_by_their_text(sentibp):
+    """Whatever the file is called, and whether it is still there."""
     for name in ("one.csv", "same.csv"):
         Path(name).write_text("text,label\n" + "good,1\nbad,0\n" * 10)
-    args = ("train", "quickstart", "--json", "--quiet", "--set", "data.source=one.csv", "--set", "data.validation=0.4")
-    run = sentibp(*args).json["run"]
-    assert sentibp("eval", run, "--against", run, "--data", "one.csv").err.startswith("20 of 20 reviews")
-    assert sentibp("eval", run, "--against", run, "--data", "same.csv").err == ""
-    assert sentibp("eval", run, "--against", run).err == "", "both hold out the same reviews"
-    run = sentibp(*args, "--set", "data.source=[one.csv, same.csv]").json["run"]
-    Path("same.csv").unlink()
-    assert sentibp("eval", run, "--against", run, "--data", "one.csv").err == ""
+    args = ("train", "quickstart", "--json", "--quiet", "--set", "data.validation=0.4")
+    run = sentibp(*args, "--set", "data.source=one.csv").json["run"]
+    assert sentibp("eval", run, "--against", run, "--data", "same.csv").err.startswith("20 of 20 reviews")
+    Path("one.csv").unlink()
+    assert sentibp("eval", run, "--against", run, "--data", "same.csv").err.startswith("20 of 20 reviews")
 
 
 def test_an_unknown_model(fails, trained):

@@ -85,7 +85,7 @@ def test_two_trainings_at_once(start, sentibp):
         assert each["digest"] == alone["digest"]
         assert contents(each["run"]) == contents("alone")
         assert sorted(path.name for path in Path(each["run"]).iterdir()) == sorted(
-            [*RESULTS, "run.json", "influence_log.safetensors"]
+            [*RESULTS, "run.json", "influence_log.safetensors", "review_hashes.safetensors"]
         )
 
 

@@ -183,8 +183,9 @@ def test_training_data_that_changed_or_is_gone(here, complaint):
     run = str(runner.train_model(load_config("quickstart", ["data.source=mine.csv", "train.epochs=1"])).run)
     assert influence.of_text(run, "film", 1).reviews == 288
     write([*rows[:-1], [f"{rows[-1][0]}!", *rows[-1][1:]]])
-    assert complaint(DataError, influence.of_text, run, "film", 1).endswith(
-        "mine.csv, have changed since the training; train its config again"
+    assert complaint(DataError, influence.of_text, run, "film", 1) == (
+        f"{run}: the training data have changed since it was trained: other texts, labels or weights; "
+        f"train on them with `sentibp train {run}/config.yaml`"
     )
     (here / "mine.csv").unlink()
     assert "mine.csv: no such file" in complaint(DataError, influence.of_text, run, "film", 1)
