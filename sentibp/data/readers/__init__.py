@@ -14,7 +14,7 @@ from pathlib import Path
 from sentibp.data.readers.content import first_bytes, gunzip, read_bytes, unmarked, utf8
 from sentibp.data.readers.csv_tsv import open_csv, open_tsv
 from sentibp.data.readers.folder import open_folder
-from sentibp.data.readers.json_lines import open_json
+from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.table import ReadOptions, Table

@@ -125,8 +125,9 @@ def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
     texts = [batch[name].cast(TEXT) for role, name in options.wanted() if role == "text"]
     if len(texts) == 1:
         return texts[0]
-    joined = pc.binary_join_element_wise(*texts, scalar(JOINT), null_handling="skip")
     missing = functools.reduce(pc.and_, map(pc.is_null, texts))
+    texts[0] = pc.if_else(missing, scalar(""), texts[0])  # Arrow gives no row at all where every text is null
+    joined = pc.binary_join_element_wise(*texts, scalar(JOINT), null_handling="skip")
     return pc.if_else(missing, pa.nulls(1, TEXT)[0], joined)
 
 
