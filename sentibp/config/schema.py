@@ -125,6 +125,8 @@ class Data(_Section):
     first line of a CSV or TSV file names its columns."""
     encoding: Name | None = None
     """The encoding of the text, such as cp1252, latin-1 or utf-16. null: UTF-8."""
+    sheet: Name | None = None
+    """The name of the sheet of an Excel file. null: the first sheet that has content."""
     labels: Labels | None = None
     """What the values of the label column mean. null: the usual names are recognised (0 and 1, neg and pos, negative
     and positive, ...)."""

@@ -20,7 +20,7 @@ from sentibp.data import hub, readers
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
-from sentibp.data.readers.folder import has_classes
+from sentibp.data.readers.folder import is_class_folder
 from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
@@ -67,6 +67,7 @@ def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
         group=settings.group_column,
         names=None if settings.columns is None else tuple(settings.columns),
         encoding=settings.encoding,
+        sheet=settings.sheet,
     )
 
 
@@ -85,13 +86,15 @@ def resolve_source(source: str | Sequence[str], base: Path | None) -> tuple[str 
 def require_splits(source: str | Sequence[str], repair: str) -> None:
     """Raise a DataError, with the repair, if one of the sources has no splits of which one could be chosen."""
     for name in [source] if isinstance(source, str) else source:
-        path = os.path.expanduser(name)
+        path = Path(os.path.expanduser(name))
         if name in NAMES:
             what = None if SHIPPED.get(name, ("train",)) else f"the data set {name}"
-        elif os.path.isfile(path):
-            what = "a file"
+        elif not os.path.exists(path) or readers.has_splits(path):
+            what = None
+        elif path.is_dir():
+            what = "a folder with pos/ and neg/ itself" if is_class_folder(path) else "a folder with one data file"
         else:
-            what = "a folder with pos/ and neg/ itself" if has_classes(Path(path)) else None
+            what = "a file"
         if what is not None:
             raise DataError(f"{paths.shown(name)}: {what} has no splits; {repair}")
 

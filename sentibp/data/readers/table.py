@@ -51,6 +51,7 @@ class ReadOptions(NamedTuple):
     group: str | None = None
     names: tuple[str, ...] | None = None  # of the columns, for a file that has no header
     encoding: str | None = None  # None: UTF-8
+    sheet: str | None = None  # of a workbook; None: the first that has content
 
     def wanted(self) -> list[tuple[str, str]]:
         """Return (role, column name) for the columns to read."""
