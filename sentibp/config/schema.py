@@ -106,10 +106,11 @@ class Data(_Section):
     """A built-in name (imdb, rotten_tomatoes, reviews, sample, xor), the id of a data set on the Hugging Face hub, the
     path of a file or folder, or a list of these, which are read one after the other."""
     split: Name = "train"
-    """The split to train on. It applies to built-in data and data from the hub."""
+    """The split to train on. It applies to built-in data, to data from the hub, and to a folder or zip archive with
+    splits."""
     validation: Share | Name = 0.1
-    """The share of the reviews to hold out, on which every epoch is scored (0: none); or the name of a split to score
-    on."""
+    """The share of the reviews to hold out, on which every epoch is scored (0: none); or what to score on instead: the
+    name of a split, such as `dev`, or a path, such as `dev.csv`, whose reviews have the same columns and labels."""
     text_column: Name | Annotated[list[Name], Field(min_length=1)] = "text"
     """The column with the text of the review, or a list of columns, such as `[Summary, Text]`, whose texts
     are joined."""

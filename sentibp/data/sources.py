@@ -20,7 +20,7 @@ from sentibp.data import hub, readers
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
-from sentibp.data.readers.folder import is_class_folder
+from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
@@ -83,6 +83,16 @@ def resolve_source(source: str | Sequence[str], base: Path | None) -> tuple[str 
     return (resolved[0] if isinstance(source, str) else resolved), notes
 
 
+def is_source(name: str | float, *folders: Path) -> bool:
+    """Return whether data.validation names a source: a path or a hub id. Otherwise, as `dev`, it is a split.
+
+    A name is a path if it looks like one, or is a file in one of the folders.
+    """
+    if not isinstance(name, str):
+        return False
+    return "/" in name or _looks_like_path(name) or any(os.path.isfile(folder / name) for folder in folders)
+
+
 def require_splits(source: str | Sequence[str], repair: str) -> None:
     """Raise a DataError, with the repair, if one of the sources has no splits of which one could be chosen."""
     for name in [source] if isinstance(source, str) else source:
@@ -92,7 +102,7 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
         elif not os.path.exists(path) or readers.has_splits(path):
             what = None
         elif path.is_dir():
-            what = "a folder with pos/ and neg/ itself" if is_class_folder(path) else "a folder with one data file"
+            what = "a folder with pos/ and neg/ itself" if has_classes(path) else "a folder with one data file"
         else:
             what = "a file"
         if what is not None:

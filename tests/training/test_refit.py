@@ -159,7 +159,7 @@ def test_a_separate_validation_split_is_not_used_for_refit(small, here):
             file.write_text(source.text[i].as_py(), encoding="utf-8")
     split = ["data.source=set", "data.validation=dev"]
     assert train_model(small(*split, "train.refit=auto")).refit is None
-    with pytest.raises(ConfigError, match=r"train\.refit: data\.validation: 'dev' is a separate split"):
+    with pytest.raises(ConfigError, match=r"train\.refit: data\.validation: 'dev' is separate data"):
         small(*split)
 
 

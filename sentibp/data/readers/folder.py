@@ -30,6 +30,11 @@ def has_splits(path: Path) -> bool:
     return bool(_class_splits(path) or splits_of(data_files(file.name for file in data_folder(path).iterdir())))
 
 
+def has_classes(path: Path) -> bool:
+    """Return whether a folder has the reviews itself, and not in a subfolder for each split."""
+    return path.is_dir() and bool(_classes(path))
+
+
 def is_class_folder(path: Path) -> bool:
     """Return whether a folder has subfolders of text files, or subfolders for splits that have."""
     return bool(_classes(path) or _class_splits(path))
