@@ -126,6 +126,7 @@ def _sentibp(
 
 
 MODULES = {  # command -> where it is registered, in the order of the help
+    "init": "init",
     "train": "train",
     "pretrain": "pretrain",
     "eval": "eval",

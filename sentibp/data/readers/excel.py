@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from sentibp.config.repair import set_option
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
@@ -54,8 +55,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     if sheet is None:
         raise DataError(f"{name}: empty; the first row of a sheet names its columns")
     if sheet not in sheets:
-        choice = ", ".join(sheets)
-        raise DataError(f"{name}: no sheet {sheet!r}; set data.sheet to one of: {choice}")
+        choice = " or ".join(set_option("data.sheet", title) for title in sheets)
+        raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
     rows = functools.partial(_rows, data, name, sheet)
     number, first = next(rows(), (1, []))
     header = list(options.names or _header(first))
@@ -74,7 +75,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
     others = [title for title, has_content in sheets.items() if has_content and title != sheet]
-    note = f"{name}: reads the sheet {sheet!r}, not {', '.join(map(repr, others))}; set data.sheet to read another"
+    choice = " or ".join(set_option("data.sheet", title) for title in others[:3])
+    note = f"{name}: reads the sheet {sheet!r}, not {', '.join(map(repr, others))}; to read another: {choice}"
     return Table(
         name=name,
         columns=tuple(header),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sentibp.config.repair import set_option
 from sentibp.data.readers.content import as_file, first_bytes
 from sentibp.data.readers.json_lines import (
     LOOK,
@@ -219,7 +220,8 @@ def _several(
         f"{'.'.join(path)} ({', '.join(list(records[0])[:8]) if isinstance(records[0], dict) else 'lists'})"
         for path, records in lists.items()
     ]
-    return DataError(f"{name}: no list of objects with {wanted}; set data.text_column to a key of: {', '.join(kinds)}")
+    repair = f"name it with --set data.text_column=NAME, a key of: {', '.join(kinds)}"
+    return DataError(f"{name}: no list of objects with {wanted}; {repair}")
 
 
 def _concatenated(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
@@ -271,8 +273,8 @@ def _record(value: Any, options: ReadOptions, place: str) -> Record:
     if not isinstance(value, list):
         raise DataError(f'{place}: not an object; write {{"text": "..."}}')
     if options.names is None:
-        names = ", ".join(_suggested_names(value, options))
-        raise DataError(f"{place}: a list, without names; name its values: --set 'data.columns=[{names}]'")
+        repair = set_option("data.columns", _suggested_names(value, options))
+        raise DataError(f"{place}: a list, without names; name its values with {repair}")
     if len(value) != len(options.names):
         raise DataError(f"{place}: {len(value)} values, and data.columns has {len(options.names)} names; correct them")
     return dict(zip(options.names, value, strict=True))

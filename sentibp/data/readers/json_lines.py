@@ -64,7 +64,8 @@ def record_table(
             return continued(functools.partial(fast, samples, wanted), slow)
         return slow()
 
-    return Table(name, tuple(samples), batches, functools.partial(_json_place, rows, name), header=f"{name}:{line}")
+    columns = tuple(key for key, value in samples.items() if not isinstance(value, dict))
+    return Table(name, columns, batches, functools.partial(_json_place, rows, name), header=f"{name}:{line}")
 
 
 def _texts(options: ReadOptions) -> set[str]:

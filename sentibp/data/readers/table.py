@@ -25,7 +25,7 @@ Batch = dict[str, pa.Array]  # the values of some rows by the name of their colu
 
 JOINT = "\n"  # between the texts of several columns
 
-_USUAL_NAMES = {  # without capitals and punctuation
+USUAL_NAMES = {  # without capitals and punctuation
     "text": (
         *("text", "review", "reviewtext", "reviewbody", "content", "comment", "comments", "tweet", "tweettext"),
         *("sentence", "phrase", "body"),
@@ -175,7 +175,7 @@ def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
     plain = {re.sub(r"[\W_]+", "", each).casefold(): each for each in reversed(present)}
     same = plain.get(re.sub(r"[\W_]+", "", name).casefold())
     near = difflib.get_close_matches(name, present, 1, 0.8)
-    usual = [plain[each] for each in _USUAL_NAMES[role] if each in plain]
+    usual = [plain[each] for each in USUAL_NAMES[role] if each in plain]
     return same or next(iter(near), None) or next(iter(usual), None)
 
 

@@ -45,10 +45,10 @@ def test_several_sheets():
     assert rows(records) == READ
     assert records.notes == ()
     assert parse(workbook(REVIEWS, [["x"]], []), "x.xlsx").notes == (
-        "x.xlsx: reads the sheet 'A', not 'B'; set data.sheet to read another",
+        "x.xlsx: reads the sheet 'A', not 'B'; to read another: --set data.sheet=B",
     )
     assert complaint(data, "x.xlsx", BOTH._replace(sheet="D")) == (
-        "x.xlsx: no sheet 'D'; set data.sheet to one of: A, B, C"
+        "x.xlsx: no sheet 'D'; choose one with --set data.sheet=A or --set data.sheet=B or --set data.sheet=C"
     )
 
 

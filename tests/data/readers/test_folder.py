@@ -38,7 +38,10 @@ def test_a_folder_of_splits(tmp_path):
         DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
     ):
         read(tmp_path / "other", "films/other", BOTH)
-    with pytest.raises(DataError, match=r"^films: has no columns to take weights from; remove data.weight_column$"):
+    with pytest.raises(
+        DataError,
+        match=r"^films: has no columns to take weights from; leave them out with --set data.weight_column=null$",
+    ):
         read(tmp_path, "films", ReadOptions("text", "label", "w"))
 
 

@@ -74,8 +74,8 @@ def test_a_path_into_nested_objects():
     literal = '[{"review.body": "a", "review": {"body": "b"}, "label": 1}]'
     assert rows(parse(literal, "x.json", options._replace(group=None))) == [("a", "1")]
     assert complaint(data, "x.jsonl") == (
-        "x.jsonl:1: no 'text'; set data.text_column to one of: "
-        "review, review.body, review.user, review.user.name, label"
+        "x.jsonl:1: no 'text'; did you mean --set data.text_column=review.body? "
+        "There are: review.body, review.user.name, label"
     )
 
 
@@ -88,7 +88,7 @@ def test_several_texts_are_joined():
 def test_lists_of_values_need_names():
     data = '[["good", 1],\n ["bad", 0]]'
     assert complaint(data, "x.json") == (
-        "x.json:1: a list, without names; name its values: --set 'data.columns=[text, label]'"
+        "x.json:1: a list, without names; name its values with --set data.columns=[text,label]"
     )
     named = BOTH._replace(names=("text", "label"))
     assert rows(parse(data, "x.json", named)) == [("good", "1"), ("bad", "0")]
@@ -99,14 +99,16 @@ def test_lists_of_values_need_names():
     )
 
 
+NO_TEXT = "x.json:1: no 'text'; did you mean --set data.text_column=body? There are: "
+
 MISTAKES = {
     '{"train": [{"text": "a"}], "test": [{"text": "b"}]}': "x.json: several lists have 'text': train, test; "
     "write each of them to a file of its own",
     '{"reviews": [{"body": "a", "stars": 1}], "users": {"list": [{"id": 1}]}}': "x.json: no list of objects with "
-    "'text'; set data.text_column to a key of: reviews (body, stars), users.list (id)",
-    '{"reviews": [{"body": "a"}]}': "x.json:1: no 'text'; set data.text_column to one of: body",
-    '{"body": {"0": "a"}, "stars": {"0": 1}}': "x.json:1: no 'text'; set data.text_column to one of: body, stars",
-    '{"a": {"body": "a"}, "b": {"body": "b"}}': "x.json:1: no 'text'; set data.text_column to one of: body",
+    "'text'; name it with --set data.text_column=NAME, a key of: reviews (body, stars), users.list (id)",
+    '{"reviews": [{"body": "a"}]}': NO_TEXT + "body",
+    '{"body": {"0": "a"}, "stars": {"0": 1}}': NO_TEXT + "body, stars",
+    '{"a": {"body": "a"}, "b": {"body": "b"}}': NO_TEXT + "body",
     '[{"text": "a", "label": 1}]\n[{"text": "a"}]': "x.json:2: not JSON: more after the end of the list; "
     "repair the list",
     '{"text": ["a", "b"], "label": [1]}': "x.json: 'label' has 1 values, and 'text' 2; give both for the same rows",

@@ -43,8 +43,8 @@ JSON_MISTAKES = {
     "write one object a line",
     '{\n"text": "a",\n}': f"x.json:3: not JSON: expecting property name enclosed in double quotes; {SHAPES}",
     '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
-    '{"a": 1, "b": 2}': "x.json:1: no 'text'; set data.text_column to one of: a, b\n"
-    "x.json:1: no 'label'; set data.label_column to one of: a, b",
+    '{"a": 1, "b": 2}': "x.json:1: no 'text'; name it with --set data.text_column=NAME, one of: a, b\n"
+    "x.json:1: no 'label'; name it with --set data.label_column=NAME, one of: a, b",
     '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
     '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
     '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',

@@ -31,12 +31,13 @@ def test_parquet_by_its_first_bytes():
 
 def test_parquet_mistakes():
     assert complaint(write_parquet({"text": [1], "label": [1]}), "x.parquet") == (
-        "x.parquet: 'text' is int64, not text; set data.text_column to another"
+        "x.parquet: 'text' is int64, not text; name another with --set data.text_column=NAME"
     )
     assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
-        "x.parquet: 'label' is list<element: int64>, not a string or a number; set data.label_column to another"
+        "x.parquet: 'label' is list<element: int64>, not a string or a number; name another with --set "
+        "data.label_column=NAME"
     )
     assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
-        "x.parquet: no 'text'; set data.text_column to one of: a, label"
+        "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"
     )
     assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
