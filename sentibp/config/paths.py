@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 SOURCES = ("data.source", "data.validation", "pretrain.source", "pretrain.labelled")
-"""Settings that are a built-in name, a hub id or a path, or a list of these. data.validation may be no source at all."""
+"""Settings that are a built-in name, a hub id or a path, or a list of these. data.validation may be another kind."""
 
 FILES = ("model.embedding.vectors", "model.init_from", "pretrain.vectors_from")
 """Settings that are the path of a file, or of a run directory that has it."""

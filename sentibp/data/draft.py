@@ -134,7 +134,7 @@ def _labels(profile: Profile) -> Iterator[Line]:
     yield f"  label_column: {as_yaml(label.name)}  # {shown}", ""
     keys = list(dict.fromkeys(label_key(value) for value, _ in values))
     if empty := sum(count for value, count in label.counts.items() if not label_key(value)):
-        yield f"  # {counted(empty, 'row')} without a label: fill them in, or remove the rows", ""
+        yield f'  # {counted(empty, "row")} without a label: to leave them out, write "" under ignore', ""
     keys = [key for key in keys if key]
     mapping = label_mapping.suggest(keys)
     settings = mapping.to_setting()

@@ -70,7 +70,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and isinstance(config.data.validation, str):
-        require_separate(validation, repeated, config.data.validation)
+        require_separate(validation, repeated, shown(config.data.validation))
     if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
         path = shown(str(config.model.init_from))
         notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")

@@ -11,8 +11,8 @@ import pytest
 from sentibp.data import sources
 
 
-def texts(count: int = 60) -> list[str]:
-    return sources.load_corpus("sample").text[:count].to_pylist()
+def texts(count: int = 60, first: int = 0) -> list[str]:
+    return sources.load_corpus("sample").text[first : first + count].to_pylist()
 
 
 def write(path: str, header: list[str], rows: list[list]) -> None:
@@ -32,8 +32,9 @@ def stars(path: str) -> None:
     Path(path).write_text(json.dumps({"n": 60, "data": {"reviews": reviews}}, indent=1), encoding="utf-8")
 
 
-def labelled(path: str) -> None:
-    write(path, ["Title", "Text", "label"], [[f"Title {i} {i}", text, i % 2] for i, text in enumerate(texts())])
+def labelled(path: str, first: int = 0) -> None:
+    rows = [[f"Title {i} {i}", text, i % 2] for i, text in enumerate(texts(first=first))]
+    write(path, ["Title", "Text", "label"], rows)
 
 
 def classes(path: str) -> None:
@@ -44,8 +45,8 @@ def classes(path: str) -> None:
 
 
 def splits(path: str) -> None:
-    for name in ("train", "dev", "test"):
-        labelled(f"{path}/{name}.csv")
+    for i, name in enumerate(("train", "dev", "test")):
+        labelled(f"{path}/{name}.csv", first=60 * i)
 
 
 CONFIGS = {
@@ -90,7 +91,7 @@ def test_what_only_the_user_knows_is_named(sentibp, here):
         for number, line in enumerate(lines, 1)
         if line.startswith(f"    {kind}: [...]")
     ]
-    assert "  # 20 rows without a label: fill them in, or remove the rows" in lines
+    assert '  # 20 rows without a label: to leave them out, write "" under ignore' in lines
     assert sentibp("train", "moods.yaml", code=2).err.count("is a placeholder") == 2
 
 

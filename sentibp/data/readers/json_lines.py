@@ -64,7 +64,7 @@ def record_table(
             return continued(functools.partial(fast, samples, wanted), slow)
         return slow()
 
-    columns = tuple(key for key, value in samples.items() if not isinstance(value, dict))
+    columns = tuple(key for key, value in samples.items() if value == {} or not isinstance(value, dict))
     return Table(name, columns, batches, functools.partial(_json_place, rows, name), header=f"{name}:{line}")
 
 
