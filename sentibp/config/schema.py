@@ -117,7 +117,8 @@ class Data(_Section):
     label_column: Name = "label"
     """The column with the label."""
     weight_column: Name | None = None
-    """The column with the weight of each review in the loss. null: all reviews have the same weight."""
+    """The column with the weight of each review, in training and in scores. A review of weight k counts as k reviews,
+    and one of weight 0 is left out. null: all reviews have the same weight."""
     group_column: Name | None = None
     """The column with the group of each review: its film, product, author or thread. The reviews of a group are either
     all in the training data or all in the validation data. null: every review is a group of its own."""
@@ -341,8 +342,9 @@ class Train(_Section):
     """The number of networks to train, each from other random weights, and to average. The result is one network that
     is as wide as all of them together."""
     calibrate: bool = True
-    """Whether to scale the logit so that the validation log loss is lowest. It makes probabilities more reliable and
-    changes no label."""
+    """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less. It
+    makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so
+    that the classes count on new reviews as class_weight says; this changes labels."""
     refit: Literal["auto"] | bool = "auto"
     """Whether to train the best model again at the end, on all reviews, including those held out for validation. The
     scores stay those of the model before. The run directory keeps that model too, and `sentibp eval` without --data
