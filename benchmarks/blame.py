@@ -52,9 +52,8 @@ def main() -> None:
         weight[without] = 0
         counted = np.flatnonzero(weight)
         seed = settings.train.seed
-        twin = initial.build_classifier(
-            settings, vocabulary, seed, None, (features.take(counted), corpus.label[counted])
-        )
+        without_them = Examples(features.take(counted), corpus.label[counted])
+        twin = initial.build_classifier(settings, vocabulary, seed, None, without_them)
         state = initial_state(settings.train, n, seed)
         for event in fit(twin.network, Examples(features, corpus.label, weight), None, settings.train, state):
             if isinstance(event, Epoch) and event.epoch == len(kept.epochs):

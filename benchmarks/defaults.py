@@ -27,6 +27,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from sentibp import metrics
 from sentibp.data import sources, vocabulary_build
+from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import file as model_file
 from sentibp.model.naive_bayes import class_counts
@@ -50,7 +51,7 @@ def ours(texts, label, held_out, seed: int) -> np.ndarray:
 def naive_bayes(texts, label, held_out, penalty: float) -> np.ndarray:
     """Wang & Manning's features, binary words and pairs times their log-count ratio, in a logistic regression."""
     vocabulary, features = vocabulary_build.build_vocabulary(tokenize(texts), 2)
-    p, q = (count + 1.0 for count in class_counts(features, label, len(vocabulary)))
+    p, q = (count + 1.0 for count in class_counts(Examples(features, label), len(vocabulary)))
     ratio = np.log(p / p.sum() / (q / q.sum()))
 
     def matrix(x):

@@ -92,7 +92,7 @@ def measure(source: str, overrides: list[str]) -> dict[str, float]:
     marks.append(time.perf_counter())
     train = Examples(features, training.label)
     del training, tokens
-    classifier = initial.build_classifier(settings, vocabulary, 0, None, (train.features, train.label))
+    classifier = initial.build_classifier(settings, vocabulary, 0, None, train)
     start = time.perf_counter()
     state = initial_state(settings.train, len(train), 0)
     for _event in fit(classifier.network, train, None, settings.train, state):

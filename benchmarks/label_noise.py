@@ -59,7 +59,7 @@ def by_heart(name: str, overrides: list[str], corpus: data_corpus.Corpus, label:
     vocabulary, features = vocabulary_build.build_vocabulary(
         tokenize(corpus.text), words.ngrams, words.min_count, words.max_features
     )
-    classifier = initial.build_classifier(settings, vocabulary, 0, examples=(features, label))
+    classifier = initial.build_classifier(settings, vocabulary, 0, examples=Examples(features, label))
     state = initial_state(settings.train, len(label), 0)
     for _ in fit(classifier.network, Examples(features, label), None, settings.train, state):
         pass

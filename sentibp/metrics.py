@@ -1,8 +1,9 @@
 """Evaluate binary classifiers: metrics, curves, confidence intervals and paired tests.
 
 In all functions `label` is (n,), each 0 or 1, and `positive` is (n,), the probability of class 1, in [0, 1]. Both may
-be any sequence or array. Sums are in float64, and arguments are not modified. A `ValueError` names the problem if the
-shape or length is wrong, the input is empty, or a value is out of range or NaN.
+be any sequence or array. Some also take `weight` (n,), each finite and at least 0: an example of weight k counts as k
+examples, and one of weight 0 as none. Sums are in float64, and arguments are not modified. A `ValueError` names the
+problem if the shape or length is wrong, the input is empty, or a value is out of range or NaN.
 """
 
 from __future__ import annotations
@@ -38,11 +39,14 @@ def decide(positive: ArrayLike) -> np.ndarray:
     return (_probabilities(positive) >= THRESHOLD).astype(np.int64)
 
 
-def scores(label: ArrayLike, positive: ArrayLike) -> dict[str, Any]:
+def scores(label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> dict[str, Any]:
     """Return all metrics of a set of predictions, as plain Python values for JSON.
 
-    - `n`; `confusion`: the number of `true_positive`, `false_positive`, `true_negative`, `false_negative`.
-    - `accuracy` in [0, 1], and `accuracy_interval`, its 95 % `wilson_interval` as [low, high].
+    - `n`, the number of examples whose weight is not 0; with weights also `effective_n`, see `effective_number`.
+    - `confusion`: the number of `true_positive`, `false_positive`, `true_negative`, `false_negative`; with weights, the
+      sums of their weights.
+    - `accuracy` in [0, 1], and `accuracy_interval`, its 95 % `wilson_interval` as [low, high], for `effective_n`
+      examples.
     - `precision`, `recall`, `f1` of the positive class, in [0, 1]; 0.0 where the denominator is 0, as in
       scikit-learn with `zero_division=0`.
     - `roc_auc` in [0, 1]; None if only one class is present.
@@ -51,43 +55,67 @@ def scores(label: ArrayLike, positive: ArrayLike) -> dict[str, Any]:
     - `brier` in [0, 1]: the mean of (positive - label)^2 (Brier 1950 sums over both classes: twice this value).
     - `calibration_error` in [0, 1]: see `calibration_error`, with ten bins.
     """
-    label, positive = _checked(label, positive)
+    label, positive, weight = _weighted(label, positive, weight)
     predicted = decide(positive) == 1
-    n = len(label)
-    tp, fp = int(np.sum(predicted & label)), int(np.sum(predicted & ~label))
-    tn, fn = int(np.sum(~predicted & ~label)), int(np.sum(~predicted & label))
+    tp, fp = _total(predicted & label, weight), _total(predicted & ~label, weight)
+    tn, fn = _total(~predicted & ~label, weight), _total(~predicted & label, weight)
+    total = tp + fp + tn + fn
+    n = len(label) if weight is None else effective_number(weight)
     true_class = np.where(label, positive, 1 - positive)  # (n,) the probability of the true class
     return {
-        "n": n,
-        "accuracy": (tp + tn) / n,
-        "accuracy_interval": list(wilson_interval(tp + tn, n)),
+        "n": len(label),
+        **({} if weight is None else {"effective_n": n}),
+        "accuracy": (tp + tn) / total,
+        "accuracy_interval": list(wilson_interval((tp + tn) / total * n if weight is not None else tp + tn, n)),
         "precision": _ratio(tp, tp + fp),
         "recall": _ratio(tp, tp + fn),
         "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "roc_auc": roc_auc(label, positive),
+        "roc_auc": roc_auc(label, positive, weight),
         # 1 - tiny rounds to 1, so clipping `positive` would leave ln 0. abs() turns -0.0 into 0.0.
-        "log_loss": abs(float(np.mean(np.log(np.maximum(true_class, np.finfo(np.float64).tiny))))),
-        "brier": float(np.mean((positive - label) ** 2)),
-        "calibration_error": calibration_error(label, positive),
+        "log_loss": abs(_mean(np.log(np.maximum(true_class, np.finfo(np.float64).tiny)), weight)),
+        "brier": _mean((positive - label) ** 2, weight),
+        "calibration_error": calibration_error(label, positive, weight=weight),
         "confusion": {"true_positive": tp, "false_positive": fp, "true_negative": tn, "false_negative": fn},
     }
 
 
-def roc_auc(label: ArrayLike, positive: ArrayLike) -> float | None:
+def effective_number(weight: ArrayLike) -> float:
+    """Return how many examples of equal weight tell as much as these: (sum of w)^2 / sum of w^2 (Kish 1965).
+
+    It is at least 1 and at most n, whatever the unit of the weights, `weight` (n,). `ValueError` if all are 0.
+    """
+    w = np.asarray(weight, np.float64)
+    if not w.sum() > 0:
+        raise ValueError("weights need one above 0")
+    w = w / w.max()  # the square of a tiny weight would be 0
+    return min(max(float(w.sum() ** 2 / np.sum(w * w)), 1.0), float(len(w)))
+
+
+def roc_auc(label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> float | None:
     """Return the area under the ROC curve, in [0, 1]; None if only one class is present.
 
     It is the share of (positive, negative) pairs in which the positive example has the higher probability; a tie counts
     one half. This is the Mann-Whitney U over its maximum (Hanley & McNeil 1982, "The meaning and use of the area under
     a receiver operating characteristic (ROC) curve"), computed from the ranks.
     """
-    label, positive = _checked(label, positive)
-    positives, negatives = int(np.sum(label)), int(np.sum(~label))
-    if not positives or not negatives:
+    label, positive, weight = _weighted(label, positive, weight)
+    if label.all() or not label.any():
         return None
+    if weight is not None:
+        return _weighted_auc(label, positive, weight)
+    positives, negatives = int(np.sum(label)), int(np.sum(~label))
     _, inverse, count = np.unique(positive, return_inverse=True, return_counts=True)
     rank = np.cumsum(count) - (count - 1) / 2  # tied values share their mean rank; ranks start at 1
     u = np.sum(rank[inverse][label]) - positives * (positives + 1) / 2
     return float(u / (positives * negatives))
+
+
+def _weighted_auc(label: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float:
+    """Return the area under the ROC curve, where each pair counts as much as the product of its weights."""
+    _, value = np.unique(positive, return_inverse=True)
+    ones, zeros = (np.bincount(value, weight * kind, minlength=value.max() + 1) for kind in (label, ~label))
+    below = np.cumsum(zeros) - zeros / 2  # (k,) the weight of negatives with a lower value; a tie counts one half
+    return float(ones @ below / (ones.sum() * zeros.sum()))
 
 
 def roc_curve(label: ArrayLike, positive: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,40 +135,47 @@ def roc_curve(label: ArrayLike, positive: ArrayLike) -> tuple[np.ndarray, np.nda
     return *rates, np.r_[np.inf, value[::-1]]
 
 
-def calibration_bins(label: ArrayLike, positive: ArrayLike, bins: int = 10) -> list[dict[str, Any]]:
+def calibration_bins(
+    label: ArrayLike, positive: ArrayLike, bins: int = 10, weight: ArrayLike | None = None
+) -> list[dict[str, Any]]:
     """Return the reliability diagram: `bins` bins of equal width over the confidence max(p, 1 - p), in [0.5, 1].
 
     Each bin is a dict of `low` and `high`, its edges (low, high] (the first bin includes 0.5); `n`, the number of its
-    predictions; their mean `confidence` and their `accuracy`, both None if n is 0 (Guo et al. 2017, "On calibration of
-    modern neural networks", section 2, limited to [0.5, 1] since there are two classes).
+    predictions, or the sum of their weights; their mean `confidence` and their `accuracy`, both None if n is 0 (Guo et
+    al. 2017, "On calibration of modern neural networks", section 2, limited to [0.5, 1] since there are two classes).
     `ValueError` if `bins` < 1.
     """
-    label, positive = _checked(label, positive)
+    label, positive, weight = _weighted(label, positive, weight)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
     confidence = np.maximum(positive, 1 - positive)
     is_correct = (decide(positive) == 1) == label
     edges = np.linspace(0.5, 1.0, bins + 1)
     index = np.searchsorted(edges[1:-1], confidence, side="left")  # (n,)
-    n, total, correct = (np.bincount(index, w, minlength=bins).tolist() for w in (None, confidence, is_correct))
+    each = np.ones(len(label), np.int64) if weight is None else weight
+    sums = (None if weight is None else weight, confidence * each, is_correct * each)
+    n, total, correct = (np.bincount(index, values, minlength=bins).tolist() for values in sums)
     return [
         {"low": low, "high": high, "n": k, "confidence": _ratio(s, k, None), "accuracy": _ratio(c, k, None)}
         for low, high, k, s, c in zip(edges[:-1].tolist(), edges[1:].tolist(), n, total, correct, strict=True)
     ]
 
 
-def calibration_error(label: ArrayLike, positive: ArrayLike, bins: int = 10) -> float:
+def calibration_error(label: ArrayLike, positive: ArrayLike, bins: int = 10, weight: ArrayLike | None = None) -> float:
     """Return the expected calibration error, in [0, 1]: the sum over bins of n_bin / n |accuracy - confidence|.
 
-    Guo et al. 2017, eq. 3, with the bins of `calibration_bins`.
+    Guo et al. 2017, eq. 3, with the bins of `calibration_bins`. Of few examples it is too large, even for perfect
+    probabilities: a bin of two differs from its confidence by chance.
     """
-    filled = [each for each in calibration_bins(label, positive, bins) if each["n"]]
-    n = sum(each["n"] for each in filled)
+    filled = [each for each in calibration_bins(label, positive, bins, weight) if each["n"]]
+    n = math.fsum(each["n"] for each in filled)
     return math.fsum(each["n"] / n * abs(each["accuracy"] - each["confidence"]) for each in filled)
 
 
-def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float, z: float = 1.959964) -> tuple[float, float]:
     """Return the score interval (low, high) of a share, `successes` of `n`, in [0, 1]; 95 % at the default `z`.
+
+    With weights, both are effective numbers, and not whole.
 
     It contains the values p that a normal test does not reject: |share - p| <= z sqrt(p (1 - p) / n) (Wilson 1927,
     "Probable inference, the law of succession, and statistical inference"). Near 0 and 1 it is accurate, unlike the
@@ -149,7 +184,7 @@ def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float,
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"an interval needs 0 <= successes <= n and n > 0, not {successes} of {n}")
 
-    def low(k: int) -> float:
+    def low(k: float) -> float:
         return float((k + z * z / 2 - z * math.sqrt(k * (1 - k / n) + z * z / 4)) / (n + z * z))
 
     return low(successes), 1 - low(n - successes)  # by symmetry, so that 0 and 1 are exact
@@ -212,7 +247,16 @@ def _fair_coin(heads: int, tails: int) -> float:
     return min(1.0, 2 * math.exp(log_largest + math.log(total)))
 
 
-def _ratio(numerator: float, denominator: int, otherwise: float | None = 0.0) -> float | None:
+def _total(chosen: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return the number of chosen examples, or the sum of their weights."""
+    return int(np.sum(chosen)) if weight is None else float(np.sum(weight[chosen]))
+
+
+def _mean(values: np.ndarray, weight: np.ndarray | None) -> float:
+    return float(np.mean(values) if weight is None else np.average(values, weights=weight))
+
+
+def _ratio(numerator: float, denominator: float, otherwise: float | None = 0.0) -> float | None:
     return numerator / denominator if denominator else otherwise
 
 
@@ -237,3 +281,22 @@ def _checked(label: ArrayLike, positive: ArrayLike, name: str = "positive") -> t
     if len(wrong):
         raise ValueError(f"label must be 0 or 1; label[{wrong[0]}] is {y[wrong[0]]}")
     return y == 1, p
+
+
+def _weighted(
+    label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return checked labels, probabilities and weights, without the examples of weight 0."""
+    y, p = _checked(label, positive)
+    if weight is None:
+        return y, p, None
+    w = np.asarray(weight, np.float64)
+    if w.shape != y.shape:
+        raise ValueError(f"label and weight must have the same shape (n,), not {y.shape} and {w.shape}")
+    wrong = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
+    if len(wrong):
+        raise ValueError(f"weight must be finite and at least 0; weight[{wrong[0]}] is {w[wrong[0]]}")
+    kept = w > 0
+    if not kept.any():
+        raise ValueError("there is nothing to score: every weight is 0")
+    return y[kept], p[kept], w[kept]

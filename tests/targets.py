@@ -76,6 +76,7 @@ def override(content: bytes) -> None:
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".gz", ".csv.gz")
+SUFFIXES += (".xlsx", ".zip", ".csv.bz2", ".csv.xz", ".csv.zst")
 
 
 def reader(content: bytes) -> None:
@@ -278,9 +279,13 @@ def seeds(target: str) -> list[bytes]:
 
 def reviews() -> list[tuple[str, bytes]]:
     """Return reviews in each format."""
+    import bz2
     import gzip
     import io
+    import lzma
+    import zipfile
 
+    import openpyxl
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -288,7 +293,25 @@ def reviews() -> list[tuple[str, bytes]]:
     lines = b'{"text": "good \\ud83d\\ude00", "label": 1}\n{"text": null, "label": 0.0, "more": [{}]}\n'
     table = io.BytesIO()
     parquet.write_table(pa.table({"text": ["good", None], "label": [1, 0]}), table)
+    objects = [json.loads(line) for line in lines.splitlines()]
+    columns = {"text": {"0": "good", "1": "bad"}, "label": {"0": 1, "1": 0}}
+    split = {"columns": ["text", "label"], "index": [0, 1], "data": [["good", 1], ["bad", 0]]}
+    shapes = [{"n": 2, "data": {"reviews": objects, "users": [{"id": 1}]}}, columns, split, dict(enumerate(objects))]
+    book, workbook, archive = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    for row in (["text", "label"], ["good", 1.0], [], ["bad", 0]):
+        book.active.append(row)
+    book.save(workbook)
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("films/train.csv", comma)
+        file.writestr("films/test.csv", comma)
     return [
+        *((".json", json.dumps(shape, indent=1).encode()) for shape in shapes),
+        (".json", b"\n".join(json.dumps(each, indent=1).encode() for each in objects)),
+        (".xlsx", workbook.getvalue()),
+        (".zip", archive.getvalue()),
+        (".csv.bz2", bz2.compress(comma)),
+        (".csv.xz", lzma.compress(comma)),
+        (".csv.zst", pa.compress(comma, "zstd", asbytes=True)),
         (".csv", comma),
         (".tsv", comma.replace(b",", b"\t")),
         (".jsonl", lines),

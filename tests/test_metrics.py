@@ -128,6 +128,87 @@ def test_one_half_is_positive():
     assert metrics.decide([]).tolist() == []
 
 
+# --- weights
+
+
+def weighted(values: st.SearchStrategy[float]) -> st.SearchStrategy:
+    """Examples with a weight for each, not all 0."""
+    return examples(values).flatmap(
+        lambda each: st.tuples(
+            st.just(each), st.lists(st.integers(0, 4), min_size=len(each[0]), max_size=len(each[0])).filter(any)
+        )
+    )
+
+
+@few
+@given(weighted(awkward | inside))
+def test_weight_0_is_absent_and_weight_k_is_k_copies(drawn):
+    (label, positive), weight = np.array(drawn[0]), np.array(drawn[1])
+    got = metrics.scores(label, positive, weight)
+    copied = metrics.scores(np.repeat(label, weight), np.repeat(positive, weight))
+    for name in metrics.BETTER:
+        assert (got[name] is None) == (copied[name] is None)
+        assert got[name] is None or got[name] == pytest.approx(copied[name], rel=1e-9, abs=1e-12), name
+    assert got["confusion"] == pytest.approx(copied["confusion"])
+    kept = weight > 0
+    assert got == metrics.scores(label[kept], positive[kept], weight[kept])
+    assert json.loads(json.dumps(got, allow_nan=False)) == got
+
+
+@few
+@given(weighted(inside))
+def test_weighted_scores_agree_with_scikit_learn(drawn):
+    (label, positive), weight = np.array(drawn[0]), np.array(drawn[1]) / 3
+    got, answer = metrics.scores(label, positive, weight), (positive >= 0.5).astype(int)
+    assert got["accuracy"] == pytest.approx(oracle.accuracy_score(label, answer, sample_weight=weight))
+    assert got["f1"] == pytest.approx(oracle.f1_score(label, answer, sample_weight=weight, zero_division=0))
+    assert got["brier"] == pytest.approx(oracle.brier_score_loss(label, positive, pos_label=1, sample_weight=weight))
+    if len(set(label[weight > 0])) == 2:
+        auc = oracle.roc_auc_score(label, positive, sample_weight=weight)
+        assert got["roc_auc"] == pytest.approx(auc, abs=1e-9)
+
+
+def test_the_interval_of_weighted_reviews_knows_how_many_they_are():
+    label, positive = np.tile([0, 1], 50), np.tile([0.2, 0.8], 50)
+    equal, unit = metrics.scores(label, positive), metrics.scores(label, positive, np.full(100, 7))
+    assert unit["effective_n"] == 100
+    assert unit["accuracy_interval"] == pytest.approx(equal["accuracy_interval"])
+    heavy = metrics.scores(label, positive, np.r_[np.full(4, 1000.0), np.ones(96)])
+    assert heavy["n"] == 100
+    assert 4 < heavy["effective_n"] < 4.3
+    assert heavy["accuracy_interval"][0] < 0.6, "four reviews decide"
+
+
+@pytest.mark.parametrize("weight", [[1e-30, 1e-30], [1e30, 1e30], [5, 5]])
+def test_the_unit_of_the_weights_does_not_matter(weight):
+    assert metrics.effective_number(weight) == pytest.approx(2)
+    assert metrics.scores([0, 1], [0.1, 0.7], weight)["accuracy_interval"] == pytest.approx(
+        metrics.scores([0, 1], [0.1, 0.7])["accuracy_interval"]
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_interval_of_one_or_two_reviews_is_wide(n):
+    assert metrics.wilson_interval(n, n)[0] < 0.35
+    assert metrics.wilson_interval(0, n)[1] > 0.65
+
+
+@pytest.mark.parametrize(
+    ("weight", "problem"),
+    [
+        ([1], r"same shape \(n,\), not \(2,\) and \(1,\)"),
+        ([1, -1], r"weight\[1\] is -1"),
+        ([math.nan, 1], r"weight\[0\] is nan"),
+        ([0, 0], "every weight is 0"),
+    ],
+)
+def test_bad_weights_are_named(weight, problem):
+    with pytest.raises(ValueError, match=problem):
+        metrics.scores([0, 1], [0.5, 0.5], weight)
+    with pytest.raises(ValueError, match="one above 0"):
+        metrics.effective_number([0.0, 0.0])
+
+
 # --- the ROC curve
 
 

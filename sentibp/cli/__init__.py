@@ -41,6 +41,28 @@ class Commands(TyperGroup):
             _nowhere(sys.stdout)
             print_message(f"the results cannot be written: {error.strerror}; make room")
             raise typer.Exit(3) from None
+        except Exception as error:
+            if hasattr(error, "option_name"):
+                _suggest_setting(error)
+            raise
+
+
+def _suggest_setting(error: Any) -> None:
+    """Add to the error for an unknown option, such as --epochs, the setting of that name, if the command has --set."""
+    command = error.ctx and error.ctx.command
+    kinds = [each.metavar for each in command.params if "--set" in each.opts] if command else []
+    if not kinds:
+        return
+    from sentibp.config.messages import ALIASES
+    from sentibp.config.reference import schema_of_config
+
+    name = error.option_name.lstrip("-").replace("-", "_")
+    meant = schema_of_config().meant((name,))
+    keys = [".".join(key) for key in meant if key[0] == "data" or not kinds[0].startswith("data.")]
+    is_known = name in ALIASES or any(key[-1] == name for key in meant)
+    if keys and (is_known or not error.possibilities):
+        error.message = f"{error.message}; did you mean {' or '.join(f'--set {key}=VALUE' for key in keys)}?"
+        error.possibilities = []
 
 
 def _nowhere(stream: Any) -> None:
@@ -104,6 +126,7 @@ def _sentibp(
 
 
 MODULES = {  # command -> where it is registered, in the order of the help
+    "init": "init",
     "train": "train",
     "pretrain": "pretrain",
     "eval": "eval",

@@ -194,7 +194,7 @@ def print_scores(result: Evaluation, json: bool) -> None:
         return
     low, high = scores["accuracy_interval"]
     values = {
-        "reviews": f"{scores['n']:,}",
+        "reviews": f"{scores['n']:,}{_weighted(scores)}",
         "accuracy": f"{scores['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
         **{
             name.replace("_", " "): "undefined: one class only" if scores[name] is None else f"{scores[name]:.4f}"
@@ -203,14 +203,20 @@ def print_scores(result: Evaluation, json: bool) -> None:
     }
     fields(values, 18)
     confusion = scores["confusion"]
+    cells = {name: f"{count:,.6g}" if isinstance(count, float) else f"{count:,}" for name, count in confusion.items()}
     print_text("")
     print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
-    print_text(f"{'is negative':<18} {confusion['true_negative']:>18,}  {confusion['false_positive']:>18,}")
-    print_text(f"{'is positive':<18} {confusion['false_negative']:>18,}  {confusion['true_positive']:>18,}")
+    print_text(f"{'is negative':<18} {cells['true_negative']:>18}  {cells['false_positive']:>18}")
+    print_text(f"{'is positive':<18} {cells['false_negative']:>18}  {cells['true_positive']:>18}")
     if scores["no_known_word"]:
         print_text(
             f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
         )
+
+
+def _weighted(scores: Mapping[str, Any]) -> str:
+    """Return what their weights make of the reviews, if they have any."""
+    return f"  (weighted; worth {scores['effective_n']:,.0f} of equal weight)" if "effective_n" in scores else ""
 
 
 def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:

@@ -243,10 +243,8 @@ def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: b
         print_text(f"{middle.learning_rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
     print_text(f"ended at {result.curve[-1].learning_rate:.1e}: {result.ended}\n")
     if result.suggestion is None:
-        print_text(
-            f"no suggestion: in {len(result.curve)} steps the loss fell too little (one answer to all has "
-            f"{result.chance:.3g});\nit takes more steps, or does not learn: see `sentibp runs flow` after a training"
-        )
+        print_text(f"inconclusive: {result.inconclusive}")
+        print_text(f"no suggestion; {result.current:g} is set. Train with it, and look at `sentibp runs flow`.")
         return
     print_text(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
     print_text(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")

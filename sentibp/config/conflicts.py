@@ -118,7 +118,7 @@ def _no_refit(config: Config) -> Iterator[Conflict]:
         return
     path, validation = ("train", "refit"), config.data.validation
     if isinstance(validation, str):
-        message = f"data.validation: {show(validation)} is a separate split, which is not trained on; write a share, "
+        message = f"data.validation: {show(validation)} is separate data, which is not trained on; write a share, "
         message += "for example --set data.validation=0.1, or --set train.refit=auto"
         yield Conflict(path, message, ("data.validation",))
     elif config.train.schedule.name == "plateau":

@@ -18,15 +18,18 @@ from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.repair import set_option, set_text
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.shipped import shipped
-from sentibp.config.stored import complete_settings
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 from sentibp.utils.paths import expand_home
+from sentibp.utils.stored_settings import complete_settings
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
 
 MOST = 50  # mistakes shown
+
+_DATA = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".txt", ".ft", ".zip", ".gz", ".bz2", ".xz")
+"""The suffixes of files that are data. JSON may be a config, too: it is YAML."""
 
 RENAMED: dict[Keys, Keys] = {
     (name, old): (name, new)
@@ -184,10 +187,14 @@ def _find(name: str | Path) -> tuple[Path, str]:
         return file, f"configs/{name}.yaml"
     if os.path.isdir(path):
         inside = path / "config.yaml"
-        raise ConfigError(
-            f"{name}: a folder; give a file" + (f", such as '{inside}'" if os.path.isfile(inside) else "")
-        )
+        if os.path.isfile(inside):
+            raise ConfigError(f"{name}: a folder; give a file, such as '{inside}'")
+        init = f"sentibp init {shlex.quote(str(name))}"
+        raise ConfigError(f"{name}: a folder; give a file; if it has reviews, write a config for them: {init}")
     if os.path.exists(path):
+        if path.name.lower().endswith(_DATA):
+            init = f"sentibp init {shlex.quote(str(name))}"
+            raise ConfigError(f"{name}: a file of data, not a config; write a config for it: {init}")
         return path, str(name)
     names = [shipped_name for shipped_name, _ in shipped()]
     known = f"; shipped: {', '.join(names)}" if names else ""

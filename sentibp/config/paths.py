@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
-SOURCES = ("data.source", "pretrain.source", "pretrain.labelled")
-"""Settings that are a built-in name, a hub id or a path, or a list of these."""
+SOURCES = ("data.source", "data.validation", "pretrain.source", "pretrain.labelled")
+"""Settings that are a built-in name, a hub id or a path, or a list of these. data.validation may be another kind."""
 
 FILES = ("model.embedding.vectors", "model.init_from", "pretrain.vectors_from")
 """Settings that are the path of a file, or of a run directory that has it."""
@@ -41,7 +41,9 @@ def with_names_only(config: Config) -> Config:
     """
     for key in (*SOURCES, *FILES):
         value = get(config, key)
-        names = [_name(each) for each in value] if isinstance(value, list) else value and _name(value)
+        if not isinstance(value, str | list):
+            continue  # null, or a share of the reviews
+        names = [_name(each) for each in value] if isinstance(value, list) else _name(value)
         config = replace(config, key, names)
     return config
 

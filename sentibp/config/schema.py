@@ -106,17 +106,19 @@ class Data(_Section):
     """A built-in name (imdb, rotten_tomatoes, reviews, sample, xor), the id of a data set on the Hugging Face hub, the
     path of a file or folder, or a list of these, which are read one after the other."""
     split: Name = "train"
-    """The split to train on. It applies to built-in data and data from the hub."""
+    """The split to train on. It applies to built-in data, to data from the hub, and to a folder or zip archive with
+    splits."""
     validation: Share | Name = 0.1
-    """The share of the reviews to hold out, on which every epoch is scored (0: none); or the name of a split to score
-    on."""
+    """The share of the reviews to hold out, on which every epoch is scored (0: none); or what to score on instead: the
+    name of a split, such as `dev`, or a path, such as `dev.csv`, whose reviews have the same columns and labels."""
     text_column: Name | Annotated[list[Name], Field(min_length=1)] = "text"
     """The column with the text of the review, or a list of columns, such as `[Summary, Text]`, whose texts
     are joined."""
     label_column: Name = "label"
     """The column with the label."""
     weight_column: Name | None = None
-    """The column with the weight of each review in the loss. null: all reviews have the same weight."""
+    """The column with the weight of each review, in training and in scores. A review of weight k counts as k reviews,
+    and one of weight 0 is left out. null: all reviews have the same weight."""
     group_column: Name | None = None
     """The column with the group of each review: its film, product, author or thread. The reviews of a group are either
     all in the training data or all in the validation data. null: every review is a group of its own."""
@@ -125,6 +127,8 @@ class Data(_Section):
     first line of a CSV or TSV file names its columns."""
     encoding: Name | None = None
     """The encoding of the text, such as cp1252, latin-1 or utf-16. null: UTF-8."""
+    sheet: Name | None = None
+    """The name of the sheet of an Excel file. null: the first sheet that has content."""
     labels: Labels | None = None
     """What the values of the label column mean. null: the usual names are recognised (0 and 1, neg and pos, negative
     and positive, ...)."""
@@ -338,8 +342,9 @@ class Train(_Section):
     """The number of networks to train, each from other random weights, and to average. The result is one network that
     is as wide as all of them together."""
     calibrate: bool = True
-    """Whether to scale the logit so that the validation log loss is lowest. It makes probabilities more reliable and
-    changes no label."""
+    """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less. It
+    makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so
+    that the classes count on new reviews as class_weight says; this changes labels."""
     refit: Literal["auto"] | bool = "auto"
     """Whether to train the best model again at the end, on all reviews, including those held out for validation. The
     scores stay those of the model before. The run directory keeps that model too, and `sentibp eval` without --data

@@ -15,6 +15,7 @@ from sentibp.data.labels import IGNORED, LABELS, Labels, counted, distinct, firs
 from sentibp.data.readers.table import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
+from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 
 _ROWS = 4096  # reviews copied at once
@@ -26,7 +27,7 @@ class Corpus:
 
     text: pa.ChunkedArray  # large_string, no nulls
     label: np.ndarray | None = None  # (n,) int8: 1 is positive, 0 negative
-    weight: np.ndarray | None = None  # (n,) float32
+    weight: np.ndarray | None = None  # (n,) float32, above 0
     notes: tuple[str, ...] = ()  # messages for the user about the data
     group: np.ndarray | None = None  # (n,) int64, the same for all reviews of a group: a hash of data.group_column
 
@@ -74,6 +75,19 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
         group=None if group[0] is None else np.concatenate(group),
         notes=tuple(itertools.chain(*notes)),
     )
+
+
+def independent_weights(validation: Corpus, seen: np.ndarray) -> np.ndarray:
+    """Return how much each validation review says about new reviews: (n,) float64.
+
+    The reviews at the positions `seen`, whose text also occurs in the training data, say nothing. The others count by
+    their weights, relative to each other. The sum is the effective number of distinct texts (Kish, 1965): copies and
+    weights make a text count more than others, but are no further evidence.
+    """
+    weight = np.ones(len(validation)) if validation.weight is None else validation.weight.astype(np.float64)
+    weight[seen] = 0
+    total = np.bincount(text_groups(validation), weight)  # of each distinct text
+    return weight * (effective_number(total) / total.sum()) if total.any() else weight
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:
@@ -131,6 +145,8 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     group = None if records.group is None else _groups(records.group, records.text)
+    weightless = np.zeros(len(kept), bool) if weight is None else kept & (weight == 0)  # they are as if absent
+    kept &= ~weightless
     if records.text.null_count:
         missing = np.flatnonzero(to_numpy(pc.is_null(records.text)) & kept)
         if len(missing):
@@ -139,10 +155,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise DataError(*wrong)
     if kept.all():
         return Corpus(records.text, label, weight, records.notes, group)
-    if not kept.any():
-        raise DataError(f"{records.name}: data.labels ignores all {counted(len(kept), 'review')}; change it")
-    ignored = counted(len(kept) - int(kept.sum()), "review")
-    notes = (*records.notes, f"{records.name}: {ignored} left out, as data.labels says")
+    notes = (*records.notes, *_left_out(records.name, kept, weightless))
     return Corpus(records.text, label, weight, notes, group).take(np.flatnonzero(kept))
 
 
@@ -155,6 +168,17 @@ def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     missing = np.flatnonzero(is_missing[code])
     group[missing] = text_hashes(pc.fill_null(take_texts(text, missing), scalar("")))
     return group
+
+
+def _left_out(name: str, kept: np.ndarray, weightless: np.ndarray) -> list[str]:
+    """Return a line for each reason to leave reviews out: labels, or a weight of 0. DataError if none are left."""
+    ignored, n = int((~kept & ~weightless).sum()), int(weightless.sum())
+    if not kept.any() and not n:
+        raise DataError(f"{name}: data.labels ignores all {counted(ignored, 'review')}; change it")
+    if not kept.any():
+        raise DataError(f"{name}: the weights of all {counted(n, 'review')} are 0; give one above 0")
+    lines = [f"{name}: {counted(ignored, 'review')} left out, as data.labels says"] if ignored else []
+    return lines + ([f"{name}: {counted(n, 'review')} left out: weight 0"] if n else [])
 
 
 def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong: list[str]) -> np.ndarray:

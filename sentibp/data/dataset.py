@@ -24,6 +24,8 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     settings, validation = config.data, config.data.validation
     if settings.split != "train":
         sources.require_splits(settings.source, "--set data.split=train reads all of it")
+    if isinstance(validation, str) and sources.is_source(validation):
+        return _load(config, settings.split), _load(config, "validation", validation)
     if isinstance(validation, str):
         sources.require_splits(settings.source, _repair(settings.source, settings.split, validation))
         return _load(config, settings.split), _load(config, validation)
@@ -49,11 +51,12 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
     return split_corpus(corpus, share, rng.random_stream(0, "split"))
 
 
-def _load(config: Config, split: str) -> Corpus:
+def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
+    """Load a split of data.source, or the source of the validation reviews, which is read in the same way."""
     settings = config.data
-    options = sources.read_options(settings)
-    corpus = sources.load_corpus(settings.source, options, split=split, labels=settings.labels)
-    names = [settings.source] if isinstance(settings.source, str) else settings.source
+    source = validation or settings.source
+    corpus = sources.load_corpus(source, sources.read_options(settings), split=split, labels=settings.labels)
+    names = [source] if isinstance(source, str) else source
     data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
     return corpus
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.config.label_key import is_number, label_key
+from sentibp.config.label_key import is_number, label_key, label_value
+from sentibp.config.repair import set_option
 from sentibp.data.label_mapping import Mapping, polarity, suggest
 from sentibp.errors import DataError
 from sentibp.utils.arrow import to_numpy
@@ -187,7 +188,13 @@ class _Unknown:
         if mapping.is_complete and unknown:
             mapping = mapping._replace(ignore=[*mapping.ignore, *unknown])
             which = "say which is which, or leave the others out"
-        return f"{name}: labels {listed}{fact}; {which}: {mapping.option()}"
+        setting = mapping.to_setting()
+        if self.declared:  # another source may have the labels that are listed
+            for number, kind in (0, "negative"), (1, "positive"), (IGNORED, "ignore"):
+                listed_already = [label_value(key) for key, of in self.meaning.items() if of == number]
+                setting[kind] = listed_already + setting.get(kind, [])
+            setting = {kind: values for kind, values in setting.items() if values}
+        return f"{name}: labels {listed}{fact}; {which}: {set_option('data.labels', setting)}"
 
 
 def _brief(value: object) -> str:

@@ -67,6 +67,7 @@ def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
         group=settings.group_column,
         names=None if settings.columns is None else tuple(settings.columns),
         encoding=settings.encoding,
+        sheet=settings.sheet,
     )
 
 
@@ -82,16 +83,28 @@ def resolve_source(source: str | Sequence[str], base: Path | None) -> tuple[str 
     return (resolved[0] if isinstance(source, str) else resolved), notes
 
 
+def is_source(name: str | float, *folders: Path) -> bool:
+    """Return whether data.validation names a source: a path or a hub id. Otherwise, as `dev`, it is a split.
+
+    A name is a path if it looks like one, or is a file in one of the folders.
+    """
+    if not isinstance(name, str):
+        return False
+    return "/" in name or _looks_like_path(name) or any(os.path.isfile(folder / name) for folder in folders)
+
+
 def require_splits(source: str | Sequence[str], repair: str) -> None:
     """Raise a DataError, with the repair, if one of the sources has no splits of which one could be chosen."""
     for name in [source] if isinstance(source, str) else source:
-        path = os.path.expanduser(name)
+        path = Path(os.path.expanduser(name))
         if name in NAMES:
             what = None if SHIPPED.get(name, ("train",)) else f"the data set {name}"
-        elif os.path.isfile(path):
-            what = "a file"
+        elif not os.path.exists(path) or readers.has_splits(path):
+            what = None
+        elif path.is_dir():
+            what = "a folder with pos/ and neg/ itself" if has_classes(path) else "a folder with one data file"
         else:
-            what = "a folder with pos/ and neg/ itself" if has_classes(Path(path)) else None
+            what = "a file"
         if what is not None:
             raise DataError(f"{paths.shown(name)}: {what} has no splits; {repair}")
 

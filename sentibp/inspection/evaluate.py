@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,12 +12,14 @@ from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
-from sentibp.data.labels import NoKnownLabel
+from sentibp.data.labels import Labels, NoKnownLabel
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
+from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
@@ -46,7 +48,16 @@ def evaluate_on(
     ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
     scored = score_reviews(classifier, source, split, text_column, label_column, overrides)
-    return Evaluation(scored.scores, scored.reviews.notes)
+    return Evaluation(scored.scores, (*scored.reviews.notes, *few_reviews(scored.scores)))
+
+
+def few_reviews(scores: dict[str, Any]) -> list[str]:
+    """Return a note if there are too few reviews for most scores, else nothing."""
+    n = scores.get("effective_n", scores["n"])
+    if n >= FEW:
+        return []
+    of = "" if n == scores["n"] else f" of equal weight (of {scores['n']:,})"
+    return [f"only {n:.3g} reviews{of}: only the interval says how good the model is; the calibration error is chance"]
 
 
 class ScoredReviews(NamedTuple):
@@ -96,7 +107,7 @@ def score_corpus(
     classifier = recorded.classifier
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
-    scores, logits = evaluate(classifier.network, Examples(features, corpus.label))
+    scores, logits = evaluate(classifier.network, Examples(features, corpus.label, corpus.weight))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     scores["in_training"] = seen = recorded.count_training_reviews(corpus)
     notes = ()
@@ -123,8 +134,9 @@ def load_reviews(
         return _load_validation_data(recorded, settings)
     if split is not None:
         sources.require_splits(source or settings.source, f"leave out --split {split}")
-    options = sources.read_options(settings)._replace(weight=None, group=None)  # the scores use neither
-    read = partial(sources.load_corpus, source or settings.source, options, split=split or "test")
+    options = sources.read_options(settings)._replace(group=None)  # the scores do not use it
+    load = partial(sources.load_corpus, source or settings.source, split=split or "test")
+    read = partial(_with_weights_if_any, load, str(source or settings.source), options)
     try:
         corpus = read(labels=settings.labels)
     except NoKnownLabel:
@@ -136,6 +148,20 @@ def load_reviews(
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")
     return corpus
+
+
+def _with_weights_if_any(
+    load: Callable[..., Corpus], name: str, options: ReadOptions, labels: Labels | None = None
+) -> Corpus:
+    """Read reviews with the weights that the training had. If the data have none, say so in a note."""
+    try:
+        return load(options, labels=labels)
+    except DataError as error:
+        if "data.weight_column" not in str(error):  # the weights are there, and wrong; or something else is
+            raise
+    corpus = load(options._replace(weight=None), labels=labels)
+    note = f"{name}: no weights in a column {options.weight!r}, which the training had; every review counts the same"
+    return replace(corpus, notes=(*corpus.notes, note))
 
 
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:

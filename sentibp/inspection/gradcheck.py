@@ -15,7 +15,7 @@ from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
 from sentibp.data.encode import no_features
-from sentibp.data.examples import Examples
+from sentibp.data.examples import Examples, example_weights
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import build, file, initial
@@ -24,7 +24,7 @@ from sentibp.nn.gradcheck import TOLERANCE, check_network
 from sentibp.nn.layers import Composite, RowGrad, Sequential
 from sentibp.nn.losses import LOSSES
 from sentibp.runs import find
-from sentibp.training.loop import backward, example_weights, forward
+from sentibp.training.loop import backward, forward
 from sentibp.training.paths import resolve_paths
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.rng import random_stream
@@ -101,7 +101,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
         raise no_features(settings, f"{len(corpus):,} reviews")
     assert corpus.label is not None
     examples = Examples(features, corpus.label, corpus.weight)
-    classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, (features, corpus.label))
+    classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, examples)
     _move_zero_biases(classifier)
     return classifier, examples
 

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sentibp.data import corpus as data_corpus
+from sentibp.data.examples import Examples
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import words
 from sentibp.inspection.step_influence import BLOCK, Overlap, step_influence
@@ -104,15 +105,16 @@ def _load_run(name: str) -> tuple[Path, Classifier]:
 
 def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> Influences:
     log = influence_log.load_influence_log(run)
-    corpus, label = _training_reviews(run, classifier)
-    n = len(label)
+    corpus = _training_reviews(run, classifier)
+    assert corpus.label is not None
+    label, n = corpus.label, len(corpus)
     if n != len(log.epochs[0].dz):
         raise DataError(f"{run / influence_log.FILE}: is of {len(log.epochs[0].dz):,} reviews, not of {n:,}")
     feature, gradient = _text_gradient(classifier, text)
     training = classifier.encode(corpus.text)[0]
     with single_threaded_blas:
         overlap = _find_overlap(training, feature, len(classifier.vocabulary))
-        initial = _initial_influence(classifier, training, label, overlap, feature, gradient)
+        initial = _initial_influence(classifier, Examples(training, label, corpus.weight), overlap, feature, gradient)
         influence = initial + step_influence(classifier, training, overlap, gradient, log)
     total, total_initial = (np.bincount(overlap.review, each, minlength=n) for each in (influence, initial))
     order = np.argsort(-total, kind="stable")
@@ -145,12 +147,11 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
     )
 
 
-def _training_reviews(run: Path, classifier: Classifier) -> tuple[data_corpus.Corpus, Array]:
-    """Return the training reviews of the run, and their labels (n,). Raises DataError if the data have changed."""
+def _training_reviews(run: Path, classifier: Classifier) -> data_corpus.Corpus:
+    """Return the training reviews of the run. Raises DataError if the data have changed."""
     again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
     corpus, _ = RecordedData(classifier).load(again, unreadable=f"the training data of {run}: {{}}")
-    assert corpus.label is not None
-    return corpus, corpus.label
+    return corpus
 
 
 def _text_gradient(classifier: Classifier, text: Ragged) -> tuple[Array, Array]:
@@ -178,28 +179,31 @@ def _find_overlap(training: Ragged, feature: Array, features: int) -> Overlap:
 
 
 def _initial_influence(
-    classifier: Classifier, training: Ragged, label: Array, overlap: Overlap, feature: Array, gradient: Array
+    classifier: Classifier, training: Examples, overlap: Overlap, feature: Array, gradient: Array
 ) -> Array:
     """Return the influence of each pair of the overlap through the initial log-count ratios: (m,).
 
     The first column of the embedding starts from the ratio log(p / |p|) - log(q / |q|) of each feature, where p and q
     are its smoothed counts in the positive and negative reviews. A positive review that has the feature c times among
-    its l features moves the ratio by c / p - l / |p|.
+    its l features moves the ratio by c / p - l / |p|, times its weight.
     """
     settings = classifier.training_config().model
     from_counts = settings.embedding.init in ("naive_bayes", "linear") and settings.init_from is None
-    if not from_counts or linear.has_linear_start(classifier.training_config(), training):
+    if not from_counts or linear.has_linear_start(classifier.training_config(), training.features):
         return np.zeros(len(overlap.review))
     features = len(classifier.vocabulary)
-    ratio = log_count_ratio(training, label, features)
+    ratio = log_count_ratio(training, features)
     largest = int(np.argmax(np.abs(ratio)))
-    column = naive_bayes.naive_bayes_column(training, label, classifier.vocabulary, settings.embedding)
+    column = naive_bayes.naive_bayes_column(training, classifier.vocabulary, settings.embedding)
     unit = column[largest] / ratio[largest] if ratio[largest] else 0.0  # the factor from ratio to weight
+    label, lengths = training.label, training.features.lengths
+    weight = np.ones(len(label)) if training.weight is None else training.weight.astype(np.float64)
+    kind, times = label[overlap.review], overlap.times
     count = np.zeros((2, len(feature)))
-    np.add.at(count, (label[overlap.review], overlap.column), overlap.times)
-    smoothing = 2 * np.bincount(label, minlength=2) / len(label)  # as in log_count_ratio
-    total = np.bincount(label, training.lengths, minlength=2) + smoothing * features
-    kind = label[overlap.review]
-    slope = overlap.times / (count[kind, overlap.column] + smoothing[kind])
-    slope -= training.lengths[overlap.review] / total[kind]
-    return np.where(kind == 1, 1, -1) * slope * unit * gradient[overlap.column, 0]
+    np.add.at(count, (kind, overlap.column), times * weight[overlap.review])
+    share = naive_bayes.positive_share(training)
+    smoothing = 2 * np.array([1 - share, share])  # as in log_count_ratio
+    total = np.bincount(label, lengths * weight, minlength=2) + smoothing * features
+    slope = times / (count[kind, overlap.column] + smoothing[kind])
+    slope -= lengths[overlap.review] / total[kind]
+    return np.where(kind == 1, 1, -1) * weight[overlap.review] * slope * unit * gradient[overlap.column, 0]

@@ -142,7 +142,7 @@ def audit_labels(
         first = held_out[_rank(logits[held_out], label[held_out])[:count]]
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
             issues[i] = _issue(i, LABELS[label[i]], text, classifier)
-    factor = fit_temperature(logits, label)
+    factor = fit_temperature(logits, label, data_corpus.independent_weights(corpus, np.zeros(0, np.int64)))
     positive = probability(factor * logits)
     order = _rank(logits, label)
     return LabelAudit(
@@ -233,11 +233,11 @@ def _train(
 ) -> Classifier:
     """Train a classifier on the chosen reviews only."""
     features, label = examples.features.take(chosen), examples.label[chosen]
-    weight = None if examples.weight is None else examples.weight[chosen]
+    training = Examples(features, label, None if examples.weight is None else examples.weight[chosen])
     seed = settings.train.seed
-    classifier = initial.build_classifier(settings, vocabulary, seed, None, (features, label))
+    classifier = initial.build_classifier(settings, vocabulary, seed, None, training)
     state = initial_state(settings.train, len(label), seed)
-    for event in fit(classifier.network, Examples(features, label, weight), None, settings.train, state):
+    for event in fit(classifier.network, training, None, settings.train, state):
         if isinstance(event, Epoch) and event.epoch == epochs:
             break
     unseen = np.ones(len(vocabulary), bool)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.config.stored import complete_settings
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.model.build import assemble, parameter_shapes
@@ -18,6 +17,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs import find
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.stored_settings import complete_settings
 
 
 def load_model(name: str | Path = "last") -> Classifier:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 
-def scale_logit(classifier: Classifier, factor: float) -> Classifier:
-    """Return the classifier with its logit times `factor`. It shares all tensors but those of the output layer."""
+def scale_logit(classifier: Classifier, factor: float, shift: float = 0.0) -> Classifier:
+    """Return the classifier with its logit times `factor`, plus `shift`.
+
+    It shares all tensors but those of the output layer.
+    """
     weights = dict(classifier.tensors())
     for name in "output.weight", "output.bias":
         weights[name] = weights[name] * np.float32(factor)
+    if shift:
+        weights["output.bias"] = weights["output.bias"] + np.float32(shift)
     return replace(classifier, network=assemble(classifier.spec, weights))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from sentibp.config.paths import with_names_only
 from sentibp.config.repair import set_option
+from sentibp.data.examples import Examples, example_weights
 from sentibp.data.folding import Spelling, fold_word
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
@@ -18,7 +19,7 @@ from sentibp.model.linear import has_linear_start, linear_start
 from sentibp.model.naive_bayes import naive_bayes_column
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
-from sentibp.nn.layers import Array, Ragged
+from sentibp.nn.layers import Array
 from sentibp.utils.paths import shown
 from sentibp.utils.rng import random_stream
 
@@ -31,17 +32,17 @@ def build_classifier(
     vocabulary: Vocabulary,
     seed: int,
     origin: Classifier | None = None,
-    examples: tuple[Ragged, Array] | None = None,
+    examples: Examples | None = None,
     columns: Array | None = None,
     before: int | None = None,
 ) -> Classifier:
     """Return an untrained classifier. The seed determines its random weights.
 
     `origin` is a trained model to start from; the vocabulary must then begin with its features (`vocabulary.merge`).
-    `examples` are the training reviews and their labels (n,), from which embedding.init: linear and naive_bayes
-    compute the first column of the embedding; without them, all columns are random. `columns` (V, k) are the initial
-    values of the last columns. With `before`, the layers above the embedding start with the same random weights as
-    with a vocabulary of so many features.
+    `examples` are the training reviews, from which embedding.init: linear and naive_bayes compute the first column of
+    the embedding; without them, all columns are random. `columns` (V, k) are the initial values of the last columns.
+    With `before`, the layers above the embedding start with the same random weights as with a vocabulary of so many
+    features.
     """
     weights = _random_weights(config, len(vocabulary), seed, before)
     embedding = weights["embedding.weight"]
@@ -53,10 +54,12 @@ def build_classifier(
     if origin is not None:
         inherit(weights, origin)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
-        if has_linear_start(config, examples[0]):
-            start_linear(weights, config, *linear_start(*examples, vocabulary, config.model.embedding))
+        if has_linear_start(config, examples.features):
+            loss_weight = example_weights(config.train, examples)
+            start = linear_start(examples, vocabulary, config.model.embedding, loss_weight)
+            start_linear(weights, config, *start)
         else:
-            embedding[:, 0] = naive_bayes_column(*examples, vocabulary, config.model.embedding)
+            embedding[:, 0] = naive_bayes_column(examples, vocabulary, config.model.embedding)
     network = assemble_for_training(config, weights, seed)
     spec = NetworkSpec.from_config(config)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
@@ -121,9 +124,12 @@ def inherit(weights: dict[str, Array], origin: Classifier) -> None:
         theirs, ours = ("no" if shape is None else shape for shape in shapes)
         first = name == "embedding.weight"  # the number of its rows depends on the vocabulary
         if theirs[first:] != ours[first:]:
+            spec = origin.spec
+            shape = {"embedding.dim": spec.dim, "hidden": list(spec.hidden), "batch_norm": spec.batch_norm}
+            same = " ".join(set_option(f"model.{key}", value) for key, value in shape.items())
             raise ConfigError(
                 f"model.init_from: {name} has {theirs} numbers in that model and {ours} in this config; "
-                "give both the same embedding.dim, hidden and batch_norm"
+                f"give the network that model's shape with {same}"
             )
         weights[name][: len(trained[name])] = trained[name]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.model.naive_bayes import class_counts, log_ratio, scale_columns
+from sentibp.model.naive_bayes import class_counts, log_ratio, positive_share, scale_columns
 from sentibp.nn.layers import Array, Linear, Ragged, RowGrad
 from sentibp.nn.losses import cross_entropy
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -40,42 +41,60 @@ def has_linear_start(config: Config, x: Ragged) -> bool:
     return config.model.embedding.init == "linear" and len(x.ids) <= _LARGE
 
 
-def linear_start(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Embedding) -> tuple[Array, float, float]:
+def linear_start(
+    examples: Examples, vocabulary: Vocabulary, embedding: Embedding, loss_weight: Array | None = None
+) -> tuple[Array, float, float]:
     """Return the best linear classifier: its column of the embedding (V,), the weight of that column, and the bias.
 
-    The column is scaled as `naive_bayes_column` is.
+    The column is scaled as `naive_bayes_column` is. `loss_weight` (n,) is the weight of each review in the loss, with a
+    mean near 1.
     """
     weights, bias = fit_linear_column(
-        x, label, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding
+        examples, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding, loss_weight
     )
-    column = scale_columns(weights[:, None].astype(np.float32), x, embedding)[:, 0]
+    column = weights[:, None].astype(np.float32)
+    column = scale_columns(column, examples.features, embedding, examples.weight)[:, 0]
     return column, float(np.abs(weights).sum() / max(np.abs(column).sum(), 1e-6)), bias
 
 
-def fit_output_layer(x: Array, label: Array, decay: float = 0.0025) -> tuple[Array, float]:
+def fit_output_layer(
+    x: Array, label: Array, decay: float = 0.0025, weight: Array | None = None, loss_weight: Array | None = None
+) -> tuple[Array, float]:
     """Fit an output layer on fixed pooled vectors x (n, k). Return its weight (k,) and bias.
 
     It minimizes the cross-entropy plus an L2 penalty on the weights of x, scaled to a standard deviation of 1. The
-    problem is convex, so L-BFGS finds the minimum. The gradient is that of the layers.
+    problem is convex, so L-BFGS finds the minimum. The gradient is that of the layers. `weight` (n,) is that of each
+    review, and `loss_weight` (n,) the one in the loss, with a mean near 1.
     """
-    mean, deviation = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+    if weight is None:
+        mean, deviation = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+    else:
+        mean = np.average(x, axis=0, weights=weight)
+        deviation = np.maximum(np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight)), 1e-9)
     inputs = ((x - mean) / deviation).astype(np.float64)
     layer = Linear(np.zeros((inputs.shape[1], 1)), np.zeros(1))
-    weight, bias = layer.params["weight"], layer.params["bias"]
+    column, bias = layer.params["weight"], layer.params["bias"]
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        weight[:, 0], bias[:] = theta[:-1], theta[-1]
-        loss, dz = cross_entropy(layer.forward(inputs, train=True)[:, 0], label)
+        column[:, 0], bias[:] = theta[:-1], theta[-1]
+        loss, dz = cross_entropy(layer.forward(inputs, train=True)[:, 0], label, loss_weight)
         layer.backward(dz[:, None])
         return loss, np.append(np.asarray(layer.grads["weight"])[:, 0], layer.grads["bias"])
 
-    theta = _minimize(loss_and_gradient, len(weight) + 1, decay)
+    theta = _minimize(loss_and_gradient, len(column) + 1, decay)
     scaled = theta[:-1] / deviation
     return scaled.astype(np.float32), float(theta[-1] - scaled @ mean)
 
 
 def fit_linear_network(
-    features: Ragged, scale: Array, x: Array, label: Array, pooling: str, padding: int, decay: float = 0.005
+    features: Ragged,
+    scale: Array,
+    x: Array,
+    label: Array,
+    pooling: str,
+    padding: int,
+    decay: float = 0.005,
+    loss_weight: Array | None = None,
 ) -> tuple[Array, Array, float]:
     """Fit a network without hidden layers on one column of an embedding and on fixed pooled vectors x (n, k).
 
@@ -92,7 +111,7 @@ def fit_linear_network(
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         column[batch.rows, 0], weight[:, 0], bias[:] = row_scale * theta[:k], theta[k:-1], theta[-1]
         z = bag.forward(batch, train=True) + layer.forward(inputs, train=True)
-        loss, dz = cross_entropy(z[:, 0], label)
+        loss, dz = cross_entropy(z[:, 0], label, loss_weight)
         bag.backward(dz[:, None])
         layer.backward(dz[:, None])
         d_column, d_weight = bag.grads["weight"], np.asarray(layer.grads["weight"])
@@ -105,15 +124,21 @@ def fit_linear_network(
 
 
 def fit_linear_column(
-    x: Ragged, label: Array, shares: tuple[Array, Array], features: int, pooling: str, padding: int
+    examples: Examples,
+    shares: tuple[Array, Array],
+    features: int,
+    pooling: str,
+    padding: int,
+    loss_weight: Array | None = None,
 ) -> tuple[Array, float]:
-    """Fit a linear classifier on reviews x. Return its embedding, a single column (features,), and its bias.
+    """Fit a linear classifier on n reviews. Return its embedding, a single column (features,), and its bias.
 
     `shares` are pairs (feature, affix). The row of a feature is the sum of a weight of its own and the weights of the
     affixes that it begins or ends with, so that words with the same beginning or ending have similar rows. A weight
     moves further if the log-count ratio of its feature is large: naive-Bayes logistic regression (Wang & Manning,
-    2012).
+    2012). `loss_weight` (n,) is the weight of each review in the loss, with a mean near 1.
     """
+    x, label = examples.features, examples.label
     identity = np.arange(features, dtype=np.int32)
     row, weight = (np.concatenate((identity, each)) for each in shares)
     rows = csr_array((np.ones(len(row)), (row, weight)), shape=(features, features))  # weights -> rows
@@ -124,16 +149,17 @@ def fit_linear_column(
     inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
     inputs_transposed, rows_transposed = csr_array(inputs.T), csr_array(rows.T)
 
-    positive, negative = (rows_transposed @ count for count in class_counts(x, label, features))
-    ratio = np.abs(log_ratio(positive, negative, float(np.mean(label)))).astype(np.float64)
-    squares = ratio**2 * (rows_transposed @ np.bincount(x.ids, entry**2, minlength=features))
+    positive, negative = (rows_transposed @ count for count in class_counts(examples, features))
+    ratio = np.abs(log_ratio(positive, negative, positive_share(examples))).astype(np.float64)
+    square = entry**2 if examples.weight is None else entry**2 * np.repeat(examples.weight, x.lengths)
+    squares = ratio**2 * (rows_transposed @ np.bincount(x.ids, square, minlength=features))
     scale = ratio.copy()
     for kind, target in (~is_affix, _WORD_SCALE), (is_affix, _AFFIX_SCALE):
         scale[kind] *= target / max(np.sqrt(squares[kind].sum() / max((positive + negative)[kind].sum(), 1)), 1e-6)
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         z = inputs @ (rows @ (scale * theta[:-1])) + theta[-1]
-        loss, dz = cross_entropy(z, label)
+        loss, dz = cross_entropy(z, label, loss_weight)
         return loss, np.append(scale * (rows_transposed @ (inputs_transposed @ dz)), dz.sum())
 
     with single_threaded_blas:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.nn.layers import Array, Ragged
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -17,29 +18,46 @@ _IDS = 1 << 21  # ids counted at once; all of them may not fit in memory
 _SAMPLE = 2000  # reviews that are enough to find the scale of a column
 
 
-def naive_bayes_column(x: Ragged, label: Array, vocabulary: Vocabulary, embedding: Embedding) -> Array:
+def naive_bayes_column(examples: Examples, vocabulary: Vocabulary, embedding: Embedding) -> Array:
     """Return the log-count ratio of each feature (V,), scaled to pooled values with a root mean square of 1."""
-    return scale_columns(log_count_ratio(x, label, len(vocabulary))[:, None], x, embedding)[:, 0]
+    x, weight = examples.features, examples.weight
+    return scale_columns(log_count_ratio(examples, len(vocabulary))[:, None], x, embedding, weight)[:, 0]
 
 
-def scale_columns(columns: Array, x: Ragged, embedding: Embedding) -> Array:
-    """Scale columns of an embedding (V, k) so that their pooled values over reviews x have a root mean square of 1."""
-    n = len(x.offsets) - 1
-    sample = x.take(np.arange(0, n, -(-n // _SAMPLE)))
-    pooled = FastEmbeddingBag(columns, embedding.pooling, embedding.padding).forward(sample)
-    return columns / max(float(np.sqrt(np.mean(pooled**2))), 1e-6)
+def scale_columns(columns: Array, x: Ragged, embedding: Embedding, weight: Array | None = None) -> Array:
+    """Scale columns of an embedding (V, k) so that their pooled values over reviews x have a root mean square of 1.
 
-
-def log_count_ratio(x: Ragged, label: Array, features: int) -> Array:
-    """Return the log-count ratio of each feature: (features,) float32. `label` (n,) is 0 or 1.
-
-    These are the weights of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2).
+    `weight` (n,) is that of each review; None: all have the same.
     """
-    return log_ratio(*class_counts(x, label, features), float(np.mean(label)))
+    n = len(x.offsets) - 1
+    chosen = np.arange(0, n, -(-n // _SAMPLE))
+    pooled = FastEmbeddingBag(columns, embedding.pooling, embedding.padding).forward(x.take(chosen))
+    square = np.mean(pooled**2) if weight is None else np.average(np.mean(pooled**2, axis=1), weights=weight[chosen])
+    return columns / max(float(np.sqrt(square)), 1e-6)
 
 
-def class_counts(x: Ragged, label: Array, features: int) -> tuple[Array, Array]:
-    """Count how often each feature occurs in positive reviews, and in negative ones: (features,) int64 each."""
+def log_count_ratio(examples: Examples, features: int) -> Array:
+    """Return the log-count ratio of each feature: (features,) float32. The labels are 0 or 1.
+
+    These are the weights of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). A review of weight k counts k
+    times. The weight of a class has no effect: the ratio compares shares of each class.
+    """
+    return log_ratio(*class_counts(examples, features), positive_share(examples))
+
+
+def positive_share(examples: Examples) -> float:
+    """Return the share of positive reviews, by their weights."""
+    return float(np.average(examples.label, weights=examples.weight))
+
+
+def class_counts(examples: Examples, features: int) -> tuple[Array, Array]:
+    """Count how often each feature occurs in positive reviews, and in negative ones: (features,) each.
+
+    The counts are int64, or float64 if the reviews have weights: then an occurrence counts as much as its review.
+    """
+    x, label, weight = examples.features, examples.label, examples.weight
+    if weight is not None:
+        return _weighted_class_counts(x, label, weight, features)
     total, positive = np.zeros((2, features), np.int64)
     block = len(label) * max(features, _IDS) // max(len(x.ids), 1) + 1  # reviews
     for start in range(0, len(label), block):
@@ -48,6 +66,18 @@ def class_counts(x: Ragged, label: Array, features: int) -> tuple[Array, Array]:
         ids = reviews.ids[np.repeat(label[start : start + block] == 1, reviews.lengths)]
         positive += np.bincount(ids, minlength=features)
     return positive, total - positive
+
+
+def _weighted_class_counts(x: Ragged, label: Array, weight: Array, features: int) -> tuple[Array, Array]:
+    counts = np.zeros((2, features))
+    block = len(label) * max(features, _IDS) // max(len(x.ids), 1) + 1  # reviews
+    for start in range(0, len(label), block):
+        rows = slice(start, min(start + block, len(label)))
+        reviews = x.slice(rows.start, rows.stop)
+        for number in (0, 1):
+            occurrence = np.repeat(weight[rows] * (label[rows] == number), reviews.lengths)
+            counts[number] += np.bincount(reviews.ids, occurrence, minlength=features)
+    return counts[1], counts[0]
 
 
 def log_ratio(positive: Array, negative: Array, share: float) -> Array:

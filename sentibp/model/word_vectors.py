@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.config.stored import complete_settings
 from sentibp.data.folding import Spelling
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
@@ -22,6 +21,7 @@ from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import from_numpy, index_of, split_lines
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.stored_settings import complete_settings
 
 KEY = "vectors"  # the metadata key: it distinguishes the file from a model file, which has the same form
 FORMAT = 2  # 2: text.folding and text.classes

@@ -294,27 +294,32 @@ def list_runs(
     return [(path, facts) for (_, _, path), facts in sorted(found, key=lambda run: run[0])]
 
 
-def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray) -> None:
-    """Write the labels (n,) of the validation reviews, and their probabilities of positive (n,)."""
+def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray, weight: np.ndarray | None = None) -> None:
+    """Write the labels, probabilities of positive and weights of the validation reviews: (n,) each."""
     import io
 
     import pyarrow as pa
     from pyarrow import parquet
 
     content = io.BytesIO()
-    parquet.write_table(pa.table({"label": from_numpy(label), "positive": from_numpy(positive)}), content)
+    columns = {"label": label, "positive": positive} | ({} if weight is None else {"weight": weight.astype(np.float64)})
+    parquet.write_table(pa.table({name: from_numpy(values) for name, values in columns.items()}), content)
     run.write(PREDICTIONS, content.getvalue())
 
 
-def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the labels (n,) and probabilities of positive (n,) that `save_predictions` wrote; None without a file."""
+def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+    """Return the labels (n,), probabilities of positive (n,) and weights (n,) or None that `save_predictions` wrote.
+
+    None without a file.
+    """
     from pyarrow import parquet
 
     if not (path / PREDICTIONS).is_file():  # a pipe would block
         return None
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
         table = parquet.read_table(path / PREDICTIONS)
-        return table["label"].to_numpy(), table["positive"].to_numpy()
+        weight = table["weight"].to_numpy() if "weight" in table.column_names else None
+        return table["label"].to_numpy(), table["positive"].to_numpy(), weight
 
 
 def _now() -> str:

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.data.dataset import load_data
+from sentibp.data.examples import example_weights
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.training.dry_run import PARTS, DryRun, estimate, timed_steps
-from sentibp.training.loop import example_weights, take_batch
+from sentibp.training.loop import take_batch
 from sentibp.training.networks import new_network
 from sentibp.training.prepare import TrainingData
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from sentibp import metrics
 from sentibp.config.schema import Train
-from sentibp.data.examples import Examples
-from sentibp.model.calibration import fit_temperature, mixture_weights
+from sentibp.data.examples import Examples, example_weights
+from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.fold import scale_logit
@@ -23,19 +23,21 @@ from sentibp.runs.influence_log import InfluenceLog
 from sentibp.training.events import Epoch
 from sentibp.training.loop import evaluate
 
-_STATE = ("best", "scores", "digest", "kept", "factor", "weights")
+_STATE = ("best", "scores", "digest", "kept", "factor", "shift", "weights")
 _STATE += ("seed_scores", "seed_best", "seed_best_scores", "seed_weights", "waited")  # of the current seed
 
 
 class Selection:
     """Keeps the model of the best epoch, and says when patience is exhausted."""
 
-    def __init__(self, run: Run, settings: Train, validation: Examples | None):
+    def __init__(self, run: Run, settings: Train, validation: Examples | None, independent: Array | None = None):
+        """`independent` (n,) is how much each validation review counts in a fit; None: all count as one."""
         import pyarrow.parquet  # noqa: F401  # what saving needs; an import that is interrupted leaves half a module
 
         self.run = run
         self.settings = settings
         self.validation = validation
+        self.independent = independent
         self.influence_log = InfluenceLog(run.path)
         stopping = settings.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
@@ -44,7 +46,7 @@ class Selection:
         self.scores: dict[str, Any] | None = None  # of the best model
         self.digest: str | None = None  # SHA-256 of its file
         self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from
-        self.factor = 1.0  # what calibration multiplied its logit by
+        self.factor, self.shift = 1.0, 0.0  # what calibration multiplied its logit by, and added to it
         self.weights: list[float] | None = None  # of the networks that are averaged
         self.seed_scores: list[dict[str, Any]] = []  # the best scores of each seed
         self.start_seed()
@@ -85,14 +87,14 @@ class Selection:
         """Return the weight of each network that is averaged.
 
         The networks of a kind differ by their random start only, so that their order on the validation data is chance:
-        they share the weight of their kind. The weights of the kinds minimise the validation loss; without validation
-        data they are equal.
+        they share the weight of their kind. The weights of the kinds minimise the validation loss, shrunk towards equal
+        weights; without validation data they are equal.
         """
         weights = np.full(len(kinds), 1 / len(kinds))
         if self.validation is not None:
             x = self.validation.features
             logits = [np.mean([member.logits(x) for member in kind], axis=0) for kind in kinds]
-            weights = mixture_weights(np.stack(logits, axis=1), self.validation.label)
+            weights = mixture_weights(np.stack(logits, axis=1), self.validation.label, self.independent)
         count = [len(kind) for kind in kinds]
         self.seed_weights = np.repeat(weights / count, count).tolist()
         return self.seed_weights
@@ -106,19 +108,20 @@ class Selection:
         is_best = value > self.best or self.scores is None
         if not is_best_of_seed:  # nor the best of all
             return
-        factor = 1.0
+        factor, shift = 1.0, 0.0
         if self.settings.calibrate and self.validation is not None:
-            factor = fit_temperature(logits, self.validation.label)
-            classifier = scale_logit(classifier, factor)
+            factor, shift = calibrate(logits, self.validation, self.independent, self.settings)
+            classifier = scale_logit(classifier, factor, shift)
             scores, logits = evaluate(classifier.network, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
         if is_best:
             self.best, self.scores, classifier.scores = value, scores, scores
-            self.kept, self.factor, self.weights = {"seed": seed, "epoch": epoch}, factor, self.seed_weights
+            self.kept, self.weights = {"seed": seed, "epoch": epoch}, self.seed_weights
+            self.factor, self.shift = factor, shift
             self.save(classifier)
             self.influence_log.keep(epoch, self.digest or "", factor)
             if self.validation is not None:
-                save_predictions(self.run, self.validation.label, probability(logits))
+                save_predictions(self.run, self.validation.label, probability(logits), self.validation.weight)
 
     def save(self, classifier: Classifier) -> None:
         """Write the model file."""
@@ -147,10 +150,29 @@ class Selection:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned. The model is in the run; its predictions are computed again."""
         for name in _STATE:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name, 0.0) if name == "shift" else state[name])  # earlier versions had none
         if self.digest is not None and self.validation is not None:
             _, logits = evaluate(load_model(self.run.path / MODEL).network, self.validation)
-            save_predictions(self.run, self.validation.label, probability(logits))
+            save_predictions(self.run, self.validation.label, probability(logits), self.validation.weight)
+
+
+def calibrate(logits: Array, validation: Examples, independent: Array | None, settings: Train) -> tuple[float, float]:
+    """Return the factor of the logits (n,), and the shift that makes the classes count as train.class_weight says.
+
+    Without class weights the shift is 0, and so it is if the validation reviews that count are of one class.
+    `independent` (n,) is how much each of them counts; None: all count as one.
+    """
+    own = np.ones(len(logits)) if independent is None else independent
+    counted = own > 0
+    label = validation.label[counted]
+    if settings.class_weight is None or label.all() or not label.any():
+        return fit_temperature(logits, validation.label, independent), 0.0
+    own = own[counted]
+    weight = example_weights(settings, Examples(None, label, own))
+    assert weight is not None
+    # Classes of different weight are worth fewer reviews (Kish, 1965): many of them hardly count.
+    weight = weight * (weight.sum(dtype=np.float64) / np.sum(weight.astype(np.float64) ** 2 / own))
+    return fit_scale_and_shift(logits[counted], label, weight)
 
 
 class FixedSelection:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.schema import Config
-from sentibp.config.stored import complete_settings
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
@@ -29,6 +28,7 @@ from sentibp.runs.influence_log import InfluenceLog
 from sentibp.training.loop import TrainingState
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.stored_settings import complete_settings
 
 FILE = "checkpoint.safetensors"
 FORMAT = 3  # format 2, with other names for some keys, is still read

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sentibp.config.schema import Config
-from sentibp.data.examples import Examples
+from sentibp.data.examples import Examples, example_weights
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.model import initial, linear
@@ -38,7 +38,8 @@ def review_classifier(
     Its embedding has a single column: the vectors times the weights of the output layer.
     """
     rows = pretrained.rows(len(vocabulary))
-    weight, bias = linear.fit_output_layer(_pool(rows, training.features, config), training.label)
+    x, loss_weight = _pool(rows, training.features, config), example_weights(config.train, training)
+    weight, bias = linear.fit_output_layer(x, training.label, weight=training.weight, loss_weight=loss_weight)
     return _linear(config, vocabulary, rows @ weight, bias, seed)
 
 
@@ -52,27 +53,33 @@ def word_classifier(
     logistic regression (Wang & Manning, 2012) with vectors as additional inputs.
     """
     n = len(vocabulary)
-    ratios = [log_count_ratio(each.features, each.label, n) for each in (training, extra.labelled) if each is not None]
+    ratios = [log_count_ratio(each, n) for each in (training, extra.labelled) if each is not None]
     scale = np.sqrt(np.sum(np.square(ratios), axis=0) + _BASE_SCALE)
-    column, bias = _fit_column(config, training.features, training.label, scale, columns)
+    column, bias = _fit_column(config, training, scale, columns, example_weights(config.train, training))
     return _linear(config, vocabulary, column, bias, seed)
 
 
 def _fit_column(
-    config: Config, x: Ragged, label: Array, scale: Array, columns: Array, decay: float = 0.005
+    config: Config,
+    examples: Examples,
+    scale: Array,
+    columns: Array,
+    loss_weight: Array | None = None,
+    decay: float = 0.005,
 ) -> tuple[Array, float]:
     """Fit a network without hidden layers on a trained column and on the fixed `columns` (V, k).
 
     Return it as a single column (V,) and a bias. A weight moves further if its `scale` (V,) is large; only the ratios
     between the scales matter.
     """
-    lengths = x.lengths
+    x, lengths, weight = examples.features, examples.features.lengths, examples.weight
     divided = _pool(np.ones((len(scale), 1), np.float32), x, config)[:, 0] / np.maximum(lengths, 1)  # 1 / the divisor
     inputs = scale[x.ids] * np.repeat(divided, lengths)
-    scale = scale * (_COLUMN_SCALE / max(float(np.sqrt(np.mean(inputs**2))), 1e-6))
-    embedding = config.model.embedding
+    square = np.mean(inputs**2) if weight is None else np.average(inputs**2, weights=np.repeat(weight, lengths))
+    scale = scale * (_COLUMN_SCALE / max(float(np.sqrt(square)), 1e-6))
+    embedding, fixed, label = config.model.embedding, _pool(columns, x, config), examples.label
     column, weight, bias = linear.fit_linear_network(
-        x, scale, _pool(columns, x, config), label, embedding.pooling, embedding.padding, decay
+        x, scale, fixed, label, embedding.pooling, embedding.padding, decay, loss_weight
     )
     return column + columns @ weight, bias
 
@@ -108,13 +115,15 @@ def word_columns(
     n, embedding = len(vocabulary), config.model.embedding
     columns = []
     if extra.labelled is not None:
-        ratio = log_count_ratio(extra.labelled.features, extra.labelled.label, n)
+        ratio = log_count_ratio(extra.labelled, n)
         x, review = sentences(extra.labelled.features, vocabulary)
-        weight, _ = _fit_column(config, x, extra.labelled.label[review], np.abs(ratio), ratio[:, None], decay=0.001)
-        columns += [scale_columns(column[:, None], training.features, embedding) for column in (ratio, weight)]
+        labelled = Examples(x, extra.labelled.label[review])
+        weight, _ = _fit_column(config, labelled, np.abs(ratio), ratio[:, None], decay=0.001)
+        for column in (ratio, weight):
+            columns.append(scale_columns(column[:, None], training.features, embedding, training.weight))
     vectors = pretrained.rows(n, config.pretrain.dim)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    columns.append(scale_columns(vectors, training.features, embedding))
+    columns.append(scale_columns(vectors, training.features, embedding, training.weight))
     return np.concatenate(columns, axis=1)
 
 
@@ -151,7 +160,7 @@ def distillation_set(
     copies = max(round(m / n * _TRAINING_SHARE / (1 - _TRAINING_SHARE)), 1)
     weight = training.weight
     if weight is not None:
-        weight = np.append(np.tile(weight, copies), np.ones(m, np.float32))
+        weight = np.append(np.tile(weight / weight.mean(), copies), np.ones(m, np.float32))
     label = np.append(np.tile(training.label, copies), probability)
     examples = Examples(concatenate_reviews([training.features] * copies + [x]), label, weight)
     return DistillationSet(examples, np.append(np.tile(np.arange(n), copies), np.full(m, -1)))

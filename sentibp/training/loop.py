@@ -12,7 +12,7 @@ import numpy as np
 
 from sentibp import metrics
 from sentibp.config.schema import Train
-from sentibp.data.examples import Examples
+from sentibp.data.examples import Examples, example_weights
 from sentibp.model.classifier import predict_logits
 from sentibp.model.head import probability
 from sentibp.nn.gradient_flow import layer_name
@@ -171,24 +171,7 @@ def evaluate(network: Sequential, examples: Examples) -> tuple[dict[str, Any], A
         raise Diverged(
             "diverged: the network's answers are not finite; train it with a lower train.optimizer.learning_rate"
         )
-    return metrics.scores(examples.label, probability(logits)), logits
-
-
-def example_weights(settings: Train, examples: Examples) -> Array | None:
-    """Return the weight of each example in the loss, (n,) float32; None if all have the same.
-
-    It is the product of the weight of its class and its own.
-    """
-    if settings.class_weight is None:
-        return examples.weight
-    label = examples.label
-    if settings.class_weight == "balanced":
-        positive = label.sum(dtype=np.float64)
-        per_class = len(label) / (2 * np.array([len(label) - positive, positive]))
-    else:
-        per_class = np.array([settings.class_weight.negative, settings.class_weight.positive])
-    weight = ((1 - label) * per_class[0] + label * per_class[1]).astype(np.float32)
-    return weight if examples.weight is None else weight * examples.weight
+    return metrics.scores(examples.label, probability(logits), examples.weight), logits
 
 
 def learning_rate_factor(settings: Train, name: str) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sentibp.config.schema import Train
-from sentibp.data.examples import Examples
+from sentibp.data.examples import Examples, example_weights
 from sentibp.nn.losses import LOSSES
 from sentibp.nn.optim import Schedule
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Step
-from sentibp.training.loop import example_weights, fit, initial_state
+from sentibp.training.loop import fit, initial_state
 from sentibp.training.networks import new_network
 from sentibp.training.prepare import TrainingData
 
@@ -22,6 +23,7 @@ _SMOOTHING = 0.9  # share of the running mean of losses that stays at each step
 _TOO_MUCH = 4.0  # times the least loss: the end
 _START = 30  # steps whose learning rates change nothing yet
 _FALLEN = 0.05  # of the loss by chance, and at the start: if it falls by less, nothing is learned
+_NOISE = 4.0  # standard errors: if the loss falls by less, it may be the batches that differ
 _LEARNED = 0.05  # of the loss by chance: the end, too; a loss of nearly nothing falls at any learning rate
 _SAFETY = 10  # below the learning rate of the least loss, which is close to divergence
 
@@ -37,8 +39,9 @@ class Point(NamedTuple):
 class LearningRateTest(NamedTuple):
     """What the loss did as the learning rate grew."""
 
-    suggestion: float | None  # None: the loss fell at no learning rate
+    suggestion: float | None  # None: the test is inconclusive
     least: float | None  # the learning rate where the smoothed loss was least
+    inconclusive: str | None  # why there is no suggestion
     chance: float  # the loss of the best answer that is the same for all reviews
     ended: str  # why: "diverged", "the loss grew", "nothing is left to learn", "all learning rates were tried"
     current: float  # train.optimizer.learning_rate as it is set
@@ -73,13 +76,33 @@ def find_learning_rate(data: TrainingData) -> LearningRateTest:
                 break
     except Diverged:
         ended = "diverged"
-    least = min(curve, key=lambda point: point.smooth, default=None)
-    start = float(np.mean([point.loss for point in curve[:_START]])) if curve else chance
-    if least is None or least.smooth > (1 - _FALLEN) * min(chance, start):
-        return LearningRateTest(None, None, chance, ended, optimizer.learning_rate, optimizer.name, curve)
-    suggestion = float(f"{least.learning_rate / _SAFETY:.1g}")
-    found = suggestion, least.learning_rate
+    least, inconclusive = _lowest(curve, chance)
+    suggestion = None if least is None else float(f"{least / _SAFETY:.1g}")
+    found = suggestion, least, inconclusive
     return LearningRateTest(*found, chance, ended, optimizer.learning_rate, optimizer.name, curve)
+
+
+def _lowest(curve: Sequence[Point], chance: float) -> tuple[float | None, str | None]:
+    """Return the learning rate of the least smoothed loss; or None, and why the curve says nothing.
+
+    The first steps change nothing yet. Their losses differ as the batches do, so they show how far a loss must fall
+    before it is more than noise, and where it starts from.
+    """
+    first, later = [point.loss for point in curve[:_START]], curve[_START:]
+    if not later:
+        return None, f"it ended after {len(curve)} steps, before a learning rate could change the loss"
+    start = float(np.mean(first))
+    least = min(later, key=lambda point: point.smooth)
+    if least.smooth > (1 - _FALLEN) * min(chance, start):
+        return (
+            None,
+            f"the loss fell too little: from {start:.3g} to {least.smooth:.3g}; one answer to all has {chance:.3g}",
+        )
+    averaged = (1 + _SMOOTHING) / (1 - _SMOOTHING)  # independent losses with as small an error as the running mean
+    noise = float(np.std(first)) * np.sqrt(1 / len(first) + 1 / averaged)
+    if start - least.smooth < _NOISE * noise:
+        return None, f"the loss fell from {start:.3g} to {least.smooth:.3g}, and differs as much from batch to batch"
+    return least.learning_rate, None
 
 
 class _Rising(Schedule):

@@ -71,8 +71,7 @@ def is_ensemble(config: Config) -> bool:
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
     """Return the network before its training, from its seed."""
-    examples = data.training.features, data.training.label
-    return build_classifier(data.config, data.vocabulary, seed, data.origin, examples, columns, data.before)
+    return build_classifier(data.config, data.vocabulary, seed, data.origin, data.training, columns, data.before)
 
 
 def train_seed(context: TrainingContext, seed: int) -> Events:

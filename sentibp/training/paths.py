@@ -37,12 +37,12 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
     is_stored = (folder / "run.json").is_file()  # the copy in a run directory
     for key in keys:
         value = get(config, key)
-        if value is None:
+        base = None if resolved.origins.get(key) == "--set" else folder
+        if value is None or (key == "data.validation" and not sources.is_source(value, base or Path(), Path())):
             continue
         if is_stored:
             value, more = _moved(value)
             notes += more
-        base = None if resolved.origins.get(key) == "--set" else folder
         if key in SOURCES:
             value, more = sources.resolve_source(value, base)
         elif key in _FOUND and value == "last":

@@ -19,6 +19,7 @@ from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
+from sentibp.data.labels import counted
 from sentibp.data.overlap import overlap_notes, require_separate
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
@@ -27,10 +28,14 @@ from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
+from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.utils.paths import shown
+
+FEW = 30
+"""Reviews: with fewer for validation, there is a note that their scores say little."""
 
 
 class TrainingData(NamedTuple):
@@ -41,6 +46,7 @@ class TrainingData(NamedTuple):
     pretrained: word_vectors.VectorFile | None  # the vectors of pretrain.vectors_from
     training: Examples
     validation: Examples | None
+    independent: Array | None  # (n,) how much each validation review counts in a fit: 0 if training has nearly its text
     extra: PretrainingData  # additional reviews for pretraining
     vocabulary: Vocabulary
     hashes: ReviewHashes  # of the reviews, for the run directory
@@ -70,7 +76,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and isinstance(config.data.validation, str):
-        require_separate(validation, repeated, config.data.validation)
+        require_separate(validation, repeated, shown(config.data.validation))
     if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
         path = shown(str(config.model.init_from))
         notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")
@@ -90,12 +96,18 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     near = np.delete(encoded.near_duplicate, repeated)
     counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
     told = overlap_notes(*counts, is_grouped=training.group is not None)
+    independent = None
+    if validation is not None:
+        seen = np.union1d(repeated, np.flatnonzero(encoded.near_duplicate == 1))
+        independent = data_corpus.independent_weights(validation, seen)
+        told += few_notes(config, len(validation), float(independent.sum()))
     return TrainingData(
         config=config,
         origin=origin,
         pretrained=pretrained,
         training=_examples(training, features),
         validation=None if validation is None else _examples(validation, encoded.validation),
+        independent=independent,
         extra=PretrainingData(
             None if labelled is None else _examples(labelled, labelled_features), unlabelled_features
         ),
@@ -148,6 +160,26 @@ def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | Non
     if labelled is not None:
         known = np.concatenate((known, data_corpus.text_hashes(labelled.text)))
     return ReviewHashes(known, held_out), repeated
+
+
+def few_notes(config: Config, validation: int, independent: float) -> list[str]:
+    """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
+    notes, fits = [], _fits(config)
+    if validation < FEW:
+        few, chance = counted(validation, "validation review"), "the scores and the best epoch depend on chance"
+        notes.append(f"only {few}: {chance}; give more reviews, or raise data.validation")
+    if fits and independent < FEW:
+        texts = counted(round(independent), "distinct validation text")
+        notes.append(f"only {texts} outside the training data: {fits} hardly fitted")
+    return notes
+
+
+def _fits(config: Config) -> str:
+    """Return what is fitted on the validation data, with its verb."""
+    fitted = ["the probabilities"] * config.train.calibrate
+    if config.pretrain.vectors == "reviews":
+        fitted.append("the weights of the averaged networks")
+    return f"{' and '.join(fitted)} are" if fitted else ""
 
 
 def _examples(corpus: Corpus, features: Ragged) -> Examples:

@@ -54,7 +54,7 @@ def learn_vectors(
         reviews = concatenate_reviews(texts)
         count = np.bincount(reviews.ids, minlength=n)
         n_features = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
-        ratio = log_count_ratio(training.features, training.label, n)[:n_features]
+        ratio = log_count_ratio(training, n)[:n_features]
         vectors = yield from review_vectors(reviews, n_features, ratio, settings.dim, rng, done, state)
         return to_half_precision(np.arange(n_features, dtype=np.int32), vectors)
     if extra.labelled is not None:

@@ -72,7 +72,8 @@ class RecordedData:
             return config, ()
         stored, notes = resolve_paths(load_config(self.run / "config.yaml"), SOURCES)
         for key in SOURCES:
-            config = paths.replace(config, key, paths.get(stored, key))
+            if isinstance(paths.get(config, key), str | list):  # data.validation may be a share, and is 0 after a refit
+                config = paths.replace(config, key, paths.get(stored, key))
         return config, notes
 
     def load(

@@ -39,7 +39,7 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     """Train the best model again on all reviews, put it in the place of the best one, and return its data's facts.
 
     All that was chosen on the validation data stays: the seed, the number of epochs, the weights of networks that are
-    averaged, the factor of calibration.
+    averaged, the factor and the shift of calibration.
     """
     selection = context.selection
     data = prepare_config(refit_config(context.data.config))._replace(before=len(context.data.vocabulary))
@@ -52,7 +52,7 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     context.checkpoints.influence_log = fixed.influence_log
     context.log.refit = True
     final = replace(context, data=data, condition=None, refit=fixed)
-    classifier = scale_logit((yield from train_seed(final, fixed.seed)), selection.factor)
+    classifier = scale_logit((yield from train_seed(final, fixed.seed)), selection.factor, selection.shift)
     classifier.scores = selection.scores or {}
     selection.save_refit(classifier)
     fixed.influence_log.keep(fixed.epochs, selection.digest or "", selection.factor)

@@ -48,7 +48,7 @@ class Session:
             data,
             run,
             MetricsLog(run, settings),
-            Selection(run, settings.train, data.validation),
+            Selection(run, settings.train, data.validation, data.independent),
             CheckpointWriter(run, settings, checkpoint),
             condition,
         )

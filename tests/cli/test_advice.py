@@ -85,6 +85,7 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     (["eval", "-m", "tweets", "--data", "neutral.csv"], 3, "{negative: [0], positive: [4], ignore: [2]}"),
     (["eval", "-m", "base", "--data", "neutral.csv"], 3, "{negative: [0], positive: [4], ignore: [2]}"),
     (["eval", "-m", "tweets", "--data", "fresh.csv"], 3, "{negative: [rotten], positive: [fresh]}"),
+    ([*TRAIN, "--set", "data.source=[plain.csv,fresh.csv]"], 3, "{negative: [rotten], positive: [fresh]}"),
     (["eval", "-m", "base", "--against", "tweets", "--data", "tweets.csv"], 3, "{negative: [0], positive: [4]}"),
     (["gradcheck", "-m", "tweets", "--data", "neutral.csv"], 3, "ignore: [2]"),
     (["audit", "tweets", "--quiet", "--set", "data.source=neutral.csv"], 3, "ignore: [2]"),
@@ -121,6 +122,7 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     ([*SHOW, "--set", "pretrain.vectors=reviews", "--set", "model.init_from=a"], 2, "--set pretrain.vectors=none"),
     # training
     ([*TRAIN, "--set", "text.min_count=1000"], 3, "--set text.min_count=1"),
+    ([*TRAIN, "--set", "model.init_from=base", "--set", "model.hidden=[8]"], 2, "model.hidden=[16] --set model.batch"),
     ([*TRAIN, "--set", "train.optimizer={name: sgd, learning_rate: 1e30}"], 4, "--set train.optimizer.learning_rate"),
     (["train", "--resume", "diverged", *SMALL[:1]], 2, "sentibp train diverged/config.yaml"),
     # other commands
@@ -136,17 +138,22 @@ _WORD = r"'(?:[^']|'\"'\"')*'|[^\s'?;]*[^\s'?;,.)]"  # in a shell, without the p
 
 
 def repairs(message: str) -> list[list[str]]:
-    """Return the words of each repair in a message: `sentibp ...` in backquotes, or an option and its value."""
+    """Return the words of each repair in a message: `sentibp ...` in backquotes, or options and their values."""
     if commands := re.findall(r"`(sentibp [^`]+)`", message):
         return [shlex.split(command) for command in commands]
-    found = []
+    found, end = [], -1
     rest = re.sub(r"^--.*?: ", "", message, flags=re.MULTILINE)  # the option that a line complains of
-    for match in re.finditer(rf"(?<![\w-])(--?[a-z][a-z-]*)(?: (?!or\b|and\b)({_WORD}))?", rest):
+    for match in re.finditer(rf"(?<![\w-])(--?[a-z][a-z-]*)(?: (?!or\b|and\b|--)({_WORD}))?", rest):
         option, value = match.groups()
         if names := re.search(r"=NAME, one of: ([^\n]*)", message):
             choice = names[1].split(", ")
             value = value and value.replace("NAME", shlex.quote(choice[-1 if "label" in value else 0]))
-        found.append([option, *shlex.split(value or "")])
+        words = [option, *shlex.split(value or "")]
+        if match.start() == end + 1 and rest[end] == " ":  # several options in a row are one repair
+            found[-1] += words
+        else:
+            found.append(words)
+        end = match.end()
     return found
 
 

@@ -110,7 +110,8 @@ def test_an_undefined_score_is_reported(sentibp):
     Path("one.csv").write_text("text,label\na good film,1\nbad,1\n")
     result = sentibp("eval", "--data", "one.csv", "--json")
     assert result.json["roc_auc"] is None
-    assert result.err == ""
+    few = "only 2 reviews: only the interval says how good the model is; the calibration error is chance"
+    assert result.err.splitlines() == [few]
     assert "undefined" in sentibp("eval", "--data", "one.csv").out
     line = sentibp("eval", "--data", "one.csv", "--fail-under", "roc_auc=0.5", code=1).err
     assert "undefined" in line

@@ -65,7 +65,7 @@ def test_find_lr_suggests_a_learning_rate_and_leaves_no_files(sentibp):
 
 def test_find_lr_of_a_network_that_does_not_learn(sentibp):
     out = sentibp(*QUICK, "--find-lr", "--set", "train.freeze=[embedding,hidden.0,output]").out
-    assert "no suggestion: in 210 steps the loss fell too little" in out
+    assert "inconclusive: the loss fell too little" in out
     assert (
         sentibp(*QUICK, "--find-lr", "--set", "train.freeze=[embedding,hidden.0,output]", "--json").json["suggestion"]
         is None

@@ -98,8 +98,12 @@ def test_a_mapping_with_none_of_the_labels():
         sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels=Labels(negative=[0], positive=[4]))
     assert str(caught.value) == (
         "r.csv: labels fresh (2), rotten (1), none of them in data.labels; say which is which: "
-        + mapping("rotten", "fresh")
-    )
+        + mapping("0, rotten", "4, fresh")
+    ), "another source may have 0 and 4"
+    with pytest.raises(
+        NoKnownLabel, match=r"--set 'data\.labels=\{negative: \[0, \.\.\.\], positive: \[4, \.\.\.\]\}'$"
+    ):
+        sources.load_corpus(labelled("ja", "nein"), labels=Labels(negative=[0], positive=[4]))
 
 
 PAIRS = ["happy sad", "ja nein", "no yes", "a b", "cold warm", "LABEL_0 LABEL_1", "fresh frozen", "spam ham"]

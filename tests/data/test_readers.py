@@ -12,46 +12,16 @@ import weakref
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
+from reading import BOTH, complaint, parse, read, rows, texts
 
 from sentibp.data import readers
 from sentibp.data.readers import batches, content, plain
-from sentibp.data.readers.table import ReadOptions, Records, read_records
+from sentibp.data.readers.table import ReadOptions, read_records
 from sentibp.errors import DataError
 from sentibp.utils import spill
-
-BOTH = ReadOptions("text", "label")
-
-
-def parse(data: str | bytes, name: str = "x.csv", options: ReadOptions = BOTH) -> Records:
-    data = data.encode() if isinstance(data, str) else data
-    return read_records(readers.open_content(data, name, options, Path(name.removesuffix(".gz")).suffix), options)
-
-
-def read(path: Path, name: str, options: ReadOptions, split: str = "train") -> Records:
-    return read_records(readers.open_table(path, name, options, split), options)
-
-
-def rows(records: Records) -> list[tuple]:
-    assert records.text.type == pa.large_string()
-    assert records.label is not None
-    return list(zip(records.text.to_pylist(), records.label.to_pylist(), strict=True))
-
-
-def texts(records: Records) -> list[str]:
-    assert records.label is None
-    return records.text.to_pylist()
-
-
-def complaint(*arguments, **options) -> str:
-    with pytest.raises(DataError) as caught:
-        parse(*arguments, **options)
-    return str(caught.value)
-
 
 # CSV and TSV
 
@@ -131,62 +101,6 @@ def test_the_line_of_a_csv_row():
     assert [records.where(0), records.where(1)] == ["x.csv:2", "x.csv:5"]
 
 
-# JSON
-
-
-@pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.json"])
-def test_json_lines(name):
-    data = '{"text": "2020-01-01", "label": 1, "x": [{}]}\n\n{"label": 0, "text": "\\u0000\\ud83d\\ude00", "x": 5}\r\n'
-    assert rows(parse(data, name)) == [("2020-01-01", 1), ("\0😀", 0)]
-    assert parse(data, name).where(1) == f"{name}:3"
-
-
-def test_a_json_array():
-    data = '[\n {"text": "a", "label": true},\n\n {"text": "b",\n  "label": 0.5}]\n'
-    records = parse(data, "x.json")
-    assert rows(records) == [("a", "True"), ("b", "0.5")]
-    assert [records.where(0), records.where(1)] == ["x.json:2", "x.json:4"]
-    assert rows(parse("[ ]", "x.json")) == rows(parse("", "x.json")) == rows(parse("\n \n", "x.json")) == []
-
-
-def test_json_missing_and_mixed_values():
-    data = '{"text": null, "label": 1}\n{"label": "pos"}\n{"text": "a"}\n'
-    assert rows(parse(data, "x.jsonl")) == [(None, "1"), (None, "pos"), ("a", None)]
-
-
-def test_json_that_arrow_rejects_and_python_reads():
-    data = '{"text": "a\tb\\ud800", "label": 1}\n{"text": "c", "text": "d", "label": 0}'
-    assert rows(parse(data, "x.jsonl")) == [("a\tb\ufffd", "1"), ("d", "0")]
-
-
-JSON_MISTAKES = {
-    '{"text": "a", "label": 1}\n{"text": "b" "label": 1}': "x.json:2: not JSON: expecting ',' delimiter; "
-    "write one object a line",
-    '{\n"text": "a"\n}': "x.json:1: not JSON: expecting property name enclosed in double quotes; "
-    "write one object a line",
-    '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
-    '{"a": 1, "b": 2}': "x.json:1: no 'text'; name it with --set data.text_column=NAME, one of: a, b\n"
-    "x.json:1: no 'label'; name it with --set data.label_column=NAME, one of: a, b",
-    '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
-    '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
-    '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
-    '[{"text": "a", "label": 1}\n\n{}]': "x.json:3: not JSON: expecting ',' or ']'; repair the array",
-    '[{"text": "a", "label": 1},\n': "x.json:2: not JSON: expecting value; repair the array",
-    '[{"text": "a", "label": 1}': "x.json:1: not JSON: expecting ',' or ']'; repair the array",
-    '{"text": "a", "label": ' + "[" * 100_000: "x.json:1: not JSON: nested too deeply; write one object a line",
-    '{"text": "a", "label": ' + "9" * 5000 + "}": "x.json:1: not JSON: a number of thousands of digits; "
-    "write one object a line",
-    '[{"text": "a", "label": ' + "9" * 5000 + "}]": "x.json:1: not JSON: a number of thousands of digits; "
-    "repair the array",
-    "\0\0\0{\r": "x.json:1: not JSON: expecting value; write one object a line",  # whose zeros look like UTF-32
-}
-
-
-@pytest.mark.parametrize("data", JSON_MISTAKES, ids=range(len(JSON_MISTAKES)))
-def test_json_mistakes(data):
-    assert complaint(data, "x.json") == JSON_MISTAKES[data]
-
-
 # Any text, there and back
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('",\n\r;\t'))
@@ -201,14 +115,6 @@ def test_any_text_is_preserved_in_csv(written):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(any_text, min_size=1), st.booleans())
-def test_any_text_is_preserved_in_json(written, ascii_only):
-    lines = [json.dumps({"text": text}, ensure_ascii=ascii_only) for text in written]
-    assert texts(parse("\n".join(lines), "x.jsonl", ReadOptions())) == written
-    assert texts(parse(f"[{','.join(lines)}]", "x.json", ReadOptions())) == written
-
-
-@settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n")), st.sampled_from([1, 3, 1 << 24]))
 def test_plain_text_has_one_text_per_line(data, part):
     expected = data.replace("\r\n", "\n").split("\n")
@@ -216,42 +122,6 @@ def test_plain_text_has_one_text_per_line(data, part):
         patch.setattr(plain, "CHUNK", part)
         lines = [line for some in plain._lines(memoryview(data.encode())) for line in some.to_pylist()]
     assert lines == (expected[:-1] if expected[-1] == "" else expected)
-
-
-# Parquet
-
-
-def write_parquet(table: dict) -> bytes:
-    out = io.BytesIO()
-    parquet.write_table(pa.table(table), out)
-    return out.getvalue()
-
-
-@pytest.mark.parametrize(
-    "text", [["a", None], pa.array(["a", None], pa.large_string()), pa.array(["a", None]).dictionary_encode()]
-)
-def test_parquet(text):
-    records = parse(write_parquet({"text": text, "label": [1, 0], "x": [[1], []]}), "x.parquet")
-    assert rows(records) == [("a", 1), (None, 0)]
-    assert records.where(1) == "x.parquet: row 2"
-
-
-def test_parquet_by_its_first_bytes():
-    assert rows(parse(write_parquet({"text": ["a"], "label": [1]}), "x.data")) == [("a", 1)]
-
-
-def test_parquet_mistakes():
-    assert complaint(write_parquet({"text": [1], "label": [1]}), "x.parquet") == (
-        "x.parquet: 'text' is int64, not text; name another with --set data.text_column=NAME"
-    )
-    assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
-        "x.parquet: 'label' is list<element: int64>, not a string or a number; name another with --set "
-        "data.label_column=NAME"
-    )
-    assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
-        "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"
-    )
-    assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
 
 
 # Lines
@@ -288,49 +158,6 @@ def test_fasttext_lines(name):
     ]
     assert [records.where(row) for row in range(4)] == [f"{name}:{line}" for line in (2, 4, 5, 6)]
     assert texts(parse(FASTTEXT, name, ReadOptions())) == ["", "a good film", "", "b", "c", ""]
-
-
-# Folders
-
-
-def make_folder(path: Path, **reviews: str) -> None:
-    for place, text in reviews.items():
-        file = path / place.replace("_", "/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-
-def test_a_folder(tmp_path):
-    make_folder(tmp_path, pos_2="good", pos_10="great\n", neg_1="bad", unsup_1="?", **{"neg_.hidden": "no"})
-    records = read(tmp_path, "films/", BOTH)
-    assert rows(records) == [("bad", "neg"), ("great\n", "pos"), ("good", "pos")]
-    assert records.where(1) == "films/pos/10"
-    assert texts(read(tmp_path, "films", ReadOptions())) == ["bad", "great\n", "good"]
-
-
-def test_a_folder_of_splits(tmp_path):
-    make_folder(tmp_path, train_pos_1="a", train_neg_1="b", test_pos_1="c", test_neg_1="d", other_x="e")
-    records = read(tmp_path, "films", BOTH, "test")
-    assert rows(records) == [("d", "neg"), ("c", "pos")]
-    assert records.where(0) == "films/test/neg/1"
-    with pytest.raises(DataError, match=r"^films: no split 'dev'; there are: test, train$"):
-        read(tmp_path, "films", BOTH, "dev")
-    with pytest.raises(
-        DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
-    ):
-        read(tmp_path / "other", "films/other", BOTH)
-    with pytest.raises(
-        DataError,
-        match=r"^films: has no columns to take weights from; leave them out with --set data.weight_column=null$",
-    ):
-        read(tmp_path, "films", ReadOptions("text", "label", "w"))
-
-
-def test_a_folder_with_a_file_in_another_encoding(tmp_path):
-    make_folder(tmp_path, pos_1="good", neg_1="bad")
-    (tmp_path / "pos" / "2").write_bytes(b"\ntr\xe8s bon")
-    with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); save the file as UTF-8$"):
-        read(tmp_path, "films", BOTH)
 
 
 # Bytes
@@ -398,15 +225,10 @@ def test_a_large_file_is_memory_mapped(tmp_path, monkeypatch):
     assert rows(read(tmp_path / "x.csv", "x.csv", BOTH)) == [("a", "1")]
 
 
-def test_damaged_gzip():
-    data = gzip.compress(b"text,label\na,1\n" * 1000)
-    assert complaint(data[:-20]).startswith("x.csv: damaged gzip: ")
-
-
 def test_unknown_formats():
-    assert complaint(b"PK\x03\x04", "x.xlsx") == (
-        "x.xlsx: not a known format; give CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lines, "
-        "or a folder with pos/ and neg/"
+    assert complaint(b"%PDF-1.7", "x.pdf") == (
+        "x.pdf: not a known format; give CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text (.txt), fastText's "
+        "__label__ lines, a zip of one of these, or a folder with pos/ and neg/"
     )
 
 

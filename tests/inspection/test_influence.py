@@ -10,6 +10,7 @@ import runner
 
 from sentibp.config.load import load_config
 from sentibp.data import dataset
+from sentibp.data.examples import Examples
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import influence, step_influence
 from sentibp.model import file as model_file
@@ -42,7 +43,7 @@ def moved(run, text: str) -> float:
     trained = model_file.load_model(run / "model.safetensors")
     corpus, _ = dataset.load_data(settings)
     features, _, _ = trained.encode(corpus.text)
-    untrained = initial.build_classifier(settings, trained.vocabulary, 0, examples=(features, corpus.label))
+    untrained = initial.build_classifier(settings, trained.vocabulary, 0, examples=Examples(features, corpus.label))
     encoded, _, _ = trained.encode(strings([text]))
     return float((trained.logits(encoded) - untrained.logits(encoded))[0])
 

@@ -1,4 +1,4 @@
-"""Temperature and mixture weights: the minimum of the loss, and cases without a minimum."""
+"""Temperature and mixture weights: the minimum of the loss, the prior that counts for few reviews, weighted reviews."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.model.calibration import fit_temperature, mixture_weights
+from sentibp.model import calibration
+from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
 from sentibp.nn.layers import sigmoid
 from sentibp.nn.losses import cross_entropy
 
@@ -19,40 +20,141 @@ def drawn(seed: int, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     return z, (rng.random(n) < sigmoid(z)).astype(np.int8)
 
 
-@pytest.mark.parametrize("factor", [0.05, 0.4, 1, 3, 30])
-def test_the_temperature_of_scaled_logits_is_recovered(factor):
-    z, label = drawn(0)
-    assert fit_temperature(factor * z, label) * factor == pytest.approx(fit_temperature(z, label), rel=1e-6)
-    assert fit_temperature(z, label) == pytest.approx(1, abs=0.1)
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1, 1.2, 3, 30])
+def test_the_temperature_of_scaled_logits_is_recovered_from_many_reviews(factor):
+    z, label = drawn(0, 20_000)
+    assert fit_temperature(factor * z, label) * factor == pytest.approx(1, abs=0.02)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 1000), st.floats(0.1, 10))
-def test_no_other_factor_has_less_loss(seed, factor):
-    z, label = drawn(seed, 200)
-    fitted = fit_temperature(factor * z, label)
-    lowest = cross_entropy(fitted * factor * z, label)[0]
-    assert all(
-        lowest <= cross_entropy(other * fitted * factor * z, label)[0] + 1e-12 for other in (0.9, 0.99, 1.01, 1.1)
-    )
+@given(st.integers(0, 1000), st.floats(0.1, 10), st.sampled_from([5, 200]))
+def test_no_other_factor_has_a_smaller_sum_of_losses_and_prior(seed, factor, n):
+    z, label = drawn(seed, n)
+    z *= factor
+    fitted = fit_temperature(z, label)
+
+    def objective(f):
+        strength = calibration._SHRINKING if f < 1 else calibration._GROWING
+        return n * cross_entropy(f * z, label)[0] + strength * (f - 1 - np.log(f))
+
+    assert all(objective(fitted) <= objective(other * fitted) + 1e-9 for other in (0.5, 0.9, 0.99, 1.01, 1.1, 2))
 
 
-def test_without_a_minimum_the_factor_stays_bounded():
+FEW = [1, 2, 4, 10]
+
+
+@pytest.mark.parametrize("n", FEW)
+@pytest.mark.parametrize("confidence", [0.1, 1, 3, 10])
+def test_a_few_right_answers_hardly_raise_the_factor(n, confidence):
+    z = confidence * np.where(np.arange(n) % 2, 1.0, -1.0)
+    assert 1 <= fit_temperature(z, np.arange(n) % 2) < 1.2
+    assert fit_temperature(np.abs(z), np.ones(n)) == pytest.approx(fit_temperature(z, np.arange(n) % 2)), "one class"
+
+
+def test_the_more_answers_are_right_the_more_the_factor_grows():
+    factors = [fit_temperature(np.full(n, 1.5), np.ones(n)) for n in (2, 20, 200, 2000)]
+    assert factors == sorted(factors)
+    assert factors[-1] > 2
+
+
+@pytest.mark.parametrize(("n", "least"), [(1, 0.3), (2, 0.2), (4, 0.1)])
+def test_a_few_wrong_answers_lower_the_factor_but_do_not_remove_the_logit(n, least):
+    z = 4 * np.where(np.arange(n) % 2, 1.0, -1.0)
+    assert least < fit_temperature(z, 1 - np.arange(n) % 2) < 0.7
+
+
+def test_the_factor_stays_bounded_and_is_1_where_nothing_is_known():
     z = np.array([-2.0, -1.0, 1.0, 2.0])
-    assert fit_temperature(z, np.array([0, 0, 1, 1])) <= 100  # all correct: a larger factor is always better
-    assert fit_temperature(z, np.array([1, 1, 0, 0])) == 0.01  # all incorrect
-    assert np.isfinite(fit_temperature(np.zeros(4), np.array([0, 1, 0, 1])))
+    assert fit_temperature(np.repeat(z, 10_000), np.repeat([1, 1, 0, 0], 10_000)) == 0.01  # all incorrect
+    assert 1 < fit_temperature(np.repeat(z, 10_000), np.repeat([0, 0, 1, 1], 10_000)) <= 100  # all correct
+    assert fit_temperature(np.zeros(4), np.array([0, 1, 0, 1])) == 1
+    assert fit_temperature(np.zeros(0), np.zeros(0)) == 1
+    assert fit_temperature(z, np.array([0, 1, 0, 1]), np.zeros(4)) == 1
+
+
+@pytest.mark.parametrize("n", FEW)
+def test_calibration_by_few_reviews_costs_little_and_gains_much_on_new_ones(n):
+    """Over many draws of a few validation reviews of a well calibrated model, and of an overconfident one."""
+    z, label = drawn(1, 20_000)
+
+    def losses(factor):
+        rng, found = np.random.default_rng(n), []
+        for _ in range(200):
+            few = rng.integers(0, len(z), n)
+            found.append(cross_entropy(fit_temperature(factor * z[few], label[few]) * factor * z, label)[0])
+        return np.array(found), cross_entropy(factor * z, label)[0]
+
+    for factor in 1, 3:
+        calibrated, without = losses(factor)
+        assert calibrated.max() < without + 0.25
+        assert calibrated.mean() < without + 0.06
+    assert n < 4 or calibrated.mean() < without - 0.09  # of the overconfident one
+
+
+def test_a_shift_makes_up_for_a_rare_class():
+    """A network that is right on average, of which one class is to count ten times as much."""
+    z, label = drawn(0, 20_000)
+    weight = np.where(label == 1, 10.0, 1.0)
+    factor, shift = fit_scale_and_shift(z, label, weight)
+    assert (factor, shift) == (pytest.approx(1, abs=0.03), pytest.approx(np.log(10), abs=0.05))
+    assert fit_scale_and_shift(z, label, np.ones(len(z))) == (pytest.approx(1, abs=0.03), pytest.approx(0, abs=0.05))
+    few = slice(36, 40)  # two of each class
+    assert label[few].sum() == 2
+    _, shift = fit_scale_and_shift(z[few], label[few], weight[few] * 4 / weight[few].sum())
+    assert 0 < shift < 1.5, "four reviews say little"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.1, 10), st.sampled_from([4, 100]))
+def test_no_other_factor_and_shift_have_a_smaller_sum_of_losses_and_priors(seed, scale, n):
+    z, label = drawn(seed, n)
+    weight = np.random.default_rng(seed).random(n) + 0.1
+    fitted = np.array(fit_scale_and_shift(scale * z, label, weight))
+
+    def objective(factor, shift):
+        strength = calibration._SHRINKING if factor < 1 else calibration._GROWING
+        prior = strength * (factor - 1 - np.log(factor)) + (shift / calibration._SHIFT) ** 2 / 2
+        return n * cross_entropy(factor * scale * z + shift, label, weight)[0] + prior
+
+    for direction in np.random.default_rng(seed).standard_normal((8, 2)):
+        for size in 0.01, 0.1:
+            assert objective(*fitted) <= objective(*(fitted * (1 + size * direction))) + 1e-5
+            assert objective(*fitted) <= objective(fitted[0], fitted[1] + size * direction[1]) + 1e-5
+
+
+weights = st.lists(st.integers(0, 4), min_size=6, max_size=20).filter(any)
+
+
+@settings(max_examples=30, deadline=None)
+@given(weights, st.integers(0, 1000))
+def test_weight_0_is_absent_and_weight_k_is_k_copies(weight, seed):
+    z, label = drawn(seed, len(weight))
+    logits = np.stack([z, np.random.default_rng(seed).standard_normal(len(z))], axis=1)
+    weight = np.array(weight, np.float32)
+    copies = np.repeat(np.arange(len(z)), weight.astype(int))
+    assert fit_temperature(z, label, weight) == pytest.approx(fit_temperature(z[copies], label[copies]), rel=1e-6)
+    share = mixture_weights(logits, label, weight)
+    assert share == pytest.approx(mixture_weights(logits[copies], label[copies]), abs=1e-3)
 
 
 def test_a_mixture_gives_the_better_model_more_weight():
     z, label = drawn(1)
     noise = np.random.default_rng(2).standard_normal(len(z))
-    weight = mixture_weights(np.stack([z, noise], axis=1), label)
-    assert weight[0] == pytest.approx(1, abs=0.15)
-    assert weight[1] == pytest.approx(0, abs=0.1)
+    share = mixture_weights(np.stack([z, noise], axis=1), label)
+    assert share[0] > 0.9
+    assert share.sum() == pytest.approx(1)
     assert (mixture_weights(np.stack([z, -z], axis=1), label) >= 0).all()
 
 
-def test_a_mixture_of_one_is_the_temperature():
+def test_a_mixture_by_few_reviews_stays_near_equal_shares():
+    z, label = drawn(1)
+    noise = np.random.default_rng(2).standard_normal(len(z))
+    by_n = [mixture_weights(np.stack([z, noise], axis=1)[:n], label[:n])[0] for n in (0, 2, 40, 4000)]
+    assert by_n[0] == 0.5
+    assert 0.3 < by_n[1] < 0.7
+    assert by_n[2] < by_n[3], "the more reviews, the clearer"
+
+
+def test_a_mixture_of_one_is_the_model():
     z, label = drawn(3)
-    assert mixture_weights(z[:, None], label)[0] == pytest.approx(fit_temperature(z, label), rel=1e-3)
+    assert mixture_weights(z[:, None], label) == [1.0]

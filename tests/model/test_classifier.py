@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sentibp.config.schema import Config
 from sentibp.data import vocabulary_build
+from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import initial, linear
@@ -859,8 +860,8 @@ def test_the_linear_start_predicts_as_the_best_linear_classifier(hidden, pooling
     config = Config.model_validate(settings)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
-    column, weight, bias = linear.linear_start(x, label, vocabulary, config.model.embedding)
-    classifier = initial.build_classifier(config, vocabulary, 0, examples=(x, label))
+    column, weight, bias = linear.linear_start(Examples(x, label), vocabulary, config.model.embedding)
+    classifier = initial.build_classifier(config, vocabulary, 0, examples=Examples(x, label))
     bag = EmbeddingBag(column[:, None], pooling, config.model.embedding.padding)
     np.testing.assert_allclose(classifier.logits(x), weight * bag.forward(x)[:, 0] + bias, rtol=1e-4, atol=1e-5)
     assert ((classifier.logits(x) > 0) == label).all()
@@ -872,7 +873,7 @@ def test_layers_that_block_a_linear_start_keep_its_column():
     config = Config.model_validate({"model": {"hidden": [4], "activation": "tanh"}})
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
-    built = initial.build_classifier(config, vocabulary, 0, examples=(x, label)).tensors()
+    built = initial.build_classifier(config, vocabulary, 0, examples=Examples(x, label)).tensors()
     random = initial.build_classifier(config, vocabulary, 0).tensors()
     assert (built["embedding.weight"][:, 0] != random["embedding.weight"][:, 0]).any()
     assert (built["hidden.0.weight"] == random["hidden.0.weight"]).all()
@@ -884,7 +885,7 @@ def test_large_data_starts_from_naive_bayes(monkeypatch):
     monkeypatch.setattr(linear, "_LARGE", len(x.ids) - 1)
     start = {"model": {"embedding": {"init": "naive_bayes"}}}
     large, plain = (
-        initial.build_classifier(Config.model_validate(settings), vocabulary, 0, examples=(x, label))
+        initial.build_classifier(Config.model_validate(settings), vocabulary, 0, examples=Examples(x, label))
         for settings in ({}, start)
     )
     assert all((tensor == large.tensors()[name]).all() for name, tensor in plain.tensors().items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sentibp.data.examples import Examples
 from sentibp.model import naive_bayes
 from sentibp.model.naive_bayes import class_counts, log_count_ratio, log_ratio
 from sentibp.nn import Ragged, ReLU, Sigmoid, Tanh
@@ -29,18 +30,19 @@ def test_glorot_is_uniform_within_its_limit():
 def test_log_count_ratios_by_hand_and_in_blocks(monkeypatch):
     """Feature 0 occurs twice in positive reviews and once in a negative one, 1 once in a negative one, 2 nowhere."""
     x = Ragged(np.array([0, 0, 0, 1], np.int32), np.array([0, 2, 2, 4]))
+    examples = Examples(x, np.array([1, 1, 0]))
     expected = np.log([(3 / 5) / (2 / 5), (1 / 5) / (2 / 5), (1 / 5) / (1 / 5)])
     for ids in 1, 3, 1 << 21:
         monkeypatch.setattr(naive_bayes, "_IDS", ids)
-        np.testing.assert_allclose(log_ratio(*class_counts(x, np.array([1, 1, 0]), 3), 1 / 2), expected, rtol=1e-6)
+        np.testing.assert_allclose(log_ratio(*class_counts(examples, 3), 1 / 2), expected, rtol=1e-6)
         more = np.log([(10 / 12) / (5 / 12), (4 / 12) / (5 / 12), (4 / 12) / (2 / 12)])  # of 2 that are added, 4 / 3
-        found = log_count_ratio(x, np.array([1, 1, 0]), 3)
+        found = log_count_ratio(examples, 3)
         np.testing.assert_allclose(found - found[2], more - more[2], rtol=1e-6)
 
 
 def test_a_single_occurrence_has_the_same_ratio_in_a_rare_and_in_a_frequent_class():
     x = Ragged(np.arange(20, dtype=np.int32), np.arange(21))  # each review a word of its own
-    ratio = log_count_ratio(x, np.arange(20) < 4, 20)
+    ratio = log_count_ratio(Examples(x, np.arange(20) < 4), 20)
     assert ratio[0] > 0 > ratio[10]
     assert ratio[0] + ratio[10] == pytest.approx(np.log((1.4 / 1.6) * (0.4 / 2.6)) + 2 * np.log(32 / 8), rel=1e-5)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentibp.model import fold
-from sentibp.nn.losses import cross_entropy
+from sentibp.model.calibration import mixture_weights
 from sentibp.training.best_epoch import Selection
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
@@ -30,31 +30,30 @@ def members(new_classifier):
 def weigh(tmp_path, members, examples_of):
     """Return the weights of networks of several kinds, with validation data or without."""
 
-    def weigh(kinds, validated=True):
+    def weigh(kinds, validated=True, independent=None):
         validation = examples_of(members[0], TEXTS, LABEL) if validated else None
-        return Selection(SimpleNamespace(path=tmp_path), members[0].training_config().train, validation).mixture(kinds)
+        settings = members[0].training_config().train
+        return Selection(SimpleNamespace(path=tmp_path), settings, validation, independent).mixture(kinds)
 
     return weigh
 
 
-@pytest.mark.parametrize("split", [0, 1])
-def test_networks_of_a_kind_share_the_best_weight_on_validation_data(weigh, members, examples_of, split):
-    kinds = [members[:split], members[split:]] if split else [members]
-    weights = np.array(weigh(kinds))
-    assert len(set(weights[split:])) == 1
-    assert (weights >= 0).all()
-    assert (weights > 0).any()
+def test_networks_of_a_kind_share_the_weight_that_is_best_on_validation_data(weigh, members, examples_of):
+    weights = np.array(weigh([members[:1], members[1:]]))
+    assert weights[1] == weights[2]
+    assert weights.sum() == pytest.approx(1)
     validation = examples_of(members[0], TEXTS, LABEL)
     logits = np.stack([member.logits(validation.features) for member in members], axis=1).astype(float)
+    kinds = np.stack([logits[:, 0], logits[:, 1:].mean(axis=1)], axis=1)
+    assert weights[0] == pytest.approx(mixture_weights(kinds, validation.label)[0], rel=1e-4)
+    assert weights[0] != pytest.approx(0.5, abs=0.01)
+    assert weigh([members]) == [1 / 3] * 3
 
-    def loss(weights):
-        return cross_entropy(logits @ weights, validation.label)[0]
 
-    least = loss(weights)
-    for direction in [*np.eye(3)[:split], np.repeat([0, 1], [split, 3 - split])]:
-        for step in (-0.01, 0.01):
-            moved = weights + step * direction
-            assert (moved < 0).any() or loss(moved) > least
+def test_reviews_that_training_has_seen_do_not_count_in_the_fits(weigh, members):
+    kinds, unseen = [members[:1], members[1:]], np.array([1, 1, 1, 0, 0, 0.0])
+    assert weigh(kinds, independent=unseen) != weigh(kinds)
+    assert weigh(kinds, independent=0 * unseen) == [0.5, 0.25, 0.25]
 
 
 def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
@@ -62,7 +61,6 @@ def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
     assert weigh([members], validated=False) == [1 / 3] * 3
 
 
-def test_the_logit_of_a_single_network_is_scaled(weigh, members):
-    (weight,) = weigh([members[:1]])
-    assert weight >= 0
-    assert fold.fold_classifiers([(members[0], weight)]).spec.hidden == (3,)
+def test_a_single_network_has_the_whole_weight(weigh, members):
+    assert weigh([members[:1]]) == [1.0]
+    assert fold.fold_classifiers([(members[0], 1.0)]).spec.hidden == (3,)

@@ -143,7 +143,7 @@ def test_the_distillation_set_has_training_reviews_and_answered_sentences(new_cl
     reviews, additional = np.flatnonzero(position >= 0), np.flatnonzero(position < 0)
     assert each(examples.features)[: len(reviews)] == each(training.features.take(position[reviews]))
     np.testing.assert_array_equal(examples.label[reviews], training.label[position[reviews]])
-    np.testing.assert_array_equal(examples.weight[reviews], training.weight[position[reviews]])
+    np.testing.assert_allclose(examples.weight[reviews], training.weight[position[reviews]] / 2.5, rtol=1e-6)
     assert len(additional) == 42
     assert (examples.weight[additional] == 1).all()
     answers = sigmoid(teacher.logits(examples.features.take(additional)).astype(np.float64))

@@ -670,7 +670,25 @@ def test_evaluation_uses_the_label_mapping_of_training(by_stars):
 
 def test_other_data_may_have_the_usual_labels(by_stars):
     Path("usual.csv").write_text("text,stars\ngood,positive\nbad,negative\ngreat,pos\n")
-    assert evaluate_on(by_stars, "usual.csv").scores["accuracy"] == 1
+    evaluation = evaluate_on(by_stars, "usual.csv")
+    assert evaluation.scores["accuracy"] == 1
+    note = "usual.csv: labels by their usual names, as data.labels of the training lists none"
+    assert note in evaluation.notes
+
+
+def test_other_data_with_some_labels_of_the_training_are_not_read_by_the_usual_names(write_config):
+    """1 is negative in this training. A label that the mapping lacks must not turn it into positive."""
+    Path("complaints.csv").write_text("text,label\n" + "bad,1\ngood,2\n" * 10)
+    labels = {"negative": [1], "positive": [2]}
+    model = model_file.load_model(train_model(write_config(data={"source": "complaints.csv", "labels": labels})).model)
+    Path("other.csv").write_text("text,label\nbad,1\ngood,0\n")
+    with pytest.raises(DataError, match=r"label '0' is in no list of data\.labels"):
+        evaluate_on(model, "other.csv")
+    changed = evaluate_on(model, "other.csv", overrides=["data.labels={negative: [1], positive: [0]}"])
+    assert changed.scores["accuracy"] == 1
+
+
+def test_the_sample_has_the_usual_labels(by_stars):
     assert evaluate_on(by_stars, "sample").scores["n"] == 80
 
 

@@ -6,6 +6,7 @@ import os
 from itertools import islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sentibp.runs import directory
@@ -61,6 +62,59 @@ def test_learning_rate_and_schedule_of_the_settings_do_not_matter(range_test):
 def test_a_frozen_network_gets_no_suggestion(range_test):
     result = range_test(optimizer="sgd", freeze=["embedding", "hidden.0", "output"])
     assert (result.suggestion, result.least) == (None, None)
+    assert result.inconclusive.startswith("the loss fell too little")
+
+
+def curve(losses) -> list[lr_finder.Point]:
+    """Return the points of a test with these batch losses."""
+    points, mean = [], 0.0
+    for step, loss in enumerate(losses):
+        mean = lr_finder._SMOOTHING * mean + (1 - lr_finder._SMOOTHING) * loss
+        rate = LOWEST * (HIGHEST / LOWEST) ** (step / 209)
+        points.append(lr_finder.Point(rate, float(loss), mean / (1 - lr_finder._SMOOTHING ** (step + 1))))
+    return points
+
+
+def falling(noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Return losses that fall from 0.7 to 0.2 at step 150, and then rise."""
+    step = np.arange(200)
+    loss = np.interp(step, [0, 90, 150, 200], [0.7, 0.7, 0.2, 3.0])
+    return loss + noise * np.random.default_rng(seed).standard_normal(200)
+
+
+def test_a_flat_curve_is_inconclusive():
+    least, why = lr_finder._lowest(curve(np.full(200, 0.6)), 0.69)
+    assert least is None
+    assert why == "the loss fell too little: from 0.6 to 0.6; one answer to all has 0.69"
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
+def test_a_noisy_flat_curve_is_inconclusive(noise):
+    found = [
+        lr_finder._lowest(curve(0.6 + noise * np.random.default_rng(seed).standard_normal(200)), 0.69)
+        for seed in range(100)
+    ]
+    assert all(least is None and why for least, why in found)
+
+
+def test_losses_that_only_grow_are_inconclusive():
+    assert lr_finder._lowest(curve(np.geomspace(0.6, 3, 60)), 0.69)[0] is None
+
+
+@pytest.mark.parametrize("steps", [0, 1, 30])
+def test_a_curve_that_ends_at_once_is_inconclusive(steps):
+    least, why = lr_finder._lowest(curve(np.full(steps, 0.01)), 0.69)
+    assert least is None
+    assert why == f"it ended after {steps} steps, before a learning rate could change the loss"
+
+
+@pytest.mark.parametrize("noise", [0, 0.02, 0.1])
+def test_the_lowest_loss_of_a_curve_that_falls_is_found(noise):
+    for seed in range(20):
+        points = curve(falling(noise, seed))
+        least, why = lr_finder._lowest(points, 0.69)
+        assert why is None
+        assert points[145].learning_rate <= least <= points[170].learning_rate
 
 
 def test_the_range_test_ends_when_it_diverges(range_test, monkeypatch):
@@ -71,6 +125,7 @@ def test_the_range_test_ends_when_it_diverges(range_test, monkeypatch):
     monkeypatch.setattr(lr_finder, "fit", fit_then_diverge)
     result = range_test()
     assert (result.ended, len(result.curve)) == ("diverged", 5)
+    assert (result.suggestion, bool(result.inconclusive)) == (None, True)
 
 
 def test_the_range_test_leaves_no_files(range_test):

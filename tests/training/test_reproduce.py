@@ -20,6 +20,7 @@ from sentibp.nn.optim import Adagrad
 from sentibp.runs import directory
 from sentibp.training import events as training_events
 from sentibp.training import loop, networks
+from sentibp.training.diverged import Diverged
 from sentibp.training.events import Step
 from sentibp.utils import environment, tensor_file
 
@@ -258,3 +259,29 @@ def test_a_model_with_another_header_and_the_same_numbers_is_the_same(small):
     assert facts["digest"] != outcome.digest
     result = reproduce(outcome.run)
     assert (result.same, result.whole, result.difference) == (True, True, None)
+
+
+DIVERGES = "train.optimizer={name: sgd, learning_rate: 1e30}"
+
+
+def test_a_run_that_diverged_diverges_again(small):
+    with pytest.raises(Diverged):
+        runner.train_model(small(DIVERGES), Path("run"))
+    result = reproduce(Path("run"))
+    assert result.same
+    assert not result.whole
+    assert result.stopped is not None
+    assert result.stopped.startswith("diverged at step 2 (epoch 1): ")
+    assert result.steps == 1
+
+
+def test_a_run_that_diverged_in_another_step_is_different(small):
+    with pytest.raises(Diverged):
+        runner.train_model(small(DIVERGES), Path("run"))
+    facts = json.loads(Path("run/run.json").read_text())
+    Path("run/run.json").write_text(json.dumps(facts | {"tensor": "output.weight"}))
+    result = reproduce(Path("run"))
+    assert not result.same
+    assert result.stopped is None
+    assert result.difference is not None
+    assert "diverged at step 2" in result.difference["what"][0]

@@ -11,37 +11,90 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sentibp.data.readers.content import first_bytes, gunzip, read_bytes, unmarked, utf8
+from sentibp.data.readers import compression, excel, folder
+from sentibp.data.readers.content import first_bytes, read_bytes, unmarked, utf8
 from sentibp.data.readers.csv_tsv import open_csv, open_tsv
-from sentibp.data.readers.folder import open_folder
-from sentibp.data.readers.json_lines import open_json
+from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
+from sentibp.data.readers.shards import join_tables
+from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table
 from sentibp.errors import DataError
 
-FORMATS = "CSV, TSV, JSONL, Parquet, plain text (.txt), fastText's __label__ lines, or a folder with pos/ and neg/"
+FORMATS = (
+    "CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text (.txt), fastText's __label__ lines, "
+    "a zip of one of these, or a folder with pos/ and neg/"
+)
 
 
 def open_table(path: Path, name: str, options: ReadOptions, split: str = "train") -> Table:
-    """Open a file or folder of any format. `split` chooses a subfolder, such as train/ or test/.
+    """Open a file or folder of any format. `split` chooses from a folder or a zip archive that has splits.
 
     `name` is what messages call it. DataError if it cannot be read.
     """
     if path.is_dir():
-        return open_folder(path, name, options, split)
+        return _open_folder(path, name, options, split)
+    return open_content(_read(path, name), name, options, format_suffix(path.name), split)
+
+
+def has_splits(path: Path) -> bool:
+    """Return whether a file or folder has several splits to choose from, such as train/ and test/, or train.csv."""
+    if path.is_dir():
+        return folder.has_splits(path)
+    if format_suffix(path.name) != ".zip":
+        return False
+    return bool(splits_of(data_files(compression.zip_members(_read(path, str(path)), str(path)))))
+
+
+def _read(path: Path, name: str) -> memoryview:
     try:
-        data = read_bytes(path)
+        return read_bytes(path)
     except OSError as error:
         raise DataError(f"{name}: {(error.strerror or str(error)).lower()}") from None
-    return open_content(data, name, options, Path(path.name.lower().removesuffix(".gz")).suffix)
 
 
-def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suffix: str) -> Table:
+def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:
+    """Open a folder: with texts by class, with a file for each split, or with one data file."""
+    name = name.rstrip("/")
+    if folder.is_class_folder(path):
+        return folder.open_class_folder(path, name, options, split)
+    inner = folder.data_folder(path)
+    prefix = name if inner == path else f"{name}/{inner.name}"
+    names = data_files(file.name for file in inner.iterdir() if file.is_file())
+    if options.label is None and len(names) > 1 and not splits_of(names) and format_suffix(names[0]) == ".txt":
+        note = f"{prefix}: each of its {len(names):,} files is one review"
+        return folder.open_text_files([inner], prefix, options, fixed_labels=False, notes=(note,))
+    files, notes = choose_files(names, split, prefix, f"name one of them, such as {prefix}/{(names or [''])[0]}")
+    if not files:
+        raise DataError(f"{name}: the folder has no reviews; give a file, or a folder with pos/ and neg/")
+    return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in files], name, notes)
+
+
+def _open_zip(data: memoryview, name: str, options: ReadOptions, split: str) -> Table:
+    """Open a zip archive: a workbook of Excel, or an archive with one data file, or with a file for each split."""
+    members = compression.zip_members(data, name)
+    if excel.is_workbook(members):
+        return excel.open_excel(data, name, options)
+    names = data_files(members)
+    files, notes = choose_files(names, split, name, "unpack it, and name one of them, or the folder")
+    if not files:
+        raise DataError(f"{name}: has no data file, but {listed(list(members)) or 'nothing'}; give {FORMATS}")
+    tables = []
+    for file in files:
+        content = compression.decompress(compression.read_member(data, name, members[file]), f"{name}/{file}")
+        if compression.is_zip(content) and not excel.is_workbook(compression.zip_members(content, f"{name}/{file}")):
+            raise DataError(f"{name}/{file}: a zip archive in a zip archive; unpack it")
+        tables.append(open_content(content, f"{name}/{file}", options, format_suffix(file)))
+    return join_tables(tables, name, notes)
+
+
+def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suffix: str, split: str = "train") -> Table:
     """Open the bytes of a file. The suffix and the first bytes determine its format."""
-    data = memoryview(data)
-    if data[:2] == b"\x1f\x8b":
-        data = gunzip(data, name)
+    data = compression.decompress(memoryview(data), name)
+    if compression.is_zip(data):
+        return _open_zip(data, name, options, split)
+    excel.reject_old_excel(data, name, suffix)
     if suffix == ".parquet" or data[:4] == b"PAR1":
         return open_parquet(data, name)
     if suffix in _BY_SUFFIX:
@@ -61,4 +114,4 @@ _BY_SUFFIX: dict[str, Callable[[memoryview, str, ReadOptions], Table]] = {
     ".ft": open_lines,
     "": open_lines,
 }
-SUFFIXES = (*(suffix for suffix in _BY_SUFFIX if suffix), ".parquet", ".gz")
+SUFFIXES = (*(suffix for suffix in _BY_SUFFIX if suffix), ".parquet", ".xlsx", ".xlsm", ".zip", *PACKED)

@@ -1,15 +1,13 @@
-"""The bytes of a file: reading, decompressing, and checking that they are UTF-8."""
+"""The bytes of a file: reading, and checking that they are UTF-8."""
 
 from __future__ import annotations
 
 import codecs
 import errno
-import gzip
 import io
 import mmap
 import os
 import stat
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,18 +35,6 @@ def read_bytes(path: Path) -> memoryview:
 def as_file(data: memoryview) -> io.BufferedReader:
     """Return the bytes as an open file, without a copy."""
     return io.BufferedReader(pa.BufferReader(data), 1 << 16)  # type: ignore[arg-type]
-
-
-def gunzip(data: memoryview, name: str) -> memoryview:
-    """Decompress a gzip file. DataError if it is damaged."""
-    content = spill.ArrayBuilder(np.uint8)
-    try:
-        with gzip.GzipFile(fileobj=as_file(data)) as file:
-            while chunk := file.read(CHUNK):
-                content.append(np.frombuffer(chunk, np.uint8))
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name}: damaged gzip: {str(error).lower()}; fetch or write it again") from None
-    return content.array().data
 
 
 def utf8(data: memoryview, name: str) -> memoryview:

@@ -1,11 +1,10 @@
-"""Parse JSON lines, or a JSON array of objects."""
+"""Read JSON lines, and turn the records of any JSON file into columns."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import json
-import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -13,36 +12,87 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
-from sentibp.data.readers.content import as_file, first_bytes
+from sentibp.data.readers.content import as_file
 from sentibp.data.readers.table import Batch, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
+Record = dict[str, Any]
+Rows = Callable[[], Iterator[tuple[int, Record]]]  # read (line, record), from the first row on
 
-def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
-    """Open JSON lines, or one array of objects. The columns are the keys of the first object."""
-    array = first_bytes(data, 1) == b"["
-    rows = functools.partial(_json_array if array else _json_lines, data, name)
-    line, first = next(rows(), (1, dict.fromkeys(column for _, column in options.wanted())))
-    texts = {column for role, column in options.wanted() if role == "text"}
+SHAPES = "give an object a line, a list of objects, an object with such a list in it, or a table as pandas writes it"
+
+LOOK = 100  # records whose keys are the columns: a record may lack some
+
+_KINDS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+
+
+def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open a file with a JSON object on each line."""
+    rows = functools.partial(_json_lines, data, name)
+
+    def fast(samples: Record, wanted: list[str], block: int) -> Generator[Any]:
+        return _arrow_json(data, _texts(options), samples, wanted, block)
+
+    return record_table(rows, name, options, fast)
+
+
+def record_table(
+    rows: Rows,
+    name: str,
+    options: ReadOptions,
+    fast: Callable[[Record, list[str], int], Generator[Any]] | None = None,
+) -> Table:
+    """Open the records of a JSON file. The columns are the keys of the first LOOK records.
+
+    A key of a nested object is written `user.name`. `fast` reads columns with Arrow; it gets a sample of their values,
+    their names, and the bytes to read at once.
+    """
+    first = list(itertools.islice(rows(), LOOK))
+    samples: Record = {}
+    for _, record in first:
+        for key, value in _leaves(record):
+            if samples.get(key) is None:
+                samples[key] = value
+    if not first:
+        samples = dict.fromkeys(column for _, column in options.wanted())
+    line, top = (first[0][0], set().union(*(record for _, record in first))) if first else (1, set(samples))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        slow = functools.partial(_json_batches, rows, name, texts, wanted)
-        if array:
-            return slow()
-        return continued(lambda block: _arrow_json(data, texts, first, wanted, block), slow)
+        slow = functools.partial(_json_batches, rows, name, _texts(options), wanted)
+        if fast is not None and top.issuperset(wanted):
+            return continued(functools.partial(fast, samples, wanted), slow)
+        return slow()
 
-    where = functools.partial(_json_place, rows, name)
-    return Table(name, tuple(map(str, first)), batches, where, header=f"{name}:{line}")
+    columns = tuple(key for key, value in samples.items() if value == {} or not isinstance(value, dict))
+    return Table(name, columns, batches, functools.partial(_json_place, rows, name), header=f"{name}:{line}")
 
 
-def _arrow_json(
-    data: memoryview, texts: set[str], first: dict[str, Any], wanted: list[str], block: int
-) -> Generator[Any]:
+def _texts(options: ReadOptions) -> set[str]:
+    return {column for role, column in options.wanted() if role == "text"}
+
+
+def _leaves(record: Record, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield (key, value) of a record. The keys of objects in it follow, as in `user.name`."""
+    for key, value in record.items():
+        yield prefix + key, value
+        if isinstance(value, dict) and depth < 3:
+            yield from _leaves(value, f"{prefix}{key}.", depth + 1)
+
+
+def value_at(record: Record, column: str) -> Any:
+    """Return the value of a column: of a key, or of the path `user.name` into nested objects. None if it is missing."""
+    if column in record:
+        return record[column]
+    head, dot, rest = column.partition(".")
+    inner = record.get(head) if dot else None
+    return value_at(inner, rest) if isinstance(inner, dict) else None
+
+
+def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list[str], block: int) -> Generator[Any]:
     from pyarrow import json as arrow_json
 
-    kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-    types = [(name, pa.string() if name in texts else kinds.get(type(first[name]), pa.string())) for name in wanted]
+    types = [(name, pa.string() if name in texts else _KINDS.get(type(samples[name]), pa.string())) for name in wanted]
     open_reader = functools.partial(
         arrow_json.open_json,
         read_options=arrow_json.ReadOptions(block_size=block),
@@ -51,65 +101,34 @@ def _arrow_json(
     return arrow_batches(data, open_reader)
 
 
-def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
     for number, line in enumerate(as_file(data), 1):
         if line.strip():
             try:
                 value = json.loads(str(line, "utf-8"), strict=False)  # given bytes, json would guess the encoding
             except (ValueError, RecursionError) as error:
-                raise DataError(f"{name}:{number}: not JSON: {_json_reason(error)}; write one object a line") from None
-            yield number, _json_object(value, f"{name}:{number}")
+                raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; write one object a line") from None
+            if not isinstance(value, dict):
+                raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
+            yield number, value
 
 
-def _json_array(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    text, decoder, solid = str(data, "utf-8"), json.JSONDecoder(strict=False), re.compile(r"\S|\Z")
-    line = 1
-    counted = 0  # `line` includes the newlines before this position
-
-    def skip(position: int) -> int:
-        match = solid.search(text, position)
-        return match.start() if match else len(text)
-
-    end = skip(text.index("[") + 1)
-    while text[end : end + 1] != "]":
-        line, counted = line + text.count("\n", counted, end), end
-        try:
-            value, end = decoder.raw_decode(text, end)
-        except (ValueError, RecursionError) as error:
-            line = getattr(error, "lineno", line)
-            raise DataError(f"{name}:{line}: not JSON: {_json_reason(error)}; repair the array") from None
-        yield line, _json_object(value, f"{name}:{line}")
-        end = skip(end)
-        if text[end : end + 1] == ",":
-            end = skip(end + 1)
-        elif text[end : end + 1] != "]":
-            line += text.count("\n", counted, end)
-            raise DataError(f"{name}:{line}: not JSON: expecting ',' or ']'; repair the array")
-
-
-def _json_reason(error: Exception) -> str:
+def json_reason(error: Exception) -> str:
+    """Return why a text is not JSON."""
     if isinstance(error, json.JSONDecodeError):
         return error.msg.lower()
     return "nested too deeply" if isinstance(error, RecursionError) else "a number of thousands of digits"
 
 
-def _json_object(value: Any, place: str) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise DataError(f'{place}: not an object; write {{"text": "..."}}')
-
-
-def _json_batches(
-    rows: Callable[[], Iterator[tuple[int, dict[str, Any]]]], name: str, texts: set[str], wanted: list[str]
-) -> Generator[Batch]:
+def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> Generator[Batch]:
     """Yield the wanted columns in batches, all as text. DataError for the first value of a wrong kind."""
     for batch in batched(rows()):
         for line, row in batch:
             for column in texts.intersection(wanted):
-                if not isinstance(row.get(column), str | None):
+                if not isinstance(value_at(row, column), str | None):
                     raise DataError(f"{name}:{line}: {column!r} is not a string; put it in quotes")
         yield {
-            column: strings(_json_text(row.get(column), column, f"{name}:{line}") for line, row in batch)
+            column: strings(_json_text(value_at(row, column), column, f"{name}:{line}") for line, row in batch)
             for column in wanted
         }
 
@@ -127,5 +146,5 @@ def _whole(text: str | None) -> str | None:
     return text if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _json_place(rows: Callable[[], Iterator[tuple[int, dict[str, Any]]]], name: str, row: int) -> str:
+def _json_place(rows: Rows, name: str, row: int) -> str:
     return f"{name}:{next(itertools.islice(rows(), row, None))[0]}"

@@ -25,7 +25,7 @@ Batch = dict[str, pa.Array]  # the values of some rows by the name of their colu
 
 JOINT = "\n"  # between the texts of several columns
 
-_USUAL_NAMES = {  # without capitals and punctuation
+USUAL_NAMES = {  # without capitals and punctuation
     "text": (
         *("text", "review", "reviewtext", "reviewbody", "content", "comment", "comments", "tweet", "tweettext"),
         *("sentence", "phrase", "body"),
@@ -51,6 +51,7 @@ class ReadOptions(NamedTuple):
     group: str | None = None
     names: tuple[str, ...] | None = None  # of the columns, for a file that has no header
     encoding: str | None = None  # None: UTF-8
+    sheet: str | None = None  # of a workbook; None: the first that has content
 
     def wanted(self) -> list[tuple[str, str]]:
         """Return (role, column name) for the columns to read."""
@@ -125,8 +126,9 @@ def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
     texts = [batch[name].cast(TEXT) for role, name in options.wanted() if role == "text"]
     if len(texts) == 1:
         return texts[0]
-    joined = pc.binary_join_element_wise(*texts, scalar(JOINT), null_handling="skip")
     missing = functools.reduce(pc.and_, map(pc.is_null, texts))
+    texts[0] = pc.if_else(missing, scalar(""), texts[0])  # Arrow gives no row at all where every text is null
+    joined = pc.binary_join_element_wise(*texts, scalar(JOINT), null_handling="skip")
     return pc.if_else(missing, pa.nulls(1, TEXT)[0], joined)
 
 
@@ -173,7 +175,7 @@ def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
     plain = {re.sub(r"[\W_]+", "", each).casefold(): each for each in reversed(present)}
     same = plain.get(re.sub(r"[\W_]+", "", name).casefold())
     near = difflib.get_close_matches(name, present, 1, 0.8)
-    usual = [plain[each] for each in _USUAL_NAMES[role] if each in plain]
+    usual = [plain[each] for each in USUAL_NAMES[role] if each in plain]
     return same or next(iter(near), None) or next(iter(usual), None)
 
 

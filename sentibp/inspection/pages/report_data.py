@@ -137,7 +137,7 @@ def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out
             left_out.append(f"scores and mistakes: {error}")
             return None
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
-        return Predictions(*recorded, metrics.scores(*recorded), None)
+        return Predictions(*recorded[:2], metrics.scores(*recorded), None)
     if seen := scored.scores["in_training"]:
         left_out.append(f"new reviews: {seen:,} of {len(scored.reviews):,} are in the training data of the model")
     assert scored.reviews.label is not None

@@ -1,4 +1,7 @@
-"""Settings that a model, a checkpoint or a run has stored, perhaps by an earlier version."""
+"""Settings that a model, a checkpoint or a run has stored, perhaps by an earlier version.
+
+It is apart from the schema, which takes longer to import than a prediction takes.
+"""
 
 from __future__ import annotations
 

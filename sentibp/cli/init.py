@@ -1,0 +1,69 @@
+"""`sentibp init`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentibp.cli import Json
+from sentibp.cli.output import print_json, print_message
+from sentibp.errors import ConfigError, DataError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp init reviews.csv
+  sentibp init reviews.csv --out mine.yaml""",
+    )(init)
+
+
+def init(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file or folder of reviews.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="CONFIG", help="The config to write. Default: the name of the file, with .yaml."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look at a file of reviews, and write a commented config for it: its columns, its labels, what they mean.
+
+    What only you can know is left open, and named.
+    """
+    from sentibp.data.draft import draft_config
+    from sentibp.utils.files import write_file
+
+    path = Path(os.path.expanduser(file))
+    if not path.exists():
+        raise DataError(f"{file}: no such file; give a file or folder of reviews")
+    config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
+    if os.path.lexists(config):
+        raise ConfigError(f"{config}: exists; write another with --out {shlex.quote(str(_free(config)))}")
+    draft = draft_config(path, file, config.parent)
+    try:
+        write_file(config, "".join(f"{line}\n" for line in draft.lines).encode())
+    except OSError as error:
+        raise ConfigError(f"{config}: {(error.strerror or str(error)).lower()}; name another with --out") from None
+    for note in draft.notes:
+        print_message(note)
+    if json:
+        fill_in = [{"line": line, "what": what} for line, what in draft.open_lines]
+        print_json({"config": str(config), "rows": draft.rows, "fill_in": fill_in})
+        return
+    typer.echo(f"config   {config}, for {draft.rows:,} rows")
+    for line, what in draft.open_lines:
+        typer.echo(f"fill in  {config}:{line}: {what}")
+    typer.echo(f"next     {'' if not draft.open_lines else 'then '}sentibp train {shlex.quote(str(config))}")
+
+
+def _free(path: Path) -> Path:
+    """Return a similar name that is free."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(2, 1000))
+    return next((each for each in numbered if not os.path.lexists(each)), path)

@@ -1,0 +1,131 @@
+"""Look at the columns of a table: which of them probably has the texts, the labels, the groups."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.data.readers.table import USUAL_NAMES, Table
+from sentibp.utils.arrow import TEXT, scalar, to_numpy
+
+_SAMPLE = 100_000  # rows from which a column is judged, except that labels are counted in all
+
+_MOST_LABELS = 20  # different values of a column with labels, at most
+
+
+_FEW_GROUPS = 10  # a column with as few values, such as a country, is no group
+
+
+@dataclass
+class Column:
+    """What is known of one column."""
+
+    name: str
+    rows: int = 0  # in the sample
+    filled: int = 0  # rows of the sample that are not empty
+    characters: int = 0
+    words: int = 0
+    numbers: int = 0  # values that are numbers
+    distinct: set[str] = field(default_factory=set)  # in the sample
+    counts: Counter[str] | None = field(default_factory=Counter)  # of the values in all rows; None if there are many
+    example: str = ""
+
+    @property
+    def length(self) -> float:
+        """The mean number of characters of the values that are not empty."""
+        return self.characters / max(self.filled, 1)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values look like texts: several words, and seldom the same."""
+        wordy = self.words >= 2.5 * self.filled or (self.length > 12 and self.words <= 1.2 * self.filled)
+        return wordy and self.numbers < 0.5 * self.filled and len(self.distinct) > 0.3 * self.filled > 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a table holds."""
+
+    rows: int
+    columns: Sequence[Column]
+    text: str | None  # the column that probably has the texts
+    other_texts: Sequence[str]
+    label: Column | None  # the column that probably has the labels
+    groups: Sequence[Column]  # columns whose values occur several times each, such as an author
+
+
+def profile_table(table: Table) -> Profile:
+    """Read all rows of a table, and judge its columns."""
+    columns = [Column(name) for name in dict.fromkeys(table.columns) if table.columns.count(name) == 1]
+    names, rows = [column.name for column in columns], 0
+    with contextlib.closing(table.batches(names)) as batches:
+        for batch in batches:
+            for column in columns:
+                _add(column, batch[column.name], rows)
+            rows += len(next(iter(batch.values()))) if batch else 0
+    columns = [column for column in columns if column.filled]
+    texts = sorted((column for column in columns if column.is_text), key=_text_rank)
+    text = texts[0].name if texts else None
+    label = min(
+        (column for column in columns if column.name != text and _may_be_label(column)), key=_label_rank, default=None
+    )
+    used = {text, label.name if label else None}
+    groups = [column for column in columns if column.name not in used and _may_be_group(column)]
+    return Profile(rows, columns, text, [column.name for column in texts[1:]], label, groups)
+
+
+def _add(column: Column, values: pa.Array, rows: int) -> None:
+    if pa.types.is_nested(values.type):
+        return
+    texts = pc.utf8_trim_whitespace(pc.fill_null(values.cast(TEXT), scalar("")))
+    if column.counts is not None:
+        counted = pc.value_counts(texts)
+        for value, count in zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True):
+            column.counts[value] += count
+        if len(column.counts) > _MOST_LABELS + 1:  # and one for empty values
+            column.counts = None
+    if rows >= _SAMPLE:
+        return
+    texts = texts.filter(pc.not_equal(texts, scalar("")))
+    column.rows += len(values)
+    column.filled += len(texts)
+    if len(texts):
+        column.characters += int(to_numpy(pc.utf8_length(texts)).sum(dtype=np.int64))
+        column.words += int(to_numpy(pc.count_substring(texts, " ")).sum(dtype=np.int64)) + len(texts)
+        column.numbers += int(to_numpy(pc.match_substring_regex(texts, r"^[+-]?[0-9.,:/-]+%?$")).sum())
+        column.distinct.update(pc.unique(texts).to_pylist())
+        column.example = column.example or texts[0].as_py()
+
+
+def _text_rank(column: Column) -> tuple[bool, float]:
+    return _plain(column.name) not in USUAL_NAMES["text"], -column.length
+
+
+def _may_be_label(column: Column) -> bool:
+    values = _values(column)
+    return 2 <= len(values) <= _MOST_LABELS and max(map(len, values)) <= 40 and column.filled > 1.5 * len(values)
+
+
+def _label_rank(column: Column) -> tuple[bool, bool, int]:
+    name, usual = _plain(column.name), USUAL_NAMES["label"]
+    return name not in usual, not any(each in name for each in usual), len(_values(column))
+
+
+def _plain(name: str) -> str:
+    """Return the name without capitals and punctuation."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _values(column: Column) -> list[str]:
+    return [value for value in column.counts or () if value]
+
+
+def _may_be_group(column: Column) -> bool:
+    return len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled and column.length < 60

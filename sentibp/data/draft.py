@@ -1,0 +1,172 @@
+"""Draft a config for a file of reviews: what the file shows is filled in, what only its owner knows is left open."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from sentibp.config.label_key import label_key
+from sentibp.config.repair import PLACEHOLDER, as_yaml
+from sentibp.config.schema import Data
+from sentibp.data import label_mapping, readers, sources
+from sentibp.data.columns import Profile, profile_table
+from sentibp.data.labels import counted
+from sentibp.data.readers.table import Table
+from sentibp.errors import DataError
+
+_REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
+
+_SHOWN = 50  # characters of an example
+
+
+Line = tuple[str, str]  # of the config, and what to fill in there; "" if nothing
+
+
+class Draft(NamedTuple):
+    """A config, and what is open in it."""
+
+    lines: list[str]
+    rows: int
+    open_lines: list[tuple[int, str]]  # (line, what to fill in there)
+    notes: Sequence[str]  # of the reader
+
+
+def draft_config(path: Path, name: str, folder: Path) -> Draft:
+    """Draft the config, in `folder`, for a file or folder of reviews. DataError if it cannot be read."""
+    settings, table = _open(path, name)
+    profile = profile_table(table)
+    if not profile.rows:
+        raise DataError(f"{name}: empty; give a file with reviews")
+    where = os.path.relpath(path.absolute(), folder.absolute())
+    where = where if os.sep in where or "." in where else os.path.join(os.curdir, where)  # no built-in name
+    body: list[Line] = [(f"  source: {as_yaml(where)}", "")]
+    body += [(f"  {key}: {as_yaml(value)}{_why(key)}", "") for key, value in settings.items()]
+    if not table.fixed_labels:
+        body += [*_texts(profile), *_labels(profile), *_groups(profile)]
+    body += _validation(path, name)
+    head = [
+        f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
+        f"{counted(len(table.columns), 'column')}.",
+        "# All settings: sentibp config show quickstart",
+        "data:",
+    ]
+    open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
+    return Draft([*head, *(line for line, _ in body)], profile.rows, open_lines, list(table.notes))
+
+
+def _validation(path: Path, name: str) -> Iterator[Line]:
+    try:
+        if readers.has_splits(path):
+            readers.open_table(path, name, sources.read_options(Data(), labelled=False), "validation")
+            yield "  validation: validation  # the split to score on; `sentibp eval --data` scores the test split", ""
+            return
+    except DataError:  # there is no such split
+        pass
+    yield "  validation: 0.1  # the share to hold out and score on; or a file of its own, such as dev.csv", ""
+
+
+def _open(path: Path, name: str) -> tuple[dict[str, Any], Table]:
+    """Open a file, with the settings that its reader suggests where it cannot be read without."""
+    settings: dict[str, Any] = {}
+    while True:
+        options = sources.read_options(Data.model_validate(settings))
+        try:
+            table = readers.open_table(path, name, options)
+            next(table.batches(list(table.columns)[:1]), None)  # an encoding or quoting may fail here
+            return settings, table
+        except DataError as error:
+            repair = _repair(str(error))
+            if repair is None or repair[0] in settings:
+                raise
+            settings[repair[0]] = repair[1]
+
+
+def _repair(message: str) -> tuple[str, Any] | None:
+    """Return the first setting of a file that an error message suggests, and its value."""
+    for found in re.finditer(r"--set (.+)", message):
+        try:
+            key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
+        except ValueError:
+            continue
+        section, _, key = key.partition(".")
+        if section == "data" and key in _REPAIRS:
+            return key, yaml.safe_load(value)
+    return None
+
+
+def _why(key: str) -> str:
+    return "  # the file has no header; correct the names" if key == "columns" else ""
+
+
+def _texts(profile: Profile) -> Iterator[Line]:
+    names = ", ".join(as_yaml(column.name) for column in profile.columns)
+    if profile.text is None:
+        yield (
+            f"  text_column: {PLACEHOLDER}  # fill in; the columns are {_printable(names)}",
+            (f"the column with the texts, one of: {_printable(names)}"),
+        )
+        return
+    column = next(column for column in profile.columns if column.name == profile.text)
+    about = f"{column.length:.0f} characters on average: {as_yaml(_printable(column.example))}"
+    yield f"  text_column: {as_yaml(profile.text)}  # {about}", ""
+    if profile.other_texts:
+        joined = as_yaml([*profile.other_texts[:2], profile.text])
+        yield f"  # text_column: {joined}  # joins the texts of several columns", ""
+
+
+def _labels(profile: Profile) -> Iterator[Line]:
+    label = profile.label
+    if label is None or label.counts is None:
+        few = ", ".join(as_yaml(column.name) for column in profile.columns if column.name != profile.text)
+        yield (
+            f"  label_column: {PLACEHOLDER}  # fill in; the other columns are {_printable(few)}",
+            (f"the column with the labels, one of: {_printable(few) or 'none, add one'}"),
+        )
+        return
+    values = [(value, count) for value, count in label.counts.most_common() if value]
+    shown = ", ".join(f"{_printable(value)} ({count:,})" for value, count in values)
+    yield f"  label_column: {as_yaml(label.name)}  # {shown}", ""
+    keys = list(dict.fromkeys(label_key(value) for value, _ in values))
+    if empty := sum(count for value, count in label.counts.items() if not label_key(value)):
+        yield f'  # {counted(empty, "row")} without a label: to leave them out, write "" under ignore', ""
+    keys = [key for key in keys if key]
+    mapping = label_mapping.suggest(keys)
+    settings = mapping.to_setting()
+    why = f"  # {mapping.assumption}" if mapping.assumption else ""
+    yield f"  labels:{why}", ""
+    known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
+    rest = [key for key in keys if key not in known]
+    for kind in ("negative", "positive", "ignore"):
+        listed = as_yaml(settings.get(kind, []))
+        if PLACEHOLDER in settings.get(kind, []):
+            yield (
+                f"    {kind}: {listed}  # fill in, of: {_printable(', '.join(rest))}",
+                (f"which labels are {kind}, of: {_printable(', '.join(rest))}"),
+            )
+        elif kind == "ignore" and rest and mapping.is_complete:
+            values = as_yaml([label_mapping.label_value(key) for key in (*mapping.ignore, *rest)])
+            yield f"    ignore: {values}  # reviews to leave out", ""
+        elif kind != "ignore" or settings.get(kind):
+            yield f"    {kind}: {listed}", ""
+    if not mapping.is_complete:
+        yield "    # ignore: [...]  # labels of reviews to leave out", ""
+
+
+def _groups(profile: Profile) -> Iterator[Line]:
+    for column in profile.groups[:3]:
+        yield (
+            f"  # group_column: {as_yaml(column.name)}  # {len(column.distinct):,} values in {column.filled:,} rows: "
+            "keeps the reviews of each on one side of the cut",
+            "",
+        )
+
+
+def _printable(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

@@ -1,0 +1,157 @@
+"""Read Excel workbooks (.xlsx): the first sheet that has content, or the one that data.sheet names.
+
+openpyxl streams the rows, so that memory is bounded by the content. python-calamine is ten times faster, but it
+allocates the rectangle of all cells at once: a file of 5 kB with a cell in the last row and column aborts the process.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import itertools
+import re
+import warnings
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from sentibp.config.repair import set_option
+from sentibp.data.readers.batches import batched
+from sentibp.data.readers.compression import LIMIT, zip_members
+from sentibp.data.readers.content import as_file
+from sentibp.data.readers.table import Batch, ReadOptions, Table
+from sentibp.errors import DataError
+from sentibp.utils.arrow import strings
+
+_ROWS = 1 << 20  # of a sheet, the largest number that Excel has
+
+_LOOK = 1000  # rows in which a sheet must have content
+
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # a character in the XML of Excel, such as _x000D_
+
+_OLD = b"\xd0\xcf\x11\xe0"  # the first bytes of .xls, and of an .xlsx with a password
+
+
+def is_workbook(members: dict[str, Any]) -> bool:
+    """Return whether the files of a zip archive are those of an .xlsx file."""
+    return "xl/workbook.xml" in members
+
+
+def reject_old_excel(data: memoryview, name: str, suffix: str) -> None:
+    """Raise a DataError for a spreadsheet in a format that is not read."""
+    if data[:4] == _OLD or suffix in (".xls", ".xlsb", ".ods", ".numbers"):
+        raise DataError(f"{name}: a spreadsheet that is not .xlsx, or has a password; save it as .xlsx or CSV")
+
+
+def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open a sheet of an .xlsx file, whose first row with content has the names of the columns, unless options do.
+
+    Every value becomes text, as in CSV: 1.0 becomes "1", an empty cell "", a date 2020-01-31, and a formula has the
+    value that was saved with it. Rows without content are skipped. DataError if the workbook cannot be read.
+    """
+    if sum(info.file_size for info in zip_members(data, name).values()) > LIMIT:
+        raise DataError(f"{name}: more than {LIMIT >> 30} GB of XML; save it as CSV")
+    sheets = _sheets(data, name)
+    sheet = options.sheet or next((title for title, has_content in sheets.items() if has_content), None)
+    if sheet is None:
+        raise DataError(f"{name}: empty; the first row of a sheet names its columns")
+    if sheet not in sheets:
+        choice = " or ".join(set_option("data.sheet", title) for title in sheets)
+        raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
+    rows = functools.partial(_rows, data, name, sheet)
+    number, first = next(rows(), (1, []))
+    header = list(options.names or _header(first))
+    wide = next((row for row in rows() if len(row[1]) > len(header)), None) if options.names else None
+    if wide is not None:
+        raise DataError(
+            f"{name}: row {wide[0]}: {len(wide[1])} cells, and data.columns has {len(header)} names; correct them"
+        )
+
+    def content() -> Iterator[tuple[int, list[str]]]:
+        return itertools.islice(rows(), 0 if options.names else 1, None)
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        places = {column: header.index(column) for column in wanted}
+        for batch in batched(content()):
+            yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
+
+    others = [title for title, has_content in sheets.items() if has_content and title != sheet]
+    choice = " or ".join(set_option("data.sheet", title) for title in others[:3])
+    note = f"{name}: reads the sheet {sheet!r}, not {', '.join(map(repr, others))}; to read another: {choice}"
+    return Table(
+        name=name,
+        columns=tuple(header),
+        batches=batches,
+        where=lambda row: f"{name}: row {next(itertools.islice(content(), row, None))[0]}",
+        header=f"{name}: row {number}",
+        notes=(note,) if others and options.sheet is None else (),
+    )
+
+
+def _at(row: list[str], place: int) -> str:
+    return row[place] if place < len(row) else ""
+
+
+def _header(row: list[str]) -> list[str]:
+    return [name.strip() or f"column_{number}" for number, name in enumerate(row, 1)]
+
+
+def _workbook(data: memoryview, name: str) -> Any:
+    try:
+        import openpyxl
+    except ImportError:
+        raise DataError(f"{name}: Excel files need openpyxl; pip install 'sentibp[excel]'") from None
+    return openpyxl.load_workbook(as_file(data), read_only=True, data_only=True)  # type: ignore[arg-type]
+
+
+def _sheets(data: memoryview, name: str) -> dict[str, bool]:
+    """Return the titles of the sheets, and whether each has content."""
+    with _Damage(name):
+        titles = [sheet.title for sheet in _workbook(data, name).worksheets if hasattr(sheet, "iter_rows")]
+    return {title: any(True for _ in _rows(data, name, title, _LOOK)) for title in titles}
+
+
+def _rows(data: memoryview, name: str, sheet: str, most: int = _ROWS) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of each row that has content, without the empty cells at its end."""
+    with _Damage(name):
+        opened = _workbook(data, name)[sheet]
+        opened.reset_dimensions()  # the file may state others than it has
+        values = enumerate(itertools.islice(opened.iter_rows(values_only=True), most), 1)
+    while True:
+        with _Damage(name):  # not around the yield: an error of the caller is no damage
+            batch = [(number, [_text(value) for value in row]) for number, row in itertools.islice(values, 1024)]
+        if not batch:
+            return
+        for number, row in batch:
+            while row and not row[-1]:
+                row.pop()
+            if row:
+                yield number, row
+
+
+class _Damage:
+    """Turns every error of openpyxl, which has no class for them, into a DataError, and silences its warnings."""
+
+    def __init__(self, name: str):
+        self.name, self.silence = name, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        self.silence.__enter__()
+        warnings.simplefilter("ignore")
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.silence.__exit__(kind, error, trace)
+        if isinstance(error, Exception) and not isinstance(error, DataError):
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DataError(f"{self.name}: damaged Excel file: {reason}; save it again, or as CSV") from None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value).replace("\r\n", "\n")
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime.datetime):
+        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ")
+    return str(value)

@@ -1,0 +1,292 @@
+"""Find the records in a JSON file: on lines, in a list, in an object, or in a table as pandas writes it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sentibp.config.repair import set_option
+from sentibp.data.readers.content import as_file, first_bytes
+from sentibp.data.readers.json_lines import (
+    LOOK,
+    SHAPES,
+    Record,
+    Rows,
+    json_reason,
+    open_json_lines,
+    record_table,
+    value_at,
+)
+from sentibp.data.readers.table import ReadOptions, Table
+from sentibp.errors import DataError
+
+_SOLID = re.compile(r"\S|\Z")
+
+
+def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open a JSON file of any of these shapes; all but lines are held in memory while they are read.
+
+    - an object on each line (JSON lines); objects that are written over several lines, one after the other
+    - a list of objects, or of lists whose values data.columns names
+    - an object with such a list in it, under any key, also within one more object; what else it holds is not read
+    - what DataFrame.to_json of pandas writes, for every `orient`
+    - one object that is one review
+    """
+    if _has_lines(data, options):
+        return open_json_lines(data, name, options)
+    return record_table(_find_rows(data, name, options), name, options)
+
+
+def _has_lines(data: memoryview, options: ReadOptions) -> bool:
+    """Return whether the file has JSON lines: the first line is all of an object, and more follows or it has texts."""
+    if first_bytes(data, 1) not in (b"{", b"["):
+        return True  # and an error, if it is not empty
+    lines = (line for line in as_file(data) if line.strip())
+    try:
+        value = json.loads(str(next(lines), "utf-8"), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and (_has_texts(value, options) or next(lines, None) is not None)
+
+
+def _has_texts(record: Record, options: ReadOptions) -> bool:
+    """Return whether a record has every text column, with a value that is no object or list."""
+    texts = [column for role, column in options.wanted() if role == "text"]
+    return all(_has(record, column) and not isinstance(value_at(record, column), list | dict) for column in texts)
+
+
+def _has(record: Record, column: str) -> bool:
+    head, dot, rest = column.partition(".")
+    return column in record or bool(dot and isinstance(inner := record.get(head), dict) and _has(inner, rest))
+
+
+class _Document:
+    """The text of a JSON file, whose values are parsed one by one, so that the place of each is known."""
+
+    def __init__(self, data: memoryview, name: str):
+        self.text = str(data, "utf-8")
+        self.name = name
+        self._decoder = json.JSONDecoder(strict=False)
+        self._line, self._counted = 1, 0  # the line of the position `_counted`
+
+    def line(self, position: int) -> int:
+        """Return the line of a position."""
+        if position < self._counted:
+            self._line, self._counted = 1, 0
+        self._line += self.text.count("\n", self._counted, position)
+        self._counted = position
+        return self._line
+
+    def skip(self, position: int) -> int:
+        """Return the position of the next character that is not white space."""
+        match = _SOLID.search(self.text, position)
+        return match.start() if match else len(self.text)
+
+    def value(self, position: int) -> tuple[Any, int]:
+        """Return the value that begins here, and the position after it."""
+        try:
+            return self._decoder.raw_decode(self.text, position)
+        except json.JSONDecodeError as error:
+            raise self.error(error.pos, json_reason(error)) from None
+        except (ValueError, RecursionError) as error:
+            raise self.error(position, json_reason(error)) from None
+
+    def error(self, position: int, reason: str) -> DataError:
+        """Return the error that the text is not JSON at this position."""
+        repair = "repair the list" if self.text[self.skip(0)] == "[" else SHAPES
+        return DataError(f"{self.name}:{self.line(position)}: not JSON: {reason}; {repair}")
+
+    def values(self) -> Iterator[tuple[int, Any]]:
+        """Yield the position of each of the values that follow one another, and the value."""
+        position = self.skip(0)
+        while position < len(self.text):
+            value, end = self.value(position)
+            yield position, value
+            position = self.skip(end)
+
+    def elements(self, position: int) -> Iterator[tuple[int, Any]]:
+        """Yield the position of each element of the list that begins here, and the element."""
+        yield from ((start, value) for _, start, value in self._items(position, "]"))
+
+    def members(self, position: int) -> Iterator[tuple[str, int, Any]]:
+        """Yield the key, position and value of each member of the object that begins here."""
+        return self._items(position, "}")
+
+    def _items(self, position: int, closing: str) -> Iterator[tuple[str, int, Any]]:
+        key, end = "", self.skip(position + 1)
+        while self.text[end : end + 1] != closing:
+            if closing == "}":
+                key, end = self.value(end)
+                end = self.skip(self.skip(end) + 1)  # over the colon
+            value, after = self.value(end)
+            yield key, end, value
+            end = self.skip(after)
+            if self.text[end : end + 1] == ",":
+                end = self.skip(end + 1)
+            elif self.text[end : end + 1] != closing:
+                raise self.error(end, f"expecting ',' or {closing!r}")
+        if position == self.skip(0) and self.skip(end + 1) < len(self.text):
+            raise self.error(self.skip(end + 1), f"more after the end of the {'list' if closing == ']' else 'object'}")
+
+    def find(self, path: tuple[str, ...]) -> int:
+        """Return the position of the value at the end of a path of keys."""
+        position = self.skip(0)
+        for key in path:
+            position = [start for name, start, _ in self.members(position) if name == key][-1]
+        return position
+
+
+def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
+    """Return what reads the records, wherever the file has them."""
+    document = _Document(data, name)
+    start = document.skip(0)
+    if document.text[start] == "[":
+        _, first = next(document.elements(start), (0, {}))
+        lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
+        return functools.partial(_concatenated if lists else _listed, data, name, options)
+    value, end = document.value(start)
+    if document.skip(end) < len(document.text) or _has_texts(value, options):
+        return functools.partial(_concatenated, data, name, options)
+    return _find_table(value, data, name, options) or _find_list(value, data, name, options)
+
+
+def _find_table(value: Record, data: memoryview, name: str, options: ReadOptions) -> Rows | None:
+    """Return what reads the records of a table of pandas. None if the object is none."""
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):  # orient="split"
+        names = options._replace(names=tuple(map(str, value["columns"])))
+        return functools.partial(_listed, data, name, names, ("data",))
+    texts = [column for role, column in options.wanted() if role == "text"]
+    if all(isinstance(value.get(column), list | dict) for column in texts):  # orient="columns", or to_dict("list")
+        return functools.partial(_by_column, data, name, options, texts[0])
+    if _has_objects(value) and _any_has_texts(value.values(), options):  # orient="index"
+        return functools.partial(_by_key, data, name)
+    return None
+
+
+def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions) -> Rows:
+    """Return what reads the list of records in an object. DataError if it is not clear which list that is.
+
+    If nothing in the object has the text column, the records are such that the error names the columns there are.
+    """
+    lists = dict(_lists(value))
+    fitting = [path for path, records in lists.items() if _any_has_texts(_records(records, options), options)]
+    if len(fitting) == 1 or len(lists) == 1:
+        return functools.partial(_listed, data, name, options, (fitting or list(lists))[0])
+    if lists:
+        raise _several(name, lists, fitting, options)
+    if not _has_objects(value):
+        return functools.partial(_concatenated, data, name, options)
+    column, inner = next(iter(value.items()))
+    if any(key.isdigit() for key in inner):
+        return functools.partial(_by_column, data, name, options, column)
+    return functools.partial(_by_key, data, name)
+
+
+def _has_objects(value: Record) -> bool:
+    return bool(value) and all(isinstance(each, dict) for each in value.values())
+
+
+def _any_has_texts(records: Iterable[Any], options: ReadOptions) -> bool:
+    return any(isinstance(each, dict) and _has_texts(each, options) for each in itertools.islice(records, LOOK))
+
+
+def _lists(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list]]:
+    """Yield the path and the value of each list of objects or lists, in an object or in the objects in it."""
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and all(isinstance(each, dict | list) for each in inner[:LOOK]):
+            yield (*prefix, key), inner
+        elif isinstance(inner, dict) and not prefix:
+            yield from _lists(inner, (key,))
+
+
+def _records(values: list, options: ReadOptions) -> Iterator[Any]:
+    names = options.names or ()
+    return (dict(zip(names, each, strict=False)) if isinstance(each, list) else each for each in values)
+
+
+def _several(
+    name: str, lists: dict[tuple[str, ...], list], fitting: list[tuple[str, ...]], options: ReadOptions
+) -> DataError:
+    """Return the error that it is not clear which list has the reviews."""
+    wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
+    if fitting:
+        paths = ", ".join(".".join(path) for path in fitting)
+        return DataError(f"{name}: several lists have {wanted}: {paths}; write each of them to a file of its own")
+    kinds = [
+        f"{'.'.join(path)} ({', '.join(list(records[0])[:8]) if isinstance(records[0], dict) else 'lists'})"
+        for path, records in lists.items()
+    ]
+    repair = f"name it with --set data.text_column=NAME, a key of: {', '.join(kinds)}"
+    return DataError(f"{name}: no list of objects with {wanted}; {repair}")
+
+
+def _concatenated(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
+    """Yield the line and the record of values that follow one another."""
+    document = _Document(data, name)
+    for position, value in document.values():
+        line = document.line(position)
+        yield line, _record(value, options, f"{name}:{line}")
+
+
+def _listed(
+    data: memoryview, name: str, options: ReadOptions, path: tuple[str, ...] = ()
+) -> Iterator[tuple[int, Record]]:
+    """Yield the line and the record of each element of the list at the end of a path of keys."""
+    document = _Document(data, name)
+    for position, value in document.elements(document.find(path)):
+        line = document.line(position)
+        yield line, _record(value, options, f"{name}:{line}")
+
+
+def _by_key(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
+    """Yield the line and the record of an object {"0": {"text": ..., "label": ...}, "1": ...}."""
+    document = _Document(data, name)
+    for _, position, value in document.members(document.find(())):
+        yield document.line(position), value
+
+
+def _by_column(data: memoryview, name: str, options: ReadOptions, text: str) -> Iterator[tuple[int, Record]]:
+    """Yield the line and the record of an object {"text": {"0": ..., "1": ...}, "label": ...}, or with lists."""
+    document = _Document(data, name)
+    columns = {key: value for key, _, value in document.members(document.find(())) if isinstance(value, dict | list)}
+    columns = {key: dict(enumerate(value)) if isinstance(value, list) else value for key, value in columns.items()}
+    for _, column in options.wanted():
+        if column in columns and columns[column].keys() != columns[text].keys():
+            counts = f"{column!r} has {len(columns[column]):,} values, and {text!r} {len(columns[text]):,}"
+            raise DataError(f"{name}: {counts}; give both for the same rows")
+    columns = {key: values for key, values in columns.items() if values.keys() == columns[text].keys()}
+    start = document.find((text,))
+    is_list = document.text[start] == "["
+    positions = (each[-2] for each in (document.elements(start) if is_list else document.members(start)))
+    for key, position in zip(columns[text], positions, strict=False):  # a key that occurs twice counts once
+        yield document.line(position), {column: values[key] for column, values in columns.items()}
+
+
+def _record(value: Any, options: ReadOptions, place: str) -> Record:
+    """Return a value as a record: an object, or a list whose values data.columns names."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list):
+        raise DataError(f'{place}: not an object; write {{"text": "..."}}')
+    if options.names is None:
+        repair = set_option("data.columns", _suggested_names(value, options))
+        raise DataError(f"{place}: a list, without names; name its values with {repair}")
+    if len(value) != len(options.names):
+        raise DataError(f"{place}: {len(value)} values, and data.columns has {len(options.names)} names; correct them")
+    return dict(zip(options.names, value, strict=True))
+
+
+def _suggested_names(values: list, options: ReadOptions) -> list[str]:
+    """Return a name for each value of a list: the longest string is the text, and the next other one the label."""
+    names = [f"column_{number}" for number in range(1, len(values) + 1)]
+    text = max(range(len(values)), key=lambda i: len(values[i]) if isinstance(values[i], str) else -1, default=None)
+    if text is not None:
+        names[text] = options.wanted()[0][1]
+        label = next((i for i, value in enumerate(values) if i != text and not isinstance(value, list | dict)), None)
+        if label is not None:
+            names[label] = options.label or "label"
+    return names

@@ -1,0 +1,39 @@
+"""Join the tables of several files, such as the shards of a split, to one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from sentibp.data.readers.table import Batch, Table
+from sentibp.errors import DataError
+
+
+def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ()) -> Table:
+    """Return a table with the rows of each in turn. DataError for one that lacks a column of the first."""
+    if len(tables) == 1:
+        return replace(tables[0], notes=(*notes, *tables[0].notes))
+    first = tables[0]
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        for table in tables:
+            missing = [column for column in wanted if column not in table.columns]
+            if missing:
+                raise DataError(f"{table.header}: no {missing[0]!r}, which {first.header} has; give it this column")
+            yield from table.batches(wanted)
+
+    def where(row: int) -> str:
+        for table in tables:
+            rows = sum(len(next(iter(batch.values()))) for batch in table.batches(list(first.columns[:1])))
+            if row < rows:
+                return table.where(row)
+            row -= rows
+        raise IndexError(row)
+
+    return replace(
+        first,
+        name=name,
+        batches=batches,
+        where=where,
+        notes=(*notes, *dict.fromkeys(note for table in tables for note in table.notes)),
+    )

@@ -1,0 +1,108 @@
+"""Find the data files of a folder or an archive, and the splits (train, validation, test) that they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from sentibp.errors import DataError
+
+ALIASES = {
+    "train": ("train", "training", "traindata"),
+    "validation": ("validation", "valid", "val", "dev", "development"),
+    "test": ("test", "testing", "testdata"),
+}
+"""The splits, and the names that files and folders of them have."""
+
+_CANONICAL = {alias: split for split, aliases in ALIASES.items() for alias in aliases}
+
+PACKED = (".gz", ".bz2", ".xz", ".zst")  # suffixes after that of the format
+
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm", ".ft")
+
+_SHARD = re.compile(r"(.+)-\d+-of-\d+")  # as the Hugging Face hub names them
+
+_NO_DATA = re.compile(r"(readme|license|licence|copying|changelog|requirements|citation|dataset_info|metadata)\b.*")
+
+_SHOWN = 8  # files that a message lists
+
+
+def format_suffix(name: str) -> str:
+    """Return the suffix of the format in lower case, without that of a compression: ".csv" of "Reviews.CSV.gz"."""
+    name = PurePosixPath(name).name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return PurePosixPath(name).suffix
+
+
+def canonical(split: str) -> str:
+    """Return the name of a split: `validation` for `dev` and `val`."""
+    return _CANONICAL.get(split.lower(), split)
+
+
+def data_files(names: Iterable[str]) -> list[str]:
+    """Return the names of data files, sorted. A .txt file is one if there is no table; hidden files are none."""
+    visible = [name for name in sorted(names) if not _is_hidden(name)]
+    return [name for name in visible if format_suffix(name) in TABLES] or [
+        name for name in visible if format_suffix(name) == ".txt"
+    ]
+
+
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part.startswith((".", "__MACOSX")) for part in parts) or bool(_NO_DATA.fullmatch(parts[-1].lower()))
+
+
+def splits_of(files: Sequence[str]) -> dict[str, list[str]]:
+    """Return the files of each split, in order: those called train.csv, dev.tsv or train-00000-of-00002.parquet.
+
+    If there are several files and none is called so, those with such a word in their names: twitter_training.csv.
+    """
+    splits: dict[str, list[str]] = {}
+    for name in files:
+        stem = _stem(name)
+        shard = _SHARD.fullmatch(stem)
+        if shard or stem in _CANONICAL:
+            splits.setdefault(canonical(shard[1] if shard else stem), []).append(name)
+    if not splits and len(files) > 1:
+        for name in files:
+            found = {_CANONICAL[word] for word in re.split(r"[\W_]+", _stem(name)) if word in _CANONICAL}
+            if len(found) == 1:
+                splits.setdefault(found.pop(), []).append(name)
+    return splits
+
+
+def _stem(name: str) -> str:
+    file = PurePosixPath(name).name.lower()
+    for packed in PACKED:
+        file = file.removesuffix(packed)
+    return file.removesuffix(format_suffix(name))
+
+
+def choose_files(names: Iterable[str], split: str, name: str, repair: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return the files to read, in order, and notes for the user.
+
+    These are the files of the split if there are splits, otherwise the only data file. DataError with the repair if
+    there is neither.
+    """
+    files = data_files(names)
+    splits = splits_of(files)
+    if not splits:
+        if len(files) == 1:
+            return files, (f"{name}: reads {files[0]}, its only data file",)
+        if files:
+            raise DataError(f"{name}: has {len(files):,} data files: {listed(files)}; {repair}")
+        return [], ()
+    chosen = splits.get(canonical(split))
+    if chosen is None:
+        raise DataError(f"{name}: no split {split!r}; there are: {', '.join(sorted(splits))}")
+    if len(chosen) > 1 and not all(_SHARD.fullmatch(_stem(file)) for file in chosen):
+        raise DataError(f"{name}: several files of the split {split!r}: {listed(chosen)}; {repair}")
+    others = sorted(set(files) - {file for group in splits.values() for file in group})
+    return chosen, (f"{name}: reads {listed(chosen)}; not read: {listed(others)}",) * bool(others)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names with commas between."""
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)

@@ -1,0 +1,123 @@
+"""`sentibp init`: the config that it writes trains, or names the lines to fill in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from sentibp.data import sources
+
+
+def texts(count: int = 60, first: int = 0) -> list[str]:
+    return sources.load_corpus("sample").text[first : first + count].to_pylist()
+
+
+def write(path: str, header: list[str], rows: list[list]) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def airline(path: str) -> None:
+    kinds = ["negative", "neutral", "positive"]
+    rows = [[57030 + i, kinds[i % 3], f"user{i // 3}", text, "2015-02-24"] for i, text in enumerate(texts())]
+    write(path, ["tweet_id", "airline_sentiment", "name", "text", "created"], rows)
+
+
+def stars(path: str) -> None:
+    reviews = [{"body": text, "stars": 1.0 + i % 5, "user": {"name": f"u{i // 2}"}} for i, text in enumerate(texts())]
+    Path(path).write_text(json.dumps({"n": 60, "data": {"reviews": reviews}}, indent=1), encoding="utf-8")
+
+
+def labelled(path: str, first: int = 0) -> None:
+    rows = [[f"Title {i} {i}", text, i % 2] for i, text in enumerate(texts(first=first))]
+    write(path, ["Title", "Text", "label"], rows)
+
+
+def classes(path: str) -> None:
+    for i, text in enumerate(texts()):
+        file = Path(path, "pos" if i % 2 else "neg", f"{i}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def splits(path: str) -> None:
+    for i, name in enumerate(("train", "dev", "test")):
+        labelled(f"{path}/{name}.csv", first=60 * i)
+
+
+CONFIGS = {
+    "tweets.csv": (
+        airline,
+        "text_column: text",
+        "label_column: airline_sentiment",
+        "negative: [negative]",
+        "ignore: [neutral]",
+        "# group_column: name",
+    ),
+    "yelp.json": (stars, "text_column: body", "label_column: stars", "negative: [1, 2]", "ignore: [3]"),
+    "my reviews.csv": (labelled, "text_column: Text", "label_column: label", "negative: [0]", "positive: [1]"),
+    "films": (classes, "validation: 0.1"),
+    "split": (splits, "validation: validation"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("folder", ["", "configs/"])
+def test_the_config_trains(sentibp, here, name, folder):
+    write_file, *expected = CONFIGS[name]
+    write_file(name)
+    Path("configs").mkdir(exist_ok=True)
+    arguments = ["--out", f"{folder}own.yaml"] if folder else []
+    result = sentibp("init", name, "--json", *arguments).json
+    assert (result["rows"], result["fill_in"]) == (60, [])
+    content = Path(result["config"]).read_text(encoding="utf-8")
+    for line in expected:
+        assert f"  {line}" in content
+    sentibp("train", result["config"], "--quiet", "--set", "train.epochs=1", "--set", "model.embedding.dim=2")
+
+
+def test_what_only_the_user_knows_is_named(sentibp, here):
+    write("moods.csv", ["Comment", "mood"], [[text, ["ja", "nein", ""][i % 3]] for i, text in enumerate(texts())])
+    done = sentibp("init", "moods.csv")
+    lines = Path("moods.yaml").read_text(encoding="utf-8").splitlines()
+    named = [line for line in done.out.splitlines() if line.startswith("fill in")]
+    assert named == [
+        f"fill in  moods.yaml:{number}: which labels are {kind}, of: ja, nein"
+        for kind in ("negative", "positive")
+        for number, line in enumerate(lines, 1)
+        if line.startswith(f"    {kind}: [...]")
+    ]
+    assert '  # 20 rows without a label: to leave them out, write "" under ignore' in lines
+    assert sentibp("train", "moods.yaml", code=2).err.count("is a placeholder") == 2
+
+
+def test_a_file_without_labels(sentibp, here):
+    write("new.csv", ["id", "comment"], [[i, text] for i, text in enumerate(texts())])
+    assert "the column with the labels, one of: id" in sentibp("init", "new.csv").out
+
+
+def test_nothing_is_overwritten(sentibp, here):
+    labelled("reviews.csv")
+    Path("reviews.yaml").write_text("mine")
+    done = sentibp("init", "reviews.csv", code=2)
+    assert done.err == "reviews.yaml: exists; write another with --out reviews-2.yaml\n"
+    assert Path("reviews.yaml").read_text() == "mine"
+    sentibp("init", "reviews.csv", "--out", "reviews-2.yaml")
+
+
+def test_mistakes(sentibp, here):
+    assert sentibp("init", "nope.csv", code=3).err == "nope.csv: no such file; give a file or folder of reviews\n"
+    Path("empty.csv").write_text("text,label\n")
+    assert sentibp("init", "empty.csv", code=3).err == "empty.csv: empty; give a file with reviews\n"
+    labelled("reviews.csv")
+    assert "no/such.yaml: " in sentibp("init", "reviews.csv", "--out", "no/such.yaml", code=2).err
+
+
+@pytest.mark.parametrize("name", ["reviews.csv", "films"])
+def test_data_in_the_place_of_a_config(sentibp, here, name):
+    (classes if name == "films" else labelled)(name)
+    assert f"sentibp init {name}" in sentibp("train", name, code=2).err

@@ -1,0 +1,101 @@
+"""Excel workbooks."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import sys
+
+import openpyxl
+import pytest
+from reading import BOTH, complaint, parse, rows
+
+from sentibp.data.readers import excel
+from sentibp.data.readers.table import ReadOptions
+
+
+def workbook(*sheets: list, titles: str = "ABC") -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, lines in zip(titles, sheets, strict=False):
+        sheet = book.create_sheet(title)
+        for line in lines:
+            sheet.append(line)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+REVIEWS = [["id", " text", "label"], [1, "good", 1.0], [], [2, "bad\nfilm", 0], [None, None, None]]
+READ = [("good", "1"), ("bad\nfilm", "0")]
+
+
+def test_the_first_sheet_with_content():
+    records = parse(workbook([], REVIEWS), "x.xlsx")
+    assert rows(records) == READ
+    assert [records.where(0), records.where(1)] == ["x.xlsx: row 2", "x.xlsx: row 4"]
+    assert records.notes == ()
+    assert rows(parse(workbook(REVIEWS), "x.data")) == READ
+
+
+def test_several_sheets():
+    data = workbook([["about"]], REVIEWS, [["x"]])
+    assert complaint(data, "x.xlsx").startswith("x.xlsx: row 1: no 'text'")
+    records = parse(data, "x.xlsx", BOTH._replace(sheet="B"))
+    assert rows(records) == READ
+    assert records.notes == ()
+    assert parse(workbook(REVIEWS, [["x"]], []), "x.xlsx").notes == (
+        "x.xlsx: reads the sheet 'A', not 'B'; to read another: --set data.sheet=B",
+    )
+    assert complaint(data, "x.xlsx", BOTH._replace(sheet="D")) == (
+        "x.xlsx: no sheet 'D'; choose one with --set data.sheet=A or --set data.sheet=B or --set data.sheet=C"
+    )
+
+
+def test_values_are_text_as_in_csv():
+    day = datetime.datetime(2020, 1, 31)
+    values = [2.5, 7, True, day, day.replace(hour=3), datetime.time(3, 4), "007", "=1+1", "a_x000D_\nb", 1e300]
+    data = workbook([["text", "label"], *([value, 1] for value in values)])
+    assert [text for text, _ in rows(parse(data, "x.xlsx"))] == [
+        "2.5", "7", "True", "2020-01-31", "2020-01-31 03:00:00", "03:04:00", "007", "", "a\nb", "1e+300",
+    ]  # fmt: skip
+
+
+def test_names_of_the_options():
+    options = BOTH._replace(names=("text", "label"))
+    assert rows(parse(workbook([["good", 1], ["bad", 0]]), "x.xlsx", options)) == [("good", "1"), ("bad", "0")]
+    assert complaint(workbook([["good", 1], ["bad", 0, 5]]), "x.xlsx", options) == (
+        "x.xlsx: row 2: 3 cells, and data.columns has 2 names; correct them"
+    )
+
+
+def test_a_cell_far_away_takes_no_memory():
+    book = openpyxl.Workbook()
+    for cell, value in (("A1", "text"), ("A2", "good"), ("XFD1048576", "far")):
+        book.active[cell] = value
+    out = io.BytesIO()
+    book.save(out)
+    records = parse(out.getvalue(), "x.xlsx", ReadOptions())
+    assert records.text.to_pylist() == ["good", ""]
+    assert records.where(1) == "x.xlsx: row 1048576"
+
+
+@pytest.mark.parametrize("name", ["x.xls", "x.ods", "x.xlsx"])
+def test_other_spreadsheets(name):
+    assert complaint(b"\xd0\xcf\x11\xe0" + bytes(600), name) == (
+        f"{name}: a spreadsheet that is not .xlsx, or has a password; save it as .xlsx or CSV"
+    )
+
+
+def test_mistakes(monkeypatch):
+    assert complaint(workbook([], []), "x.xlsx") == "x.xlsx: empty; the first row of a sheet names its columns"
+    data = workbook(REVIEWS)
+    start = data.index(b"xl/worksheets/sheet1.xml") + 40
+    assert complaint(data[:start] + bytes(20) + data[start + 20 :], "x.xlsx").startswith("x.xlsx: damaged Excel file: ")
+    monkeypatch.setattr(excel, "LIMIT", 100)
+    assert complaint(data, "x.xlsx") == "x.xlsx: more than 0 GB of XML; save it as CSV"
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    assert complaint(workbook(REVIEWS), "x.xlsx") == ("x.xlsx: Excel files need openpyxl; pip install 'sentibp[excel]'")

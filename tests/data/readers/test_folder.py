@@ -1,0 +1,146 @@
+"""Folders with a file for each review, with the exact error messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reading import BOTH, read, rows, texts
+
+from sentibp.data import readers
+from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
+
+
+def make_folder(path: Path, **reviews: str) -> None:
+    for place, text in reviews.items():
+        file = path / place.replace("_", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def test_a_folder(tmp_path):
+    make_folder(tmp_path, pos_2="good", pos_10="great\n", neg_1="bad", unsup_1="?", **{"neg_.hidden": "no"})
+    records = read(tmp_path, "films/", BOTH)
+    assert rows(records) == [("bad", "neg"), ("great\n", "pos"), ("good", "pos")]
+    assert records.where(1) == "films/pos/10"
+    assert texts(read(tmp_path, "films", ReadOptions())) == ["bad", "great\n", "good"]
+
+
+def test_a_folder_of_splits(tmp_path):
+    make_folder(tmp_path, train_pos_1="a", train_neg_1="b", test_pos_1="c", test_neg_1="d", other_x="e")
+    records = read(tmp_path, "films", BOTH, "test")
+    assert rows(records) == [("d", "neg"), ("c", "pos")]
+    assert records.where(0) == "films/test/neg/1"
+    with pytest.raises(DataError, match=r"^films: no split 'dev'; there are: test, train$"):
+        read(tmp_path, "films", BOTH, "dev")
+    with pytest.raises(
+        DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
+    ):
+        read(tmp_path / "other", "films/other", BOTH)
+    with pytest.raises(
+        DataError,
+        match=r"^films: has no columns to take weights from; leave them out with --set data.weight_column=null$",
+    ):
+        read(tmp_path, "films", ReadOptions("text", "label", "w"))
+
+
+def test_a_folder_with_a_file_in_another_encoding(tmp_path):
+    make_folder(tmp_path, pos_1="good", neg_1="bad")
+    (tmp_path / "pos" / "2").write_bytes(b"\ntr\xe8s bon")
+    with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); save the file as UTF-8$"):
+        read(tmp_path, "films", BOTH)
+
+
+def write(path: Path, **files: str) -> Path:
+    """Write files. In names, `__` stands for a slash and `_` for a dot."""
+    for place, text in files.items():
+        file = path / place.replace("__", "/").replace("_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return path
+
+
+def csv(*texts: str) -> str:
+    return "text,label\n" + "".join(f"{text},1\n" for text in texts)
+
+
+def test_further_subfolders_are_named(tmp_path):
+    make_folder(tmp_path, train_pos_1="a", train_neg_1="b", train_unsup_1="c", train_unsup_2="d")
+    records = read(tmp_path, "films", BOTH)
+    assert len(records.text) == 2
+    assert records.notes == ("films/train/unsup: 2 files not read; the classes are neg, pos",)
+
+
+def test_the_unlabelled_reviews(tmp_path):
+    make_folder(tmp_path, train_pos_1="a", train_neg_1="b", train_unsup_1="c", train_unsup_2="d")
+    records = read(tmp_path, "films", ReadOptions(), "unsupervised")
+    assert texts(records) == ["c", "d"]
+    assert records.where(1) == "films/train/unsup/2"
+    assert texts(read(tmp_path / "train", "train", ReadOptions(), "unsupervised")) == ["c", "d"]
+    with pytest.raises(DataError, match=r"^films/train/unsup: has no labels; choose another split$"):
+        read(tmp_path, "films", BOTH, "unsupervised")
+
+
+@pytest.mark.parametrize(("negative", "positive"), [("negative", "positive"), ("Neg", "Pos"), ("NEGATIVE", "POSITIVE")])
+def test_other_names_of_both_classes(tmp_path, negative, positive):
+    make_folder(tmp_path, **{f"{positive}_1": "good", f"{negative}_1": "bad"})
+    assert rows(read(tmp_path, "films", BOTH)) == [("bad", "neg"), ("good", "pos")]
+
+
+def test_other_classes_are_labels(tmp_path):
+    make_folder(tmp_path, fresh_1="good", rotten_1="bad")
+    records = read(tmp_path, "films", BOTH)
+    assert rows(records) == [("good", "fresh"), ("bad", "rotten")]
+    assert not records.fixed_labels
+    for stars in "12345":
+        make_folder(tmp_path / "stars", **{f"train_{stars}_a": stars})
+    assert rows(read(tmp_path / "stars", "stars", BOTH)) == [(stars, stars) for stars in "12345"]
+
+
+def test_files_of_splits(tmp_path):
+    write(tmp_path, train_csv=csv("a", "b"), dev_csv=csv("c"), test_csv=csv("d"), README_md="")
+    assert [texts(read(tmp_path, "x/", ReadOptions(), split)) for split in ("train", "validation", "dev", "test")] == [
+        ["a", "b"], ["c"], ["c"], ["d"],
+    ]  # fmt: skip
+    assert read(tmp_path, "x/", BOTH).where(1) == "x/train.csv:3"
+    with pytest.raises(DataError, match=r"^x: no split 'other'; there are: test, train, validation$"):
+        read(tmp_path, "x", BOTH, "other")
+
+
+def test_shards_in_order(tmp_path):
+    shards = {f"train-0000{i}-of-00003_csv": csv(f"a{i}", f"b{i}") for i in (2, 0, 1)}
+    write(tmp_path / "data", **shards)
+    write(tmp_path, README_md="")
+    records = read(tmp_path, "x", BOTH)
+    assert texts(read(tmp_path, "x", ReadOptions())) == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert records.where(3) == "x/data/train-00001-of-00003.csv:3"
+    write(tmp_path / "data", **{"train-00001-of-00003_csv": "text\na\n"})
+    with pytest.raises(DataError, match=r"^x/data/train-00001-of-00003.csv:1: no 'label', which x/data/train-00000"):
+        read(tmp_path, "x", BOTH)
+
+
+def test_a_folder_with_one_data_file(tmp_path):
+    records = read(write(tmp_path, films_csv=csv("a"), LICENSE=""), "x", BOTH)
+    assert rows(records) == [("a", "1")]
+    assert records.notes == ("x: reads films.csv, its only data file",)
+    assert not readers.has_splits(tmp_path)
+    write(tmp_path, more_csv=csv("b"))
+    with pytest.raises(
+        DataError, match=r"^x: has 2 data files: films.csv, more.csv; name one of them, such as x/films.csv$"
+    ):
+        read(tmp_path, "x", BOTH)
+
+
+def test_a_folder_of_texts_without_labels(tmp_path):
+    records = read(write(tmp_path, a_txt="a\nb", b_txt="c"), "x", ReadOptions())
+    assert texts(records) == ["a\nb", "c"]
+    assert records.notes == ("x: each of its 2 files is one review",)
+
+
+def test_has_splits(tmp_path):
+    make_folder(tmp_path / "acl", train_pos_1="a", train_neg_1="b")
+    assert readers.has_splits(tmp_path / "acl")
+    assert not readers.has_splits(tmp_path / "acl" / "train")
+    assert readers.has_splits(write(tmp_path / "files", train_csv="", test_csv=""))
+    assert not readers.has_splits(tmp_path / "files" / "train.csv")

@@ -1,0 +1,125 @@
+"""JSON files of every shape in which people have records."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from reading import BOTH, complaint, parse, rows, texts
+
+from sentibp.data.readers.table import ReadOptions
+
+FRAME = pd.DataFrame({"id": [7, 8], "text": ["good", "bad\n[}"], "label": [1, 0]})
+REVIEWS = [{"id": 7, "text": "good", "label": 1}, {"text": "bad\n[}", "label": 0, "late": "x"}]
+READ = [("good", "1"), ("bad\n[}", "0")]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table", "values"])
+def test_a_table_of_pandas(orient, indent):
+    data = FRAME.to_json(orient=orient, indent=indent)
+    names = ("id", "text", "label") if orient == "values" else None
+    assert rows(parse(data, "x.json", BOTH._replace(names=names))) == READ
+
+
+def test_a_table_of_pandas_whose_index_is_no_range():
+    frame = FRAME.set_index(FRAME["text"] + "?")
+    for orient in ("columns", "index", "split"):
+        assert rows(parse(frame.to_json(orient=orient), "x.json")) == READ
+
+
+SHAPES = {
+    "a list": REVIEWS,
+    "a list under a key": {"version": 1, "reviews": REVIEWS, "tags": ["a"], "none": []},
+    "a list under two keys": {"meta": {"n": 2}, "data": {"page": 1, "reviews": REVIEWS}},
+    "the list whose objects have texts": {"users": [{"id": 1}], "data": {"reviews": REVIEWS}, "pairs": [[1, 2]]},
+    "an object for each review": {"a1": REVIEWS[0], "a2": REVIEWS[1]},
+    "a list for each column": {"text": ["good", "bad\n[}"], "label": [1, 0], "name": "mine", "tags": ["a"]},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("indent", [None, 1, 4])
+def test_an_object_with_records(shape, indent):
+    assert rows(parse(json.dumps(SHAPES[shape], indent=indent), "x.json")) == READ
+    assert rows(parse("\n\n" + json.dumps(SHAPES[shape], indent=indent) + "\r\n", "x.jsonl")) == READ
+
+
+@pytest.mark.parametrize("between", ["\n", " ", "", "\n\n"])
+def test_pretty_objects_one_after_the_other(between):
+    assert rows(parse(between.join(json.dumps(each, indent=2) for each in REVIEWS), "x.json")) == READ
+    assert rows(parse(json.dumps(REVIEWS[0], indent=2), "x.json")) == READ[:1]
+
+
+def test_the_line_of_a_record():
+    data = '{"meta": {"n":\n 2}, "data": [\n{"text": "a",\n "label": 1},\n\n {"text": "b", "label": 0}]}'
+    records = parse(data, "x.json")
+    assert [records.where(1), records.where(0)] == ["x.json:6", "x.json:3"]
+    records = parse('{"text": {"0": "a",\n"1": "b"},\n"label": {"0": 1, "1": 0}}', "x.json")
+    assert [records.where(0), records.where(1)] == ["x.json:1", "x.json:2"]
+
+
+def test_a_key_that_the_first_record_lacks():
+    data = '{"label": 1}\n{"text": "a"}\n{"text": "b", "label": 0}'
+    assert rows(parse(data, "x.jsonl")) == [(None, 1), ("a", None), ("b", 0)]
+
+
+def test_a_path_into_nested_objects():
+    data = '{"review": {"body": "a", "user": {"name": "x"}}, "label": 1}\n{"review": null, "label": 0}\n'
+    options = BOTH._replace(text="review.body", group="review.user.name")
+    records = parse(data, "x.jsonl", options)
+    assert rows(records) == [("a", "1"), (None, "0")]
+    assert records.group.to_pylist() == ["x", None]
+    literal = '[{"review.body": "a", "review": {"body": "b"}, "label": 1}]'
+    assert rows(parse(literal, "x.json", options._replace(group=None))) == [("a", "1")]
+    assert complaint(data, "x.jsonl") == (
+        "x.jsonl:1: no 'text'; did you mean --set data.text_column=review.body? "
+        "There are: review.body, review.user.name, label"
+    )
+
+
+def test_several_texts_are_joined():
+    data = '[{"title": "A", "text": "b"}, {"title": null, "text": "c"}, {"title": null, "text": null}]'
+    options = ReadOptions(("title", "text"))
+    assert parse(data, "x.json", options).text.to_pylist() == ["A\nb", "c", None]
+
+
+def test_lists_of_values_need_names():
+    data = '[["good", 1],\n ["bad", 0]]'
+    assert complaint(data, "x.json") == (
+        "x.json:1: a list, without names; name its values with --set data.columns=[text,label]"
+    )
+    named = BOTH._replace(names=("text", "label"))
+    assert rows(parse(data, "x.json", named)) == [("good", "1"), ("bad", "0")]
+    assert rows(parse('["good", 1]\n["bad", 0]', "x.jsonl", named)) == [("good", "1"), ("bad", "0")]
+    assert rows(parse(json.dumps({"rows": [["good", 1]]}), "x.json", named)) == [("good", "1")]
+    assert complaint('[["good", 1],\n ["bad"]]', "x.json", named) == (
+        "x.json:2: 1 values, and data.columns has 2 names; correct them"
+    )
+
+
+NO_TEXT = "x.json:1: no 'text'; did you mean --set data.text_column=body? There are: "
+
+MISTAKES = {
+    '{"train": [{"text": "a"}], "test": [{"text": "b"}]}': "x.json: several lists have 'text': train, test; "
+    "write each of them to a file of its own",
+    '{"reviews": [{"body": "a", "stars": 1}], "users": {"list": [{"id": 1}]}}': "x.json: no list of objects with "
+    "'text'; name it with --set data.text_column=NAME, a key of: reviews (body, stars), users.list (id)",
+    '{"reviews": [{"body": "a"}]}': NO_TEXT + "body",
+    '{"body": {"0": "a"}, "stars": {"0": 1}}': NO_TEXT + "body, stars",
+    '{"a": {"body": "a"}, "b": {"body": "b"}}': NO_TEXT + "body",
+    '[{"text": "a", "label": 1}]\n[{"text": "a"}]': "x.json:2: not JSON: more after the end of the list; "
+    "repair the list",
+    '{"text": ["a", "b"], "label": [1]}': "x.json: 'label' has 1 values, and 'text' 2; give both for the same rows",
+    '["a", "b"]': 'x.json:1: not an object; write {"text": "..."}',
+}
+
+
+@pytest.mark.parametrize("data", MISTAKES, ids=range(len(MISTAKES)))
+def test_mistakes(data):
+    assert complaint(data, "x.json", ReadOptions(label="label" if '"label"' in data else None)) == MISTAKES[data]
+
+
+def test_every_review_of_a_list_for_prediction():
+    assert texts(parse('{"items": [{"text": "a"},\n{"text": "b"}]}', "x.json", ReadOptions())) == ["a", "b"]

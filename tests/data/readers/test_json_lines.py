@@ -1,0 +1,75 @@
+"""JSON lines, and what all JSON files share, with the exact error messages."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reading import complaint, parse, rows, texts
+
+from sentibp.data.readers.json_lines import SHAPES
+from sentibp.data.readers.table import ReadOptions
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.json"])
+def test_json_lines(name):
+    data = '{"text": "2020-01-01", "label": 1, "x": [{}]}\n\n{"label": 0, "text": "\\u0000\\ud83d\\ude00", "x": 5}\r\n'
+    assert rows(parse(data, name)) == [("2020-01-01", 1), ("\0😀", 0)]
+    assert parse(data, name).where(1) == f"{name}:3"
+
+
+def test_a_json_array():
+    data = '[\n {"text": "a", "label": true},\n\n {"text": "b",\n  "label": 0.5}]\n'
+    records = parse(data, "x.json")
+    assert rows(records) == [("a", "True"), ("b", "0.5")]
+    assert [records.where(0), records.where(1)] == ["x.json:2", "x.json:4"]
+    assert rows(parse("[ ]", "x.json")) == rows(parse("", "x.json")) == rows(parse("\n \n", "x.json")) == []
+
+
+def test_json_missing_and_mixed_values():
+    data = '{"text": null, "label": 1}\n{"label": "pos"}\n{"text": "a"}\n'
+    assert rows(parse(data, "x.jsonl")) == [(None, "1"), (None, "pos"), ("a", None)]
+
+
+def test_json_that_arrow_rejects_and_python_reads():
+    data = '{"text": "a\tb\\ud800", "label": 1}\n{"text": "c", "text": "d", "label": 0}'
+    assert rows(parse(data, "x.jsonl")) == [("a\tb\ufffd", "1"), ("d", "0")]
+
+
+JSON_MISTAKES = {
+    '{"text": "a", "label": 1}\n{"text": "b" "label": 1}': "x.json:2: not JSON: expecting ',' delimiter; "
+    "write one object a line",
+    '{\n"text": "a",\n}': f"x.json:3: not JSON: expecting property name enclosed in double quotes; {SHAPES}",
+    '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
+    '{"a": 1, "b": 2}': "x.json:1: no 'text'; name it with --set data.text_column=NAME, one of: a, b\n"
+    "x.json:1: no 'label'; name it with --set data.label_column=NAME, one of: a, b",
+    '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
+    '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
+    '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
+    '[{"text": "a", "label": 1}\n\n{}]': "x.json:3: not JSON: expecting ',' or ']'; repair the list",
+    '[{"text": "a", "label": 1},\n': "x.json:2: not JSON: expecting value; repair the list",
+    '[{"text": "a", "label": 1}': "x.json:1: not JSON: expecting ',' or ']'; repair the list",
+    '{"text": "a", "label": ' + "[" * 100_000: f"x.json:1: not JSON: nested too deeply; {SHAPES}",
+    '{"text": "a", "label": ' + "9" * 5000 + "}": f"x.json:1: not JSON: a number of thousands of digits; {SHAPES}",
+    '[{"text": "a", "label": ' + "9" * 5000 + "}]": "x.json:1: not JSON: a number of thousands of digits; "
+    "repair the list",
+    "\0\0\0{\r": "x.json:1: not JSON: expecting value; write one object a line",  # whose zeros look like UTF-32
+}
+
+
+@pytest.mark.parametrize("data", JSON_MISTAKES, ids=range(len(JSON_MISTAKES)))
+def test_json_mistakes(data):
+    assert complaint(data, "x.json") == JSON_MISTAKES[data]
+
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(any_text, min_size=1), st.booleans())
+def test_any_text_is_preserved_in_json(written, ascii_only):
+    lines = [json.dumps({"text": text}, ensure_ascii=ascii_only) for text in written]
+    assert texts(parse("\n".join(lines), "x.jsonl", ReadOptions())) == written
+    assert texts(parse(f"[{','.join(lines)}]", "x.json", ReadOptions())) == written

@@ -1,0 +1,62 @@
+"""Which files of a folder are data, and which splits they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentibp.data.readers.splits import choose_files, data_files, format_suffix, splits_of
+from sentibp.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["b.csv", "a.txt", "README.md", ".hidden.csv", "__MACOSX/b.csv"], ["b.csv"]),
+        (["readme.txt", "b.txt", "a.txt"], ["a.txt", "b.txt"]),
+        (["dataset_info.json", "LICENSE", "x.PARQUET", "y.csv.gz"], ["x.PARQUET", "y.csv.gz"]),
+    ],
+)
+def test_data_files(names, expected):
+    assert data_files(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            ["dev.tsv", "test.tsv"],
+            {"test": ["test.tsv"], "validation": ["dev.tsv"]},
+        ),
+        (
+            ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet", "unsupervised-00000-of-00001.parquet"],
+            {
+                "train": ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"],
+                "unsupervised": ["unsupervised-00000-of-00001.parquet"],
+            },
+        ),
+        (
+            ["x_training.csv", "x_val.csv"],
+            {"train": ["x_training.csv"], "validation": ["x_val.csv"]},
+        ),
+        (["test_labels.csv", "test.csv", "train.csv"], {"train": ["train.csv"], "test": ["test.csv"]}),
+        (["training.1600000.csv"], {}),
+        (["train.csv"], {"train": ["train.csv"]}),
+        (["a.csv", "trainer.csv"], {}),
+    ],
+)
+def test_splits_of(files, expected):
+    assert splits_of(files) == expected
+
+
+def test_choose_files():
+    assert choose_files(["a.csv"], "test", "x", "...") == (["a.csv"], ("x: reads a.csv, its only data file",))
+    assert choose_files(["a.png"], "test", "x", "...") == ([], ())
+    assert choose_files(["valid.csv", "train.csv"], "dev", "x", "...") == (["valid.csv"], ())
+    with pytest.raises(DataError, match=r"^x: no split 'test'; there are: train, validation$"):
+        choose_files(["valid.csv", "train.csv"], "test", "x", "...")
+    with pytest.raises(DataError, match=r"^x: several files of the split 'train': train.csv, train.jsonl; repair$"):
+        choose_files(["train.csv", "train.jsonl"], "train", "x", "repair")
+
+
+def test_format_suffix():
+    assert [format_suffix(name) for name in ("a/B.CSV.gz", "x.zst", "y", "z.tar.bz2")] == [".csv", "", "", ".tar"]

@@ -1,0 +1,284 @@
+"""Weight 0 equals absent and weight k equals k copies: in the start, the training, the scores and the calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runner import train_model
+
+from sentibp import metrics
+from sentibp.config.schema import Config
+from sentibp.data import corpus as data_corpus
+from sentibp.data import dataset, sources, vocabulary_build
+from sentibp.data.corpus import Corpus
+from sentibp.data.examples import Examples
+from sentibp.data.readers.table import ReadOptions
+from sentibp.data.tokenizer import tokenize
+from sentibp.errors import DataError
+from sentibp.inspection.evaluate import evaluate_on
+from sentibp.model import initial, linear
+from sentibp.model.file import load_model
+from sentibp.model.head import probability
+from sentibp.runs import directory
+from sentibp.training import distillation, loop, prepare
+from sentibp.training.best_epoch import calibrate
+from sentibp.training.events import Epoch
+from sentibp.training.pretraining import PretrainingData
+from sentibp.utils.arrow import strings
+
+WORDS = ["good", "bad", "fine", "dull", "film", "plot", "cast", "song", "a", "the"]
+
+
+def drawn(seed: int, n: int) -> tuple[list[str], np.ndarray]:
+    """Return texts and labels; the first two words of WORDS tell the label most of the time."""
+    rng = np.random.default_rng(seed)
+    label = (np.arange(n) % 2).astype(np.int8)
+    texts = []
+    for each in label:
+        tone = WORDS[each ^ 1 ^ (rng.random() < 0.2)]
+        texts.append(" ".join([tone, *rng.choice(WORDS, rng.integers(1, 5))]))
+    return texts, label
+
+
+def encoded(texts: list[str]):
+    """Return a vocabulary of all words, and the texts as its features."""
+    return vocabulary_build.build_vocabulary(tokenize(strings(texts)), 2, affixes=True)
+
+
+def corpus_of(texts: list[str], label, weight=None) -> Corpus:
+    return Corpus(pa.chunked_array([strings(texts)]), label, None if weight is None else weight.astype(np.float32))
+
+
+def config(init: str, class_weight=None) -> Config:
+    model = {"embedding": {"dim": 4, "init": init}, "hidden": [4]}
+    train = {"word_dropout": 0, "batch_size": 1000, "epochs": 3, "class_weight": class_weight}
+    return Config.model_validate({"model": model, "train": train})
+
+
+weights = st.lists(st.integers(0, 3), min_size=12, max_size=24)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    weights,
+    st.integers(0, 100),
+    st.sampled_from(["linear", "naive_bayes", "normal"]),
+    st.sampled_from([None, "balanced", {"positive": 3.0}]),
+)
+def test_start_training_scores_and_calibration(weight, seed, init, class_weight):
+    """The whole way on the whole batch, with weights and with copies."""
+    weight = np.array(weight)
+    weight[:2] += 1  # a review of each class
+    texts, label = drawn(seed, len(weight))
+    vocabulary, x = encoded(texts)
+    copies = np.repeat(np.arange(len(weight)), weight)
+    weighted = Examples(x, label, weight.astype(np.float32))
+    copied = Examples(x.take(copies), label[copies])
+    result = [_trained(config(init, class_weight), vocabulary, each) for each in (weighted, copied)]
+    (start_a, a, loss_a), (start_b, b, loss_b) = result
+    for name, tensor in start_b.items():
+        np.testing.assert_allclose(start_a[name], tensor, rtol=5e-3, atol=5e-3, err_msg=name)
+    assert loss_a == pytest.approx(loss_b, rel=1e-2, abs=1e-4)
+    logits = [each.logits(x) for each in (a, b)]
+    np.testing.assert_allclose(logits[0], logits[1], rtol=3e-2, atol=3e-2)
+
+    z = logits[0]
+    found = metrics.scores(label, probability(z), weight)
+    wanted = metrics.scores(label[copies], probability(z[copies]))
+    assert {name: found[name] for name in metrics.BETTER} == pytest.approx(
+        {name: wanted[name] for name in metrics.BETTER}, rel=1e-9
+    )
+    assert found["confusion"] == pytest.approx(wanted["confusion"])
+    assert found["n"] == np.count_nonzero(weight)
+    assert found["effective_n"] == pytest.approx(metrics.effective_number(weight))
+
+    corpora = corpus_of(texts, label, weight), corpus_of(texts, label).take(copies)
+    independent = [data_corpus.independent_weights(each, np.zeros(0, np.int64)) for each in corpora]
+    train = config(init, class_weight).train
+    by_weight = calibrate(z, Examples(None, label), independent[0], train)
+    assert by_weight == pytest.approx(
+        calibrate(z[copies], Examples(None, label[copies]), independent[1], train), rel=1e-3, abs=1e-3
+    )
+
+
+def _trained(settings: Config, vocabulary, examples: Examples):
+    """Return the tensors before training, the classifier after it, and the loss of the last epoch."""
+    classifier = initial.build_classifier(settings, vocabulary, 0, examples=examples)
+    start = {name: tensor.copy() for name, tensor in classifier.tensors().items()}
+    state = loop.initial_state(settings.train, len(examples), 0)
+    epochs = [
+        event
+        for event in loop.fit(classifier.network, examples, None, settings.train, state)
+        if isinstance(event, Epoch)
+    ]
+    return start, classifier, epochs[-1].loss
+
+
+def test_this_test_can_fail():
+    """A start that ignores the weights differs."""
+    texts, label = drawn(0, 20)
+    vocabulary, x = encoded(texts)
+    weight = np.where(np.arange(20) < 10, 3, 0).astype(np.float32)
+    embedding = config("linear").model.embedding
+    with_weights = linear.linear_start(Examples(x, label, weight), vocabulary, embedding, weight / weight.mean())
+    without = linear.linear_start(Examples(x, label), vocabulary, embedding)
+    assert not np.allclose(with_weights[0], without[0], atol=0.05)
+
+
+@settings(max_examples=5, deadline=None)
+@given(weights, st.integers(0, 100), st.sampled_from([None, "balanced"]))
+def test_classifiers_on_pretrained_vectors(weight, seed, class_weight):
+    weight = np.array(weight)
+    weight[:2] += 1
+    texts, label = drawn(seed, len(weight))
+    vocabulary, x = encoded(texts)
+    copies = np.repeat(np.arange(len(weight)), weight)
+    columns = np.random.default_rng(seed).standard_normal((len(vocabulary), 2)).astype(np.float32)
+    none, plain = PretrainingData(None, x.slice(0, 0)), config("normal", class_weight)
+    a, b = (
+        distillation.word_classifier(plain, vocabulary, each, none, columns, 0).logits(x)
+        for each in (Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies]))
+    )
+    np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-2)
+
+
+# Files
+
+
+def rows(texts: list[str], label, weight=None) -> str:
+    columns = ["text,label" + (",w" if weight is not None else "")]
+    for i, text in enumerate(texts):
+        columns.append(f"{text},{label[i]}" + (f",{weight[i]}" if weight is not None else ""))
+    return "\n".join(columns) + "\n"
+
+
+def test_rows_of_weight_0_are_left_out_of_the_whole_training_and_counted(write_config):
+    texts, label = drawn(0, 80)
+    wrong = [f"{text} unheard{i}" for i, text in enumerate(texts)]
+    Path("plain.csv").write_text(rows(texts, label))
+    Path("more.csv").write_text(rows(texts + wrong, [*label, *(1 - label)], [1] * 80 + [0] * 80))
+    outcomes = [
+        train_model(write_config("a.yaml", data={"source": "plain.csv"})),
+        train_model(write_config("b.yaml", data={"source": "more.csv", "weight_column": "w"})),
+    ]
+    assert "more.csv: 80 reviews left out: weight 0" in outcomes[1].notes
+    a, b = (load_model(outcome.model) for outcome in outcomes)
+    assert a.vocabulary.features().to_pylist() == b.vocabulary.features().to_pylist(), "their words are no features"
+    for name, tensor in a.tensors().items():
+        np.testing.assert_allclose(b.tensors()[name], tensor, rtol=1e-3, atol=1e-4, err_msg=name)
+    scores = [{name: outcome.scores[name] for name in metrics.BETTER} for outcome in outcomes]
+    assert scores[1] == pytest.approx(scores[0], rel=1e-3)
+    _, positive, weight = directory.load_predictions(outcomes[1].run)
+    assert weight.tolist() == [1.0] * len(positive)
+
+
+def test_without_a_weight_above_0_there_is_nothing_to_train_on(here, complaint):
+    Path("none.csv").write_text(rows(["good", "bad"], [1, 0], [0, 0]))
+    line = "none.csv: the weights of all 2 reviews are 0; give one above 0"
+    assert complaint(DataError, sources.load_corpus, "none.csv", ReadOptions(label="label", weight="w")) == line
+
+
+def test_a_label_that_is_ignored_and_a_weight_of_0_are_counted_apart(write_config):
+    Path("mixed.csv").write_text("text,label,w\ngood,1,1\nbad,0,1\nmeh,2,1\nmeh,2,0\nodd,1,0\n")
+    data = {"source": "mixed.csv", "weight_column": "w", "validation": 0}
+    resolved = write_config(data=data | {"labels": {"negative": 0, "positive": 1, "ignore": 2}})
+    corpus, _ = dataset.load_data(resolved.config)
+    assert corpus.notes == (
+        "mixed.csv: 2 reviews left out, as data.labels says",
+        "mixed.csv: 1 review left out: weight 0",
+    )
+    assert len(corpus) == 2
+
+
+def test_eval_uses_the_weights_of_a_file_or_says_that_it_has_none(write_config):
+    texts, label = drawn(0, 80)
+    Path("train.csv").write_text(rows(texts, label, [1] * 80))
+    outcome = train_model(write_config(data={"source": "train.csv", "weight_column": "w"}))
+    classifier = load_model(outcome.model)
+    new, truth = drawn(1, 60)
+    answers = classifier.predict(strings(new)).positive
+    weight = np.arange(60) % 3
+    Path("weighted.csv").write_text(rows(new, truth, weight))
+    Path("without.csv").write_text(rows(new, truth))
+    Path("wrong.csv").write_text(rows(new, truth, ["much"] * 60))
+    found = evaluate_on(classifier, "weighted.csv")
+    assert found.scores["accuracy"] == metrics.scores(truth, answers, weight)["accuracy"]
+    assert found.scores["n"] == 40
+    assert found.notes[0] == "weighted.csv: 20 reviews left out: weight 0"
+    found = evaluate_on(classifier, "without.csv")
+    assert found.scores["accuracy"] == metrics.scores(truth, answers)["accuracy"]
+    note = "without.csv: no weights in a column 'w', which the training had; every review counts the same"
+    assert found.notes[0] == note
+    with pytest.raises(DataError, match="weight 'much'"):
+        evaluate_on(classifier, "wrong.csv")
+
+
+# Classes
+
+
+@pytest.mark.parametrize("init", ["linear", "naive_bayes"])
+def test_balanced_classes_count_on_new_reviews_of_a_rare_class(write_config, init):
+    """Nineteen of twenty reviews are negative, and words of its own tell each training review apart."""
+
+    def reviews(seed, label):
+        rng = np.random.default_rng(seed)
+        shares = {0: [0.15, 0.45, 0.4], 1: [0.45, 0.15, 0.4]}
+        tone = [rng.choice(["fine", "dull", "film"], p=shares[each]) for each in label]
+        return [f"{word} w{rng.integers(10**6)} the w{rng.integers(10**6)} plot" for word in tone]
+
+    label = (np.arange(600) % 20 == 0).astype(int)
+    Path("rare.csv").write_text(rows(reviews(0, label), label))
+    truth = np.arange(400) % 2
+    Path("new.csv").write_text(rows(reviews(1, truth), truth))
+    recall = {}
+    for weight in (None, "balanced"):
+        model, train = {"embedding": {"init": init}}, {"class_weight": weight}
+        outcome = train_model(write_config(data={"source": "rare.csv"}, model=model, train=train))
+        recall[weight] = evaluate_on(load_model(outcome.model), "new.csv").scores["recall"]
+    assert recall[None] < 0.3
+    assert recall["balanced"] > recall[None] + 0.3
+
+
+# Validation
+
+
+def noted(write_config, text: str, **data) -> list[str]:
+    Path("reviews.csv").write_text(text)
+    return list(prepare.prepare(write_config(data={"source": "reviews.csv"} | data)).notes)
+
+
+def test_few_validation_reviews_are_noted(write_config):
+    texts, label = [f"film {i}" for i in range(20)], np.arange(20) % 2
+    assert noted(write_config, rows(texts, label)) == [
+        "only 2 validation reviews: the scores and the best epoch depend on chance; give more reviews, or raise "
+        "data.validation",
+        "only 2 distinct validation texts outside the training data: the probabilities are hardly fitted",
+    ]
+    texts, label = [f"film {i}" for i in range(100)], np.arange(100) % 2
+    assert noted(write_config, rows(texts, label), validation=0.4) == []
+
+
+def test_repeated_validation_reviews_are_noted_and_do_not_calibrate(write_config):
+    texts, label = [f"film {i}" for i in range(20)] * 20, [*np.arange(20) % 2] * 20
+    assert noted(write_config, rows(texts, label)) == [
+        "40 of 40 validation reviews also occur in the training data",
+        "only 0 distinct validation texts outside the training data: the probabilities are hardly fitted",
+    ]
+
+
+def test_copies_and_weights_are_no_evidence():
+    texts = ["a", "b", " b", "c", "c", "d"]
+    corpus = corpus_of(texts, np.zeros(6, np.int8))
+    weight = data_corpus.independent_weights(corpus, np.array([5]))
+    assert weight[5] == 0, "training has seen it"
+    assert weight[1:5] == pytest.approx(weight[0]), "a copy counts as much as another review"
+    assert weight.sum() == pytest.approx(25 / 9), "as much as less than three texts"
+    heavy = corpus_of(["a", "b", "c", "d"], np.zeros(4, np.int8), np.array([1, 2, 2, 7]))
+    once = data_corpus.independent_weights(heavy, np.array([3]))
+    assert once == pytest.approx([weight[0], 2 * weight[0], 2 * weight[0], 0])
+    assert not data_corpus.independent_weights(corpus, np.arange(6)).any()
