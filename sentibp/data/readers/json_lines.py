@@ -6,7 +6,7 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import as_file, first_bytes
-from sentibp.data.readers.table import Batch, ReadOptions, Table
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -32,8 +32,13 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
             return slow()
         return continued(lambda block: _arrow_json(data, texts, first, wanted, block), slow)
 
+    def objects() -> Iterator[JsonRow]:
+        if not array:
+            return parse_lines(as_file(data), name)
+        return ((line, value, json.dumps(value, ensure_ascii=False)) for line, value in rows())
+
     where = functools.partial(_json_place, rows, name)
-    return Table(name, tuple(map(str, first)), batches, where, header=f"{name}:{line}")
+    return Table(name, tuple(map(str, first)), batches, where, header=f"{name}:{line}", objects=objects)
 
 
 def _arrow_json(
@@ -51,14 +56,20 @@ def _arrow_json(
     return arrow_batches(data, open_reader)
 
 
-def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(as_file(data), 1):
+def parse_lines(lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[JsonRow]:
+    """Yield (line, object, its text) for each line that is not blank. `first` is the number of the first line."""
+    for number, line in enumerate(lines, first):
         if line.strip():
+            text = str(line, "utf-8")  # given bytes, json would guess the encoding
             try:
-                value = json.loads(str(line, "utf-8"), strict=False)  # given bytes, json would guess the encoding
+                value = json.loads(text, strict=False)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{name}:{number}: not JSON: {_json_reason(error)}; write one object a line") from None
-            yield number, _json_object(value, f"{name}:{number}")
+            yield number, _json_object(value, f"{name}:{number}"), text.strip()
+
+
+def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    return ((line, value) for line, value, _ in parse_lines(as_file(data), name))
 
 
 def _json_array(data: memoryview, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -119,12 +130,14 @@ def _json_text(value: Any, column: str, place: str) -> str | None:
     if isinstance(value, list | dict):
         raise DataError(f"{place}: {column!r} is neither a string nor a number; give a column that is")
     missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return None if missing else _whole(str(value))
+    return None if missing else whole(str(value))
 
 
-def _whole(text: str | None) -> str | None:
+def whole(text: str | None) -> str | None:
     """Return the text with U+FFFD in place of lone surrogates, which JSON can express and UTF-8 cannot."""
-    return text if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _json_place(rows: Callable[[], Iterator[tuple[int, dict[str, Any]]]], name: str, row: int) -> str:
