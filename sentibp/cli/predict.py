@@ -143,7 +143,7 @@ def _arguments(texts: list[str]) -> Iterator[Piece]:
 
 
 def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> ReadOptions:
-    """Return how the input is read: its columns are those of the training, unless the command line says otherwise."""
+    """Return how the input is read: with the columns of the training, in UTF-8, or as the command line says."""
     from sentibp.data.readers.table import ReadOptions
 
     options = ReadOptions(classifier.text_column, names=classifier.column_names)
@@ -153,6 +153,8 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
 
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
         options = read_options(data, labelled=False)._replace(weight=None, group=None)
+        if not any(each.partition("=")[0].strip() == "data.encoding" for each in overrides):
+            options = options._replace(encoding=None)
     return options if text_column is None else options._replace(text=text_column)
 
 
@@ -168,7 +170,7 @@ def _input(path: str, options: ReadOptions, format: Format, keep: bool) -> Itera
 
 @contextlib.contextmanager
 def _sink(output: Path | None, colours: bool) -> Iterator[Sink]:
-    """Open the output, and yield what takes its bytes. On a terminal, control characters are escaped unless `colours`."""
+    """Open the output, and yield what takes its bytes. A terminal gets control characters only for `colours`."""
     if output is not None:
         with output_file(output) as file, compressing(output, file) as sink:
             yield sink

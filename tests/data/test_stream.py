@@ -94,6 +94,21 @@ def test_other_columns():
     assert texts('{"title": "A", "body": null}\n', text=("title", "body")) == ["A"]
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
+def test_another_encoding(encoding):
+    content = "id,text\n1,café\n2,naïve\n".encode(encoding)
+
+    class Slow(io.BytesIO):
+        def read1(self, count: int | None = -1) -> bytes:
+            return super().read1(3)
+
+        def fileno(self) -> int:
+            raise OSError
+
+    found = stream_pieces(Slow(content), "<stdin>", ReadOptions(encoding=encoding), Kept.nothing)
+    assert [text for piece in found for text in piece.text.to_pylist()] == ["café", "naïve"]
+
+
 def test_columns_that_have_no_header():
     options = ReadOptions("text", names=("label", "id", "text"))
     for content in ("0,1,good\n1,2,bad\n", "label,id,text\n0,1,good\n1,2,bad\n"):

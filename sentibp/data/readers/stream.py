@@ -6,6 +6,7 @@ read as a whole (Parquet, or one JSON document over several lines) is read to it
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -56,7 +57,10 @@ def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) 
         content = _everything(itertools.chain([start], rest))
         yield from table_pieces(readers.open_content(content, name, options, ".parquet"), options, kept)
         return
-    if encoding := other_encoding(start[:_LOOK]):
+    if options.encoding is not None:
+        rest = _decoded(itertools.chain([start], rest), options.encoding, name)
+        start = next(rest, b"")
+    elif encoding := other_encoding(start[:_LOOK]):
         raise DataError(f"{name}: {encoding}; save the file as UTF-8")
     start = bytes(unmarked(memoryview(start)))
     yield from _pieces(_Blocks(itertools.chain([start], rest), name), name, options, kept)
@@ -149,6 +153,17 @@ def _decompressed(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
                 yield content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name}: damaged gzip: {str(error).lower()}; fetch or write it again") from None
+
+
+def _decoded(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[bytes]:
+    """Yield the chunks in UTF-8."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode(errors="replace")
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        raise DataError(f"{name}: not {encoding}: {error}; name another with --set data.encoding=NAME") from None
 
 
 def _everything(chunks: Iterable[bytes]) -> memoryview:
