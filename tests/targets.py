@@ -6,10 +6,11 @@ result, or a SentibpError with printable lines.
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ from sentibp.config import schema
 from sentibp.config.load import load_config
 from sentibp.data import sources, vocabulary_build
 from sentibp.data.folding import Spelling
+from sentibp.data.readers.pieces import Kept, Piece
+from sentibp.data.readers.stream import stream_pieces
+from sentibp.data.readers.table import ReadOptions
 from sentibp.data.token_classes import PATTERNS
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
@@ -92,10 +96,37 @@ def reader(content: bytes) -> None:
         corpus.text.validate(full=True)
         if len(corpus):
             tokenize(corpus.text)
-    texts = ends_well(sources.read_texts, str(path))
-    if texts is not None:
-        texts.validate(full=True)
-        assert texts.null_count == 0
+    for kept in Kept:
+        if (pieces := ends_well(sources.read_pieces, str(path), kept=kept)) is not None:
+            read(pieces, kept)
+
+
+def read(pieces: Iterator[Piece], kept: Kept) -> None:
+    """Read the pieces of an input to the end, or to an error, and check their columns."""
+    while (piece := ends_well(next, pieces, None)) is not None:
+        piece.text.validate(full=True)
+        assert piece.text.null_count == 0
+        for column in piece.columns.values():
+            column.validate(full=True)
+            assert len(column) == len(piece.text)
+        assert kept is not Kept.nothing or not piece.columns
+        for written in piece.objects or []:
+            assert isinstance(json.loads(written, strict=False), dict)
+
+
+def stream(content: bytes) -> None:
+    """Read standard input. The first byte says how many bytes arrive at once; the pieces do not depend on it."""
+    size = 1 + content[0] if content else 1
+
+    class Slow(io.BytesIO):
+        def read1(self, count: int | None = -1) -> bytes:
+            return super().read1(size)
+
+        def fileno(self) -> int:
+            raise OSError
+
+    for kept in Kept:
+        read(stream_pieces(Slow(content[1:]), "<stdin>", ReadOptions(), kept), kept)
 
 
 @cache
@@ -238,6 +269,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "config": settings,
     "override": override,
     "reader": reader,
+    "stream": stream,
     "model": model_file,
     "stranger": strangers_model,
     "vectors": file_of_vectors,
@@ -257,6 +289,8 @@ def seeds(target: str) -> list[bytes]:
         return [b"model.hidden=[32,16]", b"train.optimizer=adam\0train.optimizer.learning_rate=1e-3", b"train.seed=5"]
     if target == "reader":
         return [bytes([SUFFIXES.index(suffix)]) + content for suffix, content in reviews()]
+    if target == "stream":
+        return [bytes([40]) + content for _, content in reviews()]
     if target in ("model", "stranger"):
         return [sound()]
     if target == "vectors":

@@ -120,7 +120,7 @@ def workplace(here, trained) -> Path:
         "more.csv": [("text", "label"), ("A film to see twice.", "positive"), ("A film to leave early.", "negative")],
         "shop.csv": [("comment", "stars"), *[(text, 5 if label == "positive" else 1) for text, label in rows]],
         "films.csv": [("text", "label", "film"), *[(*row, f"film {i // 4}") for i, row in enumerate(rows)]],
-        "new.csv": [("text",), *[(text,) for text, _ in rows[:20]]],
+        "new.csv": [("text", "comment"), *[(text, text) for text, _ in rows[:20]]],  # pages train on either column
         "unlabelled.csv": [("text",), *[(text,) for text in court + [text for text, _ in rows[:100]]]],
     }
     for name, table in tables.items():

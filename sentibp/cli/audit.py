@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Set
-from sentibp.cli.output import one_line, print_json, print_message, print_text, save_output
+from sentibp.cli.output import one_line, print_json, print_message, print_text
+from sentibp.cli.output_file import format_of, require_no_input, save_output
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def audit(
     from sentibp.inspection import label_audit
 
     target = label_audit.resolve_target(name, set_ or [])
+    if output is not None:
+        format_of(output, None, {".csv": "csv"}, None, "csv")
+        require_no_input(output, [("the audited data", path) for path in label_audit.sources(target)])
     watch = (lambda note: None) if quiet else (lambda note: print_message(note.text))
     result = label_audit.audit_labels(target.resolved, folds, limit, target.epochs, watch)
     command = None

@@ -1,16 +1,19 @@
-"""Ctrl-C and SIGTERM end a training at its next event, always: also where a library swallows an exception."""
+"""Ctrl-C and SIGTERM end a training at its next event, and other commands without leaving temporary files."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
 class Interrupt:
     """Notes a signal, so that the loop over a training can ask for it: `if interrupt.requested: break`.
 
-    A second signal ends the process at once.
+    Unlike an exception, no library can swallow it. A second signal ends the process at once.
     """
 
     def __init__(self) -> None:
@@ -23,3 +26,22 @@ class Interrupt:
             os.write(2, b"interrupted\n")
             os._exit(130)
         self.requested = True
+
+
+@contextmanager
+def unwound_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM raise KeyboardInterrupt in the block, so that it removes its temporary files."""
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, _raise)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

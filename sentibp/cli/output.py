@@ -6,11 +6,9 @@ import json as jsons
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from sentibp.errors import ESCAPES, DataError
-from sentibp.utils.files import write_file
+from sentibp.errors import ESCAPES
 from sentibp.utils.messages import TEXT_ESCAPES, print_message  # noqa: F401  # commands find all output here
 
 _JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
@@ -44,16 +42,6 @@ def print_content(content: str, styled: bool = False) -> None:
 def print_json(value: Any) -> None:
     """Print a JSON value."""
     print_text(jsons.dumps(value))
-
-
-def save_output(output: Path, content: bytes) -> None:
-    """Write the file that --output names. DataError if it cannot be written."""
-    if not output.name:
-        raise DataError(f"--output {output}: not a file name")
-    try:
-        write_file(output, content)
-    except OSError as error:
-        raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
 
 
 def one_line(text: str, width: int = 60) -> str:

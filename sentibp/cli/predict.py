@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json as jsons
+import contextlib
+import os
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Model
-from sentibp.cli.output import one_line, print_content, print_message, save_output
+from sentibp.cli import Model, SetData
+from sentibp.cli.output import one_line, print_content, print_message
+from sentibp.cli.output_file import format_of, output_file, require_no_input
+from sentibp.cli.prediction_writer import SUFFIXES, Format, Sink, Writer, answers, compressing, open_writer, table_line
 from sentibp.errors import ConfigError
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from sentibp.data.readers.pieces import Piece
+    from sentibp.data.readers.table import ReadOptions
     from sentibp.inspection.explain import Explanation
-    from sentibp.model.classifier import Prediction
+    from sentibp.model.classifier import Classifier
 
-_LINES = 4096  # lines of output made at once
+_OPTIONS = {"data.source": "--input"}  # instead of --set
 
 _CONTRIBUTIONS = 10  # shown for each text
 
@@ -46,18 +47,37 @@ def predict(
     input: Annotated[
         str | None,
         typer.Option(
+            "-i",
+            "--input",
             metavar="FILE|-",
-            help="Reviews from a file (CSV, TSV, JSONL, Parquet, text) or, with -, from standard input.",
+            help="Reviews from a file (CSV, TSV, JSONL, Parquet, text) or, with -, from standard input, which is "
+            "answered line by line.",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead of stdout.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            parser=expand_home,
+            help="Write to a file instead of stdout: .csv, .tsv, .jsonl, .json or .parquet; all but the last also "
+            "with .gz.",
+        ),
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option(help="Default: from the suffix of --output, else table on a terminal and jsonl in a pipe."),
     ] = None,
     text_column: Annotated[
-        str, typer.Option(metavar="C", help="The column of --input that holds the review.")
-    ] = "text",
+        str | None,
+        typer.Option(metavar="C", help="The column of --input that holds the review. Default: as in training."),
+    ] = None,
+    set_: SetData = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep/--no-keep", help="Write the columns of --input before those of the prediction."),
+    ] = True,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
@@ -65,98 +85,140 @@ def predict(
     """Label reviews positive or negative, with a probability."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
+    from sentibp.cli.explain import may_colour
     from sentibp.model import file
     from sentibp.runs import find
+
+    model_file = find.model_file(model)
+    format = _format(output, format, explain)
+    require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
+    _warn_of_file_names(text or [])
+    classifier = file.load_model(model_file)
+    if input is None:
+        pieces = _arguments(text or [])
+    else:
+        pieces = _input(input, _read_options(classifier, text_column, set_ or []), format, keep)
+    colours = explain and format is Format.table and output is None and may_colour()
+    with _sink(output, colours) as sink:
+        if format is Format.table:
+            writer: Writer = _Lines(sink, classifier, explain, colours)
+        else:
+            writer = open_writer(format, sink)
+        for piece in pieces:
+            for note in piece.notes:
+                print_message(note)
+            records = answers(classifier.predict(piece.text))
+            if explain and format is not Format.table:
+                records = _explained(records, piece, classifier)
+            writer.write(piece, records)
+        writer.close()
+
+
+def _warn_of_file_names(texts: list[str]) -> None:
+    """Tell the user of the first text that is the name of a file."""
+    files = [text for text in texts if os.path.isfile(text)]
+    if files:
+        others = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+        name = one_line(files[0])
+        repair = f"to predict its reviews, use --input {shlex.quote(files[0])}"
+        print_message(f"{name} is a file{others}, and its name is read as a review; {repair}")
+
+
+def _format(output: Path | None, given: Format | None, explain: bool) -> Format:
+    """Return the output format. ConfigError if it does not fit the name of the file, or --explain."""
+    if output is not None and output.name:  # no name is reported when the file is opened
+        format = format_of(output, given, SUFFIXES, None, Format.jsonl)
+    else:
+        format = given or (Format.table if sys.stdout.isatty() else Format.jsonl)
+    if explain and format in (Format.csv, Format.tsv, Format.parquet):
+        raise ConfigError(f"--explain does not fit into {format}; use jsonl, json or table")
+    if format is Format.parquet and output is None and sys.stdout.isatty():
+        raise ConfigError("--format parquet: not for a terminal; add --output FILE.parquet")
+    return format
+
+
+def _arguments(texts: list[str]) -> Iterator[Piece]:
+    from sentibp.data.readers.pieces import Piece
     from sentibp.utils.arrow import strings
 
-    if input is None:
-        texts = strings(text or [])
+    yield Piece(strings(texts))
+
+
+def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> ReadOptions:
+    """Return how the input is read: with the columns of the training, in UTF-8, or as the command line says."""
+    from sentibp.data.readers.table import ReadOptions
+
+    options = ReadOptions(classifier.text_column, names=classifier.column_names)
+    if overrides:
+        from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
+        from sentibp.data.sources import read_options
+
+        data = override_data(classifier.training_config().data, overrides, _OPTIONS)
+        options = read_options(data, labelled=False)._replace(weight=None, group=None)
+        if not any(each.partition("=")[0].strip() == "data.encoding" for each in overrides):
+            options = options._replace(encoding=None)
+    return options if text_column is None else options._replace(text=text_column)
+
+
+def _input(path: str, options: ReadOptions, format: Format, keep: bool) -> Iterator[Piece]:
+    """Yield the reviews of a file or of stdin in pieces."""
+    from sentibp.data import sources
+    from sentibp.data.readers.pieces import Kept
+
+    kept = Kept.text if format in (Format.csv, Format.tsv) else Kept.typed if format is Format.parquet else Kept.objects
+    kept = kept if keep and format is not Format.table else Kept.nothing
+    return sources.read_pieces(path, options, kept)
+
+
+@contextlib.contextmanager
+def _sink(output: Path | None, colours: bool) -> Iterator[Sink]:
+    """Open the output, and yield what takes its bytes. A terminal gets control characters only for `colours`."""
+    if output is not None:
+        with output_file(output) as file, compressing(output, file) as sink:
+            yield sink
+    elif sys.stdout.isatty():
+        yield lambda content: print_content(str(content, "utf-8"), styled=colours)
     else:
-        from sentibp.data import sources
-        from sentibp.data.readers.table import ReadOptions
-
-        texts = sources.read_texts(input, ReadOptions(text_column))
-        if input == "-" and sources.looks_like_json(texts):
-            print_message(
-                f"the lines look like JSON without '{text_column}', and are read as plain text; else give --text-column"
-            )
-    classifier = file.load_model(find.model_file(model))
-    explanations = None
-    if explain:
-        from sentibp.inspection.explain import explain as explain_text
-
-        explanations = (explain_text(classifier, text) for text in texts.to_pylist())
-    print_predictions(classifier.predict(texts), texts, output, format.value if format else None, explanations)
+        yield _print
 
 
-def print_predictions(
-    prediction: Prediction,
-    texts: pa.LargeStringArray | pa.ChunkedArray,
-    output: Path | None,
-    format: str | None,
-    explanations: Iterable[Explanation] | None = None,
-) -> None:
-    """Print one line for each text, in order. A table with explanations has several lines for each."""
+def _print(content: bytes) -> None:
+    """Print UTF-8, at once: whoever reads it may be waiting for it."""
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _explained(records: list[dict[str, Any]], piece: Piece, classifier: Classifier) -> list[dict[str, Any]]:
     from sentibp.cli import explain
 
-    if format is None and output is not None:
-        format = "csv" if output.suffix == ".csv" else "jsonl"
-    format = format or ("table" if sys.stdout.isatty() else "jsonl")
-    records = _records(prediction)
-    if format == "csv" and explanations is not None:
-        raise ConfigError("--explain does not fit into CSV; use --format jsonl or table")
-    if format == "jsonl":
-        if explanations is not None:
-            pairs = zip(records, explanations, strict=True)
-            records = (record | explain.record(each) | record for record, each in pairs)
-        content = (jsons.dumps(record) + "\n" for record in records)
-    elif format == "csv":
-        content = _csv(records)
-    elif explanations is not None:
-        pairs = zip(texts.to_pylist(), explanations, strict=True)
-        colours = output is None and explain.may_colour()
-        blocks = (explain.lines(*pair, _CONTRIBUTIONS, colours) for pair in pairs)
-        content = ("\n" * (number > 0) + "".join(f"{line}\n" for line in block) for number, block in enumerate(blocks))
-    else:
-        content = (_table_line(*pair) + "\n" for pair in zip(records, texts.to_pylist(), strict=True))
-    pieces = iter(lambda: "".join(islice(content, _LINES)), "")  # so that millions of lines are not in memory at once
-    if output is None:
-        for piece in pieces:
-            print_content(piece, styled=explanations is not None and format == "table" and explain.may_colour())
-        return
-    save_output(output, b"".join(piece.encode() for piece in pieces))
+    explanations = _explanations(piece, classifier)
+    return [record | explain.record(each) | record for record, each in zip(records, explanations, strict=True)]
 
 
-def _records(prediction: Prediction) -> Iterator[dict[str, Any]]:
-    from sentibp.model.head import answer
+def _explanations(piece: Piece, classifier: Classifier) -> Iterator[Explanation]:
+    from sentibp.inspection.explain import explain
 
-    for start in range(0, len(prediction.positive), _LINES):
-        columns = (column[start : start + _LINES].tolist() for column in prediction)
-        for positive, tokens, unknown in zip(*columns, strict=True):
-            label, score, _ = answer(positive)
-            record = {"label": label, "score": score, "positive": positive, "tokens": tokens, "unknown": unknown}
-            yield record | ({"note": "no known word"} if tokens == unknown else {})
+    return (explain(classifier, text) for text in piece.text.to_pylist())
 
 
-def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:
-    line = io.StringIO()
-    columns = ["label", "score", "positive", "tokens", "unknown", "note"]
-    writer = csv.DictWriter(line, columns, restval="", lineterminator="\n")
-    yield ",".join(columns) + "\n"
-    for record in records:
-        line.seek(line.truncate(0))
-        writer.writerow(record)
-        yield line.getvalue()
+class _Lines:
+    """Writes lines for people: one for each text or, with explanations, several."""
 
+    def __init__(self, sink: Sink, classifier: Classifier, explain: bool, colours: bool):
+        self._sink, self._classifier, self._explain, self._colours = sink, classifier, explain, colours
+        self._begun = False
 
-def _table_line(record: dict[str, Any], text: str) -> str:
-    note = f"  ({record['note']}: the answer is the model's bias)" if "note" in record else ""
-    return f"{record['label']}  {record['score']:.4f}  {one_line(text)}{note}"
+    def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
+        from sentibp.cli import explain
 
+        texts = piece.text.to_pylist()
+        if not self._explain:
+            self._sink("".join(f"{table_line(*pair)}\n" for pair in zip(answers, texts, strict=True)).encode())
+            return
+        for text, explanation in zip(texts, _explanations(piece, self._classifier), strict=True):
+            lines = explain.lines(text, explanation, _CONTRIBUTIONS, self._colours)
+            self._sink(("\n" * self._begun + "".join(f"{line}\n" for line in lines)).encode())
+            self._begun = True
 
-class Format(StrEnum):
-    """The output format of predictions."""
-
-    table = "table"
-    jsonl = "jsonl"
-    csv = "csv"
+    def close(self) -> None:
+        pass

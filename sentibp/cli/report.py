@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json, Offline, SetData
-from sentibp.cli.output import print_json, print_message, print_text, save_output, size
+from sentibp.cli.output import print_json, print_message, print_text, size
+from sentibp.cli.output_file import format_of, require_no_input, save_output
 from sentibp.utils.paths import expand_home
 
 
@@ -60,7 +61,11 @@ def report(
     """
     from sentibp.inspection.pages.report import plotly_script, report_page
     from sentibp.inspection.pages.report_data import DataOptions, gather
+    from sentibp.runs import find
 
+    format_of(output, None, {".html": "html", ".htm": "html"}, None, "html")
+    inputs = [("the model", find.find_run(name)) for name in runs or ["last"]]
+    require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
     plotly_script()  # if it is missing, this fails before the models are scored
     subjects = gather(runs or ["last"], DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)

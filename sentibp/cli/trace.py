@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_content, save_output
+from sentibp.cli.output import print_content
+from sentibp.cli.output_file import format_of, save_output
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ class Format(StrEnum):
     json = "json"
     markdown = "markdown"
     html = "html"
+
+
+_SUFFIXES = {
+    ".txt": Format.text,
+    ".md": Format.markdown,
+    ".markdown": Format.markdown,
+    ".html": Format.html,
+    ".htm": Format.html,
+    ".json": Format.json,
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +84,9 @@ def trace(
     blank: Annotated[
         bool, typer.Option("--blank", help="Make a worksheet with gaps for the computed numbers, and a key.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="The output format.")] = Format.text,
+    format: Annotated[
+        Format | None, typer.Option(help="The output format. Default: from the suffix of --output, else text.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -91,6 +104,7 @@ def trace(
     in prediction, there is no dropout, and batch norm uses its running averages.
     """
     format = Format.json if json else format
+    format = format_of(output, format, _SUFFIXES, Format.text, Format.text) if output else format or Format.text
     _check_options(text, label, model, article, learning_rate, blank and format is Format.json)
     from sentibp.inspection import trace as inspection_trace
     from sentibp.inspection import walkthrough, worked_example

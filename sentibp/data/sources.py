@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import hub, readers
@@ -21,6 +19,8 @@ from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
 from sentibp.data.readers.folder import has_classes
+from sentibp.data.readers.pieces import Kept, Piece, table_pieces
+from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
@@ -109,34 +109,25 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
             raise DataError(f"{paths.shown(name)}: {what} has no splits; {repair}")
 
 
-def read_texts(path: str, options: ReadOptions = TEXTS) -> pa.ChunkedArray:
-    """Return the texts to predict: one for each record, in order. A missing text is empty.
+def read_pieces(path: str, options: ReadOptions = TEXTS, kept: Kept = Kept.nothing) -> Iterator[Piece]:
+    """Return the rows to predict in pieces, in order: of a file, a folder, or "-", standard input.
 
-    "-" is standard input: JSON lines if the first line is an object with the text column, otherwise one text a line.
+    Standard input and pipes are read as they arrive. DataError if the path cannot be read, and in the midst of the
+    pieces for a row that cannot.
     """
     if path == "-":
-        data, name = sys.stdin.buffer.read(), "<stdin>"
-        column = options.wanted()[0][1]
-        table = readers.open_content(data, name, options, ".jsonl" if _is_json(data, column) else ".txt")
-    else:
-        table = _open_source(path, options, "train", hub.is_hub_reachable, names=False)
-    return pc.fill_null(read_records(table, options).text, scalar(""))
+        if sys.stdin is None:  # the shell's <&-
+            raise DataError("<stdin>: is closed; give a file with --input, or something to read")
+        return stream_pieces(sys.stdin.buffer, "<stdin>", options, kept)
+    file = Path(os.path.expanduser(path))
+    if path and os.path.exists(file) and file.is_fifo():
+        return _pipe_pieces(file, path, options, kept)
+    return table_pieces(_open_source(path, options, "train", hub.is_hub_reachable, names=False), options, kept)
 
 
-def looks_like_json(texts: pa.ChunkedArray) -> bool:
-    """Return whether the first text is a JSON object."""
-    return len(texts) > 0 and _is_json(texts[0].as_py().encode(), None)
-
-
-def _is_json(data: bytes, text_column: str | None) -> bool:
-    first = data.lstrip()
-    if first[:1] != b"{":
-        return False
-    try:
-        value = json.loads(first.split(b"\n", 1)[0], strict=False)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and (text_column is None or text_column in value)
+def _pipe_pieces(file: Path, name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
+    with open(file, "rb") as opened:
+        yield from stream_pieces(opened, name, options, kept)
 
 
 def _read_source(source: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Records:

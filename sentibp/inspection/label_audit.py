@@ -102,6 +102,12 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
     return AuditTarget(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), best.get("epoch"))
 
 
+def sources(target: AuditTarget) -> list[str]:
+    """Return the paths and names of the audited data."""
+    source = resolve_paths(target.resolved, SOURCES)[0].data.source
+    return [source] if isinstance(source, str) else list(source)
+
+
 def audit_labels(
     resolved: Resolved,
     folds: int,

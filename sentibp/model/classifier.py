@@ -66,6 +66,26 @@ class Classifier:
             where = ".".join(map(str, first["loc"])) or "together"
             raise DataError(f"the model's settings are damaged: {where}: {first['msg']}; train again") from None
 
+    @property
+    def text_column(self) -> str | tuple[str, ...]:
+        """The column of the training data with the reviews, or several that were joined; "text" if it is not known."""
+        names = self._data_setting("text_column", "text")
+        return names[0] if len(names) == 1 else names
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None:
+        """The names of all columns of the training data, if the training gave them because their files have none."""
+        return self._data_setting("columns", None) or None
+
+    def _data_setting(self, key: str, default: str | None) -> tuple[str, ...]:
+        """Return a setting that is a name or several. Prediction does without the schema, which checks it."""
+        data = self.trained_with.get("data")
+        value = data.get(key, default) if isinstance(data, Mapping) else default
+        names = (value,) if isinstance(value, str) else () if value is None else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise DataError(f"the model's settings are damaged: data.{key}: {value!r:.40}; train again")
+        return tuple(names)
+
     def tensors(self) -> dict[str, Array]:
         """Return all tensors of the network by name: parameters, and the running averages of batch norm."""
         return {**self.network.params, **self.network.buffers}

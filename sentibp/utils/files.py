@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -20,16 +23,107 @@ _REPAIRS = {
     errno.ENOENT: "its folder is missing: restore it",
 }
 
+_MARK = ".sentibp-tmp"  # ends the name of each temporary file, and no name that users choose
+
+_EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self|proc/(?P<process>\d+))/fd/(?P<number>\d+)")
+
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write to a temporary file in the same folder, then move it to `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file of sentibp's own, completely or not at all. A link or device of this name is replaced."""
+    with _replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def open_output(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that the user named, for writing. If the block raises an error, the old content stays.
+
+    A link stays, and the file that it names is written. The mode of a file stays, its owner if possible, and all its
+    names if it has several. What is no regular file (a pipe, a device, /dev/stdout) is written as it is, and keeps what
+    was written before an error. OSError if the file cannot be written.
+    """
+    if (number := _own_descriptor(path)) is not None:
+        with os.fdopen(os.dup(number), "wb") as file:  # opened anew, a file would be written from its beginning
+            yield file
+        return
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    old = os.stat(target) if target.exists() else None
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        with open(target, "wb") as file:
+            yield file
+        return
+    if old is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if old is not None and old.st_nlink > 1:
+        with _rewriting(target, old) as file:
+            yield file
+        return
+    with _replacing(target, old) as file:
+        yield file
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path names a pipe, a device or an open file such as /dev/stdout, whatever its suffix is."""
+    return _own_descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """Return the number of this process's open file that a path such as /dev/stdout names; else None."""
+    name = os.path.abspath(path)
+    for _ in range(40):  # links that are followed one by one: the last would lead to the file, past the descriptor
+        name = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))
+        if match := _DESCRIPTOR.fullmatch(name):
+            own = match["process"] in (None, str(os.getpid()))
+            return int(match["number"]) if own else None
+        if not os.path.islink(name):
+            return None
+        name = os.path.normpath(os.path.join(os.path.dirname(name), os.readlink(name)))
+    return None
+
+
+@contextlib.contextmanager
+def _replacing(target: Path, old: os.stat_result | None = None) -> Iterator[IO[bytes]]:
+    """Open a temporary file that takes the name `target` at the end. It has the mode and owner of the `old` file."""
+    with _temporary(target, 0o666 if old is None else 0o600) as (temporary, file):
+        if old is not None and hasattr(os, "fchown"):
+            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+                with contextlib.suppress(OSError):  # only root may give a file away
+                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        os.replace(temporary, target)
+
+
+@contextlib.contextmanager
+def _rewriting(target: Path, old: os.stat_result) -> Iterator[IO[bytes]]:
+    """Open a temporary file whose content is copied into `target` at the end, for all names of that file."""
+    with _temporary(target, 0o600) as (_, file), open(target, "r+b") as opened:
+        yield file
+        file.seek(0)
+        shutil.copyfileobj(file, opened, 1 << 20)
+        opened.truncate()
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+@contextlib.contextmanager
+def _temporary(target: Path, mode: int) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Create a temporary file beside `target`, and remove it at the end if it is still there.
+
+    Nobody can plant a file or a link under its name: the name is random, and must be new.
+    """
+    temporary = target.with_name(f".{target.name[:40]}.{os.urandom(6).hex()}{_MARK}")
+    descriptor = os.open(temporary, _EXCLUSIVE, mode)
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with os.fdopen(descriptor, "w+b") as file:
+            yield temporary, file
     finally:
         with contextlib.suppress(OSError):  # keep the first error
             temporary.unlink(missing_ok=True)
@@ -37,9 +131,8 @@ def write_file(path: Path, content: bytes) -> None:
 
 def remove_temporary_files(folder: Path) -> None:
     """Remove temporary files that a killed process left. No other process may be writing to the folder."""
-    for path in folder.glob(".*.*"):
-        if path.suffix[1:].isdigit():
-            path.unlink(missing_ok=True)
+    for path in folder.glob(f".*{_MARK}"):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

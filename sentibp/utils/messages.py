@@ -18,5 +18,5 @@ def print_message(line: str) -> None:
     try:
         sys.stderr.write(f"{line.translate(TEXT_ESCAPES)}\n")
         sys.stderr.flush()
-    except BrokenPipeError:  # stderr is closed; continue without it
+    except OSError:  # stderr is closed, or on a full disk; continue without it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

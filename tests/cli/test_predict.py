@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -71,7 +73,7 @@ def test_every_format_has_one_line_per_text(sentibp, format):
 def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
     texts = [*AWKWARD[:-2], *(f"a {word} film" for word in ("good", "bad", "wonderful", "dull"))] * 30
     Path("texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    together = sentibp("predict", "--input", "texts.jsonl").jsonl
+    together = sentibp("predict", "--input", "texts.jsonl", "--no-keep").jsonl
     alone = {text: sentibp("predict", "--", text).jsonl[0] for text in dict.fromkeys(texts)}
     assert len(together) == len(texts)
     for record, text in zip(together, texts, strict=True):
@@ -101,6 +103,16 @@ def test_an_argument_that_is_not_utf8(process):
     ).out.splitlines()
     assert len(lines) == 3
     assert first.endswith("caf? was good")
+
+
+def test_the_name_of_a_file_is_reported(sentibp):
+    for name in ("my reviews.csv", "b.csv"):
+        Path(name).write_text("text\ngood\n")
+    result = sentibp("predict", "my reviews.csv", "good")
+    assert len(result.jsonl) == 2
+    assert result.err.startswith("my reviews.csv is a file, and its name is read as a review; ")
+    assert result.err.endswith("use --input 'my reviews.csv'\n")
+    assert " (and 1 more)" in sentibp("predict", "my reviews.csv", "b.csv").err
 
 
 # --format
@@ -143,37 +155,52 @@ def test_every_format_is_read(sentibp, texts, name):
         with open(name, "w", newline="") as file:
             writer = csv.writer(file, delimiter="," if name == "t.csv" else "\t")
             writer.writerows([("stars", "text"), *enumerate(texts)])
-    assert sentibp("predict", "--input", name).jsonl == sentibp("predict", "--", *texts).jsonl
+    expected = sentibp("predict", "--", *texts).jsonl
+    assert sentibp("predict", "-i", name, "--no-keep").jsonl == expected
+    kept = sentibp("predict", "--input", name).jsonl
+    assert [{"text": text} | answer for text, answer in zip(texts, expected, strict=True)] == [
+        {key: value for key, value in record.items() if key != "stars"} for record in kept
+    ]
 
 
 def test_fasttext_lines_without_their_labels(sentibp):
     Path("t.txt").write_text("__label__pos a wonderful film\n__label__neg\n")
-    assert sentibp("predict", "--input", "t.txt").jsonl == sentibp("predict", "a wonderful film", "").jsonl
+    expected = sentibp("predict", "a wonderful film", "").jsonl
+    assert sentibp("predict", "--input", "t.txt", "--no-keep").jsonl == expected
+    first, second = sentibp("predict", "--input", "t.txt").jsonl
+    assert (first["text"], first["label"], second["label"]) == ("a wonderful film", "__label__pos", "__label__neg")
+    assert [first["predicted_label"], second["predicted_label"]] == [each["label"] for each in expected]
 
 
 def test_a_folder_of_reviews(sentibp):
     for name, text in (("neg/1.txt", "bad"), ("pos/1.txt", "good\nfilm")):
         Path("r", name).parent.mkdir(parents=True)
         Path("r", name).write_text(text)
-    assert sentibp("predict", "--input", "r").jsonl == sentibp("predict", "bad", "good\nfilm").jsonl
+    assert sentibp("predict", "--input", "r", "--no-keep").jsonl == sentibp("predict", "bad", "good\nfilm").jsonl
+    assert [record["label"] for record in sentibp("predict", "--input", "r").jsonl] == ["neg", "pos"]
 
 
 def test_another_text_column(sentibp, fails):
     Path("t.csv").write_text("id,review\n1,good\n")
     assert len(sentibp("predict", "--input", "t.csv", "--text-column", "review").jsonl) == 1
-    assert fails(3, "predict", "--input", "t.csv").endswith("one of: id, review")
+    assert "--set data.text_column=review" in fails(3, "predict", "--input", "t.csv")
 
 
 def test_standard_input_has_one_text_per_line(sentibp):
     stdin = "good\n\nbad film\r\nthe last has no end"
     texts = ["good", "", "bad film", "the last has no end"]
-    assert sentibp("predict", "--input", "-", stdin=stdin).jsonl == sentibp("predict", "--", *texts).jsonl
+    expected = sentibp("predict", "--", *texts).jsonl
+    assert sentibp("predict", "--input", "-", "--no-keep", stdin=stdin).jsonl == expected
+    assert [record["text"] for record in sentibp("predict", "-i", "-", stdin=stdin).jsonl] == texts
 
 
 def test_standard_input_as_json_lines(sentibp):
     texts = ["good\nbad", "", "🎬", "nul \0"]
     stdin = "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in texts)
-    assert sentibp("predict", "--input", "-", stdin=stdin).jsonl == sentibp("predict", "--", *texts).jsonl
+    expected = sentibp("predict", "--", *texts).jsonl
+    assert sentibp("predict", "--input", "-", "--no-keep", stdin=stdin).jsonl == expected
+    kept = sentibp("predict", "--input", "-", stdin=stdin).jsonl
+    assert kept == [{"id": 1, "text": text} | answer for text, answer in zip(texts, expected, strict=True)]
 
 
 def test_standard_input_and_output_as_real_pipes(process):
@@ -185,10 +212,27 @@ def test_no_input_is_no_output(sentibp):
     assert sentibp("predict", "--input", "-", "--format", "csv", stdin=b"").out.count("\n") == 1
 
 
-def test_json_lines_without_the_text_column_give_a_message(sentibp):
-    """Without the message, braces and keys would be used as words of the review."""
-    result = sentibp("predict", "--input", "-", stdin='{"review": "good"}\n{"review": "bad"}\n')
-    assert "--text-column" in result.err
+def test_json_lines_without_the_text_column_are_refused(fails, sentibp):
+    """Otherwise braces and keys would be used as words of the review."""
+    line = fails(3, "predict", "--input", "-", stdin='{"review": "good"}\n{"review": "bad"}\n')
+    assert line.startswith("<stdin>:1: no 'text'")
+    assert "--set data.text_column=review" in line
+    stdin = '{"review": "good"}\n'
+    assert len(sentibp("predict", "-i", "-", "--set", "data.text_column=review", stdin=stdin).jsonl) == 1
+
+
+def test_the_column_of_the_training_is_the_default(sentibp, fails):
+    Path("shop.csv").write_text("comment,label\n" + "a good film,1\na bad film,0\n" * 10)
+    sentibp("train", "quickstart", "--set", "data.source=shop.csv", "--set", "data.text_column=comment", "--quiet")
+    expected = sentibp("predict", *["a good film", "a bad film"] * 10).jsonl
+    assert sentibp("predict", "-i", "shop.csv", "--no-keep").jsonl == expected
+    assert sentibp("predict", "-i", "-", "--no-keep", stdin=Path("shop.csv").read_text()).jsonl == expected
+    Path("other.csv").write_text("text\ngood\n")
+    assert "--set data.text_column=text" in fails(3, "predict", "-i", "other.csv")
+    for options in (["--text-column", "text"], ["--set", "data.text_column=text"]):
+        assert len(sentibp("predict", "-i", "other.csv", *options).jsonl) == 1
+    assert "data.text_colum" in fails(2, "predict", "-i", "other.csv", "--set", "data.text_colum=text")
+    assert "--input" in fails(2, "predict", "-i", "other.csv", "--set", "data.source=shop.csv")
 
 
 # --output
@@ -200,14 +244,29 @@ def test_a_file_instead_of_stdout(sentibp):
     assert Path("out.jsonl").read_text() == expected
     sentibp("predict", "good", "--output", "out.csv")
     assert Path("out.csv").read_text() == sentibp("predict", "good", "--format", "csv").out
-    sentibp("predict", "good", "--output", "out.csv", "--format", "jsonl")
-    assert Path("out.csv").read_text() == sentibp("predict", "good").out, "--format has precedence over the file name"
 
 
-def test_the_input_may_be_the_output(sentibp):
-    Path("t.jsonl").write_text('{"text": "good"}\n')
-    sentibp("predict", "--input", "t.jsonl", "--output", "t.jsonl")
-    assert Path("t.jsonl").read_text() == sentibp("predict", "good").out
+def test_ctrl_c_leaves_neither_a_file_nor_a_temporary_one(start):
+    predict = start("predict", "-i", "-", "-o", "out.csv", stdin=subprocess.PIPE)
+    predict.stdin.write(b"good film\n")
+    predict.stdin.flush()
+    while not any(name.endswith(".sentibp-tmp") for name in os.listdir()):
+        assert predict.poll() is None
+        time.sleep(0.02)
+    predict.send_signal(signal.SIGTERM)
+    assert predict.wait() == 130
+    predict.stdin.close()
+    assert predict.stderr.read() == b"interrupted\n"
+    assert os.listdir() == ["runs"]
+
+
+def test_a_bad_row_leaves_the_old_output(sentibp, fails):
+    """It is after the first piece, whose answers are there already."""
+    Path("bad.csv").write_text("id,text\n" + "1,good\n" * 300_000 + "7\n")
+    Path("out.csv").write_text("old")
+    assert fails(3, "predict", "-i", "bad.csv", "-o", "out.csv").startswith("bad.csv:300002: ")
+    assert Path("out.csv").read_text() == "old"
+    assert sorted(os.listdir()) == ["bad.csv", "out.csv", "runs"]
 
 
 @pytest.mark.parametrize("output", ["no/such/folder/out.csv", "file/out.csv", "folder", ""])
@@ -233,7 +292,7 @@ def test_texts_or_a_file_and_not_both(fails):
 
 def test_an_unknown_format(fails):
     output = fails(2, "predict", "good", "--format", "xml")
-    assert "'table', 'jsonl', 'csv'" in output
+    assert "'table', 'jsonl', 'json', 'csv', 'tsv', 'parquet'" in output
 
 
 def test_invalid_models(fails, trained):
@@ -271,6 +330,16 @@ def test_results_that_cannot_be_written_give_one_error_line(process, redirect):
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     assert process("predict", "good", code=3, redirect=redirect).err.count("\n") == 1
+
+
+def test_results_do_not_need_a_place_for_messages(process):
+    Path("t.csv").write_text("label,text\n1,good\n")
+    for redirect in ("2>/dev/full", "2>&-"):
+        assert len(process("predict", "-i", "t.csv", redirect=redirect).jsonl) == 1
+
+
+def test_standard_input_that_is_closed(process):
+    assert process("predict", "-i", "-", code=3, redirect="<&-").err.startswith("<stdin>: is closed")
 
 
 def test_a_terminal_that_cannot_show_all_characters(process):

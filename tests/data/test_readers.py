@@ -120,7 +120,7 @@ def test_plain_text_has_one_text_per_line(data, part):
     expected = data.replace("\r\n", "\n").split("\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain, "CHUNK", part)
-        lines = [line for some in plain._lines(memoryview(data.encode())) for line in some.to_pylist()]
+        lines = [line for some in plain.lines_of(memoryview(data.encode())) for line in some.to_pylist()]
     assert lines == (expected[:-1] if expected[-1] == "" else expected)
 
 

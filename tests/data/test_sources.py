@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -556,33 +557,31 @@ def test_the_import_is_light():
 # Texts to predict
 
 
-def stdin(monkeypatch, content: str | bytes) -> list[str]:
-    content = content.encode() if isinstance(content, str) else content
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    return sources.read_texts("-").to_pylist()
+def texts_of(path: str, options: ReadOptions = ReadOptions()) -> list[str]:  # noqa: B008  # a tuple
+    return [text for piece in sources.read_pieces(path, options) for text in piece.text.to_pylist()]
 
 
 def test_texts_of_standard_input(monkeypatch):
-    assert stdin(monkeypatch, "a\n\n{b}\n") == ["a", "", "{b}"]
-    assert stdin(monkeypatch, "") == []
-    assert stdin(monkeypatch, "\n") == [""]
-    assert stdin(monkeypatch, '\n{"text": "a"}\n{"text": null}\n{}\n') == ["a", "", ""]
-    assert stdin(monkeypatch, '{"body": "a"}\n') == ['{"body": "a"}']
-    assert stdin(monkeypatch, "{ha}\n") == ["{ha}"]
-    assert stdin(monkeypatch, "__label__x a\n") == ["a"]
-    with pytest.raises(DataError, match=r"^<stdin>:2: not JSON: "):
-        stdin(monkeypatch, '{"text": "a"}\nb\n')
-    with pytest.raises(DataError, match=r"^<stdin>:2: not UTF-8 \(byte 0xE9\); "):
-        stdin(monkeypatch, b"a\n\xe9\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"id,text\n1,a\n")))
+    assert texts_of("-") == ["a"]
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(DataError, match=r"^<stdin>: is closed; "):
+        texts_of("-")
 
 
 def test_texts_of_files():
-    assert sources.read_texts(write("x.csv", "body,label\n,\nNA,1\n"), ReadOptions("body")).to_pylist() == ["", "NA"]
-    assert sources.read_texts(write("x.jsonl", '{"text": null}\n{"text": "a"}')).to_pylist() == ["", "a"]
-    assert sources.read_texts(write("x.txt", "")).to_pylist() == []
-    assert sources.read_texts("x.txt").type == pa.large_string()
+    assert texts_of(write("x.csv", "body,label\n,\nNA,1\n"), ReadOptions("body")) == ["", "NA"]
+    assert texts_of(write("x.jsonl", '{"text": null}\n{"text": "a"}')) == ["", "a"]
+    assert texts_of(write("x.txt", "")) == []
     with pytest.raises(DataError, match=r"^imdb: no such file$"):
-        sources.read_texts("imdb")
+        texts_of("imdb")
+
+
+def test_a_pipe_is_read_as_standard_input(here):
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(Path("pipe").write_text, "id,text\n1,a\n")
+        assert texts_of("pipe") == ["a"]
 
 
 # Cutting and comparing

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from sentibp.errors import DataError
-from sentibp.utils.files import data_error_on_failure, remove_temporary_files, write_file
+from sentibp.utils.files import data_error_on_failure, open_output, remove_temporary_files, write_file
 
 
 def test_a_file_is_written(tmp_path):
@@ -75,8 +78,166 @@ def test_an_error_has_its_repair(tmp_path, complaint, kind, repair):
     assert complaint(DataError, fail) == text
 
 
-def test_only_temporary_files_are_removed(tmp_path):
-    for name in (".model.safetensors.123", ".hidden", ".notes.txt", "model.1", ".a.b"):
+def test_only_temporary_files_of_this_writer_are_removed(tmp_path, monkeypatch):
+    kept = [".a.b", ".hidden", ".model.safetensors.123", ".notes.2024", ".notes.txt", "model.1", "x.sentibp-tmp"]
+    for name in kept:
         (tmp_path / name).touch()
+    with monkeypatch.context() as patch:  # the process is killed before it renames the file
+        patch.setattr(os, "replace", lambda *arguments: None)
+        patch.setattr(type(tmp_path), "unlink", lambda *arguments, **options: None)
+        write_file(tmp_path / "model", b"")
+    assert len(os.listdir(tmp_path)) == len(kept) + 1
     remove_temporary_files(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".a.b", ".hidden", ".notes.txt", "model.1"]
+    assert sorted(os.listdir(tmp_path)) == kept
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def output(path, content: bytes = b"new") -> None:
+    """Write a file as `--output` does."""
+    with open_output(path) as file:
+        file.write(content)
+
+
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        output(tmp_path / "a")
+        write_file(tmp_path / "b", b"")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "a") == mode(tmp_path / "b") == 0o640
+
+
+@pytest.mark.parametrize("old", [0o600, 0o664, 0o755])
+def test_a_replaced_file_keeps_its_mode(tmp_path, old):
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"a long old content")
+    path.chmod(old)
+    output(path)
+    assert path.read_bytes() == b"new"
+    assert mode(path) == old
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_replaced_file_keeps_its_owner(tmp_path):
+    path = tmp_path / "out.csv"
+    path.touch()
+    os.chown(path, 1234, 4321)
+    output(path)
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["file", "dangling"])
+@pytest.mark.parametrize("target", ["real.csv", "sub/real.csv"])
+def test_a_link_stays_and_its_target_is_written(tmp_path, target, exists):
+    (tmp_path / "sub").mkdir()
+    if exists:
+        (tmp_path / target).write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to(target)
+    (tmp_path / "second.csv").symlink_to("link.csv")
+    output(tmp_path / "second.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "second.csv").is_symlink()
+    assert not (tmp_path / target).is_symlink()
+    assert (tmp_path / target).read_bytes() == b"new"
+
+
+def test_a_file_of_a_run_replaces_a_link(tmp_path):
+    """A run directory of a stranger must not lead elsewhere."""
+    (tmp_path / "mine").write_bytes(b"old")
+    (tmp_path / "run.json").symlink_to("mine")
+    write_file(tmp_path / "run.json", b"new")
+    assert (tmp_path / "mine").read_bytes() == b"old"
+    assert not (tmp_path / "run.json").is_symlink()
+
+
+def test_a_link_to_itself_cannot_be_written(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        output(tmp_path / "a")
+    assert (tmp_path / "a").is_symlink()
+
+
+def test_all_names_of_a_file_have_the_new_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"a long old content")
+    (tmp_path / "a").chmod(0o640)
+    os.link(tmp_path / "a", tmp_path / "b")
+    output(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert os.path.samefile(tmp_path / "a", tmp_path / "b")
+    assert mode(tmp_path / "a") == 0o640
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_the_old_content_survives_an_error_of_whoever_writes(tmp_path, linked):
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    if linked:
+        os.link(path, tmp_path / "other.csv")
+
+    def fail() -> None:
+        with open_output(path) as file:
+            file.write(b"the beginning")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert len(os.listdir(tmp_path)) == 1 + linked
+
+
+def test_a_pipe_is_written_and_stays(tmp_path):
+    path = tmp_path / "pipe.csv"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(path.read_bytes)
+        output(path)
+        assert read.result(10) == b"new"
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe.csv"]
+
+
+def test_a_device_is_written_and_stays():
+    output(Path("/dev/null"))
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+@pytest.mark.parametrize("form", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+def test_an_open_file_of_this_process_is_written_where_it_stands(tmp_path, form):
+    """As `--output /dev/stdout >> log.csv` and `--output >(gzip)`: not from the file's beginning, and not renamed."""
+    with open(tmp_path / "log.csv", "wb", buffering=0) as file:
+        file.write(b"before\n")
+        inode = os.fstat(file.fileno()).st_ino
+        path = Path(form.format(file.fileno()))
+        if form == "link":
+            path = tmp_path / "link"
+            path.symlink_to(f"/dev/fd/{file.fileno()}")
+        output(path)
+    assert (tmp_path / "log.csv").read_bytes() == b"before\nnew"
+    assert (tmp_path / "log.csv").stat().st_ino == inode
+
+
+def test_a_folder_cannot_be_written(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        output(tmp_path)
+
+
+def test_a_planted_name_is_never_followed(tmp_path, monkeypatch):
+    """Whoever knows the name of the temporary file must not direct it elsewhere."""
+    monkeypatch.setattr(os, "urandom", lambda count: b"\0" * count)
+    (tmp_path / "precious").write_bytes(b"old")
+    (tmp_path / f".out.csv.{'00' * 6}.sentibp-tmp").symlink_to("precious")
+    with pytest.raises(FileExistsError):
+        output(tmp_path / "out.csv")
+    assert (tmp_path / "precious").read_bytes() == b"old"
+
+
+def test_a_long_name_can_be_written(tmp_path):
+    name = "ü" * 120 + ".csv"
+    output(tmp_path / name)
+    assert os.listdir(tmp_path) == [name]

@@ -39,7 +39,7 @@ def as_file(data: memoryview) -> io.BufferedReader:
 
 def utf8(data: memoryview, name: str) -> memoryview:
     """Return the bytes without a byte-order mark. DataError with the line if they are not UTF-8."""
-    if encoding := _other_encoding(bytes(data[:_LOOK])):
+    if encoding := other_encoding(bytes(data[:_LOOK])):
         raise DataError(f"{name}: {encoding}; save the file as UTF-8")
     data = unmarked(data)
     try:
@@ -49,7 +49,7 @@ def utf8(data: memoryview, name: str) -> memoryview:
     return data
 
 
-def _other_encoding(start: bytes) -> str | None:
+def other_encoding(start: bytes) -> str | None:
     """Return the name of another encoding than UTF-8 if the byte-order mark or zero bytes reveal it, else None."""
     if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return "UTF-32"

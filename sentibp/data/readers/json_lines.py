@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import as_file
-from sentibp.data.readers.table import Batch, ReadOptions, Table
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -34,7 +34,7 @@ def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     def fast(samples: Record, wanted: list[str], block: int) -> Generator[Any]:
         return _arrow_json(data, _texts(options), samples, wanted, block)
 
-    return record_table(rows, name, options, fast)
+    return record_table(rows, name, options, fast, lambda: parse_lines(as_file(data), name))
 
 
 def record_table(
@@ -42,11 +42,13 @@ def record_table(
     name: str,
     options: ReadOptions,
     fast: Callable[[Record, list[str], int], Generator[Any]] | None = None,
+    objects: Callable[[], Iterator[JsonRow]] | None = None,
 ) -> Table:
     """Open the records of a JSON file. The columns are the keys of the first LOOK records.
 
     A key of a nested object is written `user.name`. `fast` reads columns with Arrow; it gets a sample of their values,
-    their names, and the bytes to read at once.
+    their names, and the bytes to read at once. `objects` reads the records with their text; without it, the text is
+    written anew.
     """
     first = list(itertools.islice(rows(), LOOK))
     samples: Record = {}
@@ -64,8 +66,12 @@ def record_table(
             return continued(functools.partial(fast, samples, wanted), slow)
         return slow()
 
+    def written() -> Iterator[JsonRow]:
+        return ((line, value, json.dumps(value, ensure_ascii=False)) for line, value in rows())
+
     columns = tuple(key for key, value in samples.items() if value == {} or not isinstance(value, dict))
-    return Table(name, columns, batches, functools.partial(_json_place, rows, name), header=f"{name}:{line}")
+    where = functools.partial(_json_place, rows, name)
+    return Table(name, columns, batches, where, header=f"{name}:{line}", objects=objects or written)
 
 
 def _texts(options: ReadOptions) -> set[str]:
@@ -101,16 +107,22 @@ def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list
     return arrow_batches(data, open_reader)
 
 
-def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
-    for number, line in enumerate(as_file(data), 1):
+def parse_lines(lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[JsonRow]:
+    """Yield (line, object, its text) for each line that is not blank. `first` is the number of the first line."""
+    for number, line in enumerate(lines, first):
         if line.strip():
+            text = str(line, "utf-8")  # given bytes, json would guess the encoding
             try:
-                value = json.loads(str(line, "utf-8"), strict=False)  # given bytes, json would guess the encoding
+                value = json.loads(text, strict=False)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; write one object a line") from None
             if not isinstance(value, dict):
                 raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
-            yield number, value
+            yield number, value, text.strip()
+
+
+def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
+    return ((line, value) for line, value, _ in parse_lines(as_file(data), name))
 
 
 def json_reason(error: Exception) -> str:
@@ -138,12 +150,14 @@ def _json_text(value: Any, column: str, place: str) -> str | None:
     if isinstance(value, list | dict):
         raise DataError(f"{place}: {column!r} is neither a string nor a number; give a column that is")
     missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return None if missing else _whole(str(value))
+    return None if missing else whole(str(value))
 
 
-def _whole(text: str | None) -> str | None:
+def whole(text: str | None) -> str | None:
     """Return the text with U+FFFD in place of lone surrogates, which JSON can express and UTF-8 cannot."""
-    return text if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _json_place(rows: Rows, name: str, row: int) -> str:

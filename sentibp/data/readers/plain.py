@@ -14,7 +14,7 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 
 
-def _lines(data: memoryview) -> Iterator[pa.Array]:
+def lines_of(data: memoryview) -> Iterator[pa.Array]:
     """Yield the lines, including empty ones, in arrays. A final newline does not begin another line."""
     start = 0
     while start < len(data):
@@ -41,9 +41,15 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     text = options.wanted()[0][1]  # lines have no columns: this one has the name that the options give it
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        yield from ({text: lines} for lines in _lines(data))
+        yield from ({text: lines} for lines in lines_of(data))
 
     return Table(name, (text,), batches, lambda row: f"{name}:{row + 1}", header=name)
+
+
+def split_labels(lines: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the text and the labels of each line of fastText (n,)."""
+    fields = pc.extract_regex(lines, r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
+    return fields.field("text"), pc.utf8_trim_whitespace(fields.field("label"))
 
 
 def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
@@ -57,15 +63,13 @@ def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
         return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        for lines in _lines(data):
-            pattern = r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$"
-            fields = pc.extract_regex(lines.take(from_numpy(kept(lines))), pattern)
-            columns = {text: fields.field("text"), label: pc.utf8_trim_whitespace(fields.field("label"))}
+        for lines in lines_of(data):
+            columns = dict(zip((text, label), split_labels(lines.take(from_numpy(kept(lines)))), strict=True))
             yield {column: columns[column] for column in wanted}
 
     def where(row: int) -> str:
         before = 0
-        for lines in _lines(data):
+        for lines in lines_of(data):
             numbers = kept(lines)
             if row < len(numbers):
                 return f"{name}:{before + int(numbers[row]) + 1}"

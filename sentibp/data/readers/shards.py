@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from sentibp.data.readers.table import Batch, Table
+from sentibp.data.readers.table import Batch, JsonRow, Table
 from sentibp.errors import DataError
 
 
@@ -30,10 +30,16 @@ def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ())
             row -= rows
         raise IndexError(row)
 
+    def objects() -> Iterator[JsonRow]:
+        for table in tables:
+            assert table.objects is not None
+            yield from table.objects()
+
     return replace(
         first,
         name=name,
         batches=batches,
         where=where,
+        objects=objects if all(table.objects is not None for table in tables) else None,
         notes=(*notes, *dict.fromkeys(note for table in tables for note in table.notes)),
     )

@@ -10,9 +10,9 @@ import contextlib
 import difflib
 import functools
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +22,8 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, TextBuilder, scalar
 
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
+
+JsonRow = tuple[int, dict[str, Any], str]  # line, object, and the text of the object
 
 JOINT = "\n"  # between the texts of several columns
 
@@ -73,6 +75,7 @@ class Table:
     where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
     header: str  # the place of the names of the columns, such as "reviews.csv:1"
     types: pa.Schema | None = None  # the types of the columns, if they are known before reading
+    objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
     notes: tuple[str, ...] = ()  # messages for the user about what was assumed
@@ -95,9 +98,7 @@ class Records:
 
 def read_records(table: Table, options: ReadOptions) -> Records:
     """Read the columns that the options name. DataError if one is missing, or its type does not fit its role."""
-    require_columns(table.header, table.columns, options)
-    if table.types is not None:
-        _require_types(table.name, table.types, options)
+    require_readable(table, options)
     texts = TextBuilder()
     arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
     names = list(dict.fromkeys(name for _, name in options.wanted()))
@@ -107,7 +108,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
             for role, name in options.wanted():
                 if role != "text":
                     arrays[role].append(batch[name])
-    columns = {role: _same_type(pieces) for role, pieces in arrays.items()}
+    columns = {role: same_type(pieces) for role, pieces in arrays.items()}
     return Records(
         name=table.name,
         text=pa.chunked_array([texts.array()]),
@@ -132,12 +133,19 @@ def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
     return pc.if_else(missing, pa.nulls(1, TEXT)[0], joined)
 
 
-def _same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
+def same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
     """Return the pieces of a column in one array. Pieces of several types, as JSON may have them, become text."""
     types = {piece.type for piece in pieces}
     if len(types) > 1:
         pieces = [piece.cast(TEXT) for piece in pieces]
     return pa.chunked_array(pieces, None if pieces else TEXT)
+
+
+def require_readable(table: Table, options: ReadOptions) -> None:
+    """Raise a DataError if a column to read is missing, or its type does not fit its role."""
+    require_columns(table.header, table.columns, options)
+    if table.types is not None:
+        _require_types(table.name, table.types, options)
 
 
 def require_columns(place: str, names: Iterable[object], options: ReadOptions) -> None:

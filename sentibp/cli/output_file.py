@@ -1,0 +1,97 @@
+"""The file that --output names: its format, what it must not be, and how it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TypeVar
+
+from sentibp.cli.interrupts import unwound_by_signals
+from sentibp.cli.output import print_message
+from sentibp.errors import ConfigError, DataError
+from sentibp.utils.files import is_stream, open_output
+
+Format = TypeVar("Format", bound=str)
+
+_NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
+
+
+def save_output(output: Path, content: bytes) -> None:
+    """Write the file that --output names. DataError if it cannot be written."""
+    with output_file(output) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def output_file(output: Path) -> Iterator[IO[bytes]]:
+    """Open the file that --output names. If the block raises an error, or is interrupted, its old content stays.
+
+    DataError if it cannot be written.
+    """
+    if not output.name:
+        raise DataError(f"--output {output}: not a file name")
+    try:
+        names = os.stat(output).st_nlink if output.is_file() else 1
+        with unwound_by_signals(), open_output(output) as file:
+            yield file
+    except BrokenPipeError:  # as on stdout: whoever reads it has enough
+        raise
+    except OSError as error:
+        raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
+    if names > 1:
+        print_message(f"{output} is one of {names} names of a file (hard links); all of them have the new content")
+
+
+def format_of(
+    output: Path, given: Format | None, suffixes: Mapping[str, Format], default: Format | None, streamed: Format
+) -> Format:
+    """Return the format that the suffix of --output names; `given` is that of --format.
+
+    Where the suffix says nothing (none, .txt), it is `given` or the default. A pipe or device may have any name: its
+    format is `given`, or that of a known suffix, or `streamed`. ConfigError if the suffix is not known or names another
+    format than `given`.
+    """
+    suffix = "".join(output.suffixes[-2:] if output.suffix.lower() == ".gz" else output.suffixes[-1:]).lower()
+    named = suffixes.get(suffix)
+    if output.is_dir() or is_stream(output):  # a folder is refused when it is opened
+        return given or named or streamed
+    if named is not None and given not in (None, named):
+        repair = f"leave out --format, or change {suffix}"
+        raise ConfigError(f"--output {output}: the name says {named}, and --format says {given}; {repair}")
+    found = named or (given or default if suffix in _NEUTRAL else None)
+    if found is None:
+        known = ", ".join(suffixes)
+        also = "; or add --format" if suffix in _NEUTRAL and len(set(suffixes.values())) > 1 else ""
+        raise ConfigError(f"--output {output}: not a known format; let the name end in one of {known}{also}")
+    return found
+
+
+def require_no_input(output: Path | None, inputs: Iterable[tuple[str, str | Path]]) -> None:
+    """Raise ConfigError if the output is one of the inputs, which it would destroy. An output of None is stdout.
+
+    An input is (what it is called, its path); "-" is stdin. Links are followed. Of a folder, the files in its
+    subfolders count.
+    """
+    try:
+        out = os.fstat(sys.stdout.fileno()) if output is None else os.stat(output)
+    except (OSError, ValueError, AttributeError):  # a new file, or a stdout that is no file
+        return
+    if not stat.S_ISREG(out.st_mode):
+        return
+    for name, path in inputs:
+        try:
+            found = os.fstat(sys.stdin.fileno()) if str(path) == "-" else os.stat(os.path.expanduser(path))
+        except (OSError, ValueError, AttributeError):  # the reader says that it is missing
+            continue
+        inside = stat.S_ISDIR(found.st_mode) and output is not None and _contains(path, output)
+        if os.path.samestat(out, found) or inside:
+            place = "standard output" if output is None else f"--output {output}"
+            raise ConfigError(f"{place}: is {'in ' if inside else ''}{name} {path}; write to another file")
+
+
+def _contains(folder: str | Path, file: Path) -> bool:
+    return Path(os.path.expanduser(folder)).resolve() in file.resolve().parent.parents

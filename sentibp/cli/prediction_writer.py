@@ -1,0 +1,303 @@
+"""Write predictions beside the columns of their input, as JSON lines, JSON, CSV, TSV, Parquet, or lines for people."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json as jsons
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from sentibp.cli.output import one_line, print_message
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from sentibp.data.readers.pieces import Piece
+    from sentibp.model.classifier import Prediction
+
+COLUMNS = ("label", "score", "positive", "tokens", "unknown", "note")  # of a prediction; the note is often missing
+
+
+Sink = Callable[[Any], Any]  # takes bytes
+
+
+class Format(StrEnum):
+    """The output format of predictions."""
+
+    table = "table"
+    jsonl = "jsonl"
+    json = "json"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"
+
+
+SUFFIXES = {
+    ".csv": Format.csv,
+    ".tsv": Format.tsv,
+    ".jsonl": Format.jsonl,
+    ".ndjson": Format.jsonl,
+    ".json": Format.json,
+    ".parquet": Format.parquet,
+    ".csv.gz": Format.csv,
+    ".tsv.gz": Format.tsv,
+    ".jsonl.gz": Format.jsonl,
+    ".ndjson.gz": Format.jsonl,
+    ".json.gz": Format.json,
+}
+
+
+class Writer(Protocol):
+    """Writes pieces of the input with their predictions, one after the other."""
+
+    def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
+        """Write the rows of a piece; `answers` has a prediction for each."""
+
+    def close(self) -> None:
+        """Write what ends the file."""
+
+
+def open_writer(format: Format, sink: Sink) -> Writer:
+    """Return the writer of a format but `table`. `sink` takes the bytes."""
+    if format is Format.parquet:
+        return _Parquet(sink)
+    if format in (Format.csv, Format.tsv):
+        return _Delimited(sink, "," if format is Format.csv else "\t")
+    return _Json(sink, array=format is Format.json)
+
+
+@contextlib.contextmanager
+def compressing(output: Path, file: IO[bytes]) -> Iterator[Sink]:
+    """Yield what writes into the open file, compressed if the name ends in .gz. There is no time stamp."""
+    if output.suffix.lower() != ".gz":
+        yield file.write
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
+        yield compressed.write
+
+
+class _Names:
+    """The names of the prediction's columns, which differ from those of the input's columns."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def among(self, columns: Sequence[str], own: Sequence[str]) -> Mapping[str, str]:
+        """Return {column of the prediction: its name beside these columns}; tell the user of each that is renamed."""
+        taken = set(columns)
+        for name in own:
+            if self._names.setdefault(name, name) in taken:
+                new, number = f"predicted_{name}", 2
+                while new in taken or new in self._names.values():
+                    new, number = f"predicted_{name}_{number}", number + 1
+                print_message(f"the input has a column {name!r}: the prediction's is called {new!r}")
+                self._names[name] = new
+        return self._names
+
+
+class _Json:
+    """Writes an object for each row: one a line, or all in one array."""
+
+    def __init__(self, sink: Sink, *, array: bool):
+        self._sink = sink
+        self._before, self._between, self._end = ("[\n", ",\n", "\n]\n") if array else ("", "\n", "\n")
+        self._array, self._begun, self._names = array, False, _Names()
+
+    def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
+        names = self._names.among(piece.names, [*COLUMNS, *(key for answer in answers[:1] for key in answer)])
+        if piece.objects is not None:
+            objects = (_joined(text, _renamed(a, names)) for text, a in zip(piece.objects, answers, strict=True))
+        else:
+            columns = [_json_values(column) for column in piece.columns.values()]
+            rows = zip(*columns, strict=True) if columns else ((),) * len(answers)
+            objects = (
+                jsons.dumps(dict(zip(piece.columns, row, strict=True)) | _renamed(a, names), ensure_ascii=False)
+                for row, a in zip(rows, answers, strict=True)
+            )
+        text = self._between.join(objects)
+        if text:
+            start = self._between if self._begun and self._array else self._before
+            self._sink((start + text + ("" if self._array else "\n")).encode(errors="replace"))
+            self._begun = True
+
+    def close(self) -> None:
+        if self._array:
+            self._sink((self._end if self._begun else "[]\n").encode())
+
+
+def _renamed(answer: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names[key]: value for key, value in answer.items()}
+
+
+def _joined(text: str, answer: dict[str, Any]) -> str:
+    """Return the JSON object `text` with the keys of the answer at its end; what it holds stays as it is written."""
+    body = text[: text.rindex("}")].rstrip()
+    return body + (", " if not body.endswith("{") else "") + jsons.dumps(answer)[1:]
+
+
+class _Delimited:
+    """Writes CSV or TSV. A value is quoted if it holds a delimiter, a quote or a line break. Arrow makes the lines."""
+
+    def __init__(self, sink: Sink, delimiter: str):
+        self._sink, self._delimiter = sink, delimiter
+        self._begun = False
+
+    def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
+        from sentibp.utils.arrow import strings
+
+        if not self._begun:
+            names = [*piece.names, *_Names().among(piece.names, COLUMNS).values()]
+            self._sink(self._lines([strings([name]) for name in names]))
+            self._begun = True
+        own = _answer_arrays(answers)
+        for name in ("score", "positive"):
+            own[name] = strings(repr(answer[name]) for answer in answers)  # Arrow writes 1 for 1.0
+        self._sink(self._lines([_as_text(column) for column in (*piece.columns.values(), *own.values())]))
+
+    def _lines(self, columns: list[pa.LargeStringArray]) -> memoryview:
+        """Return a line for each row, whose values are those of the columns, each (n,)."""
+        import pyarrow.compute as pc
+
+        from sentibp.utils.arrow import buffers, scalar
+
+        nothing, delimiter, quote = scalar(""), scalar(self._delimiter), scalar('"')
+        special = f'[\n\r"{self._delimiter}]'
+        cells = []
+        for column in columns:
+            text = pc.fill_null(column, nothing)
+            doubled = pc.replace_substring(text, pattern='"', replacement='""')
+            quoted = pc.binary_join_element_wise(quote, doubled, quote, nothing)
+            cells.append(pc.if_else(pc.match_substring_regex(text, pattern=special), quoted, text))
+        lines = pc.binary_join_element_wise(*cells, delimiter)
+        return buffers(pc.binary_join_element_wise(lines, scalar("\n"), nothing))[1].data
+
+    def close(self) -> None:
+        pass
+
+
+class _Parquet:
+    """Writes Parquet. The columns of the input keep their types."""
+
+    def __init__(self, sink: Sink):
+        self._sink = sink
+        self._writer: parquet.ParquetWriter | None = None
+        self._names: Mapping[str, str] = {}
+
+    def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if self._writer is None:
+            self._names = _Names().among(piece.names, COLUMNS)
+        own = {self._names[name]: array for name, array in _answer_arrays(answers).items()}
+        table = pa.table(piece.columns | own)
+        self._writer = self._writer or parquet.ParquetWriter(_ArrowFile(self._sink), table.schema)
+        self._writer.write_table(table.cast(self._writer.schema))
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _ArrowFile:
+    """A file for Arrow, that only hands its bytes on."""
+
+    def __init__(self, sink: Sink):
+        self._sink, self._position, self.closed = sink, 0, False
+
+    def write(self, data: Any) -> int:
+        self._sink(bytes(data))
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _answer_arrays(answers: Sequence[dict[str, Any]]) -> dict[str, pa.Array]:
+    import numpy as np
+
+    from sentibp.utils.arrow import from_numpy, strings
+
+    def numbers(name: str, kind: Any) -> pa.Array:
+        return from_numpy(np.array([answer[name] for answer in answers], kind))
+
+    return {
+        "label": strings(answer["label"] for answer in answers),
+        "score": numbers("score", np.float64),
+        "positive": numbers("positive", np.float64),
+        "tokens": numbers("tokens", np.int64),
+        "unknown": numbers("unknown", np.int64),
+        "note": strings(answer.get("note") for answer in answers),
+    }
+
+
+def _as_text(column: pa.Array) -> pa.LargeStringArray:
+    """Return the values of a column as text (n,); null where there is none."""
+    import pyarrow as pa
+
+    from sentibp.utils.arrow import TEXT, strings
+
+    try:
+        return column.cast(TEXT)
+    except pa.ArrowException:  # nested, or bytes that are no text
+        values = column.to_pylist()
+        return strings(v if v is None else jsons.dumps(v, ensure_ascii=False, default=_plain) for v in values)
+
+
+def _json_values(column: pa.Array) -> list[Any]:
+    """Return the values of a column for JSON: dates and times as text, and null for what is no number."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+        return _as_text(column).to_pylist()
+    values = column.to_pylist()
+    if pa.types.is_floating(kind):
+        return [None if value is not None and value - value != 0 else value for value in values]
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_dictionary(kind):
+        return [jsons.loads(jsons.dumps(value, default=_plain)) for value in values]
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold in place of a value that it cannot."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def table_line(answer: dict[str, Any], text: str) -> str:
+    """Return one line for people: the label, its probability, and the beginning of the text."""
+    note = f"  ({answer['note']}: the answer is the model's bias)" if "note" in answer else ""
+    return f"{answer['label']}  {answer['score']:.4f}  {one_line(text)}{note}"
+
+
+def answers(prediction: Prediction) -> list[dict[str, Any]]:
+    """Return the prediction for each text as a dict, in the order of COLUMNS; the note only where there is one."""
+    from sentibp.metrics import decide
+    from sentibp.model.head import LABELS, confidence
+
+    columns = decide(prediction.positive), confidence(prediction.positive), *prediction
+    records = []
+    for number, score, positive, tokens, unknown in zip(*(column.tolist() for column in columns), strict=True):
+        record = {"label": LABELS[number], "score": score, "positive": positive, "tokens": tokens, "unknown": unknown}
+        records.append(record | ({"note": "no known word"} if tokens == unknown else {}))
+    return records

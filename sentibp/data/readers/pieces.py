@@ -1,0 +1,175 @@
+"""Read the input of a prediction in pieces: some thousand rows, with their texts and all that stands beside these."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.data.readers.json_lines import value_at, whole
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, joined_text, require_readable, same_type
+from sentibp.errors import DataError
+from sentibp.utils.arrow import scalar, strings
+
+_ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
+_BYTES = 1 << 25  # of a piece, about
+_MULTIPLE = 64  # of the rows of a piece; the classifier computes so many together, whose last digit depends on that
+
+
+class Kept(Enum):
+    """What a piece keeps of its rows beside their texts."""
+
+    nothing = 0
+    objects = 1  # the text of JSON objects; columns where the input is not JSON
+    text = 2  # columns, which may all be text
+    typed = 3  # columns with their types
+
+
+class Piece(NamedTuple):
+    """Some rows of the input."""
+
+    text: pa.LargeStringArray  # (n,) a missing text is empty
+    columns: dict[str, pa.Array] = {}  # by name, in the order of the input, each (n,)  # noqa: RUF012
+    objects: list[str] | None = None  # the text of the JSON object of each row (n,)
+    keys: Sequence[str] = ()  # of the objects
+    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, or the keys of the objects."""
+        return [*self.columns, *self.keys]
+
+
+def table_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
+    """Yield the rows of a table in pieces, at least one. DataError for a column that is missing, or a bad row."""
+    require_readable(table, options)
+    notes = table.notes
+    if table.objects is not None and kept is not Kept.nothing:
+        columns = None if kept is Kept.objects else json_columns(table.objects(), typed=kept is Kept.typed)
+        pieces = json_pieces(grouped(table.objects()), table.name, options, columns)
+    else:
+        pieces = _column_pieces(table, options, kept)
+    for piece in pieces:
+        yield piece._replace(notes=notes)
+        notes = ()
+
+
+def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
+    wanted = list(dict.fromkeys(column for _, column in options.wanted()))
+    if kept is not Kept.nothing:
+        if twice := {name for name in table.columns if table.columns.count(name) > 1}:
+            repair = "rename one, or leave the columns of the input out with --no-keep"
+            raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
+        wanted = list(table.columns)
+    empty = True
+    with contextlib.closing(table.batches(wanted)) as batches:
+        for batch in _regrouped(batches):
+            text = pc.fill_null(joined_text(batch, options), scalar(""))
+            yield Piece(text, {} if kept is Kept.nothing else {name: batch[name] for name in wanted})
+            empty = False
+    if empty:
+        yield Piece(strings([]), {} if kept is Kept.nothing else {name: strings([]) for name in wanted})
+
+
+def _regrouped(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the rows in batches of at least _ROWS rows or _BYTES bytes, of a multiple of _MULTIPLE rows."""
+    held: list[Batch] = []
+    rows = size = 0
+    for batch in batches:
+        first = next(iter(batch.values()))
+        held.append(batch)
+        rows, size = rows + len(first), size + sum(column.nbytes for column in batch.values())
+        if rows >= _MULTIPLE and (rows >= _ROWS or size >= _BYTES):
+            joined, whole = _concatenated(held), rows - rows % _MULTIPLE
+            yield {name: column.slice(0, whole) for name, column in joined.items()}
+            held = [{name: column.slice(whole) for name, column in joined.items()}] if rows > whole else []
+            rows, size = rows - whole, 0
+    if rows:
+        yield _concatenated(held)
+
+
+def _concatenated(batches: list[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    return {name: same_type([batch[name] for batch in batches]).combine_chunks() for name in batches[0]}
+
+
+def grouped(rows: Iterable[JsonRow]) -> Iterator[list[JsonRow]]:
+    """Yield rows in lists of _ROWS rows or about _BYTES bytes, at least one list."""
+    rows, empty = iter(rows), True
+    while group := list(itertools.islice(rows, _MULTIPLE)):
+        size = sum(len(row[2]) for row in group)
+        while len(group) < _ROWS and size < _BYTES and (more := list(itertools.islice(rows, _MULTIPLE))):
+            group += more
+            size += sum(len(row[2]) for row in more)
+        yield group
+        empty = False
+    if empty:
+        yield []
+
+
+def json_pieces(
+    groups: Iterable[list[JsonRow]], name: str, options: ReadOptions, columns: dict[str, Any] | None
+) -> Iterator[Piece]:
+    """Yield a piece for each group of JSON objects: with their texts or, if there are `columns`, with these.
+
+    DataError for a text that is no string, and for a key that is not among the columns.
+    """
+    texts = [column for _, column in options.wanted()]
+    for group in groups:
+        for line, row, _ in group:
+            for column in texts:
+                if not isinstance(value_at(row, column), str | None):
+                    raise DataError(f"{name}:{line}: {column!r} is not a string; put it in quotes")
+        batch = {column: strings(whole(value_at(row, column)) for _, row, _ in group) for column in texts}
+        text = pc.fill_null(joined_text(batch, options), scalar(""))
+        if columns is None:
+            keys = list(dict.fromkeys(key for _, row, _ in group for key in row))
+            yield Piece(text, objects=[content for _, _, content in group], keys=keys)
+        else:
+            yield Piece(text, {column: _array(group, name, column, columns) for column in _known(group, name, columns)})
+
+
+def json_columns(rows: Iterable[JsonRow], typed: bool) -> dict[str, Any]:
+    """Return {key: the type of its column} for all keys of the objects, in the order in which they first occur.
+
+    Text stands for any value; other types are for columns of nothing but numbers, or of nothing but true and false.
+    """
+    kinds: dict[str, set[type]] = {}
+    for _, row, _ in rows:
+        for key, value in row.items():
+            found = kinds.setdefault(key, set())
+            if value is not None:
+                huge = type(value) is int and not -(1 << 63) <= value < 1 << 63
+                found.add(str if huge else type(value))
+    return {key: _TYPES.get(frozenset(found)) if typed else None for key, found in kinds.items()}
+
+
+_TYPES = {
+    frozenset((bool,)): pa.bool_(),
+    frozenset((int,)): pa.int64(),
+    frozenset((float,)): pa.float64(),
+    frozenset((int, float)): pa.float64(),
+}
+
+
+def _known(group: list[JsonRow], name: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns. DataError if a row has a key that is not among them."""
+    for line, row, _ in group:
+        if new := row.keys() - columns.keys():
+            repair = "write JSON lines (--format jsonl), or leave the keys of the input out with --no-keep"
+            raise DataError(f"{name}:{line}: the key {min(new)!r} is not in the first object; {repair}")
+    return columns
+
+
+def _array(group: list[JsonRow], name: str, column: str, columns: dict[str, Any]) -> pa.Array:
+    values = [value_at(row, column) for _, row, _ in group]
+    if columns[column] is not None:
+        return pa.array(values, columns[column])
+    return strings(whole(v if isinstance(v, str | None) else json.dumps(v, ensure_ascii=False)) for v in values)

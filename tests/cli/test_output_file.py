@@ -1,0 +1,174 @@
+"""The file that --output names: what it must not be, the format of its suffix, links, pipes and devices."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REVIEWS = "id,text\n7,good film\n"
+
+
+@pytest.fixture(autouse=True)
+def _model(trained):
+    """Make quickstart the run `last`."""
+
+
+# An output is never an input
+
+
+@pytest.mark.parametrize("form", ["same", "dot", "absolute", "link", "link to link", "hard link"])
+def test_the_input_is_not_the_output(fails, here, form):
+    Path("mine.csv").write_text(REVIEWS)
+    os.symlink("mine.csv", "link.csv")
+    os.symlink("link.csv", "second.csv")
+    os.link("mine.csv", "hard.csv")
+    names = {"same": "mine.csv", "dot": "./mine.csv", "absolute": here / "mine.csv"}
+    names |= {"link": "link.csv", "link to link": "second.csv", "hard link": "hard.csv"}
+    line = fails(2, "predict", "--input", "mine.csv", "--output", names[form])
+    assert line == f"--output {Path(names[form])}: is the input mine.csv; write to another file"
+    assert Path("mine.csv").read_text() == REVIEWS
+
+
+def test_the_output_is_not_a_link_of_the_input(fails):
+    Path("real.csv").write_text(REVIEWS)
+    os.symlink("real.csv", "in.csv")
+    assert "is the input in.csv" in fails(2, "predict", "--input", "in.csv", "--output", "real.csv")
+
+
+def test_an_invalid_input_is_not_read_before(fails):
+    Path("mine.csv").write_bytes(b"\xff\0")
+    assert "is the input" in fails(2, "predict", "--input", "mine.csv", "--output", "mine.csv")
+
+
+@pytest.mark.parametrize("redirect", ["< mine.csv -o mine.csv", "< mine.csv >> mine.csv"])
+def test_neither_is_standard_input(process, redirect):
+    Path("mine.csv").write_text(REVIEWS)
+    err = process("predict", "-i", "-", code=2, redirect=redirect).err
+    assert "is the input -" in err
+    assert Path("mine.csv").read_text() == REVIEWS
+
+
+def test_standard_output_is_not_the_input(process):
+    Path("mine.csv").write_text(REVIEWS)
+    err = process("predict", "-i", "mine.csv", code=2, redirect=">> mine.csv").err
+    assert err == "standard output: is the input mine.csv; write to another file\n"
+    assert Path("mine.csv").read_text() == REVIEWS
+
+
+def test_the_model_is_not_the_output(fails, trained):
+    Path("out.csv").symlink_to(trained / "model.safetensors")
+    before = (trained / "model.safetensors").read_bytes()
+    assert "is the model" in fails(2, "predict", "good", "--output", "out.csv")
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_a_review_of_a_folder_is_not_the_output(fails):
+    for name in ("neg/1.csv", "pos/1.csv"):
+        Path("reviews", name).parent.mkdir(parents=True)
+        Path("reviews", name).write_text("good")
+    assert "is in the input reviews" in fails(2, "predict", "-i", "reviews", "-o", "reviews/pos/1.csv")
+    assert Path("reviews/pos/1.csv").read_text() == "good"
+
+
+def test_a_report_is_not_its_data(fails):
+    Path("page.html").write_text("text,label\ngood,1\nbad,0\n")
+    assert "is the data page.html" in fails(2, "report", "--data", "page.html", "--output", "page.html")
+
+
+def test_an_audit_does_not_replace_its_data(fails):
+    Path("mine.csv").write_text("text,label\n" + "good,1\nbad,0\n" * 20)
+    Path("mine.yaml").write_text("data: {source: mine.csv}\n")
+    assert "is the audited data" in fails(2, "audit", "mine.yaml", "--output", "mine.csv")
+
+
+# The format follows the suffix
+
+
+@pytest.mark.parametrize("name", ["a.foo", "a", "a.xlsx", "a.csv.bz2", "a.parquet.gz", "a.gz", "a.txt"])
+def test_an_unknown_suffix_is_refused(fails, name):
+    line = fails(2, "predict", "good", "--output", name)
+    assert line.startswith(f"--output {name}: not a known format; let the name end in one of .csv, .tsv, .jsonl, ")
+    assert ("add --format" in line) == (name in ("a", "a.txt"))
+    assert not Path(name).exists()
+
+
+def test_a_suffix_that_says_nothing_takes_the_format_that_is_given(sentibp, fails):
+    for name in ("a", "a.txt"):
+        sentibp("predict", "good", "--output", name, "--format", "csv")
+        assert Path(name).read_text() == sentibp("predict", "good", "--format", "csv").out
+    assert "not a known format" in fails(2, "predict", "good", "--output", "a.foo", "--format", "csv")
+
+
+def test_a_format_that_contradicts_the_suffix_is_refused(fails, sentibp):
+    line = fails(2, "predict", "good", "--output", "a.csv", "--format", "jsonl")
+    assert line.startswith("--output a.csv: the name says csv, and --format says jsonl")
+    assert not Path("a.csv").exists()
+    sentibp("predict", "good", "--output", "a.CSV", "--format", "csv")
+    assert Path("a.CSV").read_text().startswith("label,")
+
+
+def test_other_commands_have_their_formats(fails, sentibp):
+    assert "one of .html, .htm" in fails(2, "report", "--output", "a.csv")
+    assert "one of .csv" in fails(2, "audit", "quickstart", "--output", "a.tsv")
+    assert "the name says html" in fails(2, "trace", "--article", "--format", "markdown", "--output", "a.html")
+    sentibp("trace", "--article", "--output", "a.html")
+    assert Path("a.html").read_text().startswith("<!doctype html>")
+    sentibp("trace", "--article", "--output", "a.md")
+    assert Path("a.md").read_text().startswith("# ")
+
+
+# Links, pipes, devices
+
+
+def test_a_link_stays(sentibp):
+    Path("real.csv").touch()
+    os.symlink("real.csv", "link.csv")
+    os.symlink("new.csv", "dangling.csv")
+    for link in ("link.csv", "dangling.csv"):
+        sentibp("predict", "good", "--output", link)
+        assert Path(link).is_symlink()
+        assert Path(link).read_text().startswith("label,")
+
+
+def test_hard_links_are_reported(sentibp):
+    Path("a.csv").touch()
+    os.link("a.csv", "b.csv")
+    err = sentibp("predict", "good", "--output", "b.csv").err
+    assert err == "b.csv is one of 2 names of a file (hard links); all of them have the new content\n"
+    assert Path("a.csv").read_text().startswith("label,")
+
+
+@pytest.mark.parametrize("output", ["/dev/stdout", "/proc/self/fd/1"])
+def test_standard_output_by_its_name(process, output):
+    expected = process("predict", "good").out
+    assert process("predict", "good", "-o", output).out == expected
+    Path("log").write_text("before\n")
+    process("predict", "good", "-o", output, redirect=">> log")
+    assert Path("log").read_text() == f"before\n{expected}"
+    assert "csv" not in os.listdir()
+
+
+def test_null_and_a_pipe(process, start):
+    process("predict", "good", "-o", "/dev/null")
+    assert Path("/dev/null").is_char_device()
+    os.mkfifo("pipe.csv")
+    with subprocess.Popen(["cat", "pipe.csv"], stdout=subprocess.PIPE) as cat:
+        process("predict", "good", "-o", "pipe.csv", "--format", "csv")
+        assert cat.communicate()[0].startswith(b"label,")
+    assert Path("pipe.csv").is_fifo()
+
+
+def test_a_reader_that_has_enough_is_no_error(process):
+    os.mkfifo("pipe")
+    Path("t.txt").write_text("good film\n" * 50_000)
+    with subprocess.Popen(["head", "-1", "pipe"], stdout=subprocess.PIPE) as head:
+        assert process("predict", "-i", "t.txt", "-o", "pipe").err == ""
+        assert head.communicate()[0].startswith(b'{"text": "good film", "label"')
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "no/folder/out.csv"])
+def test_what_cannot_be_written_is_one_line(process, output):
+    assert process("predict", "good", "-o", output, code=3).err.startswith(f"--output {output}: No s")

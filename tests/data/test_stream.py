@@ -1,0 +1,230 @@
+"""Reviews on standard input: the format is told by the first line, and each is there as soon as it has arrived."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import os
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from sentibp.data.readers.pieces import Kept, Piece
+from sentibp.data.readers.stream import stream_pieces
+from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
+
+TEXTS = ["a good film", "", 'bad, "long"\nfilm', "naïve 🎬"]
+
+
+def pieces(content: str | bytes, kept: Kept = Kept.nothing, text: str | tuple[str, ...] = "text") -> list[Piece]:
+    content = content.encode() if isinstance(content, str) else content
+    return list(stream_pieces(io.BytesIO(content), "<stdin>", ReadOptions(text), kept))
+
+
+def texts(*arguments, **options) -> list[str]:
+    return [text for piece in pieces(*arguments, **options) for text in piece.text.to_pylist()]
+
+
+def as_parquet() -> bytes:
+    content = io.BytesIO()
+    parquet.write_table(pa.table({"id": [1, 2, 3, 4], "text": TEXTS}), content)
+    return content.getvalue()
+
+
+def delimited(delimiter: str, end: str = "\n") -> str:
+    quoted = ('"' + text.replace('"', '""') + '"' for text in TEXTS)
+    return "".join(f"{line}{end}" for line in (f"id{delimiter}text", *(f"1{delimiter}{text}" for text in quoted)))
+
+
+FORMS = {
+    "comma": delimited(","),
+    "semicolon": delimited(";"),
+    "tab": delimited("\t"),
+    "bar": delimited("|"),
+    "crlf": delimited(",", "\r\n"),
+    "no last newline": delimited(",")[:-1],
+    "blank lines": "\n" + delimited(",") + "\n\n",
+    "quoted header": delimited(",").replace("id,text", '"id","text"'),
+    "json lines": "".join(json.dumps({"id": 1, "text": text}) + "\n\n" for text in TEXTS),
+    "json array": json.dumps([{"text": text} for text in TEXTS]),
+    "pretty array": json.dumps([{"text": text} for text in TEXTS], indent=2),
+    "parquet": as_parquet(),
+}
+
+
+@pytest.mark.parametrize("packed", ["plain", "gzip", "mark"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_format_is_recognised(form, packed):
+    content = FORMS[form]
+    content = content.encode() if isinstance(content, str) else content
+    if packed == "gzip":
+        half = len(content) // 2
+        content = gzip.compress(content[:half]) + gzip.compress(content[half:])
+    elif packed == "mark":
+        content = (b"" if form == "parquet" else b"\xef\xbb\xbf") + content
+    assert texts(content) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", []),
+        ("\n", [""]),
+        ("a\n\nb\r\n", ["a", "", "b"]),
+        ("{ha}\n[good]\n", ["{ha}", "[good]"]),
+        ("[ok] good\n", ["[ok] good"]),
+        ("Well, good\n", ["Well, good"]),
+        ("a text of mine\n", ["a text of mine"]),
+        ("__label__pos good\n__label__neg\n", ["good", ""]),
+    ],
+)
+def test_plain_text(content, expected):
+    assert texts(content) == expected
+
+
+def test_other_columns():
+    assert texts("id,body\n1,good\n", text="body") == ["good"]
+    assert texts('{"body": "good", "text": 3}\n', text="body") == ["good"]
+    assert texts("title,body\nA,b\nC,\n", text=("title", "body")) == ["A\nb", "C\n"]
+    assert texts('{"title": "A", "body": null}\n', text=("title", "body")) == ["A"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
+def test_another_encoding(encoding):
+    content = "id,text\n1,café\n2,naïve\n".encode(encoding)
+
+    class Slow(io.BytesIO):
+        def read1(self, count: int | None = -1) -> bytes:
+            return super().read1(3)
+
+        def fileno(self) -> int:
+            raise OSError
+
+    found = stream_pieces(Slow(content), "<stdin>", ReadOptions(encoding=encoding), Kept.nothing)
+    assert [text for piece in found for text in piece.text.to_pylist()] == ["café", "naïve"]
+
+
+def test_columns_that_have_no_header():
+    options = ReadOptions("text", names=("label", "id", "text"))
+    for content in ("0,1,good\n1,2,bad\n", "label,id,text\n0,1,good\n1,2,bad\n"):
+        found = list(stream_pieces(io.BytesIO(content.encode()), "<stdin>", options, Kept.text))
+        assert [text for piece in found for text in piece.text.to_pylist()] == ["good", "bad"]
+        assert found[0].names == ["label", "id", "text"]
+
+
+def test_what_is_assumed_is_told():
+    for header in ("id,body", "review\tscore", "Customer review;Stars"):
+        (piece,) = pieces(f"{header}\n1,good\n")
+        assert piece.notes[0].startswith(
+            "<stdin>: read as plain text, a review a line; if the first line names columns"
+        )
+        assert header.split(",")[0].split("\t")[0].split(";")[0] in piece.notes[0]
+    assert pieces("text\ngood\n")[0].notes == ("<stdin>: the first line, 'text', is read as a CSV header",)
+    for content in ("id,text\n1,good\n", "a good film\n", '{"text": "a"}\n', "Well, it was long, and rather dull.\n"):
+        assert pieces(content)[0].notes == ()
+
+
+def test_the_columns_are_kept():
+    (piece,) = pieces('id,text,on\n007,"a,b",2026\n', Kept.text)
+    assert {name: column.to_pylist() for name, column in piece.columns.items()} == {
+        "id": ["007"],
+        "text": ["a,b"],
+        "on": ["2026"],
+    }
+    (piece,) = pieces("good\n", Kept.text)
+    assert piece.columns["text"].to_pylist() == ["good"]
+    (piece,) = pieces("__label__a good\n", Kept.objects)
+    assert (piece.columns["text"].to_pylist(), piece.columns["label"].to_pylist()) == (["good"], ["__label__a"])
+    (piece,) = pieces(' {"id" : 1.0, "text": "a"} \r\n', Kept.objects)
+    assert piece.objects == ['{"id" : 1.0, "text": "a"}']
+    assert piece.names == ["id", "text"]
+
+
+@pytest.mark.parametrize(
+    ("content", "before", "message"),
+    [
+        ('{"text": "a"}\nb\n', 1, "<stdin>:2: not JSON: "),
+        ('{"text": "a"}\n\n{"text": 3}\n', 0, "<stdin>:3: 'text' is not a string"),
+        ('{"body": "a"}\n', 0, "<stdin>:1: no 'text'; "),
+        ("[{}, x]", 0, "<stdin>:1: no 'text'; "),
+        (b"a\n\xe9\n", 0, "<stdin>:2: not UTF-8 (byte 0xE9); "),
+        ("a\nb\n".encode("utf-16"), 0, "<stdin>: UTF-16; "),
+        ("id,text\n1,a\n2\n3,b\n", 1, "<stdin>:3: 1 field where the header has 2; "),
+        ('id,text\n1,"a\nb"\n2,c,d\n', 1, "<stdin>:4: 3 fields where the header has 2; "),
+        ('id,text\n1,a\n2,"b" c\n', 1, "<stdin>:3: not CSV: "),
+        ('id,text\n1,a\n2,"b\n', 1, "<stdin>:3: not CSV: unexpected end of data; close the quote"),
+        ('id,text\n1,a\n2,"b\n' + "3,c\n" * 2000, 1, "<stdin>:3: not CSV: a quote is not closed; "),
+        ("text,text\na,b\n", 0, "<stdin>:1: two columns are called 'text'"),
+        (gzip.compress(b"good\n")[:-9], 1, "<stdin>: damaged gzip: "),
+        (b"PAR1 or not", 0, "<stdin>: not Parquet: "),
+    ],
+)
+def test_the_line_of_an_error(content, before, message):
+    """What came before it has been answered."""
+    found = []
+    content = content.encode() if isinstance(content, str) else content
+    with pytest.raises(DataError) as caught:
+        for piece in stream_pieces(io.BytesIO(content), "<stdin>", ReadOptions(), Kept.nothing):
+            found += piece.text.to_pylist()
+    assert str(caught.value).startswith(message)
+    assert len(found) == before
+
+
+def test_a_quote_within_a_text_opens_nothing():
+    content = 'id,text\n1,a 5" screen\n2,good\n3,"a ""b"" c"\n4,6" or\n'
+    assert texts(content) == ['a 5" screen', "good", 'a "b" c', '6" or']
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[io.FileIO, io.BufferedReader]]:
+    reading, writing = os.pipe()
+    with open(reading, "rb") as source, open(writing, "wb", buffering=0) as sink:
+        yield sink, source
+
+
+@pytest.mark.parametrize(
+    ("header", "lines"),
+    [
+        (b"", [b"good\n", b"bad\n"]),
+        (b"", [b'{"text": "good"}\n', b'{"text": "bad"}\n']),
+        (b"id,text\n", [b"1,good\n", b"2,bad\n"]),
+        (b"id,text\n", [b'1,"good"\n2,"b', b'ad"\n']),
+    ],
+    ids=["text", "json", "csv", "csv in the midst of a text"],
+)
+def test_a_line_is_there_as_soon_as_it_has_arrived(pipe, header, lines):
+    """Otherwise the second `next` would wait for ever: the pipe stays open."""
+    sink, source = pipe
+    found = stream_pieces(source, "<stdin>", ReadOptions(), Kept.nothing)
+    sink.write(header + lines[0])
+    assert next(found).text.to_pylist() == ["good"]
+    sink.write(lines[1])
+    assert next(found).text.to_pylist() == ["bad"]
+
+
+def test_lines_that_are_there_are_read_together(pipe):
+    sink, source = pipe
+    sink.write(b"good film\n" * 1000)
+    assert len(next(stream_pieces(source, "<stdin>", ReadOptions(), Kept.nothing)).text) == 1000
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "gzip"])
+def test_an_endless_stream_is_not_collected(form):
+    line = {"text": b"good\n", "json": b'{"text": "good"}\n', "csv": b'"good","1"\n', "gzip": b""}[form]
+
+    class Endless(io.RawIOBase):
+        chunks = itertools.chain([b"text,id\n"] * (form == "csv"), itertools.repeat(line * 5000))
+        if form == "gzip":
+            chunks = itertools.repeat(gzip.compress(b"good\n" * 5000))
+
+        def read1(self, count: int) -> bytes:
+            return next(self.chunks)
+
+    found = stream_pieces(Endless(), "<stdin>", ReadOptions(), Kept.nothing)  # type: ignore[arg-type]
+    for piece in itertools.islice(found, 5):
+        assert len(piece.text) < 1_000_000
