@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Set
+<<<<<<< HEAD
 from sentibp.cli.output import one_line, print_json, print_message, print_text
 from sentibp.cli.output_file import format_of, require_no_input, save_output
+=======
+from sentibp.cli.output import one_line, print_json, print_message, print_text, save_output
+from sentibp.utils.paths import expand_home
+>>>>>>> identity
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
@@ -50,6 +55,7 @@ def audit(
         Path | None,
         typer.Option(
             metavar="FILE.csv",
+            parser=expand_home,
             help="Write all reviews, the most probable errors first, to correct and train on them.",
         ),
     ] = None,

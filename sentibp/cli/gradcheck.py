@@ -11,6 +11,7 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_text, table
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.inspection.gradcheck import GradientCheck
@@ -65,6 +66,7 @@ def gradcheck(
         Path | None,
         typer.Option(
             metavar="FILE.py",
+            parser=expand_home,
             help="Check the layers that this Python file defines, and name their likely mistakes. The file is "
             "executed: use only files that you trust.",
         ),

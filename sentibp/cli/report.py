@@ -8,8 +8,13 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json, Offline, SetData
+<<<<<<< HEAD
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, require_no_input, save_output
+=======
+from sentibp.cli.output import print_json, print_message, print_text, save_output, size
+from sentibp.utils.paths import expand_home
+>>>>>>> identity
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +38,8 @@ def report(
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where to write the page; an existing file is replaced.")
+        Path,
+        typer.Option(parser=expand_home, metavar="FILE", help="Where to write the page; an existing file is replaced."),
     ] = Path("report.html"),
     data: Annotated[
         str | None,

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json
+<<<<<<< HEAD
 from sentibp.cli.output import print_content
 from sentibp.cli.output_file import format_of, save_output
+=======
+from sentibp.cli.output import print_content, save_output
+from sentibp.utils.paths import expand_home
+>>>>>>> identity
 
 if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
@@ -90,6 +95,7 @@ def trace(
         Path | None,
         typer.Option(
             metavar="FILE",
+            parser=expand_home,
             help="Write to a file. With --blank, the key is written to a second file, such as sheet.key.html.",
         ),
     ] = None,

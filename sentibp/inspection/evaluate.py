@@ -20,7 +20,7 @@ from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
-from sentibp.training.recorded_data import ChangedData, RecordedData
+from sentibp.training.recorded_data import RecordedData
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
@@ -165,12 +165,9 @@ def _with_weights_if_any(
 
 
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
-    try:
-        corpus = recorded.load("restore them, or name other reviews with --data", settings)[1]
-    except ChangedData:
-        raise
-    except DataError as error:
-        raise DataError(f"the validation data of the training: {error}; or name other reviews with --data") from None
+    other = "or name other reviews with --data"
+    missing = f"the validation data of the training: {{}}; {other}"
+    corpus = recorded.load(f"restore them, {other}", settings, missing)[1]
     if corpus is None:
         raise DataError(
             "no review was held out from this model; name a file or data set with --data, or give the run directory "

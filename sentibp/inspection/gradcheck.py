@@ -18,7 +18,6 @@ from sentibp.data.encode import no_features
 from sentibp.data.examples import Examples, example_weights
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
-from sentibp.errors import DataError
 from sentibp.model import build, file, initial
 from sentibp.model.classifier import Classifier
 from sentibp.nn.gradcheck import TOLERANCE, check_network
@@ -27,7 +26,7 @@ from sentibp.nn.losses import LOSSES
 from sentibp.runs import find
 from sentibp.training.loop import backward, forward
 from sentibp.training.paths import resolve_paths
-from sentibp.training.recorded_data import ChangedData, RecordedData
+from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import single_threaded_blas
 
@@ -79,13 +78,9 @@ def load_with_sample(
         data = data.model_copy(update={"source": source, "validation": 0.0})
         config = config.model_copy(update={"data": data})
         return classifier, _encoded(classifier, _sample(dataset.load_data(config)[0], reviews))
-    try:
-        corpus = _sample(recorded.load("restore them, or name other reviews with --data", data)[0], reviews)
-    except ChangedData:
-        raise
-    except DataError as error:
-        raise DataError(f"the training data of the model: {error}; or name other reviews with --data") from None
-    return classifier, _encoded(classifier, corpus)
+    other = "or name other reviews with --data"
+    corpus, _ = recorded.load(f"restore them, {other}", data, f"the training data of the model: {{}}; {other}")
+    return classifier, _encoded(classifier, _sample(corpus, reviews))
 
 
 def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:

@@ -39,7 +39,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, influence_log
-from sentibp.training.recorded_data import ChangedData, RecordedData
+from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.threads import single_threaded_blas
 
@@ -149,13 +149,8 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
 
 def _training_reviews(run: Path, classifier: Classifier) -> data_corpus.Corpus:
     """Return the training reviews of the run. Raises DataError if the data have changed."""
-    try:
-        again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
-        corpus, _ = RecordedData(classifier).load(again)
-    except ChangedData:
-        raise
-    except DataError as error:
-        raise DataError(f"the training data of {run}: {error}") from None
+    again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
+    corpus, _ = RecordedData(classifier).load(again, unreadable=f"the training data of {run}: {{}}")
     return corpus
 
 

@@ -39,10 +39,6 @@ SETTINGS = {
 """Files that weights start from: their names in run.json, and the settings that name them."""
 
 
-class ChangedData(DataError):
-    """The data are not those that a run records."""
-
-
 class RecordedData:
     """The reviews that a model was trained and validated on.
 
@@ -80,15 +76,21 @@ class RecordedData:
                 config = paths.replace(config, key, paths.get(stored, key))
         return config, notes
 
-    def load(self, repair: str = REPAIR, data: Data | None = None) -> tuple[Corpus, Corpus | None]:
-        """Return the training and the validation reviews. DataError if they are gone, or are not those of training.
+    def load(
+        self, repair: str = REPAIR, data: Data | None = None, unreadable: str = "{}"
+    ) -> tuple[Corpus, Corpus | None]:
+        """Return the training and the validation reviews.
 
+        DataError if they are not those of training, with the repair, or if they cannot be read, put into `unreadable`.
         With other settings `data` than those of the training, they are other reviews, and are not compared.
         """
         config, notes = self._resolved
         is_other = data is not None and data != config.data
         config = config.model_copy(update={"data": data}) if data is not None else config
-        training, validation = dataset.load_data(config)
+        try:
+            training, validation = dataset.load_data(config)
+        except DataError as error:
+            raise DataError(unreadable.replace("{}", str(error))) from None
         if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
             require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
@@ -143,4 +145,4 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
                 before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
                 what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"
                 count = "other texts, labels or weights" if before == after else count
-            raise ChangedData(f"{path}: the {what} changed since it was trained: {count}; {repair}")
+            raise DataError(f"{path}: the {what} changed since it was trained: {count}; {repair}")
