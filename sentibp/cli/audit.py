@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Set
-<<<<<<< HEAD
 from sentibp.cli.output import one_line, print_json, print_message, print_text
 from sentibp.cli.output_file import format_of, require_no_input, save_output
-=======
-from sentibp.cli.output import one_line, print_json, print_message, print_text, save_output
 from sentibp.utils.paths import expand_home
->>>>>>> identity
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue

@@ -8,13 +8,9 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json, Offline, SetData
-<<<<<<< HEAD
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, require_no_input, save_output
-=======
-from sentibp.cli.output import print_json, print_message, print_text, save_output, size
 from sentibp.utils.paths import expand_home
->>>>>>> identity
 
 
 def register(app: typer.Typer) -> None:

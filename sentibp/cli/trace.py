@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json
-<<<<<<< HEAD
 from sentibp.cli.output import print_content
 from sentibp.cli.output_file import format_of, save_output
-=======
-from sentibp.cli.output import print_content, save_output
 from sentibp.utils.paths import expand_home
->>>>>>> identity
 
 if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
