@@ -33,9 +33,10 @@ def init(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Look at a file of reviews, and write a commented config for it: its columns, its labels, what they mean.
+    """Write a commented config for a file of reviews.
 
-    What only you can know is left open, and named.
+    It names the columns, lists the labels with their counts, and says what they mean where that is known. What only
+    you can know is left open, and named.
     """
     from sentibp.data.draft import draft_config
     from sentibp.utils.files import write_file

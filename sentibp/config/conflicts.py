@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from sentibp.config.label_key import label_key
 from sentibp.config.messages import nearest, show
-from sentibp.config.repair import PLACEHOLDER, set_option
 from sentibp.config.yaml_file import Keys
+from sentibp.utils.label_key import label_key
+from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule, Value

@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from sentibp.config import yaml_file
 from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
-from sentibp.config.repair import set_option, set_text
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.shipped import shipped
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 from sentibp.utils.paths import expand_home
+from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long

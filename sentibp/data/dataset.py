@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sentibp.config.repair import set_text
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
@@ -17,6 +16,7 @@ from sentibp.data.readers.table import ReadOptions
 from sentibp.data.split import split_corpus
 from sentibp.utils import rng
 from sentibp.utils.paths import shown
+from sentibp.utils.repair import set_text
 
 
 def load_data(config: Config) -> tuple[Corpus, Corpus | None]:

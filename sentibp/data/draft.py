@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from sentibp.config.label_key import label_key
-from sentibp.config.repair import PLACEHOLDER, as_yaml
 from sentibp.config.schema import Data
 from sentibp.data import label_mapping, readers, sources
 from sentibp.data.columns import Profile, profile_table
 from sentibp.data.labels import counted
 from sentibp.data.readers.table import Table
 from sentibp.errors import DataError
+from sentibp.utils.label_key import label_key
+from sentibp.utils.repair import PLACEHOLDER, as_yaml
 
 _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
@@ -22,6 +21,7 @@ from sentibp.errors import DataError
 from sentibp.nn import Ragged
 from sentibp.utils import cache, environment
 from sentibp.utils.arrow import TEXT, strings
+from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Text

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sentibp.config.label_key import is_number, label_value
-from sentibp.config.repair import PLACEHOLDER, set_option
+from sentibp.utils.label_key import is_number, label_value
+from sentibp.utils.repair import PLACEHOLDER, set_option
 
 _KINDS = ("negative", "positive", "ignore")
 

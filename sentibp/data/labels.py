@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.config.label_key import is_number, label_key, label_value
-from sentibp.config.repair import set_option
 from sentibp.data.label_mapping import Mapping, polarity, suggest
 from sentibp.errors import DataError
 from sentibp.utils.arrow import to_numpy
+from sentibp.utils.label_key import is_number, label_key, label_value
+from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
     from sentibp.data.readers.table import Records  # prediction needs the names of the labels, and no reader

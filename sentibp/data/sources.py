@@ -117,7 +117,7 @@ def read_pieces(path: str, options: ReadOptions = TEXTS, kept: Kept = Kept.nothi
     """
     if path == "-":
         if sys.stdin is None:  # the shell's <&-
-            raise DataError("<stdin>: is closed; give a file with --input, or something to read")
+            raise DataError("<stdin>: is closed; give it something to read, or name a file")
         return stream_pieces(sys.stdin.buffer, "<stdin>", options, kept)
     file = Path(os.path.expanduser(path))
     if path and os.path.exists(file) and file.is_fifo():

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from sentibp.config.repair import set_option
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import LABELS, counted
 from sentibp.errors import DataError
+from sentibp.utils.repair import set_option
 
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sentibp.config.paths import with_names_only
-from sentibp.config.repair import set_option
 from sentibp.data.examples import Examples, example_weights
 from sentibp.data.folding import Spelling, fold_word
 from sentibp.data.vocabulary import Vocabulary
@@ -21,6 +20,7 @@ from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array
 from sentibp.utils.paths import shown
+from sentibp.utils.repair import set_option
 from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:

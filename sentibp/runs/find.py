@@ -11,12 +11,12 @@ import os
 import shlex
 from pathlib import Path
 
-from sentibp.config.repair import set_option
 from sentibp.errors import ConfigError
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import expand_home
+from sentibp.utils.repair import set_option
 
 _POINTERS = ("last", "started")
 _LONGEST = 4096  # bytes of a path

@@ -201,7 +201,7 @@ def load_influence_log(run: Path) -> SavedGradients:
 def _with_log(run: Path) -> str:
     """Return the repair for a run without an influence log: the command that trains one that has it."""
     from sentibp.config.load import load_config
-    from sentibp.config.repair import set_option
+    from sentibp.utils.repair import set_option
 
     name = run / "config.yaml"
     config = load_config(name).config

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.config.repair import set_option
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.errors import SentibpError
 from sentibp.nn.layers import RowGrad, Sequential
 from sentibp.training.events import Backward
+from sentibp.utils.repair import set_option
 
 _MODEST = 0.03  # a learning rate at which hardly any training diverges
 

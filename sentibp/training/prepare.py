@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.config.load import Resolved
-from sentibp.config.repair import set_option
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
@@ -33,6 +32,7 @@ from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.utils.paths import shown
+from sentibp.utils.repair import set_option
 
 FEW = 30
 """Reviews: with fewer for validation, there is a note that their scores say little."""

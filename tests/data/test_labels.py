@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentibp.config.label_key import label_key, label_value
 from sentibp.config.schema import Labels
 from sentibp.data import sources
 from sentibp.data.labels import NoKnownLabel
 from sentibp.errors import DataError
+from sentibp.utils.label_key import label_key, label_value
 
 
 @pytest.fixture(autouse=True)

@@ -92,6 +92,7 @@ def test_other_columns():
     assert texts('{"body": "good", "text": 3}\n', text="body") == ["good"]
     assert texts("title,body\nA,b\nC,\n", text=("title", "body")) == ["A\nb", "C\n"]
     assert texts('{"title": "A", "body": null}\n', text=("title", "body")) == ["A"]
+    assert texts('{"user": {"body": "good"}}\n{"user": 3}\n', text="user.body") == ["good", ""]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
@@ -151,7 +152,7 @@ def test_the_columns_are_kept():
         ('{"text": "a"}\nb\n', 1, "<stdin>:2: not JSON: "),
         ('{"text": "a"}\n\n{"text": 3}\n', 0, "<stdin>:3: 'text' is not a string"),
         ('{"body": "a"}\n', 0, "<stdin>:1: no 'text'; "),
-        ("[{}, x]", 0, "<stdin>:1: no 'text'; "),
+        ("[{}, x]", 0, "<stdin>:1: "),
         (b"a\n\xe9\n", 0, "<stdin>:2: not UTF-8 (byte 0xE9); "),
         ("a\nb\n".encode("utf-16"), 0, "<stdin>: UTF-16; "),
         ("id,text\n1,a\n2\n3,b\n", 1, "<stdin>:3: 1 field where the header has 2; "),

@@ -14,13 +14,13 @@ import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.table import Batch, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
+from sentibp.utils.repair import set_option
 
 _ROWS = 1 << 20  # of a sheet, the largest number that Excel has
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.content import as_file, first_bytes
 from sentibp.data.readers.json_lines import (
     LOOK,
@@ -23,6 +22,7 @@ from sentibp.data.readers.json_lines import (
 )
 from sentibp.data.readers.table import ReadOptions, Table
 from sentibp.errors import DataError
+from sentibp.utils.repair import set_option
 
 _SOLID = re.compile(r"\S|\Z")
 

@@ -53,7 +53,7 @@ def record_table(
     first = list(itertools.islice(rows(), LOOK))
     samples: Record = {}
     for _, record in first:
-        for key, value in _leaves(record):
+        for key, value in leaves(record):
             if samples.get(key) is None:
                 samples[key] = value
     if not first:
@@ -78,12 +78,12 @@ def _texts(options: ReadOptions) -> set[str]:
     return {column for role, column in options.wanted() if role == "text"}
 
 
-def _leaves(record: Record, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def leaves(record: Record, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield (key, value) of a record. The keys of objects in it follow, as in `user.name`."""
     for key, value in record.items():
         yield prefix + key, value
         if isinstance(value, dict) and depth < 3:
-            yield from _leaves(value, f"{prefix}{key}.", depth + 1)
+            yield from leaves(value, f"{prefix}{key}.", depth + 1)
 
 
 def value_at(record: Record, column: str) -> Any:

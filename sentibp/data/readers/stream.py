@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from sentibp.config.repair import set_option
 from sentibp.data import readers
 from sentibp.data.readers.content import other_encoding, unmarked
-from sentibp.data.readers.json_lines import parse_lines
+from sentibp.data.readers.json_lines import leaves, parse_lines
 from sentibp.data.readers.pieces import Kept, Piece, json_pieces, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels
 from sentibp.data.readers.table import JsonRow, ReadOptions, joined_text, require_columns
@@ -70,14 +70,14 @@ def _pieces(blocks: _Blocks, name: str, options: ReadOptions, kept: Kept) -> Ite
     """Yield the rows of UTF-8 text, whose first line tells the format."""
     first = blocks.first_line()
     texts = [column for _, column in options.wanted()]
-    keys = _keys(first)
-    if keys is not None or re.match(rb"\s*(\[\s*(\{|$)|\{\s*(\"|$))", first):
-        if keys is None or kept is Kept.typed:  # a document over several lines, or types that need all rows
+    record = _record(first)
+    if record is not None or re.match(rb"\s*(\[\s*(\{|$)|\{\s*(\"|$))", first):
+        if record is None or kept is Kept.typed:  # a document over several lines, or types that need all rows
             content = readers.open_content(blocks.everything(), name, options, ".json")
             yield from table_pieces(content, options, kept)
             return
-        require_columns(f"{name}:{blocks.line}", keys, options)
-        columns = None if kept in (Kept.nothing, Kept.objects) else dict.fromkeys(keys)
+        require_columns(f"{name}:{blocks.line}", dict(leaves(record)), options)
+        columns = None if kept in (Kept.nothing, Kept.objects) else dict.fromkeys(record)
         for piece in json_pieces(_json_groups(blocks, name), name, options, columns):
             yield piece if kept is not Kept.nothing else Piece(piece.text)
         return
@@ -231,13 +231,13 @@ class _Blocks:
 # JSON lines
 
 
-def _keys(line: bytes) -> list[str] | None:
-    """Return the keys of a line that is a JSON object; else None."""
+def _record(line: bytes) -> dict[str, Any] | None:
+    """Return the object of a line of JSON; else None."""
     try:
         value = json.loads(str(line, "utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return None
-    return list(value) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _json_groups(blocks: _Blocks, name: str) -> Iterator[list[JsonRow]]:

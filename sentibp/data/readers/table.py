@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.config.repair import set_option
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, TextBuilder, scalar
+from sentibp.utils.repair import set_option
 
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
 
