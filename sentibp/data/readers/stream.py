@@ -21,7 +21,6 @@ from typing import IO, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from sentibp.config.repair import set_option
 from sentibp.data import readers
 from sentibp.data.readers.content import other_encoding, unmarked
 from sentibp.data.readers.json_lines import leaves, parse_lines
@@ -31,6 +30,7 @@ from sentibp.data.readers.table import JsonRow, ReadOptions, joined_text, requir
 from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import scalar, strings
+from sentibp.utils.repair import set_option
 
 _READ = 1 << 16  # bytes read at once, as many as a pipe holds
 
