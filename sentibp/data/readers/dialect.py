@@ -218,7 +218,9 @@ def _escapes(data: memoryview, separator: str, width: int, name: str) -> tuple[Q
     """Return whether a quote in a quoted text is written "" or \\", and a note if both are plausible."""
     doubled, escaped = Dialect(separator, "double"), Dialect(separator, "backslash")
     votes: Counter[str] = Counter()
-    for line in _lines_with(data, re.compile(rb'(?<!\\)(?:\\\\)*\\"'), b"\\"):
+    for line in _lines_with(data, re.compile(rb'\\"'), b"\\"):
+        if not re.search(r'(?<!\\)(?:\\\\)*\\"', line):  # an even number of backslashes: none is for the quote
+            continue
         a, b = (each.outcome(line) for each in (doubled, escaped))
         if a == b == width:
             votes["bare"] += '""' not in line
