@@ -27,7 +27,7 @@ from sentibp.data import sources, vocabulary_build
 from sentibp.data.folding import Spelling
 from sentibp.data.readers.pieces import Kept, Piece
 from sentibp.data.readers.stream import stream_pieces
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.readers.table import LABELLED, ReadOptions
 from sentibp.data.token_classes import PATTERNS
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
@@ -83,12 +83,26 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".
 SUFFIXES += (".xlsx", ".zip", ".csv.bz2", ".csv.xz", ".csv.zst")
 
 
+READ = (  # how a file may be read; a byte chooses one
+    *({},) * 4,
+    {"names": ("text", "label")},
+    {"names": ("label", "text"), "separator": "\t"},
+    {"names": ("id", "label", "text"), "separator": "|"},
+    {"encoding": "cp1252"},
+    {"encoding": "utf-16"},
+    {"encoding": "gb18030", "separator": ";"},
+    {"quoting": "none"},
+    {"quoting": "backslash"},
+)
+
+
 def reader(content: bytes) -> None:
-    """Read a file of reviews, with labels and as texts to predict. The first byte chooses the format."""
+    """Read a file of reviews, with labels and as texts to predict. The first byte chooses format and options."""
     suffix = SUFFIXES[content[0] % len(SUFFIXES)] if content else ".csv"
+    how = READ[content[0] // len(SUFFIXES) % len(READ)] if content else {}
     path = folder() / f"reviews{suffix}"
     path.write_bytes(content[1:])
-    corpus = ends_well(sources.load_corpus, str(path))
+    corpus = ends_well(sources.load_corpus, str(path), LABELLED._replace(**how))
     if corpus is not None:
         assert corpus.label is not None
         assert len(corpus.label) == len(corpus.text) == len(corpus)
@@ -97,7 +111,7 @@ def reader(content: bytes) -> None:
         if len(corpus):
             tokenize(corpus.text)
     for kept in Kept:
-        if (pieces := ends_well(sources.read_pieces, str(path), kept=kept)) is not None:
+        if (pieces := ends_well(sources.read_pieces, str(path), ReadOptions(**how), kept)) is not None:
             read(pieces, kept)
 
 
@@ -288,7 +302,9 @@ def seeds(target: str) -> list[bytes]:
     if target == "override":
         return [b"model.hidden=[32,16]", b"train.optimizer=adam\0train.optimizer.learning_rate=1e-3", b"train.seed=5"]
     if target == "reader":
-        return [bytes([SUFFIXES.index(suffix)]) + content for suffix, content in reviews()]
+        ways = range(0, len(READ) * len(SUFFIXES), len(SUFFIXES))
+        files = [(SUFFIXES.index(suffix), content) for suffix, content in reviews()]
+        return [bytes([first + way]) + content for first, content in files for way in ways if first + way < 256]
     if target == "stream":
         return [bytes([40]) + content for _, content in reviews()]
     if target in ("model", "stranger"):
@@ -348,6 +364,11 @@ def reviews() -> list[tuple[str, bytes]]:
         (".csv.zst", pa.compress(comma, "zstd", asbytes=True)),
         (".csv", comma),
         (".tsv", comma.replace(b",", b"\t")),
+        (".tsv", b'text\tlabel\n"open\t1\n"a \\"good\\" film\tis\t0\nbad "\t0\n'),
+        (".csv", b'sep=;\r\n Text ;LABEL\r\n"a \\"good\\" film;1";1\r\n"bad;0\r\n'),
+        (".csv", b"1|good, caf\xe9\n0|bad\n"),
+        (".csv", "text,label\ngood,1\nbad,0\n".encode("utf-16")),
+        (".txt", b"good\t1\nbad\t0\n"),
         (".jsonl", lines),
         (".json", b"[" + lines.strip().replace(b"\n", b",") + b"]"),
         (".parquet", table.getvalue()),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
+from encodings import aliases
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +14,22 @@ from sentibp.utils.label_key import label_key
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Labels, Model, Optimizer, Schedule, Value
+    from sentibp.config.schema import Config, Data, Labels, Model, Optimizer, Schedule, Value
+
+
+_USUAL_ENCODINGS = (
+    "utf-8",
+    "cp1252",
+    "latin-1",
+    "utf-16",
+    "cp1251",
+    "windows-1252",
+    "iso-8859-1",
+    "shift-jis",
+    "gb18030",
+)
+
+_NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")  # of files, though Python's
 
 
 class Conflict(NamedTuple):
@@ -26,6 +43,9 @@ class Conflict(NamedTuple):
 def find_conflicts(config: Config) -> Iterator[Conflict]:
     """Yield all conflicts of a config."""
     yield from _label_in_two_lists(config.data.labels)
+    yield from _unknown_encoding(config.data)
+    yield from _no_separator(config.data)
+    yield from _column_named_twice(config.data)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
@@ -49,6 +69,37 @@ def _label_in_two_lists(labels: Labels | None) -> Iterator[Conflict]:
                 spelling = "" if show(first) == show(value) else f", as {show(first)}"
                 message = f"{show(value)} is in {other} too{spelling}; keep it in one list"
                 yield Conflict(("data", "labels", kind, i), message)
+
+
+def _unknown_encoding(data: Data) -> Iterator[Conflict]:
+    if data.encoding is not None and not _is_text_encoding(data.encoding):
+        known = {alias.replace("_", "-") for alias in aliases.aliases if _is_text_encoding(alias)}
+        near = nearest(data.encoding, _USUAL_ENCODINGS) or nearest(data.encoding, sorted(known))
+        choose = near or "; choose from utf-8, cp1252, latin-1, utf-16, or any other that Python knows"
+        yield Conflict(("data", "encoding"), f"{show(data.encoding)} is no encoding of text{choose}")
+
+
+def _is_text_encoding(name: str) -> bool:
+    try:
+        known = codecs.lookup(name)
+    except (LookupError, ValueError):  # ValueError: a zero byte in the name
+        return False
+    return known._is_text_encoding and known.name.replace("_", "-") not in _NO_ENCODINGS
+
+
+def _no_separator(data: Data) -> Iterator[Conflict]:
+    separator = data.separator
+    if separator in (None, "tab", "\\t", "\t"):
+        return
+    if len(separator) != 1 or not separator.isascii() or separator.isalnum() or separator in '"\\\r\n':
+        message = f"{show(separator)} is not one punctuation mark; write a single character, such as ';', or tab"
+        yield Conflict(("data", "separator"), message)
+
+
+def _column_named_twice(data: Data) -> Iterator[Conflict]:
+    for i, name in enumerate(data.columns or ()):
+        if name in (data.columns or ())[:i]:
+            yield Conflict(("data", "columns", i), f"{show(name)} is there twice; give each column its own name")
 
 
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:

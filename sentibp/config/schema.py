@@ -129,6 +129,11 @@ class Data(_Section):
     """The encoding of the text, such as cp1252, latin-1 or utf-16. null: UTF-8."""
     sheet: Name | None = None
     """The name of the sheet of an Excel file. null: the first sheet that has content."""
+    separator: Name | None = None
+    """The character between the fields of a CSV or TSV file, such as `;` or `tab`. null: it is found."""
+    quoting: Literal["double", "backslash", "none"] | None = None
+    """How a quote is written in a quoted text of a CSV or TSV file. double: as two quotes; backslash: after a
+    backslash; none: quotes are plain characters, and no text is quoted. null: it is found."""
     labels: Labels | None = None
     """What the values of the label column mean. null: the usual names are recognised (0 and 1, neg and pos, negative
     and positive, ...)."""

@@ -68,6 +68,8 @@ def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
         names=None if settings.columns is None else tuple(settings.columns),
         encoding=settings.encoding,
         sheet=settings.sheet,
+        separator=settings.separator,
+        quoting=settings.quoting,
     )
 
 

@@ -677,6 +677,8 @@ data:
   columns: null
   encoding: null
   sheet: null
+  separator: null
+  quoting: null
   labels: null
 text:
   lowercase: true

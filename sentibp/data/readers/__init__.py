@@ -9,11 +9,15 @@ arrays that may exceed memory (utils/spill.py).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from sentibp.config.repair import set_option
 from sentibp.data.readers import compression, excel, folder
-from sentibp.data.readers.content import first_bytes, read_bytes, unmarked, utf8
-from sentibp.data.readers.csv_tsv import open_csv, open_tsv
+from sentibp.data.readers.content import first_bytes, read_bytes
+from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
+from sentibp.data.readers.dialect import likely_separator
+from sentibp.data.readers.encoding import to_utf8
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
@@ -97,16 +101,30 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
     excel.reject_old_excel(data, name, suffix)
     if suffix == ".parquet" or data[:4] == b"PAR1":
         return open_parquet(data, name)
+    data, notes = to_utf8(data, name, options.encoding)
+    return _open_text(data, name, options, suffix).with_notes(notes)
+
+
+def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -> Table:
+    """Open text in UTF-8."""
     if suffix in _BY_SUFFIX:
-        return _BY_SUFFIX[suffix](utf8(data, name), name, options)
-    if first_bytes(unmarked(data), 9) == b"__label__":
-        return open_lines(utf8(data, name), name, options)
+        return _BY_SUFFIX[suffix](data, name, options)
+    if first_bytes(data, 9) == b"__label__":
+        return open_lines(data, name, options)
+    if options.separator is not None:
+        return open_csv(data, name, options)
+    guess = likely_separator(data)
+    if guess is not None:
+        repair = f"if it is a table: {set_option('data.separator', guess)}"
+        raise DataError(f"{name}: {suffix} is not a known format; {repair}; else give {FORMATS}")
     raise DataError(f"{name}: not a known format; give {FORMATS}")
 
 
 _BY_SUFFIX: dict[str, Callable[[memoryview, str, ReadOptions], Table]] = {
     ".csv": open_csv,
     ".tsv": open_tsv,
+    ".tab": open_tsv,
+    ".psv": partial(open_csv, separators=BAR),
     ".jsonl": open_json,
     ".ndjson": open_json,
     ".json": open_json,

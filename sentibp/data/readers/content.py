@@ -1,25 +1,24 @@
-"""The bytes of a file: reading, and checking that they are UTF-8."""
+"""The bytes of a file: reading them, and cutting them into lines."""
 
 from __future__ import annotations
 
-import codecs
 import errno
 import io
 import mmap
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
 
 CHUNK = 1 << 24  # bytes processed at once by Python
 
-_LOOK = 64  # bytes from which the encoding is detected
+_BLOCK = 1 << 17  # bytes processed at once in the processor's cache
 
 
 def read_bytes(path: Path) -> memoryview:
@@ -37,44 +36,27 @@ def as_file(data: memoryview) -> io.BufferedReader:
     return io.BufferedReader(pa.BufferReader(data), 1 << 16)  # type: ignore[arg-type]
 
 
-def utf8(data: memoryview, name: str) -> memoryview:
-    """Return the bytes without a byte-order mark. DataError with the line if they are not UTF-8."""
-    if encoding := other_encoding(bytes(data[:_LOOK])):
-        raise DataError(f"{name}: {encoding}; save the file as UTF-8")
-    data = unmarked(data)
-    try:
-        one_string(data).validate(full=True)
-    except ValueError:
-        _raise_not_utf8(data, name)
-    return data
+def line_chunks(data: memoryview, size: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes in pieces of about `size` bytes (default: CHUNK) that end with a line."""
+    start, size = 0, size or CHUNK
+    while start < len(data):
+        chunk = bytes(data[start : start + size])
+        while start + len(chunk) < len(data) and b"\n" not in chunk:
+            chunk += bytes(data[start + len(chunk) : start + 2 * len(chunk)])
+        if start + len(chunk) < len(data):
+            chunk = chunk[: chunk.rindex(b"\n") + 1]
+        yield chunk
+        start += len(chunk)
 
 
-def other_encoding(start: bytes) -> str | None:
-    """Return the name of another encoding than UTF-8 if the byte-order mark or zero bytes reveal it, else None."""
-    if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
-        return "UTF-32"
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "UTF-16"
-    for width, kind in (4, "UTF-32"), (2, "UTF-16"):
-        characters = [start[i : i + width] for i in range(0, len(start) // width * width, width)]
-        for zeros in slice(1, None), slice(None, -1):  # little-endian, big-endian
-            if len(characters) > 7 and all(not any(each[zeros]) and any(each) for each in characters):
-                return f"looks like {kind}"
-    return None
-
-
-def _raise_not_utf8(data: memoryview, name: str) -> None:
-    """Raise a DataError that names the line of the first byte that is not UTF-8."""
-    line, decoder = 1, codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(data), CHUNK):
-        chunk = bytes(data[start : start + CHUNK])
-        try:
-            decoder.decode(chunk, final=start + CHUNK >= len(data))
-        except UnicodeDecodeError as error:
-            line += error.object.count(b"\n", 0, error.start)
-            byte = f"byte 0x{error.object[error.start]:02X}"
-            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); save the file as UTF-8") from None
-        line += chunk.count(b"\n")
+def count_bytes(data: memoryview, wanted: bytes) -> list[int]:
+    """Return how often each of the wanted bytes occurs."""
+    array, counts = np.frombuffer(data, np.uint8), [0] * len(wanted)
+    for start in range(0, len(array), _BLOCK):
+        block = array[start : start + _BLOCK]
+        for i, byte in enumerate(wanted):
+            counts[i] += int(np.count_nonzero(block == byte))
+    return counts
 
 
 def unmarked(data: memoryview) -> memoryview:

@@ -1,124 +1,215 @@
-"""Parse CSV and TSV files: delimiter, header, quotes, rows."""
+"""Read CSV and TSV files, whatever their separator and quoting, with a header or without."""
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import functools
-import io
 import itertools
-from collections.abc import Generator, Iterator
-from typing import Any
+import re
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 
+from sentibp.config.repair import set_option
+from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued
-from sentibp.data.readers.content import CHUNK, as_file
-from sentibp.data.readers.table import Batch, ReadOptions, Table
+from sentibp.data.readers.content import count_bytes
+from sentibp.data.readers.dialect import Dialect, MisplacedQuote, all_lines_have, head_lines, rows
+from sentibp.data.readers.header import require_header, suggested_names
+from sentibp.data.readers.spans import check_spans
+from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 
+COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
 
-def open_csv(data: memoryview, name: str, options: ReadOptions, delimiters: str = ",;\t") -> Table:
-    """Open comma-separated values. Other delimiters are tried if the header has no text column with commas."""
-    headers = {delimiter: _csv_header(data, delimiter) for delimiter in delimiters}
-    if not any(headers[delimiters[0]]):
-        raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
-    texts = {column for role, column in options.wanted() if role == "text"}
-    fitting = (delimiter for delimiter in delimiters if texts <= set(headers[delimiter]))
-    delimiter = next(fitting, delimiters[0])
-    header = headers[delimiter]
+_SAMPLE = 200  # rows from which columns are judged
+
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Where the rows of a file are, and how they are written."""
+
+    name: str
+    data: memoryview  # from the first row after the header on
+    line: int  # its line
+    dialect: Dialect
+    columns: tuple[str, ...]
+    options: ReadOptions
+    notes: list[str] = field(default_factory=list)  # those about quotes are added when the rows have been read
+
+
+def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = COMMA) -> Table:
+    """Open separated values. The earliest of the separators that suits the file is taken."""
+    with dialects.long_fields():
+        layout, header = _find_layout(data, name, options, separators)
     return Table(
         name=name,
-        columns=tuple(header),
-        batches=functools.partial(_batches, data, name, delimiter, header),
-        where=lambda row: f"{name}:{_csv_line(data, delimiter, row)}",
-        header=f"{name}:1",
+        columns=layout.columns,
+        batches=functools.partial(_batches, layout),
+        where=lambda row: f"{name}:{next(itertools.islice(_rows(layout), row, None))[0]}",
+        header=header,
+        notes=layout.notes,
     )
 
 
 def open_tsv(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open tab-separated values."""
-    return open_csv(data, name, options, "\t,;")
+    return open_csv(data, name, options, TAB)
 
 
-def _batches(data: memoryview, name: str, delimiter: str, header: list[str], wanted: list[str]) -> Generator[Batch]:
+def _find_layout(data: memoryview, name: str, options: ReadOptions, order: str) -> tuple[_Layout, str]:
+    """Return the layout of a file, and the place of the names of its columns."""
+    separator, skipped = dialects.separator_line(data)
+    if separator is not None and options.separator is None:
+        options = options._replace(separator=separator)
+    data, line = data[skipped:], 1 + (skipped > 0)
+    lines = head_lines(data)
+    if not lines:
+        raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
+    separator = dialects.find_separator(lines, options, order)
+    first = next(Dialect(separator, "double").reader(lines))
+    width = len(first) if options.names is None else len(options.names)
+    quoting, note = dialects.find_quoting(data, separator, width, options, name)
+    dialect = Dialect(separator, quoting)
+    notes = [note] if note else []
+    if quoting == "backslash":
+        data = dialects.doubled_backslashes(data, dialect)
+    sample = list(itertools.islice(rows(data, dialect, line), _SAMPLE))
+    header, first = f"{name}:{sample[0][0]}", sample[0][1]
+    columns = tuple(first)
+    others = [row for _, row in sample[1:] if len(row) == len(first)]
+    if options.names is None:
+        require_header(first, others, header, options)
+        data, line = _after_first_row(data, dialect, line)
+    elif list(map(folded_name, first)) == list(map(folded_name, options.names)):
+        notes.append(f"{header}: the first line has the names in data.columns, and is read as the header")
+        data, line = _after_first_row(data, dialect, line)
+    else:
+        columns, header = options.names, "data.columns"
+        _require_width([row for _, row in sample], name, options)
+    return _Layout(name, data, line, dialect, columns, options, notes), header
+
+
+def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOptions) -> None:
+    """Raise a DataError if most rows have another number of fields than data.columns has names."""
+    names = options.names or ()
+    width = Counter(map(len, sample)).most_common(1)[0][0]
+    if width != len(names):
+        repair = set_option("data.columns", suggested_names([row for row in sample if len(row) == width], options))
+        fields = f"{width} field{'s' * (width != 1)}"
+        raise DataError(f"{name}: rows have {fields}, and data.columns has {len(names)} names; for example {repair}")
+
+
+def _after_first_row(data: memoryview, dialect: Dialect, line: int) -> tuple[memoryview, int]:
+    """Return the data after the first row, and its line. `line` is the first line of the data."""
+    end = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal end
+        while match := _LINE.match(data, end):
+            end = match.end()
+            yield match[0].decode("utf-8", "replace")
+
+    reader = dialect.reader(lines())
+    while not next(reader, [""]):  # blank lines before it
+        pass
+    return data[end:], line + reader.line_num
+
+
+def _batches(layout: _Layout, wanted: list[str]) -> Generator[Batch]:
     """Yield the wanted columns in batches of rows, all as text."""
+    index = [layout.columns.index(column) for column in wanted]
 
     def slow() -> Generator[Batch]:
-        for batch in batched(_checked_csv(data, name, delimiter)):
-            yield {column: strings(row[header.index(column)] for row in batch) for column in wanted}
+        for batch in batched(_checked_rows(layout)):
+            yield {column: strings(row[i] for row in batch) for column, i in zip(wanted, index, strict=True)}
 
-    one_column = len(header) == 1
-    yield from continued(lambda block: _csv_batches(data, delimiter, wanted, block, one_column=one_column), slow)
-    quotes = sum(bytes(data[start : start + CHUNK]).count(b'"') for start in range(0, len(data), CHUNK))
-    if quotes % 2:  # Arrow reads a quote that is never closed as text up to the end of the file
-        for _ in _checked_csv(data, name, delimiter):
-            pass
+    found = 0
+    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow):
+        found += len(next(iter(batch.values()))) if batch else 0
+        yield batch
+    _check_quotes(layout, found)
 
 
-def _csv_batches(
-    data: memoryview, delimiter: str, wanted: list[str], block: int, *, one_column: bool
-) -> Generator[Any]:
+def _arrow_rows(layout: _Layout, wanted: list[str], index: list[int], block: int) -> Generator[Batch]:
     from pyarrow import csv as arrow_csv
 
+    dialect = layout.dialect
     parse_options = arrow_csv.ParseOptions(
-        delimiter=delimiter,
-        newlines_in_values=True,
-        ignore_empty_lines=not one_column,  # in a single column an empty line is an empty text
+        delimiter=dialect.separator,
+        quote_char=False if dialect.quoting == "none" else '"',
+        escape_char="\\" if dialect.quoting == "backslash" else False,
+        newlines_in_values=dialect.quoting != "none",
+        ignore_empty_lines=len(layout.columns) > 1,  # in a single column an empty line is an empty text
     )
+    names = [str(i) for i in range(len(layout.columns))]  # which are unique, unlike those of the columns
     convert_options = arrow_csv.ConvertOptions(
         check_utf8=False,
-        include_columns=wanted,
-        column_types=dict.fromkeys(wanted, TEXT),  # "null", "007" and "2020-01-01" stay as they are
+        include_columns=[names[i] for i in index],
+        column_types=dict.fromkeys(names, TEXT),  # "null", "007" and "2020-01-01" stay as they are
         strings_can_be_null=False,
     )
     open_reader = functools.partial(
         arrow_csv.open_csv,
-        read_options=arrow_csv.ReadOptions(block_size=block),
+        read_options=arrow_csv.ReadOptions(block_size=block, column_names=names),
         parse_options=parse_options,
         convert_options=convert_options,
     )
-    return arrow_batches(data, open_reader)
+    with contextlib.closing(arrow_batches(layout.data, open_reader)) as batches:
+        for batch in batches:
+            yield dict(zip(wanted, batch.columns, strict=True))
 
 
-def _csv_rows(data: memoryview, delimiter: str, strict: str | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Yield the first line and the fields of each row. Blank lines are skipped unless there is only one column.
+def _rows(layout: _Layout) -> Iterator[tuple[int, list[str]]]:
+    return rows(layout.data, layout.dialect, layout.line, one_column=len(layout.columns) == 1)
 
-    If `strict` is the name of the file, a misplaced quote is a DataError.
-    """
-    text = io.TextIOWrapper(as_file(data), encoding="utf-8", newline="")
-    limit = csv.field_size_limit((1 << 31) - 1)
-    width = line = 0
+
+def _checked_rows(layout: _Layout) -> Iterator[list[str]]:
+    """Yield the fields of all rows. DataError for the first malformed row."""
+    name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
     try:
-        rows = csv.reader(text, delimiter=delimiter, strict=strict is not None)
-        while True:
-            line = rows.line_num + 1
-            row = next(rows, None)
-            if row is None:
-                return
-            if row or width == 1:
-                width = width or len(row)
-                yield line, row or [""]
-    except csv.Error as error:
-        repair = "close the quote" if "end of data" in str(error) else 'write a quote inside a quoted text as ""'
-        raise DataError(f"{strict}:{line}: not CSV: {error}; {repair}") from None
-    finally:
-        csv.field_size_limit(limit)
+        for line, row in rows(layout.data, layout.dialect, layout.line, one_column=width == 1, strict=True):
+            if len(row) != width:
+                fields = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {width}"
+                repair = f"put a text that contains {separator!r} in double quotes"
+                if quoting == "none":
+                    repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
+                raise DataError(f"{name}:{line}: {fields}; {repair}")
+            yield row
+    except MisplacedQuote as error:
+        escaped = '\\"' if quoting == "backslash" else '""'
+        repair = f"write a quote inside a quoted text as {escaped}"
+        repair = "close the quote" if "end of data" in str(error) else repair
+        if all_lines_have(layout.data, separator, width):
+            repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
+        raise DataError(f"{name}:{error.line}: not CSV: {error}; {repair}") from None
 
 
-def _csv_header(data: memoryview, delimiter: str) -> list[str]:
-    return next(_csv_rows(data, delimiter), (1, []))[1]
+def _check_quotes(layout: _Layout, found: int) -> None:
+    """Raise a DataError if a quote that is not closed has swallowed rows. Note it if that is possible.
+
+    `found` is the number of rows that were read. If there are as many lines, no row has several lines.
+    """
+    data, dialect = layout.data, layout.dialect
+    if dialect.quoting == "none" or not len(data):
+        return
+    quotes, breaks = count_bytes(data, b'"\n')
+    if breaks and found != breaks + (data[-1] != ord("\n")):
+        columns = _typical_values(layout)
+        trusted = layout.options.quoting is not None
+        layout.notes.extend(check_spans(data, layout.line, dialect, columns, layout.name, trusted=trusted))
+    if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file
+        for _ in _checked_rows(layout):
+            pass
 
 
-def _csv_line(data: memoryview, delimiter: str, row: int) -> int:
-    """Return the line on which a row begins, which differs from its number if quoted texts contain newlines."""
-    return next(itertools.islice(_csv_rows(data, delimiter), row + 1, None))[0]
-
-
-def _checked_csv(data: memoryview, name: str, delimiter: str) -> Iterator[list[str]]:
-    """Yield the fields of all rows after the header. DataError for the first malformed row."""
-    rows = _csv_rows(data, delimiter, strict=name)
-    _, header = next(rows)
-    for line, row in rows:
-        if len(row) != len(header):
-            fields = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {len(header)}"
-            raise DataError(f"{name}:{line}: {fields}; put a text that contains {delimiter!r} in double quotes")
-        yield row
+def _typical_values(layout: _Layout) -> list[list[str]]:
+    """Return some values of each column, from rows of one line; none of columns with texts."""
+    first = list(itertools.islice(_rows(layout), 1000))
+    sample = [row for (line, row), (after, _) in itertools.pairwise(first) if after == line + 1]
+    sample = [row for row in sample if len(row) == len(layout.columns)]
+    texts = {folded_name(name) for role, name in layout.options.wanted() if role == "text"}
+    return [[] if folded_name(name) in texts else [row[i] for row in sample] for i, name in enumerate(layout.columns)]

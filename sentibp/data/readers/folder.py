@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from sentibp.data.readers.batches import batched
-from sentibp.data.readers.content import utf8
+from sentibp.data.readers.encoding import raise_undecodable, to_utf8
 from sentibp.data.readers.splits import ALIASES, TABLES, canonical, data_files, format_suffix, splits_of
 from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
 from sentibp.errors import DataError
@@ -93,7 +94,12 @@ def open_text_files(
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         for batch in batched(zip(files, places, strict=True)):
-            contents = [bytes(utf8(memoryview(file.read_bytes()), place)) for file, place in batch]
+            try:
+                contents = [bytes(to_utf8(_content(file), place, options.encoding)[0]) for file, place in batch]
+            except DataError:
+                read = (partial(_content, file) for file in files)
+                raise_undecodable(zip(read, places, strict=True), name, options.encoding)
+                raise
             offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
             columns = {text: segments(offsets, b"".join(contents)), label: strings(map(_label, batch))}
             yield {column: columns[column] for column in wanted}
@@ -145,3 +151,7 @@ def _folders(path: Path) -> list[Path]:
 
 def _files(path: Path) -> list[Path]:
     return [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+
+
+def _content(file: Path) -> memoryview:
+    return memoryview(file.read_bytes())

@@ -48,8 +48,8 @@ class Piece(NamedTuple):
 
 def table_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
     """Yield the rows of a table in pieces, at least one. DataError for a column that is missing, or a bad row."""
-    require_readable(table, options)
-    notes = table.notes
+    options = require_readable(table, options)
+    notes = tuple(table.notes)
     if table.objects is not None and kept is not Kept.nothing:
         columns = None if kept is Kept.objects else json_columns(table.objects(), typed=kept is Kept.typed)
         pieces = json_pieces(grouped(table.objects()), table.name, options, columns)

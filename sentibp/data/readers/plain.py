@@ -1,49 +1,155 @@
-"""Parse plain text with one review a line, and fastText's lines with __label__."""
+"""Read plain text with one review a line, lines of a text and its label, and fastText's lines with __label__."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.content import CHUNK, first_bytes, one_string
-from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
+from sentibp.config.repair import set_option
+from sentibp.data.readers.content import first_bytes, line_chunks, one_string
+from sentibp.data.readers.csv_tsv import COMMA, open_csv
+from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
+from sentibp.data.readers.header import label_column
+from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, require_no_columns
 from sentibp.errors import DataError
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 
 
 def lines_of(data: memoryview) -> Iterator[pa.Array]:
     """Yield the lines, including empty ones, in arrays. A final newline does not begin another line."""
-    start = 0
-    while start < len(data):
-        chunk = bytes(data[start : start + CHUNK])
-        while start + len(chunk) < len(data) and b"\n" not in chunk:
-            chunk += bytes(data[start + len(chunk) : start + 2 * len(chunk)])
-        if start + len(chunk) < len(data):
-            chunk = chunk[: chunk.rindex(b"\n") + 1]
+    for chunk in line_chunks(data):
         text = one_string(chunk)
         if b"\r\n" in chunk:
             text = pc.replace_substring(text, "\r\n", "\n")
         lines = pc.split_pattern(text, "\n").values
         yield lines[:-1] if chunk.endswith(b"\n") else lines
-        start += len(chunk)
 
 
 def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
-    """Open plain text, or the format of fastText if the first line that is not blank begins with __label__."""
-    require_no_columns(name, options)
+    """Open a text file: fastText's format if the first line that is not blank begins with __label__, else lines.
+
+    The lines have columns if the options name these or their separator. If labels are wanted, lines of a text, a tab
+    and a label are recognised, and so is a first line with the names of the columns.
+    """
     if first_bytes(data, 9) == b"__label__":
+        require_no_columns(name, options)
         return _fasttext(data, name, options)
+    if options.names is not None and len(options.names) == 2:
+        separator = find_separator(head_lines(data), options, "\t,;|")
+        with long_fields():
+            quoting, _ = find_quoting(data, separator, 2, options, name, plain=True)
+        if quoting == "none":
+            return _pairs(data, name, options.names, separator, options, ())
+    if options.names is not None or options.separator is not None:
+        return open_csv(data, name, options, "\t,;|")
+    if (table := _recognised(data, name, options)) is not None:
+        return table
+    require_no_columns(name, options)
     if options.label is not None:
-        raise DataError(f"{name}: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines")
+        raise DataError(f"{name}: plain text has no labels; {_label_repair(data, options)}")
     text = options.wanted()[0][1]  # lines have no columns: this one has the name that the options give it
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         yield from ({text: lines} for lines in lines_of(data))
 
-    return Table(name, (text,), batches, lambda row: f"{name}:{row + 1}", header=name)
+    return Table(name, (text,), batches, lambda row: f"{name}:{row + 1}", header=name, notes=_label_note(data, name))
+
+
+def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | None:
+    """Return the table in a text file if labels are wanted and the file is one, else None."""
+    lines = head_lines(data)
+    if options.label is None or not lines:
+        return None
+    wanted = {folded_name(column) for _, column in options.wanted()}
+    for separator in "\t" + COMMA:
+        if wanted <= set(map(folded_name, fields_of(lines[0], separator))):
+            return open_csv(data, name, options, "\t" + COMMA)
+    position = _label_position(lines, "\t")
+    if position is None or len(options.wanted()) > 2:
+        return None
+    text, label = options.wanted()[0][1], options.label
+    names = (text, label) if position else (label, text)
+    note = f"{name}: no header; its lines are read as with {set_option('data.columns', list(names))}"
+    return _pairs(data, name, names, "\t", options, (note,))
+
+
+def _label_position(lines: list[str], separator: str) -> int | None:
+    """Return where each line has a label beside a text: 0 before the text, 1 after it; None if it has none."""
+    if not all(separator in line for line in lines):
+        return None
+    first = [line.split(separator, 1)[0] for line in lines]
+    last = [line.rsplit(separator, 1)[1] for line in lines]
+    return label_column([first, last], [0, 1])
+
+
+def _label_repair(data: memoryview, options: ReadOptions) -> str:
+    """Return what to do about a text file without labels: name its columns if its lines seem to have some."""
+    lines = head_lines(data)
+    for separator in "@|;,":
+        position = _label_position(lines, separator) if lines else None
+        if position is not None:
+            text, label = options.wanted()[0][1], options.label
+            columns = [text, label] if position else [label, text]
+            what = f"each line seems to have a label {'after' if position else 'before'} a {separator!r}"
+            separator_option = set_option("data.separator", separator)
+            return f"{what}; read it with {separator_option} {set_option('data.columns', columns)}"
+    return "give CSV, TSV, JSONL, Parquet or __label__ lines"
+
+
+def _label_note(data: memoryview, name: str) -> tuple[str, ...]:
+    """Return a note if the lines seem to have labels beside the texts, which are then read as text."""
+    lines = head_lines(data)
+    position = _label_position(lines, "\t") if len(lines) > 1 else None
+    if position is None:
+        return ()
+    repair = set_option("data.columns", ["text", "label"] if position else ["label", "text"])
+    return (f"{name}: its lines are read as whole texts, and seem to have labels too; to leave these out: {repair}",)
+
+
+def _pairs(
+    data: memoryview, name: str, names: tuple[str, ...], separator: str, options: ReadOptions, notes: tuple[str, ...]
+) -> Table:
+    """Open lines of two fields. A text may contain the separator: the label is on the outer side of it."""
+    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
+    from_end = folded_name(names[0]) in texts
+
+    def batches(wanted: list[str]) -> Generator[Batch]:
+        before = 0
+        for lines in lines_of(data):
+            kept = _not_blank(lines)
+            fields = pc.split_pattern(lines.take(from_numpy(kept)), separator, max_splits=1, reverse=from_end)
+            wrong = np.flatnonzero(to_numpy(pc.list_value_length(fields)) != 2)
+            if len(wrong):
+                what = f"no {separator!r} between {names[0]} and {names[1]}"
+                raise DataError(f"{name}:{before + kept[wrong[0]] + 1}: {what}; put one there, or remove the line")
+            columns = {each: pc.list_element(fields, i) for i, each in enumerate(names)}
+            yield {column: columns[column] for column in wanted}
+            before += len(lines)
+
+    return Table(name, names, batches, _place(data, name, _not_blank), header="data.columns", notes=notes)
+
+
+def _not_blank(lines: pa.Array) -> np.ndarray:
+    """Return the positions of the lines that are not blank."""
+    return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
+
+
+def _place(data: memoryview, name: str, kept: Callable[[pa.Array], np.ndarray]) -> Callable[[int], str]:
+    """Return what finds the line of a row. `kept` returns the positions of the lines that are rows."""
+
+    def where(row: int) -> str:
+        before = 0
+        for lines in lines_of(data):
+            numbers = kept(lines)
+            if row < len(numbers):
+                return f"{name}:{before + int(numbers[row]) + 1}"
+            row, before = row - len(numbers), before + len(lines)
+        raise IndexError(row)
+
+    return where
 
 
 def split_labels(lines: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -58,22 +164,11 @@ def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def kept(lines: pa.Array) -> np.ndarray:
         """Return the positions of the reviews. Blank lines are none in training data, but are texts to predict."""
-        if options.label is None:
-            return np.arange(len(lines))
-        return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
+        return np.arange(len(lines)) if options.label is None else _not_blank(lines)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         for lines in lines_of(data):
             columns = dict(zip((text, label), split_labels(lines.take(from_numpy(kept(lines)))), strict=True))
             yield {column: columns[column] for column in wanted}
 
-    def where(row: int) -> str:
-        before = 0
-        for lines in lines_of(data):
-            numbers = kept(lines)
-            if row < len(numbers):
-                return f"{name}:{before + int(numbers[row]) + 1}"
-            row, before = row - len(numbers), before + len(lines)
-        raise IndexError(row)
-
-    return Table(name, (text, label), batches, where, header=name)
+    return Table(name, (text, label), batches, _place(data, name, kept), header=name)

@@ -22,7 +22,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sentibp.data import readers
-from sentibp.data.readers.content import other_encoding, unmarked
+from sentibp.data.readers.content import unmarked
+from sentibp.data.readers.encoding import marked_encoding, wide_encoding
 from sentibp.data.readers.json_lines import leaves, parse_lines
 from sentibp.data.readers.pieces import Kept, Piece, json_pieces, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels
@@ -60,8 +61,8 @@ def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) 
     if options.encoding is not None:
         rest = _decoded(itertools.chain([start], rest), options.encoding, name)
         start = next(rest, b"")
-    elif encoding := other_encoding(start[:_LOOK]):
-        raise DataError(f"{name}: {encoding}; save the file as UTF-8")
+    elif encoding := marked_encoding(start) or wide_encoding(start[:_LOOK]):
+        raise DataError(f"{name}: not UTF-8; it looks like {encoding}: {set_option('data.encoding', encoding)}")
     start = bytes(unmarked(memoryview(start)))
     yield from _pieces(_Blocks(itertools.chain([start], rest), name), name, options, kept)
 

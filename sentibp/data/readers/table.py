@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import itertools
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,7 +43,7 @@ _STRINGS = ("string", "large_string", "string_view")
 
 
 class ReadOptions(NamedTuple):
-    """How a file is read: the names of the columns with texts, labels, weights and groups; names; encoding.
+    """How a file is read: the names of the columns with texts, labels, weights and groups; names; encoding; dialect.
 
     A label, weight or group of None is not read.
     """
@@ -54,6 +55,8 @@ class ReadOptions(NamedTuple):
     names: tuple[str, ...] | None = None  # of the columns, for a file that has no header
     encoding: str | None = None  # None: UTF-8
     sheet: str | None = None  # of a workbook; None: the first that has content
+    separator: str | None = None  # of the fields in a row; None: it is found
+    quoting: Literal["double", "backslash", "none"] | None = None  # None: it is found
 
     def wanted(self) -> list[tuple[str, str]]:
         """Return (role, column name) for the columns to read."""
@@ -63,6 +66,19 @@ class ReadOptions(NamedTuple):
 
 
 TEXTS, LABELLED = ReadOptions(), ReadOptions(label="label")
+
+
+class _Notes(Sequence[str]):
+    """Notes before others, which may still become more."""
+
+    def __init__(self, *notes: Sequence[str]):
+        self._notes = notes
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]
+        return list(itertools.chain(*self._notes))[i]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +94,11 @@ class Table:
     objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
-    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+    notes: Sequence[str] = ()  # messages for the user about what was assumed; reading the rows may add some
+
+    def with_notes(self, notes: Sequence[str]) -> Table:
+        """Return the table with these notes before its own."""
+        return replace(self, notes=_Notes(notes, self.notes)) if notes else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +118,7 @@ class Records:
 
 def read_records(table: Table, options: ReadOptions) -> Records:
     """Read the columns that the options name. DataError if one is missing, or its type does not fit its role."""
-    require_readable(table, options)
+    options = require_readable(table, options)
     texts = TextBuilder()
     arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
     names = list(dict.fromkeys(name for _, name in options.wanted()))
@@ -118,7 +138,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         group=columns.get("group"),
         label_names=table.label_names,
         fixed_labels=table.fixed_labels,
-        notes=table.notes,
+        notes=tuple(table.notes),
     )
 
 
@@ -141,11 +161,37 @@ def same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
     return pa.chunked_array(pieces, None if pieces else TEXT)
 
 
-def require_readable(table: Table, options: ReadOptions) -> None:
-    """Raise a DataError if a column to read is missing, or its type does not fit its role."""
+def require_readable(table: Table, options: ReadOptions) -> ReadOptions:
+    """Return the options with the names of the columns as the table writes them (`resolved`).
+
+    DataError if a column to read is missing, or its type does not fit its role.
+    """
+    options = resolved(options, table.columns)
     require_columns(table.header, table.columns, options)
     if table.types is not None:
         _require_types(table.name, table.types, options)
+    return options
+
+
+def folded_name(name: str) -> str:
+    """Return the name of a column without the differences that people overlook: space around it, and capitals."""
+    return name.strip().casefold()
+
+
+def resolved(options: ReadOptions, columns: Sequence[str]) -> ReadOptions:
+    """Return the options with the names of the wanted columns as the table writes them.
+
+    A name that the table lacks stands for the only column that differs in capitals or in space around the name.
+    """
+
+    def written(name: str | None) -> str | None:
+        same = [column for column in columns if name is not None and folded_name(column) == folded_name(name)]
+        return same[0] if name not in columns and len(same) == 1 else name
+
+    texts = options.text
+    text = written(texts) if isinstance(texts, str) else tuple(map(written, texts))
+    roles = {role: written(getattr(options, role)) for role in ("label", "weight", "group")}
+    return options._replace(text=text, **roles)
 
 
 def require_columns(place: str, names: Iterable[object], options: ReadOptions) -> None:

@@ -1,0 +1,241 @@
+"""Find the encoding of a text, and turn the text into UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pyarrow.compute as pc
+
+from sentibp.config.repair import set_option
+from sentibp.data.readers.content import CHUNK, one_string, unmarked
+from sentibp.errors import DataError
+from sentibp.utils import spill
+from sentibp.utils.arrow import to_numpy
+
+_LOOK = 64  # bytes from which an encoding with several bytes a character is detected
+
+_SAMPLE = 1 << 18  # bytes from which other encodings are guessed
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
+_MARKS += ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def to_utf8(data: memoryview, name: str, encoding: str | None = None) -> tuple[memoryview, tuple[str, ...]]:
+    """Return the text in UTF-8 without a byte-order mark, and notes about what was assumed. `encoding` None: UTF-8.
+
+    A byte-order mark takes precedence over `encoding`. DataError with the line of the first byte that cannot be
+    decoded, and with the encoding that the text seems to have.
+    """
+    marked = next((known for mark, known in _MARKS if data[: len(mark)] == mark), None)
+    if encoding is not None and marked in (None, _canonical(encoding)) and _canonical(encoding) != "utf-8":
+        text = _decoded(data, name, encoding)
+        already = marked is None and _is_utf8_beyond_ascii(data)
+        note = f"{name}: read as {encoding}, as data.encoding says, though the file is valid UTF-8"
+        return text, (f"{note}; for UTF-8: {set_option('data.encoding', 'utf-8')}",) if already else ()
+    other = encoding is not None and marked not in (None, _canonical(encoding))
+    if marked in ("utf-16", "utf-32"):
+        return _decoded(data, name, marked), (f"{name}: read as {marked}, as its byte-order mark says",)
+    if marked is None and (wide := wide_encoding(bytes(data[:_LOOK]))):
+        raise DataError(f"{name}: not UTF-8; it looks like {wide}: {set_option('data.encoding', wide)}")
+    data = unmarked(data)
+    try:
+        one_string(data).validate(full=True)
+    except ValueError:
+        _raise_not_utf8(data, name)
+    note = f"{name}: read as UTF-8, as its byte-order mark says, not as {encoding}"
+    return data, (note,) if other else ()
+
+
+def marked_encoding(start: bytes) -> str | None:
+    """Return the encoding, but UTF-8, that a byte-order mark reveals, or None."""
+    found = next((known for mark, known in _MARKS if start.startswith(mark)), None)
+    return None if found == "utf-8" else found
+
+
+def _canonical(encoding: str) -> str:
+    """Return the name that all spellings of an encoding share."""
+    return codecs.lookup(encoding).name.removesuffix("-sig").removesuffix("_sig")
+
+
+def _is_utf8_beyond_ascii(data: memoryview) -> bool:
+    text = one_string(data)
+    try:
+        text.validate(full=True)
+    except ValueError:
+        return False
+    return not to_numpy(pc.string_is_ascii(text)).all()
+
+
+def _decoded(data: memoryview, name: str, encoding: str) -> memoryview:
+    """Return the text in UTF-8, in an array that may exceed memory. DataError for bytes that are not the encoding."""
+    text, line = spill.ArrayBuilder(np.uint8), 1
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for start in range(0, len(data), CHUNK):
+        chunk = bytes(data[start : start + CHUNK])
+        try:
+            piece = decoder.decode(chunk, start + CHUNK >= len(data))
+        except UnicodeError as error:
+            raise DataError(_undecodable(data, name, encoding, line, error)) from None
+        line += piece.count("\n")
+        text.append(np.frombuffer(piece.encode(errors="replace"), np.uint8))
+    return unmarked(text.array().data)
+
+
+def _undecodable(data: memoryview, name: str, encoding: str, line: int, error: UnicodeError) -> str:
+    """Return the message for bytes that are not in the given encoding."""
+    byte = ""
+    if isinstance(error, UnicodeDecodeError):
+        line += codecs.decode(bytes(error.object[: error.start]), encoding, "replace").count("\n")
+        byte = f" (byte 0x{error.object[error.start]:02X})" if error.start < len(error.object) else ""
+    return f"{name}:{line}: not {encoding}{byte}; {_advice([data], 'it looks')}"
+
+
+def _raise_not_utf8(data: memoryview, name: str) -> None:
+    """Raise a DataError that names the line of the first byte that is not UTF-8."""
+    line, decoder = 1, codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), CHUNK):
+        chunk = bytes(data[start : start + CHUNK])
+        try:
+            decoder.decode(chunk, final=start + CHUNK >= len(data))
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            byte = f"byte 0x{error.object[error.start]:02X}"
+            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); {_advice([data], 'it looks')}") from None
+        line += chunk.count(b"\n")
+
+
+def raise_undecodable(files: Iterable[tuple[Callable[[], memoryview], str]], name: str, encoding: str | None) -> None:
+    """Raise one DataError for all of the files that are not in the encoding: their number, the first, the repair.
+
+    `files` are functions that read a file, and the names of the files. It returns if all files can be decoded.
+    """
+    wrong, places, total = [], [], 0
+    for read, place in files:
+        data = read()
+        total += 1
+        try:
+            to_utf8(data, place, encoding)
+        except DataError as error:
+            wrong.append(data)
+            places.append(str(error).partition("; ")[0])
+    if len(wrong) == 1:
+        raise DataError(f"{places[0]}; {_advice(wrong, 'it looks')}")
+    if wrong:
+        listed = ", ".join(places[:3]) + (f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else "")
+        head = f"{name}: {len(wrong):,} of {total:,} files are not {encoding or 'UTF-8'}"
+        raise DataError(f"{head}; {_advice(wrong, 'they look')}; they are {listed}")
+
+
+# --- Guesses ---------------------------------------------------------------------------------------------------
+
+
+def wide_encoding(start: bytes) -> str | None:
+    """Return the encoding that zero bytes reveal, or None."""
+    for width in 4, 2:
+        characters = [start[i : i + width] for i in range(0, len(start) // width * width, width)]
+        for zeros, order in (slice(1, None), "le"), (slice(None, -1), "be"):
+            if len(characters) > 7 and all(not any(each[zeros]) and any(each) for each in characters):
+                return f"utf-{8 * width}-{order}"
+    return None
+
+
+def _advice(contents: Sequence[memoryview], looks: str) -> str:
+    """Return the repair: the encoding that all contents seem to have, if one is likely."""
+    wide = {wide_encoding(bytes(data[:_LOOK])) for data in contents}
+    if len(wide) == 1 and None not in wide:
+        guess = wide.pop()
+    else:
+        guess = guess_encoding(b"\n".join(_sample(data, _SAMPLE // len(contents)) for data in contents))
+    if guess == "cp1252" and not _decodes(contents, guess):
+        guess = "latin-1"
+    if guess == "utf-8":
+        return "the rest is UTF-8, so the character is damaged; write it again"
+    if guess is None or not _decodes(contents, guess):
+        return "name its encoding with --set data.encoding=NAME, or save it as UTF-8"
+    return f"{looks} like {guess}: {set_option('data.encoding', guess)}"
+
+
+def _sample(data: memoryview, size: int) -> bytes:
+    """Return lines with bytes above 127, from which the encoding is guessed; about `size` bytes."""
+    lines = []
+    for start in range(0, len(data), CHUNK):
+        for line in bytes(data[start : start + CHUNK]).split(b"\n"):
+            if not line.isascii():
+                lines.append(line[:size])
+                size -= len(line)
+                if size <= 0:
+                    return b"\n".join(lines)
+    return b"\n".join(lines)
+
+
+def _decodes(contents: Sequence[memoryview], encoding: str) -> bool:
+    for data in contents:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            for start in range(0, len(data), CHUNK):
+                decoder.decode(bytes(data[start : start + CHUNK]), start + CHUNK >= len(data))
+        except UnicodeError:
+            return False
+    return True
+
+
+_SCRIPTS = {  # characters that make up nearly all of the letters that are not ASCII, if the encoding is right
+    "cp932": (r"[\u3040-\u30ff]", r"[^\x00-\x7f]", 0.3),  # Japanese has many kana between its Chinese characters
+    "euc_jp": (r"[\u3040-\u30ff]", r"[^\x00-\x7f]", 0.3),
+    "cp949": (r"[\uac00-\ud7a3]", r"[^\W\x00-\x7f]", 0.95),
+    "gb18030": (r"[\u4e00-\u9fff]", r"[^\W\x00-\x7f]", 0.95),
+    "big5": (r"[\u4e00-\u9fff]", r"[^\W\x00-\x7f]", 0.95),
+}
+_ALPHABETS = {
+    "cp1251": "[\u0430-\u044f\u0451]",
+    "koi8-r": "[\u0430-\u044f\u0451]",
+    "cp1253": "[\u03ac-\u03ce]",
+}  # small letters
+_WESTERN = ("cp1252", "mac_roman", "cp850", "cp1250", "iso8859-2")  # in the order in which they are preferred
+
+_SMALL = "".join(c for c in map(chr, range(0xDF, 0x180)) if c.islower())
+_CAPITAL = "".join(c for c in map(chr, range(0xC0, 0x180)) if c.isupper())
+_SIGN = "\u00a0\u00a1\u00a3\u00a7\u00a9\u00ab\u00ae\u00b0\u00b2-\u00b4\u00b7\u00bb\u00bd\u00bf"
+_SIGN += "\u2013\u2014\u2018-\u201e\u2026\u20ac\u2122"
+_USUAL = re.compile(
+    f"[{_SMALL}\u2019]|(?<![a-z{_SMALL}])[{_CAPITAL}{_SIGN}]|[{_SIGN}](?![a-z{_SMALL}])"
+)  # a capital does not follow a small letter, and a sign does not stand between two
+
+
+def guess_encoding(sample: bytes) -> str | None:
+    """Return the likely encoding of a sample that is not UTF-8 as a whole, or None if no encoding is likely."""
+    text = sample.decode("utf-8", "replace")
+    if len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > 3 * text.count("\ufffd"):
+        return "utf-8"
+    for encoding, (usual, letters, least) in _SCRIPTS.items():
+        text = _decode(sample, "gb2312" if encoding == "gb18030" else encoding)
+        if _share(text, usual, letters) >= least:
+            return encoding
+    shares = {each: _share(_decode(sample, each), small, r"[^\W\x00-\x7f]") for each, small in _ALPHABETS.items()}
+    best = max(shares, key=shares.__getitem__)
+    if shares[best] >= 0.7:
+        return best
+    usual = {}
+    for encoding in _WESTERN:
+        text = _decode(sample, encoding) or (_decode(sample, "latin-1") if encoding == "cp1252" else "")
+        found = len(_USUAL.findall(text)) - len(re.findall(r"[\x80-\x9f]", text))
+        usual[encoding] = found / max(1, len(re.findall(r"[^\x00-\x7f]", text)))
+    best = max(usual, key=usual.__getitem__)
+    return best if usual[best] >= 0.6 else None
+
+
+def _share(text: str, usual: str, letters: str) -> float:
+    """Return the share of the usual letters among all; 0 if there are few, or if they do not make up whole words."""
+    found, words = len(re.findall(letters, text)), re.findall(rf"{letters}{{2,}}", text)
+    return len(re.findall(usual, text)) / found if found >= 4 and 2 * sum(map(len, words)) > found else 0.0
+
+
+def _decode(sample: bytes, encoding: str) -> str:
+    """Return the sample as text; "" if it is not in this encoding."""
+    try:
+        return sample.decode(encoding)
+    except UnicodeError:
+        return ""

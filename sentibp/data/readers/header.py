@@ -1,0 +1,108 @@
+"""Decide whether the first row of a table has the names of its columns, and say what to do if it has not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sentibp.config.repair import set_option
+from sentibp.data.readers.table import ReadOptions, folded_name
+from sentibp.errors import DataError
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)\s*%?\s*")
+_DATE = re.compile(
+    r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
+    r"|[A-Z][a-z]{2,8},? .*\d{4}|\d{1,2} [A-Z][a-z]+ \d{4}).*"
+)
+_LABELS = {"0", "1", "-1", "neg", "pos", "negative", "positive", "neutral", "true", "false"}
+
+_FEW = 20  # distinct values of a column that may have labels, at most
+
+Rows = Sequence[Sequence[str]]
+
+
+def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOptions) -> None:
+    """Raise a DataError if the texts' columns are missing from the first row, and it looks like data, not like names.
+
+    `rows` are some rows that follow, of the same length.
+    """
+    names = set(map(folded_name, first))
+    missing = [name for role, name in options.wanted() if role == "text" and folded_name(name) not in names]
+    if missing and looks_like_data(first, rows):
+        repair = set_option("data.columns", suggested_names([first, *rows], options))
+        raise DataError(
+            f"{place}: no {missing[0]!r}; the file seems to have no header, as its first line looks like data; "
+            f"name the columns with {repair}"
+        )
+
+
+def looks_like_data(first: Sequence[str], rows: Rows) -> bool:
+    """Return whether a first row has values like those below it, rather than the names of the columns."""
+    numbered = [str(i) for i in range(len(first))]  # as pandas names columns that have no names
+    if len(first) > 1 and list(first) in (numbered, ["", *numbered[:-1]]):
+        return False
+    return any(_is_like(value, [row[i] for row in rows]) for i, value in enumerate(first) if value.strip())
+
+
+def _is_like(value: str, below: Sequence[str]) -> bool:
+    """Return whether the first value of a column is like those below it: a number, a date, a label, or a long text."""
+    if _are_labels((value, *below)) and len({kind_of(each) for each in (value, *below)}) == 1:
+        return True
+    if kind_of(value) != "text":
+        return bool(below) and _all_of(kind_of(value), below)
+    if len(below) > 1 and below.count(value) >= max(2, len(below) // 20):
+        return True
+    is_long = (len(value) > 60 and " " in value) or len(value.split()) > 7
+    is_question = value.rstrip().endswith(("?", ":"))  # as a survey has them for names of columns
+    return is_long and not is_question and sum(map(len, below)) >= len(value) / 3 * len(below)
+
+
+def kind_of(value: str) -> str:
+    """Return "number", "date" or "text"."""
+    return "number" if _NUMBER.fullmatch(value) else "date" if _DATE.fullmatch(value) else "text"
+
+
+def _are_labels(values: Sequence[str]) -> bool:
+    return {folded_name(value).removeprefix("__label__") for value in values} <= _LABELS
+
+
+def _all_of(kind: str, values: Sequence[str]) -> bool:
+    """Return whether nearly all values are of a kind."""
+    return sum(kind_of(value) == kind for value in values) >= 0.9 * len(values)
+
+
+def suggested_names(rows: Rows, options: ReadOptions) -> list[str]:
+    """Return a name for each column.
+
+    The text's name is for the longest values that are neither numbers nor dates, the label's for a column with few
+    different values.
+    """
+    columns = [[row[i] for row in rows] for i in range(len(rows[0]))]
+    names = [""] * len(columns)
+    texts = [name for role, name in options.wanted() if role == "text"]
+    plain = [not _all_of("number", column) and not _all_of("date", column) for column in columns]
+    longest = sorted(range(len(columns)), key=lambda i: (not plain[i], -sum(map(len, columns[i]))))
+    for i, name in zip(sorted(longest[: len(texts)]), texts, strict=False):
+        names[i] = name
+    label = label_column(columns, [i for i, name in enumerate(names) if not name])
+    if label is not None:
+        names[label] = options.label or "label"
+    for i, column in enumerate(columns):
+        if not names[i]:
+            kind = "date" if _all_of("date", column) else "id" if len(set(column)) == len(column) > 1 else ""
+            names[i] = kind if kind and kind not in names else f"column{i + 1}"
+    return names
+
+
+def label_column(columns: Rows, candidates: Sequence[int]) -> int | None:
+    """Return the column that probably has the labels: with few different short values, best known ones; or None."""
+
+    def rank(i: int) -> tuple[int, int, int]:
+        values = {folded_name(value).removeprefix("__label__") for value in columns[i]}
+        digits = all(re.fullmatch(r"-?\d(\.0)?", value) for value in values)
+        return (0 if values <= _LABELS else 1 if digits else 2), len(values) == 1, i
+
+    most = max(2, min(_FEW, len(columns[0]) // 3)) if columns else 0
+    few = [i for i in candidates if len(set(columns[i])) <= most and max(map(len, columns[i])) <= 40]
+    few += [i for i in candidates if i not in few and _are_labels(columns[i])]
+    return min(few, key=rank, default=None)

@@ -1,0 +1,148 @@
+"""CSV and TSV files, well-formed and not, with the exact error messages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reading import BOTH, complaint, parse, rows, texts
+
+from sentibp.data.readers import batches
+from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
+
+
+def test_csv_keeps_every_text_as_it_is_written():
+    data = 'label,text,more\n1,"a ""good"", long\nfilm",x\n0,null,y\n1,007,\n0,2020-01-01,z\n1,NaN,\n0,,\n1, a\x00b ,'
+    expected = ['a "good", long\nfilm', "null", "007", "2020-01-01", "NaN", "", " a\x00b "]
+    assert rows(parse(data)) == list(zip(expected, "1010101", strict=True))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_csv_with_any_line_ending(newline):
+    assert rows(parse(newline.join(["text,label", "a,1", "b,0", ""]))) == [("a", "1"), ("b", "0")]
+
+
+def test_a_single_column_has_empty_lines_for_empty_texts():
+    assert texts(parse('text\na\n\n""\nb\n', options=ReadOptions())) == ["a", "", "", "b"]
+
+
+@pytest.mark.parametrize("data", ["text,label", "text,label\n", "\ufefftext,label\r\n", "\n\ntext,label\n\n"])
+def test_a_header_alone_has_no_rows(data):
+    assert rows(parse(data)) == []
+
+
+def test_a_field_larger_than_a_block(monkeypatch):
+    monkeypatch.setattr(batches, "_BLOCKS", (100, 1000, 100_000))
+    long = "a\n" * 2000
+    assert rows(parse(f'text,label\n"{long}",1\nb,0\n')) == [(long, "1"), ("b", "0")]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_field_larger_than_every_block_is_read_slowly(monkeypatch, suffix):
+    monkeypatch.setattr(batches, "_BLOCKS", (100,))
+    separator = "," if suffix == ".csv" else "\t"
+    data = f'text{separator}label\n"{"a" * 200_000}"{separator}1\nb{separator}0\n'
+    assert rows(parse(data, f"x{suffix}")) == [("a" * 200_000, "1"), ("b", "0")]
+    assert csv.field_size_limit() == 131072  # left as it was
+
+
+NONE = "or if quotes are plain characters: --set data.quoting=none"
+
+MISTAKES = {
+    "": "x.csv: empty; the first line of a CSV file names its columns",
+    "\n\n": "x.csv: empty; the first line of a CSV file names its columns",
+    "text,label,text\na,1,b\n": "x.csv:1: two columns are called 'text'; rename one",
+    'text,label\n"a\nb",1\n\nc,d,0\n': "x.csv:5: 3 fields where the header has 2; "
+    "put a text that contains ',' in double quotes",
+    "text,label\na\n": "x.csv:2: 1 field where the header has 2; put a text that contains ',' in double quotes",
+    'label,text\n1,"a\n0,b\n': f"x.csv:2: not CSV: unexpected end of data; close the quote, {NONE}",
+    'label,text\n1,"a\n0,b,c\n': "x.csv:2: not CSV: unexpected end of data; close the quote",
+    'text,label\n"a"b",1\n': "x.csv:2: not CSV: ',' expected after '\"'; "
+    f'write a quote inside a quoted text as "", {NONE}',
+}
+
+
+@pytest.mark.parametrize("data", MISTAKES)
+def test_mistakes(data):
+    assert complaint(data) == MISTAKES[data]
+
+
+def test_a_row_of_an_unquoted_file_with_too_many_fields():
+    assert complaint('text\tlabel\na "b\t1\n"c\td\t1\n', "x.tsv") == (
+        "x.tsv:3: not CSV: unexpected end of data; close the quote"
+    )
+    assert complaint("text\tlabel\na\t1\nc\td\t1\n", "x.tsv") == (
+        "x.tsv:3: 3 fields where the header has 2; quotes are read as plain characters; "
+        "otherwise: --set data.quoting=double"
+    )
+
+
+def test_lone_quotes_in_bare_fields_are_text():
+    assert rows(parse('text,label\na 5" disk,1\n')) == [('a 5" disk', "1")]
+
+
+def test_the_line_of_a_row():
+    records = parse('text,label\n"a\nb",1\n\nc,0\n')
+    assert [records.where(0), records.where(1)] == ["x.csv:2", "x.csv:5"]
+    records = parse("sep=;\n\ntext;label\na;1\n\nb;0\n")
+    assert [records.where(0), records.where(1)] == ["x.csv:4", "x.csv:6"]
+
+
+@pytest.mark.parametrize("header", [" Text ,LABEL", '"TEXT","Label "', "\ufeffText,label"])
+def test_capitals_and_blanks_in_the_header(header):
+    assert rows(parse(f"{header}\na,1\n")) == [("a", "1")]
+
+
+def test_an_exact_name_comes_first_and_an_ambiguous_one_is_none():
+    assert texts(parse("Text,text\na,b\n", options=ReadOptions())) == ["b"]
+    assert complaint("Text,TEXT\na,b\n", options=ReadOptions()).startswith("x.csv:1: no 'text'")
+
+
+# Any text, there and back
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\",\n\r;\t|'\\ 01"), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(any_text, min_size=1, max_size=12),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+    st.booleans(),
+    st.sampled_from([".csv", ".tsv", ".txt"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_row_is_lost_in_silence(written, separator, quoting, escaped, suffix, label_first, has_header):
+    """Any text that Python's csv module writes is read as it was, or refused; or each line is a row, with a note."""
+    out, options, how = io.StringIO(newline=""), BOTH, {}
+    if escaped:
+        written = [text.replace("\\", "/").replace("\r", " ") for text in written]
+        how = {"doublequote": False, "escapechar": "\\"}
+    names = ("label", "text") if label_first else ("text", "label")
+    if not has_header:
+        options = BOTH._replace(names=names, separator=separator)
+    writer = csv.writer(out, delimiter=separator, quoting=quoting, **how)
+    writer.writerows([names] * has_header)
+    writer.writerows((i % 2, text) if label_first else (text, i % 2) for i, text in enumerate(written))
+    try:
+        records = parse(out.getvalue(), f"x{suffix}", options)
+    except DataError:
+        return
+    if suffix == ".txt" and not has_header:  # in lines of a text and a label, nothing is escaped
+        records = replace(records, text=pc.replace_substring(records.text, '\\"', '"'))
+    assert records.text.to_pylist() == written or (len(records.text) >= len(written) and records.notes)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(any_text, min_size=1))
+def test_any_text_is_preserved_in_the_usual_csv(written):
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([("label", "text"), *((1, text) for text in written)])
+    assert texts(parse(out.getvalue(), options=ReadOptions(quoting="double"))) == written

@@ -1,0 +1,188 @@
+"""Encodings: found, given, or suggested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reading import BOTH, complaint, parse, read, rows, texts
+
+from sentibp.data.readers import encoding
+from sentibp.data.readers.encoding import guess_encoding, to_utf8
+from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
+
+SAME = {
+    "x.csv": "text,label\nfilm é,1\n",
+    "x.tsv": "text\tlabel\nfilm é\t1\n",
+    "x.jsonl": '{"text": "film é", "label": "1"}\n',
+    "x.txt": "__label__1 film é\n",
+}
+
+
+def kept(data: str | bytes, name: str, options: ReadOptions = BOTH) -> list[tuple]:
+    return [(text, label.removeprefix("__label__")) for text, label in rows(parse(data, name, options))]
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_error_names_the_line_and_the_encoding_which_then_works(name):
+    data, line = SAME[name].encode("latin-1"), SAME[name].count("\n")
+    assert complaint(data, name) == (
+        f"{name}:{line}: not UTF-8 (byte 0xE9); it looks like cp1252: --set data.encoding=cp1252"
+    )
+    for known in "cp1252", "latin-1", "iso8859-15", "windows-1252":
+        assert kept(data, name, BOTH._replace(encoding=known)) == [("film é", "1")]
+
+
+@pytest.mark.parametrize("kind", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", SAME)
+def test_wide_encodings_without_byte_order_mark(name, kind):
+    data = SAME[name].encode(kind)
+    assert complaint(data, name) == f"{name}: not UTF-8; it looks like {kind}: --set data.encoding={kind}"
+    assert kept(data, name, BOTH._replace(encoding=kind)) == [("film é", "1")]
+
+
+@pytest.mark.parametrize("kind", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("said", [None, "utf-8", "cp1252"])
+def test_a_byte_order_mark_comes_first(name, kind, said):
+    data = SAME[name].encode(kind)
+    assert kept(data, name, BOTH._replace(encoding=said)) == [("film é", "1")]
+    assert parse(data, name).notes == (f"{name}: read as {kind}, as its byte-order mark says",)
+
+
+def test_the_byte_order_mark_of_utf_8():
+    data = "text,label\nfilm é,1\n".encode("utf-8-sig")
+    for said in None, "utf-8", "utf-8-sig":
+        assert parse(data, options=BOTH._replace(encoding=said)).notes == ()
+    records = parse(data, options=BOTH._replace(encoding="cp1252"))
+    assert rows(records) == [("film é", "1")]
+    assert records.notes == ("x.csv: read as UTF-8, as its byte-order mark says, not as cp1252",)
+
+
+def test_utf_8_that_is_read_otherwise_is_noted():
+    latin = BOTH._replace(encoding="latin-1")
+    records = parse("text,label\nfilm é,1\n", options=latin)
+    assert rows(records) == [("film Ã©", "1")]
+    assert records.notes == (
+        "x.csv: read as latin-1, as data.encoding says, though the file is valid UTF-8; "
+        "for UTF-8: --set data.encoding=utf-8",
+    )
+    assert parse("text,label\nfilm e,1\n", options=latin).notes == ()
+
+
+def test_bytes_that_are_not_in_the_given_encoding():
+    data = "text,label\nfilm,0\nfilm é,1\n".encode("cp1252")
+    assert complaint(data, options=BOTH._replace(encoding="ascii")) == (
+        "x.csv:3: not ascii (byte 0xE9); it looks like cp1252: --set data.encoding=cp1252"
+    )
+    data = "text,label\nfilm,0\nété très drôle,1\n".encode("cp1252")
+    assert complaint(data + b"\x81,1\n", options=BOTH._replace(encoding="cp1252")) == (
+        "x.csv:4: not cp1252 (byte 0x81); it looks like latin-1: --set data.encoding=latin-1"
+    )
+
+
+def test_a_damaged_character_in_utf_8():
+    data = "text,label\n" + "déjà vu,1\n" * 5 + "caf"
+    assert complaint(data.encode() + b"\xe9,1\n") == (
+        "x.csv:7: not UTF-8 (byte 0xE9); the rest is UTF-8, so the character is damaged; write it again"
+    )
+
+
+SENTENCES = {
+    "cp1252": "Leider schlecht, die Hülle ist gebrochen — für 26 € ein “Schnäppchen”. C’est déçu.",
+    "mac_roman": "Die Hülle ist schön und gemütlich, très naïf.",
+    "cp850": "Die Hülle ist schön und gemütlich, très naïf.",
+    "cp1250": "Bardzo słaby film, książka była żałosna i święta miłość.",
+    "iso8859-2": "Bardzo słaby film, książka była żałosna i święta miłość.",
+    "cp1251": "Очень хороший фильм, мне понравилось. Ужасно скучно.",
+    "koi8-r": "Очень хороший фильм, мне понравилось. Ужасно скучно.",
+    "cp1253": "Πολύ καλή ταινία, μου άρεσε.",
+    "cp932": "とても良い映画でした。最悪の映画です。",
+    "euc_jp": "とても良い映画でした。最悪の映画です。",
+    "gb18030": "这部电影非常好看，我很喜欢。太无聊了，浪费时间。",
+    "big5": "這部電影非常好看，我很喜歡。太無聊了，浪費時間。",
+    "cp949": "정말 재미있는 영화였어요. 최악의 영화.",
+}
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_guesses(kind):
+    assert guess_encoding(SENTENCES[kind].encode(kind)) == kind
+    assert guess_encoding(f"1,film 5/10 {SENTENCES[kind]}\n".encode(kind) * 3) == kind
+
+
+def test_no_guess():
+    signs = b"\xd7-\xf7-"
+    assert guess_encoding(signs) is None
+    assert complaint(b"text,label\n" + signs + b",1\n").endswith(
+        "; name its encoding with --set data.encoding=NAME, or save it as UTF-8"
+    )
+
+
+def test_zero_bytes_in_a_text_do_not_mean_another_encoding():
+    assert texts(parse("a\0b\0c\0\n\0\0\0\0", "a.txt", ReadOptions())) == ["a\0b\0c\0", "\0\0\0\0"]
+
+
+few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(few_bytes, max_size=8), st.integers(1, 4))
+def test_the_line_of_an_invalid_byte_in_any_chunk(pieces, part):
+    whole = b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "CHUNK", part)
+        try:
+            whole.decode()
+        except UnicodeDecodeError as error:
+            line = whole.count(b"\n", 0, error.start) + 1
+            where = f"^x.csv:{line}: not UTF-8 \\(byte 0x{whole[error.start]:02X}\\);"
+            with pytest.raises(DataError, match=where):
+                to_utf8(memoryview(whole), "x.csv")
+        else:
+            assert to_utf8(memoryview(whole), "x.csv") == (whole, ())
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n"), max_size=12),
+    st.sampled_from(["utf-16", "utf-16-be", "gb18030", "utf-7"]),
+    st.integers(1, 4),
+)
+def test_text_is_decoded_in_any_chunk(text, kind, part):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "CHUNK", part)
+        read, _ = to_utf8(memoryview(text.encode(kind)), "x.csv", kind)
+    assert str(read, "utf-8") == text.removeprefix("\ufeff")
+
+
+# Folders
+
+
+def make_folder(path: Path, **reviews: str) -> None:
+    for place, text in reviews.items():
+        file = path / place.replace("_", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode("latin-1"))
+
+
+def test_all_files_of_a_folder_are_named_at_once(tmp_path):
+    make_folder(tmp_path, pos_1="good", pos_2="\ntrès bon", neg_1="bad", neg_2="mé", neg_3="ré", neg_4="né", neg_5="é")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "films", BOTH)
+    assert str(caught.value) == (
+        "films: 5 of 7 files are not UTF-8; they look like cp1252: --set data.encoding=cp1252; they are "
+        "films/neg/2:1: not UTF-8 (byte 0xE9), films/neg/3:1: not UTF-8 (byte 0xE9), "
+        "films/neg/4:1: not UTF-8 (byte 0xE9) and 2 more"
+    )
+    records = read(tmp_path, "films", BOTH._replace(encoding="cp1252"))
+    assert records.text.to_pylist() == ["bad", "mé", "ré", "né", "é", "good", "\ntrès bon"]
+
+
+def test_one_file_of_a_folder(tmp_path):
+    make_folder(tmp_path, pos_1="good", pos_2="\ntrès bon", neg_1="bad")
+    with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); it looks like cp1252: --set data"):
+        read(tmp_path, "films", BOTH)

@@ -1,0 +1,82 @@
+"""Files without a header: recognised, and read with data.columns."""
+
+from __future__ import annotations
+
+import pytest
+from reading import BOTH, complaint, parse, rows, texts
+
+from sentibp.data.readers.header import looks_like_data
+from sentibp.data.readers.table import ReadOptions
+
+DATE = '"Mon Apr 06 22:19:45 PDT 2009"'
+TWEETS = "".join(
+    f'"{0 if i < 9 else 4}","{1467810 + i}",{DATE},"NO_QUERY","user{i}","@you, all {i}!"\n' for i in range(18)
+)
+
+
+def test_a_file_of_six_columns_without_a_header():
+    assert complaint(TWEETS) == (
+        "x.csv:1: no 'text'; the file seems to have no header, as its first line looks like data; "
+        "name the columns with --set data.columns=[label,id,date,column4,column5,text]"
+    )
+    names = ("label", "id", "date", "query", "user", "text")
+    records = parse(TWEETS, options=BOTH._replace(names=names))
+    assert rows(records) == [(f"@you, all {i}!", "0" if i < 9 else "4") for i in range(18)]
+    assert records.where(0) == "x.csv:1"
+    assert records.notes == ()
+
+
+@pytest.mark.parametrize("data", ["2,Great,this was\n1,Poor,this is\n", "pos,a film\n", "a film,neg\nb film,pos\n"])
+def test_small_files_without_a_header(data):
+    assert "the file seems to have no header" in complaint(data)
+
+
+HEADERS = [
+    ("id,comment,stars", "1,good film,5\n2,bad film,1\n"),
+    (",0,1", "0,good film,1\n1,bad film,0\n"),  # as pandas names columns without names
+    ("0,1", "good film,1\nbad film,0\n"),
+    ("review,positive,negative", "good film,1,0\nbad film,0,1\n"),
+    ("What did you like best about the service that we gave you?,stars", "the soup,5\nthe bread,2\n"),
+    ("2023,2024", "good film,bad film\nx,y\n"),
+]
+
+
+@pytest.mark.parametrize(("header", "lines"), HEADERS)
+def test_a_header_without_the_wanted_names(header, lines):
+    assert "no header" not in complaint(f"{header}\n{lines}")
+
+
+def test_first_rows_that_look_like_data():
+    long = "this film has a long story about a man and his dog"
+    assert looks_like_data([long, "x"], [[long, "y"]])
+    assert looks_like_data(["1/2/2024", "x"], [["2/3/2024", "y"]])
+    assert looks_like_data(["x", "good"], [["y", "good"], ["z", "bad"], ["w", "good"]])
+    assert not looks_like_data([], [])
+    assert not looks_like_data(["x", ""], [["y", ""], ["z", ""]])
+
+
+def test_names_that_the_first_line_has_already():
+    records = parse("Text,label\na,1\n", options=BOTH._replace(names=("text", "label")))
+    assert rows(parse("text,label\na,1\n", options=BOTH._replace(names=("text", "label")))) == [("a", "1")]
+    assert records.notes == ("x.csv:1: the first line has the names in data.columns, and is read as the header",)
+    assert len(records.text) == 1
+
+
+def test_a_wrong_number_of_names():
+    assert complaint("1,a,b b\n0,c,d d\n", options=BOTH._replace(names=("text", "label"))) == (
+        "x.csv: rows have 3 fields, and data.columns has 2 names; for example --set data.columns=[label,id,text]"
+    )
+
+
+def test_names_without_the_wanted_one():
+    message = complaint("1,a\n", options=BOTH._replace(names=("review", "label")))
+    assert message.startswith("data.columns: no 'text'; ")
+
+
+def test_the_names_decide_about_the_separator():
+    records = parse("a, b;1\nc, d, e;0\n", options=BOTH._replace(names=("text", "label")))
+    assert rows(records) == [("a, b", "1"), ("c, d, e", "0")]
+
+
+def test_texts_without_labels():
+    assert texts(parse("1;a\n2;b\n", options=ReadOptions(names=("id", "text")))) == ["a", "b"]

@@ -1,0 +1,116 @@
+"""Text files: a review a line, lines of a text and a label, and fastText's lines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reading import BOTH, complaint, parse, rows, texts
+
+from sentibp.data.readers import content, plain
+from sentibp.data.readers.table import ReadOptions
+
+
+def test_plain_text():
+    records = parse("a\r\n\n b \n\n", "x.txt", ReadOptions())
+    assert texts(records) == ["a", "", " b ", ""]
+    assert records.where(2) == "x.txt:3"
+    assert texts(parse("", "x.txt", ReadOptions())) == []
+    assert texts(parse("a", "README", ReadOptions())) == ["a"]
+
+
+def test_plain_text_has_neither_labels_nor_weights():
+    assert complaint("a\n", "x.txt") == (
+        "x.txt: plain text has no labels; give CSV, TSV, JSONL, Parquet or __label__ lines"
+    )
+    assert complaint("a\n", "x.txt", ReadOptions("text", None, "w")).startswith(
+        "x.txt: has no columns to take weights from; "
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n")), st.sampled_from([1, 3, 1 << 24]))
+def test_plain_text_has_one_text_per_line(data, part):
+    expected = data.replace("\r\n", "\n").split("\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "CHUNK", part)
+        lines = [line for some in plain.lines_of(memoryview(data.encode())) for line in some.to_pylist()]
+    assert lines == (expected[:-1] if expected[-1] == "" else expected)
+
+
+FASTTEXT = "\n__label__2 a good film\n\n__label__1  __label__3 b\nc\n __label__1\n"
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.ft", "x.train"])
+def test_fasttext_lines(name):
+    records = parse(FASTTEXT, name)
+    assert rows(records) == [
+        ("a good film", "__label__2"),
+        ("b", "__label__1  __label__3"),
+        ("c", ""),
+        ("", "__label__1"),
+    ]
+    assert [records.where(row) for row in range(4)] == [f"{name}:{line}" for line in (2, 4, 5, 6)]
+    assert texts(parse(FASTTEXT, name, ReadOptions())) == ["", "a good film", "", "b", "c", ""]
+
+
+# A text and its label
+
+
+def test_lines_of_a_text_and_a_label():
+    """A text may have quotes and tabs."""
+    reviews = ['"Great phone', "5\" screen, it's\tfine", "bad", 'not "good"']
+    lines = [f"{text}\t{i % 2}\n" for i, text in enumerate(reviews)]
+    records = parse("".join(lines) + "\n", "x.txt")
+    assert rows(records) == list(zip(reviews, "0101", strict=True))
+    assert records.where(3) == "x.txt:4"
+    assert records.notes == ("x.txt: no header; its lines are read as with --set data.columns=[text,label]",)
+
+
+def test_lines_of_a_label_and_a_text():
+    data = "pos\ta good\tfilm\n\nneg\ta bad film\n"
+    records = parse(data, "x.txt")
+    assert rows(records) == [("a good\tfilm", "pos"), ("a bad film", "neg")]
+    assert records.where(1) == "x.txt:3"
+    assert records.notes == ("x.txt: no header; its lines are read as with --set data.columns=[label,text]",)
+    named = parse(data, "x.txt", BOTH._replace(names=("label", "text")))
+    assert rows(named) == rows(records)
+    assert named.notes == ()
+
+
+def test_lines_with_labels_are_noted_if_they_are_read_as_texts():
+    data = "a good film\t1\na bad film\t0\n"
+    records = parse(data, "x.txt", ReadOptions())
+    assert texts(records) == ["a good film\t1", "a bad film\t0"]
+    assert records.notes == (
+        "x.txt: its lines are read as whole texts, and seem to have labels too; "
+        "to leave these out: --set data.columns=[text,label]",
+    )
+    assert texts(parse(data, "x.txt", ReadOptions(names=("text", "label")))) == ["a good film", "a bad film"]
+
+
+PHRASES = "Sales rose, mail a@b.fi@positive\nNo change .@neutral\nSales fell .@negative\nSales rose .@positive\n"
+
+
+def test_another_separator_is_suggested_and_then_works():
+    assert complaint(PHRASES, "x.txt") == (
+        "x.txt: plain text has no labels; each line seems to have a label after a '@'; "
+        "read it with --set 'data.separator=\"@\"' --set data.columns=[text,label]"
+    )
+    records = parse(PHRASES, "x.txt", BOTH._replace(separator="@", names=("text", "label")))
+    assert rows(records)[:2] == [("Sales rose, mail a@b.fi", "positive"), ("No change .", "neutral")]
+    assert complaint("a@1\n\nb\n", "x.txt", BOTH._replace(separator="@", names=("text", "label"))) == (
+        "x.txt:3: no '@' between text and label; put one there, or remove the line"
+    )
+
+
+def test_a_table_in_a_text_file():
+    assert rows(parse("label,text\n1,a\n0,b\n", "x.txt")) == [("a", "1"), ("b", "0")]
+    assert rows(parse('"Text"\t"Label"\n"a\nb"\t1\n', "x.txt")) == [("a\nb", "1")]
+    named = BOTH._replace(names=("label", "text"))
+    assert rows(parse('"1","a, b"\n"0","c\nd"\n', "x.txt", named._replace(separator=","))) == [
+        ("a, b", "1"),
+        ("c\nd", "0"),
+    ]
+    three = BOTH._replace(names=("id", "label", "text"))
+    assert rows(parse("5\t1\ta\n6\t0\tb\n", "x.txt", three)) == [("a", "1"), ("b", "0")]
