@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers import compression, excel, folder
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
@@ -25,6 +24,7 @@ from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table
 from sentibp.errors import DataError
+from sentibp.utils.repair import set_option
 
 FORMATS = (
     "CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text (.txt), fastText's __label__ lines, "

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import count_bytes
@@ -20,6 +19,7 @@ from sentibp.data.readers.spans import check_spans
 from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
+from sentibp.utils.repair import set_option
 
 COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
 

@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.content import as_file, line_chunks
 from sentibp.data.readers.table import ReadOptions, folded_name
 from sentibp.utils import spill
+from sentibp.utils.repair import set_option
 
 Quoting = Literal["double", "backslash", "none"]
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pyarrow.compute as pc
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.content import CHUNK, one_string, unmarked
 from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import to_numpy
+from sentibp.utils.repair import set_option
 
 _LOOK = 64  # bytes from which an encoding with several bytes a character is detected
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.table import ReadOptions, folded_name
 from sentibp.errors import DataError
+from sentibp.utils.repair import set_option
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)\s*%?\s*")
 _DATE = re.compile(

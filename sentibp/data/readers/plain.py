@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.content import first_bytes, line_chunks, one_string
 from sentibp.data.readers.csv_tsv import COMMA, open_csv
 from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
@@ -16,6 +15,7 @@ from sentibp.data.readers.header import label_column
 from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, require_no_columns
 from sentibp.errors import DataError
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
+from sentibp.utils.repair import set_option
 
 
 def lines_of(data: memoryview) -> Iterator[pa.Array]:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.repair import set_option
 from sentibp.data.readers.content import line_chunks
 from sentibp.data.readers.dialect import Dialect, all_lines_have, long_fields
 from sentibp.data.readers.header import kind_of
 from sentibp.errors import DataError
+from sentibp.utils.repair import set_option
 
 _EVIDENCE = 12  # separators in lines that may be rows, from which on the number of fields alone is worth a note
 

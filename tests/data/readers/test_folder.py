@@ -48,7 +48,8 @@ def test_a_folder_of_splits(tmp_path):
 def test_a_folder_with_a_file_in_another_encoding(tmp_path):
     make_folder(tmp_path, pos_1="good", neg_1="bad")
     (tmp_path / "pos" / "2").write_bytes(b"\ntr\xe8s bon")
-    with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); it looks like cp1252: --set data.encoding=cp1252$"):
+    message = r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); it looks like cp1252: --set data.encoding=cp1252$"
+    with pytest.raises(DataError, match=message):
         read(tmp_path, "films", BOTH)
 
 
