@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sentibp.data.corpus import Corpus
 from sentibp.data.tokenizer import Tokens
 from sentibp.errors import DataError
-from sentibp.utils.arrow import to_numpy
+from sentibp.utils.arrow import index_of, to_numpy
 from sentibp.utils.threads import parallel_map
 
 LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
@@ -75,7 +75,7 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
     """
     end = int(training.offsets[count])
     k = 5 + (end > 2_000_000) + (end > 10_000_000) + (end > 50_000_000)
-    number = to_numpy(pc.fill_null(pc.index_in(validation.words, value_set=training.words), -1))
+    number = index_of(validation.words, training.words)
     length = np.diff(validation.offsets)
     looked_at = np.flatnonzero(length >= k)
     looked_at = looked_at[:: max(1, -(-len(looked_at) // _LOOKED_AT))]
