@@ -31,6 +31,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
+from sentibp.utils.files import open_regular
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
@@ -147,7 +148,7 @@ def _files(config: Config) -> dict[str, Any]:
     fingerprints = {}
     for key, path in paths.items():
         if path is not None and os.path.isfile(path):  # a missing file is reported where it is read
-            with open(path, "rb") as file:
+            with open_regular(path) as file:
                 fingerprints[key] = {"fingerprint": hashlib.file_digest(file, "sha256").hexdigest()}
     return fingerprints
 
