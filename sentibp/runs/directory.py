@@ -34,7 +34,7 @@ from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
 from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
-from sentibp.utils.json_types import ListOf, OrNone
+from sentibp.utils.json_types import Complete, ListOf, MapOf, OrNone
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ VALIDATED = "validated.safetensors"
 VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
 
-_REVIEWS = OrNone({"reviews": int, "fingerprint": str})
+_REVIEWS = OrNone(Complete({"reviews": int}))
+_OVER_SEEDS = Complete(dict.fromkeys(("mean", "standard_deviation", "min", "max"), float))
 _FACTS: dict[str, Any] = {
     "outcome": str | None,
     "kind": str,
@@ -59,11 +60,11 @@ _FACTS: dict[str, Any] = {
     "versions": OrNone(dict[str, str | None]),
     "machine": OrNone(dict[str, str | float | bool | None]),
     "command": list[str],
-    "data": OrNone({"training": _REVIEWS, "validation": _REVIEWS, "labelled": _REVIEWS, "unlabelled": _REVIEWS}),
+    "data": OrNone(MapOf(OrNone({"reviews": int, "fingerprint": str}))),
     "scores": OrNone(SCORES),
     "scored_on": str | None,
-    "kept": OrNone({"seed": int, "epoch": int}),
-    "seeds": OrNone(dict[str, dict[str, float | None] | None]),
+    "kept": OrNone(Complete({"seed": int, "epoch": int})),
+    "seeds": OrNone(Complete({"accuracy": _OVER_SEEDS, "log_loss": _OVER_SEEDS})),
     "refit": _REVIEWS,
     "notes": list[str],
     "warnings": OrNone(list[str]),
@@ -77,6 +78,7 @@ _FACTS: dict[str, Any] = {
     "dim": int,
     "explained_variance": float | None,
 }
+_DATA = dict.fromkeys(("training", "validation", "labelled", "unlabelled"), _REVIEWS)
 """The types of run.json. What an earlier version did not write is missing; these are null then:"""
 
 _READ = ("outcome", "start", "scores", "data")
@@ -271,6 +273,7 @@ def load_run_info(path: Path) -> dict[str, Any]:
         with data_error_if_damaged(file, "train its config again"):
             content = json_types.parse(read_small_file(file))
             json_types.check(content, _FACTS, "")
+            json_types.check(content.get("data") or {}, _DATA, "data")
             return dict.fromkeys(_READ) | content
     except OSError as error:
         raise DataError(f"{file}: {error.strerror}; give a run directory") from None

@@ -17,7 +17,7 @@ from sentibp.utils.files import SMALL, open_regular
 METRICS = "metrics.jsonl"
 _REPAIR = "remove the lines from there on, or train its config again"
 
-SCORES: dict[str, Any] = {"accuracy": float, "log_loss": float, "n": float, "accuracy_interval": list[float] | None}
+SCORES: Any = {"accuracy": float, "log_loss": float, "n": float, "accuracy_interval": list[float] | None}
 """The types of the scores that are read again; there are others."""
 
 
@@ -113,7 +113,7 @@ class RoundRecord(Record):
 @cache
 def _types(kind: type[Record]) -> dict[str, Any]:
     """Return the type of each field, for `json_types.check`."""
-    return get_type_hints(kind) | ({"scores": json_types.OrNone(SCORES)} if kind is EpochRecord else {})
+    return get_type_hints(kind) | ({"scores": json_types.OrNone(json_types.Complete({"accuracy": float, "log_loss": float}))} if kind is EpochRecord else {})
 
 
 @cache

@@ -162,7 +162,7 @@ class _Follower:
         if self.first is None:
             self.first = done
         if outcome != "running":
-            seconds, left = facts.get("seconds") or self._end(facts) - self.start, 0.0
+            seconds, left = facts.get("seconds") or max(self._end(facts) - self.start, 0.0), 0.0
         elif done > self.first:  # at the pace since the first look; at that look, since the start
             left = (self.clock() - self.began) / (done - self.first) * (total - done)
         elif done and not self.is_resumed:  # otherwise the time since the start has the pauses in it

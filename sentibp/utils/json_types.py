@@ -24,6 +24,18 @@ class ListOf(NamedTuple):
     kind: Any
 
 
+class MapOf(NamedTuple):
+    """A type for `check`: an object with any keys, whose values are these."""
+
+    kind: Any
+
+
+class Complete(NamedTuple):
+    """A type for `check`: an object in which none of these keys is missing."""
+
+    kinds: Mapping[str, Any]
+
+
 def parse(text: str | bytes) -> Any:
     """Return the value. ValueError or RecursionError if it is not JSON, too deep, or has too large a number."""
     value = json.loads(text, parse_int=_whole_number)
@@ -46,10 +58,15 @@ def check(value: Any, kind: Any, name: str) -> None:
         if value is not None:
             check(value, kind.kind, name)
         return
-    if isinstance(kind, ListOf):
-        check(value, list[Any], name)
-        for each in value:
+    if isinstance(kind, ListOf | MapOf):
+        check(value, list[Any] if isinstance(kind, ListOf) else dict[str, Any], name)
+        for each in value if isinstance(kind, ListOf) else value.values():
             check(each, kind.kind, f"an item of {name}")
+        return
+    if isinstance(kind, Complete):
+        check(value, kind.kinds, name)
+        if missing := kind.kinds.keys() - value.keys():
+            raise ValueError(f"{name} has no {min(missing)}")
         return
     if not _has_type(value, kind):
         raise ValueError(f"{name or 'it'} is {shown(value)}")
