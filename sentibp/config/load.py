@@ -200,6 +200,8 @@ def _find(name: str | Path) -> tuple[Path, str]:
             init = f"sentibp init {shlex.quote(str(name))}"
             raise ConfigError(f"{name}: a file of data, not a config; write a config for it: {init}")
         return path, str(name)
+    if os.path.islink(path):
+        raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
     names = [shipped_name for shipped_name, _ in shipped()]
     known = f"; shipped: {', '.join(names)}" if names else ""
     siblings = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]

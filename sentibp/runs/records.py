@@ -113,7 +113,11 @@ class RoundRecord(Record):
 @cache
 def _types(kind: type[Record]) -> dict[str, Any]:
     """Return the type of each field, for `json_types.check`."""
-    return get_type_hints(kind) | ({"scores": json_types.OrNone(json_types.Complete({"accuracy": float, "log_loss": float}))} if kind is EpochRecord else {})
+    return get_type_hints(kind) | (
+        {"scores": json_types.OrNone(json_types.Complete({"accuracy": float, "log_loss": float}))}
+        if kind is EpochRecord
+        else {}
+    )
 
 
 @cache

@@ -115,7 +115,9 @@ class Session:
             self._keep_original(name, params[name], at)
             params[name][at] = after
         first, last = step.outcomes[0], step.outcomes[-1]
-        self.steps = [*self.steps, Step(_shortened(text), label, first.positive, last.positive, rows, before)][-_UNDO_STEPS:]
+        self.steps = [*self.steps, Step(_shortened(text), label, first.positive, last.positive, rows, before)][
+            -_UNDO_STEPS:
+        ]
         self.learned += 1
         return self.look(text, None) | {"drawing": stepper.drawing(step)}
 
