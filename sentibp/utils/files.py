@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from sentibp.errors import DataError
 
@@ -162,13 +163,13 @@ def read_small_file(path: Path, most: int = SMALL) -> bytes:
     return content
 
 
-def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading. OSError for a pipe, which may never end, a device or a folder."""
     _require_regular(os.stat(path), path)  # before it is opened: a writer to a pipe must not see a reader come and go
     descriptor = os.open(path, _READ)
     try:
         _require_regular(os.fstat(descriptor), path)  # it may have been exchanged
-        return os.fdopen(descriptor, "rb")
+        return cast(io.BufferedReader, os.fdopen(descriptor, "rb"))
     except BaseException:
         os.close(descriptor)
         raise

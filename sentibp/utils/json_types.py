@@ -78,7 +78,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _has_type(value: Any, kind: Any) -> bool:
+def _has_type(value: Any, kind: Any) -> bool:  # noqa: PLR0911  # one for each kind of type
     if kind is Any:
         return True
     if kind in (None, NoneType):

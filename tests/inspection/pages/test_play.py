@@ -61,7 +61,7 @@ def test_the_answer_is_short_after_many_long_texts(session):
 
 
 def test_a_step_that_diverges_names_no_option_of_a_command(session):
-    with pytest.raises(SentibpError, match="diverged.*; lower the learning rate") as caught:
+    with pytest.raises(SentibpError, match=r"diverged.*; lower the learning rate") as caught:
         session.learn("good", "negative", "sgd", 1e300)
     assert "--" not in str(caught.value)
 
