@@ -13,11 +13,19 @@ import typer
 from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
-from sentibp.errors import SentibpError
+from sentibp.errors import ESCAPES, SentibpError
 
 
 class Commands(TyperGroup):
     """The commands, with one place where their errors become lines and exit codes."""
+
+    def make_context(self, *args: Any, **named: Any) -> Any:
+        """Parse the options before the command."""
+        try:
+            return super().make_context(*args, **named)
+        except Exception as error:
+            _escape(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command. A user's mistake ends in its lines on stderr, without a traceback."""
@@ -37,14 +45,26 @@ class Commands(TyperGroup):
             raise typer.Exit(0) from None
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
+                if error.filename is None:
+                    raise
+                from sentibp.utils.files import unreadable
+
+                print_message(unreadable(error))  # a file or folder of another user, or on a failing disk
+                raise typer.Exit(3) from None
             _nowhere(sys.stdout)
             print_message(f"the results cannot be written: {error.strerror}; make room")
             raise typer.Exit(3) from None
         except Exception as error:
+            _escape(error)
             if hasattr(error, "option_name"):
                 _suggest_setting(error)
             raise
+
+
+def _escape(error: Any) -> None:
+    """Escape control characters in a usage error, which quotes what was typed."""
+    if hasattr(error, "format_message") and isinstance(error.message, str):
+        error.message = error.message.translate(ESCAPES)
 
 
 def _suggest_setting(error: Any) -> None:

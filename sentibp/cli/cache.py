@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_text, size, table
+from sentibp.cli.output import print_json, print_message, print_text, size, table
 
 
 def register(app: typer.Typer) -> None:
@@ -24,10 +24,16 @@ def show_or_clear(
     from sentibp.utils import cache
 
     if clear:
-        print_text(f"{size(cache.clear())} removed")
+        removed = cache.clear()
+        if json:
+            print_json({"removed": removed})
+        else:
+            print_text(f"{size(removed)} removed")
+        if kept := len(cache.entries()):
+            print_message(f"{cache.folder()}: {kept} of the entries cannot be removed; remove them as their owner")
         return
     lines = [
-        [entry.name[:8], entry.about, size(entry.size), str(datetime.fromtimestamp(int(entry.used)))]
+        [entry.name[:8], entry.about, entry.size if json else size(entry.size), str(datetime.fromtimestamp(int(entry.used)))]
         for entry in cache.entries()
     ]
     table(["entry", "what", "size", "last used"], lines, json)

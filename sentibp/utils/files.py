@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from sentibp.errors import DataError
+from sentibp.utils.paths import shown
 
 _REPAIRS = {
     errno.ENOSPC: "make room on that disk",
@@ -51,7 +52,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-    old = os.stat(target) if target.exists() else None
+    old = os.stat(target) if os.path.exists(target) else None
     if old is not None and not stat.S_ISREG(old.st_mode):
         with open(target, "wb") as file:
             yield file
@@ -68,7 +69,8 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
 
 def is_stream(path: Path) -> bool:
     """Return whether a path names a pipe, a device or an open file such as /dev/stdout, whatever its suffix is."""
-    return _own_descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+    is_other = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    return _own_descriptor(path) is not None or is_other
 
 
 def _own_descriptor(path: Path) -> int | None:
@@ -143,6 +145,23 @@ def data_error_on_failure(path: Path, advice: str = "") -> Iterator[None]:
     except OSError as error:
         repair = "; ".join(filter(None, [_REPAIRS.get(error.errno or 0, ""), advice]))
         raise DataError(f"{path}: cannot be written: {error.strerror or error}; {repair}".rstrip("; ")) from None
+
+
+@contextlib.contextmanager
+def data_error_if_unreadable(name: str = "") -> Iterator[None]:
+    """Turn an OSError in reading into a DataError with the place: the file of the error, or `name`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(unreadable(error, name)) from None
+
+
+def unreadable(error: OSError, name: str = "") -> str:
+    """Return a message on an OSError in reading a file or folder of the user: the place, the fact, the repair."""
+    place = name or shown(str(error.filename or "input"))
+    fact = error.strerror or str(error)
+    repair = "; make it readable for you, or name another" if error.errno in (errno.EACCES, errno.EPERM) else ""
+    return f"{place}: {fact.lower()}{repair}"
 
 
 _SMALL = 10_000_000  # bytes of run.json at most

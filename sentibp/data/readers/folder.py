@@ -14,6 +14,7 @@ from sentibp.data.readers.splits import ALIASES, TABLES, canonical, data_files, 
 from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
+from sentibp.utils.files import data_error_if_unreadable
 
 _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}
 
@@ -33,7 +34,8 @@ def has_splits(path: Path) -> bool:
 
 def has_classes(path: Path) -> bool:
     """Return whether a folder has the reviews itself, and not in a subfolder for each split."""
-    return path.is_dir() and bool(_classes(path))
+    with data_error_if_unreadable():
+        return path.is_dir() and bool(_classes(path))
 
 
 def is_class_folder(path: Path) -> bool:
@@ -154,4 +156,5 @@ def _files(path: Path) -> list[Path]:
 
 
 def _content(file: Path) -> memoryview:
-    return memoryview(file.read_bytes())
+    with data_error_if_unreadable():
+        return memoryview(file.read_bytes())
