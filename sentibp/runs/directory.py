@@ -32,7 +32,15 @@ from sentibp.runs.records import METRICS, Record
 from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
-from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
+from sentibp.utils.files import (
+    data_error_if_unreadable,
+    data_error_on_failure,
+    open_regular,
+    read_small_file,
+    remove_temporary_files,
+    unreadable,
+    write_file,
+)
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -247,7 +255,7 @@ def load_run_info(path: Path) -> dict[str, Any]:
                     raise ValueError(f"{name!r} is {content.get(name)!r:.40}")
             return content
     except OSError as error:
-        raise DataError(f"{file}: {error.strerror}; give a run directory") from None
+        raise DataError(unreadable(error, str(file), "give a run directory")) from None
 
 
 def _lock(file: IO[Any], alone: bool = True) -> bool:
@@ -316,6 +324,8 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
 
     if not (path / PREDICTIONS).is_file():  # a pipe would block
         return None
+    with data_error_if_unreadable():
+        open(path / PREDICTIONS, "rb").close()
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
         table = parquet.read_table(path / PREDICTIONS)
         weight = table["weight"].to_numpy() if "weight" in table.column_names else None

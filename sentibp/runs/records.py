@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from sentibp.errors import DataError
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import open_regular
+from sentibp.utils.files import open_regular, unreadable
 
 METRICS = "metrics.jsonl"
 _KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "dict": (dict,)}
@@ -169,7 +169,7 @@ class RecordReader:
                     if record is not None:
                         yield record
         except OSError as error:
-            raise DataError(f"{self.path}: {error.strerror}; give a run directory") from None
+            raise DataError(unreadable(error, str(self.path), "give a run directory")) from None
 
 
 def read_records(run: Path) -> Iterator[Record]:

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.utils.paths import expand_home
+
+_NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
 
 _DAY = 86_400  # seconds
 
@@ -110,15 +113,16 @@ def entries() -> list[Entry]:
     return sorted(result, key=lambda entry: entry.used)
 
 
-def clear() -> int:
-    """Remove all entries, and return the size in bytes of those that could be removed."""
+def clear() -> tuple[int, int]:
+    """Remove all entries. Return the size in bytes of what was removed, and how many entries could not be removed."""
     root = folder()
-    size = sum(entry.size for entry in entries())
+    size, kept = sum(entry.size for entry in entries()), 0
     with contextlib.suppress(OSError):  # no folder, or that of another user
         for path in root.iterdir() if root is not None else ():
-            if path.name.startswith(".new-") or os.path.exists(path / "entry.json"):
+            if path.name.startswith(".new-") or _NAME.fullmatch(path.name) or os.path.exists(path / "entry.json"):
                 shutil.rmtree(path, ignore_errors=True)
-    return size - sum(entry.size for entry in entries())
+                kept += os.path.lexists(path)
+    return size - sum(entry.size for entry in entries()), kept
 
 
 def limit() -> float:

@@ -156,12 +156,15 @@ def data_error_if_unreadable(name: str = "") -> Iterator[None]:
         raise DataError(unreadable(error, name)) from None
 
 
-def unreadable(error: OSError, name: str = "") -> str:
-    """Return a message on an OSError in reading a file or folder of the user: the place, the fact, the repair."""
+def unreadable(error: OSError, name: str = "", repair: str = "") -> str:
+    """Return a message on an OSError in reading a file or folder: the place, the fact, the repair.
+
+    The place is `name`, or the file of the error. `repair` is for other faults than missing permissions.
+    """
     place = name or shown(str(error.filename or "input"))
-    fact = error.strerror or str(error)
-    repair = "; make it readable for you, or name another" if error.errno in (errno.EACCES, errno.EPERM) else ""
-    return f"{place}: {fact.lower()}{repair}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        repair = "make it readable for you, or name another"
+    return f"{place}: {(error.strerror or str(error)).lower()}; {repair}".removesuffix("; ")
 
 
 _SMALL = 10_000_000  # bytes of run.json at most

@@ -79,7 +79,9 @@ def test_all_classes_together():
 
 
 text_with_classes = st.lists(
-    st.sampled_from([*"aB1@.,:/ é好👍<>'\"`\n_-", "http://", "www.", ".com/", "b@c.org", "<url>", "\ufdd0", "10", "5's", "٣"]),
+    st.sampled_from(
+        [*"aB1@.,:/ é好👍<>'\"`\n_-", "http://", "www.", ".com/", "b@c.org", "<url>", "\ufdd0", "10", "5's", "٣"]
+    ),
     max_size=20,
 ).map("".join)
 
