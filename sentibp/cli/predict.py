@@ -90,6 +90,7 @@ def predict(
     from sentibp.runs import find
 
     model_file = find.model_file(model)
+    output = None if output == Path("-") else output  # standard output
     format = _format(output, format, explain)
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
     _warn_of_file_names(text or [])

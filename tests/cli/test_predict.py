@@ -194,6 +194,12 @@ def test_standard_input_has_one_text_per_line(sentibp):
     assert [record["text"] for record in sentibp("predict", "-i", "-", stdin=stdin).jsonl] == texts
 
 
+def test_output_to_a_dash_is_standard_output(sentibp, here):
+    assert sentibp("predict", "good", "--output", "-").jsonl == sentibp("predict", "good").jsonl
+    assert sentibp("predict", "good", "-o", "-", "--format", "csv").out.startswith("label,score,")
+    assert not (here / "-").exists()
+
+
 def test_standard_input_as_json_lines(sentibp):
     texts = ["good\nbad", "", "🎬", "nul \0"]
     stdin = "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in texts)
