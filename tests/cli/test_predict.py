@@ -342,6 +342,19 @@ def test_results_do_not_need_a_place_for_messages(process):
     Path("t.csv").write_text("label,text\n1,good\n")
     for redirect in ("2>/dev/full", "2>&-"):
         assert len(process("predict", "-i", "t.csv", redirect=redirect).jsonl) == 1
+    assert "model " in process("train", "xor", redirect="2>&- <&-").out
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["predict", "--help"]])
+def test_help_on_a_full_disk(process, command):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    assert process(*command, code=3, redirect=">/dev/full").err.startswith("the results cannot be written: ")
+
+
+def test_usage_errors_escape_what_was_typed(fails):
+    for command in (["a\u202eb"], ["predict", "--a\u202eb"], ["runs", "list", "--sort", "a\u202eb"]):
+        assert "a\\u202eb" in fails(2, *command)
 
 
 def test_standard_input_that_is_closed(process):
