@@ -82,12 +82,38 @@ def independent_weights(validation: Corpus, seen: np.ndarray) -> np.ndarray:
 
     The reviews at the positions `seen`, whose text also occurs in the training data, say nothing. The others count by
     their weights, relative to each other. The sum is the effective number of distinct texts (Kish, 1965): copies and
-    weights make a text count more than others, but are no further evidence.
+    weights make a text count more than others, but are no further evidence. Nor are reviews of a group with the same
+    label, as the phrases of one sentence have it.
     """
     weight = np.ones(len(validation)) if validation.weight is None else validation.weight.astype(np.float64)
     weight[seen] = 0
     total = np.bincount(text_groups(validation), weight)  # of each distinct text
-    return weight * (effective_number(total) / total.sum()) if total.any() else weight
+    if not total.any():
+        return weight
+    return weight * (effective_number(total) / _design_effect(validation, weight) / total.sum())
+
+
+def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
+    """Return how many reviews of its groups are worth as much as one of another group (Kish, 1965), at least 1.
+
+    It is 1 + (m - 1) r, where m is the mean size of the groups, and r how much the labels of a group agree: the
+    intraclass correlation, 1 if they are all the same, 0 if they differ as those of all groups do (ANOVA estimate).
+    """
+    kept = weight > 0
+    if corpus.group is None or corpus.label is None:
+        return 1.0
+    number = np.unique(corpus.group[kept], return_inverse=True)[1]
+    label, size = corpus.label[kept].astype(np.float64), np.bincount(number)
+    n, k = len(label), len(size)
+    if k == n:
+        return 1.0
+    mean = np.bincount(number, label) / size
+    between = float(size @ (mean - label.mean()) ** 2) / max(k - 1, 1)
+    within = float(np.sum((label - mean[number]) ** 2)) / (n - k)
+    usual = (n - float(size @ size) / n) / max(k - 1, 1)  # the size of a group in the estimate of r
+    spread = between + (usual - 1) * within
+    correlation = min(max((between - within) / spread, 0.0), 1.0) if spread > 0 and k > 1 else 1.0
+    return 1 + (float(size @ size) / n - 1) * correlation
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:

@@ -19,7 +19,8 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.labels import counted
-from sentibp.data.overlap import overlap_notes, require_separate
+from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
+from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
@@ -31,6 +32,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import resolve_paths
 from sentibp.training.pretraining import PretrainingData
+from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
@@ -74,9 +76,13 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     labelled, unlabelled = load_pretraining_data(config)
     corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
+    known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, shown(config.data.validation))
+    if origin is not None:
+        hashes, known, more = _with_origin(hashes, origin, shown(str(config.model.init_from)))
+        notes = (*notes, *more)
     if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
         path = shown(str(config.model.init_from))
         notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")
@@ -95,10 +101,12 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     features, labelled_features, unlabelled_features = encoded.learned
     near = np.delete(encoded.near_duplicate, repeated)
     counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
-    told = overlap_notes(*counts, is_grouped=training.group is not None)
+    is_told = has_many_near_duplicates(*counts[2:])
+    told = overlap_notes(*counts, _how_to_group(config, training) if is_told else "")
     independent = None
     if validation is not None:
-        seen = np.union1d(repeated, np.flatnonzero(encoded.near_duplicate == 1))
+        told += group_notes(training, validation)
+        seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
         independent = data_corpus.independent_weights(validation, seen)
         told += few_notes(config, len(validation), float(independent.sum()))
     return TrainingData(
@@ -116,6 +124,22 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         hashes=hashes,
         notes=tuple(dict.fromkeys((*notes, *told))),
         seconds=time.monotonic() - start,
+    )
+
+
+def _how_to_group(config: Config, training: Corpus) -> str:
+    """Return how near-duplicates are kept on one side of the cut."""
+    settings = config.data
+    if training.group is not None:
+        return "the groups of data.group_column do not keep them together"
+    if isinstance(settings.validation, str):
+        return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
+    columns = group_columns(settings.source, settings)
+    if not columns:
+        return "no column of the data seems to say which reviews belong together (sentence, film, product, author)"
+    return (
+        "if a column says which reviews belong together (sentence, film, product, author), name it with "
+        f"--set data.group_column=NAME, one of: {', '.join(columns)}"
     )
 
 
@@ -160,6 +184,24 @@ def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | Non
     if labelled is not None:
         known = np.concatenate((known, data_corpus.text_hashes(labelled.text)))
     return ReviewHashes(known, held_out), repeated
+
+
+def _with_origin(
+    hashes: ReviewHashes, origin: Classifier, name: str
+) -> tuple[ReviewHashes, np.ndarray, tuple[str, ...]]:
+    """Add the reviews that the model of init_from was trained on: the new model has learned from them, too.
+
+    Also return the positions of the validation reviews among them, and notes.
+    """
+    learned = RecordedData(origin).training_hashes()
+    if learned is None:
+        return hashes, np.zeros(0, np.int64), (f"{name}: no run directory says on which reviews it was trained",)
+    known = np.flatnonzero(np.isin(hashes.validation, learned))
+    notes = ()
+    if len(known):
+        count = f"{len(known):,} of {len(hashes.validation):,} validation reviews"
+        notes = (f"{count} are in the training data of {name}, which the training starts from: expect lower scores",)
+    return hashes._replace(training=np.concatenate((hashes.training, learned))), known, notes
 
 
 def few_notes(config: Config, validation: int, independent: float) -> list[str]:

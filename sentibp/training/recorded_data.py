@@ -104,11 +104,15 @@ class RecordedData:
 
     def count_training_reviews(self, corpus: Corpus) -> int | None:
         """Return how many of the reviews the model was trained on; None if no run directory tells."""
+        known = self.training_hashes()
+        return None if known is None else int(np.isin(data_corpus.text_hashes(corpus.text), known).sum())
+
+    def training_hashes(self) -> np.ndarray | None:
+        """Return the hashes (n,) of the reviews that the model was trained on; None if no run directory tells."""
         hashes = None if self.run is None else load_review_hashes(self.run)
         if hashes is None:
             return None
-        known = np.concatenate(hashes) if self.is_refit else hashes.training
-        return int(np.isin(data_corpus.text_hashes(corpus.text), known).sum())
+        return np.concatenate(hashes) if self.is_refit else hashes.training
 
 
 def require_recorded_data(run: Path, config: Config, corpus: Corpus) -> None:
