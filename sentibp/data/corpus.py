@@ -18,6 +18,13 @@ from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 
+_SPACE = b" \t\n\r\v\f"
+_LOWER = bytes(range(256)).lower()
+
+_REPEATED = 0.5  # the share of distinct texts below which there is a note
+
+_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
+
 _ROWS = 4096  # reviews copied at once
 
 
@@ -117,18 +124,30 @@ def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:
-    """Return a group number from 0 for each review (n,); equal texts, ignoring space around them, share one."""
+    """Return a group number from 0 for each review (n,); equal texts share one, as `text_hashes` compares them."""
     return np.unique(text_hashes(corpus.text), return_inverse=True)[1]
 
 
 def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """Return a hash of 64 bits of each text without the space around it: (n,) int64."""
-    digests = [b"".join(map(_digest, piece.to_pylist())) for piece in pieces(text)]
+    """Return a hash of 64 bits of each text: (n,) int64. White space and capitals (of ASCII) make no difference.
+
+    A file that was saved in another format, or by another program, has the same reviews in other lines.
+    """
+    digests = [b"".join(map(_text_digest, piece.to_pylist())) for piece in pieces(text)]
     return np.frombuffer(b"".join(digests), np.int64)
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.strip().encode(), digest_size=8).digest()
+def _text_digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode().translate(_LOWER, _SPACE), digest_size=8).digest()
+
+
+def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[str]:
+    """Return a note if most reviews only repeat others: the interval of a score takes each for evidence."""
+    distinct = len(np.unique(hashes))
+    if distinct > _REPEATED * len(corpus):
+        return []
+    texts = counted(distinct, "distinct text")
+    return [f"the {len(corpus):,} {kind}reviews are {texts}: repeated reviews make the intervals too narrow"]
 
 
 def fingerprint(corpus: Corpus) -> str:
@@ -145,12 +164,12 @@ def fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
-def require_both_classes(corpus: Corpus, name: str) -> None:
-    """Raise a DataError if all labels are equal, since training needs both classes."""
+def require_both_classes(corpus: Corpus, name: str, repair: str = "training needs both") -> None:
+    """Raise a DataError with the repair if all labels are equal, and with the notes: rows may be left out."""
     label = _labels_of(corpus)
     for number, other in enumerate(LABELS):
         if not (label == 1 - number).any():
-            raise DataError(f"{name}: all {len(label):,} labels are {other}; training needs both")
+            raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}", *corpus.notes)
 
 
 def _labels_of(corpus: Corpus) -> np.ndarray:
@@ -188,7 +207,10 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
 def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     """Return the group of each review (n,) int64. A review without one is in a group with those of the same text."""
     values, code = distinct(column)
-    name = np.frombuffer(b"".join(_digest(f"group {value}") for value in values), np.int64)
+    name = np.frombuffer(
+        b"".join(hashlib.blake2b(f"group {value}".strip().encode(), digest_size=8).digest() for value in values),
+        np.int64,
+    )
     is_missing = np.array([str(value).strip() in ("None", "nan", "") for value in values])
     group = name[code]
     missing = np.flatnonzero(is_missing[code])
@@ -214,15 +236,15 @@ def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong:
         weight = column.cast(pa.float64()).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         weight = np.array([_number(value) for value in column.to_pylist()])
-    with np.errstate(over="ignore"):
-        weight = weight.astype(np.float32)
-    invalid = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
+    is_usable = (weight == 0) | ((weight >= _SMALLEST_WEIGHT) & (weight <= _LARGEST_WEIGHT))  # False for NaN
+    invalid = np.flatnonzero(kept & ~is_usable)
     if len(invalid):
         value = column[int(invalid[0])].as_py()
         wrong.append(
-            f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; give a finite number, not below 0"
+            f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; give 0, or a number from "
+            f"{_SMALLEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
         )
-    return weight
+    return np.where(is_usable, weight, 0).astype(np.float32)
 
 
 def _number(value: object) -> float:

@@ -82,7 +82,11 @@ def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
     optional = () if validation is None else ("weight", "group")
     corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
     names = [source] if isinstance(source, str) else source
-    data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
+    if validation is None:
+        data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
+    else:
+        repair = "scores need both; --set data.validation=0.1 holds out training reviews"
+        data_corpus.require_both_classes(corpus, f"data.validation: {shown(validation)}", repair)
     return corpus
 
 

@@ -37,4 +37,4 @@ def compare_models(
     assert corpus.label is not None
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b, corpus.weight)
     notes = (*corpus.notes, *notes_a, *notes_b, *few_reviews(scores_a))
-    return Comparison(scores_a, scores_b, paired, notes)
+    return Comparison(scores_a, scores_b, paired, tuple(dict.fromkeys(notes)))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus
+from sentibp.data.corpus import Corpus, repeated_note, text_hashes
 from sentibp.data.examples import Examples
 from sentibp.data.labels import NoKnownLabel
 from sentibp.data.readers.splits import NoSuchSplit
@@ -109,11 +109,12 @@ def score_corpus(
     assert corpus.label is not None
     scores, logits = evaluate(classifier.network, Examples(features, corpus.label, corpus.weight))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    scores["in_training"] = seen = recorded.count_training_reviews(corpus)
-    notes = ()
+    hashes = text_hashes(corpus.text)
+    scores["in_training"] = seen = recorded.count_training_reviews(hashes)
+    notes = tuple(repeated_note(corpus, hashes))
     if seen:
         what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
-        notes = (f"{what}: expect less of new reviews",)
+        notes = (*notes, f"{what}: expect less of new reviews")
     return scores, probability(logits), tokens, notes
 
 

@@ -36,6 +36,8 @@ from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
+_MORE = 0.3  # a share of reviews to hold out if there are few
+
 FEW = 30
 """Reviews: with fewer for validation, there is a note that their scores say little."""
 
@@ -108,6 +110,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         told += group_notes(training, validation)
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
         independent = data_corpus.independent_weights(validation, seen)
+        told += data_corpus.repeated_note(validation, hashes.validation, "validation ")
         told += few_notes(config, len(validation), float(independent.sum()))
     return TrainingData(
         config=config,
@@ -209,7 +212,10 @@ def few_notes(config: Config, validation: int, independent: float) -> list[str]:
     notes, fits = [], _fits(config)
     if validation < FEW:
         few, chance = counted(validation, "validation review"), "the scores and the best epoch depend on chance"
-        notes.append(f"only {few}: {chance}; give more reviews, or raise data.validation")
+        share = config.data.validation
+        raised = not isinstance(share, str) and share < _MORE
+        repair = "give more reviews" + f", or hold out more with --set data.validation={_MORE}" * raised
+        notes.append(f"only {few}: {chance}; {repair}")
     if fits and independent < FEW:
         texts = counted(round(independent), "distinct validation text")
         notes.append(f"only {texts} outside the training data: {fits} hardly fitted")

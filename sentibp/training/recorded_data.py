@@ -19,7 +19,6 @@ from sentibp.config import paths
 from sentibp.config.load import load_config
 from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config, Data
-from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus
 from sentibp.errors import DataError
@@ -102,10 +101,10 @@ class RecordedData:
         assert training is not None
         return training, validation
 
-    def count_training_reviews(self, corpus: Corpus) -> int | None:
-        """Return how many of the reviews the model was trained on; None if no run directory tells."""
+    def count_training_reviews(self, hashes: np.ndarray) -> int | None:
+        """Return how many of the reviews with these hashes the model was trained on; None if no run directory tells."""
         known = self.training_hashes()
-        return None if known is None else int(np.isin(data_corpus.text_hashes(corpus.text), known).sum())
+        return None if known is None else int(np.isin(hashes, known).sum())
 
     def training_hashes(self) -> np.ndarray | None:
         """Return the hashes (n,) of the reviews that the model was trained on; None if no run directory tells."""

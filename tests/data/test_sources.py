@@ -320,7 +320,10 @@ def test_sample():
         data_corpus.require_both_classes(found, "sample")
         assert found.notes == ()
     assert not np.isin(data_corpus.text_hashes(test.text), data_corpus.text_hashes(train.text)).any()
-    assert complaint("sample", split="dev") == "sample: no split 'dev'; there are: train, test"
+    assert (
+        complaint("sample", split="dev")
+        == "sample: no split 'dev'; name another, such as --set data.split=train; there are: train, test"
+    )
     assert (
         complaint("sample", weight_column="w")
         == "sample: has no weights; leave them out with --set data.weight_column=null"
@@ -450,7 +453,7 @@ def test_errors_of_the_hub(hub):
     for error, expected in {
         ValueError(
             "Unknown split \"dev\". Should be one of ['train', 'test']."
-        ): "no split 'dev'; there are: train, test",
+        ): "no split 'dev'; name another, such as --set data.split=train; there are: train, test",
         ValueError("Config name is missing.\nPlease pick one among the available configs: ['cola', 'sst2']\nExample"): (
             "several sets; write user/set:NAME with one of: cola, sst2"
         ),
@@ -471,7 +474,10 @@ def test_the_package_is_used_if_the_hub_fails(hub):
     hub.answer = ConnectionError("broken")
     assert load("rotten_tomatoes").notes[0].startswith("rotten_tomatoes: cannot reach the Hugging Face hub")
     hub.answer = ValueError("Unknown split \"dev\". Should be one of ['train', 'test'].")
-    assert complaint("imdb", split="dev") == "imdb: no split 'dev'; there are: train, test"
+    assert (
+        complaint("imdb", split="dev")
+        == "imdb: no split 'dev'; name another, such as --set data.split=train; there are: train, test"
+    )
 
 
 def test_a_cached_data_set_needs_no_hub(hub, here, monkeypatch):
