@@ -240,11 +240,11 @@ def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong:
     invalid = np.flatnonzero(kept & ~is_usable)
     if len(invalid):
         value = column[int(invalid[0])].as_py()
-        wrong.append(
-            f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; give 0, or a number from "
-            f"{_SMALLEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
-        )
-    return np.where(is_usable, weight, 0).astype(np.float32)
+        repair = "give a finite number, not below 0"
+        if np.isfinite(weight[invalid[0]]) and weight[invalid[0]] > 0:
+            repair = f"give 0, or a number from {_SMALLEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
+        wrong.append(f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; {repair}")
+    return np.where(is_usable, weight, np.nan).astype(np.float32)
 
 
 def _number(value: object) -> float:

@@ -1,8 +1,8 @@
 """Find the files that a config names.
 
-A path in a config file is relative to the folder of that file first. A path that `--set` gives is relative to the
-working directory. The copy of the config in the run directory has absolute paths, so that it names the same files from
-everywhere.
+A path in a config file is relative to the folder of that file first; of a link, to the folder of its target next. A
+path that `--set` gives is relative to the working directory. The copy of the config in the run directory has absolute
+paths, so that it names the same files from everywhere.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
     The name `last` is resolved, too: it will soon mean another run. Raises ConfigError if a model is not found.
     """
     config, folder = resolved.config, resolved.path.parent
+    target = resolved.path.resolve().parent  # of a link to the config
     notes: list[str] = []
     is_stored = (folder / "run.json").is_file()  # the copy in a run directory
     for key in keys:
@@ -40,6 +41,8 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
         base = None if resolved.origins.get(key) == "--set" else folder
         if value is None or (key == "data.validation" and not sources.is_source(value, base or Path(), Path())):
             continue
+        if base is not None and not _is_in(folder, value) and _is_in(target, value):
+            base = target
         if is_stored:
             value, more = _moved(value)
             notes += more
@@ -66,6 +69,12 @@ def _text_of_origin(text: Text, origin: Path) -> Text:
     spelling = model_file.load_spec(origin).spelling
     known = {"folding": spelling.folding, "classes": list(spelling.classes)}
     return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
+
+
+def _is_in(folder: Path, value: Any) -> bool:
+    """Return whether one of the paths is below a folder."""
+    names = [value] if isinstance(value, str) else value
+    return any(os.path.exists(folder / name) for name in names)
 
 
 def _moved(value: Any) -> tuple[Any, list[str]]:

@@ -12,6 +12,7 @@ import pytest
 from sentibp import evaluate, load_model, train_model
 from sentibp.config.load import load_config
 from sentibp.data import sources
+from sentibp.data.corpus import text_hashes
 from sentibp.data.dataset import load_data
 from sentibp.errors import DataError
 from sentibp.inspection import gradcheck, influence, label_audit
