@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_num
 
 _SPACE = b" \t\n\r\v\f"
 _LOWER = bytes(range(256)).lower()
+
+_NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 
 _REPEATED = 0.5  # the share of distinct texts below which there is a note
 
@@ -207,15 +210,19 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
 def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     """Return the group of each review (n,) int64. A review without one is in a group with those of the same text."""
     values, code = distinct(column)
-    name = np.frombuffer(
-        b"".join(hashlib.blake2b(f"group {value}".strip().encode(), digest_size=8).digest() for value in values),
-        np.int64,
-    )
-    is_missing = np.array([str(value).strip() in ("None", "nan", "") for value in values])
+    names = list(map(_group_name, values))
+    digests = (hashlib.blake2b(f"group {name}".encode(), digest_size=8).digest() for name in names)
+    name = np.frombuffer(b"".join(digests), np.int64)
+    is_missing = np.array([name in _NO_GROUP for name in names])
     group = name[code]
     missing = np.flatnonzero(is_missing[code])
     group[missing] = text_hashes(pc.fill_null(take_texts(text, missing), scalar("")))
     return group
+
+
+def _group_name(value: object) -> str:
+    """Return the value without differences that spreadsheets and people make: capitals, space, 12.0 for 12."""
+    return re.sub(r"^(-?[0-9]+)\.0+$", r"\1", " ".join(str(value).split()).casefold())
 
 
 def _left_out(name: str, kept: np.ndarray, weightless: np.ndarray) -> list[str]:

@@ -78,7 +78,7 @@ def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.r
         for name, count in zip(LABELS, rest, strict=True):
             if not count:
                 raise DataError(
-                    f"data.group_column: its {counted(len(counts), 'group')} leave no {name} review for {kind}; "
+                    f"data.group_column: with {counted(len(counts), 'group')}, no {name} review is left for {kind}; "
                     "set data.group_column to a column with more groups, or hold out none with --set data.validation=0"
                 )
     return chosen[number]

@@ -30,7 +30,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
-from sentibp.training.paths import resolve_paths
+from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.paths import shown
@@ -63,7 +63,8 @@ class TrainingData(NamedTuple):
 def prepare(resolved: Resolved) -> TrainingData:
     """Resolve the paths of a config, then load and encode its data."""
     config, notes = resolve_paths(resolved)
-    return prepare_config(config, notes)
+    with explained_if_gone(resolved, config):
+        return prepare_config(config, notes)
 
 
 def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
@@ -111,7 +112,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
         independent = data_corpus.independent_weights(validation, seen)
         told += data_corpus.repeated_note(validation, hashes.validation, "validation ")
-        told += few_notes(config, len(validation), float(independent.sum()))
+        told += few_notes(config, len(validation), float(independent.sum()), is_grouped=validation.group is not None)
     return TrainingData(
         config=config,
         origin=origin,
@@ -207,7 +208,7 @@ def _with_origin(
     return hashes._replace(training=np.concatenate((hashes.training, learned))), known, notes
 
 
-def few_notes(config: Config, validation: int, independent: float) -> list[str]:
+def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
     notes, fits = [], _fits(config)
     if validation < FEW:
@@ -217,8 +218,11 @@ def few_notes(config: Config, validation: int, independent: float) -> list[str]:
         repair = "give more reviews" + f", or hold out more with --set data.validation={_MORE}" * raised
         notes.append(f"only {few}: {chance}; {repair}")
     if fits and independent < FEW:
-        texts = counted(round(independent), "distinct validation text")
-        notes.append(f"only {texts} outside the training data: {fits} hardly fitted")
+        n = round(independent)
+        few = f"{counted(n, 'distinct validation text')} outside the training data"
+        if is_grouped:
+            few = f"as much validation data as {counted(n, 'review')} of different groups (data.group_column)"
+        notes.append(f"only {few}: {fits} hardly fitted")
     return notes
 
 

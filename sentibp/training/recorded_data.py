@@ -25,7 +25,7 @@ from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
 from sentibp.runs.review_hashes import load_review_hashes
-from sentibp.training.paths import resolve_paths
+from sentibp.training.paths import repair_if_gone, resolve_paths
 from sentibp.utils.paths import shown
 
 REPAIR = "restore them, or start a new training"
@@ -89,7 +89,9 @@ class RecordedData:
         try:
             training, validation = dataset.load_data(config)
         except DataError as error:
-            raise DataError(unreadable.replace("{}", str(error))) from None
+            gone = None if is_other else repair_if_gone(config)
+            message = f"{error}; {gone}" if gone is not None else str(error)
+            raise DataError(unreadable.replace("{}", message)) from None
         if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
             require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
