@@ -44,6 +44,11 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.text)
 
+    @property
+    def aside(self) -> str:
+        """The notes in parentheses, for an error that ends the reading: they may say where the reviews are."""
+        return f" ({'; '.join(self.notes)})" if self.notes else ""
+
     def take(self, indices: np.ndarray) -> Corpus:
         """Return the reviews at these positions, in this order."""
         indices = np.asarray(indices, np.int64)
@@ -172,7 +177,7 @@ def require_both_classes(corpus: Corpus, name: str, repair: str = "training need
     label = _labels_of(corpus)
     for number, other in enumerate(LABELS):
         if not (label == 1 - number).any():
-            raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}", *corpus.notes)
+            raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}{corpus.aside}")
 
 
 def _labels_of(corpus: Corpus) -> np.ndarray:

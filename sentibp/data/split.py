@@ -48,7 +48,7 @@ def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.ran
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
         repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=2)))
-        raise DataError(*(f"{line}; give more reviews, or write {repair}" for line in wrong), *corpus.notes)
+        raise DataError(*(f"{line}; give more reviews, or write {repair}{corpus.aside}" for line in wrong))
     return chosen
 
 

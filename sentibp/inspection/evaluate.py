@@ -114,7 +114,7 @@ def score_corpus(
     notes = tuple(repeated_note(corpus, hashes))
     if seen:
         what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
-        notes = (*notes, f"{what}: expect less of new reviews")
+        notes = (f"{what}: expect less of new reviews", *notes)
     return scores, probability(logits), tokens, notes
 
 
