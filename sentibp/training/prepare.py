@@ -84,11 +84,8 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     if validation is not None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, shown(config.data.validation))
     if origin is not None:
-        hashes, known, more = _with_origin(hashes, origin, shown(str(config.model.init_from)))
+        hashes, known, more = _with_origin(hashes, origin, config)
         notes = (*notes, *more)
-    if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
-        path = shown(str(config.model.init_from))
-        notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
@@ -102,17 +99,12 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     )
     require_memory(config, len(encoded.vocabulary))
     features, labelled_features, unlabelled_features = encoded.learned
-    near = np.delete(encoded.near_duplicate, repeated)
-    counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
-    is_told = has_many_near_duplicates(*counts[2:])
-    told = overlap_notes(*counts, _how_to_group(config, training) if is_told else "")
     independent = None
     if validation is not None:
-        told += group_notes(training, validation)
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
         independent = data_corpus.independent_weights(validation, seen)
-        told += data_corpus.repeated_note(validation, hashes.validation, "validation ")
-        told += few_notes(config, len(validation), float(independent.sum()), is_grouped=validation.group is not None)
+        near = np.delete(encoded.near_duplicate, repeated)
+        notes = (*notes, *_validation_notes(config, training, validation, hashes, len(repeated), near, independent))
     return TrainingData(
         config=config,
         origin=origin,
@@ -126,9 +118,31 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,
-        notes=tuple(dict.fromkeys((*notes, *told))),
+        notes=tuple(dict.fromkeys(notes)),
         seconds=time.monotonic() - start,
     )
+
+
+def _validation_notes(
+    config: Config,
+    training: Corpus,
+    validation: Corpus,
+    hashes: ReviewHashes,
+    repeated: int,
+    near: Array,
+    independent: Array,
+) -> list[str]:
+    """Return what the user should know of the validation reviews: how much they say about new ones.
+
+    `repeated` of them are training reviews, `near` says whether the others are near-duplicates, `independent` (n,) how
+    much each counts in a fit.
+    """
+    counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
+    repair = _how_to_group(config, training) if has_many_near_duplicates(*counts[2:]) else ""
+    notes = overlap_notes(*counts, repair) + group_notes(training, validation)
+    notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
+    is_grouped = validation.group is not None
+    return notes + few_notes(config, len(validation), float(independent.sum()), is_grouped=is_grouped)
 
 
 def _how_to_group(config: Config, training: Corpus) -> str:
@@ -191,20 +205,23 @@ def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | Non
 
 
 def _with_origin(
-    hashes: ReviewHashes, origin: Classifier, name: str
-) -> tuple[ReviewHashes, np.ndarray, tuple[str, ...]]:
+    hashes: ReviewHashes, origin: Classifier, config: Config
+) -> tuple[ReviewHashes, np.ndarray, list[str]]:
     """Add the reviews that the model of init_from was trained on: the new model has learned from them, too.
 
     Also return the positions of the validation reviews among them, and notes.
     """
+    name, notes = shown(str(config.model.init_from)), []
+    if origin.spec.folding == config.text.folding != FOLDING:
+        notes.append(f"text.folding is {config.text.folding}, as in {name}, whose words it starts from")
     learned = RecordedData(origin).training_hashes()
     if learned is None:
-        return hashes, np.zeros(0, np.int64), (f"{name}: no run directory says on which reviews it was trained",)
+        notes.append(f"{name}: no run directory says on which reviews it was trained")
+        return hashes, np.zeros(0, np.int64), notes
     known = np.flatnonzero(np.isin(hashes.validation, learned))
-    notes = ()
     if len(known):
         count = f"{len(known):,} of {len(hashes.validation):,} validation reviews"
-        notes = (f"{count} are in the training data of {name}, which the training starts from: expect lower scores",)
+        notes.append(f"{count} are in the training data of {name}, which the training starts from: expect lower scores")
     return hashes._replace(training=np.concatenate((hashes.training, learned))), known, notes
 
 
