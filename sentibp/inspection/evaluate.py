@@ -13,7 +13,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note, text_hashes
 from sentibp.data.examples import Examples
 from sentibp.data.labels import NoKnownLabel
-from sentibp.data.readers.splits import NoSuchSplit
+from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
@@ -140,7 +140,8 @@ def load_reviews(
     try:
         corpus = read(settings.labels)
     except NoSuchSplit as error:
-        raise error.with_option("--split {}") from None
+        unseen = [each for each in error.others if canonical(each) != "train"]
+        raise error.with_option(f"--split {(unseen or ['{}'])[0]}") from None
     except NoKnownLabel:
         if settings.labels != trained.labels:
             raise

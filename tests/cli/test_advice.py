@@ -95,7 +95,7 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     ([*TRAIN, "--set", "data.source=tests"], 3, "--set data.split=test"),
     ([*TRAIN, "--set", "data.source=sample", "--set", "data.validation=dev"], 3, "--set data.validation=test"),
     (["eval", "-m", "base", "--data", "splits", "--split", "dev"], 3, "--split test"),
-    (["eval", "-m", "base", "--data", "sample", "--split", "dev"], 3, "--split train"),
+    (["eval", "-m", "base", "--data", "sample", "--split", "dev"], 3, "--split test"),
     (["gradcheck", "-m", "base", "--data", "tests"], 3, "--set data.split=test"),
     (["predict", "-m", "base", "-i", "tests"], 3, "--set data.split=test"),
     # labels

@@ -98,7 +98,7 @@ def test_the_splits_of_built_in_data(sentibp, fails):
     assert sentibp("eval", "--data", "sample", "--split", "train", "--json").json["n"] == 320
     assert (
         fails(3, "eval", "--split", "tset")
-        == "sample: no split 'tset'; name another, such as --split train; there are: train, test"
+        == "sample: no split 'tset'; name another, such as --split test; there are: train, test"
     )
 
 
