@@ -10,6 +10,7 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line."""
+    _occupy_standard_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as after nohup
         signal.signal(signal.SIGINT, _leave)
     if sys.stdout is None:  # the shell's >&-
@@ -22,6 +23,20 @@ def main() -> None:
     prepare_streams()
     limit_blas_threads()
     application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="sentibp")
+
+
+def _occupy_standard_streams() -> None:
+    """Open nothing in the place of standard streams that are closed (the shell's 2>&-).
+
+    Else the next file that is opened, such as the log of a run, would take the place, and messages of libraries.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:  # what nobody can read must not end a command
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -118,19 +118,22 @@ def _weighted_auc(label: np.ndarray, positive: np.ndarray, weight: np.ndarray) -
     return float(ones @ below / (ones.sum() * zeros.sum()))
 
 
-def roc_curve(label: ArrayLike, positive: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def roc_curve(
+    label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return `(false_positive_rate, true_positive_rate, threshold)`, each (k + 1,) for k distinct probabilities.
 
     Point j has the rates for "positive if the probability is >= threshold[j]". Thresholds decrease from infinity, where
     nothing is positive; both rates increase from 0 to 1 (Fawcett 2006, "An introduction to ROC analysis", algorithm 1).
     `ValueError` if only one class is present.
     """
-    label, positive = _checked(label, positive)
+    label, positive, weight = _weighted(label, positive, weight)
     if label.all() or not label.any():
         raise ValueError(f"a ROC curve needs both classes; every label is {int(label[0])}")
     value, inverse = np.unique(positive, return_inverse=True)  # ascending, so the sums below are in reverse order
-    true_positives = np.cumsum(np.bincount(inverse, weights=label)[::-1])  # (k,) positives at or above each value
-    false_positives = np.cumsum(np.bincount(inverse, weights=~label)[::-1])  # (k,) negatives
+    each = np.ones(len(label)) if weight is None else weight
+    true_positives = np.cumsum(np.bincount(inverse, label * each)[::-1])  # (k,) positives at or above each value
+    false_positives = np.cumsum(np.bincount(inverse, ~label * each)[::-1])  # (k,) negatives
     rates = (np.r_[0.0, count / count[-1]] for count in (false_positives, true_positives))
     return *rates, np.r_[np.inf, value[::-1]]
 
@@ -190,7 +193,9 @@ def wilson_interval(successes: float, n: float, z: float = 1.959964) -> tuple[fl
     return low(successes), 1 - low(n - successes)  # by symmetry, so that 0 and 1 are exact
 
 
-def mcnemar(label: ArrayLike, positive_a: ArrayLike, positive_b: ArrayLike) -> dict[str, Any]:
+def mcnemar(
+    label: ArrayLike, positive_a: ArrayLike, positive_b: ArrayLike, weight: ArrayLike | None = None
+) -> dict[str, Any]:
     """Compare two classifiers on the same examples by the exact McNemar test.
 
     - `a_only`, `b_only`: the number of examples that only a, or only b, got right.
@@ -199,6 +204,7 @@ def mcnemar(label: ArrayLike, positive_a: ArrayLike, positive_b: ArrayLike) -> d
       binomial probability of a split at least as uneven; 1.0 for an even split or no disagreement (McNemar 1947;
       Dietterich 1998, "Approximate statistical tests for comparing supervised classification learning algorithms",
       section 3.1, whose chi-squared approximates it).
+    - `note`, if there are weights: the test counts examples, so the weights have no effect on these numbers.
     """
     truth, positive_a = _checked(label, positive_a, "positive_a")
     truth, positive_b = _checked(label, positive_b, "positive_b")
@@ -209,6 +215,7 @@ def mcnemar(label: ArrayLike, positive_a: ArrayLike, positive_b: ArrayLike) -> d
         "b_only": b_only,
         "difference": (a_only - b_only) / len(truth),
         "p_value": _fair_coin(a_only, b_only),
+        **({} if weight is None else {"note": "each review counts once in this test, whatever its weight"}),
     }
 
 
@@ -217,7 +224,7 @@ def verdict(paired: Mapping[str, Any]) -> str:
     verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
     return (
         f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
-        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}"
+        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}" + (f"; {paired['note']}" if "note" in paired else "")
     )
 
 

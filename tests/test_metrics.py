@@ -157,6 +157,19 @@ def test_weight_0_is_absent_and_weight_k_is_k_copies(drawn):
 
 @few
 @given(weighted(inside))
+def test_the_weighted_roc_curve_agrees_with_scikit_learn(drawn):
+    (label, positive), weight = np.array(drawn[0]), np.array(drawn[1])
+    label, positive, weight = label[weight > 0], positive[weight > 0], weight[weight > 0]
+    if label.all() or not label.any():
+        return
+    got = metrics.roc_curve(label, positive, weight)
+    want = oracle.roc_curve(label, positive, sample_weight=weight, drop_intermediate=False)
+    for ours, theirs in zip(got, want, strict=True):
+        np.testing.assert_allclose(ours, theirs)
+
+
+@few
+@given(weighted(inside))
 def test_weighted_scores_agree_with_scikit_learn(drawn):
     (label, positive), weight = np.array(drawn[0]), np.array(drawn[1]) / 3
     got, answer = metrics.scores(label, positive, weight), (positive >= 0.5).astype(int)
@@ -359,6 +372,9 @@ def test_mcnemar_worked_by_hand():
     }
     swapped = metrics.mcnemar(label, b, a)
     assert (swapped["difference"], swapped["p_value"]) == (-got["difference"], got["p_value"])
+    weighted = metrics.mcnemar(label, a, b, np.arange(len(label)))
+    assert weighted.pop("note") == "each review counts once in this test, whatever its weight"
+    assert weighted == got
     assert metrics.mcnemar(label, a, a) == {"a_only": 0, "b_only": 0, "difference": 0.0, "p_value": 1.0}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
@@ -14,37 +16,62 @@ from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
 from sentibp.errors import SentibpError
+from sentibp.utils.messages import TEXT_ESCAPES
 
 
 class Commands(TyperGroup):
     """The commands, with one place where their errors become lines and exit codes."""
 
+    def make_context(self, *args: Any, **named: Any) -> Any:
+        """Parse the options before the command; print the help or the version."""
+        with _errors_as_lines():
+            return super().make_context(*args, **named)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command. A user's mistake ends in its lines on stderr, without a traceback."""
-        try:
+        """Run a command."""
+        with _errors_as_lines():
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
-        except SentibpError as error:
-            for line in error.lines:
-                print_message(line)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print_message("interrupted")
-            raise typer.Exit(130) from None
-        except BrokenPipeError:  # `sentibp ... | head` reads no more
-            _nowhere(sys.stdout)
-            raise typer.Exit(0) from None
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
+
+
+@contextlib.contextmanager
+def _errors_as_lines() -> Iterator[None]:
+    """Turn a user's mistake into its lines on stderr and an exit code, without a traceback."""
+    try:
+        yield
+    except SentibpError as error:
+        for line in error.lines:
+            print_message(line)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print_message("interrupted")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # `sentibp ... | head` reads no more
+        _nowhere(sys.stdout)
+        raise typer.Exit(0) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _nowhere(sys.stdout)
             print_message(f"the results cannot be written: {error.strerror}; make room")
-            raise typer.Exit(3) from None
-        except Exception as error:
-            if hasattr(error, "option_name"):
-                _suggest_setting(error)
+        elif error.filename is not None:  # a file or folder of another user, or on a failing disk
+            from sentibp.utils.files import unreadable
+
+            print_message(unreadable(error))
+        else:
             raise
+        raise typer.Exit(3) from None
+    except Exception as error:
+        _escape(error)
+        if hasattr(error, "option_name"):
+            _suggest_setting(error)
+        raise
+
+
+def _escape(error: Any) -> None:
+    """Escape control characters in a usage error, which quotes what was typed."""
+    if hasattr(error, "format_message") and isinstance(error.message, str):
+        error.message = error.message.translate(TEXT_ESCAPES)
 
 
 def _suggest_setting(error: Any) -> None:

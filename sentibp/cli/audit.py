@@ -18,6 +18,8 @@ from sentibp.utils.paths import expand_home
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
 
+_READING = ("columns", "encoding", "sheet", "separator", "quoting")  # settings that do not fit the output
+
 _WORDS = 6  # words that are printed for an issue, in each direction
 
 
@@ -112,7 +114,11 @@ def _to_dict(issue: LabelIssue) -> dict[str, Any]:
 
 def _print(result: LabelAudit, command: str | None) -> None:
     print_text(f"{len(result.corpus):,} reviews in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold")
-    print_text(f"{result.confident.sum():,} labels are confidently contradicted; the most probable errors:")
+    from sentibp.data.labels import counted
+
+    number = int(result.confident.sum())
+    contradicted = f"{counted(number, 'label')} {'is' if number == 1 else 'are'} confidently contradicted"
+    print_text(f"{contradicted}; the most probable errors:")
     width = len(str(len(result.issues)))
     for number, issue in enumerate(result.issues, 1):
         score = issue.positive if issue.predicted == "positive" else 1 - issue.positive
@@ -157,7 +163,7 @@ def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> s
         changes.append("data.weight_column=weight")
     if settings.group_column not in (None, "group"):
         changes.append("data.group_column=group")
-    changes += [f"data.{key}=null" for key in ("columns", "encoding") if getattr(settings, key) is not None]
+    changes += [f"data.{key}=null" for key in _READING if getattr(settings, key) is not None]
     if isinstance(settings.validation, str):
         changes.append("data.validation=0.1")
     unchanged = [each for each in overrides if not each.startswith("data.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_text, size, table
+from sentibp.cli.output import print_json, print_message, print_text, size, table
 
 
 def register(app: typer.Typer) -> None:
@@ -24,12 +24,18 @@ def show_or_clear(
     from sentibp.utils import cache
 
     if clear:
-        print_text(f"{size(cache.clear())} removed")
+        removed, kept = cache.clear()
+        if json:
+            print_json({"removed": removed})
+        else:
+            print_text(f"{size(removed)} removed")
+        if kept:
+            print_message(f"{cache.folder()}: {kept} of the entries cannot be removed; remove them as their owner")
         return
-    lines = [
-        [entry.name[:8], entry.about, size(entry.size), str(datetime.fromtimestamp(int(entry.used)))]
-        for entry in cache.entries()
-    ]
+    lines = []
+    for entry in cache.entries():
+        used = str(datetime.fromtimestamp(int(entry.used)))
+        lines.append([entry.name[:8], entry.about, entry.size if json else size(entry.size), used])
     table(["entry", "what", "size", "last used"], lines, json)
     if not json:
         print_text(f"\n{cache.folder() or 'switched off by SENTIBP_CACHE'}; at most {size(cache.limit())}")

@@ -35,7 +35,7 @@ def output_file(output: Path) -> Iterator[IO[bytes]]:
     if not output.name:
         raise DataError(f"--output {output}: not a file name")
     try:
-        names = os.stat(output).st_nlink if output.is_file() else 1
+        names = os.stat(output).st_nlink if os.path.isfile(output) else 1
         with unwound_by_signals(), open_output(output) as file:
             yield file
     except BrokenPipeError:  # as on stdout: the reader has enough
@@ -57,7 +57,7 @@ def format_of(
     """
     suffix = "".join(output.suffixes[-2:] if output.suffix.lower() == ".gz" else output.suffixes[-1:]).lower()
     named = suffixes.get(suffix)
-    if output.is_dir() or is_stream(output):  # a folder is refused when it is opened
+    if os.path.isdir(output) or is_stream(output):  # a folder is refused when it is opened
         return given or named or streamed
     if named is not None and given not in (None, named):
         repair = f"leave out --format, or change {suffix}"

@@ -90,6 +90,7 @@ def predict(
     from sentibp.runs import find
 
     model_file = find.model_file(model)
+    output = None if output == Path("-") else output  # standard output
     format = _format(output, format, explain)
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
     _warn_of_file_names(text or [])
@@ -97,7 +98,8 @@ def predict(
     if input is None:
         pieces = _arguments(text or [])
     else:
-        pieces = _input(input, _read_options(classifier, text_column, set_ or []), format, keep)
+        options, split = _read_options(classifier, text_column, set_ or [])
+        pieces = _input(input, options, split, format, keep)
     colours = explain and format is Format.table and output is None and may_colour()
     with _sink(output, colours) as sink:
         if format is Format.table:
@@ -144,30 +146,34 @@ def _arguments(texts: list[str]) -> Iterator[Piece]:
     yield Piece(strings(texts))
 
 
-def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> ReadOptions:
-    """Return how the input is read: with the columns of the training, in UTF-8, or as the command line says."""
+def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> tuple[ReadOptions, str]:
+    """Return how the input is read: with the columns of the training, in UTF-8, or as the command line says.
+
+    The second value is the split of a folder that has splits.
+    """
     from sentibp.data.readers.table import ReadOptions
 
-    options = ReadOptions(classifier.text_column, names=classifier.column_names)
+    options, split = ReadOptions(classifier.text_column, names=classifier.column_names), "train"
     if overrides:
         from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
         from sentibp.data.sources import read_options
 
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
         options = read_options(data, labelled=False)._replace(weight=None, group=None)
-        if not any(each.partition("=")[0].strip() == "data.encoding" for each in overrides):
-            options = options._replace(encoding=None)
-    return options if text_column is None else options._replace(text=text_column)
+        keys = {each.partition("=")[0].strip() for each in overrides}
+        options = options if "data.encoding" in keys else options._replace(encoding=None)
+        split = data.split if "data.split" in keys else split
+    return (options if text_column is None else options._replace(text=text_column)), split
 
 
-def _input(path: str, options: ReadOptions, format: Format, keep: bool) -> Iterator[Piece]:
+def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:
     """Yield the reviews of a file or of stdin in pieces."""
     from sentibp.data import sources
     from sentibp.data.readers.pieces import Kept
 
     kept = Kept.text if format in (Format.csv, Format.tsv) else Kept.typed if format is Format.parquet else Kept.objects
     kept = kept if keep and format is not Format.table else Kept.nothing
-    return sources.read_pieces(path, options, kept)
+    return sources.read_pieces(path, options, kept, split)
 
 
 @contextlib.contextmanager

@@ -196,6 +196,8 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
     else:
         low, high = result.scores["accuracy_interval"]
         known = f"its accuracy on such reviews lies between {low:.2f} and {high:.2f} (95 % interval)"
+    if source == "xor":  # a demonstration: no model of reviews
+        return None
     if source == "sample":
         return (
             f"a demo: trained on {reviews:,} short reviews that come with sentibp, {known}; "

@@ -33,7 +33,8 @@ def _to_whole_number(value: Any) -> Any:
 
 
 def _to_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int | float) else value
+    values = [value] if isinstance(value, str | int | float) else value
+    return ["" if each is None else each for each in values] if isinstance(values, list) else values  # a missing label
 
 
 Name = Annotated[str, Field(min_length=1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,6 +18,15 @@ from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
+
+_SPACE = b" \t\n\r\v\f"
+_LOWER = bytes(range(256)).lower()
+
+_NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
+
+_REPEATED = 0.5  # the share of distinct texts below which there is a note
+
+_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
 
 _ROWS = 4096  # reviews copied at once
 
@@ -33,6 +43,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    @property
+    def aside(self) -> str:
+        """The notes in parentheses, for an error that ends the reading: they may say where the reviews are."""
+        return f" ({'; '.join(self.notes)})" if self.notes else ""
 
     def take(self, indices: np.ndarray) -> Corpus:
         """Return the reviews at these positions, in this order."""
@@ -82,27 +97,65 @@ def independent_weights(validation: Corpus, seen: np.ndarray) -> np.ndarray:
 
     The reviews at the positions `seen`, whose text also occurs in the training data, say nothing. The others count by
     their weights, relative to each other. The sum is the effective number of distinct texts (Kish, 1965): copies and
-    weights make a text count more than others, but are no further evidence.
+    weights make a text count more than others, but are no further evidence. Nor are reviews of a group with the same
+    label, as the phrases of one sentence have it.
     """
     weight = np.ones(len(validation)) if validation.weight is None else validation.weight.astype(np.float64)
     weight[seen] = 0
     total = np.bincount(text_groups(validation), weight)  # of each distinct text
-    return weight * (effective_number(total) / total.sum()) if total.any() else weight
+    if not total.any():
+        return weight
+    return weight * (effective_number(total) / _design_effect(validation, weight) / total.sum())
+
+
+def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
+    """Return how many reviews of its groups are worth as much as one of another group (Kish, 1965), at least 1.
+
+    It is 1 + (m - 1) r, where m is the mean size of the groups, and r how much the labels of a group agree: the
+    intraclass correlation, 1 if they are all the same, 0 if they differ as those of all groups do (ANOVA estimate).
+    """
+    kept = weight > 0
+    if corpus.group is None or corpus.label is None:
+        return 1.0
+    number = np.unique(corpus.group[kept], return_inverse=True)[1]
+    label, size = corpus.label[kept].astype(np.float64), np.bincount(number)
+    n, k = len(label), len(size)
+    if k == n:
+        return 1.0
+    mean = np.bincount(number, label) / size
+    between = float(size @ (mean - label.mean()) ** 2) / max(k - 1, 1)
+    within = float(np.sum((label - mean[number]) ** 2)) / (n - k)
+    usual = (n - float(size @ size) / n) / max(k - 1, 1)  # the size of a group in the estimate of r
+    spread = between + (usual - 1) * within
+    correlation = min(max((between - within) / spread, 0.0), 1.0) if spread > 0 and k > 1 else 1.0
+    return 1 + (float(size @ size) / n - 1) * correlation
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:
-    """Return a group number from 0 for each review (n,); equal texts, ignoring space around them, share one."""
+    """Return a group number from 0 for each review (n,); equal texts share one, as `text_hashes` compares them."""
     return np.unique(text_hashes(corpus.text), return_inverse=True)[1]
 
 
 def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """Return a hash of 64 bits of each text without the space around it: (n,) int64."""
-    digests = [b"".join(map(_digest, piece.to_pylist())) for piece in pieces(text)]
+    """Return a hash of 64 bits of each text: (n,) int64. White space and capitals (of ASCII) make no difference.
+
+    A file that was saved in another format, or by another program, has the same reviews in other lines.
+    """
+    digests = [b"".join(map(_text_digest, piece.to_pylist())) for piece in pieces(text)]
     return np.frombuffer(b"".join(digests), np.int64)
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.strip().encode(), digest_size=8).digest()
+def _text_digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode().translate(_LOWER, _SPACE), digest_size=8).digest()
+
+
+def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[str]:
+    """Return a note if most reviews only repeat others: the interval of a score takes each for evidence."""
+    distinct = len(np.unique(hashes))
+    if distinct > _REPEATED * len(corpus):
+        return []
+    texts = counted(distinct, "distinct text")
+    return [f"the {len(corpus):,} {kind}reviews are {texts}: repeated reviews make the intervals too narrow"]
 
 
 def fingerprint(corpus: Corpus) -> str:
@@ -119,12 +172,12 @@ def fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
-def require_both_classes(corpus: Corpus, name: str) -> None:
-    """Raise a DataError if all labels are equal, since training needs both classes."""
+def require_both_classes(corpus: Corpus, name: str, repair: str = "training needs both") -> None:
+    """Raise a DataError with the repair if all labels are equal, and with the notes: rows may be left out."""
     label = _labels_of(corpus)
     for number, other in enumerate(LABELS):
         if not (label == 1 - number).any():
-            raise DataError(f"{name}: all {len(label):,} labels are {other}; training needs both")
+            raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}{corpus.aside}")
 
 
 def _labels_of(corpus: Corpus) -> np.ndarray:
@@ -162,12 +215,19 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
 def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     """Return the group of each review (n,) int64. A review without one is in a group with those of the same text."""
     values, code = distinct(column)
-    name = np.frombuffer(b"".join(_digest(f"group {value}") for value in values), np.int64)
-    is_missing = np.array([str(value).strip() in ("None", "nan", "") for value in values])
+    names = list(map(_group_name, values))
+    digests = (hashlib.blake2b(f"group {name}".encode(), digest_size=8).digest() for name in names)
+    name = np.frombuffer(b"".join(digests), np.int64)
+    is_missing = np.array([name in _NO_GROUP for name in names])
     group = name[code]
     missing = np.flatnonzero(is_missing[code])
     group[missing] = text_hashes(pc.fill_null(take_texts(text, missing), scalar("")))
     return group
+
+
+def _group_name(value: object) -> str:
+    """Return the value without differences that spreadsheets and people make: capitals, space, 12.0 for 12."""
+    return re.sub(r"^(-?[0-9]+)\.0+$", r"\1", " ".join(str(value).split()).casefold())
 
 
 def _left_out(name: str, kept: np.ndarray, weightless: np.ndarray) -> list[str]:
@@ -188,15 +248,15 @@ def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong:
         weight = column.cast(pa.float64()).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         weight = np.array([_number(value) for value in column.to_pylist()])
-    with np.errstate(over="ignore"):
-        weight = weight.astype(np.float32)
-    invalid = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
+    is_usable = (weight == 0) | ((weight >= _SMALLEST_WEIGHT) & (weight <= _LARGEST_WEIGHT))  # False for NaN
+    invalid = np.flatnonzero(kept & ~is_usable)
     if len(invalid):
         value = column[int(invalid[0])].as_py()
-        wrong.append(
-            f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; give a finite number, not below 0"
-        )
-    return weight
+        repair = "give a finite number, not below 0"
+        if np.isfinite(weight[invalid[0]]) and weight[invalid[0]] > 0:
+            repair = f"give 0, or a number from {_SMALLEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
+        wrong.append(f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; {repair}")
+    return np.where(is_usable, weight, np.nan).astype(np.float32)
 
 
 def _number(value: object) -> float:

@@ -12,8 +12,10 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.folder import has_classes
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.readers.splits import NoSuchSplit, canonical
+from sentibp.data.readers.table import MissingColumn, ReadOptions
 from sentibp.data.split import split_corpus
+from sentibp.errors import DataError
 from sentibp.utils import rng
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_text
@@ -25,11 +27,33 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     if settings.split != "train":
         sources.require_splits(settings.source, "--set data.split=train reads all of it")
     if isinstance(validation, str) and sources.is_source(validation):
-        return _load(config, settings.split), _load(config, "validation", validation)
+        return _load_both(config, validation)
     if isinstance(validation, str):
         sources.require_splits(settings.source, _repair(settings.source, settings.split, validation))
-        return _load(config, settings.split), _load(config, validation)
+        return _load(config, settings.split), _load_validation_split(config, validation)
     return hold_out(_load(config, settings.split), config)
+
+
+def _load_both(config: Config, validation: str) -> tuple[Corpus, Corpus]:
+    """Load the training reviews, and the validation reviews from a source of their own."""
+    settings, options, alternative = config.data, sources.read_options(config.data), "--set data.validation=0.1"
+    try:
+        training = _load(config, settings.split)
+    except MissingColumn as error:
+        raise sources.other_columns(error, [validation], options, "validation", alternative) from None
+    try:
+        return training, _load(config, "validation", validation)
+    except MissingColumn as error:
+        others = [settings.source] if isinstance(settings.source, str) else settings.source
+        raise sources.other_columns(error, others, options, settings.split, alternative) from None
+
+
+def _load_validation_split(config: Config, split: str) -> Corpus:
+    try:
+        return _load(config, split)
+    except NoSuchSplit as error:
+        others = [each for each in error.others if canonical(each) != canonical(config.data.split)]
+        raise error.with_option(f"--set data.validation={others[0] if others else 0.1}") from None
 
 
 def _repair(source: str | Sequence[str], split: str, validation: str) -> str:
@@ -54,10 +78,15 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
 def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
     """Load a split of data.source, or the source of the validation reviews, which is read in the same way."""
     settings = config.data
-    source = validation or settings.source
-    corpus = sources.load_corpus(source, sources.read_options(settings), split=split, labels=settings.labels)
+    source, options = validation or settings.source, sources.read_options(settings)
+    optional = () if validation is None else ("weight", "group")
+    corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
     names = [source] if isinstance(source, str) else source
-    data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
+    if validation is None:
+        data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
+    else:
+        repair = "scores need both; --set data.validation=0.1 holds out training reviews"
+        data_corpus.require_both_classes(corpus, f"data.validation: {shown(validation)}", repair)
     return corpus
 
 
@@ -68,13 +97,19 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
         return None, None
     labelled = unlabelled = None
     if settings.labelled is not None:
-        labelled = sources.load_corpus(settings.labelled, split="train")
+        try:
+            labelled = sources.load_corpus(settings.labelled, split="train")
+        except NoSuchSplit as error:
+            raise DataError(f"pretrain.labelled: {error.name}: no split 'train'; name one of its files") from None
         data_corpus.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
         if settings.split != "unsupervised":
             sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")
         options = ReadOptions(settings.text_column, encoding=config.data.encoding)
-        unlabelled = sources.load_corpus(settings.source, options, split=settings.split)
+        try:
+            unlabelled = sources.load_corpus(settings.source, options, split=settings.split)
+        except NoSuchSplit as error:
+            raise error.with_option("--set pretrain.split={}") from None
     return labelled, unlabelled
 
 

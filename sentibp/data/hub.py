@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.table import Batch, Table
 from sentibp.errors import DataError
 
@@ -89,7 +90,7 @@ def _hub_error(name: str, split: str, error: Exception) -> DataError:
     choice = re.search(r"(?:Should be one of|available configs:) *\[(.*?)\]", " ".join(str(error).split()))
     options = choice[1].replace("'", "") if choice else ""
     if "nknown split" in text:
-        return DataError(f"{name}: no split {split!r}; there are: {options}")
+        return NoSuchSplit(name, split, options.split(", ") if options else [])
     if options:
         return DataError(f"{name}: several sets; write {name.partition(':')[0]}:NAME with one of: {options}")
     if isinstance(error, ValueError | RuntimeError):  # such as a data set that is a script, which is not run

@@ -12,8 +12,10 @@ from sentibp.utils.repair import PLACEHOLDER, set_option
 _KINDS = ("negative", "positive", "ignore")
 
 _NEGATIVE = """negative neg bad rotten negativ négatif négative negatif negativo negativa schlecht mauvais thumbs_down
-not_recommended unrecommended do_not_recommend 👎"""
-_POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up recommended recommend 👍"""
+not_recommended unrecommended do_not_recommend 👎 negatif olumsuz negatywny отрицательный негативный negatív 负面 負面
+消极 差评 ネガティブ 부정 سلبي"""
+_POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up recommended recommend 👍
+pozitif olumlu pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
 _NEUTRAL = "neutral neutre neutro neu mixed undecided"
 
 _POLARITY = {
@@ -25,7 +27,7 @@ _DEGREE = r"(very|extremely|strongly|highly|mostly|overwhelmingly|somewhat|sligh
 
 _MOST = 11  # numbers of a rating scale, such as 0 to 10
 
-_RATING = r"(?P<number>-?\d+(\.\d+)?) *(?P<unit>stars?|points?|(/|out of) *\d+)?"
+_RATING = r"(?P<number>-?\d+(\.\d+)?) *(?P<unit>stars?|points?|(/|out of) *\d+( stars?)?)?"
 
 
 class Mapping(NamedTuple):
@@ -66,7 +68,7 @@ def _words(keys: Sequence[str]) -> Mapping:
 
 def polarity(key: str) -> str | None:
     """Return the meaning of a word that has one beyond doubt: negative, positive or ignore; None for others."""
-    text = re.sub(r"[\s_-]+", " ", key).strip()
+    text = re.sub("[\U0001f3fb-\U0001f3ff]", "", re.sub(r"[\s_-]+", " ", key)).strip()  # without skin tones
     return _POLARITY.get(text) or _POLARITY.get(re.sub(rf"^{_DEGREE} ", "", text))
 
 
@@ -92,8 +94,8 @@ def _ratings(keys: Sequence[str]) -> Mapping | None:
 def _rating_numbers(keys: Sequence[str]) -> dict[str, float] | None:
     """Return the number of each label, such as 4 for "4 stars", "4/5" and "★★★★"; None if one has none."""
     matches = [re.fullmatch(_RATING, key, re.ASCII) for key in keys]
-    if keys and all(re.fullmatch("★*☆*", key) for key in keys):
-        return {key: key.count("★") for key in keys}
+    if keys and all(re.fullmatch("★*☆*|⭐+", key) for key in keys):
+        return {key: key.count("★") + key.count("⭐") for key in keys}
     if len({(match["unit"] or "").removesuffix("s") if match else None for match in matches}) != 1:
         return None
     return {key: float(match["number"]) for key, match in zip(keys, matches, strict=True) if match} or None

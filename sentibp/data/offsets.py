@@ -75,15 +75,19 @@ def _resolved(text: str) -> list[Piece]:
     return _replaced(pieces, re.compile(LINE_BREAK), lambda match: "\n")
 
 
-def _replaced(pieces: list[Piece], pattern: re.Pattern[str], function) -> list[Piece]:
-    """Substitute like re.sub(), but on characters with positions. The replacement has the position of the match."""
+def _replaced(pieces: list[Piece], pattern: re.Pattern[str], function, whole: bool = True) -> list[Piece]:
+    """Substitute like re.sub(), but on characters with positions. The replacement has the position of the match.
+
+    If it is not `whole`, only what lies between the two groups of a match is replaced.
+    """
     text = "".join(piece.content for piece in pieces)
     result, done = [], 0
     for match in pattern.finditer(text):
-        position = pieces[match.start()].start, pieces[match.end() - 1].end
-        result += pieces[done : match.start()]
+        start, stop = match.span() if whole else (match.end(1), match.start(2))
+        position = pieces[start].start, pieces[stop - 1].end
+        result += pieces[done:start]
         result += [Piece(c, *position) for c in function(match)]
-        done = match.end()
+        done = stop
     return result + pieces[done:]
 
 
@@ -139,7 +143,7 @@ def _characters(pieces: list[Piece], spelling: Spelling, coarse: bool = False) -
                 start, end = next(place)[1:] if same else (group[0].start, group[-1].end)
                 characters.append(Piece(c, start, end))
     for pattern, placeholder in token_classes.compiled(spelling.classes):
-        characters = _replaced(characters, pattern, lambda match, mark=placeholder: mark)
+        characters = _replaced(characters, pattern, lambda match, mark=placeholder: mark, whole=False)
     return [c for c in characters if not _is_blank(c.content)]
 
 

@@ -44,26 +44,38 @@ def require_separate(validation: Corpus, repeated: np.ndarray, source: str) -> N
         )
 
 
-def overlap_notes(validation: int, repeated: int, near: int, compared: int, is_grouped: bool = False) -> list[str]:
+def overlap_notes(validation: int, repeated: int, near: int, compared: int, repair: str) -> list[str]:
     """Return what the user should know of `repeated` validation reviews, and of `near` ones among those compared.
 
-    `is_grouped` says whether data.group_column is set.
+    `repair` says what keeps near-duplicates together.
     """
     notes = []
     if repeated:
         notes.append(f"{repeated:,} of {validation:,} validation reviews also occur in the training data")
-    if near > _REPORTED * compared:
+    if has_many_near_duplicates(near, compared):
         notes.append(
             f"{near:,} of {compared:,} validation reviews are nearly the same as training reviews (phrases of one "
-            "text, or small changes), so expect lower scores on new reviews; "
-            + (
-                "the groups of data.group_column do not keep them together"
-                if is_grouped
-                else "if a column says which reviews belong together (sentence, film, product, author), name it in "
-                "data.group_column"
-            )
+            f"text, or small changes), so expect lower scores on new reviews; {repair}"
         )
     return notes
+
+
+def has_many_near_duplicates(near: int, compared: int) -> bool:
+    """Return whether `near` near-duplicates among the validation reviews that were compared are worth a note."""
+    return near > _REPORTED * compared
+
+
+def group_notes(training: Corpus, validation: Corpus) -> list[str]:
+    """Return a note if groups of validation reviews have training reviews, too: the sources were cut by others."""
+    if training.group is None or validation.group is None:
+        return []
+    count = int(np.isin(validation.group, training.group).sum())
+    if not count:
+        return []
+    return [
+        f"{count:,} of {len(validation):,} validation reviews are of groups (data.group_column) that have training "
+        "reviews, too, so expect lower scores on new groups; --set data.validation=0.1 holds out whole groups"
+    ]
 
 
 def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndarray:

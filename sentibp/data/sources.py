@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +16,30 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from sentibp.data import hub, readers
+from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.pieces import Kept, Piece, table_pieces
+from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.stream import stream_pieces
-from sentibp.data.readers.table import LABELLED, TEXTS, Batch, ReadOptions, Records, Table, read_records
+from sentibp.data.readers.table import (
+    LABELLED,
+    TEXTS,
+    Batch,
+    MissingColumn,
+    ReadOptions,
+    Records,
+    Table,
+    folded_name,
+    read_records,
+    require_no_weights_or_groups,
+)
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
+from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Data  # prediction reads files, and does without pydantic
@@ -32,6 +47,10 @@ if TYPE_CHECKING:
 HUB_IDS = {"imdb": "stanfordnlp/imdb", "rotten_tomatoes": "cornell-movie-review-data/rotten_tomatoes"}
 
 SHIPPED = {"sample": ("train", "test"), "xor": ()}  # name -> its splits
+
+_WITHOUT = {"weight": "every review counts the same", "group": "its reviews may be of groups in the training data"}
+
+_GROUP_COLUMNS = 4  # that are suggested, at most
 
 NAMES = (*HUB_IDS, "reviews", *SHIPPED)  # "reviews" is both sets of the hub
 
@@ -53,8 +72,57 @@ def load_corpus(
     if not names:
         raise DataError("data.source: is empty; give a path, a name or a hub id")
     names = [each for name in names for each in (HUB_IDS if name == "reviews" else (name,))]
-    corpora = (corpus_from_records(_read_source(name, options, split, reached), labels) for name in names)
-    return next(corpora) if len(names) == 1 else concatenate(corpora)
+
+    def read(name: str) -> Corpus:
+        try:
+            return corpus_from_records(_read_source(name, options, split, reached), labels)
+        except MissingColumn as error:
+            others = [each for each in names if each != name]
+            kept = list(map(paths.shown, others)) if len(others) > 1 else paths.shown("".join(others))
+            raise other_columns(error, others, options, split, set_option("data.source", kept)) from None
+
+    return read(names[0]) if len(names) == 1 else concatenate(map(read, names))
+
+
+def load_corpus_without(
+    optional: Sequence[str], source: str | Sequence[str], options: ReadOptions, split: str, labels: Labels | None
+) -> Corpus:
+    """Read a source as `load_corpus` does, without weights or groups if it has none: `optional` are such roles.
+
+    A note says what is missing, and what follows.
+    """
+    try:
+        return load_corpus(source, options, split=split, labels=labels)
+    except MissingColumn as error:
+        if not error.roles <= set(optional):
+            raise
+        place, roles = error.place, error.roles
+    notes = [
+        f"{place}: no {role}s in a column {name!r}, which the training has; {_WITHOUT[role]}"
+        for role, name in options.wanted()
+        if role in roles
+    ]
+    corpus = load_corpus_without(optional, source, options._replace(**dict.fromkeys(roles)), split, labels)
+    return replace(corpus, notes=(*corpus.notes, *notes))
+
+
+def other_columns(
+    error: MissingColumn, others: Sequence[str], options: ReadOptions, split: str, alternative: str
+) -> MissingColumn:
+    """Return the error about missing columns as it is for sources that are read with the same settings.
+
+    If another source has these columns, no setting fits both. The alternative is an option that leaves one out.
+    """
+    if not error.roles & {"text", "label"}:
+        return error
+    for name in others:
+        with suppress(DataError):
+            there = set(map(folded_name, _open_source(name, options, split, hub.is_hub_reachable).columns))
+            if there >= set(map(folded_name, error.names)):
+                lacking, columns = " and no ".join(map(repr, error.names)), ", ".join(error.present[:20])
+                fact = f"{error.place}: no {lacking}, which {paths.shown(name)} has; its columns are {columns}"
+                return error.with_line(f"{fact}; give both files the same columns, or leave one out with {alternative}")
+    return error
 
 
 def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
@@ -111,8 +179,27 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
             raise DataError(f"{paths.shown(name)}: {what} has no splits; {repair}")
 
 
-def read_pieces(path: str, options: ReadOptions = TEXTS, kept: Kept = Kept.nothing) -> Iterator[Piece]:
-    """Return the rows to predict in pieces, in order: of a file, a folder, or "-", standard input.
+def group_columns(source: str | Sequence[str], settings: Data) -> list[str]:
+    """Return columns whose values occur several times each, as those of a film or an author do: the finest first.
+
+    Only those that all sources have. Empty if the columns cannot be read.
+    """
+    options, columns = read_options(settings), None
+    for name in [source] if isinstance(source, str) else source:
+        try:
+            profile = profile_table(_open_source(name, options, settings.split, hub.is_hub_reachable))
+        except (DataError, OSError):
+            return []
+        used = {folded_name(column) for _, column in options.wanted()}
+        sizes = {column.name: len(column.distinct) for column in profile.groups if folded_name(column.name) not in used}
+        columns = sizes if columns is None else {key: columns[key] for key in columns if key in sizes}
+    return sorted(columns or {}, key=lambda column: -(columns or {})[column])[:_GROUP_COLUMNS]
+
+
+def read_pieces(
+    path: str, options: ReadOptions = TEXTS, kept: Kept = Kept.nothing, split: str = "train"
+) -> Iterator[Piece]:
+    """Return the rows to predict in pieces, in order: of a file, a folder (or its split), or "-", standard input.
 
     Standard input and pipes are read as they arrive. DataError if the path cannot be read, and in the midst of the
     pieces for a row that cannot.
@@ -124,7 +211,7 @@ def read_pieces(path: str, options: ReadOptions = TEXTS, kept: Kept = Kept.nothi
     file = Path(os.path.expanduser(path))
     if path and os.path.exists(file) and file.is_fifo():
         return _pipe_pieces(file, path, options, kept)
-    return table_pieces(_open_source(path, options, "train", hub.is_hub_reachable, names=False), options, kept)
+    return table_pieces(_open_source(path, options, split, hub.is_hub_reachable, names=False), options, kept)
 
 
 def _pipe_pieces(file: Path, name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
@@ -188,7 +275,7 @@ def _shipped(name: str, options: ReadOptions, split: str) -> Table:
     """Open a small data set that is installed with sentibp."""
     splits = SHIPPED[name]
     if splits and split not in splits:
-        raise DataError(f"{name}: no split {split!r}; there are: {', '.join(splits)}")
+        raise NoSuchSplit(name, split, splits)
     file = resources.resource_folder("data") / f"{split if splits else name}.csv"
     return replace(readers.open_table(file, name, options), fixed_labels=True)
 
@@ -209,9 +296,7 @@ def _built_in(name: str, options: ReadOptions, split: str, reached: Callable[[],
 
 def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
     """Return the columns text and label of built-in data sets, whatever the columns of the user's files are called."""
-    for role in ("weight", "group"):
-        if getattr(options, role) is not None:
-            raise DataError(f"{name}: has no {role}s; leave them out with --set data.{role}_column=null")
+    require_no_weights_or_groups(name, options, "has no {}s")
     return ReadOptions("text", options.label and "label")
 
 

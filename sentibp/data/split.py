@@ -24,7 +24,7 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
         raise ValueError("the corpus was loaded without labels")
     notes = []
     if corpus.group is None:
-        chosen = _choose_reviews(corpus.label, share, rng)
+        chosen = _choose_reviews(corpus, corpus.label, share, rng)
     else:
         chosen = _choose_groups(corpus.group, corpus.label, share, rng)
         if len(np.unique(corpus.group)) == len(corpus):
@@ -35,7 +35,7 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
     return replace(training, notes=(*corpus.notes, *notes)), validation
 
 
-def _choose_reviews(label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool."""
     chosen = np.zeros(len(label), bool)
     wrong = []
@@ -48,7 +48,7 @@ def _choose_reviews(label: np.ndarray, share: float, rng: np.random.Generator) -
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
         repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=2)))
-        raise DataError(*(f"{line}; give more reviews, or write {repair}" for line in wrong))
+        raise DataError(*(f"{line}; give more reviews, or write {repair}{corpus.aside}" for line in wrong))
     return chosen
 
 
@@ -78,7 +78,7 @@ def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.r
         for name, count in zip(LABELS, rest, strict=True):
             if not count:
                 raise DataError(
-                    f"data.group_column: its {counted(len(counts), 'group')} leave no {name} review for {kind}; "
+                    f"data.group_column: with {counted(len(counts), 'group')}, no {name} review is left for {kind}; "
                     "set data.group_column to a column with more groups, or hold out none with --set data.validation=0"
                 )
     return chosen[number]

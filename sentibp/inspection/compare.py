@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sentibp import metrics
-from sentibp.inspection.evaluate import load_reviews, score_corpus
+from sentibp.inspection.evaluate import few_reviews, load_reviews, score_corpus
 from sentibp.model.classifier import Classifier
 from sentibp.training.recorded_data import RecordedData
 
@@ -35,5 +35,6 @@ def compare_models(
     scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model")
     scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, "the second model")
     assert corpus.label is not None
-    paired = metrics.mcnemar(corpus.label, positive_a, positive_b)
-    return Comparison(scores_a, scores_b, paired, (*corpus.notes, *notes_a, *notes_b))
+    paired = metrics.mcnemar(corpus.label, positive_a, positive_b, corpus.weight)
+    notes = (*corpus.notes, *notes_a, *notes_b, *few_reviews(scores_a))
+    return Comparison(scores_a, scores_b, paired, tuple(dict.fromkeys(notes)))

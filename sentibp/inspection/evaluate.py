@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus
+from sentibp.data.corpus import Corpus, repeated_note, text_hashes
 from sentibp.data.examples import Examples
-from sentibp.data.labels import Labels, NoKnownLabel
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.labels import NoKnownLabel
+from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
@@ -109,11 +109,12 @@ def score_corpus(
     assert corpus.label is not None
     scores, logits = evaluate(classifier.network, Examples(features, corpus.label, corpus.weight))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    scores["in_training"] = seen = recorded.count_training_reviews(corpus)
-    notes = ()
+    hashes = text_hashes(corpus.text)
+    scores["in_training"] = seen = recorded.count_training_reviews(hashes)
+    notes = tuple(repeated_note(corpus, hashes))
     if seen:
         what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
-        notes = (f"{what}: expect less of new reviews",)
+        notes = (f"{what}: expect less of new reviews", *notes)
     return scores, probability(logits), tokens, notes
 
 
@@ -135,33 +136,21 @@ def load_reviews(
     if split is not None:
         sources.require_splits(source or settings.source, f"leave out --split {split}")
     options = sources.read_options(settings)._replace(group=None)  # the scores do not use it
-    load = partial(sources.load_corpus, source or settings.source, split=split or "test")
-    read = partial(_with_weights_if_any, load, str(source or settings.source), options)
+    read = partial(sources.load_corpus_without, ["weight"], source or settings.source, options, split or "test")
     try:
-        corpus = read(labels=settings.labels)
+        corpus = read(settings.labels)
+    except NoSuchSplit as error:
+        unseen = [each for each in error.others if canonical(each) != "train"]
+        raise error.with_option(f"--split {(unseen or ['{}'])[0]}") from None
     except NoKnownLabel:
         if settings.labels != trained.labels:
             raise
-        corpus = read()  # DataError if the data do not use the usual names of labels either
+        corpus = read(None)  # DataError if the data do not use the usual names of labels either
         note = f"{source or settings.source}: labels by their usual names, as data.labels of the training lists none"
         corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")
     return corpus
-
-
-def _with_weights_if_any(
-    load: Callable[..., Corpus], name: str, options: ReadOptions, labels: Labels | None = None
-) -> Corpus:
-    """Read reviews with the weights that the training had. If the data have none, say so in a note."""
-    try:
-        return load(options, labels=labels)
-    except DataError as error:
-        if "data.weight_column" not in str(error):  # the weights are there, and wrong; or something else is
-            raise
-    corpus = load(options._replace(weight=None), labels=labels)
-    note = f"{name}: no weights in a column {options.weight!r}, which the training had; every review counts the same"
-    return replace(corpus, notes=(*corpus.notes, note))
 
 
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:

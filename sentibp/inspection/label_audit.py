@@ -46,7 +46,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
 from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
-from sentibp.training.paths import resolve_paths
+from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
 from sentibp.utils.rng import random_stream
 
@@ -120,7 +120,8 @@ def audit_labels(
     The networks train for `epochs` epochs, by default for all of the config. Raises ConfigError, DataError, Diverged.
     """
     settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
-    corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
+    with explained_if_gone(resolved, settings):
+        corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
     assert corpus.label is not None
     is_of_run = (resolved.path.parent / "run.json").is_file()
     if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):

@@ -47,7 +47,7 @@ def _paired(a: Path, b: Path) -> dict[str, Any] | None:
     if first is None or second is None:
         return None
     with data_error_if_damaged(b / PREDICTIONS, "train its config again"):
-        return mcnemar(first[0], first[1], second[1])
+        return mcnemar(first[0], first[1], second[1], first[2])
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

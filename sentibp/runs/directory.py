@@ -33,7 +33,15 @@ from sentibp.utils import json_types
 from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
-from sentibp.utils.files import data_error_on_failure, open_regular, read_small_file, remove_temporary_files, write_file
+from sentibp.utils.files import (
+    data_error_if_unreadable,
+    data_error_on_failure,
+    open_regular,
+    read_small_file,
+    remove_temporary_files,
+    unreadable,
+    write_file,
+)
 from sentibp.utils.json_types import Complete, ListOf, MapOf, OrNone
 from sentibp.utils.paths import expand_home
 
@@ -276,7 +284,7 @@ def load_run_info(path: Path) -> dict[str, Any]:
             json_types.check(content.get("data") or {}, _DATA, "data")
             return dict.fromkeys(_READ) | content
     except OSError as error:
-        raise DataError(f"{file}: {error.strerror}; give a run directory") from None
+        raise DataError(unreadable(error, str(file), "give a run directory")) from None
 
 
 def _lock(file: IO[Any], alone: bool = True) -> bool:
@@ -345,6 +353,8 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
 
     if not (path / PREDICTIONS).is_file():  # a pipe would block
         return None
+    with data_error_if_unreadable():
+        open(path / PREDICTIONS, "rb").close()
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
         table = parquet.read_table(path / PREDICTIONS)
         weight = table["weight"].to_numpy() if "weight" in table.column_names else None

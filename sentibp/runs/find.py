@@ -106,9 +106,10 @@ def vectors_file(name: str | Path) -> Path:
 def _last(pointer: Path, needs: str | None) -> Path:
     """Return the run that `last` names; if it is gone or lacks the file, the newest finished run that has it."""
     wanted = (MODEL, VECTORS) if needs is None else (needs,)
-    target = _read_pointer(pointer) if os.path.lexists(pointer) else None
+    is_dangling = os.path.islink(pointer) and not os.path.lexists(os.path.realpath(pointer))
+    target = _read_pointer(pointer) if os.path.lexists(pointer) and not is_dangling else None
     if target is None:
-        fault = "missing"
+        fault = "a link to nothing" if is_dangling else "missing"
     elif not os.path.exists(target):
         fault = f"names {target}, which is gone"
     elif needs is None or not target.is_dir() or (target / needs).is_file():

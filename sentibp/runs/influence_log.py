@@ -20,7 +20,7 @@ from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import open_regular, write_file
+from sentibp.utils.files import open_regular, unreadable, write_file
 
 FILE = "influence_log.safetensors"
 _MAX_BYTES = 1 << 28  # that a checkpoint holds of a log: a larger one would make each checkpoint slow
@@ -182,6 +182,7 @@ def load_influence_log(run: Path) -> SavedGradients:
     if not file.is_file():
         raise DataError(f"{run}: has no {FILE}, which holds the gradient of each training review; {_with_log(run)}")
     try:
+        open(file, "rb").close()  # the library calls each fault a missing file
         with data_error_if_damaged(file, "train the config again"), safe_open(file, framework="np") as content:
             facts = json.loads((content.metadata() or {})["sentibp"])
             last = "learning_rate" if "learning_rate" in content.keys() else "rate"  # noqa: SIM118  # no mapping
@@ -195,7 +196,7 @@ def load_influence_log(run: Path) -> SavedGradients:
             epochs = [ExampleGradients(*arrays) for arrays in zip(dz, step, learning_rate, strict=True)]
             return SavedGradients(epochs, float(facts["factor"]))
     except OSError as error:
-        raise DataError(f"{run}: {error.strerror or error}; give a run directory") from None
+        raise DataError(unreadable(error, repair="give a run directory")) from None
 
 
 def _with_log(run: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_type_hints
 from sentibp.errors import DataError
 from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import SMALL, open_regular
+from sentibp.utils.files import SMALL, open_regular, unreadable
 
 METRICS = "metrics.jsonl"
 _REPAIR = "remove the lines from there on, or train its config again"
@@ -181,7 +181,7 @@ class RecordReader:
                     if record is not None:
                         yield record
         except OSError as error:
-            raise DataError(f"{self.path}: {error.strerror}; give a run directory") from None
+            raise DataError(unreadable(error, str(self.path), "give a run directory")) from None
 
 
 def read_records(run: Path) -> Iterator[Record]:

@@ -18,6 +18,7 @@ from sentibp.utils.damage import data_error_if_damaged
 
 FILE = "review_hashes.safetensors"
 _KEY = "review_hashes"
+_VERSION = 2  # of the hash; those of another version cannot be compared
 
 
 class ReviewHashes(NamedTuple):
@@ -30,7 +31,7 @@ class ReviewHashes(NamedTuple):
 def save_review_hashes(run: Run, hashes: ReviewHashes) -> None:
     """Write the file. Equal reviews are written once."""
     tensors = {name: np.unique(values) for name, values in hashes._asdict().items()}
-    run.write(FILE, tensor_file.pack_tensor_file({}, tensors, _KEY))
+    run.write(FILE, tensor_file.pack_tensor_file({"version": _VERSION}, tensors, _KEY))
 
 
 def load_review_hashes(run: Path) -> ReviewHashes | None:
@@ -42,6 +43,8 @@ def load_review_hashes(run: Path) -> ReviewHashes | None:
     with data_error_if_damaged(path, repair):
         header, tensors = tensor_file.read_tensor_file(path, _KEY, "file of hashes", repair, repair)
         tensor_file.verify_checksum(header, tensors)
+        if header.get("version") != _VERSION:
+            return None
         hashes = ReviewHashes(tensors["training"], tensors["validation"])
         if any(values.dtype != np.int64 or values.ndim != 1 for values in hashes):
             raise ValueError("not hashes of 64 bits")

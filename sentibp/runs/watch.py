@@ -13,6 +13,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.runs import directory, find
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, RoundRecord, StepRecord
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.files import unreadable
 
 _CREDIBLE = 90 * 86400.0  # seconds; an estimate beyond is that of a clock that was set, and not of a training
 _SMOOTHING = 0.98  # share of the mean loss that stays at each step
@@ -130,7 +131,7 @@ class _Follower:
             if self.reader.path.stat().st_size < self.reader.position:  # a resume drops what came after the checkpoint
                 self._rewind()
         except OSError as error:
-            raise DataError(f"{self.reader.path}: {error.strerror}; give a run directory") from None
+            raise DataError(unreadable(error, str(self.reader.path), "give a run directory")) from None
         for record in self.reader.new():
             self._take(record)
         return self._progress(outcome, facts)

@@ -1,14 +1,15 @@
 """Find the files that a config names.
 
-A path in a config file is relative to the folder of that file first. A path that `--set` gives is relative to the
-working directory. The copy of the config in the run directory has absolute paths, so that it names the same files from
-everywhere.
+A path in a config file is relative to the folder of that file first; of a link, to the folder of its target next. A
+path that `--set` gives is relative to the working directory. The copy of the config in the run directory has absolute
+paths, so that it names the same files from everywhere.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
 from sentibp.config.schema import Config, Text
 from sentibp.data import sources
-from sentibp.errors import ConfigError
+from sentibp.errors import ConfigError, DataError
 from sentibp.model import file as model_file
 from sentibp.runs import find
 from sentibp.utils import paths
@@ -33,13 +34,16 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
     The name `last` is resolved, too: it will soon mean another run. Raises ConfigError if a model is not found.
     """
     config, folder = resolved.config, resolved.path.parent
+    target = resolved.path.resolve().parent  # of a link to the config
     notes: list[str] = []
-    is_stored = (folder / "run.json").is_file()  # the copy in a run directory
+    is_stored = _is_stored(resolved)
     for key in keys:
         value = get(config, key)
         base = None if resolved.origins.get(key) == "--set" else folder
         if value is None or (key == "data.validation" and not sources.is_source(value, base or Path(), Path())):
             continue
+        if base is not None and not _is_in(folder, value) and _is_in(target, value):
+            base = target
         if is_stored:
             value, more = _moved(value)
             notes += more
@@ -68,6 +72,12 @@ def _text_of_origin(text: Text, origin: Path) -> Text:
     return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
 
 
+def _is_in(folder: Path, value: Any) -> bool:
+    """Return whether one of the paths is below a folder."""
+    names = [value] if isinstance(value, str) else value
+    return any(os.path.exists(folder / name) for name in names)
+
+
 def _moved(value: Any) -> tuple[Any, list[str]]:
     """Return paths that are gone as they are below the working directory now, and notes on them.
 
@@ -82,6 +92,33 @@ def _moved(value: Any) -> tuple[Any, list[str]]:
                 notes.append(f"{name} is gone; taken from {found}")
                 names[i] = paths.absolute(found)
     return (names[0] if isinstance(value, str) else names), notes
+
+
+def repair_if_gone(config: Config) -> str | None:
+    """Return how to run a command on data that a run directory names and that are gone; None if none are."""
+    for key in SOURCES:
+        value = get(config, key)
+        for name in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+            if os.path.isabs(name) and not os.path.exists(name):
+                return f"if the data were moved, work in the folder that has {os.path.basename(name)} now"
+    return None
+
+
+@contextmanager
+def explained_if_gone(resolved: Resolved, config: Config) -> Iterator[None]:
+    """Add to a DataError what to do if the settings are those of a run, and its data are gone."""
+    try:
+        yield
+    except DataError as error:
+        repair = repair_if_gone(config) if _is_stored(resolved) else None
+        if repair is None:
+            raise
+        raise DataError(f"{error}; {repair}") from None
+
+
+def _is_stored(resolved: Resolved) -> bool:
+    """Return whether the settings are the copy in a run directory."""
+    return (resolved.path.parent / "run.json").is_file()
 
 
 def _find(key: str, name: str) -> str:

@@ -19,7 +19,8 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.labels import counted
-from sentibp.data.overlap import overlap_notes, require_separate
+from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
+from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
@@ -29,11 +30,14 @@ from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
-from sentibp.training.paths import resolve_paths
+from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
+from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.files import open_regular
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
+
+_MORE = 0.3  # a share of reviews to hold out if there are few
 
 FEW = 30
 """Reviews: with fewer for validation, there is a note that their scores say little."""
@@ -60,7 +64,8 @@ class TrainingData(NamedTuple):
 def prepare(resolved: Resolved) -> TrainingData:
     """Resolve the paths of a config, then load and encode its data."""
     config, notes = resolve_paths(resolved)
-    return prepare_config(config, notes)
+    with explained_if_gone(resolved, config):
+        return prepare_config(config, notes)
 
 
 def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
@@ -75,12 +80,13 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     labelled, unlabelled = load_pretraining_data(config)
     corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
+    known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, shown(config.data.validation))
-    if origin is not None and origin.spec.folding == config.text.folding != FOLDING:
-        path = shown(str(config.model.init_from))
-        notes = (*notes, f"text.folding is {config.text.folding}, as in {path}, whose words it starts from")
+    if origin is not None:
+        hashes, known, more = _with_origin(hashes, origin, config)
+        notes = (*notes, *more)
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.pretrain.vectors != "none":
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
@@ -94,14 +100,12 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     )
     require_memory(config, len(encoded.vocabulary))
     features, labelled_features, unlabelled_features = encoded.learned
-    near = np.delete(encoded.near_duplicate, repeated)
-    counts = len(hashes.validation), len(repeated), int((near == 1).sum()), int((near >= 0).sum())
-    told = overlap_notes(*counts, is_grouped=training.group is not None)
     independent = None
     if validation is not None:
-        seen = np.union1d(repeated, np.flatnonzero(encoded.near_duplicate == 1))
+        seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
         independent = data_corpus.independent_weights(validation, seen)
-        told += few_notes(config, len(validation), float(independent.sum()))
+        near = np.delete(encoded.near_duplicate, repeated)
+        notes = (*notes, *_validation_notes(config, training, validation, hashes, len(repeated), near, independent))
     return TrainingData(
         config=config,
         origin=origin,
@@ -115,8 +119,46 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,
-        notes=tuple(dict.fromkeys((*notes, *told))),
+        notes=tuple(dict.fromkeys(notes)),
         seconds=time.monotonic() - start,
+    )
+
+
+def _validation_notes(
+    config: Config,
+    training: Corpus,
+    validation: Corpus,
+    hashes: ReviewHashes,
+    repeated: int,
+    near: Array,
+    independent: Array,
+) -> list[str]:
+    """Return what the user should know of the validation reviews: how much they say about new ones.
+
+    `repeated` of them are training reviews, `near` says whether the others are near-duplicates, `independent` (n,) how
+    much each counts in a fit.
+    """
+    counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
+    repair = _how_to_group(config, training) if has_many_near_duplicates(*counts[2:]) else ""
+    notes = overlap_notes(*counts, repair) + group_notes(training, validation)
+    notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
+    is_grouped = validation.group is not None
+    return notes + few_notes(config, len(validation), float(independent.sum()), is_grouped=is_grouped)
+
+
+def _how_to_group(config: Config, training: Corpus) -> str:
+    """Return how near-duplicates are kept on one side of the cut."""
+    settings = config.data
+    if training.group is not None:
+        return "the groups of data.group_column do not keep them together"
+    if isinstance(settings.validation, str):
+        return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
+    columns = group_columns(settings.source, settings)
+    if not columns:
+        return "no column of the data seems to say which reviews belong together (sentence, film, product, author)"
+    return (
+        "if a column says which reviews belong together (sentence, film, product, author), name it with "
+        f"--set data.group_column=NAME, one of: {', '.join(columns)}"
     )
 
 
@@ -163,15 +205,42 @@ def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | Non
     return ReviewHashes(known, held_out), repeated
 
 
-def few_notes(config: Config, validation: int, independent: float) -> list[str]:
+def _with_origin(
+    hashes: ReviewHashes, origin: Classifier, config: Config
+) -> tuple[ReviewHashes, np.ndarray, list[str]]:
+    """Add the reviews that the model of init_from was trained on: the new model has learned from them, too.
+
+    Also return the positions of the validation reviews among them, and notes.
+    """
+    name, notes = shown(str(config.model.init_from)), []
+    if origin.spec.folding == config.text.folding != FOLDING:
+        notes.append(f"text.folding is {config.text.folding}, as in {name}, whose words it starts from")
+    learned = RecordedData(origin).training_hashes()
+    if learned is None:
+        notes.append(f"{name}: no run directory says on which reviews it was trained")
+        return hashes, np.zeros(0, np.int64), notes
+    known = np.flatnonzero(np.isin(hashes.validation, learned))
+    if len(known):
+        count = f"{len(known):,} of {len(hashes.validation):,} validation reviews"
+        notes.append(f"{count} are in the training data of {name}, which the training starts from: expect lower scores")
+    return hashes._replace(training=np.concatenate((hashes.training, learned))), known, notes
+
+
+def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
     notes, fits = [], _fits(config)
     if validation < FEW:
         few, chance = counted(validation, "validation review"), "the scores and the best epoch depend on chance"
-        notes.append(f"only {few}: {chance}; give more reviews, or raise data.validation")
+        share = config.data.validation
+        raised = not isinstance(share, str) and share < _MORE
+        repair = "give more reviews" + f", or hold out more with --set data.validation={_MORE}" * raised
+        notes.append(f"only {few}: {chance}; {repair}")
     if fits and independent < FEW:
-        texts = counted(round(independent), "distinct validation text")
-        notes.append(f"only {texts} outside the training data: {fits} hardly fitted")
+        n = round(independent)
+        few = f"{counted(n, 'distinct validation text')} outside the training data"
+        if is_grouped:
+            few = f"as much validation data as {counted(n, 'review')} of different groups (data.group_column)"
+        notes.append(f"only {few}: {fits} hardly fitted")
     return notes
 
 

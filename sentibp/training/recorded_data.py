@@ -19,14 +19,13 @@ from sentibp.config import paths
 from sentibp.config.load import load_config
 from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config, Data
-from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
 from sentibp.runs.review_hashes import load_review_hashes
-from sentibp.training.paths import resolve_paths
+from sentibp.training.paths import repair_if_gone, resolve_paths
 from sentibp.utils.paths import shown
 
 REPAIR = "restore them, or start a new training"
@@ -90,7 +89,9 @@ class RecordedData:
         try:
             training, validation = dataset.load_data(config)
         except DataError as error:
-            raise DataError(unreadable.replace("{}", str(error))) from None
+            gone = None if is_other else repair_if_gone(config)
+            message = f"{error}; {gone}" if gone is not None else str(error)
+            raise DataError(unreadable.replace("{}", message)) from None
         if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
             require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
@@ -102,13 +103,17 @@ class RecordedData:
         assert training is not None
         return training, validation
 
-    def count_training_reviews(self, corpus: Corpus) -> int | None:
-        """Return how many of the reviews the model was trained on; None if no run directory tells."""
+    def count_training_reviews(self, hashes: np.ndarray) -> int | None:
+        """Return how many of the reviews with these hashes the model was trained on; None if no run directory tells."""
+        known = self.training_hashes()
+        return None if known is None else int(np.isin(hashes, known).sum())
+
+    def training_hashes(self) -> np.ndarray | None:
+        """Return the hashes (n,) of the reviews that the model was trained on; None if no run directory tells."""
         hashes = None if self.run is None else load_review_hashes(self.run)
         if hashes is None:
             return None
-        known = np.concatenate(hashes) if self.is_refit else hashes.training
-        return int(np.isin(data_corpus.text_hashes(corpus.text), known).sum())
+        return np.concatenate(hashes) if self.is_refit else hashes.training
 
 
 def require_recorded_data(run: Path, config: Config, corpus: Corpus) -> None:

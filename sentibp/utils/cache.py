@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.utils.paths import expand_home
+
+_NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
 
 _DAY = 86_400  # seconds
 
@@ -55,7 +58,7 @@ def key(*parts: Any) -> str:
 def load(name: str) -> dict[str, np.ndarray] | None:
     """Return the arrays of an entry, memory-mapped and read-only; None if it does not exist or is damaged."""
     root = folder()
-    if root is None or not (root / name / "entry.json").is_file():
+    if root is None or not os.path.isfile(root / name / "entry.json"):  # False, not an error, in another user's folder
         return None
     try:
         digests = json.loads((root / name / "entry.json").read_text(encoding="utf-8"))["files"]
@@ -100,9 +103,9 @@ def entries() -> list[Entry]:
     """Return the entries, the least recently used first."""
     root = folder()
     result = []
-    for file in root.glob("*/entry.json") if root is not None else ():
+    for file in root.glob("*/entry.json") if root is not None else ():  # glob passes over folders of other users
         try:
-            about = json.loads(file.read_text(encoding="utf-8"))["about"]
+            about = str(json.loads(file.read_text(encoding="utf-8"))["about"])
             size = sum(path.stat().st_size for path in file.parent.iterdir())
             result.append(Entry(file.parent.name, about, size, file.stat().st_mtime))
         except (OSError, ValueError, KeyError, TypeError):
@@ -110,14 +113,16 @@ def entries() -> list[Entry]:
     return sorted(result, key=lambda entry: entry.used)
 
 
-def clear() -> int:
-    """Remove all entries and return their size in bytes."""
+def clear() -> tuple[int, int]:
+    """Remove all entries. Return the size in bytes of what was removed, and how many entries could not be removed."""
     root = folder()
-    size = sum(entry.size for entry in entries())
-    for path in root.iterdir() if root is not None and root.is_dir() else ():
-        if path.name.startswith(".new-") or (path / "entry.json").exists():
-            shutil.rmtree(path, ignore_errors=True)
-    return size
+    size, kept = sum(entry.size for entry in entries()), 0
+    with contextlib.suppress(OSError):  # no folder, or that of another user
+        for path in root.iterdir() if root is not None else ():
+            if path.name.startswith(".new-") or _NAME.fullmatch(path.name) or os.path.exists(path / "entry.json"):
+                shutil.rmtree(path, ignore_errors=True)
+                kept += os.path.lexists(path)
+    return size - sum(entry.size for entry in entries()), kept
 
 
 def limit() -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from sentibp.errors import DataError
+from sentibp.utils.paths import shown
 
 _REPAIRS = {
     errno.ENOSPC: "make room on that disk",
@@ -54,7 +55,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-    old = os.stat(target) if target.exists() else None
+    old = os.stat(target) if os.path.exists(target) else None
     if old is not None and not stat.S_ISREG(old.st_mode):
         with open(target, "wb") as file:
             yield file
@@ -71,7 +72,8 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
 
 def is_stream(path: Path) -> bool:
     """Return whether a path names a pipe, a device or an open file such as /dev/stdout, whatever its suffix is."""
-    return _own_descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+    is_other = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    return _own_descriptor(path) is not None or is_other
 
 
 def _own_descriptor(path: Path) -> int | None:
@@ -146,6 +148,26 @@ def data_error_on_failure(path: Path, advice: str = "") -> Iterator[None]:
     except OSError as error:
         repair = "; ".join(filter(None, [_REPAIRS.get(error.errno or 0, ""), advice]))
         raise DataError(f"{path}: cannot be written: {error.strerror or error}; {repair}".rstrip("; ")) from None
+
+
+@contextlib.contextmanager
+def data_error_if_unreadable(name: str = "") -> Iterator[None]:
+    """Turn an OSError in reading into a DataError with the place: the file of the error, or `name`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(unreadable(error, name)) from None
+
+
+def unreadable(error: OSError, name: str = "", repair: str = "") -> str:
+    """Return a message on an OSError in reading a file or folder: the place, the fact, the repair.
+
+    The place is `name`, or the file of the error. `repair` is for other faults than missing permissions.
+    """
+    place = name or shown(str(error.filename or "input"))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        repair = "make it readable for you, or name another"
+    return f"{place}: {(error.strerror or str(error)).lower()}; {repair}".removesuffix("; ")
 
 
 SMALL = 10_000_000  # bytes of a file, or of a line, that is read whole

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
+
+# Soft hyphen, zero-width space, marks of direction, word joiner, byte-order mark, variation selector 16 of an emoji;
+# and the dot of a Turkish capital I that casefold() leaves.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufe0f\ufeff\u0307]")
 
 
 def label_key(value: object) -> str:
     """Return the normalized label; "" if it is missing.
 
-    1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos ".
+    1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos ", full-width letters, and labels that differ in
+    invisible characters.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    text = str(value).strip().casefold().removeprefix("__label__").strip()
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", str(value)).casefold()).strip()
+    text = text.removeprefix("__label__").strip()
     if text == "nan":  # a missing value in a table
         return ""
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sentibp.errors import DataError
-from sentibp.utils.files import open_regular
+from sentibp.utils.files import open_regular, unreadable
 from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
@@ -60,7 +60,7 @@ def read_tensor_file(
                 raise DataError(f"{path}: a safetensors file, but not a {kind} of sentibp; {give}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; {give}") from None
+        raise DataError(unreadable(error, str(path), give)) from None
     except SafetensorError as error:
         raise DataError(f"{path}: not a {kind}, or damaged ({error}); {repair}") from None
     header = json.loads(text)

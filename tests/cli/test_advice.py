@@ -23,6 +23,7 @@ from sentibp.cli import application
 
 SMALL = ("--quiet", "--set", "train.epochs=1", "--set", "text.ngrams=1", "--set", "text.affixes=false")
 TRAIN = ("train", "quickstart", *SMALL)
+OTHER_COLUMNS = (*TRAIN, "--set", "data.source=plain.csv", "--set", "data.validation=comments.csv")
 SHOW = ("config", "show", "quickstart")
 
 
@@ -39,6 +40,7 @@ def table(*columns: str, labels: str = "0 1", **others: str) -> str:
 FILES = {
     "plain.csv": table("text", "label"),
     "comments.csv": table("comment", "stars"),
+    "underscores.csv": table("text_", "label_"),
     "spaces.csv": table("my review", "the label"),
     "odd.csv": table("x", "y"),
     "stars.csv": table("text", "label", labels="1 2 3 4 5"),
@@ -50,6 +52,11 @@ FILES = {
     "apostrophe.csv": table("text", "label", labels="pos|neg|it's so"),
     "words.csv": table("text", "label", labels="yes no"),
     "tweets.yaml": "data: {source: tweets.csv, labels: {negative: [0], positive: [4]}}\n",
+    "weighted.csv": table("text", "label", "w"),
+    "splits/train.csv": table("text", "label"),
+    "splits/test.csv": table("text", "label"),
+    "tests/test.csv": table("text", "label"),
+    "tests/dev.csv": table("text", "label"),
     "plain.yaml": "data: {source: plain.csv}\n",
     "weights.yaml": "data: {source: sample, weight_column: weight}\n",
     "folder/pos/1.txt": "good",
@@ -61,9 +68,15 @@ FILES = {
 MISTAKES = [  # a command with a mistake, its exit code, and a word of its message; the repairs lead to success
     # columns
     ([*TRAIN, "--set", "data.source=comments.csv"], 3, "--set data.text_column=comment"),
+    ([*TRAIN, "--set", "data.source=underscores.csv"], 3, "--set data.text_column=text_"),
     ([*TRAIN, "--set", "data.source=spaces.csv"], 3, "--set data.text_column=NAME"),
     ([*TRAIN, "--set", "data.source=odd.csv"], 3, "--set data.text_column=NAME"),
     (["eval", "-m", "base", "--data", "comments.csv"], 3, "--set data.text_column=comment"),
+    (
+        ["eval", "-m", "base", "--data", "underscores.csv", "--text-column", "text_"],
+        3,
+        "--set data.label_column=label_",
+    ),
     (["gradcheck", "-m", "base", "--data", "comments.csv"], 3, "--set data.text_column=comment"),
     (["audit", "base", "--quiet", "--set", "data.source=comments.csv"], 3, "--set data.text_column=comment"),
     ([*TRAIN, "--set", "data.source=plain.csv", "--set", "data.weight_column=w"], 3, "--set data.weight_column=null"),
@@ -73,6 +86,18 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
         3,
         "=null",
     ),
+    ([*TRAIN, "--set", "data.source=[plain.csv,comments.csv]"], 3, "data.source=plain.csv"),
+    ([*TRAIN, "--set", "data.source=[comments.csv,plain.csv]"], 3, "data.source=plain.csv"),
+    ([*TRAIN, "--set", "data.source=plain.csv", "--set", "data.validation=comments.csv"], 3, "data.validation=0.1"),
+    ([*OTHER_COLUMNS, "--set", "data.text_column=comment"], 3, "data.validation=0.1"),
+    # splits
+    ([*TRAIN, "--set", "data.source=splits", "--set", "data.validation=dev"], 3, "--set data.validation=test"),
+    ([*TRAIN, "--set", "data.source=tests"], 3, "--set data.split=test"),
+    ([*TRAIN, "--set", "data.source=sample", "--set", "data.validation=dev"], 3, "--set data.validation=test"),
+    (["eval", "-m", "base", "--data", "splits", "--split", "dev"], 3, "--split test"),
+    (["eval", "-m", "base", "--data", "sample", "--split", "dev"], 3, "--split test"),
+    (["gradcheck", "-m", "base", "--data", "tests"], 3, "--set data.split=test"),
+    (["predict", "-m", "base", "-i", "tests"], 3, "--set data.split=test"),
     # labels
     ([*TRAIN, "--set", "data.source=stars.csv"], 3, "1 is taken as the lowest"),
     ([*TRAIN, "--set", "data.source=fresh.csv"], 3, "{negative: [rotten], positive: [fresh]}"),
@@ -269,7 +294,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "training/": ["train"],
     "model/initial.py": ["train"],
     "config/": ["train", "pretrain", "eval", "gradcheck", "audit", "report", "bench", "config show"],
-    "data/": ["train", "pretrain", "eval", "gradcheck", "audit", "report"],
+    "data/": ["train", "pretrain", "eval", "predict", "gradcheck", "audit", "report"],
 }
 
 NOT_OPTIONS = ("inspection/pages/charts.py",)  # colours of a style sheet

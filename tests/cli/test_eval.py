@@ -96,7 +96,10 @@ def test_the_splits_of_built_in_data(sentibp, fails):
     assert sentibp("eval", "--data", "sample", "--json").json["n"] == 80, "the test split is the default"
     assert sentibp("eval", "--split", "test", "--json").json["n"] == 80, "the data that the model was trained on"
     assert sentibp("eval", "--data", "sample", "--split", "train", "--json").json["n"] == 320
-    assert fails(3, "eval", "--split", "tset") == "sample: no split 'tset'; there are: train, test"
+    assert (
+        fails(3, "eval", "--split", "tset")
+        == "sample: no split 'tset'; name another, such as --split test; there are: train, test"
+    )
 
 
 def test_a_folder_with_splits(sentibp):

@@ -194,6 +194,12 @@ def test_standard_input_has_one_text_per_line(sentibp):
     assert [record["text"] for record in sentibp("predict", "-i", "-", stdin=stdin).jsonl] == texts
 
 
+def test_output_to_a_dash_is_standard_output(sentibp, here):
+    assert sentibp("predict", "good", "--output", "-").jsonl == sentibp("predict", "good").jsonl
+    assert sentibp("predict", "good", "-o", "-", "--format", "csv").out.startswith("label,score,")
+    assert not (here / "-").exists()
+
+
 def test_standard_input_as_json_lines(sentibp):
     texts = ["good\nbad", "", "🎬", "nul \0"]
     stdin = "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in texts)
@@ -336,6 +342,19 @@ def test_results_do_not_need_a_place_for_messages(process):
     Path("t.csv").write_text("label,text\n1,good\n")
     for redirect in ("2>/dev/full", "2>&-"):
         assert len(process("predict", "-i", "t.csv", redirect=redirect).jsonl) == 1
+    assert "model " in process("train", "xor", redirect="2>&- <&-").out
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["predict", "--help"]])
+def test_help_on_a_full_disk(process, command):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    assert process(*command, code=3, redirect=">/dev/full").err.startswith("the results cannot be written: ")
+
+
+def test_usage_errors_escape_what_was_typed(fails):
+    for command in (["a\u202eb"], ["predict", "--a\u202eb"], ["runs", "list", "--sort", "a\u202eb"]):
+        assert "a\\u202eb" in fails(2, *command)
 
 
 def test_standard_input_that_is_closed(process):

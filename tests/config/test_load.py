@@ -21,6 +21,7 @@ from sentibp.config.load import MOST, load_config, override_data
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
+from sentibp.utils.label_key import label_key
 
 
 @pytest.fixture(autouse=True)
@@ -161,8 +162,9 @@ MISTAKES = {
     "data: {labels: {}}": "data.labels: 'negative' and 'positive' missing; give both",
     "data: {labels: {negative: 0, positive: []}}": "data.labels.positive: [] is empty; "
     "give a list of values or text, a number, true or false",
-    "data: {labels: {negative: 0, positive: [null]}}": "data.labels.positive: null is not text, a number, true "
-    "or false",
+    "data: {labels: {negative: 0, positive: [[1]]}}": "data.labels.positive: [1] is not text, a number, true or false",
+    "data: {labels: {negative: '', positive: [null]}}": "data.labels.positive: '' is in negative too; keep it in one "
+    "list",
     "data: {labels: {negative: [0, 1], positive: 1}}": "data.labels.positive: 1 is in negative too; keep it in "
     "one list",
     "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too, "
@@ -792,7 +794,7 @@ values = names | st.integers() | st.floats(allow_nan=False, allow_infinity=False
 @st.composite
 def labels(draw):
     kinds = [[], [], []]
-    for value in draw(st.lists(values, min_size=2, unique_by=lambda v: str(v).strip().casefold().removesuffix(".0"))):
+    for value in draw(st.lists(values, min_size=2, unique_by=label_key)):
         kinds[draw(st.integers(0, 2))].append(value)
     if not kinds[0] or not kinds[1]:
         return None

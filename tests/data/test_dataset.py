@@ -77,7 +77,8 @@ def test_a_split_needs_a_folder_with_splits(config, splits):
         Path("films/lone/reviews.csv").write_bytes(Path("films/dev.csv").read_bytes())
         with pytest.raises(DataError, match="has no splits"):
             dataset.load_data(config(source=source, validation="test").config)
-    with pytest.raises(DataError, match=r"^films: no split 'other'; there are: test, train, validation$"):
+    message = r"^films: no split 'other'; name another, such as --set data.validation=test; there are: test, train, val"
+    with pytest.raises(DataError, match=message):
         dataset.load_data(config(source="films", validation="other").config)
     with pytest.raises(DataError, match=r"^films/nope.csv: no such file; did you mean"):
         dataset.load_data(config(source="films", validation="films/nope.csv").config)

@@ -29,6 +29,8 @@ SAME = {
     "zero-width space, no break, joiners": "film fi\u200blm fi\ufefflm f\u2060ilm f\u200cil\u200dm",
     "bidirectional marks": "שלום \u200fשלום\u200e \u202bשלום\u202c \u2067שלום\u2069 ש\u061cלום",
     "grapheme joiner": "film f\u034film",
+    "fillers": "film fi\u115flm film\u1160",
+    "micro sign": "5µg 5μg",
     "ligatures": "efficient eﬃcient eﬀicient",
     "long s": "less leſs leſſ",
     "full-width letters": "good10 ｇｏｏｄ１０ ＧＯＯＤ１０",

@@ -41,7 +41,13 @@ def split(labels: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "same", [(1, 1.0, "1", " 1 ", "1.", "+1", "1e0", "__label__1"), ("Pos", "pos ", "__label__POS")]
+    "same",
+    [
+        (1, 1.0, "1", " 1 ", "1.", "+1", "1e0", "__label__1", "１"),
+        ("Pos", "pos ", "__label__POS", "ＰＯＳ", "\ufeffpos", "pos\u200b", "pos\xa0"),
+        ("👍", "👍\ufe0f"),
+        ("NEGATİF", "negatif"),
+    ],
 )
 def test_spellings_of_one_label(same):
     assert len(set(map(label_key, same))) == 1
@@ -131,6 +137,9 @@ def test_no_polarity_is_invented(labels):
         ("Thumbs Up|thumbs_down", mapping("thumbs_down", '"thumbs up"')),
         ("very negative|neutral|very positive", mapping('"very negative"', '"very positive"', "neutral")),
         ("schlecht gut", mapping("schlecht", "gut")),
+        ("Olumlu Olumsuz", mapping("olumsuz", "olumlu")),
+        ("好评 差评", mapping("差评", "好评")),
+        ("👍 👎🏽", mapping('"👎🏽"', '"👍"')),
     ],
 )
 def test_words_of_known_polarity(labels, suggestion):
@@ -158,6 +167,13 @@ def test_other_labels_beside_words_of_known_polarity():
         ("0 1 2 3 4 5 6 7 8 9", "0", "9", mapping("0, 1, 2, 3, 4", "5, 6, 7, 8, 9")),
         ("5 stars|1 star|3 Stars", "1 star", "5 stars", mapping('"1 star"', '"5 stars"', '"3 stars"')),
         ("1/5|5/5", "1/5", "5/5", mapping('"1/5"', '"5/5"')),
+        (
+            "5.0 out of 5 stars|1.0 out of 5 stars",
+            "1.0 out of 5 stars",
+            "5.0 out of 5 stars",
+            mapping('"1.0 out of 5 stars"', '"5.0 out of 5 stars"'),
+        ),
+        ("⭐⭐⭐⭐⭐|⭐", "⭐", "⭐⭐⭐⭐⭐", mapping('"⭐"', '"⭐⭐⭐⭐⭐"')),
         ("★★★★★|★☆☆☆☆", "★☆☆☆☆", "★★★★★", mapping('"★☆☆☆☆"', '"★★★★★"')),
     ],
 )

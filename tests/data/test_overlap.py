@@ -85,15 +85,17 @@ def test_phrases_are_told_and_ordinary_reviews_are_not():
     for corpus, is_told in (whole, True), (sources.load_corpus("sample"), False):
         training, validation = split_corpus(corpus, 0.1, random_stream(0, "split"))
         result = overlap.near_duplicates(tokenize(training.text), len(training), tokenize(validation.text))
-        notes = overlap.overlap_notes(len(validation), 0, int((result == 1).sum()), int((result >= 0).sum()))
+        notes = overlap.overlap_notes(len(validation), 0, int((result == 1).sum()), int((result >= 0).sum()), "do x")
         assert bool(notes) == is_told
-        assert all("data.group_column" in note for note in notes)
+        assert all(note.endswith("; do x") for note in notes)
 
 
 def test_notes():
-    assert overlap.overlap_notes(100, 0, 5, 100) == []
-    assert overlap.overlap_notes(100, 3, 0, 0) == ["3 of 100 validation reviews also occur in the training data"]
-    assert overlap.overlap_notes(1000, 0, 60, 1000)[0].startswith("60 of 1,000 validation reviews are nearly the same")
+    assert overlap.overlap_notes(100, 0, 5, 100, "") == []
+    assert overlap.overlap_notes(100, 3, 0, 0, "") == ["3 of 100 validation reviews also occur in the training data"]
+    assert overlap.overlap_notes(1000, 0, 60, 1000, "")[0].startswith(
+        "60 of 1,000 validation reviews are nearly the same"
+    )
 
 
 def test_a_validation_source_with_training_reviews_is_refused():

@@ -153,7 +153,7 @@ def test_the_columns_are_kept():
         ('{"text": "a"}\n\n{"text": 3}\n', 0, "<stdin>:3: 'text' is not a string"),
         ('{"body": "a"}\n', 0, "<stdin>:1: no 'text'; "),
         ("[{}, x]", 0, "<stdin>:1: "),
-        (b"a\n\xe9\n", 0, "<stdin>:2: not UTF-8 (byte 0xE9); "),
+        (b"a\n\xe9\n", 0, "<stdin>:2: not UTF-8 (byte 0xE9); it looks like cp1252: --set data.encoding=cp1252"),
         ("a\nb\n".encode("utf-16"), 0, "<stdin>: not UTF-8; it looks like utf-16: "),
         ("id,text\n1,a\n2\n3,b\n", 1, "<stdin>:3: 1 field where the header has 2; "),
         ('id,text\n1,"a\nb"\n2,c,d\n', 1, "<stdin>:4: 3 fields where the header has 2; "),

@@ -40,6 +40,7 @@ EXAMPLES = {
     "email": {
         "write to First.Last+tag@mail.example.org.": "write to <email> .",
         "bob@home @bob": "bob @ home @ bob",
+        "étude@example.com josé@example.com": "<email> <email>",
     },
     "mention": {
         "@Bob: hi@bob .@bob_2! RT @a@b @c@d.org": "<mention> : hi @ bob . <mention> ! rt <mention> @ b <mention>",
@@ -49,6 +50,13 @@ EXAMPLES = {
     "number": {
         "3.50 of 1,000.5; 10/10. r2d2 1st 2001": "<number> of <number> ; <number> / <number> . r2d2 1st <number>",
         "１０ %5": "<number> % <number>",
+        "2ème x² 3º 5é é5 12월": "2ème x² 3º 5é é5 12월",
+        "the 90's, 90’s, O'2, '90s": "the 90's , 90's , o'2 , ' 90s",
+        "'90' 5'10 6' 7' 8\": 1 2 3": "' <number> ' 5'10 <number> ' <number> ' <number> \" : "
+        "<number> <number> <number>",
+        "_7_ a_8 -1 +2 $3 4% 5.": "_ <number> _ a _ <number> - <number> + <number> $ <number> <number> % <number> .",
+        "5😀 ٣ ۴٫۵ १०": "<number> 😀 <number> <number> ٫ <number> <number>",
+        "<number>th <NUMBER>": "<number> th <number>",
     },
 }
 
@@ -71,7 +79,9 @@ def test_all_classes_together():
 
 
 text_with_classes = st.lists(
-    st.sampled_from([*"aB1@.,:/ é好👍<>'\"`\n_-", "http://", "www.", ".com/", "b@c.org", "<url>", "\ufdd0", "10"]),
+    st.sampled_from(
+        [*"aB1@.,:/ é好👍<>'\"`\n_-", "http://", "www.", ".com/", "b@c.org", "<url>", "\ufdd0", "10", "5's", "٣"]
+    ),
     max_size=20,
 ).map("".join)
 
@@ -81,7 +91,7 @@ text_with_classes = st.lists(
 def test_arrow_and_python_find_the_same(text, classes):
     expected = text
     for pattern, placeholder in compiled(classes):
-        expected = re.sub(pattern, f" {placeholder} ", expected)
+        expected = re.sub(pattern, rf"\1 {placeholder} \2", expected)
     assert mark_classes(strings([text]), classes).to_pylist() == [expected]
 
 

@@ -188,7 +188,7 @@ def test_damaged_run_info(complaint, content):
 def test_a_folder_that_is_not_a_run(complaint):
     assert (
         complaint(DataError, directory.load_run_info, Path())
-        == "run.json: No such file or directory; give a run directory"
+        == "run.json: no such file or directory; give a run directory"
     )
 
 

@@ -127,6 +127,14 @@ def test_a_pointer_that_cannot_be_read(complaint):
     assert complaint(ConfigError, find.find_run).startswith("runs/last: cannot be read: ")
 
 
+def test_last_is_a_link_to_nothing(capsys):
+    make("runs/a", MODEL)
+    Path("runs/last").symlink_to("gone")
+    assert find.model_file() == Path("runs/a") / MODEL
+    said = capsys.readouterr().err
+    assert said == f"runs/last: a link to nothing; using the newest run with {MODEL}, {Path('runs/a')}\n"
+
+
 # the newest run in the place of `last`
 
 

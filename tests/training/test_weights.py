@@ -212,7 +212,7 @@ def test_eval_uses_the_weights_of_a_file_or_says_that_it_has_none(write_config):
     assert found.notes[0] == "weighted.csv: 20 reviews left out: weight 0"
     found = evaluate_on(classifier, "without.csv")
     assert found.scores["accuracy"] == metrics.scores(truth, answers)["accuracy"]
-    note = "without.csv: no weights in a column 'w', which the training had; every review counts the same"
+    note = "without.csv:1: no weights in a column 'w', which the training has; every review counts the same"
     assert found.notes[0] == note
     with pytest.raises(DataError, match="weight 'much'"):
         evaluate_on(classifier, "wrong.csv")
@@ -255,8 +255,8 @@ def noted(write_config, text: str, **data) -> list[str]:
 def test_few_validation_reviews_are_noted(write_config):
     texts, label = [f"film {i}" for i in range(20)], np.arange(20) % 2
     assert noted(write_config, rows(texts, label)) == [
-        "only 2 validation reviews: the scores and the best epoch depend on chance; give more reviews, or raise "
-        "data.validation",
+        "only 2 validation reviews: the scores and the best epoch depend on chance; give more reviews, or hold "
+        "out more with --set data.validation=0.3",
         "only 2 distinct validation texts outside the training data: the probabilities are hardly fitted",
     ]
     texts, label = [f"film {i}" for i in range(100)], np.arange(100) % 2
@@ -267,6 +267,7 @@ def test_repeated_validation_reviews_are_noted_and_do_not_calibrate(write_config
     texts, label = [f"film {i}" for i in range(20)] * 20, [*np.arange(20) % 2] * 20
     assert noted(write_config, rows(texts, label)) == [
         "40 of 40 validation reviews also occur in the training data",
+        "the 40 validation reviews are 17 distinct texts: repeated reviews make the intervals too narrow",
         "only 0 distinct validation texts outside the training data: the probabilities are hardly fitted",
     ]
 

@@ -95,7 +95,7 @@ def test_no_entry_if_switched_off_or_not_writable_or_too_small(monkeypatch, cach
         cache.store("a", "about", ARRAYS)
         assert cache.load("a") is None
         assert cache.entries() == []
-        assert cache.clear() == 0
+        assert cache.clear() == (0, 0)
     assert stored(cache_folder) == ["file"]
 
 

@@ -24,6 +24,7 @@ from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table
 from sentibp.errors import DataError
+from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.repair import set_option
 
 FORMATS = (
@@ -38,24 +39,24 @@ def open_table(path: Path, name: str, options: ReadOptions, split: str = "train"
     `name` is what messages call it. DataError if it cannot be read.
     """
     if path.is_dir():
-        return _open_folder(path, name, options, split)
+        with data_error_if_unreadable():
+            return _open_folder(path, name, options, split)
     return open_content(_read(path, name), name, options, format_suffix(path.name), split)
 
 
 def has_splits(path: Path) -> bool:
     """Return whether a file or folder has several splits to choose from, such as train/ and test/, or train.csv."""
     if path.is_dir():
-        return folder.has_splits(path)
+        with data_error_if_unreadable():
+            return folder.has_splits(path)
     if format_suffix(path.name) != ".zip":
         return False
     return bool(splits_of(data_files(compression.zip_members(_read(path, str(path)), str(path)))))
 
 
 def _read(path: Path, name: str) -> memoryview:
-    try:
+    with data_error_if_unreadable(name):
         return read_bytes(path)
-    except OSError as error:
-        raise DataError(f"{name}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:

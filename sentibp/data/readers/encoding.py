@@ -90,7 +90,7 @@ def _undecodable(data: memoryview, name: str, encoding: str, line: int, error: U
     if isinstance(error, UnicodeDecodeError):
         line += codecs.decode(bytes(error.object[: error.start]), encoding, "replace").count("\n")
         byte = f" (byte 0x{error.object[error.start]:02X})" if error.start < len(error.object) else ""
-    return f"{name}:{line}: not {encoding}{byte}; {_advice([data], 'it looks')}"
+    return f"{name}:{line}: not {encoding}{byte}; {encoding_advice([data])}"
 
 
 def _raise_not_utf8(data: memoryview, name: str) -> None:
@@ -103,7 +103,7 @@ def _raise_not_utf8(data: memoryview, name: str) -> None:
         except UnicodeDecodeError as error:
             line += error.object.count(b"\n", 0, error.start)
             byte = f"byte 0x{error.object[error.start]:02X}"
-            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); {_advice([data], 'it looks')}") from None
+            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); {encoding_advice([data])}") from None
         line += chunk.count(b"\n")
 
 
@@ -122,11 +122,11 @@ def raise_undecodable(files: Iterable[tuple[Callable[[], memoryview], str]], nam
             wrong.append(data)
             places.append(str(error).partition("; ")[0])
     if len(wrong) == 1:
-        raise DataError(f"{places[0]}; {_advice(wrong, 'it looks')}")
+        raise DataError(f"{places[0]}; {encoding_advice(wrong)}")
     if wrong:
         listed = ", ".join(places[:3]) + (f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else "")
         head = f"{name}: {len(wrong):,} of {total:,} files are not {encoding or 'UTF-8'}"
-        raise DataError(f"{head}; {_advice(wrong, 'they look')}; they are {listed}")
+        raise DataError(f"{head}; {encoding_advice(wrong, 'they look')}; they are {listed}")
 
 
 # --- Guesses ---------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def wide_encoding(start: bytes) -> str | None:
     return None
 
 
-def _advice(contents: Sequence[memoryview], looks: str) -> str:
+def encoding_advice(contents: Sequence[memoryview], looks: str = "it looks") -> str:
     """Return the repair: the encoding that all contents seem to have, if one is likely."""
     wide = {wide_encoding(bytes(data[:_LOOK])) for data in contents}
     if len(wide) == 1 and None not in wide:

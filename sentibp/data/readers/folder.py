@@ -10,10 +10,11 @@ import numpy as np
 
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.encoding import raise_undecodable, to_utf8
-from sentibp.data.readers.splits import ALIASES, TABLES, canonical, data_files, format_suffix, splits_of
+from sentibp.data.readers.splits import ALIASES, TABLES, NoSuchSplit, canonical, data_files, format_suffix, splits_of
 from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
+from sentibp.utils.files import data_error_if_unreadable
 
 _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}
 
@@ -33,7 +34,8 @@ def has_splits(path: Path) -> bool:
 
 def has_classes(path: Path) -> bool:
     """Return whether a folder has the reviews itself, and not in a subfolder for each split."""
-    return path.is_dir() and bool(_classes(path))
+    with data_error_if_unreadable():
+        return path.is_dir() and bool(_classes(path))
 
 
 def is_class_folder(path: Path) -> bool:
@@ -64,7 +66,7 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
         chosen = [child for child in splits if split in (child.name, canonical(child.name))]
         chosen = chosen or [child for child in splits if canonical(child.name) == canonical(split)]
         if not chosen:
-            raise DataError(f"{name}: no split {split!r}; there are: {', '.join(child.name for child in splits)}")
+            raise NoSuchSplit(name, split, [child.name for child in splits])
         path, name = chosen[0], f"{name}/{chosen[0].name}"
         classes = _classes(path)
     fixed = any(child.name.lower() in _POLARITY for child in classes)
@@ -154,4 +156,5 @@ def _files(path: Path) -> list[Path]:
 
 
 def _content(file: Path) -> memoryview:
-    return memoryview(file.read_bytes())
+    with data_error_if_unreadable():
+        return memoryview(file.read_bytes())

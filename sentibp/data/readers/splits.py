@@ -15,6 +15,21 @@ ALIASES = {
 }
 """The splits, and the names that files and folders of them have."""
 
+
+class NoSuchSplit(DataError):
+    """A source has no split of the wanted name."""
+
+    def __init__(self, name: str, split: str, others: Sequence[str], option: str = "--set data.split={}"):
+        """`others` are the splits that there are, and `option` names one of them in the place of {}."""
+        there = f"; name another, such as {option.format(others[0])}; there are: {', '.join(others)}" if others else ""
+        super().__init__(f"{name}: no split {split!r}{there}")
+        self.name, self.split, self.others = name, split, others
+
+    def with_option(self, option: str) -> NoSuchSplit:
+        """Return the error with another option."""
+        return NoSuchSplit(self.name, self.split, self.others, option)
+
+
 _CANONICAL = {alias: split for split, aliases in ALIASES.items() for alias in aliases}
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")  # suffixes after that of the format
@@ -96,7 +111,7 @@ def choose_files(names: Iterable[str], split: str, name: str, repair: str) -> tu
         return [], ()
     chosen = splits.get(canonical(split))
     if chosen is None:
-        raise DataError(f"{name}: no split {split!r}; there are: {', '.join(sorted(splits))}")
+        raise NoSuchSplit(name, split, sorted(splits))
     if len(chosen) > 1 and not all(_SHARD.fullmatch(_stem(file)) for file in chosen):
         raise DataError(f"{name}: several files of the split {split!r}: {listed(chosen)}; {repair}")
     others = sorted(set(files) - {file for group in splits.values() for file in group})

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from sentibp.data import readers
 from sentibp.data.readers.content import unmarked
-from sentibp.data.readers.encoding import marked_encoding, wide_encoding
+from sentibp.data.readers.encoding import encoding_advice, marked_encoding, wide_encoding
 from sentibp.data.readers.json_lines import leaves, parse_lines
 from sentibp.data.readers.pieces import Kept, Piece, json_pieces, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels
@@ -207,8 +207,8 @@ class _Blocks:
                 str(block, "utf-8")
             except UnicodeDecodeError as error:
                 line = self.line + block.count(b"\n", 0, error.start)
-                byte = f"byte 0x{block[error.start]:02X}"
-                raise DataError(f"{self.name}:{line}: not UTF-8 ({byte}); save the file as UTF-8") from None
+                fault = f"not UTF-8 (byte 0x{block[error.start]:02X})"
+                raise DataError(f"{self.name}:{line}: {fault}; {encoding_advice([memoryview(block)])}") from None
             yield block
 
     def everything(self) -> memoryview:

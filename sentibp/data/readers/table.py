@@ -42,6 +42,29 @@ USUAL_NAMES = {  # without capitals and punctuation
 _STRINGS = ("string", "large_string", "string_view")
 
 
+class MissingColumn(DataError):
+    """A source lacks columns that are to be read."""
+
+    def __init__(self, *lines: str, place: str, missing: Sequence[tuple[str, str]], present: Sequence[str] = ()):
+        """`missing` has the role, such as text or label, and the name of each missing column; `present` the others."""
+        super().__init__(*lines)
+        self.place, self.missing, self.present = place, tuple(missing), tuple(present)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the missing columns."""
+        return [name for _, name in self.missing]
+
+    @property
+    def roles(self) -> set[str]:
+        """What they are for."""
+        return {role for role, _ in self.missing}
+
+    def with_line(self, line: str) -> MissingColumn:
+        """Return the error with another message."""
+        return MissingColumn(line, place=self.place, missing=self.missing, present=self.present)
+
+
 class ReadOptions(NamedTuple):
     """How a file is read: the names of the columns with texts, labels, weights and groups; names; encoding; dialect.
 
@@ -195,7 +218,7 @@ def resolved(options: ReadOptions, columns: Sequence[str]) -> ReadOptions:
 
 
 def require_columns(place: str, names: Iterable[object], options: ReadOptions) -> None:
-    """Raise a DataError for every column to read that is missing or occurs twice."""
+    """Raise a DataError for every column to read that occurs twice, and MissingColumn for every one that is missing."""
     present = [str(name) for name in names]
     wrong = [
         f"{place}: no {name!r}; {_other_column(role, name, present, options)}"
@@ -204,6 +227,9 @@ def require_columns(place: str, names: Iterable[object], options: ReadOptions) -
         for role, name in options.wanted()
         if present.count(name) != 1
     ]
+    missing = [(role, name) for role, name in options.wanted() if name not in present]
+    if missing:
+        raise MissingColumn(*wrong, place=place, missing=missing, present=present)
     if wrong:
         raise DataError(*wrong)
 
@@ -234,12 +260,19 @@ def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
 
 
 def require_no_columns(name: str, options: ReadOptions) -> None:
-    """Raise a DataError if weights or groups are to be read from a format that has no columns."""
-    for role in ("weight", "group"):
-        if getattr(options, role) is not None:
-            raise DataError(
-                f"{name}: has no columns to take {role}s from; leave them out with --set data.{role}_column=null"
-            )
+    """Raise MissingColumn if weights or groups are to be read from a format that has no columns."""
+    require_no_weights_or_groups(name, options, "has no columns to take {}s from")
+
+
+def require_no_weights_or_groups(name: str, options: ReadOptions, fact: str) -> None:
+    """Raise MissingColumn if weights or groups are to be read, with the fact, which has the role in the place of {}."""
+    missing = [(role, column) for role, column in options.wanted() if role in ("weight", "group")]
+    if missing:
+        lines = (
+            f"{name}: {fact.replace('{}', role)}; leave them out with --set data.{role}_column=null"
+            for role, _ in missing
+        )
+        raise MissingColumn(*lines, place=name, missing=missing)
 
 
 def _require_types(name: str, schema: pa.Schema, options: ReadOptions) -> None:

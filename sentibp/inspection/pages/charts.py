@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.metrics import calibration_bins, roc_auc, roc_curve, wilson_interval
+from sentibp.metrics import calibration_bins, effective_number, roc_auc, roc_curve, wilson_interval
 from sentibp.model.head import contradicts
 from sentibp.nn.layers import Array
 
@@ -42,6 +42,14 @@ class Predictions(NamedTuple):
     label: Array  # (n,) 0 or 1
     positive: Array  # (n,) the probability of positive
     tokens: Array | None  # (n,) the length of each review, if known
+    weight: Array | None = None  # (n,) of each review; None: all have the same
+
+    def interval(self, right: float, total: float) -> tuple[float, float]:
+        """Return the 95 % interval of a share of these reviews: of sums of weights, if they have weights."""
+        if self.weight is None:
+            return wilson_interval(round(right), round(total))
+        n = max(total * effective_number(self.weight) / float(self.weight.sum(dtype=np.float64)), 1.0)
+        return wilson_interval(min(right / total, 1.0) * n, n)
 
 
 def rounded(value: Any) -> Any:
@@ -138,18 +146,18 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
 
 
 def _roc(each: Predictions) -> Chart:
-    false, true, _ = roc_curve(each.label, each.positive)
+    false, true, _ = roc_curve(each.label, each.positive, each.weight)
     kept = np.unique(np.linspace(0, len(false) - 1, _ROC_POINTS).round().astype(int))
-    name = f"{each.name}: area {roc_auc(each.label, each.positive):.4f}"
+    name = f"{each.name}: area {roc_auc(each.label, each.positive, each.weight):.4f}"
     return _line(each.number, name, rounded(false[kept]), rounded(true[kept]), width=2)
 
 
 def _reliability(each: Predictions) -> Chart:
-    bins = [bin for bin in calibration_bins(each.label, each.positive) if bin["n"]]
+    bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
     confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
     line = _line(each.number, each.name, confidence, accuracy, width=2, markers=True)
-    line["text"] = [f"{b['n']:,} reviews" for b in bins]
-    intervals = [wilson_interval(round(b["accuracy"] * b["n"]), b["n"]) for b in bins]
+    line["text"] = [f"{b['n']:,} reviews" if each.weight is None else f"weight {b['n']:.4g}" for b in bins]
+    intervals = [each.interval(b["accuracy"] * b["n"], b["n"]) for b in bins]
     return line | {"error_y": _error_bars(line["y"], intervals)}
 
 
@@ -159,13 +167,15 @@ def _by_length(each: Predictions) -> Chart:
     right = ~contradicts(each.positive, each.label)
     groups = [group for group in np.array_split(order, _LENGTH_GROUPS) if len(group)]
     at = [float(np.median(each.tokens[group])) for group in groups]
-    shares = [float(right[group].mean()) for group in groups]
+    weight = np.ones(len(right)) if each.weight is None else each.weight.astype(np.float64)
+    sums = [(float(weight[group] @ right[group]), float(weight[group].sum())) for group in groups]
+    shares = [correct / total for correct, total in sums]
     line = _line(each.number, each.name, at, shares, width=2, markers=True)
     line["text"] = [
         f"{lengths.min():,} to {lengths.max():,} words, {len(lengths):,} reviews"
         for lengths in (each.tokens[group] for group in groups)
     ]
-    intervals = [wilson_interval(int(right[group].sum()), len(group)) for group in groups]
+    intervals = [each.interval(*pair) for pair in sums]
     return line | {"error_y": _error_bars(shares, intervals)}
 
 
@@ -179,7 +189,9 @@ def _histogram(each: Predictions) -> Chart:
     edges = np.linspace(0, 1, _BINS + 1)
     data = []
     for number, name in (1, "positive"), (0, "negative"):
-        counts = np.histogram(each.positive[each.label == number], edges)[0]
+        kind = each.label == number
+        weight = None if each.weight is None else each.weight[kind]
+        counts = np.histogram(each.positive[kind], edges, weights=weight)[0]
         data.append(
             {
                 "type": "bar",
@@ -192,7 +204,12 @@ def _histogram(each: Predictions) -> Chart:
         )
     about = "The probabilities of positive and of negative reviews. The ones on the wrong side of 0.5 are mistakes."
     chart = _chart(
-        f"scores{each.number}", f"Probabilities: {each.name}", about, data, "probability of positive", "reviews"
+        f"scores{each.number}",
+        f"Probabilities: {each.name}",
+        about,
+        data,
+        "probability of positive",
+        "reviews" if each.weight is None else "weight",
     )
     chart["layout"] |= {"barmode": "stack", "bargap": 0}
     return chart

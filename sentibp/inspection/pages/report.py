@@ -139,6 +139,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
             subject.predictions.label,
             subject.predictions.positive,
             None if subject.predictions.scored is None else subject.predictions.scored.tokens,
+            subject.predictions.weight,
         )
         for i, subject in enumerate(subjects)
         if subject.predictions is not None
@@ -207,7 +208,7 @@ def _paired_tests(subjects: Sequence[Subject]) -> list[str]:
     for other in others:
         a, b = first.predictions, other.predictions
         if a is not None and b is not None and reviews_fingerprint(first) == reviews_fingerprint(other):
-            verdict = metrics.verdict(metrics.mcnemar(a.label, a.positive, b.positive))
+            verdict = metrics.verdict(metrics.mcnemar(a.label, a.positive, b.positive, a.weight))
             found.append(f"{first.name} and {other.name}: {verdict}")
     return found
 

@@ -26,6 +26,7 @@ class Predictions(NamedTuple):
     positive: Array  # (n,) the probability of positive
     scores: dict[str, Any]
     scored: evaluate.ScoredReviews | None  # the reviews; None if only the recorded predictions are left
+    weight: Array | None = None  # (n,) of each review; None: all have the same
 
 
 class Subject(NamedTuple):
@@ -137,8 +138,8 @@ def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out
             left_out.append(f"scores and mistakes: {error}")
             return None
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
-        return Predictions(*recorded[:2], metrics.scores(*recorded), None)
+        return Predictions(*recorded[:2], metrics.scores(*recorded), None, recorded[2])
     if seen := scored.scores["in_training"]:
         left_out.append(f"new reviews: {seen:,} of {len(scored.reviews):,} are in the training data of the model")
     assert scored.reviews.label is not None
-    return Predictions(scored.reviews.label, scored.positive, scored.scores, scored)
+    return Predictions(scored.reviews.label, scored.positive, scored.scores, scored, scored.reviews.weight)

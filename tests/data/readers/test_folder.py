@@ -32,7 +32,9 @@ def test_a_folder_of_splits(tmp_path):
     records = read(tmp_path, "films", BOTH, "test")
     assert rows(records) == [("d", "neg"), ("c", "pos")]
     assert records.where(0) == "films/test/neg/1"
-    with pytest.raises(DataError, match=r"^films: no split 'dev'; there are: test, train$"):
+    with pytest.raises(
+        DataError, match=r"^films: no split 'dev'; name another, such as --set data.split=test; there are: test, train$"
+    ):
         read(tmp_path, "films", BOTH, "dev")
     with pytest.raises(
         DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
@@ -105,7 +107,10 @@ def test_files_of_splits(tmp_path):
         ["a", "b"], ["c"], ["c"], ["d"],
     ]  # fmt: skip
     assert read(tmp_path, "x/", BOTH).where(1) == "x/train.csv:3"
-    with pytest.raises(DataError, match=r"^x: no split 'other'; there are: test, train, validation$"):
+    with pytest.raises(
+        DataError,
+        match=r"^x: no split 'other'; name another, such as --set data.split=test; there are: test, train, validation$",
+    ):
         read(tmp_path, "x", BOTH, "other")
 
 

@@ -52,7 +52,10 @@ def test_choose_files():
     assert choose_files(["a.csv"], "test", "x", "...") == (["a.csv"], ("x: reads a.csv, its only data file",))
     assert choose_files(["a.png"], "test", "x", "...") == ([], ())
     assert choose_files(["valid.csv", "train.csv"], "dev", "x", "...") == (["valid.csv"], ())
-    with pytest.raises(DataError, match=r"^x: no split 'test'; there are: train, validation$"):
+    with pytest.raises(
+        DataError,
+        match=r"^x: no split 'test'; name another, such as --set data.split=train; there are: train, validation$",
+    ):
         choose_files(["valid.csv", "train.csv"], "test", "x", "...")
     with pytest.raises(DataError, match=r"^x: several files of the split 'train': train.csv, train.jsonl; repair$"):
         choose_files(["train.csv", "train.jsonl"], "train", "x", "repair")

@@ -121,3 +121,19 @@ def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
 
 def test_numbers_are_short_and_finite():
     assert charts.rounded(np.array([1 / 3, np.inf, np.nan])) == [0.333333, None, None]
+
+
+def test_a_review_of_weight_k_is_shown_as_k_copies():
+    label, positive = np.array([1, 0, 1, 0, 1]), np.array([0.9, 0.3, 0.4, 0.6, 0.8])
+    tokens, weight = np.arange(1, 6), np.array([3, 1, 2, 2, 1])
+
+    def values(weighted: Predictions) -> dict:
+        shown = by_id(charts.predictions([weighted]))
+        return {key: [(line["x"], line["y"]) for line in chart["data"]] for key, chart in shown.items()}
+
+    once = values(Predictions(0, "a", label, positive, tokens, weight))
+    copies = [np.repeat(each, weight) for each in (label, positive)]
+    copied = values(Predictions(0, "a", *copies, None))
+    for key in "roc", "reliability", "scores0":
+        for (x, y), (other_x, other_y) in zip(once[key], copied[key], strict=True):
+            assert x == pytest.approx(other_x) and y == pytest.approx(other_y), key

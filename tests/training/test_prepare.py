@@ -1,0 +1,184 @@
+"""What a training knows of its validation reviews: where they are from, and how much they say about new ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from runner import train_model
+
+from sentibp.data import dataset
+from sentibp.data.corpus import Corpus, independent_weights
+from sentibp.data.readers.table import MissingColumn
+from sentibp.errors import DataError
+from sentibp.inspection.evaluate import evaluate_on
+from sentibp.model.file import load_model
+from sentibp.training.paths import resolve_paths
+from sentibp.training.prepare import prepare
+from sentibp.utils.arrow import strings
+
+SMALL = {"model": {"embedding": {"dim": 4}, "hidden": []}, "train": {"epochs": 1}, "text": {"ngrams": 1}}
+
+
+def write(path: str, header: str, rows: list[str]) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("\n".join([header, *rows, ""]))
+
+
+def reviews(count: int, what: str, column: str = "") -> list[str]:
+    """Return rows of reviews; `column` is the format of a third column from the number of the row."""
+    return [
+        f"{what} {i} is {['bad', 'good'][i % 2]},{i % 2}" + (f",{column.format(i // 4)}" if column else "")
+        for i in range(count)
+    ]
+
+
+def test_a_validation_file_is_below_the_config_and_known_everywhere(write_config, here, complaint, monkeypatch):
+    write("cfg/train.csv", "text,label", reviews(40, "film"))
+    write("cfg/dev.csv", "text,label", reviews(30, "book"))
+    write("dev.csv", "text,label", reviews(20, "song"))
+    resolved = write_config("cfg/c.yaml", data={"source": "train.csv", "validation": "dev.csv"}, **SMALL)
+    outcome = train_model(resolved)
+    assert outcome.scores["n"] == 30
+    assert outcome.notes[0].startswith("dev.csv: taken from the folder of the config")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert evaluate_on(load_model(here / outcome.model)).scores["n"] == 30
+    write(str(here / "cfg/dev.csv"), "text,label", reviews(30, "opera"))
+    assert "the validation data have changed" in complaint(DataError, evaluate_on, load_model(here / outcome.model))
+
+
+@pytest.mark.parametrize(
+    ("training", "validation"),
+    [(("text,label", "comment,stars")), (("comment,stars", "text,label"))],
+)
+def test_two_files_with_other_columns_are_told_apart(write_config, complaint, training, validation):
+    write("a.csv", training, reviews(40, "film"))
+    write("b.csv", validation, reviews(40, "book"))
+    resolved = write_config(data={"source": "a.csv", "validation": "b.csv"})
+    wrong, right = ("a.csv", "b.csv") if training != "text,label" else ("b.csv", "a.csv")
+    assert complaint(MissingColumn, dataset.load_data, resolved.config) == (
+        f"{wrong}:1: no 'text' and no 'label', which {right} has; its columns are comment, stars; give both files the "
+        "same columns, or leave one out with --set data.validation=0.1"
+    )
+    resolved = write_config(data={"source": ["a.csv", "b.csv"], "validation": 0.2})
+    repair = f"leave one out with --set data.source={right}"
+    assert complaint(MissingColumn, dataset.load_data, resolved.config).endswith(repair)
+
+
+def test_a_validation_file_may_lack_weights_and_groups(write_config):
+    write("train.csv", "text,label,film", reviews(40, "film", "f{}"))
+    write("dev.csv", "text,label", reviews(40, "book"))
+    data = {"source": "train.csv", "validation": "dev.csv", "weight_column": "film", "group_column": "film"}
+    resolved = write_config(data=data | {"weight_column": None})
+    _, validation = dataset.load_data(resolved.config)
+    assert validation.notes == (
+        "dev.csv:1: no groups in a column 'film', which the training has; its reviews may be of groups in the training "
+        "data",
+    )
+    write("train.csv", "text,label,film", reviews(40, "film", "{}.5"))
+    _, validation = dataset.load_data(write_config(data=data).config)
+    assert validation.weight is None
+    assert [note.split(";")[1] for note in validation.notes] == [
+        " every review counts the same",
+        " its reviews may be of groups in the training data",
+    ]
+
+
+def test_a_validation_file_with_one_class(write_config, complaint):
+    write("train.csv", "text,label,w", reviews(40, "film", "1"))
+    write("dev.csv", "text,label,w", [f"book {i},{i % 2},{i % 2}" for i in range(10)])
+    data = {"source": "train.csv", "validation": "dev.csv", "weight_column": "w"}
+    assert complaint(DataError, dataset.load_data, write_config(data=data).config) == (
+        "data.validation: dev.csv: all 5 labels are positive; scores need both; --set data.validation=0.1 holds out "
+        "training reviews (dev.csv: 5 reviews left out: weight 0)"
+    )
+
+
+def test_groups_in_both_files_are_counted(write_config):
+    write("train.csv", "text,label,film", reviews(200, "film", "{}"))
+    write("dev.csv", "text,label,film", [f"book {i} is fine,{i % 2},{40 + i // 4}.0" for i in range(80)])
+    data = {"source": "train.csv", "validation": "dev.csv", "group_column": "film"}
+    notes = prepare(write_config(data=data, **SMALL)).notes
+    assert notes[0].startswith("40 of 80 validation reviews are of groups (data.group_column) that have training")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Film A", "film a "), ("12", "12.0"), ("007", "007"), ("1234567890123456789",) * 2]
+)
+def test_spellings_of_a_group(write_config, first, second):
+    write("x.csv", "text,label,g", [f"a,0,{first}", f"b,1,{second}", "c,1,1234567890123456788", "d,0,NaN", "e,1,"])
+    corpus, _ = dataset.load_data(write_config(data={"source": "x.csv", "group_column": "g", "validation": 0}).config)
+    assert corpus.group[0] == corpus.group[1]
+    assert len(np.unique(corpus.group)) == 4
+
+
+def test_near_duplicates_name_the_columns_that_may_keep_them_together(write_config):
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(40):
+        words = [f"w{rng.integers(10**6)}" for _ in range(16)]
+        rows += [f"{' '.join(words[k : k + 12])},{number % 2},{number},x{4 * number + k}" for k in range(4)]
+    write("phrases.csv", "text,label,SentenceId,PhraseId", rows)
+    write("without.csv", "text,label", [row.rsplit(",", 2)[0] for row in rows])
+    told = [note for note in prepare(write_config(data={"source": "phrases.csv"}, **SMALL)).notes if "nearly" in note]
+    assert told[0].endswith("name it with --set data.group_column=NAME, one of: SentenceId")
+    told = [note for note in prepare(write_config(data={"source": "without.csv"}, **SMALL)).notes if "nearly" in note]
+    assert "no column of the data" in told[0]
+
+
+def test_the_training_reviews_of_the_model_of_init_from_count(write_config):
+    write("first.csv", "text,label", reviews(100, "film"))
+    write("second.csv", "text,label", reviews(50, "film") + reviews(50, "book"))
+    origin = train_model(write_config(data={"source": "first.csv"}, **SMALL))
+    assert origin.refit is not None
+    model = SMALL["model"] | {"init_from": str(origin.model)}
+    resolved = write_config(data={"source": "second.csv", "validation": 0.2}, **(SMALL | {"model": model}))
+    data = prepare(resolved)
+    known = sum(note.endswith("which the training starts from: expect lower scores") for note in data.notes)
+    assert known == 1, data.notes
+    assert 0 < np.count_nonzero(data.independent == 0) < 20
+    outcome = train_model(resolved)
+    assert evaluate_on(load_model(outcome.model), "first.csv").scores["in_training"] == 100
+    shutil.copy(origin.model, "alone.safetensors")
+    model["init_from"] = "alone.safetensors"
+    notes = prepare(write_config(data={"source": "second.csv"}, **(SMALL | {"model": model}))).notes
+    assert "alone.safetensors: no run directory says on which reviews it was trained" in notes
+
+
+def grouped(label: list[int], group: list[int]) -> Corpus:
+    text = pa.chunked_array([strings([f"text {i}" for i in range(len(label))])])
+    return Corpus(text, np.array(label, np.int8), group=np.array(group, np.int64))
+
+
+def test_reviews_of_a_group_are_less_evidence_the_more_their_labels_agree():
+    group = [i // 10 for i in range(200)]
+    same = independent_weights(grouped([i // 10 % 2 for i in range(200)], group), np.zeros(0, np.int64)).sum()
+    assert same == pytest.approx(20), "ten phrases of a sentence are one"
+    mixed = independent_weights(grouped([i % 2 for i in range(200)], group), np.zeros(0, np.int64)).sum()
+    assert mixed == pytest.approx(200), "reviews of a film that please some and not others are all evidence"
+    assert independent_weights(grouped([0, 1] * 10, [1] * 20), np.zeros(0, np.int64)).sum() == pytest.approx(1)
+    alone = independent_weights(grouped([0, 1] * 10, list(range(20))), np.zeros(0, np.int64)).sum()
+    assert alone == pytest.approx(20)
+
+
+def test_a_config_may_be_a_link(write_config, here):
+    write("project/d.csv", "text,label", reviews(40, "film"))
+    resolved = write_config("project/c.yaml", data={"source": "d.csv"})
+    os.symlink("project/c.yaml", "c.yaml")
+    linked = resolved._replace(path=Path("c.yaml"))
+    assert resolve_paths(linked)[0].data.source == str(here / "project" / "d.csv")
+    write("d.csv", "text,label", reviews(20, "film"))
+    assert resolve_paths(linked)[0].data.source == str(here / "d.csv"), "beside the link"
+
+
+def test_data_of_a_run_that_are_gone(write_config, complaint):
+    write("d.csv", "text,label", reviews(40, "film"))
+    outcome = train_model(write_config(data={"source": "d.csv"}, **SMALL))
+    os.rename("d.csv", "e.csv")
+    message = complaint(DataError, evaluate_on, load_model(outcome.run / "validated.safetensors"))
+    assert "if the data were moved, work in the folder that has d.csv now" in message
