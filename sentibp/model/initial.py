@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -167,9 +166,10 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling
 def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8", errors="replace", newline="\n") as file:
-            for number, line in enumerate(iter(lambda: file.readline(SMALL), ""), 1):
-                if len(line) == SMALL:
+        with open_regular(path) as file:
+            for number, content in enumerate(iter(lambda: file.readline(SMALL), b""), 1):
+                line = content.decode(errors="replace")
+                if len(content) == SMALL:
                     what = f"a line longer than {SMALL // 1_000_000} MB"
                     raise DataError(f"{path}:{number}: {what}; give a file of vectors in text format")
                 word, _, values = line.rstrip().partition(" ")

@@ -262,9 +262,9 @@ def test_wrong_types_in_the_metrics_log(fails, run, record):
         assert len(said) < 400
 
 
-def sparse(path):
+def sparse(path, size=3_000_000_000):
     with open(path, "wb") as file:
-        file.truncate(3_000_000_000)
+        file.truncate(size)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -303,7 +303,7 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file(fails, run, here, put):
 
 
 def test_vectors_without_a_line_end(fails, here):
-    sparse(here / "odd.txt")
+    sparse(here / "odd.txt", 20_000_000)
     said = fails(3, "train", "quickstart", "--set", "model.embedding.vectors=odd.txt")
     assert "odd.txt:1: a line longer than 10 MB" in said
 
