@@ -16,13 +16,13 @@ from sentibp.data.readers import compression, excel, folder
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
 from sentibp.data.readers.dialect import likely_separator
-from sentibp.data.readers.encoding import to_utf8
+from sentibp.data.readers.encoding import encoding_for, to_utf8
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
-from sentibp.data.readers.table import ReadOptions, Table
+from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
 
@@ -100,8 +100,9 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
         return _open_zip(data, name, options, split)
     excel.reject_old_excel(data, name, suffix)
     if suffix == ".parquet" or data[:4] == b"PAR1":
-        return open_parquet(data, name)
-    data, notes = to_utf8(data, name, options.encoding)
+        return open_parquet(data, name, options)
+    require_unset(name, "only Excel files have sheets", options, ("sheet",))
+    data, notes = to_utf8(data, name, encoding_for(data, options))
     return _open_text(data, name, options, suffix).with_notes(notes)
 
 
@@ -111,7 +112,7 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
         return _BY_SUFFIX[suffix](data, name, options)
     if first_bytes(data, 9) == b"__label__":
         return open_lines(data, name, options)
-    if options.separator is not None:
+    if is_set("separator", options) or is_set("quoting", options):
         return open_csv(data, name, options)
     guess = likely_separator(data)
     if guess is not None:

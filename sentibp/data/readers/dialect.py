@@ -120,15 +120,11 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
     names in data.columns or, without these, as the first line.
     """
     if options.separator is not None:
-        return _NAMES.get(options.separator, options.separator)
-    if options.names is None and lines:
-        headers = {each: set(map(folded_name, fields_of(lines[0], each))) for each in order}
-        texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
-        every = {folded_name(column) for _, column in options.wanted()}
-        for wanted in every, texts:
-            for separator in order:
-                if wanted <= headers[separator]:
-                    return separator
+        given = _NAMES.get(options.separator, options.separator)
+        if "separator" not in options.inherited or any(given in line for line in lines):
+            return given
+    if lines and (named := header_separator(lines[0], options, order)):
+        return named
 
     def fit(separator: str) -> int:
         widths = [len(fields_of(line, separator)) for line in lines]
@@ -137,6 +133,15 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
         return widths.count(width) + strict.count(width) if width > 1 or options.names is not None else 0
 
     return max(order, key=fit) if lines else order[0]
+
+
+def header_separator(line: str, options: ReadOptions, order: str) -> str | None:
+    """Return the earliest separator with which a line names all wanted columns, or else all texts' columns."""
+    headers = {each: set(map(folded_name, fields_of(line, each))) for each in order}
+    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
+    every = {folded_name(column) for _, column in options.wanted()}
+    found = (separator for wanted in (every, texts) for separator in order if wanted <= headers[separator])
+    return next(found, None)
 
 
 def fields_of(line: str, separator: str) -> list[str]:

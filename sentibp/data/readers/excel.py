@@ -17,7 +17,7 @@ from typing import Any
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
-from sentibp.data.readers.table import Batch, ReadOptions, Table
+from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
@@ -50,8 +50,10 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     """
     if sum(info.file_size for info in zip_members(data, name).values()) > LIMIT:
         raise DataError(f"{name}: more than {LIMIT >> 30} GB of XML; save it as CSV")
+    require_unset(name, "cells of Excel are no text", options, ("separator", "quoting", "encoding"))
     sheets = _sheets(data, name)
-    sheet = options.sheet or next((title for title, has_content in sheets.items() if has_content), None)
+    wanted = options.sheet if is_set("sheet", options) or options.sheet in sheets else None
+    sheet = wanted or next((title for title, has_content in sheets.items() if has_content), None)
     if sheet is None:
         raise DataError(f"{name}: empty; the first row of a sheet names its columns")
     if sheet not in sheets:
@@ -83,7 +85,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         batches=batches,
         where=lambda row: f"{name}: row {next(itertools.islice(content(), row, None))[0]}",
         header=f"{name}: row {number}",
-        notes=(note,) if others and options.sheet is None else (),
+        notes=(note,) if others and wanted is None else (),
     )
 
 

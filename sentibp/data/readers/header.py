@@ -62,6 +62,11 @@ def kind_of(value: str) -> str:
     return "number" if _NUMBER.fullmatch(value) else "date" if _DATE.fullmatch(value) else "text"
 
 
+def are_labels(values: Sequence[str]) -> bool:
+    """Return whether all values are well-known labels, or digits."""
+    return all(re.fullmatch(r"-?\d(\.0)?", value.strip()) or _are_labels([value]) for value in values)
+
+
 def _are_labels(values: Sequence[str]) -> bool:
     return {folded_name(value).removeprefix("__label__") for value in values} <= _LABELS
 

@@ -20,7 +20,7 @@ from sentibp.data.readers.json_lines import (
     record_table,
     value_at,
 )
-from sentibp.data.readers.table import ReadOptions, Table
+from sentibp.data.readers.table import ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
 
@@ -36,6 +36,7 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     - what DataFrame.to_json of pandas writes, for every `orient`
     - one object that is one review
     """
+    require_unset(name, "JSON has no separators, and quotes of its own", options, ("separator", "quoting"))
     if _has_lines(data, options):
         return open_json_lines(data, name, options)
     return record_table(_find_rows(data, name, options), name, options)

@@ -49,15 +49,25 @@ class Piece(NamedTuple):
 def table_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
     """Yield the rows of a table in pieces, at least one. DataError for a column that is missing, or a bad row."""
     options = require_readable(table, options)
-    notes = tuple(table.notes)
+    told = 0  # notes; reading the rows may add some
     if table.objects is not None and kept is not Kept.nothing:
         columns = None if kept is Kept.objects else json_columns(table.objects(), typed=kept is Kept.typed)
         pieces = json_pieces(grouped(table.objects()), table.name, options, columns)
     else:
         pieces = _column_pieces(table, options, kept)
+    piece = None
     for piece in pieces:
-        yield piece._replace(notes=notes)
-        notes = ()
+        notes = tuple(table.notes)
+        yield piece._replace(notes=notes[told:])
+        told = len(notes)
+    if piece is not None and len(table.notes) > told:
+        yield _empty(piece)._replace(notes=tuple(table.notes)[told:])
+
+
+def _empty(piece: Piece) -> Piece:
+    """Return the piece without its rows."""
+    columns = {name: column.slice(0, 0) for name, column in piece.columns.items()}
+    return Piece(piece.text.slice(0, 0), columns, None if piece.objects is None else [], piece.keys)
 
 
 def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
