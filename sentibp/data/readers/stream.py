@@ -26,7 +26,7 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
 
-_WHOLE = (b"PAR1", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0")  # Parquet, zip and .xlsx, zstd, .xls
+_WHOLE = (b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Parquet, zip and .xlsx, .xls
 
 _DOCUMENT = re.compile(r"\s*(\[\s*([{\[]|\Z)|\{\s*(\"|\Z))")  # the first line of a JSON document over several lines
 
@@ -135,7 +135,7 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     require_unset(name, "plain text has no sheets", options, ("sheet",))
     empty = True
     for block in blocks:
-        for chunk in lines_of(memoryview(block)):
+        for chunk in lines_of(memoryview(block), returns=empty):
             text, label = split_labels(chunk) if labelled else (chunk, None)
             columns = {column: text} | ({"label": label} if labelled else {})
             yield Piece(text, {} if kept is Kept.nothing else columns, notes=notes)
@@ -156,7 +156,9 @@ def _possible_table(lines: list[str], name: str, options: ReadOptions) -> tuple[
             choice = ", ".join(rows[0])
             repair = set_option("data.text_column", "NAME")
             return (f"{what}; if the first line names columns, name the one of the reviews with {repair}: {choice}",)
-        if len(rows) > 1 and all(len(row) == width for row in rows) and looks_like_data(rows[0], rows[1:]):
+        quoted = all(line.startswith('"') and f'"{separator}"' in line for line in lines)
+        alike = len(rows) > 1 and looks_like_data(rows[0], [row for row in rows[1:] if len(row) == width])
+        if all(len(row) == width for row in rows) and (quoted or alike):
             repair = set_option("data.columns", suggested_names(rows, options))
             return (f"{what}; if its lines have columns, but no header, name these: {repair}",)
     return ()
