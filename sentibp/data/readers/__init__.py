@@ -79,7 +79,11 @@ def _open_zip(data: memoryview, name: str, options: ReadOptions, split: str) -> 
     """Open a zip archive: a workbook of Excel, or an archive with one data file, or with a file for each split."""
     members = compression.zip_members(data, name)
     if excel.is_workbook(members):
-        return excel.open_excel(data, name, options)
+        note = f"{name}: read as Excel, which it is in spite of its name"
+        is_other = format_suffix(name) in disguise.TEXT
+        return excel.open_excel(data, name, options).with_notes((note,) if is_other else ())
+    if "word/document.xml" in members or "content.xml" in members:
+        raise DataError(f"{name}: a document of an office program; save its table as .xlsx or CSV")
     names = data_files(members)
     files, notes = choose_files(names, split, name, "unpack it, and name one of them, or the folder")
     if not files:
@@ -101,7 +105,8 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
     disguise.reject_other_content(data, name, suffix)
     excel.reject_old_excel(data, name, suffix)
     if suffix == ".parquet" or data[:4] == b"PAR1":
-        return open_parquet(data, name, options)
+        note = f"{name}: read as Parquet, which it is in spite of its name"
+        return open_parquet(data, name, options).with_notes((note,) if suffix in disguise.TEXT else ())
     require_unset(name, "only Excel files have sheets", options, ("sheet",))
     data, notes = to_utf8(data, name, encoding_for(data, options))
     return _open_text(data, name, options, suffix).with_notes(notes)

@@ -201,6 +201,9 @@ def _quoting_if_any(data: memoryview, separator: str, width: int, name: str, *, 
     likely, other = ("backslash", "double") if proper["backslash"] > proper["double"] else ("double", "backslash")
     clearly = proper[likely] > 0.9 * found and found > 0.5 * min(_LINES, count_lines(data))
     if clearly or proper[likely] == found or _is_strict(data, Dialect(separator, likely), width):
+        escapes = ("double", "") if likely == "backslash" or plain else _escapes(data, separator, width, name)
+        if escapes[0] == "backslash" and _is_strict(data, Dialect(separator, "backslash"), width):
+            return escapes
         return likely, ""
     if _is_strict(data, Dialect(separator, other), width):
         return other, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from sentibp.data.readers.content import first_bytes
@@ -10,6 +11,8 @@ from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
 TABLES, JSON = (".csv", ".tsv", ".tab", ".psv"), (".json", ".jsonl", ".ndjson")
+
+TEXT = (*TABLES, *JSON, ".txt")
 
 _LOOK = 512  # bytes from which the content is told
 
@@ -51,8 +54,18 @@ def is_json(data: memoryview, options: ReadOptions) -> bool:
     """Return whether a text that is called CSV, or text, is JSON: its first line is, and names no column."""
     if not re.match(rb'\{\s*"|\[\s*[{\[]', first_bytes(data, _LOOK)):
         return False
-    lines = head_lines(data, 1)
-    return not lines or header_separator(lines[0], options, ",;\t|") is None
+    first = next(iter(head_lines(data, 1)), "")
+    return header_separator(first, options, ",;\t|") is None and _begins_json(first)
+
+
+def _begins_json(line: str) -> bool:
+    """Return whether a line is a value of JSON, or begins one. A text may begin with a bracket, too."""
+    if re.fullmatch(r'\s*(\[\s*)?(\{\s*)?|\s*[\[{][\s\[{]*"(\\.|[^"\\])*"\s*[:,].*', line):
+        return True
+    try:
+        return isinstance(json.loads(line, strict=False), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def is_table(data: memoryview) -> bool:

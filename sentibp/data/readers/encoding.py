@@ -170,7 +170,16 @@ def _advice(contents: Sequence[memoryview], looks: str) -> str:
         return "the rest is UTF-8, so the character is damaged; write it again"
     if guess is None or not _decodes(contents, guess):
         return "name its encoding with --set data.encoding=NAME, or save it as UTF-8"
+    if guess in _WESTERN and _has_utf8(contents):
+        mixed = set_option("data.encoding", guess)
+        return f"other lines are UTF-8: write all in one encoding; {mixed} reads all, the UTF-8 ones with wrong letters"
     return f"{looks} like {guess}: {set_option('data.encoding', guess)}"
+
+
+def _has_utf8(contents: Sequence[memoryview]) -> bool:
+    """Return whether a good part of the characters that are not ASCII is UTF-8, which is no chance."""
+    text = b"\n".join(_sample(data, _SAMPLE // len(contents)) for data in contents).decode("utf-8", "replace")
+    return len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > 0.1 * text.count("\ufffd")
 
 
 def _sample(data: memoryview, size: int) -> bytes:
