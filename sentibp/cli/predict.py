@@ -148,14 +148,14 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
     """Return how the input is read: with the columns of the training, or as the command line says."""
     from sentibp.data.readers.table import ReadOptions
 
-    options = ReadOptions(classifier.text_column, names=classifier.column_names, inherited=frozenset(("names",)))
+    inherited = classifier.file_settings
+    options = ReadOptions(classifier.text_column, **inherited, inherited=frozenset(inherited))
     if overrides:
         from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
         from sentibp.data.sources import read_options
 
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
         options = read_options(data, labelled=False, typed=overrides)._replace(weight=None, group=None)
-        options = options._replace(**dict.fromkeys(options.inherited - {"names"}))
     return options if text_column is None else options._replace(text=text_column)
 
 

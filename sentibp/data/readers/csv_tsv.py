@@ -14,9 +14,9 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, MisplacedQuote, all_lines_have, head_lines, rows
-from sentibp.data.readers.header import require_header, suggested_names
+from sentibp.data.readers.header import own_names, require_header, suggested_names
 from sentibp.data.readers.spans import check_spans
-from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name
+from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.repair import set_option
@@ -68,8 +68,8 @@ def find_layout(
 ) -> tuple[Layout, str]:
     """Return the layout of a file, and the place of the names of its columns. `plain`: as Layout.is_plain."""
     separator, skipped = dialects.separator_line(data)
-    if separator is not None and options.separator is None:
-        options = options._replace(separator=separator)
+    if separator is not None and not is_set("separator", options):
+        options = options._replace(separator=separator, inherited=options.inherited - {"separator"})
     data, line = data[skipped:], 1 + (skipped > 0)
     lines = head_lines(data)
     if not lines:
@@ -85,7 +85,7 @@ def find_layout(
     sample = list(itertools.islice(rows(data, dialect, line), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
     columns, is_named = tuple(first), options.names is None
-    if options.names is not None and (note := _own_names(first, header, options)):
+    if options.names is not None and (note := own_names(first, header, options)):
         notes.append(note)
         is_named = True
     elif options.names is not None:
@@ -97,16 +97,6 @@ def find_layout(
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
-
-
-def _own_names(first: Sequence[str], header: str, options: ReadOptions) -> str:
-    """Return a note if the first row names the columns, though data.columns does, too; else ""."""
-    names = list(map(folded_name, first))
-    if names == list(map(folded_name, options.names or ())):
-        return f"{header}: the first line has the names in data.columns, and is read as the header"
-    if len(names) > 1 and {folded_name(column) for _, column in options.wanted()} <= set(names):
-        return f"{header}: the first line names the columns, and is read as the header; data.columns is not used"
-    return ""
 
 
 def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOptions) -> bool:
@@ -228,7 +218,7 @@ def _check_quotes(layout: Layout, found: int) -> None:
     quotes, breaks = count_bytes(data, b'"\n')
     if breaks and found != breaks + (data[-1] != ord("\n")):
         columns = typical_values(list(itertools.islice(_rows(layout), SAMPLE_ROWS)), layout)
-        trusted = layout.options.quoting is not None
+        trusted = is_set("quoting", layout.options)
         layout.notes.extend(check_spans(data, layout.line, dialect, columns, layout.name, trusted=trusted))
     if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file
         for _ in checked_rows(layout):

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sentibp.data.readers.content import as_file, line_chunks
-from sentibp.data.readers.table import ReadOptions, folded_name
+from sentibp.data.readers.table import ReadOptions, folded_name, is_set
 from sentibp.utils import spill
 from sentibp.utils.repair import set_option
 
@@ -121,8 +121,9 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
     """
     if options.separator is not None:
         given = _NAMES.get(options.separator, options.separator)
-        if "separator" not in options.inherited or any(given in line for line in lines):
+        if is_set("separator", options):
             return given
+        order = given + order
     if lines and (named := header_separator(lines[0], options, order)):
         return named
 

@@ -28,6 +28,8 @@ from sentibp.utils.repair import set_option
 
 _DEPTH = 4  # of objects within objects, in which a list is looked for
 
+_NAMED = "JSON objects name their values"
+
 _SOLID = re.compile(r"\S|\Z")
 
 
@@ -42,6 +44,7 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     """
     require_unset(name, "JSON has no separators, and quotes of its own", options, ("separator", "quoting"))
     if _has_lines(data, options):
+        require_unset(name, _NAMED, options, ("names",))
         return open_json_lines(data, name, options)
     return record_table(_find_rows(data, name, options), name, options)
 
@@ -304,6 +307,7 @@ def _by_column(data: memoryview, name: str, options: ReadOptions, text: str) -> 
 def _record(value: Any, options: ReadOptions, place: str) -> Record:
     """Return a value as a record: an object, or a list whose values data.columns names."""
     if isinstance(value, dict):
+        require_unset(place, _NAMED, options, ("names",))
         return value
     if not isinstance(value, list):
         raise DataError(f'{place}: not an object; write {{"text": "..."}}')
@@ -311,7 +315,9 @@ def _record(value: Any, options: ReadOptions, place: str) -> Record:
         repair = set_option("data.columns", _suggested_names(value, options))
         raise DataError(f"{place}: a list, without names; name its values with {repair}")
     if len(value) != len(options.names):
-        raise DataError(f"{place}: {len(value)} values, and data.columns has {len(options.names)} names; correct them")
+        repair = set_option("data.columns", _suggested_names(value, options))
+        counts = f"{len(value)} values, and data.columns has {len(options.names)} names"
+        raise DataError(f"{place}: {counts}; for example {repair}")
     return dict(zip(options.names, value, strict=True))
 
 

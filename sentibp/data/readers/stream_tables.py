@@ -19,7 +19,7 @@ from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, fin
 from sentibp.data.readers.pieces import Kept, Piece
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.spans import SwallowedRows, check_spans
-from sentibp.data.readers.table import ReadOptions, joined_text, require_columns, resolved
+from sentibp.data.readers.table import ReadOptions, is_set, joined_text, require_columns, resolved
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
 from sentibp.utils.repair import set_option
@@ -34,19 +34,23 @@ Row = tuple[int, list[str]]  # its line, and its fields
 def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> ReadOptions | None:
     """Return how to read the table that begins with these lines; None if they do not look like one."""
     named, _ = dialects.separator_line(head)
-    if (options.separator or options.quoting or named) is not None:
+    if named is not None or is_set("separator", options) or is_set("quoting", options):
         return options
     if separator := dialects.header_separator(lines[0], options, SEPARATORS):
-        return options._replace(separator=separator)
+        return _separated(options, separator)
     if options.names is None:
         return None
     if len(options.names) == 2 and (separator := pair_separator(lines, options)):
-        return options._replace(separator=separator)
+        return _separated(options, separator)
     separator = find_separator(lines, options, SEPARATORS)
     width = Counter(len(fields_of(line, separator)) for line in lines).most_common(1)[0][0]
     if width == len(options.names) and (width > 2 or "names" not in options.inherited):
-        return options._replace(separator=separator)
+        return _separated(options, separator)
     return None if "names" in options.inherited else options
+
+
+def _separated(options: ReadOptions, separator: str) -> ReadOptions:
+    return options._replace(separator=separator, inherited=options.inherited - {"separator"})
 
 
 def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
@@ -96,10 +100,10 @@ class _Rows:
 
     def __init__(self, layout: Layout):
         self._layout = layout
-        self._trusted = layout.options.quoting is not None
+        self._trusted = is_set("quoting", layout.options)
         self._sample: list[Row] = []  # from which the values of columns are judged
         self._is_doubtful = False  # whether a note has been added on rows that may have been swallowed
-        self._is_found = self._trusted or self._tells(bytes(layout.data))
+        self._is_found = layout.options.quoting is not None or self._tells(bytes(layout.data))
 
     def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[list[str]], DataError | None]]:
         """Yield the rows of the lines that have arrived, and the error that ends them."""
