@@ -60,7 +60,8 @@ def is_json(data: memoryview, options: ReadOptions) -> bool:
 
 def _begins_json(line: str) -> bool:
     """Return whether a line is a value of JSON, or begins one. A text may begin with a bracket, too."""
-    if re.fullmatch(r'\s*(\[\s*)?(\{\s*)?|\s*[\[{][\s\[{]*"(\\.|[^"\\])*"\s*[:,].*', line):
+    string = r'"(\\.|[^"\\])*"'
+    if re.match(rf"(\s*\[)?(\s*\{{)?\s*\Z|(\s*\[)*\s*\{{\s*{string}\s*:|\s*\[\s*\[\s*({string}|[\d.-]+)\s*,", line):
         return True
     try:
         return isinstance(json.loads(line, strict=False), dict | list)

@@ -47,12 +47,14 @@ def choose_encoding(data: memoryview, name: str, encoding: str | None = None) ->
     `data` is the text or the beginning of it. DataError if it is UTF-16 or UTF-32 without a byte-order mark, and
     `encoding` does not say so.
     """
-    marked = next((known for mark, known in _MARKS if data[: len(mark)] == mark), None)
-    if encoding is not None and marked in (None, _canonical(encoding)) and _canonical(encoding) != "utf-8":
+    marks = [known for mark, known in _MARKS if data[: len(mark)] == mark]
+    given = None if encoding is None else _canonical(encoding)
+    marked = given if given in marks else next(iter(marks), None)  # the mark of UTF-32 begins with that of UTF-16
+    if encoding is not None and marked in (None, given) and given != "utf-8":
         already = marked is None and _is_utf8_beyond_ascii(data)
         note = f"{name}: read as {encoding}, as data.encoding says, though the file is valid UTF-8"
         return encoding, (f"{note}; for UTF-8: {set_option('data.encoding', 'utf-8')}",) if already else ()
-    other = encoding is not None and marked not in (None, _canonical(encoding))
+    other = encoding is not None and marked not in (None, given)
     if marked in ("utf-16", "utf-32"):
         return marked, (f"{name}: read as {marked}, as its byte-order mark says",)
     if marked is None and (wide := wide_encoding(bytes(data[:_LOOK]))):
