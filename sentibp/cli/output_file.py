@@ -38,7 +38,7 @@ def output_file(output: Path) -> Iterator[IO[bytes]]:
         names = os.stat(output).st_nlink if output.is_file() else 1
         with unwound_by_signals(), open_output(output) as file:
             yield file
-    except BrokenPipeError:  # as on stdout: whoever reads it has enough
+    except BrokenPipeError:  # as on stdout: the reader has enough
         raise
     except OSError as error:
         raise DataError(f"--output {output}: {error.strerror}; choose another file") from None

@@ -182,7 +182,7 @@ def _sink(output: Path | None, colours: bool) -> Iterator[Sink]:
 
 
 def _print(content: bytes) -> None:
-    """Print UTF-8, at once: whoever reads it may be waiting for it."""
+    """Print UTF-8 at once, since another program may be waiting for it."""
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sentibp.data.corpus import Corpus
 from sentibp.data.tokenizer import Tokens
 from sentibp.errors import DataError
-from sentibp.utils.arrow import to_numpy
+from sentibp.utils.arrow import index_of, to_numpy
 from sentibp.utils.threads import parallel_map
 
 LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
@@ -20,8 +20,8 @@ LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the
 _LONG = 4  # words; shorter texts ("very good") are often written by several people
 
 _NEAR = 0.5  # the share of the sequences of words that makes a near-duplicate
-_TOLD = 0.05  # the share of near-duplicates that is told; IMDB has 0.021, Rotten Tomatoes 0.006
-_LOOKED_AT = 4096  # validation reviews that are looked at, at most
+_REPORTED = 0.05  # the share of near-duplicates from which a note reports them; IMDB has 0.021, Rotten Tomatoes 0.006
+_EXAMINED = 4096  # validation reviews that are compared, at most
 _SLOTS = 1 << 24  # of a table that finds most sequences that are in no validation review
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, as in utils/hashing.py
 _BASE = 0xD1342543DE82EF95  # of a linear congruential generator (Steele & Vigna, 2021)
@@ -44,17 +44,17 @@ def require_separate(validation: Corpus, repeated: np.ndarray, source: str) -> N
         )
 
 
-def overlap_notes(validation: int, repeated: int, near: int, looked_at: int, is_grouped: bool = False) -> list[str]:
-    """Return what the user should know of `repeated` validation reviews, and of `near` ones among those looked at.
+def overlap_notes(validation: int, repeated: int, near: int, compared: int, is_grouped: bool = False) -> list[str]:
+    """Return what the user should know of `repeated` validation reviews, and of `near` ones among those compared.
 
     `is_grouped` says whether data.group_column is set.
     """
     notes = []
     if repeated:
         notes.append(f"{repeated:,} of {validation:,} validation reviews also occur in the training data")
-    if near > _TOLD * looked_at:
+    if near > _REPORTED * compared:
         notes.append(
-            f"{near:,} of {looked_at:,} validation reviews are nearly the same as training reviews (phrases of one "
+            f"{near:,} of {compared:,} validation reviews are nearly the same as training reviews (phrases of one "
             "text, or small changes), so expect lower scores on new reviews; "
             + (
                 "the groups of data.group_column do not keep them together"
@@ -67,23 +67,23 @@ def overlap_notes(validation: int, repeated: int, near: int, looked_at: int, is_
 
 
 def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndarray:
-    """Return whether each validation review that is looked at is nearly the same as training reviews: (m,) int8.
+    """Return whether each validation review that is compared is nearly the same as training reviews: (m,) int8.
 
     It is if at least half of its sequences of k words occur in the first `count` training texts; k is 5, and more if
-    these are so many that chance has sequences in common. -1: not looked at, because it has fewer than k words, or
+    these are so many that chance has sequences in common. -1: not compared, because it has fewer than k words, or
     because there are enough others. The time is linear in the number of tokens, and the memory is bounded.
     """
     end = int(training.offsets[count])
     k = 5 + (end > 2_000_000) + (end > 10_000_000) + (end > 50_000_000)
-    number = to_numpy(pc.fill_null(pc.index_in(validation.words, value_set=training.words), -1))
+    number = index_of(validation.words, training.words)
     length = np.diff(validation.offsets)
-    looked_at = np.flatnonzero(length >= k)
-    looked_at = looked_at[:: max(1, -(-len(looked_at) // _LOOKED_AT))]
+    compared = np.flatnonzero(length >= k)
+    compared = compared[:: max(1, -(-len(compared) // _EXAMINED))]
     result = np.full(len(length), -1, np.int8)
-    starts = validation.offsets[looked_at]
+    starts = validation.offsets[compared]
     sequences = [
         _sequences(number[validation.ids[start : start + n]], k)
-        for start, n in zip(starts.tolist(), length[looked_at].tolist(), strict=True)
+        for start, n in zip(starts.tolist(), length[compared].tolist(), strict=True)
     ]
     if not sequences:
         return result
@@ -91,7 +91,7 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
     found = _occurring(training.ids[:end], k, wanted)[position]
     counts = np.array([len(each) for each in sequences])
     shares = np.add.reduceat(found, np.cumsum([0, *counts[:-1]]), dtype=np.int64) / counts
-    result[looked_at] = shares >= _NEAR
+    result[compared] = shares >= _NEAR
     return result
 
 

@@ -61,7 +61,7 @@ def _possible_share(counts: np.ndarray) -> float:
 def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool, the same for all reviews of a group.
 
-    The groups are looked at in random order. One is chosen if that brings both classes nearer to the share.
+    The groups come in random order. One is chosen if that brings both classes nearer to the share.
     """
     number, counts = _count_groups(group, label)
     total = counts.sum(axis=0)

@@ -1,8 +1,8 @@
 """Find a run or a model by its name: a path, a directory in runs/, `last`, or a pointer file such as runs/last.
 
 A pointer file is a text file with the path of a run. Training writes two of them, runs/last and runs/started. The path
-is relative to the folder that holds runs/. If `last` is missing, or does not name what is asked for, the newest run
-beside it that has it is used, and a line on stderr says so.
+is relative to the folder that holds runs/. If `last` is missing, or its run lacks the file that a command needs, the
+newest run beside it that has the file is used, and a line on stderr says so.
 """
 
 from __future__ import annotations

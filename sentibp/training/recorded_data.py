@@ -1,7 +1,7 @@
 """The data of a training, opened again: the paths that its run directory has, compared with the recorded fingerprints.
 
-A file of the same name may lie elsewhere, or may have changed. So whoever reads the reviews of a training again reads
-them here: `eval` without --data, `blame`, `audit RUN`, `gradcheck`, `report`, `resume`, `reproduce`.
+A file of the same name may lie elsewhere, or may have changed. So all commands that read the reviews of a training
+again use this module: `eval` without --data, `blame`, `audit RUN`, `gradcheck`, `report`, `resume`, `reproduce`.
 """
 
 from __future__ import annotations

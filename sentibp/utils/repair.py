@@ -1,4 +1,4 @@
-"""Repairs as they are typed: the option `--set KEY=VALUE`, with quotes where a shell needs them."""
+"""The repair in a message: the option `--set KEY=VALUE`, with quotes where a shell needs them."""
 
 from __future__ import annotations
 

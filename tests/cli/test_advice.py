@@ -39,7 +39,6 @@ def table(*columns: str, labels: str = "0 1", **others: str) -> str:
 FILES = {
     "plain.csv": table("text", "label"),
     "comments.csv": table("comment", "stars"),
-    "capitals.csv": table("Text", "Label"),
     "spaces.csv": table("my review", "the label"),
     "odd.csv": table("x", "y"),
     "stars.csv": table("text", "label", labels="1 2 3 4 5"),
@@ -62,11 +61,9 @@ FILES = {
 MISTAKES = [  # a command with a mistake, its exit code, and a word of its message; the repairs lead to success
     # columns
     ([*TRAIN, "--set", "data.source=comments.csv"], 3, "--set data.text_column=comment"),
-    ([*TRAIN, "--set", "data.source=capitals.csv"], 3, "--set data.text_column=Text"),
     ([*TRAIN, "--set", "data.source=spaces.csv"], 3, "--set data.text_column=NAME"),
     ([*TRAIN, "--set", "data.source=odd.csv"], 3, "--set data.text_column=NAME"),
     (["eval", "-m", "base", "--data", "comments.csv"], 3, "--set data.text_column=comment"),
-    (["eval", "-m", "base", "--data", "capitals.csv", "--text-column", "Text"], 3, "--set data.label_column=Label"),
     (["gradcheck", "-m", "base", "--data", "comments.csv"], 3, "--set data.text_column=comment"),
     (["audit", "base", "--quiet", "--set", "data.source=comments.csv"], 3, "--set data.text_column=comment"),
     ([*TRAIN, "--set", "data.source=plain.csv", "--set", "data.weight_column=w"], 3, "--set data.weight_column=null"),

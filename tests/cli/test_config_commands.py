@@ -101,7 +101,7 @@ def test_finetune_starts_from_another_run(sentibp):
     frozen = "train.freeze=[embedding,hidden.0,output]"
     sentibp("train", "finetune", *SAMPLE, "--set", frozen, "--set", "data.split=test", "--out", "frozen")
     settings = yaml.safe_load(Path("frozen/config.yaml").read_text())
-    assert Path(settings["model"]["init_from"]) == Path("base/model.safetensors"), "`last` was the base model"
+    assert Path(settings["model"]["init_from"]) == Path("base/model.safetensors").resolve(), "`last` was the base model"
     base, tuned = (sentibp("predict", "wonderful", "dull", "-m", run).jsonl for run in ("base", "frozen"))
     assert [record["positive"] for record in tuned] == pytest.approx([record["positive"] for record in base], rel=1e-5)
 

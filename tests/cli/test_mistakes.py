@@ -190,7 +190,7 @@ def test_labels_that_need_a_meaning(fails):
         ("r.parquet", b"junk", "r.parquet: not Parquet"),
         ("r.xlsx", b"PK", "r.xlsx: not a known format"),
         ("r.txt", b"good\n", "r.txt: plain text has no labels"),
-        ("folder/r.txt", b"good\n", "folder: the folder has no reviews"),
+        ("folder/r.txt", b"good\n", "folder/r.txt: plain text has no labels"),
     ],
 )
 def test_data_files_with_invalid_content(fails, trained, name, content, message):
@@ -240,7 +240,7 @@ def test_a_run_directory_whose_name_is_not_utf8_is_refused_before_training(proce
     assert "--out: the name is not UTF-8" in process("train", "quickstart", "--out", b"caf\xe9", code=2).err
 
 
-def test_missing_files_whose_names_are_not_utf8(fails):
+def test_missing_files_whose_names_are_not_utf8(fails, trained):
     name = os.fsdecode(b"caf\xe9")
     assert "no such" in fails(2, "train", name)
     assert "no such" in fails(2, "predict", "good", "-m", name)

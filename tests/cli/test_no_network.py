@@ -104,5 +104,6 @@ def test_in_a_process_without_a_network(online, words):
     command = ["unshare", "--net", sys.executable, "-W", "error", "-m", "sentibp", *words]
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     done = subprocess.run(command, cwd=online, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert not done.stderr or done.stderr.startswith("only 20 reviews: ")
     assert done.stdout

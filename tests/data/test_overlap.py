@@ -61,8 +61,8 @@ def test_equal_hashes_are_equal_sequences(k):
     assert len(np.unique(hashes)) == len(np.unique(sequences, axis=0))
 
 
-def test_only_some_of_many_validation_reviews_are_looked_at(monkeypatch):
-    monkeypatch.setattr(overlap, "_LOOKED_AT", 10)
+def test_only_some_of_many_validation_reviews_are_compared(monkeypatch):
+    monkeypatch.setattr(overlap, "_EXAMINED", 10)
     monkeypatch.setattr(overlap, "_PIECE", 7)  # a sequence that lies in two pieces is found
     texts = [f"the number {i} of all the films of this year" for i in range(25)]
     result = np.array(near(texts, texts))

@@ -290,10 +290,11 @@ def test_the_checkpoint_interval_does_not_change_the_model(small):
 
 
 def test_temporary_files_of_a_killed_process_are_removed(interrupted):
-    (interrupted / ".model.safetensors.12345").write_bytes(b"half")
+    (interrupted / ".model.safetensors.1a2b3c4d.sentibp-tmp").write_bytes(b"half")
+    (interrupted / ".notes.2024").write_bytes(b"of the user")
     (interrupted / ".notes.txt").write_bytes(b"of the user")
     resume_run(interrupted)
-    assert [path.name for path in interrupted.glob(".*")] == [".notes.txt"]
+    assert sorted(path.name for path in interrupted.glob(".*")) == [".notes.2024", ".notes.txt"]
 
 
 def test_trainings_killed_at_random_moments_resume(here):

@@ -255,7 +255,7 @@ def test_saved_vectors_that_do_not_match_the_settings(write_config, complaint):
     message = complaint(DataError, train, "pretrain.vectors_from=kept", *only_other)
     assert "no word or n-gram of the training data has a vector there" in message
     message = complaint(ConfigError, train, "pretrain.vectors_from=run")
-    assert message.startswith("pretrain.vectors_from: run: has no vectors.safetensors; ")
+    assert message.startswith(f"pretrain.vectors_from: {Path('run').resolve()}: has no vectors.safetensors; ")
 
 
 def test_several_members_are_averaged_and_folded(write_config):

@@ -20,7 +20,7 @@ from sentibp import metrics
 from sentibp.config.load import load_config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import ngram_counts, sources, tokenizer, vocabulary, vocabulary_build
-from sentibp.data.readers import batches, content, plain
+from sentibp.data.readers import batches, compression, content, encoding
 from sentibp.data.split import split_corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
@@ -253,7 +253,7 @@ def in_pieces(monkeypatch):
             (ngram_counts, "_SHARD", 50),
             (data_corpus, "_ROWS", 7),
             (batches, "ROWS", 9),
-            *((module, "CHUNK", 1000) for module in (content, plain)),
+            *((module, "CHUNK", 1000) for module in (content, compression, encoding)),
             (batches, "_BLOCKS", (2000, 20000)),
         ):
             monkeypatch.setattr(module, name, value)

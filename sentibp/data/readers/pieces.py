@@ -23,7 +23,7 @@ _MULTIPLE = 64  # of the rows of a piece; the classifier computes so many togeth
 
 
 class Kept(Enum):
-    """What a piece keeps of its rows beside their texts."""
+    """The values of a row that are kept beside its text."""
 
     nothing = 0
     objects = 1  # the text of JSON objects; columns where the input is not JSON
