@@ -23,7 +23,7 @@ _END = "\0end"  # a line that no file has
 
 
 class SwallowedRows(DataError):
-    """A quoted text, which begins on `line`, is none."""
+    """A quoted text of several lines, the first of which is `line`, is rows with an open quote."""
 
     def __init__(self, message: str, line: int):
         super().__init__(message)
