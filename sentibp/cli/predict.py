@@ -147,22 +147,22 @@ def _arguments(texts: list[str]) -> Iterator[Piece]:
 
 
 def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> tuple[ReadOptions, str]:
-    """Return how the input is read: with the columns of the training, in UTF-8, or as the command line says.
+    """Return how the input is read: with the columns of the training, or as the command line says.
 
     The second value is the split of a folder that has splits.
     """
     from sentibp.data.readers.table import ReadOptions
 
-    options, split = ReadOptions(classifier.text_column, names=classifier.column_names), "train"
+    inherited = classifier.file_settings
+    options = ReadOptions(classifier.text_column, **inherited, inherited=frozenset(inherited))
+    split = "train"
     if overrides:
         from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
         from sentibp.data.sources import read_options
 
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
-        options = read_options(data, labelled=False)._replace(weight=None, group=None)
-        keys = {each.partition("=")[0].strip() for each in overrides}
-        options = options if "data.encoding" in keys else options._replace(encoding=None)
-        split = data.split if "data.split" in keys else split
+        options = read_options(data, labelled=False, typed=overrides)._replace(weight=None, group=None)
+        split = data.split if any(each.partition("=")[0].strip() == "data.split" for each in overrides) else split
     return (options if text_column is None else options._replace(text=text_column)), split
 
 
