@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
@@ -9,16 +10,24 @@ ESCAPES |= {number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *r
 """For `str.translate`: characters that a terminal executes, that end a line, or change the direction of the text."""
 
 
+_LONG = re.compile(r"[\w.+-]{301,}")  # longer than a name of a file can be, such as a number of 4,000 digits
+
+
+def _beginning(long: re.Match[str]) -> str:
+    return f"{long[0][:60]}…"
+
+
 class SentibpError(Exception):
     """A mistake that the user can repair. The command prints its `lines`, without a traceback.
 
-    The lines may quote untrusted text. So control characters, which a terminal would execute, are escaped.
+    The lines may quote untrusted text. So control characters, which a terminal would execute, are escaped,
+    and very long words are cut.
     """
 
     exit_code = 1
 
     def __init__(self, *lines: str):
-        self.lines: Sequence[str] = tuple(line.translate(ESCAPES) for line in lines)
+        self.lines: Sequence[str] = tuple(_LONG.sub(_beginning, line).translate(ESCAPES) for line in lines)
         super().__init__("\n".join(self.lines))
 
 

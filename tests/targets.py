@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
@@ -32,6 +33,9 @@ from sentibp.data.token_classes import PATTERNS
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model import file, initial, word_vectors
+from sentibp.runs import directory
+from sentibp.runs.gradient_flow import load_flows
+from sentibp.runs.records import read_records
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import strings
 
@@ -229,6 +233,63 @@ def records(content: bytes) -> None:
             command(line.split())
 
 
+VALUES = (5, -1, 0.5, "5", "", None, True, [], {}, [5], [None], {"a": 5}, [{}], {"a": {}}, [[[5]]], 10**30, 10**400)
+VALUES += (1e308, float("nan"), float("inf"), "\x1b[2J\u202e", "x" * 5000)
+
+
+def places(tree, at=()):
+    """Yield the path of each value in nested lists and objects."""
+    yield at
+    for key, below in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield from places(below, (*at, key))
+
+
+def changed(tree, content: bytes):
+    """Return nested lists and objects with other values in some places: each pair of bytes says which, and where."""
+    for where, which in zip(content[::2], content[1::2], strict=False):
+        every = list(places(tree))
+        if not (at := every[where % len(every)]):
+            tree = VALUES[which % len(VALUES)]
+            continue
+        *above, last = at
+        node = tree
+        for key in above:
+            node = node[key]
+        if which == 255:
+            del node[last]
+        else:
+            node[last] = VALUES[which % len(VALUES)]
+    return tree
+
+
+def facts(content: bytes) -> None:
+    """Read the run.json of an otherwise valid run, with other values in some places."""
+    with tempfile.TemporaryDirectory(dir=folder()) as here, chdir(here):
+        run = Path("runs/one")
+        shutil.copytree(trained(), run)
+        tree = changed(json.loads((run / "run.json").read_bytes()) | {"resumed": [SEED_OF_RESUMED]}, content)
+        (run / "run.json").write_text(json.dumps(tree))
+        command(["runs", "list"])
+        if ends_well(directory.load_run_info, run) is not None:
+            for line in "runs watch one", "runs flow one", "runs compare one one", "train --resume runs/one":
+                command(line.split(), may_fail=line == "runs watch one")
+
+
+SEED_OF_RESUMED = {"start": "2026-01-01T00:00:00+00:00", "step": 1, "settings": {"train.epochs": [1, 2]}}
+
+
+def log(content: bytes) -> None:
+    """Read a metrics.jsonl with other values in some places."""
+    lines = (trained() / "metrics.jsonl").read_bytes().splitlines()
+    kinds = [json.loads(line) for line in {json.loads(line)["event"]: line for line in lines}.values()]
+    path = folder() / "log" / "metrics.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    tree = changed(kinds, content)
+    path.write_text("".join(json.dumps(line) + "\n" for line in (tree if isinstance(tree, list) else [tree])))
+    ends_well(lambda: list(read_records(path.parent)))
+    ends_well(load_flows, path.parent)
+
+
 @cache
 def trained() -> Path:
     """Return the directory of a short training."""
@@ -263,11 +324,14 @@ def command_line(content: bytes) -> None:
         command(words)
 
 
-def command(words: list[str]) -> None:
-    """Run the command line. It must end by itself, with a documented exit code."""
+def command(words: list[str], may_fail: bool = False) -> None:
+    """Run the command line. It must end by itself, with a documented exit code.
+
+    If it `may_fail`, it may say with its exit code only that a training failed.
+    """
     done = CliRunner().invoke(sentibp(), words, input=b"good\n", catch_exceptions=False, prog_name="sentibp")
     assert done.exit_code in (0, 1, 2, 3, 4), f"{shlex.join(words)}: exit code {done.exit_code}"
-    assert done.exit_code == 0 or done.stderr.strip(), f"{shlex.join(words)}: fails and says nothing"
+    assert done.exit_code == 0 or may_fail or done.stderr.strip(), f"{shlex.join(words)}: fails and says nothing"
     assert "Traceback" not in done.stderr
 
 
@@ -289,6 +353,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "vectors": file_of_vectors,
     "run": run_directory,
     "records": records,
+    "facts": facts,
+    "log": log,
     "command": command_line,
 }
 
@@ -318,6 +384,8 @@ def seeds(target: str) -> list[bytes]:
         lines = (trained() / "metrics.jsonl").read_bytes().splitlines(keepends=True)
         kinds = {json.loads(line)["event"]: line for line in lines}
         return [b"".join(kinds.values()), *kinds.values()]
+    if target in ("facts", "log"):
+        return [bytes([where, which]) for where in range(0, 60, 7) for which in range(0, len(VALUES), 5)]
     if target == "command":
         lines = ["predict good", "eval --data reviews.csv", "predict --input reviews.csv -m sound.safetensors"]
         lines += ["eval -m sound.safetensors --data reviews.csv --json", "explain -m sound.safetensors good --flip"]

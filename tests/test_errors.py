@@ -17,3 +17,8 @@ def test_control_characters_are_escaped(kind):
     """Quoted text must not move the cursor, change the title, or look like a line of sentibp."""
     (line,) = kind("x.csv:1: '\x1b[2J\x1b]0;title\x07 \0\r\n\x7f\x9b\u2028\u202e' é 👍").lines
     assert line == "x.csv:1: '\\x1b[2J\\x1b]0;title\\x07 \\x00\\x0d\\x0a\\x7f\\x9b\\u2028\\u202e' é 👍"
+
+
+def test_a_number_of_thousands_of_digits_is_cut():
+    (line,) = DataError(f"--seed {'9' * 4000}: too large; name {'a' * 255}.csv").lines
+    assert line == f"--seed {'9' * 60}…: too large; name {'a' * 255}.csv"

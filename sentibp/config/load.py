@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -20,6 +21,7 @@ from sentibp.config.shipped import shipped
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
+from sentibp.utils.files import open_regular
 from sentibp.utils.paths import expand_home
 from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
@@ -86,7 +88,7 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     Raises ConfigError with one line for each mistake.
     """
     path, shown = _find(name)
-    source = _read(path, shown)
+    source = _read(name if _is_stream(name) else path, shown)
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     config = _resolve(source, overrides)
@@ -181,6 +183,8 @@ def _forget_settings_of_replaced_methods(source: _Source) -> None:
 
 def _find(name: str | Path) -> tuple[Path, str]:
     """Return the file of that name, and its name in messages."""
+    if _is_stream(name):
+        return Path("stdin.yaml"), "<stdin>" if str(name) == "-" else str(name)  # its paths are relative to here
     path = expand_home(name)
     file = resources.resource_folder("configs") / f"{name}.yaml"
     if path.name == str(name) and os.path.isfile(file):
@@ -196,6 +200,8 @@ def _find(name: str | Path) -> tuple[Path, str]:
             init = f"sentibp init {shlex.quote(str(name))}"
             raise ConfigError(f"{name}: a file of data, not a config; write a config for it: {init}")
         return path, str(name)
+    if os.path.islink(path):
+        raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
     names = [shipped_name for shipped_name, _ in shipped()]
     known = f"; shipped: {', '.join(names)}" if names else ""
     siblings = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]
@@ -203,11 +209,20 @@ def _find(name: str | Path) -> tuple[Path, str]:
     raise ConfigError(f"{name}: no such file{known}" + (f"; did you mean '{near[0]}'?" if near else ""))
 
 
-def _read(path: Path, shown: str) -> _Source:
-    """Read the settings of a file."""
+def _is_stream(name: str | Path) -> bool:
+    """Return whether a name is standard input or an open file of this process, such as the shell's `<(command)`."""
+    return re.fullmatch(r"-|/dev/stdin|/(dev|proc/self)/fd/\d+", str(name)) is not None
+
+
+def _read(path: str | Path, shown: str) -> _Source:
+    """Read the settings of a file, or of a stream."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(SIZE + 1)
+        if _is_stream(path):
+            with open(0 if str(path) == "-" else path, "rb", closefd=str(path) != "-") as file:
+                data = file.read(SIZE + 1)
+        else:
+            with open_regular(path) as file:
+                data = file.read(SIZE + 1)
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror or error}") from None
     if len(data) > SIZE:

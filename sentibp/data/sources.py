@@ -247,6 +247,8 @@ def _open_source(
     if names and source in HUB_IDS:
         return _built_in(source, options, split, reached)
     path = os.path.expanduser(source)
+    if os.path.islink(path) and not os.path.exists(path):
+        raise DataError(f"{source}: a link to a file that is not there, or to itself; give a file")
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)

@@ -27,6 +27,7 @@ from sentibp.inspection.layer_diagnosis import (
 from sentibp.nn import Layer, RowGrad
 from sentibp.nn.gradcheck import TOLERANCE, check_layer, replay
 from sentibp.nn.layers import Array
+from sentibp.utils.files import read_small_file
 
 _MODULE = "layer_under_test"
 
@@ -89,7 +90,7 @@ def _execute(path: Path) -> ModuleType:
     module = sys.modules[_MODULE] = ModuleType(_MODULE)
     module.__file__ = str(path)
     try:
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        exec(compile(read_small_file(path), str(path), "exec"), module.__dict__)
     except SyntaxError as error:
         raise ConfigError(f"{path}:{error.lineno}: {error.msg}") from None
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from sentibp.model.naive_bayes import naive_bayes_column
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array
+from sentibp.utils.files import SMALL, open_regular
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.rng import random_stream
@@ -165,8 +167,11 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling
 def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
     try:
-        with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
-            for number, line in enumerate(file, 1):
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8", errors="replace", newline="\n") as file:
+            for number, line in enumerate(iter(lambda: file.readline(SMALL), ""), 1):
+                if len(line) == SMALL:
+                    what = f"a line longer than {SMALL // 1_000_000} MB"
+                    raise DataError(f"{path}:{number}: {what}; give a file of vectors in text format")
                 word, _, values = line.rstrip().partition(" ")
                 if number == 1 and word.isdigit() and values.strip().isdigit():
                     continue  # word2vec and fastText begin with "count dim"

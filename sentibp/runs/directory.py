@@ -28,7 +28,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from sentibp.errors import ConfigError, DataError
-from sentibp.runs.records import METRICS, Record
+from sentibp.runs.records import METRICS, SCORES, Record
+from sentibp.utils import json_types
 from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
@@ -41,6 +42,7 @@ from sentibp.utils.files import (
     unreadable,
     write_file,
 )
+from sentibp.utils.json_types import Complete, ListOf, MapOf, OrNone
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -52,12 +54,42 @@ VALIDATED = "validated.safetensors"
 VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
 
-_FACTS = {
+_REVIEWS = OrNone(Complete({"reviews": int}))
+_OVER_SEEDS = Complete(dict.fromkeys(("mean", "standard_deviation", "min", "max"), float))
+_FACTS: dict[str, Any] = {
     "outcome": str | None,
+    "kind": str,
     "start": str | None,
-    "scores": dict | None,
-    "data": dict | None,
-}  # the keys of run.json that are always read
+    "end": str | None,
+    "seed": int | None,
+    "seconds": float | None,
+    "error": str,
+    "digest": str | None,
+    "versions": OrNone(dict[str, str | None]),
+    "machine": OrNone(dict[str, str | float | bool | None]),
+    "command": list[str],
+    "data": OrNone(MapOf(OrNone({"reviews": int, "fingerprint": str}))),
+    "scores": OrNone(SCORES),
+    "scored_on": str | None,
+    "kept": OrNone(Complete({"seed": int, "epoch": int})),
+    "seeds": OrNone(Complete({"accuracy": _OVER_SEEDS, "log_loss": _OVER_SEEDS})),
+    "refit": _REVIEWS,
+    "notes": list[str],
+    "warnings": OrNone(list[str]),
+    "resumed": ListOf({"start": str, "step": int, "settings": dict[str, list[Any]]}),
+    "epoch": int | None,
+    "step": int | None,
+    "layer": str | None,
+    "tensor": str | None,
+    "postmortem": str,
+    "features": int,
+    "dim": int,
+    "explained_variance": float | None,
+}
+_DATA = dict.fromkeys(("training", "validation", "labelled", "unlabelled"), _REVIEWS)
+"""The types of run.json. What an earlier version did not write is missing; these are null then:"""
+
+_READ = ("outcome", "start", "scores", "data")
 
 
 class Run:
@@ -247,13 +279,10 @@ def load_run_info(path: Path) -> dict[str, Any]:
     file = path / "run.json"
     try:
         with data_error_if_damaged(file, "train its config again"):
-            content = json.loads(read_small_file(file))
-            if not isinstance(content, dict):
-                raise ValueError("not an object")
-            for name, kind in _FACTS.items():
-                if not isinstance(content.setdefault(name, None), kind):
-                    raise ValueError(f"{name!r} is {content.get(name)!r:.40}")
-            return content
+            content = json_types.parse(read_small_file(file))
+            json_types.check(content, _FACTS, "")
+            json_types.check(content.get("data") or {}, _DATA, "data")
+            return dict.fromkeys(_READ) | content
     except OSError as error:
         raise DataError(unreadable(error, str(file), "give a run directory")) from None
 

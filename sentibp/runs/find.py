@@ -147,11 +147,13 @@ def _newest_started(pretraining: bool) -> Path:
 
 
 def started_run() -> Path | None:
-    """Return the run that runs/started names, or None if the file is missing, damaged, or names a run that is gone."""
-    try:
-        path = _read_pointer(ROOT / "started")
-    except ConfigError:
+    """Return the run that runs/started names, or None if the file is missing, or names a run that is gone.
+
+    Raises ConfigError if the file is damaged.
+    """
+    if not os.path.lexists(ROOT / "started"):
         return None
+    path = _read_pointer(ROOT / "started")
     return path if (path / "run.json").is_file() else None
 
 
@@ -167,7 +169,7 @@ def _is_pointer(path: Path) -> bool:
     if path.name not in _POINTERS or not os.path.isfile(path):
         return False
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(9)[8:] != b"{"  # where the header of a safetensors file begins
     except OSError:
         return True  # reading it says why

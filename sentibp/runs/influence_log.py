@@ -20,7 +20,7 @@ from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import unreadable, write_file
+from sentibp.utils.files import open_regular, unreadable, write_file
 
 FILE = "influence_log.safetensors"
 _MAX_BYTES = 1 << 28  # that a checkpoint holds of a log: a larger one would make each checkpoint slow
@@ -190,7 +190,7 @@ def load_influence_log(run: Path) -> SavedGradients:
             fits = dz.shape == step.shape and len(learning_rate) == len(dz)
             if not (fits and step.max(initial=0) < learning_rate.shape[1]):
                 raise ValueError("its arrays do not fit together")
-            with open(model, "rb") as opened:
+            with open_regular(model) as opened:
                 if hashlib.file_digest(opened, "sha256").hexdigest() != facts["model"]:
                     raise DataError(f"{file}: is of another model than {model}; train the config again")
             epochs = [ExampleGradients(*arrays) for arrays in zip(dz, step, learning_rate, strict=True)]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 from sentibp.errors import DataError
+from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import open_regular, unreadable
+from sentibp.utils.files import SMALL, open_regular, unreadable
 
 METRICS = "metrics.jsonl"
-_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "dict": (dict,)}
+_REPAIR = "remove the lines from there on, or train its config again"
+
+SCORES: Any = {"accuracy": float, "log_loss": float, "n": float, "accuracy_interval": list[float] | None}
+"""The types of the scores that are read again; there are others."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,16 @@ class RoundRecord(Record):
 
 
 @cache
+def _types(kind: type[Record]) -> dict[str, Any]:
+    """Return the type of each field, for `json_types.check`."""
+    return get_type_hints(kind) | (
+        {"scores": json_types.OrNone(json_types.Complete({"accuracy": float, "log_loss": float}))}
+        if kind is EpochRecord
+        else {}
+    )
+
+
+@cache
 def _field_names(kind: type[Record]) -> tuple[list[str], list[str]]:
     """Return the names of the required and of the optional fields."""
     names: tuple[list[str], list[str]] = [], []
@@ -125,6 +138,7 @@ def parse_record(content: Mapping[str, Any]) -> Record | None:
 
     Raises KeyError if a field is missing, ValueError if one is of another type.
     """
+    json_types.check(content, {"event": str}, "a record")
     kind = _RECORDS.get(content["event"])
     if kind is None:
         return None
@@ -134,10 +148,8 @@ def parse_record(content: Mapping[str, Any]) -> Record | None:
         name = older if older in content else field.name
         if name not in content and field.default is not MISSING:
             continue
-        value, types = content[name], _KINDS[str(field.type).partition("[")[0].partition(" ")[0]]
-        if not (isinstance(value, types) or (value is None and "None" in str(field.type))) or isinstance(value, bool):
-            raise ValueError(f"{field.name} of event {kind.event!r} is {value!r:.40}")
-        values[field.name] = value
+        json_types.check(content[name], _types(kind)[field.name], f"{name} of event {kind.event!r}")
+        values[field.name] = content[name]
     return kind(**values)
 
 
@@ -157,15 +169,15 @@ class RecordReader:
         try:
             with open_regular(self.path) as file:
                 file.seek(self.position)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        return
+                while line := file.readline(SMALL + 1):
+                    with data_error_if_damaged(Path(f"{self.path}:{self.line + 1}"), _REPAIR):
+                        if len(line) > SMALL:
+                            raise ValueError(f"longer than {SMALL // 1_000_000} MB")
+                        if not line.endswith(b"\n"):
+                            return
+                        record = parse_record(json_types.parse(line.decode()))
                     self.position += len(line)
                     self.line += 1
-                    with data_error_if_damaged(
-                        Path(f"{self.path}:{self.line}"), "remove the lines from there on, or train its config again"
-                    ):
-                        record = parse_record(json.loads(line.decode()))
                     if record is not None:
                         yield record
         except OSError as error:

@@ -15,6 +15,7 @@ from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord,
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import unreadable
 
+_CREDIBLE = 90 * 86400.0  # seconds; an estimate beyond is that of a clock that was set, and not of a training
 _SMOOTHING = 0.98  # share of the mean loss that stays at each step
 
 
@@ -61,10 +62,17 @@ def newest_started() -> Path:
 
 
 def follow(
-    run: Path, interval: float, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time
+    run: Path,
+    interval: float,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[RunProgress]:
-    """Yield the progress whenever it has changed, until the training has ended. It is read every `interval` seconds."""
-    reader = _Follower(run, now)
+    """Yield the progress whenever it has changed, until the training has ended. It is read every `interval` seconds.
+
+    `now` is the time of day, which may be set back or forth, and `clock` one that only passes.
+    """
+    reader = _Follower(run, now, clock)
     last = None
     missed = 0
     while True:
@@ -85,9 +93,10 @@ def follow(
 class _Follower:
     """Follows the metrics log of a run, and derives how far the training is."""
 
-    def __init__(self, run: Path, now: Callable[[], float]):
+    def __init__(self, run: Path, now: Callable[[], float], clock: Callable[[], float]):
         self.run = run
         self.now = now
+        self.clock = clock
         facts = directory.load_run_info(run)
         settings = load_config(run / "config.yaml").config.train
         with data_error_if_damaged(run / "run.json", "give the run of a training"):
@@ -102,7 +111,8 @@ class _Follower:
         self.steps = self.steps_of_network * settings.members * settings.seeds
         self.steps_of_refit = epochs * -(-all_reviews // settings.batch_size) * settings.members
         self.is_refit = settings.refit is True and held_out["reviews"] > 0  # what "auto" means shows in the records
-        self.began = now()
+        self.is_resumed = bool(facts.get("resumed"))
+        self.began = clock()
         self.first: int | None = None  # the step at the first look
         self._rewind()
 
@@ -153,11 +163,12 @@ class _Follower:
         if self.first is None:
             self.first = done
         if outcome != "running":
-            seconds, left = facts.get("seconds") or self._end(facts) - self.start, 0.0
+            seconds, left = facts.get("seconds") or max(self._end(facts) - self.start, 0.0), 0.0
         elif done > self.first:  # at the pace since the first look; at that look, since the start
-            left = (now - self.began) / (done - self.first) * (total - done)
-        elif done:
+            left = (self.clock() - self.began) / (done - self.first) * (total - done)
+        elif done and not self.is_resumed:  # otherwise the time since the start has the pauses in it
             left = seconds / done * (total - done)
+            left = left if left < _CREDIBLE else None
         return RunProgress(
             str(self.run),
             outcome,

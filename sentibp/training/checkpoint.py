@@ -28,6 +28,7 @@ from sentibp.runs.influence_log import InfluenceLog
 from sentibp.training.loop import TrainingState
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.files import open_regular
 from sentibp.utils.stored_settings import complete_settings
 
 FILE = "checkpoint.safetensors"
@@ -265,7 +266,7 @@ def remove_checkpoint(run: Path) -> None:
 
 def _file_digest(path: Path) -> str | None:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

@@ -33,6 +33,7 @@ from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.files import open_regular
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
@@ -189,7 +190,7 @@ def _files(config: Config) -> dict[str, Any]:
     fingerprints = {}
     for key, path in paths.items():
         if path is not None and os.path.isfile(path):  # a missing file is reported where it is read
-            with open(path, "rb") as file:
+            with open_regular(path) as file:
                 fingerprints[key] = {"fingerprint": hashlib.file_digest(file, "sha256").hexdigest()}
     return fingerprints
 

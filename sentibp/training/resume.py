@@ -13,7 +13,7 @@ from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.schema import Config
-from sentibp.errors import ConfigError
+from sentibp.errors import ConfigError, DataError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
 from sentibp.training.break_condition import BreakCondition
@@ -27,6 +27,7 @@ from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
 from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
+from sentibp.utils.files import open_regular
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
@@ -74,6 +75,7 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
         resolved = _with_folding_of(before, resolved)
         differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
+            _require_whole(path / MODEL)
             _close_finished(run)
             values = _outcome_of(run, Outcome._fields[2:])
             return Completed(path, Outcome(run=path, model=path / MODEL, **values))
@@ -95,6 +97,7 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
         resolved = _with_folding_of(before, resolved)
         differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
+            _require_whole(path / VECTORS)
             _close_finished(run)
             run.facts.setdefault("explained_variance", run.facts.get("restored"))
             values = _outcome_of(run, PretrainingOutcome._fields[2:])
@@ -133,6 +136,15 @@ def _check_settings(
         repair = f"start a new training with `{train}`, and {lower_learning_rate(before.train)}"
         raise ConfigError(f"{path}: diverged, and would diverge again; {repair}")
     return differences
+
+
+def _require_whole(file: Path) -> None:
+    """Raise DataError if the file that a finished run has is gone, or is none."""
+    try:
+        open_regular(file).close()
+    except OSError as error:
+        fault = f"{file}: {(error.strerror or str(error)).lower()}, although the run is finished"
+        raise DataError(f"{fault}; restore it, or start a new training") from None
 
 
 def _close_finished(run: Run) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sentibp.errors import DataError, SentibpError
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)  # JSON's, UTF-8's, Arrow's
+# of JSON, UTF-8, Arrow, and of numbers that are too large
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError)
 _LIBRARIES = ("pyarrow", "safetensors", "safetensors_rust")  # whose other errors share no base class with these
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from sentibp.errors import DataError
 from sentibp.utils.paths import shown
@@ -27,6 +28,8 @@ _REPAIRS = {
 _MARK = ".sentibp-tmp"  # ends the name of each temporary file, and no name that users choose
 
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe is opened without a wait
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self|proc/(?P<process>\d+))/fd/(?P<number>\d+)")
 
@@ -167,23 +170,33 @@ def unreadable(error: OSError, name: str = "", repair: str = "") -> str:
     return f"{place}: {(error.strerror or str(error)).lower()}; {repair}".removesuffix("; ")
 
 
-_SMALL = 10_000_000  # bytes of run.json at most
+SMALL = 10_000_000  # bytes of a file, or of a line, that is read whole
 
 
-def read_small_file(path: Path) -> str:
-    """Return the text of a small file. OSError if it is not a regular file or larger than 10 MB.
+def read_small_file(path: Path, most: int = SMALL) -> bytes:
+    """Return the content of a file that is read whole. OSError if it is no regular file, or has more than `most` bytes.
 
     Run directories may come from an untrusted source.
     """
     with open_regular(path) as file:
-        content = file.read(_SMALL + 1)
-    if len(content) > _SMALL:
-        raise OSError(errno.EFBIG, f"longer than {_SMALL // 1_000_000} MB", str(path))
-    return content.decode()
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"longer than {most / 1e6:.3g} MB", str(path))
+    return content
 
 
-def open_regular(path: Path) -> IO[bytes]:
-    """Open a regular file for reading. OSError for a pipe or a device."""
-    if path.exists() and not path.is_file():  # a pipe may block, a device may be endless
-        raise OSError(errno.EINVAL, "not a file", str(path))
-    return open(path, "rb")
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a regular file for reading. OSError for a pipe, which may never end, a device or a folder."""
+    _require_regular(os.stat(path), path)  # before it is opened: a writer to a pipe must not see a reader come and go
+    descriptor = os.open(path, _READ)
+    try:
+        _require_regular(os.fstat(descriptor), path)  # it may have been exchanged
+        return cast(io.BufferedReader, os.fdopen(descriptor, "rb"))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _require_regular(about: os.stat_result, path: str | os.PathLike[str]) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "not a file", os.fspath(path))

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sentibp.errors import DataError
-from sentibp.utils.files import unreadable
+from sentibp.utils.files import open_regular, unreadable
 from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
@@ -52,9 +50,7 @@ def read_tensor_file(
     from safetensors import SafetensorError, safe_open
 
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode) and not path.is_dir():  # a pipe may block, a device may be endless
-            raise DataError(f"{path}: not a file; {give}")
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             size = int.from_bytes(file.read(8), "little")
         if size > HEADER:  # checked before the header is read
             raise DataError(f"{path}: not a {kind}, or damaged (a header of {size:,} bytes); {repair}")

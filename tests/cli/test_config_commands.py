@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +120,24 @@ def test_training_is_recorded_with_the_command_and_the_data(sentibp, trained):
     assert facts["data"]["training"]["reviews"] == 288
     assert len(facts["data"]["validation"]["fingerprint"]) == 64
     assert facts["versions"].keys() >= {"sentibp", "numpy", "python"}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd/0"), reason="no open files under /dev here")
+def test_a_config_from_standard_input(here):
+    for name in "-", "/dev/stdin":
+        done = subprocess.run(
+            [sys.executable, "-m", "sentibp", "config", "show", name],
+            input="train: {epochs: 7}\n",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "train.epochs" in done.stdout
+        assert f"{'<stdin>' if name == '-' else name}:1" in done.stdout
+
+
+def test_a_loop_of_links_is_not_suggested(fails, here):
+    (here / "mine.yaml").symlink_to("mine.yaml")
+    assert fails(2, "config", "show", "mine.yaml") == (
+        "mine.yaml: a link to a file that is not there, or to itself; give a file"
+    )

@@ -173,6 +173,161 @@ def test_any_content_of_run_json(run, here, content):
             one_line(done.stderr.removesuffix("\n"))
 
 
+SET = [  # a path in run.json, and a value of a wrong type
+    ("seconds", "5"),
+    ("warnings", 5),
+    ("notes", "x"),
+    ("versions", 5),
+    ("machine", [1]),
+    ("machine", {"cores": [[]]}),
+    ("resumed", [5]),
+    ("resumed", None),
+    ("resumed", [{"settings": 5}]),
+    ("scores", {"accuracy": "5", "log_loss": 0.5}),
+    ("scores", {"accuracy": float("nan"), "log_loss": 0.5}),
+    ("scores", {"accuracy": 10**4000, "log_loss": 0.5}),
+    ("data", {"training": {"reviews": 288}, "validation": 5}),
+    ("data", {"training": {"reviews": "288"}}),
+    ("data", {"training": {}}),
+    ("data", {"more": 5}),
+    ("refit", [1]),
+    ("refit", {"reviews": None}),
+    ("kept", [1]),
+    ("kept", {"epoch": "2"}),
+    ("seeds", {"accuracy": {}}),
+    ("seconds", 10**30),
+    ("start", 5),
+    ("more", eval("[" * 60 + "]" * 60)),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), SET, ids=lambda each: str(each)[:30])
+def test_wrong_types_in_run_json(fails, sentibp, run, here, key, value):
+    facts = json.loads((run / "run.json").read_text())
+    shutil.copytree(run, here / "runs" / "sound")
+    (run / "run.json").write_text(json.dumps(facts | {key: value}))
+    shutil.move(run, here / "runs" / "one")
+    for words in (
+        "runs watch one",
+        "train --resume runs/one",
+        "reproduce runs/one",
+        "runs flow one",
+        "blame -m one good",
+        "runs compare one one",
+        "report one --output page.html",
+        "eval one",
+    ):
+        said = fails(3, *words.split())
+        one_line(said)
+        assert "run.json: damaged: " in said
+        assert len(said) < 300
+    listed = sentibp("runs", "list")
+    assert "sound" in listed.out
+    assert "run.json: damaged" in listed.err
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00", "9999-12-31T23:59:59-20:00", "2026-13-01", "x" * 5000])
+def test_a_start_that_no_clock_shows(run, start):
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(facts | {"start": start}))
+    done = CliRunner().invoke(application(), ["runs", "watch", "run"], catch_exceptions=False)
+    assert done.exit_code in (0, 3)
+    assert len(done.stderr) < 300
+
+
+RECORDS = [
+    b"5",
+    b"[]",
+    b'{"event": ["step"]}',
+    b'{"event": {}}',
+    b'{"event": "step", "seed": [0], "step": 1, "epoch": 1, "loss": 1, "learning_rate": 1, "gradient_norm": 1}',
+    b'{"event": "step", "seed": 0, "step": 1, "epoch": 1, "loss": NaN, "learning_rate": 1, "gradient_norm": 1}',
+    b'{"event": "step", "seed": 0, "step": 1%s, "epoch": 1, "loss": 1, "learning_rate": 1, "gradient_norm": 1}'
+    % (b"0" * 4000),
+    b'{"event": "epoch", "seed": 0, "epoch": 1, "step": 1, "loss": 1, "scores": {"accuracy": "high"}}',
+    b'{"event": "flow", "seed": 0, "step": 1, "epoch": 1, "layers": {"output": [1]}}',
+    b'{"event": "flow", "seed": 0, "step": 1, "epoch": 1, "layers": {"output": {"gradient": "1"}}}',
+    b'{"event": "start", "seed": 0, "weights": {"output.bias": 5}}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record[:60].decode())
+def test_wrong_types_in_the_metrics_log(fails, run, record):
+    (run / "metrics.jsonl").write_bytes(record + b"\n")
+    for words in "runs watch run", "runs flow run", "report run --output page.html", "reproduce run":
+        said = fails(3, *words.split())
+        one_line(said)
+        assert "metrics.jsonl:1: damaged: " in said
+        assert len(said) < 400
+
+
+def sparse(path):
+    with open(path, "wb") as file:
+        file.truncate(3_000_000_000)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("put", [pipe, endless, folder, sparse, nowhere])
+def test_no_file_of_a_run_is_waited_for_or_read_without_end(fails, run, here, put):
+    for name, commands in {
+        "metrics.jsonl": ["runs watch run", "runs flow run", "reproduce run", "report run --output page.html"],
+        "config.yaml": ["runs watch run", "reproduce run", "train --resume run", "runs compare run run"],
+        "run.json": ["runs watch run", "reproduce run", "train --resume run", "runs flow run"],
+    }.items():
+        kept = here / "kept"
+        shutil.move(run / name, kept)
+        put(run / name)
+        for words in commands:
+            done = CliRunner().invoke(application(), words.split(), catch_exceptions=False)
+            assert done.exit_code in (2, 3), words
+            one_line(done.stderr.removesuffix("\n"))
+        shutil.rmtree(run / name) if put is folder else (run / name).unlink()
+        shutil.move(kept, run / name)
+    put(here / "runs" / "started")
+    for words in "runs watch", "train --resume last":
+        one_line(fails(2, *words.split()))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("put", [pipe, endless])
+def test_a_pipe_or_a_device_in_the_place_of_a_file(fails, run, here, put):
+    put(here / "odd.csv")
+    one_line(fails(3, "train", "quickstart", "--set", "data.source=odd.csv"))
+    one_line(fails(3, "eval", "run", "--data", "odd.csv"))
+    one_line(fails(3, "train", "quickstart", "--set", "model.embedding.vectors=odd.csv"))
+    put(here / "odd.yaml")
+    one_line(fails(2, "train", "odd.yaml"))
+    put(here / "odd.py")
+    one_line(fails(2, "gradcheck", "--layer", "odd.py"))
+
+
+def test_vectors_without_a_line_end(fails, here):
+    sparse(here / "odd.txt")
+    said = fails(3, "train", "quickstart", "--set", "model.embedding.vectors=odd.txt")
+    assert "odd.txt:1: a line longer than 10 MB" in said
+
+
+def test_a_finished_run_whose_model_is_gone(fails, run):
+    (run / "model.safetensors").unlink()
+    for put in (None, nowhere, loop):
+        if put is not None:
+            put(run / "model.safetensors")
+        said = fails(3, "train", "--resume", "run")
+        one_line(said)
+        assert "although the run is finished" in said
+        (run / "model.safetensors").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"a\nb", b"x" * 5000])
+def test_any_content_of_runs_started(fails, here, run, content):
+    (here / "runs" / "started").write_bytes(content)
+    for words in "runs watch", "train --resume last":
+        said = fails(2, *words.split())
+        one_line(said)
+        assert "started: damaged" in said
+
+
 def test_a_model_whose_data_source_is_an_endless_file(fails, run):
     def endless_data(header, tensors):
         header["config"]["data"]["source"] = "/dev/zero"

@@ -63,7 +63,7 @@ def write():
 def follow():
     """Return the reported states. The `acts` happen every ten seconds, from time 1100 on."""
 
-    def run(path: Path, *acts) -> list[watch.RunProgress]:
+    def run(path: Path, *acts, ahead: float = 0.0) -> list[watch.RunProgress]:
         clock = [1100.0]
         left = list(acts)
 
@@ -73,7 +73,7 @@ def follow():
             if left:
                 left.pop(0)()
 
-        return list(watch.follow(path, 2, sleep, lambda: clock[0]))
+        return list(watch.follow(path, 2, sleep, lambda: clock[0] + ahead, lambda: clock[0]))
 
     return run
 
@@ -103,6 +103,30 @@ def test_progress_loss_rate_and_time_left(here, follow, write):
     assert second.seconds_left == 20, "10 seconds a step since the first state"
     assert third.step == 3, "a state is reported only if it changes"
     assert (last.outcome, last.step, last.progress, last.seconds, last.seconds_left) == ("finished", 4, 1.0, 123, 0)
+
+
+def test_a_clock_that_was_set_does_not_change_the_time_left(here, follow, write):
+    writer = write(here / "run")
+    writer.step(1)
+
+    def end():
+        writer.facts("finished", seconds=123.0)
+
+    first, second, last = follow(here / "run", lambda: writer.step(2), end, ahead=1e10)
+    assert first.seconds_left is None, "no estimate of three hundred years"
+    assert (second.seconds_left, last.seconds) == (20, 123)
+
+
+def test_the_pauses_of_a_resumed_training_do_not_count(here, follow, write):
+    writer = write(here / "run")
+    writer.facts(resumed=[{"start": "2026-01-01T00:00:00+00:00", "step": 1, "settings": {}}])
+    writer.step(1)
+
+    def end():
+        writer.facts("finished", seconds=123.0)
+
+    first, second, _ = follow(here / "run", lambda: writer.step(2), end)
+    assert (first.seconds_left, second.seconds_left) == (None, 20)
 
 
 def test_several_networks_are_one_training(here, follow, write):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import mmap
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pyarrow as pa
 
 from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
+from sentibp.utils.files import open_regular
 
 CHUNK = 1 << 24  # bytes processed at once by Python
 
@@ -23,10 +22,10 @@ _BLOCK = 1 << 17  # bytes processed at once in the processor's cache
 
 def read_bytes(path: Path) -> memoryview:
     """Return the bytes of a file; a large file is memory-mapped. OSError if it cannot be read."""
-    if stat.S_ISCHR(os.stat(path).st_mode) and str(path) != os.devnull:  # it may be endless
-        raise OSError(errno.EINVAL, "a device, not a file")
-    with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size <= spill.IN_MEMORY:  # 0 for a pipe, whose size is unknown
+    if str(path) == os.devnull:
+        return memoryview(b"")
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size <= spill.IN_MEMORY:
             return memoryview(file.read())
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 

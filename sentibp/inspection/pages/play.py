@@ -37,6 +37,7 @@ _TIMEOUT = 30  # seconds for a request to arrive
 _UNDO_STEPS = 200
 _MAX_LEARNING_RATE = 1e300
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
+_SHOWN = 200  # characters of the text of a step
 _CONTRIBUTIONS = 12  # on the page
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
@@ -55,7 +56,7 @@ class Refused(Exception):
 class Step(NamedTuple):
     """A training step, with the weights before it: whole tensors, and of the embedding the changed rows."""
 
-    text: str
+    text: str  # its beginning
     label: str
     before: float  # the probability of positive
     after: float
@@ -99,7 +100,10 @@ class Session:
 
     def learn(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> dict[str, Any]:
         """Train one step on the text with this label. Raises trace.Diverged, and changes nothing then."""
-        step = trace.trace_step(self.classifier, text, label, None, optimizer, learning_rate)
+        try:
+            step = trace.trace_step(self.classifier, text, label, None, optimizer, learning_rate)
+        except trace.Diverged as error:  # its repair is an option of `sentibp trace`
+            raise trace.Diverged(f"{str(error).partition('; ')[0]}; lower the learning rate") from None
         changed = [(path(call.name, name), call, after) for call in step.layers for name, after in call.after.items()]
         if any(np.abs(after).max(initial=0) > _MAX_WEIGHT for _, _, after in changed):
             raise trace.Diverged(f"diverged: a weight would be over {_MAX_WEIGHT:,.0f}; lower the learning rate")
@@ -111,7 +115,9 @@ class Session:
             self._keep_original(name, params[name], at)
             params[name][at] = after
         first, last = step.outcomes[0], step.outcomes[-1]
-        self.steps = [*self.steps, Step(text, label, first.positive, last.positive, rows, before)][-_UNDO_STEPS:]
+        self.steps = [*self.steps, Step(_shortened(text), label, first.positive, last.positive, rows, before)][
+            -_UNDO_STEPS:
+        ]
         self.learned += 1
         return self.look(text, None) | {"drawing": stepper.drawing(step)}
 
@@ -287,6 +293,11 @@ def _call_session(session: Session, name: str, request: dict[str, Any]) -> dict[
     elif name == "reset":
         session.reset()
     return session.look(text, label)
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text: each answer has those of all steps."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _is_learning_rate(value: Any) -> bool:

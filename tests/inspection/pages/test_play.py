@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from sentibp.errors import ConfigError
+from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection.pages import play
 from sentibp.inspection.pages.play import LIMIT, Refused, Server, Session
 from sentibp.inspection.trace import Diverged
@@ -52,6 +52,18 @@ def test_undo_and_reset_restore_every_bit(session):
     assert session.look("good", None)["learned"] == 0
     with pytest.raises(Refused, match="nothing to undo"):
         session.undo()
+
+
+def test_the_answer_is_short_after_many_long_texts(session):
+    for _ in range(3):
+        answer = session.learn("good film " * 6000, "positive", None, None)
+    assert max(len(text) for text, *_ in answer["steps"]) <= 200
+
+
+def test_a_step_that_diverges_names_no_option_of_a_command(session):
+    with pytest.raises(SentibpError, match=r"diverged.*; lower the learning rate") as caught:
+        session.learn("good", "negative", "sgd", 1e300)
+    assert "--" not in str(caught.value)
 
 
 def test_reset_goes_back_further_than_undo(session, monkeypatch):
