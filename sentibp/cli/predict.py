@@ -20,7 +20,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
-    from sentibp.data.readers.pieces import Piece
+    from sentibp.data.pieces import Piece
     from sentibp.data.readers.table import ReadOptions
     from sentibp.inspection.explain import Explanation
     from sentibp.model.classifier import Classifier
@@ -140,7 +140,7 @@ def _format(output: Path | None, given: Format | None, explain: bool) -> Format:
 
 
 def _arguments(texts: list[str]) -> Iterator[Piece]:
-    from sentibp.data.readers.pieces import Piece
+    from sentibp.data.pieces import Piece
     from sentibp.utils.arrow import strings
 
     yield Piece(strings(texts))
@@ -169,7 +169,7 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
 def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:
     """Yield the reviews of a file or of stdin in pieces."""
     from sentibp.data import sources
-    from sentibp.data.readers.pieces import Kept
+    from sentibp.data.pieces import Kept
 
     kept = Kept.text if format in (Format.csv, Format.tsv) else Kept.typed if format is Format.parquet else Kept.objects
     kept = kept if keep and format is not Format.table else Kept.nothing

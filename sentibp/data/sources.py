@@ -20,8 +20,9 @@ from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
-from sentibp.data.readers.pieces import Kept, Piece, table_pieces
+from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import (

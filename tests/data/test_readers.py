@@ -13,8 +13,9 @@ import pytest
 from reading import BOTH, complaint, parse, read, rows
 
 from sentibp.data import readers
+from sentibp.data.pieces import Kept
 from sentibp.data.readers import content, open_table
-from sentibp.data.readers.pieces import Kept, table_pieces
+from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import TEXTS, read_records
 from sentibp.data.sources import load_corpus
 from sentibp.errors import DataError

@@ -114,7 +114,7 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
 
 
 def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -> Table:
-    """Open text in UTF-8. What is not what the suffix says is told."""
+    """Open text in UTF-8. A note says if the content is not what the suffix says."""
     if suffix in (*disguise.TABLES, ".txt") and not options.separator and disguise.is_json(data, options):
         return open_json(data, name, options).with_notes((f"{name}: read as JSON, which it is in spite of its name",))
     if suffix in disguise.JSON and disguise.is_table(data):

@@ -14,7 +14,7 @@ TABLES, JSON = (".csv", ".tsv", ".tab", ".psv"), (".json", ".jsonl", ".ndjson")
 
 TEXT = (*TABLES, *JSON, ".txt")
 
-_LOOK = 512  # bytes from which the content is told
+_LOOK = 512  # bytes from which the format is detected
 
 _PAGE = "an HTML page, such as a download site sends instead of a file; download the file itself"
 

@@ -26,7 +26,7 @@ from sentibp.data.readers.table import ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
 
-_DEPTH = 4  # of objects within objects, in which a list is looked for
+_DEPTH = 4  # of objects within objects that may hold the list
 
 _NAMED = "JSON objects name their values"
 

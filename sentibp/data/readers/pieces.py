@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.json_lines import text_at, value_at, whole
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, joined_text, require_readable, same_type
 from sentibp.errors import DataError
@@ -19,31 +19,7 @@ from sentibp.utils.arrow import scalar, strings
 
 _ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
 _BYTES = 1 << 25  # of a piece, about
-_MULTIPLE = 64  # of the rows of a piece; the classifier computes so many together, whose last digit depends on that
-
-
-class Kept(Enum):
-    """The values of a row that are kept beside its text."""
-
-    nothing = 0
-    objects = 1  # the text of JSON objects; columns where the input is not JSON
-    text = 2  # columns, which may all be text
-    typed = 3  # columns with their types
-
-
-class Piece(NamedTuple):
-    """Some rows of the input."""
-
-    text: pa.LargeStringArray  # (n,) a missing text is empty
-    columns: dict[str, pa.Array] = {}  # by name, in the order of the input, each (n,)  # noqa: RUF012
-    objects: list[str] | None = None  # the text of the JSON object of each row (n,)
-    keys: Sequence[str] = ()  # of the objects
-    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the columns, or the keys of the objects."""
-        return [*self.columns, *self.keys]
+_MULTIPLE = 64  # of the rows of a piece, as many as the classifier computes together
 
 
 def table_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from sentibp.data import readers
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.arriving import Blocks, arriving, everything, in_utf8
 from sentibp.data.readers.dialect import fields_of, head_lines
 from sentibp.data.readers.header import looks_like_data, suggested_names
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
-from sentibp.data.readers.pieces import Kept, Piece, json_pieces, table_pieces
+from sentibp.data.readers.pieces import json_pieces, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels
 from sentibp.data.readers.stream_tables import SEPARATORS, find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
-from sentibp.data.readers.pieces import Kept, Piece
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.spans import SwallowedRows, check_spans
 from sentibp.data.readers.table import ReadOptions, is_set, joined_text, require_columns, resolved
