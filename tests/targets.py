@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -249,7 +250,7 @@ def changed(tree, content: bytes):
     for where, which in zip(content[::2], content[1::2], strict=False):
         every = list(places(tree))
         if not (at := every[where % len(every)]):
-            tree = VALUES[which % len(VALUES)]
+            tree = deepcopy(VALUES[which % len(VALUES)])  # or it could be put into itself
             continue
         *above, last = at
         node = tree
@@ -258,7 +259,7 @@ def changed(tree, content: bytes):
         if which == 255:
             del node[last]
         else:
-            node[last] = VALUES[which % len(VALUES)]
+            node[last] = deepcopy(VALUES[which % len(VALUES)])
     return tree
 
 

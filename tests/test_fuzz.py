@@ -40,7 +40,7 @@ def inputs(target: str) -> st.SearchStrategy[bytes]:
     return damaged(target) | st.binary(max_size=80)
 
 
-EXAMPLES = {"run": 40, "records": 25, "command": 60, "stranger": 150}
+EXAMPLES = {"run": 40, "records": 25, "facts": 25, "command": 60, "stranger": 150}
 
 
 @pytest.mark.parametrize("target", targets.TARGETS)
