@@ -27,7 +27,7 @@ from sentibp.config import schema
 from sentibp.config.load import load_config
 from sentibp.data import sources, vocabulary_build
 from sentibp.data.folding import Spelling
-from sentibp.data.readers.pieces import Kept, Piece
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import LABELLED, ReadOptions
 from sentibp.data.token_classes import PATTERNS
@@ -443,5 +443,5 @@ def reviews() -> list[tuple[str, bytes]]:
         (".parquet", table.getvalue()),
         (".txt", b"a good film\r\n\nbad\n"),
         (".ft", b"__label__pos a good film\n__label__0 __label__neg bad\n"),
-        (".csv.gz", gzip.compress(comma)),
+        (".csv.gz", gzip.compress(comma, mtime=0)),
     ]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json
+from sentibp.cli import Json, SetData
 from sentibp.cli.output import print_json, print_message
 from sentibp.errors import ConfigError, DataError
 
@@ -31,6 +31,7 @@ def init(
         Path | None,
         typer.Option(metavar="CONFIG", help="The config to write. Default: the name of the file, with .yaml."),
     ] = None,
+    set_: SetData = None,
     json: Json = False,
 ) -> None:
     """Write a commented config for a file of reviews.
@@ -47,7 +48,7 @@ def init(
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if os.path.lexists(config):
         raise ConfigError(f"{config}: exists; write another with --out {shlex.quote(str(_free(config)))}")
-    draft = draft_config(path, file, config.parent)
+    draft = draft_config(path, file, config.parent, set_ or [])
     try:
         write_file(config, "".join(f"{line}\n" for line in draft.lines).encode())
     except OSError as error:

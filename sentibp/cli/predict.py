@@ -20,7 +20,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
-    from sentibp.data.readers.pieces import Piece
+    from sentibp.data.pieces import Piece
     from sentibp.data.readers.table import ReadOptions
     from sentibp.inspection.explain import Explanation
     from sentibp.model.classifier import Classifier
@@ -140,36 +140,36 @@ def _format(output: Path | None, given: Format | None, explain: bool) -> Format:
 
 
 def _arguments(texts: list[str]) -> Iterator[Piece]:
-    from sentibp.data.readers.pieces import Piece
+    from sentibp.data.pieces import Piece
     from sentibp.utils.arrow import strings
 
     yield Piece(strings(texts))
 
 
 def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> tuple[ReadOptions, str]:
-    """Return how the input is read: with the columns of the training, in UTF-8, or as the command line says.
+    """Return how the input is read: with the columns of the training, or as the command line says.
 
     The second value is the split of a folder that has splits.
     """
     from sentibp.data.readers.table import ReadOptions
 
-    options, split = ReadOptions(classifier.text_column, names=classifier.column_names), "train"
+    inherited = classifier.file_settings
+    options = ReadOptions(classifier.text_column, **inherited, inherited=frozenset(inherited))
+    split = "train"
     if overrides:
         from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
         from sentibp.data.sources import read_options
 
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
-        options = read_options(data, labelled=False)._replace(weight=None, group=None)
-        keys = {each.partition("=")[0].strip() for each in overrides}
-        options = options if "data.encoding" in keys else options._replace(encoding=None)
-        split = data.split if "data.split" in keys else split
+        options = read_options(data, labelled=False, typed=overrides)._replace(weight=None, group=None)
+        split = data.split if any(each.partition("=")[0].strip() == "data.split" for each in overrides) else split
     return (options if text_column is None else options._replace(text=text_column)), split
 
 
 def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:
     """Yield the reviews of a file or of stdin in pieces."""
     from sentibp.data import sources
-    from sentibp.data.readers.pieces import Kept
+    from sentibp.data.pieces import Kept
 
     kept = Kept.text if format in (Format.csv, Format.tsv) else Kept.typed if format is Format.parquet else Kept.objects
     kept = kept if keep and format is not Format.table else Kept.nothing

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from sentibp.data.readers.pieces import Piece
+    from sentibp.data.pieces import Piece
     from sentibp.model.classifier import Prediction
 
 COLUMNS = ("label", "score", "positive", "tokens", "unknown", "note")  # of a prediction; the note is often missing

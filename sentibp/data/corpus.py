@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
+from sentibp.utils.label_key import label_key
 
 _SPACE = b" \t\n\r\v\f"
 _LOWER = bytes(range(256)).lower()
@@ -193,6 +194,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     """
     if not len(records.text):
         raise DataError(f"{records.name}: empty; give at least one review")
+    records = _without_empty(records, labels)
     wrong: list[str] = []
     label = None if records.label is None else parse_labels(records, labels, wrong)
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
@@ -210,6 +212,33 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         return Corpus(records.text, label, weight, records.notes, group)
     notes = (*records.notes, *_left_out(records.name, kept, weightless))
     return Corpus(records.text, label, weight, notes, group).take(np.flatnonzero(kept))
+
+
+def _without_empty(records: Records, labels: Labels | None) -> Records:
+    """Return the records without rows that have neither text nor label, as spreadsheets write them; a note counts them.
+
+    An empty label may have a meaning in data.labels. DataError if no row is left.
+    """
+    declared = () if labels is None else (*labels.negative, *labels.positive, *labels.ignore)
+    if records.label is None or records.fixed_labels or "" in map(label_key, declared):
+        return records
+    values, code = distinct(records.label)
+    rows = np.flatnonzero(np.array([label_key(value) == "" for value in values])[code])
+    text = pc.utf8_trim_whitespace(pc.fill_null(take_texts(records.text, rows), scalar("")))
+    rows = rows[to_numpy(pc.equal(text, scalar("")).combine_chunks())] if len(rows) else rows
+    if not len(rows):
+        return records
+    kept = np.setdiff1d(np.arange(len(records.text)), rows)
+    if not len(kept):
+        raise DataError(f"{records.name}: all {counted(len(rows), 'row')} are empty; give at least one review")
+    columns = {role: getattr(records, role) for role in ("label", "weight", "group")}
+    return replace(
+        records,
+        text=take_texts(records.text, kept),
+        where=lambda row: records.where(int(kept[row])),
+        notes=(*records.notes, f"{records.name}: {counted(len(rows), 'row')} left out: neither text nor label"),
+        **{role: None if column is None else column.take(from_numpy(kept)) for role, column in columns.items()},
+    )
 
 
 def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:

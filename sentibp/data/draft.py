@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import label_mapping, readers, sources
 from sentibp.data.columns import Profile, profile_table
 from sentibp.data.labels import counted
 from sentibp.data.readers.table import Table
-from sentibp.errors import DataError
+from sentibp.errors import ConfigError, DataError
 from sentibp.utils.label_key import label_key
 from sentibp.utils.repair import PLACEHOLDER, as_yaml
 
@@ -37,9 +38,12 @@ class Draft(NamedTuple):
     notes: Sequence[str]  # of the reader
 
 
-def draft_config(path: Path, name: str, folder: Path) -> Draft:
-    """Draft the config, in `folder`, for a file or folder of reviews. DataError if it cannot be read."""
-    settings, table = _open(path, name)
+def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] = ()) -> Draft:
+    """Draft the config, in `folder`, for a file or folder of reviews. DataError if it cannot be read.
+
+    `overrides` are settings `data.KEY=VALUE` on how the file is read; the config has them, too.
+    """
+    settings, table = _open(path, name, _given(overrides))
     profile = profile_table(table)
     if not profile.rows:
         raise DataError(f"{name}: empty; give a file with reviews")
@@ -71,9 +75,16 @@ def _validation(path: Path, name: str) -> Iterator[Line]:
     yield "  validation: 0.1  # the share to hold out and score on; or a file of its own, such as dev.csv", ""
 
 
-def _open(path: Path, name: str) -> tuple[dict[str, Any], Table]:
-    """Open a file, with the settings that its reader suggests where it cannot be read without."""
-    settings: dict[str, Any] = {}
+def _given(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of overrides. ConfigError if they are not on how a file is read."""
+    given = override_data(Data(), overrides).model_dump(exclude_unset=True)
+    if other := sorted(given.keys() - set(_REPAIRS)):
+        raise ConfigError(f"data.{other[0]}: is written into the config, where you can change it; leave it out")
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _open(path: Path, name: str, settings: dict[str, Any]) -> tuple[dict[str, Any], Table]:
+    """Open a file, with these settings and those that its reader suggests where it cannot be read without."""
     while True:
         options = sources.read_options(Data.model_validate(settings))
         try:
@@ -89,11 +100,8 @@ def _open(path: Path, name: str) -> tuple[dict[str, Any], Table]:
 
 def _repair(message: str) -> tuple[str, Any] | None:
     """Return the first setting of a file that an error message suggests, and its value."""
-    for found in re.finditer(r"--set (.+)", message):
-        try:
-            key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
-        except ValueError:
-            continue
+    for found in re.finditer(r"--set ((?:'[^']*'|\"[^\"]*\"|[^\s'\"])+)", message):
+        key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
         section, _, key = key.partition(".")
         if section == "data" and key in _REPAIRS:
             return key, yaml.safe_load(value)
@@ -133,8 +141,8 @@ def _labels(profile: Profile) -> Iterator[Line]:
     shown = ", ".join(f"{_printable(value)} ({count:,})" for value, count in values)
     yield f"  label_column: {as_yaml(label.name)}  # {shown}", ""
     keys = list(dict.fromkeys(label_key(value) for value, _ in values))
-    if empty := sum(count for value, count in label.counts.items() if not label_key(value)):
-        yield f'  # {counted(empty, "row")} without a label: to leave them out, write "" under ignore', ""
+    empty = sum(count for value, count in label.counts.items() if not label_key(value))
+    without = f"{counted(empty, 'row')} without a label"
     keys = [key for key in keys if key]
     mapping = label_mapping.suggest(keys)
     settings = mapping.to_setting()
@@ -149,13 +157,15 @@ def _labels(profile: Profile) -> Iterator[Line]:
                 f"    {kind}: {listed}  # fill in, of: {_printable(', '.join(rest))}",
                 (f"which labels are {kind}, of: {_printable(', '.join(rest))}"),
             )
-        elif kind == "ignore" and rest and mapping.is_complete:
-            values = as_yaml([label_mapping.label_value(key) for key in (*mapping.ignore, *rest)])
-            yield f"    ignore: {values}  # reviews to leave out", ""
+        elif kind == "ignore" and mapping.is_complete and (rest or empty):
+            left_out = [label_mapping.label_value(key) for key in (*mapping.ignore, *rest)]
+            why = f"reviews to leave out, and {without}" if empty else "reviews to leave out"
+            yield f"    ignore: {as_yaml([*left_out, *[''] * bool(empty)])}  # {why}", ""
         elif kind != "ignore" or settings.get(kind):
             yield f"    {kind}: {listed}", ""
     if not mapping.is_complete:
-        yield "    # ignore: [...]  # labels of reviews to leave out", ""
+        example = f'[""]  # {without}' if empty else "[...]  # labels of reviews to leave out"
+        yield f"    {'' if empty else '# '}ignore: {example}", ""
 
 
 def _groups(profile: Profile) -> Iterator[Line]:

@@ -20,8 +20,9 @@ from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
 from sentibp.data.labels import Labels
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
-from sentibp.data.readers.pieces import Kept, Piece, table_pieces
+from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import (
@@ -67,6 +68,8 @@ def load_corpus(
     A built-in name takes precedence over a path (write ./name for the path), and a path over a hub id. `split` chooses
     from a data set or from a folder with splits; a file has no splits. DataError if a source cannot be read.
     """
+    if not isinstance(source, str) and len(source) > 1:  # of several kinds, of which each has its own settings
+        options = options._replace(inherited=frozenset(_OF_FILES.values()))
     reached = functools.cache(hub.is_hub_reachable)  # tested at most once, and only if necessary
     names = [source] if isinstance(source, str) else list(source)
     if not names:
@@ -125,9 +128,18 @@ def other_columns(
     return error
 
 
-def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
-    """Return how the settings say that files are read."""
+_OF_FILES = {"columns": "names"} | {key: key for key in ("encoding", "sheet", "separator", "quoting")}
+
+
+def read_options(settings: Data, *, labelled: bool = True, typed: Sequence[str] | None = None) -> ReadOptions:
+    """Return how the settings say that files are read.
+
+    If `typed` is given, the settings are those of a training, with these overrides `data.KEY=VALUE`: the others may
+    not fit the file.
+    """
     columns = settings.text_column
+    keys = {override.partition("=")[0].strip() for override in typed or ()}
+    others = [field for key, field in _OF_FILES.items() if f"data.{key}" not in keys]
     return ReadOptions(
         text=columns if isinstance(columns, str) else tuple(columns),
         label=settings.label_column if labelled else None,
@@ -138,6 +150,7 @@ def read_options(settings: Data, *, labelled: bool = True) -> ReadOptions:
         sheet=settings.sheet,
         separator=settings.separator,
         quoting=settings.quoting,
+        inherited=frozenset(() if typed is None else others),
     )
 
 

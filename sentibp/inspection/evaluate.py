@@ -135,7 +135,8 @@ def load_reviews(
         return _load_validation_data(recorded, settings)
     if split is not None:
         sources.require_splits(source or settings.source, f"leave out --split {split}")
-    options = sources.read_options(settings)._replace(group=None)  # the scores do not use it
+    options = sources.read_options(settings, typed=overrides if source else None)
+    options = options._replace(group=None)  # the scores do not use it
     read = partial(sources.load_corpus_without, ["weight"], source or settings.source, options, split or "test")
     try:
         corpus = read(settings.labels)

@@ -123,15 +123,10 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
     names = classifier.vocabulary.features().take(from_numpy(feature)).to_pylist()
     results = []
     for i, content in zip(chosen.tolist(), corpus.take(chosen).text.to_pylist(), strict=True):
-        pairs = np.flatnonzero(overlap.review == i)
-        pairs = pairs[np.argsort(-np.sign(total[i]) * influence[pairs], kind="stable")]
-        shared = [
-            SharedFeature(names[overlap.column[j]], float(influence[j]))
-            for j in pairs.tolist()
-            if influence[j] * total[i] > 0
-        ]
-        values = float(total[i]), float(total_initial[i])
-        results.append(ReviewInfluence(i + 1, LABELS[label[i]], *values, shared[:_SHARED], content))
+        shared = _shared_features(i, overlap, influence, float(total[i]), names)
+        results.append(
+            ReviewInfluence(i + 1, LABELS[label[i]], float(total[i]), float(total_initial[i]), shared, content)
+        )
     logit = float(classifier.logits(text)[0])
     answer = answer_of_logit(logit)
     return Influences(
@@ -145,6 +140,19 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int) -> 
         linear_start=classifier.training_config().model.init_from is None
         and linear.has_linear_start(classifier.training_config(), training),
     )
+
+
+def _shared_features(review: int, overlap: Overlap, influence: Array, total: float, names: list) -> list[SharedFeature]:
+    """Return the features that a training review shares with the text, the most influential first.
+
+    `influence` is that of each pair of a review and a feature; only those with the sign of their `total` are returned.
+    """
+    pairs = np.flatnonzero(overlap.review == review)
+    pairs = pairs[np.argsort(-np.sign(total) * influence[pairs], kind="stable")]
+    shared = [
+        SharedFeature(names[overlap.column[j]], float(influence[j])) for j in pairs.tolist() if influence[j] * total > 0
+    ]
+    return shared[:_SHARED]
 
 
 def _training_reviews(run: Path, classifier: Classifier) -> data_corpus.Corpus:

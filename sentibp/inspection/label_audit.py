@@ -119,20 +119,12 @@ def audit_labels(
 
     The networks train for `epochs` epochs, by default for all of the config. Raises ConfigError, DataError, Diverged.
     """
-    settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
-    with explained_if_gone(resolved, settings):
-        corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
-    assert corpus.label is not None
-    is_of_run = (resolved.path.parent / "run.json").is_file()
-    if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):
-        require_recorded_data(resolved.path.parent, settings, corpus)
-    for note in (*notes, *corpus.notes, *_ignored_settings(settings)):
+    settings, corpus, notes = _load(resolved)
+    for note in notes:
         watch(Note(note))
+    assert corpus.label is not None
     label, n = corpus.label, len(corpus)
-    if corpus.group is None:
-        fold = _split_folds(data_corpus.text_groups(corpus), label, folds)
-    else:
-        fold = _group_folds(corpus.group, label, folds)
+    fold = _folds(corpus, label, folds)
     folds = int(fold.max()) + 1
     vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
@@ -162,6 +154,26 @@ def audit_labels(
         accuracy=float(np.mean((logits >= 0) == label)),
         majority=float(np.bincount(label, minlength=2).max() / len(label)),
     )
+
+
+def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
+    """Return the settings with resolved paths, all their training reviews, and notes. DataError if they cannot be read,
+    or if they are those of a run and have changed.
+    """
+    settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
+    with explained_if_gone(resolved, settings):
+        corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
+    is_of_run = (resolved.path.parent / "run.json").is_file()
+    if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):
+        require_recorded_data(resolved.path.parent, settings, corpus)
+    return settings, corpus, (*notes, *corpus.notes, *_ignored_settings(settings))
+
+
+def _folds(corpus: Corpus, label: Array, folds: int) -> Array:
+    """Return the fold of each review (n,). Reviews of a group are in one fold, and so are equal texts."""
+    if corpus.group is None:
+        return _split_folds(data_corpus.text_groups(corpus), label, folds)
+    return _group_folds(corpus.group, label, folds)
 
 
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:

@@ -74,9 +74,11 @@ class Classifier:
         return names[0] if len(names) == 1 else names
 
     @property
-    def column_names(self) -> tuple[str, ...] | None:
-        """The names of all columns of the training data, if the training gave them because their files have none."""
-        return self._data_setting("columns", None) or None
+    def file_settings(self) -> dict[str, Any]:
+        """How the files of the training data were read, as fields of ReadOptions: what the settings say of it."""
+        found = {key: self._data_setting(key, None) for key in ("columns", "encoding", "separator", "quoting", "sheet")}
+        single = {key: value[0] for key, value in found.items() if value and key != "columns"}
+        return {**single, **({"names": found["columns"]} if found["columns"] else {})}
 
     def _data_setting(self, key: str, default: str | None) -> tuple[str, ...]:
         """Return a setting that is a name or several. Prediction does without the schema, which checks it."""

@@ -74,8 +74,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
-    origin = None if config.model.init_from is None else model_file.load_model(Path(shown(config.model.init_from)))
-    pretrained = _pretrained(config)
+    origin, pretrained = _origin(config), _pretrained(config)
     training, validation = load_data(config)
     labelled, unlabelled = load_pretraining_data(config)
     corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
@@ -87,9 +86,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     if origin is not None:
         hashes, known, more = _with_origin(hashes, origin, config)
         notes = (*notes, *more)
-    facts = {"training": data_facts(training), "validation": data_facts(validation)}
-    if config.pretrain.vectors != "none":
-        facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
+    facts = _facts(config, training, validation, labelled, unlabelled)
     encoded = encode(
         config.text,
         (training, labelled, unlabelled),
@@ -111,17 +108,29 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         origin=origin,
         pretrained=pretrained,
         training=_examples(training, features),
-        validation=None if validation is None else _examples(validation, encoded.validation),
+        validation=_examples_or_none(validation, encoded.validation),
         independent=independent,
-        extra=PretrainingData(
-            None if labelled is None else _examples(labelled, labelled_features), unlabelled_features
-        ),
+        extra=PretrainingData(_examples_or_none(labelled, labelled_features), unlabelled_features),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,
         notes=tuple(dict.fromkeys(notes)),
         seconds=time.monotonic() - start,
     )
+
+
+def _facts(
+    config: Config,
+    training: Corpus,
+    validation: Corpus | None,
+    labelled: Corpus | None,
+    unlabelled: Corpus | None,
+) -> dict[str, Any]:
+    """Return the sizes and fingerprints of the data, which the cache of encoded text depends on."""
+    facts = {"training": data_facts(training), "validation": data_facts(validation)}
+    if config.pretrain.vectors != "none":
+        facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
+    return facts
 
 
 def _validation_notes(
@@ -160,6 +169,12 @@ def _how_to_group(config: Config, training: Corpus) -> str:
         "if a column says which reviews belong together (sentence, film, product, author), name it with "
         f"--set data.group_column=NAME, one of: {', '.join(columns)}"
     )
+
+
+def _origin(config: Config) -> Classifier | None:
+    """Load the model of model.init_from."""
+    path = config.model.init_from
+    return None if path is None else model_file.load_model(Path(shown(path)))
 
 
 def _pretrained(config: Config) -> word_vectors.VectorFile | None:
@@ -250,6 +265,10 @@ def _fits(config: Config) -> str:
     if config.pretrain.vectors == "reviews":
         fitted.append("the weights of the averaged networks")
     return f"{' and '.join(fitted)} are" if fitted else ""
+
+
+def _examples_or_none(corpus: Corpus | None, features: Ragged) -> Examples | None:
+    return None if corpus is None else _examples(corpus, features)
 
 
 def _examples(corpus: Corpus, features: Ragged) -> Examples:

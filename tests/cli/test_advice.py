@@ -281,7 +281,7 @@ OPTIONS = dict(options_of(typer.main.get_command(application())))
 
 PRINTED_BY = {  # the beginning of a module's path -> the commands that print its messages, as far as they name options
     "data/readers/pieces.py": ["predict"],
-    "data/readers/stream.py": ["predict"],
+    "data/readers/stream_tables.py": ["predict"],
     "inspection/evaluate.py": ["eval", "report"],
     "inspection/gradcheck.py": ["gradcheck"],
     "inspection/influence.py": ["blame"],

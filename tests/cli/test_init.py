@@ -91,7 +91,7 @@ def test_what_only_the_user_knows_is_named(sentibp, here):
         for number, line in enumerate(lines, 1)
         if line.startswith(f"    {kind}: [...]")
     ]
-    assert '  # 20 rows without a label: to leave them out, write "" under ignore' in lines
+    assert '    ignore: [""]  # 20 rows without a label' in lines
     assert sentibp("train", "moods.yaml", code=2).err.count("is a placeholder") == 2
 
 
@@ -121,3 +121,20 @@ def test_mistakes(sentibp, here):
 def test_data_in_the_place_of_a_config(sentibp, here, name):
     (classes if name == "films" else labelled)(name)
     assert f"sentibp init {name}" in sentibp("train", name, code=2).err
+
+
+def test_settings_of_the_reader_are_given_and_kept(sentibp, fails, here):
+    rows = [[i, ('"' if i in (10, 20) else "") + f"{text}", i % 2] for i, text in enumerate(texts())]
+    Path("open.csv").write_text("id,text,label\n" + "".join(f"{i},{t.replace(',', '')},{y}\n" for i, t, y in rows))
+    line = fails(3, "init", "open.csv")
+    assert "--set data.quoting=none" in line
+    sentibp("init", "open.csv", "--set", "data.quoting=none")
+    assert "  quoting: none\n" in Path("open.yaml").read_text()
+    line = fails(2, "init", "open.csv", "--out", "x.yaml", "--set", "data.text_column=x")
+    assert line.startswith("data.text_column: ")
+
+
+def test_rows_without_a_label_are_left_out(sentibp, here):
+    write("some.csv", ["text", "label"], [[text, i % 2 if i % 5 else ""] for i, text in enumerate(texts())])
+    sentibp("init", "some.csv")
+    assert '    ignore: [""]  # reviews to leave out, and 12 rows without a label\n' in Path("some.yaml").read_text()

@@ -105,5 +105,5 @@ def test_in_a_process_without_a_network(online, words):
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     done = subprocess.run(command, cwd=online, env=environment, capture_output=True, text=True)
     assert done.returncode == 0
-    assert not done.stderr or done.stderr.startswith("only 20 reviews: ")
+    assert not done.stderr or "only 20 reviews: " in done.stderr
     assert done.stdout

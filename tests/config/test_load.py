@@ -299,7 +299,7 @@ def test_files_that_cannot_be_read(here):
     for name, message in {
         "imbd": "imbd: no such file; shipped: deep, imdb; did you mean 'imdb'?",
         "configs/imbd.yaml": "configs/imbd.yaml: no such file; shipped: deep, imdb; did you mean 'imdb'?",
-        "x" * 5000: "x" * 5000 + ": no such file; shipped: deep, imdb",
+        "x" * 5000: "x" * 60 + "…: no such file; shipped: deep, imdb",
         "runs": "runs: a folder; give a file; if it has reviews, write a config for them: sentibp init runs",
     }.items():
         with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):

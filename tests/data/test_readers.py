@@ -13,8 +13,11 @@ import pytest
 from reading import BOTH, complaint, parse, read, rows
 
 from sentibp.data import readers
-from sentibp.data.readers import content
-from sentibp.data.readers.table import read_records
+from sentibp.data.pieces import Kept
+from sentibp.data.readers import content, open_table
+from sentibp.data.readers.pieces import table_pieces
+from sentibp.data.readers.table import TEXTS, read_records
+from sentibp.data.sources import load_corpus
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -44,7 +47,7 @@ def test_a_large_file_is_memory_mapped(tmp_path, monkeypatch):
 
 
 def test_unknown_formats():
-    assert complaint(b"%PDF-1.7", "x.pdf") == (
+    assert complaint(b"PDF-1.7", "x.pdf") == (
         "x.pdf: not a known format; give CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text (.txt), fastText's "
         "__label__ lines, a zip of one of these, or a folder with pos/ and neg/"
     )
@@ -105,3 +108,31 @@ def test_a_missing_column_has_the_option_that_names_it(header, wanted, repair):
     """Punctuation aside, a misspelling, or the usual name of such a column: but only as a question."""
     row = ",".join("1" * len(header.split(",")))
     assert repair in complaint(f"{header}\n{row}\n", options=BOTH._replace(**wanted))
+
+
+# Rows are accounted for
+
+
+def test_rows_without_anything_are_counted(tmp_path):
+    (tmp_path / "x.csv").write_text("id,text,label,,\n1,good,1,,\n,,,,\n2,bad,0,,\n,,,,\n")
+    corpus = load_corpus(str(tmp_path / "x.csv"))
+    assert corpus.text.to_pylist() == ["good", "bad"]
+    assert corpus.notes == (f"{tmp_path}/x.csv: 2 rows left out: neither text nor label",)
+    (tmp_path / "x.csv").write_text("text,label\ngood,1\n,\nbad,x\n,0\n")
+    with pytest.raises(DataError, match=r"x\.csv:4: label 'x'"):
+        load_corpus(str(tmp_path / "x.csv"))
+    (tmp_path / "x.csv").write_text("text,label\n,\n,\n")
+    with pytest.raises(DataError, match=r"x\.csv: all 2 rows are empty; "):
+        load_corpus(str(tmp_path / "x.csv"))
+
+
+def test_notes_of_the_reading_reach_everybody(tmp_path):
+    """What is seen only as the rows are read: here, lines in quotes that may be rows."""
+    lines = [f'ann{i},"t{i} {i}",bob{i}\n' for i in range(5)] + ['cat,"a, b\n' + "eve,x,dan\n" * 8 + 'fay,y",gil\n']
+    for name in "train-00000-of-00002.csv", "train-00001-of-00002.csv":
+        (tmp_path / name).write_text("who,text,to\n" + "".join(lines))
+    for path, count in (tmp_path / name, 1), (tmp_path, 2):
+        table = open_table(path, "x", TEXTS)
+        found = [note for piece in table_pieces(table, TEXTS, Kept.nothing) for note in piece.notes]
+        told = [note for note in found if "may be rows with an open quote" in note]
+        assert len(told) == count, found

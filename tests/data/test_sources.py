@@ -163,7 +163,7 @@ def test_missing_sources(here):
         "imbd": "imbd: neither a file nor a known name; did you mean imdb?",
         "?": "?: neither a file nor a known name; "
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
-        "x" * 5000: f"{'x' * 5000}: neither a file nor a known name; "
+        "x" * 5000: f"{'x' * 60}…: neither a file nor a known name; "
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
         "stanfordnlp/x": f"stanfordnlp/x: working offline, and this data set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import itertools
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from sentibp.data.readers.pieces import Kept, Piece
+from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
@@ -153,15 +154,15 @@ def test_the_columns_are_kept():
         ('{"text": "a"}\n\n{"text": 3}\n', 0, "<stdin>:3: 'text' is not a string"),
         ('{"body": "a"}\n', 0, "<stdin>:1: no 'text'; "),
         ("[{}, x]", 0, "<stdin>:1: "),
-        (b"a\n\xe9\n", 0, "<stdin>:2: not UTF-8 (byte 0xE9); it looks like cp1252: --set data.encoding=cp1252"),
-        ("a\nb\n".encode("utf-16"), 0, "<stdin>: not UTF-8; it looks like utf-16: "),
+        (b"a\n\xe9\n", 1, "<stdin>:2: not UTF-8 (byte 0xE9); "),
+        ("a film\nb\n".encode("utf-16-le"), 0, "<stdin>: not UTF-8; it looks like utf-16-le: --set data.encoding="),
         ("id,text\n1,a\n2\n3,b\n", 1, "<stdin>:3: 1 field where the header has 2; "),
         ('id,text\n1,"a\nb"\n2,c,d\n', 1, "<stdin>:4: 3 fields where the header has 2; "),
         ('id,text\n1,a\n2,"b" c\n', 1, "<stdin>:3: not CSV: "),
         ('id,text\n1,a\n2,"b\n', 1, "<stdin>:3: not CSV: unexpected end of data; close the quote"),
         ('id,text\n1,a\n2,"b\n' + "3,c\n" * 2000, 1, "<stdin>:3: not CSV: a quote is not closed; "),
         ("text,text\na,b\n", 0, "<stdin>:1: two columns are called 'text'"),
-        (gzip.compress(b"good\n")[:-9], 1, "<stdin>: damaged gzip: "),
+        (gzip.compress(b"good\n", mtime=0)[:-9], 1, "<stdin>: damaged gzip: "),
         (b"PAR1 or not", 0, "<stdin>: not Parquet: "),
     ],
 )
@@ -179,6 +180,91 @@ def test_the_line_of_an_error(content, before, message):
 def test_a_quote_within_a_text_opens_nothing():
     content = 'id,text\n1,a 5" screen\n2,good\n3,"a ""b"" c"\n4,6" or\n'
     assert texts(content) == ['a 5" screen', "good", 'a "b" c', '6" or']
+
+
+def read(content: str | bytes, **options) -> tuple[list[str], list[str]]:
+    content = content.encode() if isinstance(content, str) else content
+    found = list(stream_pieces(io.BytesIO(content), "<stdin>", ReadOptions(**options), Kept.nothing))
+    return [t for piece in found for t in piece.text.to_pylist()], [note for piece in found for note in piece.notes]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "expected"),
+    [
+        ("sep=;\nid;text\n1;good\n", {}, ["good"]),
+        ("ID;TEXT \n1;good\n", {}, ["good"]),
+        ('text,id\n"a \\"good\\", film",1\n', {}, ['a "good", film']),
+        ("text,id\r" + "good,1\r" + "bad,2\r", {}, ["good", "bad"]),
+        ("id@text\n1@good\n", {"separator": "@"}, ["good"]),
+        ("good@x@1\nbad@0\n", {"separator": "@", "names": ("text", "label")}, ["good@x", "bad"]),
+        ("1,good, film\n0,bad\n", {"names": ("label", "text")}, ["good, film", "bad"]),
+        ('id\ttext\n1\t"good\n2\tbad\n', {"quoting": "none"}, ['"good', "bad"]),
+        ('[["good", 1], ["bad", 0]]\n', {"names": ("text", "label")}, ["good", "bad"]),
+        ('{"data": [{"text": "good"}]}\n', {}, ["good"]),
+        ('{"Text": "good"}\n{"Text": "bad"}\n', {}, ["good", "bad"]),
+        ("id,body\n1,good\n", {"names": ("label", "body"), "text": "body"}, ["good"]),
+        (bz2.compress(b"id,text\n1,good\n"), {}, ["good"]),
+        ("good film\rbad film\r", {}, ["good film", "bad film"]),
+    ],
+)
+def test_the_dialect_is_that_of_files(content, options, expected):
+    assert read(content, **options)[0] == expected
+
+
+def test_what_quotes_mean_in_tab_separated_text():
+    for quoted, expected in ('"good"', "good"), ('"good" film', '"good" film'), ('"good', '"good'):
+        found, notes = read(f"id\ttext\n1\tfine\n2\t{quoted}\n")
+        assert found == ["fine", expected]
+        assert bool(notes) == (quoted != '"good"')
+
+
+def test_the_encoding_is_found_or_suggested():
+    assert read("id,text\n1,café\n".encode("utf-16")) == (
+        ["café"],
+        ["<stdin>: read as utf-16, as its byte-order mark says"],
+    )
+    with pytest.raises(DataError, match=r"^<stdin>:2: not UTF-8 \(byte 0xE9\); it looks like cp1252: --set data\.enc"):
+        read("id,text\n1,café “good”\n".encode("cp1252"))
+    inherited = {"encoding": "cp1252", "inherited": frozenset(("encoding",))}
+    for encoding in "cp1252", "utf-8":
+        assert read("id,text\n1,café “good”\n".encode(encoding), **inherited)[0] == ["café “good”"]
+
+
+def test_rows_that_an_open_quote_swallows():
+    """The rows before them have been answered."""
+    lines = [f"{i},{i % 2},fine film\n" for i in range(30)]
+    for first, after in ('7,1,"fine film\n', '9,1,fine"\n'), ('7,1,"fine film\n', '9,1,"fine\n'):
+        found = []
+        content = "id,label,text\n" + "".join([*lines[:7], first, lines[8], after, *lines[10:]])
+        with pytest.raises(DataError, match=r"^<stdin>:9: a quote .*open.*--set data\.quoting=none"):
+            for piece in stream_pieces(io.BytesIO(content.encode()), "<stdin>", ReadOptions(), Kept.nothing):
+                found += piece.text.to_pylist()
+        assert len(found) == 7
+
+
+def test_names_of_the_training_hold_for_lines_that_they_fit():
+    inherited = {"names": ("text", "label"), "inherited": frozenset(("names",))}
+    assert read("good\t1\nbad\t0\n", **inherited)[0] == ["good", "bad"]
+    assert read("Well, good\nNo, bad\n", **inherited)[0] == ["Well, good", "No, bad"]
+    assert read("id,text\n1,good\n", names=("a", "b", "text"), inherited=frozenset(("names",)))[0] == ["good"]
+
+
+def test_a_table_without_a_header_is_told():
+    for content in "0,1,good film\n1,2,bad film\n0,3,fine\n", '"4","2","a good film"\n':
+        assert "has columns, but no header" in read(content)[1][0].replace("its lines have", "has")
+        assert "--set data.columns=[label," in read(content)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "key"),
+    [
+        ("good\n", {"sheet": "x"}, "sheet"),
+        ('{"text": "good"}\n', {"names": ("text", "label")}, "columns"),
+    ],
+)
+def test_settings_that_cannot_apply(content, options, key):
+    with pytest.raises(DataError, match=f"so data.{key} does not apply; leave it out with --set data.{key}=null$"):
+        read(content, **options)
 
 
 @pytest.fixture

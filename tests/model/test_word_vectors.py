@@ -121,7 +121,7 @@ def test_a_model_is_not_a_vector_file(new_classifier, tmp_path, complaint):
     assert complaint(DataError, word_vectors.load_vectors, path).endswith(
         "give the run directory of a `sentibp pretrain`"
     )
-    assert "No such file" in complaint(DataError, word_vectors.load_vectors, tmp_path / "nothing")
+    assert "no such file" in complaint(DataError, word_vectors.load_vectors, tmp_path / "nothing")
 
 
 def test_vectors_of_an_earlier_version_keep_its_folding(saved):

@@ -12,17 +12,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sentibp.data.readers import compression, excel, folder
+from sentibp.data.readers import compression, disguise, excel, folder
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
 from sentibp.data.readers.dialect import likely_separator
-from sentibp.data.readers.encoding import to_utf8
+from sentibp.data.readers.encoding import encoding_for, to_utf8
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
-from sentibp.data.readers.table import ReadOptions, Table
+from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.repair import set_option
@@ -80,7 +80,11 @@ def _open_zip(data: memoryview, name: str, options: ReadOptions, split: str) -> 
     """Open a zip archive: a workbook of Excel, or an archive with one data file, or with a file for each split."""
     members = compression.zip_members(data, name)
     if excel.is_workbook(members):
-        return excel.open_excel(data, name, options)
+        note = f"{name}: read as Excel, which it is in spite of its name"
+        is_other = format_suffix(name) in disguise.TEXT
+        return excel.open_excel(data, name, options).with_notes((note,) if is_other else ())
+    if "word/document.xml" in members or "content.xml" in members:
+        raise DataError(f"{name}: a document of an office program; save its table as .xlsx or CSV")
     names = data_files(members)
     files, notes = choose_files(names, split, name, "unpack it, and name one of them, or the folder")
     if not files:
@@ -99,20 +103,27 @@ def open_content(data: bytes | memoryview, name: str, options: ReadOptions, suff
     data = compression.decompress(memoryview(data), name)
     if compression.is_zip(data):
         return _open_zip(data, name, options, split)
+    disguise.reject_other_content(data, name, suffix)
     excel.reject_old_excel(data, name, suffix)
     if suffix == ".parquet" or data[:4] == b"PAR1":
-        return open_parquet(data, name)
-    data, notes = to_utf8(data, name, options.encoding)
+        note = f"{name}: read as Parquet, which it is in spite of its name"
+        return open_parquet(data, name, options).with_notes((note,) if suffix in disguise.TEXT else ())
+    require_unset(name, "only Excel files have sheets", options, ("sheet",))
+    data, notes = to_utf8(data, name, encoding_for(data, options))
     return _open_text(data, name, options, suffix).with_notes(notes)
 
 
 def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -> Table:
-    """Open text in UTF-8."""
+    """Open text in UTF-8. A note says if the content is not what the suffix says."""
+    if suffix in (*disguise.TABLES, ".txt") and not options.separator and disguise.is_json(data, options):
+        return open_json(data, name, options).with_notes((f"{name}: read as JSON, which it is in spite of its name",))
+    if suffix in disguise.JSON and disguise.is_table(data):
+        return open_csv(data, name, options).with_notes((f"{name}: read as CSV, as it is no JSON",))
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix](data, name, options)
     if first_bytes(data, 9) == b"__label__":
         return open_lines(data, name, options)
-    if options.separator is not None:
+    if is_set("separator", options) or is_set("quoting", options):
         return open_csv(data, name, options)
     guess = likely_separator(data)
     if guess is not None:

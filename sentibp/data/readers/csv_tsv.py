@@ -14,23 +14,25 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, MisplacedQuote, all_lines_have, head_lines, rows
-from sentibp.data.readers.header import require_header, suggested_names
+from sentibp.data.readers.header import own_names, require_header, suggested_names
 from sentibp.data.readers.spans import check_spans
-from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name
+from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.repair import set_option
 
 COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
 
-_SAMPLE = 200  # rows from which columns are judged
+_SAMPLE = 200  # rows from which the header is judged
+
+SAMPLE_ROWS = 1000  # from which it is judged what values columns have
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
 
 
 @dataclass(frozen=True, eq=False)
-class _Layout:
-    """Where the rows of a file are, and how they are written."""
+class Layout:
+    """Where the rows of a file, or of some of its lines, are, and how they are written."""
 
     name: str
     data: memoryview  # from the first row after the header on
@@ -39,12 +41,13 @@ class _Layout:
     columns: tuple[str, ...]
     options: ReadOptions
     notes: list[str] = field(default_factory=list)  # those about quotes are added when the rows have been read
+    is_plain: bool = False  # whether rows are a text, which may contain the separator without quotes, and its label
 
 
 def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = COMMA) -> Table:
     """Open separated values. The earliest of the separators that suits the file is taken."""
     with dialects.long_fields():
-        layout, header = _find_layout(data, name, options, separators)
+        layout, header = find_layout(data, name, options, separators)
     return Table(
         name=name,
         columns=layout.columns,
@@ -60,11 +63,13 @@ def open_tsv(data: memoryview, name: str, options: ReadOptions) -> Table:
     return open_csv(data, name, options, TAB)
 
 
-def _find_layout(data: memoryview, name: str, options: ReadOptions, order: str) -> tuple[_Layout, str]:
-    """Return the layout of a file, and the place of the names of its columns."""
+def find_layout(
+    data: memoryview, name: str, options: ReadOptions, order: str, *, plain: bool = False
+) -> tuple[Layout, str]:
+    """Return the layout of a file, and the place of the names of its columns. `plain`: as Layout.is_plain."""
     separator, skipped = dialects.separator_line(data)
-    if separator is not None and options.separator is None:
-        options = options._replace(separator=separator)
+    if separator is not None and not is_set("separator", options):
+        options = options._replace(separator=separator, inherited=options.inherited - {"separator"})
     data, line = data[skipped:], 1 + (skipped > 0)
     lines = head_lines(data)
     if not lines:
@@ -72,35 +77,40 @@ def _find_layout(data: memoryview, name: str, options: ReadOptions, order: str) 
     separator = dialects.find_separator(lines, options, order)
     first = next(Dialect(separator, "double").reader(lines))
     width = len(first) if options.names is None else len(options.names)
-    quoting, note = dialects.find_quoting(data, separator, width, options, name)
+    quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
     dialect = Dialect(separator, quoting)
     notes = [note] if note else []
     if quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
     sample = list(itertools.islice(rows(data, dialect, line), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
-    columns = tuple(first)
-    others = [row for _, row in sample[1:] if len(row) == len(first)]
-    if options.names is None:
-        require_header(first, others, header, options)
-        data, line = _after_first_row(data, dialect, line)
-    elif list(map(folded_name, first)) == list(map(folded_name, options.names)):
-        notes.append(f"{header}: the first line has the names in data.columns, and is read as the header")
+    columns, is_named = tuple(first), options.names is None
+    if options.names is not None and (note := own_names(first, header, options)):
+        notes.append(note)
+        is_named = True
+    elif options.names is not None:
+        fits = plain or _require_width([row for _, row in sample], name, options)
+        options, is_named = (options, False) if fits else (options._replace(names=None), True)
+    if is_named:
+        require_header(first, [row for _, row in sample[1:] if len(row) == len(first)], header, options)
         data, line = _after_first_row(data, dialect, line)
     else:
-        columns, header = options.names, "data.columns"
-        _require_width([row for _, row in sample], name, options)
-    return _Layout(name, data, line, dialect, columns, options, notes), header
+        columns, header = options.names or (), "data.columns"
+    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
 
 
-def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOptions) -> None:
-    """Raise a DataError if most rows have another number of fields than data.columns has names."""
+def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOptions) -> bool:
+    """Return whether most rows have as many fields as data.columns has names.
+
+    If they have not, raise a DataError, unless the names are inherited from the training.
+    """
     names = options.names or ()
     width = Counter(map(len, sample)).most_common(1)[0][0]
-    if width != len(names):
+    if width != len(names) and "names" not in options.inherited:
         repair = set_option("data.columns", suggested_names([row for row in sample if len(row) == width], options))
         fields = f"{width} field{'s' * (width != 1)}"
         raise DataError(f"{name}: rows have {fields}, and data.columns has {len(names)} names; for example {repair}")
+    return width == len(names)
 
 
 def _after_first_row(data: memoryview, dialect: Dialect, line: int) -> tuple[memoryview, int]:
@@ -119,13 +129,13 @@ def _after_first_row(data: memoryview, dialect: Dialect, line: int) -> tuple[mem
     return data[end:], line + reader.line_num
 
 
-def _batches(layout: _Layout, wanted: list[str]) -> Generator[Batch]:
+def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
     """Yield the wanted columns in batches of rows, all as text."""
     index = [layout.columns.index(column) for column in wanted]
 
     def slow() -> Generator[Batch]:
-        for batch in batched(_checked_rows(layout)):
-            yield {column: strings(row[i] for row in batch) for column, i in zip(wanted, index, strict=True)}
+        for batch in batched(checked_rows(layout)):
+            yield {column: strings(row[i] for _, row in batch) for column, i in zip(wanted, index, strict=True)}
 
     found = 0
     for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow):
@@ -134,7 +144,7 @@ def _batches(layout: _Layout, wanted: list[str]) -> Generator[Batch]:
     _check_quotes(layout, found)
 
 
-def _arrow_rows(layout: _Layout, wanted: list[str], index: list[int], block: int) -> Generator[Batch]:
+def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int) -> Generator[Batch]:
     from pyarrow import csv as arrow_csv
 
     dialect = layout.dialect
@@ -163,22 +173,23 @@ def _arrow_rows(layout: _Layout, wanted: list[str], index: list[int], block: int
             yield dict(zip(wanted, batch.columns, strict=True))
 
 
-def _rows(layout: _Layout) -> Iterator[tuple[int, list[str]]]:
+def _rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     return rows(layout.data, layout.dialect, layout.line, one_column=len(layout.columns) == 1)
 
 
-def _checked_rows(layout: _Layout) -> Iterator[list[str]]:
-    """Yield the fields of all rows. DataError for the first malformed row."""
+def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the fields of each row. DataError for the first malformed row."""
     name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
     try:
-        for line, row in rows(layout.data, layout.dialect, layout.line, one_column=width == 1, strict=True):
+        for line, fields in rows(layout.data, layout.dialect, layout.line, one_column=width == 1, strict=True):
+            row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
-                fields = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {width}"
+                found = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {width}"
                 repair = f"put a text that contains {separator!r} in double quotes"
                 if quoting == "none":
                     repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
-                raise DataError(f"{name}:{line}: {fields}; {repair}")
-            yield row
+                raise DataError(f"{name}:{line}: {found}; {repair}")
+            yield line, row
     except MisplacedQuote as error:
         escaped = '\\"' if quoting == "backslash" else '""'
         repair = f"write a quote inside a quoted text as {escaped}"
@@ -188,7 +199,15 @@ def _checked_rows(layout: _Layout) -> Iterator[list[str]]:
         raise DataError(f"{name}:{error.line}: not CSV: {error}; {repair}") from None
 
 
-def _check_quotes(layout: _Layout, found: int) -> None:
+def _pair(row: list[str], layout: Layout) -> list[str]:
+    """Return a text and its label, or the reverse, of which the text may contain the separator."""
+    separator, texts = layout.dialect.separator, layout.options.wanted()
+    if folded_name(layout.columns[0]) in {folded_name(column) for role, column in texts if role == "text"}:
+        return [separator.join(row[:-1]), row[-1]] if len(row) > 2 else row
+    return [row[0], separator.join(row[1:])] if len(row) > 2 else row
+
+
+def _check_quotes(layout: Layout, found: int) -> None:
     """Raise a DataError if a quote that is not closed has swallowed rows. Note it if that is possible.
 
     `found` is the number of rows that were read. If there are as many lines, no row has several lines.
@@ -198,17 +217,16 @@ def _check_quotes(layout: _Layout, found: int) -> None:
         return
     quotes, breaks = count_bytes(data, b'"\n')
     if breaks and found != breaks + (data[-1] != ord("\n")):
-        columns = _typical_values(layout)
-        trusted = layout.options.quoting is not None
+        columns = typical_values(list(itertools.islice(_rows(layout), SAMPLE_ROWS)), layout)
+        trusted = is_set("quoting", layout.options)
         layout.notes.extend(check_spans(data, layout.line, dialect, columns, layout.name, trusted=trusted))
     if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file
-        for _ in _checked_rows(layout):
+        for _ in checked_rows(layout):
             pass
 
 
-def _typical_values(layout: _Layout) -> list[list[str]]:
-    """Return some values of each column, from rows of one line; none of columns with texts."""
-    first = list(itertools.islice(_rows(layout), 1000))
+def typical_values(first: Sequence[tuple[int, list[str]]], layout: Layout) -> list[list[str]]:
+    """Return the values of each column in these rows, as far as they have one line; none of columns with texts."""
     sample = [row for (line, row), (after, _) in itertools.pairwise(first) if after == line + 1]
     sample = [row for row in sample if len(row) == len(layout.columns)]
     texts = {folded_name(name) for role, name in layout.options.wanted() if role == "text"}

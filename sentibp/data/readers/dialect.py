@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sentibp.data.readers.content import as_file, line_chunks
-from sentibp.data.readers.table import ReadOptions, folded_name
+from sentibp.data.readers.table import ReadOptions, folded_name, is_set
 from sentibp.utils import spill
 from sentibp.utils.repair import set_option
 
@@ -120,15 +120,12 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
     names in data.columns or, without these, as the first line.
     """
     if options.separator is not None:
-        return _NAMES.get(options.separator, options.separator)
-    if options.names is None and lines:
-        headers = {each: set(map(folded_name, fields_of(lines[0], each))) for each in order}
-        texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
-        every = {folded_name(column) for _, column in options.wanted()}
-        for wanted in every, texts:
-            for separator in order:
-                if wanted <= headers[separator]:
-                    return separator
+        given = _NAMES.get(options.separator, options.separator)
+        if is_set("separator", options):
+            return given
+        order = given + order
+    if lines and (named := header_separator(lines[0], options, order)):
+        return named
 
     def fit(separator: str) -> int:
         widths = [len(fields_of(line, separator)) for line in lines]
@@ -137,6 +134,15 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
         return widths.count(width) + strict.count(width) if width > 1 or options.names is not None else 0
 
     return max(order, key=fit) if lines else order[0]
+
+
+def header_separator(line: str, options: ReadOptions, order: str) -> str | None:
+    """Return the earliest separator with which a line names all wanted columns, or else all texts' columns."""
+    headers = {each: set(map(folded_name, fields_of(line, each))) for each in order}
+    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
+    every = {folded_name(column) for _, column in options.wanted()}
+    found = (separator for wanted in (every, texts) for separator in order if wanted <= headers[separator])
+    return next(found, None)
 
 
 def fields_of(line: str, separator: str) -> list[str]:
@@ -196,6 +202,9 @@ def _quoting_if_any(data: memoryview, separator: str, width: int, name: str, *, 
     likely, other = ("backslash", "double") if proper["backslash"] > proper["double"] else ("double", "backslash")
     clearly = proper[likely] > 0.9 * found and found > 0.5 * min(_LINES, count_lines(data))
     if clearly or proper[likely] == found or _is_strict(data, Dialect(separator, likely), width):
+        escapes = ("double", "") if likely == "backslash" or plain else _escapes(data, separator, width, name)
+        if escapes[0] == "backslash" and _is_strict(data, Dialect(separator, "backslash"), width):
+            return escapes
         return likely, ""
     if _is_strict(data, Dialect(separator, other), width):
         return other, ""

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sentibp.data.readers.content import CHUNK, one_string, unmarked
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import to_numpy
@@ -29,30 +30,42 @@ def to_utf8(data: memoryview, name: str, encoding: str | None = None) -> tuple[m
     A byte-order mark takes precedence over `encoding`. DataError with the line of the first byte that cannot be
     decoded, and with the encoding that the text seems to have.
     """
-    marked = next((known for mark, known in _MARKS if data[: len(mark)] == mark), None)
-    if encoding is not None and marked in (None, _canonical(encoding)) and _canonical(encoding) != "utf-8":
-        text = _decoded(data, name, encoding)
-        already = marked is None and _is_utf8_beyond_ascii(data)
-        note = f"{name}: read as {encoding}, as data.encoding says, though the file is valid UTF-8"
-        return text, (f"{note}; for UTF-8: {set_option('data.encoding', 'utf-8')}",) if already else ()
-    other = encoding is not None and marked not in (None, _canonical(encoding))
-    if marked in ("utf-16", "utf-32"):
-        return _decoded(data, name, marked), (f"{name}: read as {marked}, as its byte-order mark says",)
-    if marked is None and (wide := wide_encoding(bytes(data[:_LOOK]))):
-        raise DataError(f"{name}: not UTF-8; it looks like {wide}: {set_option('data.encoding', wide)}")
+    chosen, notes = choose_encoding(data, name, encoding)
+    if chosen is not None:
+        return _decoded(data, name, chosen), notes
     data = unmarked(data)
     try:
         one_string(data).validate(full=True)
     except ValueError:
-        _raise_not_utf8(data, name)
+        raise_not_utf8(data, name)
+    return data, notes
+
+
+def choose_encoding(data: memoryview, name: str, encoding: str | None = None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the encoding to decode the text from, None for UTF-8, and notes about what was assumed.
+
+    `data` is the text or the beginning of it. DataError if it is UTF-16 or UTF-32 without a byte-order mark, and
+    `encoding` does not say so.
+    """
+    marks = [known for mark, known in _MARKS if data[: len(mark)] == mark]
+    given = None if encoding is None else _canonical(encoding)
+    marked = given if given in marks else next(iter(marks), None)  # the mark of UTF-32 begins with that of UTF-16
+    if encoding is not None and marked in (None, given) and given != "utf-8":
+        already = marked is None and _is_utf8_beyond_ascii(data)
+        note = f"{name}: read as {encoding}, as data.encoding says, though the file is valid UTF-8"
+        return encoding, (f"{note}; for UTF-8: {set_option('data.encoding', 'utf-8')}",) if already else ()
+    other = encoding is not None and marked not in (None, given)
+    if marked in ("utf-16", "utf-32"):
+        return marked, (f"{name}: read as {marked}, as its byte-order mark says",)
+    if marked is None and (wide := wide_encoding(bytes(data[:_LOOK]))):
+        raise DataError(f"{name}: not UTF-8; it looks like {wide}: {set_option('data.encoding', wide)}")
     note = f"{name}: read as UTF-8, as its byte-order mark says, not as {encoding}"
-    return data, (note,) if other else ()
+    return None, (note,) if other else ()
 
 
-def marked_encoding(start: bytes) -> str | None:
-    """Return the encoding, but UTF-8, that a byte-order mark reveals, or None."""
-    found = next((known for mark, known in _MARKS if start.startswith(mark)), None)
-    return None if found == "utf-8" else found
+def encoding_for(data: memoryview, options: ReadOptions) -> str | None:
+    """Return the encoding that the options name; None if it is that of the training, and the text is UTF-8."""
+    return None if "encoding" in options.inherited and _is_utf8(data) else options.encoding
 
 
 def _canonical(encoding: str) -> str:
@@ -60,13 +73,17 @@ def _canonical(encoding: str) -> str:
     return codecs.lookup(encoding).name.removesuffix("-sig").removesuffix("_sig")
 
 
-def _is_utf8_beyond_ascii(data: memoryview) -> bool:
-    text = one_string(data)
+def _is_utf8(data: memoryview) -> bool:
     try:
-        text.validate(full=True)
+        one_string(data).validate(full=True)
     except ValueError:
         return False
-    return not to_numpy(pc.string_is_ascii(text)).all()
+    return True
+
+
+def _is_utf8_beyond_ascii(data: memoryview) -> bool:
+    text = one_string(data)
+    return _is_utf8(data) and not to_numpy(pc.string_is_ascii(text)).all()
 
 
 def _decoded(data: memoryview, name: str, encoding: str) -> memoryview:
@@ -78,13 +95,13 @@ def _decoded(data: memoryview, name: str, encoding: str) -> memoryview:
         try:
             piece = decoder.decode(chunk, start + CHUNK >= len(data))
         except UnicodeError as error:
-            raise DataError(_undecodable(data, name, encoding, line, error)) from None
+            raise DataError(undecodable(data, name, encoding, line, error)) from None
         line += piece.count("\n")
         text.append(np.frombuffer(piece.encode(errors="replace"), np.uint8))
     return unmarked(text.array().data)
 
 
-def _undecodable(data: memoryview, name: str, encoding: str, line: int, error: UnicodeError) -> str:
+def undecodable(data: memoryview, name: str, encoding: str, line: int, error: UnicodeError) -> str:
     """Return the message for bytes that are not in the given encoding."""
     byte = ""
     if isinstance(error, UnicodeDecodeError):
@@ -93,9 +110,9 @@ def _undecodable(data: memoryview, name: str, encoding: str, line: int, error: U
     return f"{name}:{line}: not {encoding}{byte}; {encoding_advice([data])}"
 
 
-def _raise_not_utf8(data: memoryview, name: str) -> None:
-    """Raise a DataError that names the line of the first byte that is not UTF-8."""
-    line, decoder = 1, codecs.getincrementaldecoder("utf-8")()
+def raise_not_utf8(data: memoryview, name: str, line: int = 1) -> None:
+    """Raise a DataError that names the line of the first byte that is not UTF-8. The data begin on the given line."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(data), CHUNK):
         chunk = bytes(data[start : start + CHUNK])
         try:
@@ -155,7 +172,16 @@ def encoding_advice(contents: Sequence[memoryview], looks: str = "it looks") -> 
         return "the rest is UTF-8, so the character is damaged; write it again"
     if guess is None or not _decodes(contents, guess):
         return "name its encoding with --set data.encoding=NAME, or save it as UTF-8"
+    if guess in _WESTERN and _has_utf8(contents):
+        mixed = set_option("data.encoding", guess)
+        return f"other lines are UTF-8: write all in one encoding; {mixed} reads all, the UTF-8 ones with wrong letters"
     return f"{looks} like {guess}: {set_option('data.encoding', guess)}"
+
+
+def _has_utf8(contents: Sequence[memoryview]) -> bool:
+    """Return whether a good part of the characters that are not ASCII is UTF-8, which is no chance."""
+    text = b"\n".join(_sample(data, _SAMPLE // len(contents)) for data in contents).decode("utf-8", "replace")
+    return len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > 0.1 * text.count("\ufffd")
 
 
 def _sample(data: memoryview, size: int) -> bytes:

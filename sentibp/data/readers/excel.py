@@ -11,18 +11,21 @@ import functools
 import itertools
 import re
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
-from sentibp.data.readers.table import Batch, ReadOptions, Table
+from sentibp.data.readers.header import own_names, require_header
+from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
 
 _ROWS = 1 << 20  # of a sheet, the largest number that Excel has
+
+_SAMPLE = 200  # rows from which the header is judged
 
 _LOOK = 1000  # rows in which a sheet must have content
 
@@ -50,8 +53,10 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     """
     if sum(info.file_size for info in zip_members(data, name).values()) > LIMIT:
         raise DataError(f"{name}: more than {LIMIT >> 30} GB of XML; save it as CSV")
+    require_unset(name, "cells of Excel are no text", options, ("separator", "quoting", "encoding"))
     sheets = _sheets(data, name)
-    sheet = options.sheet or next((title for title, has_content in sheets.items() if has_content), None)
+    wanted = options.sheet if is_set("sheet", options) or options.sheet in sheets else None
+    sheet = wanted or next((title for title, has_content in sheets.items() if has_content), None)
     if sheet is None:
         raise DataError(f"{name}: empty; the first row of a sheet names its columns")
     if sheet not in sheets:
@@ -59,15 +64,13 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
     rows = functools.partial(_rows, data, name, sheet)
     number, first = next(rows(), (1, []))
-    header = list(options.names or _header(first))
-    wide = next((row for row in rows() if len(row[1]) > len(header)), None) if options.names else None
-    if wide is not None:
-        raise DataError(
-            f"{name}: row {wide[0]}: {len(wide[1])} cells, and data.columns has {len(header)} names; correct them"
-        )
+    place, notes = f"{name}: row {number}", []
+    header = _given_names(rows, first, place, name, options, notes)
+    is_named = header is None
+    header = header or _header(first)
 
     def content() -> Iterator[tuple[int, list[str]]]:
-        return itertools.islice(rows(), 0 if options.names else 1, None)
+        return itertools.islice(rows(), int(is_named), None)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
@@ -82,9 +85,36 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         columns=tuple(header),
         batches=batches,
         where=lambda row: f"{name}: row {next(itertools.islice(content(), row, None))[0]}",
-        header=f"{name}: row {number}",
-        notes=(note,) if others and options.sheet is None else (),
+        header=place,
+        notes=(*notes, *[note] * bool(others and wanted is None)),
     )
+
+
+def _given_names(
+    rows: Callable[[], Iterator[tuple[int, list[str]]]],
+    first: list[str],
+    place: str,
+    name: str,
+    options: ReadOptions,
+    notes: list[str],
+) -> list[str] | None:
+    """Return the names of data.columns; None if the first row has names, with a note if both have.
+
+    DataError if the rows have another number of cells, or if there are no names at all.
+    """
+    if options.names is not None and (note := own_names(first, place, options)):
+        notes.append(note)
+        return None
+    if options.names is not None:
+        number, widest = max(rows(), key=lambda row: len(row[1]))
+        if len(widest) == len(options.names):
+            return list(options.names)
+        if "names" not in options.inherited:
+            counts = f"{len(widest)} cells, and data.columns has {len(options.names)} names"
+            raise DataError(f"{name}: row {number}: {counts}; correct them")
+    below = [row + [""] * (len(first) - len(row)) for _, row in itertools.islice(rows(), 1, _SAMPLE)]
+    require_header(first, below, place, options._replace(names=None))
+    return None
 
 
 def _at(row: list[str], place: int) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from sentibp.data.readers.batches import batched
-from sentibp.data.readers.encoding import raise_undecodable, to_utf8
+from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
 from sentibp.data.readers.splits import ALIASES, TABLES, NoSuchSplit, canonical, data_files, format_suffix, splits_of
-from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns
+from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
@@ -55,6 +55,7 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
     The split `unsupervised` is the subfolder `unsup`, whose reviews have no labels.
     """
     require_no_columns(name, options)
+    require_unset(name, "each file is one text", options, ("names", "separator", "quoting", "sheet"))
     name = name.rstrip("/")
     if split == "unsupervised" and (found := _unlabelled(path)) is not None:
         if options.label is not None:
@@ -97,7 +98,7 @@ def open_text_files(
     def batches(wanted: list[str]) -> Generator[Batch]:
         for batch in batched(zip(files, places, strict=True)):
             try:
-                contents = [bytes(to_utf8(_content(file), place, options.encoding)[0]) for file, place in batch]
+                contents = [_utf8(_content(file), place, options) for file, place in batch]
             except DataError:
                 read = (partial(_content, file) for file in files)
                 raise_undecodable(zip(read, places, strict=True), name, options.encoding)
@@ -111,6 +112,10 @@ def open_text_files(
         return _POLARITY[folder.lower()] if fixed_labels else folder
 
     return Table(name, (text, label), batches, places.__getitem__, name, fixed_labels=fixed_labels, notes=notes)
+
+
+def _utf8(data: memoryview, place: str, options: ReadOptions) -> bytes:
+    return bytes(to_utf8(data, place, encoding_for(data, options))[0])
 
 
 def _classes(path: Path) -> list[Path]:

@@ -36,6 +36,16 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
         )
 
 
+def own_names(first: Sequence[str], place: str, options: ReadOptions) -> str:
+    """Return a note if the first row names the columns, though data.columns does, too; else ""."""
+    names = list(map(folded_name, first))
+    if names == list(map(folded_name, options.names or ())):
+        return f"{place}: the first line has the names in data.columns, and is read as the header"
+    if len(names) > 1 and {folded_name(column) for _, column in options.wanted()} <= set(names):
+        return f"{place}: the first line names the columns, and is read as the header; data.columns is not used"
+    return ""
+
+
 def looks_like_data(first: Sequence[str], rows: Rows) -> bool:
     """Return whether a first row has values like those below it, rather than the names of the columns."""
     numbered = [str(i) for i in range(len(first))]  # as pandas names columns that have no names
@@ -60,6 +70,11 @@ def _is_like(value: str, below: Sequence[str]) -> bool:
 def kind_of(value: str) -> str:
     """Return "number", "date" or "text"."""
     return "number" if _NUMBER.fullmatch(value) else "date" if _DATE.fullmatch(value) else "text"
+
+
+def are_labels(values: Sequence[str]) -> bool:
+    """Return whether all values are well-known labels, or digits."""
+    return all(re.fullmatch(r"-?\d(\.0)?", value.strip()) or _are_labels([value]) for value in values)
 
 
 def _are_labels(values: Sequence[str]) -> bool:

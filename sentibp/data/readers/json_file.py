@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,12 +18,17 @@ from sentibp.data.readers.json_lines import (
     Rows,
     json_reason,
     open_json_lines,
+    python_repair,
     record_table,
     value_at,
 )
-from sentibp.data.readers.table import ReadOptions, Table
+from sentibp.data.readers.table import ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
+
+_DEPTH = 4  # of objects within objects that may hold the list
+
+_NAMED = "JSON objects name their values"
 
 _SOLID = re.compile(r"\S|\Z")
 
@@ -36,7 +42,9 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     - what DataFrame.to_json of pandas writes, for every `orient`
     - one object that is one review
     """
+    require_unset(name, "JSON has no separators, and quotes of its own", options, ("separator", "quoting"))
     if _has_lines(data, options):
+        require_unset(name, _NAMED, options, ("names",))
         return open_json_lines(data, name, options)
     return record_table(_find_rows(data, name, options), name, options)
 
@@ -72,6 +80,7 @@ class _Document:
         self.name = name
         self._decoder = json.JSONDecoder(strict=False)
         self._line, self._counted = 1, 0  # the line of the position `_counted`
+        self._end = 0
 
     def line(self, position: int) -> int:
         """Return the line of a position."""
@@ -97,7 +106,9 @@ class _Document:
 
     def error(self, position: int, reason: str) -> DataError:
         """Return the error that the text is not JSON at this position."""
-        repair = "repair the list" if self.text[self.skip(0)] == "[" else SHAPES
+        start = self.skip(0)
+        repair = "repair the list" if self.text[start] == "[" else SHAPES
+        repair = python_repair(self.text[start : start + 100]) or repair
         return DataError(f"{self.name}:{self.line(position)}: not JSON: {reason}; {repair}")
 
     def values(self) -> Iterator[tuple[int, Any]]:
@@ -107,16 +118,31 @@ class _Document:
             value, end = self.value(position)
             yield position, value
             position = self.skip(end)
+            if self.text[position : position + 1] == ",":
+                position = self.skip(position + 1)
 
     def elements(self, position: int) -> Iterator[tuple[int, Any]]:
-        """Yield the position of each element of the list that begins here, and the element."""
-        yield from ((start, value) for _, start, value in self._items(position, "]"))
+        """Yield the position of each element of the list that begins here, and the element.
+
+        Further lists may follow the outermost one, as if they were one list.
+        """
+        is_outermost = position == self.skip(0)
+        while True:
+            yield from ((start, value) for _, start, value in self._items(position, "]"))
+            position = self._end
+            if not is_outermost or position == len(self.text):
+                return
+            if self.text[position] != "[":
+                raise self.error(position, "more after the end of the list")
 
     def members(self, position: int) -> Iterator[tuple[str, int, Any]]:
         """Yield the key, position and value of each member of the object that begins here."""
-        return self._items(position, "}")
+        yield from self._items(position, "}")
+        if position == self.skip(0) and self._end < len(self.text):
+            raise self.error(self._end, "more after the end of the object")
 
     def _items(self, position: int, closing: str) -> Iterator[tuple[str, int, Any]]:
+        """Yield the key, position and value of each element or member. Afterwards `_end` is what follows them."""
         key, end = "", self.skip(position + 1)
         while self.text[end : end + 1] != closing:
             if closing == "}":
@@ -129,8 +155,7 @@ class _Document:
                 end = self.skip(end + 1)
             elif self.text[end : end + 1] != closing:
                 raise self.error(end, f"expecting ',' or {closing!r}")
-        if position == self.skip(0) and self.skip(end + 1) < len(self.text):
-            raise self.error(self.skip(end + 1), f"more after the end of the {'list' if closing == ']' else 'object'}")
+        self._end = self.skip(end + 1)
 
     def find(self, path: tuple[str, ...]) -> int:
         """Return the position of the value at the end of a path of keys."""
@@ -146,6 +171,7 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
     start = document.skip(0)
     if document.text[start] == "[":
         _, first = next(document.elements(start), (0, {}))
+        _reject_inner_lists([first], name, options)
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
     value, end = document.value(start)
@@ -174,6 +200,8 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     """
     lists = dict(_lists(value))
     fitting = [path for path, records in lists.items() if _any_has_texts(_records(records, options), options)]
+    for path, records in lists.items() if not fitting else ():
+        _reject_inner_lists(records, name, options, "".join(f".{key}" for key in path))
     if len(fitting) == 1 or len(lists) == 1:
         return functools.partial(_listed, data, name, options, (fitting or list(lists))[0])
     if lists:
@@ -186,6 +214,16 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     return functools.partial(_by_key, data, name)
 
 
+def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions, path: str = "") -> None:
+    """Raise a DataError if the records have the texts in lists within them. `path` of the records, as jq writes it."""
+    for record in itertools.islice(records, LOOK):
+        for key, inner in record.items() if isinstance(record, dict) else ():
+            if isinstance(inner, list) and _any_has_texts(inner, options):
+                wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
+                command = f"jq -c '{path}[].{key}[]' {shlex.quote(name)} > reviews.jsonl"
+                raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
+
+
 def _has_objects(value: Record) -> bool:
     return bool(value) and all(isinstance(each, dict) for each in value.values())
 
@@ -195,12 +233,12 @@ def _any_has_texts(records: Iterable[Any], options: ReadOptions) -> bool:
 
 
 def _lists(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list]]:
-    """Yield the path and the value of each list of objects or lists, in an object or in the objects in it."""
+    """Yield the path and the value of each list of objects or lists, in an object or in objects within it."""
     for key, inner in value.items():
         if isinstance(inner, list) and inner and all(isinstance(each, dict | list) for each in inner[:LOOK]):
             yield (*prefix, key), inner
-        elif isinstance(inner, dict) and not prefix:
-            yield from _lists(inner, (key,))
+        elif isinstance(inner, dict) and len(prefix) < _DEPTH:
+            yield from _lists(inner, (*prefix, key))
 
 
 def _records(values: list, options: ReadOptions) -> Iterator[Any]:
@@ -269,6 +307,7 @@ def _by_column(data: memoryview, name: str, options: ReadOptions, text: str) -> 
 def _record(value: Any, options: ReadOptions, place: str) -> Record:
     """Return a value as a record: an object, or a list whose values data.columns names."""
     if isinstance(value, dict):
+        require_unset(place, _NAMED, options, ("names",))
         return value
     if not isinstance(value, list):
         raise DataError(f'{place}: not an object; write {{"text": "..."}}')
@@ -276,7 +315,9 @@ def _record(value: Any, options: ReadOptions, place: str) -> Record:
         repair = set_option("data.columns", _suggested_names(value, options))
         raise DataError(f"{place}: a list, without names; name its values with {repair}")
     if len(value) != len(options.names):
-        raise DataError(f"{place}: {len(value)} values, and data.columns has {len(options.names)} names; correct them")
+        repair = set_option("data.columns", _suggested_names(value, options))
+        counts = f"{len(value)} values, and data.columns has {len(options.names)} names"
+        raise DataError(f"{place}: {counts}; for example {repair}")
     return dict(zip(options.names, value, strict=True))
 
 

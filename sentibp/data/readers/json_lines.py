@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -95,6 +96,16 @@ def value_at(record: Record, column: str) -> Any:
     return value_at(inner, rest) if isinstance(inner, dict) else None
 
 
+def text_at(record: Record, column: str, place: str) -> str | None:
+    """Return the text in a column; None if it is missing, or NaN. DataError if it is no text."""
+    value = value_at(record, column)
+    if isinstance(value, float) and np.isnan(value):
+        return None
+    if not isinstance(value, str | None):
+        raise DataError(f"{place}: {column!r} is not a string; put it in quotes")
+    return value
+
+
 def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list[str], block: int) -> Generator[Any]:
     from pyarrow import json as arrow_json
 
@@ -115,7 +126,8 @@ def parse_lines(lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[J
             try:
                 value = json.loads(text, strict=False)
             except (ValueError, RecursionError) as error:
-                raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; write one object a line") from None
+                repair = python_repair(text) or "write one object a line"
+                raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
             if not isinstance(value, dict):
                 raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
             yield number, value, text.strip()
@@ -123,6 +135,12 @@ def parse_lines(lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[J
 
 def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
     return ((line, value) for line, value, _ in parse_lines(as_file(data), name))
+
+
+def python_repair(text: str) -> str:
+    """Return the repair for a text that is not JSON, but how Python prints its values; else ""."""
+    is_printed = re.match(r"\s*\[?\s*\{\s*'", text)
+    return "it is written as Python prints it, in single quotes; write it with json.dumps" if is_printed else ""
 
 
 def json_reason(error: Exception) -> str:
@@ -137,8 +155,7 @@ def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> 
     for batch in batched(rows()):
         for line, row in batch:
             for column in texts.intersection(wanted):
-                if not isinstance(value_at(row, column), str | None):
-                    raise DataError(f"{name}:{line}: {column!r} is not a string; put it in quotes")
+                text_at(row, column, f"{name}:{line}")
         yield {
             column: strings(_json_text(value_at(row, column), column, f"{name}:{line}") for line, row in batch)
             for column in wanted

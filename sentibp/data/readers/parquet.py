@@ -7,13 +7,16 @@ from collections.abc import Generator
 import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches
-from sentibp.data.readers.table import Batch, Table
+from sentibp.data.readers.table import Batch, ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 
 
-def open_parquet(data: memoryview, name: str) -> Table:
-    """Open a Parquet file, which is read in batches of rows."""
+def open_parquet(data: memoryview, name: str, options: ReadOptions) -> Table:
+    """Open a Parquet file, which is read in batches of rows. DataError for settings that are for text."""
     from pyarrow import parquet
+
+    fact = "a Parquet file has the names of its columns, and no other encoding"
+    require_unset(name, fact, options, ("names", "separator", "quoting", "encoding", "sheet"))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         try:

@@ -5,59 +5,45 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.json_lines import value_at, whole
+from sentibp.data.pieces import Kept, Piece
+from sentibp.data.readers.json_lines import text_at, value_at, whole
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, joined_text, require_readable, same_type
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
 
 _ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
 _BYTES = 1 << 25  # of a piece, about
-_MULTIPLE = 64  # of the rows of a piece; the classifier computes so many together, whose last digit depends on that
-
-
-class Kept(Enum):
-    """The values of a row that are kept beside its text."""
-
-    nothing = 0
-    objects = 1  # the text of JSON objects; columns where the input is not JSON
-    text = 2  # columns, which may all be text
-    typed = 3  # columns with their types
-
-
-class Piece(NamedTuple):
-    """Some rows of the input."""
-
-    text: pa.LargeStringArray  # (n,) a missing text is empty
-    columns: dict[str, pa.Array] = {}  # by name, in the order of the input, each (n,)  # noqa: RUF012
-    objects: list[str] | None = None  # the text of the JSON object of each row (n,)
-    keys: Sequence[str] = ()  # of the objects
-    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the columns, or the keys of the objects."""
-        return [*self.columns, *self.keys]
+_MULTIPLE = 64  # of the rows of a piece, as many as the classifier computes together
 
 
 def table_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
     """Yield the rows of a table in pieces, at least one. DataError for a column that is missing, or a bad row."""
     options = require_readable(table, options)
-    notes = tuple(table.notes)
+    told = 0  # notes; reading the rows may add some
     if table.objects is not None and kept is not Kept.nothing:
         columns = None if kept is Kept.objects else json_columns(table.objects(), typed=kept is Kept.typed)
         pieces = json_pieces(grouped(table.objects()), table.name, options, columns)
     else:
         pieces = _column_pieces(table, options, kept)
+    piece = None
     for piece in pieces:
-        yield piece._replace(notes=notes)
-        notes = ()
+        notes = tuple(table.notes)
+        yield piece._replace(notes=notes[told:])
+        told = len(notes)
+    if piece is not None and len(table.notes) > told:
+        yield _empty(piece)._replace(notes=tuple(table.notes)[told:])
+
+
+def _empty(piece: Piece) -> Piece:
+    """Return the piece without its rows."""
+    columns = {name: column.slice(0, 0) for name, column in piece.columns.items()}
+    return Piece(piece.text.slice(0, 0), columns, None if piece.objects is None else [], piece.keys)
 
 
 def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
@@ -123,11 +109,9 @@ def json_pieces(
     """
     texts = [column for _, column in options.wanted()]
     for group in groups:
-        for line, row, _ in group:
-            for column in texts:
-                if not isinstance(value_at(row, column), str | None):
-                    raise DataError(f"{name}:{line}: {column!r} is not a string; put it in quotes")
-        batch = {column: strings(whole(value_at(row, column)) for _, row, _ in group) for column in texts}
+        batch = {
+            column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
+        }
         text = pc.fill_null(joined_text(batch, options), scalar(""))
         if columns is None:
             keys = list(dict.fromkeys(key for _, row, _ in group for key in row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
@@ -11,21 +12,35 @@ import pyarrow.compute as pc
 from sentibp.data.readers.content import first_bytes, line_chunks, one_string
 from sentibp.data.readers.csv_tsv import COMMA, open_csv
 from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
-from sentibp.data.readers.header import label_column
-from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, require_no_columns
+from sentibp.data.readers.header import are_labels, label_column
+from sentibp.data.readers.table import (
+    Batch,
+    ReadOptions,
+    Table,
+    folded_name,
+    is_set,
+    require_no_columns,
+    require_unset,
+)
 from sentibp.errors import DataError
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 from sentibp.utils.repair import set_option
 
 
-def lines_of(data: memoryview) -> Iterator[pa.Array]:
-    """Yield the lines, including empty ones, in arrays. A final newline does not begin another line."""
+def lines_of(data: memoryview, *, returns: bool = True) -> Iterator[pa.Array]:
+    """Yield the lines, including empty ones, in arrays. A final newline does not begin another line.
+
+    If there is no newline at all, a carriage return ends a line, as on old Macs, unless `returns` is false.
+    """
     for chunk in line_chunks(data):
         text = one_string(chunk)
         if b"\r\n" in chunk:
             text = pc.replace_substring(text, "\r\n", "\n")
+        elif returns and b"\n" not in chunk:
+            text = pc.replace_substring(text, "\r", "\n")
+        returns = False
         lines = pc.split_pattern(text, "\n").values
-        yield lines[:-1] if chunk.endswith(b"\n") else lines
+        yield lines[:-1] if chunk.endswith((b"\n", b"\r")) and lines[-1].as_py() == "" else lines
 
 
 def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
@@ -36,14 +51,18 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     """
     if first_bytes(data, 9) == b"__label__":
         require_no_columns(name, options)
+        require_unset(name, "lines with __label__ have no columns", options, ("names", "separator", "quoting"))
         return _fasttext(data, name, options)
+    lines = head_lines(data)
+    if options.names is not None and "names" in options.inherited and not _fit(lines, options):
+        options = options._replace(names=None)
     if options.names is not None and len(options.names) == 2:
-        separator = find_separator(head_lines(data), options, "\t,;|")
+        separator = pair_separator(lines, options) or find_separator(lines, options, "\t,;|")
         with long_fields():
             quoting, _ = find_quoting(data, separator, 2, options, name, plain=True)
         if quoting == "none":
             return _pairs(data, name, options.names, separator, options, ())
-    if options.names is not None or options.separator is not None:
+    if options.names is not None or is_set("separator", options) or is_set("quoting", options):
         return open_csv(data, name, options, "\t,;|")
     if (table := _recognised(data, name, options)) is not None:
         return table
@@ -56,6 +75,35 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
         yield from ({text: lines} for lines in lines_of(data))
 
     return Table(name, (text,), batches, lambda row: f"{name}:{row + 1}", header=name, notes=_label_note(data, name))
+
+
+def _fit(lines: list[str], options: ReadOptions) -> bool:
+    """Return whether lines seem to have the columns of the training, which has named them."""
+    names = options.names or ()
+    if len(names) == 2:
+        return pair_separator(lines, options) is not None
+    separator = find_separator(lines, options, "\t,;|")
+    widths = Counter(len(fields_of(line, separator)) for line in lines)
+    return bool(widths) and widths.most_common(1)[0][0] == len(names)
+
+
+def pair_separator(lines: list[str], options: ReadOptions) -> str | None:
+    """Return the separator of a text and its label, which data.columns names, if each line seems to have one.
+
+    Without a setting it is a tab, or what stands before or after known labels on each line.
+    """
+    if is_set("separator", options):
+        return find_separator(lines, options, "\t,;|")
+    names = list(map(folded_name, options.names or ()))
+    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
+    from_end = names[0] in texts
+    candidates = "\t,;|" if options.separator is None else options.separator + "\t,;|"
+    for separator in candidates:
+        if all(separator in line for line in lines):
+            outer = [line.rsplit(separator, 1)[1] if from_end else line.split(separator, 1)[0] for line in lines]
+            if separator in ("\t", options.separator) or are_labels(outer):
+                return separator
+    return None
 
 
 def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | None:

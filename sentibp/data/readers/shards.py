@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from sentibp.data.readers.table import Batch, JsonRow, Table
+from sentibp.data.readers.table import Batch, JsonRow, Notes, Table
 from sentibp.errors import DataError
 
 
 def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ()) -> Table:
     """Return a table with the rows of each in turn. DataError for one that lacks a column of the first."""
     if len(tables) == 1:
-        return replace(tables[0], notes=(*notes, *tables[0].notes))
+        return tables[0].with_notes(notes)
     first = tables[0]
 
     def batches(wanted: list[str]) -> Generator[Batch]:
@@ -41,5 +41,5 @@ def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ())
         batches=batches,
         where=where,
         objects=objects if all(table.objects is not None for table in tables) else None,
-        notes=(*notes, *dict.fromkeys(note for table in tables for note in table.notes)),
+        notes=Notes(notes, *(table.notes for table in tables)),
     )

@@ -22,6 +22,14 @@ _FEW = 20  # distinct values that a column with labels has at most
 _END = "\0end"  # a line that no file has
 
 
+class SwallowedRows(DataError):
+    """A quoted text of several lines, the first of which is `line`, is rows with an open quote."""
+
+    def __init__(self, message: str, line: int):
+        super().__init__(message)
+        self.line = line
+
+
 class Span(NamedTuple):
     """A quoted text of several lines."""
 
@@ -32,7 +40,7 @@ class Span(NamedTuple):
 def check_spans(
     data: memoryview, first: int, dialect: Dialect, columns: Sequence[Sequence[str]], name: str, *, trusted: bool
 ) -> list[str]:
-    """Return notes about quoted texts that may be rows. DataError for the first one that certainly is no text.
+    """Return notes about quoted texts that may be rows. SwallowedRows for the first one that certainly is no text.
 
     `columns` are the values of some rows for each column but the texts, [] for a text. `first` is the number of the
     first line. If `trusted`, the user said how quotes are written, and texts of several lines are taken as such.
@@ -63,7 +71,7 @@ def _raise_rows(data: memoryview, span: Span, fault: str | None, dialect: Dialec
         repairs.append(f"if quotes are plain characters: {set_option('data.quoting', 'none')}")
     if fault is None:
         repairs.append(f"if it is one text: {set_option('data.quoting', dialect.quoting)}")
-    raise DataError(f"{name}:{span.line}: {what}; {', or '.join(repairs)}")
+    raise SwallowedRows(f"{name}:{span.line}: {what}; {', or '.join(repairs)}", span.line)
 
 
 def _spans(data: memoryview, first: int, dialect: Dialect) -> Iterator[Span]:

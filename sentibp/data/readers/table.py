@@ -80,6 +80,7 @@ class ReadOptions(NamedTuple):
     sheet: str | None = None  # of a workbook; None: the first that has content
     separator: str | None = None  # of the fields in a row; None: it is found
     quoting: Literal["double", "backslash", "none"] | None = None  # None: it is found
+    inherited: frozenset[str] = frozenset()  # of these fields: those of a training, for files that they fit only
 
     def wanted(self) -> list[tuple[str, str]]:
         """Return (role, column name) for the columns to read."""
@@ -91,17 +92,20 @@ class ReadOptions(NamedTuple):
 TEXTS, LABELLED = ReadOptions(), ReadOptions(label="label")
 
 
-class _Notes(Sequence[str]):
-    """Notes before others, which may still become more."""
+class Notes(Sequence[str]):
+    """Notes of several sequences, which may still become more; each note once."""
 
     def __init__(self, *notes: Sequence[str]):
         self._notes = notes
 
     def __getitem__(self, i):  # type: ignore[no-untyped-def]
-        return list(itertools.chain(*self._notes))[i]
+        return self._all()[i]
 
     def __len__(self) -> int:
-        return sum(map(len, self._notes))
+        return len(self._all())
+
+    def _all(self) -> list[str]:
+        return list(dict.fromkeys(itertools.chain(*self._notes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +125,7 @@ class Table:
 
     def with_notes(self, notes: Sequence[str]) -> Table:
         """Return the table with these notes before its own."""
-        return replace(self, notes=_Notes(notes, self.notes)) if notes else self
+        return replace(self, notes=Notes(notes, self.notes)) if notes else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +261,23 @@ def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
     near = difflib.get_close_matches(name, present, 1, 0.8)
     usual = [plain[each] for each in USUAL_NAMES[role] if each in plain]
     return same or next(iter(near), None) or next(iter(usual), None)
+
+
+_KEYS = {"names": "columns"}  # settings that ReadOptions calls otherwise
+
+
+def is_set(field: str, options: ReadOptions) -> bool:
+    """Return whether the user has set how this file is read; what is inherited from a training may not fit it."""
+    return getattr(options, field) is not None and field not in options.inherited
+
+
+def require_unset(name: str, fact: str, options: ReadOptions, fields: Sequence[str]) -> None:
+    """Raise a DataError for each of these settings that the user has set; they cannot apply, because of the fact."""
+    keys = [f"data.{_KEYS.get(field, field)}" for field in fields if is_set(field, options)]
+    if keys:
+        raise DataError(
+            *(f"{name}: {fact}, so {key} does not apply; leave it out with --set {key}=null" for key in keys)
+        )
 
 
 def require_no_columns(name: str, options: ReadOptions) -> None:

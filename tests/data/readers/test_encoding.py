@@ -186,3 +186,10 @@ def test_one_file_of_a_folder(tmp_path):
     make_folder(tmp_path, pos_1="good", pos_2="\ntrès bon", neg_1="bad")
     with pytest.raises(DataError, match=r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); it looks like cp1252: --set data"):
         read(tmp_path, "films", BOTH)
+
+
+def test_lines_in_two_encodings():
+    """With cp1252 the lines in UTF-8 would have wrong letters in silence."""
+    data = b"text,label\n" + "café déjà,1\n".encode() * 5 + "café déjà,0\n".encode("cp1252") * 5
+    message = complaint(data, "x.csv")
+    assert message.startswith("x.csv:7: not UTF-8 (byte 0xE9); other lines are UTF-8: write all in one encoding; ")

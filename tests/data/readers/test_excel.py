@@ -99,3 +99,21 @@ def test_mistakes(monkeypatch):
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     assert complaint(workbook(REVIEWS), "x.xlsx") == ("x.xlsx: Excel files need openpyxl; pip install 'sentibp[excel]'")
+
+
+def test_no_header():
+    data = workbook([[1, "a good film"], [0, "a bad one"], [1, "fine"]])
+    assert complaint(data, "x.xlsx") == (
+        "x.xlsx: row 1: no 'text'; the file seems to have no header, as its first line looks like data; "
+        "name the columns with --set data.columns=[label,text]"
+    )
+    assert rows(parse(data, "x.xlsx", BOTH._replace(names=("label", "text"))))[0] == ("a good film", "1")
+    three = BOTH._replace(names=("id", "label", "text"))
+    assert complaint(data, "x.xlsx", three) == ("x.xlsx: row 1: 2 cells, and data.columns has 3 names; correct them")
+    inherited = three._replace(inherited=frozenset(("names", "sheet")), sheet="Z")
+    assert "no header" in complaint(data, "x.xlsx", inherited)
+    records = parse(workbook(REVIEWS), "x.xlsx", inherited)
+    assert rows(records) == READ
+    assert records.notes == (
+        "x.xlsx: row 1: the first line names the columns, and is read as the header; data.columns is not used",
+    )

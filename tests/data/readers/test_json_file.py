@@ -32,6 +32,7 @@ def test_a_table_of_pandas_whose_index_is_no_range():
 SHAPES = {
     "a list": REVIEWS,
     "a list under a key": {"version": 1, "reviews": REVIEWS, "tags": ["a"], "none": []},
+    "a list under four keys": {"a": {"b": {"c": {"reviews": REVIEWS}}}},
     "a list under two keys": {"meta": {"n": 2}, "data": {"page": 1, "reviews": REVIEWS}},
     "the list whose objects have texts": {"users": [{"id": 1}], "data": {"reviews": REVIEWS}, "pairs": [[1, 2]]},
     "an object for each review": {"a1": REVIEWS[0], "a2": REVIEWS[1]},
@@ -50,6 +51,25 @@ def test_an_object_with_records(shape, indent):
 def test_pretty_objects_one_after_the_other(between):
     assert rows(parse(between.join(json.dumps(each, indent=2) for each in REVIEWS), "x.json")) == READ
     assert rows(parse(json.dumps(REVIEWS[0], indent=2), "x.json")) == READ[:1]
+
+
+@pytest.mark.parametrize("form", ["[{}][{}]", "[{}]\n[{}]\n", "[{},\n{},\n]", "{},\n{},\n"])
+def test_what_is_nearly_json(form):
+    """Lists one after the other, as pages of a download are joined; commas at the end."""
+    data = form.replace("{}", "%s") % tuple(map(json.dumps, REVIEWS))
+    assert rows(parse(data, "x.json")) == READ
+
+
+def test_a_number_that_is_none_is_no_text():
+    data = '{"text": "good", "label": 1}\n{"text": NaN, "label": 0}\n'
+    assert parse(data, "x.jsonl").text.to_pylist() == ["good", None]
+
+
+def test_names_do_not_apply_to_objects():
+    for data in json.dumps(REVIEWS), "\n".join(map(json.dumps, REVIEWS)):
+        assert "so data.columns does not apply; leave it out with --set data.columns=null" in complaint(
+            data, "x.json", BOTH._replace(names=("text", "label"))
+        )
 
 
 def test_the_line_of_a_record():
@@ -95,7 +115,7 @@ def test_lists_of_values_need_names():
     assert rows(parse('["good", 1]\n["bad", 0]', "x.jsonl", named)) == [("good", "1"), ("bad", "0")]
     assert rows(parse(json.dumps({"rows": [["good", 1]]}), "x.json", named)) == [("good", "1")]
     assert complaint('[["good", 1],\n ["bad"]]', "x.json", named) == (
-        "x.json:2: 1 values, and data.columns has 2 names; correct them"
+        "x.json:2: 1 values, and data.columns has 2 names; for example --set data.columns=[text]"
     )
 
 
@@ -109,8 +129,11 @@ MISTAKES = {
     '{"reviews": [{"body": "a"}]}': NO_TEXT + "body",
     '{"body": {"0": "a"}, "stars": {"0": 1}}': NO_TEXT + "body, stars",
     '{"a": {"body": "a"}, "b": {"body": "b"}}': NO_TEXT + "body",
-    '[{"text": "a", "label": 1}]\n[{"text": "a"}]': "x.json:2: not JSON: more after the end of the list; "
-    "repair the list",
+    '[{"text": "a", "label": 1}]\n{"text": "a"}': "x.json:2: not JSON: more after the end of the list; repair the list",
+    '{"films": [{"reviews": [{"text": "a", "label": 1}]}]}': "x.json: each object has a list 'reviews' with 'text'; "
+    "give these objects: jq -c '.films[].reviews[]' x.json > reviews.jsonl",
+    "[{'text': 'a', 'label': 1}]": "x.json:1: not JSON: expecting property name enclosed in double quotes; it is "
+    "written as Python prints it, in single quotes; write it with json.dumps",
     '{"text": ["a", "b"], "label": [1]}': "x.json: 'label' has 1 values, and 'text' 2; give both for the same rows",
     '["a", "b"]': 'x.json:1: not an object; write {"text": "..."}',
 }

@@ -1,0 +1,33 @@
+"""A piece of the input of a prediction: some rows, and what is kept of them. A single text needs no reader of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+import pyarrow as pa
+
+
+class Kept(Enum):
+    """The values of a row that are kept beside its text."""
+
+    nothing = 0
+    objects = 1  # the text of JSON objects; columns where the input is not JSON
+    text = 2  # columns, which may all be text
+    typed = 3  # columns with their types
+
+
+class Piece(NamedTuple):
+    """Some rows of the input."""
+
+    text: pa.LargeStringArray  # (n,) a missing text is empty
+    columns: dict[str, pa.Array] = {}  # by name, in the order of the input, each (n,)  # noqa: RUF012
+    objects: list[str] | None = None  # the text of the JSON object of each row (n,)
+    keys: Sequence[str] = ()  # of the objects
+    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, or the keys of the objects."""
+        return [*self.columns, *self.keys]

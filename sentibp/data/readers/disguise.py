@@ -1,0 +1,74 @@
+"""Tell what a file is whose content is not what its name says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sentibp.data.readers.content import first_bytes
+from sentibp.data.readers.dialect import head_lines, header_separator, likely_separator
+from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
+
+TABLES, JSON = (".csv", ".tsv", ".tab", ".psv"), (".json", ".jsonl", ".ndjson")
+
+TEXT = (*TABLES, *JSON, ".txt")
+
+_LOOK = 512  # bytes from which the format is detected
+
+_PAGE = "an HTML page, such as a download site sends instead of a file; download the file itself"
+
+_NO_TEXT = (  # how contents begin, and what they are
+    (
+        rb"version https://git-lfs\.github\.com/",
+        "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",
+    ),
+    (rb"%PDF-", "a PDF file; save its texts as CSV"),
+    (rb"\{\\rtf", "a document in Rich Text Format; save it as plain text or CSV"),
+    (rb"SQLite format 3\0", "an SQLite database; write its table to a CSV file"),
+    (rb"ARROW1|FEA1", "a Feather or Arrow file; write it as Parquet"),
+    (rb"ORC", "an ORC file; write it as Parquet"),
+    (rb"Obj\x01", "an Avro file; write it as Parquet"),
+    (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
+    (rb"\x80[\x02-\x05][\x00-\x1f}\]cK(]", "a Python pickle, which may run code; write it as Parquet or CSV"),
+    (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
+)
+
+
+def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
+    """Raise a DataError for a file that is neither text nor of a known format, or that is an HTML page."""
+    start = bytes(data[:_LOOK])
+    for pattern, what in _NO_TEXT:
+        if re.match(pattern, start):
+            raise DataError(f"{name}: {what}")
+    if suffix in (*TABLES, *JSON):
+        begin = first_bytes(data.cast("B"), _LOOK).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        if re.match(rb"<(!doctype html|html|head|body|script)\b", begin):
+            raise DataError(f"{name}: {_PAGE}")
+        if begin.startswith(b"<?xml"):
+            raise DataError(f"{name}: an XML file; write its texts and labels as CSV or JSON lines")
+
+
+def is_json(data: memoryview, options: ReadOptions) -> bool:
+    """Return whether a text that is called CSV, or text, is JSON: its first line is, and names no column."""
+    if not re.match(rb'\{\s*"|\[\s*[{\[]', first_bytes(data, _LOOK)):
+        return False
+    first = next(iter(head_lines(data, 1)), "")
+    return header_separator(first, options, ",;\t|") is None and _begins_json(first)
+
+
+def _begins_json(line: str) -> bool:
+    """Return whether a line is a value of JSON, or begins one. A text may begin with a bracket, too."""
+    string = r'"(\\.|[^"\\])*"'
+    if re.match(rf"(\s*\[)?(\s*\{{)?\s*\Z|(\s*\[)*\s*\{{\s*{string}\s*:|\s*\[\s*\[\s*({string}|[\d.-]+)\s*,", line):
+        return True
+    try:
+        return isinstance(json.loads(line, strict=False), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def is_table(data: memoryview) -> bool:
+    """Return whether a text that is called JSON looks like CSV."""
+    return first_bytes(data, 1) not in (b"{", b"[", b"") and likely_separator(data) is not None

@@ -1,0 +1,74 @@
+"""Files whose content is not what their name says."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from sentibp.data.readers import open_table
+from sentibp.data.readers.table import ReadOptions, read_records
+from sentibp.errors import DataError
+
+BOTH = ReadOptions(label="label")
+
+ROWS = [{"text": "a good film", "label": 1}, {"text": "a bad one", "label": 0}]
+
+
+def read(path, options=BOTH):
+    records = read_records(open_table(path, path.name, options), options)
+    return records.text.to_pylist(), records.notes
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.txt"])
+@pytest.mark.parametrize("content", [json.dumps(ROWS), json.dumps(ROWS, indent=1), "\n".join(map(json.dumps, ROWS))])
+def test_json_by_another_name(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    texts = ["a good film", "a bad one"]
+    assert read(tmp_path / name) == (texts, (f"{name}: read as JSON, which it is in spite of its name",))
+
+
+def test_csv_by_the_name_of_json(tmp_path):
+    (tmp_path / "x.json").write_text("text,label\na good film,1\n")
+    assert read(tmp_path / "x.json") == (["a good film"], ("x.json: read as CSV, as it is no JSON",))
+
+
+def test_parquet_by_the_name_of_csv(tmp_path):
+    parquet.write_table(pa.table({"text": ["a"], "label": [1]}), tmp_path / "x.csv")
+    assert read(tmp_path / "x.csv") == (["a"], ("x.csv: read as Parquet, which it is in spite of its name",))
+
+
+def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
+    (tmp_path / "x.csv").write_text('text,label\n"[{ good",1\n')
+    (tmp_path / "x.txt").write_text('{"Good", they said}\n[[fine]]\n')
+    assert read(tmp_path / "x.csv")[0] == ["[{ good"]
+    assert read(tmp_path / "x.txt", ReadOptions())[0] == ['{"Good", they said}', "[[fine]]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("x.csv", b"<!DOCTYPE html>\n<html><body>Sign in, please</body></html>\n", "an HTML page, "),
+        ("x.json", b"\n <html>", "an HTML page, "),
+        ("x.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS, "),
+        ("x.pdf", b"%PDF-1.7", "a PDF file; "),
+        ("x.csv", b"SQLite format 3\0", "an SQLite database; "),
+        ("x.csv", b"\x80\x04}", "a Python pickle, which may run code; "),
+    ],
+)
+def test_what_is_no_data(tmp_path, name, content, what):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"^{name}: {what}"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("key", ["names", "separator", "quoting", "encoding", "sheet"])
+def test_settings_that_cannot_apply_to_parquet(tmp_path, key):
+    parquet.write_table(pa.table({"text": ["a"], "label": [1]}), tmp_path / "x.parquet")
+    options = BOTH._replace(**{key: ("text", "label") if key == "names" else "double"})
+    setting = {"names": "columns"}.get(key, key)
+    with pytest.raises(DataError, match=f"so data.{setting} does not apply; leave it out with --set data.{setting}=nu"):
+        read(tmp_path / "x.parquet", options)
+    assert read(tmp_path / "x.parquet", options._replace(inherited=frozenset((key,))))[0] == ["a"]
