@@ -188,7 +188,10 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
     """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted."""
     from sentibp.runs.directory import load_run_info
 
-    reviews = (result.refit or load_run_info(result.run)["data"]["training"])["reviews"]
+    training = result.refit or (load_run_info(result.run)["data"] or {}).get("training")
+    if training is None:  # a run of an earlier version
+        return None
+    reviews = training["reviews"]
     if result.outcome != "finished" or result.scores is None or reviews >= _FEW:
         return None
     if result.scored_on == "training":
