@@ -197,7 +197,7 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
     if result.scored_on == "training":
         known = "its accuracy on new reviews is not known"
     else:
-        low, high = result.scores["accuracy_interval"]
+        low, high = result.scores.get("accuracy_interval") or (0.0, 1.0)  # a run of an earlier version has none
         known = f"its accuracy on such reviews lies between {low:.2f} and {high:.2f} (95 % interval)"
     if source == "xor":  # a demonstration: no model of reviews
         return None

@@ -281,6 +281,8 @@ def load_run_info(path: Path) -> dict[str, Any]:
         with data_error_if_damaged(file, "train its config again"):
             content = json_types.parse(read_small_file(file))
             json_types.check(content, _FACTS, "")
+            if len((content.get("scores") or {}).get("accuracy_interval") or (0, 1)) != 2:
+                raise ValueError("scores.accuracy_interval is not two numbers")
             json_types.check(content.get("data") or {}, _DATA, "data")
             return dict.fromkeys(_READ) | content
     except OSError as error:

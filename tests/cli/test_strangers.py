@@ -186,6 +186,7 @@ SET = [  # a path in run.json, and a value of a wrong type
     ("scores", {"accuracy": "5", "log_loss": 0.5}),
     ("scores", {"accuracy": float("nan"), "log_loss": 0.5}),
     ("scores", {"accuracy": 10**4000, "log_loss": 0.5}),
+    ("scores", {"accuracy": 0.5, "log_loss": 0.5, "accuracy_interval": [0.5]}),
     ("data", {"training": {"reviews": 288}, "validation": 5}),
     ("data", {"training": {"reviews": "288"}}),
     ("data", {"training": {}}),
