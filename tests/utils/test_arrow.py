@@ -8,12 +8,13 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.utils.arrow import TEXT, from_numpy, index_of, segments, split_lines, strings, to_numpy
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]))))
 def test_strings_are_those_of_pyarrow(texts):
     assert strings(texts).equals(pa.array(texts, TEXT))
@@ -44,6 +45,7 @@ def test_a_strided_array():
     assert from_numpy(np.arange(6)[::2]).to_pylist() == [0, 2, 4]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)))
 def test_index_of_agrees_with_a_list(values, known):
     known = sorted(known)
@@ -67,6 +69,7 @@ print("pandas" in sys.modules)
     assert done.stdout == "False\n", done.stderr
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)))
 def test_lines_are_split_without_a_string_of_python(texts):
     data = np.frombuffer("\n".join(texts).encode(), np.uint8)
