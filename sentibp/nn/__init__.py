@@ -1,6 +1,7 @@
 """Backpropagation written by hand in numpy, without text, files or settings."""
 
 from sentibp.nn.arrays import Ragged, RowGrad
+from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import (
     BatchNorm,
     Dropout,
@@ -14,10 +15,12 @@ from sentibp.nn.layers import (
     Tanh,
     WordDropout,
     sigmoid,
+    softmax,
 )
 
 __all__ = [
     "BatchNorm",
+    "Cumulative",
     "Dropout",
     "EmbeddingBag",
     "Layer",
@@ -26,9 +29,11 @@ __all__ = [
     "ReLU",
     "Residual",
     "RowGrad",
+    "Scale",
     "Sequential",
     "Sigmoid",
     "Tanh",
     "WordDropout",
     "sigmoid",
+    "softmax",
 ]

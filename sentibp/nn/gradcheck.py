@@ -18,7 +18,7 @@ import numpy as np
 
 from sentibp.nn.arrays import Array, Gradient, RowGrad
 from sentibp.nn.layers import Layer
-from sentibp.nn.losses import Loss
+from sentibp.nn.losses import Loss, logits_of
 
 TOLERANCE = 1e-6
 """The largest relative error of a right gradient in float64. The differences themselves are exact to about 1e-9."""
@@ -116,14 +116,14 @@ def check_network(
     weight: Array | None = None,
     directions: int = 3,
 ) -> dict[str, float]:
-    """Return the relative error of the gradient of each parameter of a network with one logit per review, (n, 1)."""
+    """Return the relative error of the gradient of each parameter of a network with logits (n, 1) or (n, K)."""
     rewind = replay(network)
 
     def f() -> float:
         rewind()
-        return loss(network.forward(x, train=True)[:, 0], target, weight)[0]
+        return loss(logits_of(network.forward(x, train=True)), target, weight)[0]
 
     rewind()
-    _, dz = loss(network.forward(x, train=True)[:, 0], target, weight)
-    network.backward(dz[:, None])
+    _, dz = loss(logits_of(network.forward(x, train=True)), target, weight)
+    network.backward(dz.reshape(len(dz), -1))
     return compare(f, network.params, network.grads, rng, directions)

@@ -28,6 +28,12 @@ def sigmoid(z: Array) -> Array:
     return np.exp(-np.logaddexp(0, -z))
 
 
+def softmax(z: Array) -> Array:
+    """Return e^(z_k) / sum_j e^(z_j), without overflow: (n, K) -> (n, K), each row with the sum 1."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
 class Layer:
     """A function with parameters. `grads` has the keys of `params`; `buffers` are state that has no gradient."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from sentibp.nn import (
     BatchNorm,
+    Cumulative,
     Dropout,
     EmbeddingBag,
     Layer,
@@ -17,6 +18,7 @@ from sentibp.nn import (
     ReLU,
     Residual,
     RowGrad,
+    Scale,
     Sequential,
     Sigmoid,
     Tanh,
@@ -135,6 +137,17 @@ def shared_generator(rng: np.random.Generator, dtype: Any = np.float64) -> Seque
     )
 
 
+def scale(rng: np.random.Generator, dtype: Any, classes: int) -> Sequential:
+    """Return polarity and neutrality, and the logits of the classes from them."""
+    head = Scale(classes, None if classes == 3 else numbers(rng, classes - 2, dtype=dtype), dtype)
+    return Sequential({"output": linear(rng, WIDTH, 2, dtype), "scale": head})
+
+
+def cumulative(rng: np.random.Generator, dtype: Any, classes: int) -> Sequential:
+    head = Cumulative(numbers(rng, classes - 2, dtype=dtype))
+    return Sequential({"output": linear(rng, WIDTH, 1, dtype), "thresholds": head})
+
+
 class Case(NamedTuple):
     build: Callable[..., Layer]  # (rng, dtype) -> layer
     reads_words: bool  # the input is Ragged, not an array
@@ -169,6 +182,10 @@ LAYERS = {
     "residual of a residual": Case(
         lambda rng, dtype: Residual(Sequential({"0": skip(rng, dtype), "1": Tanh()})), False
     ),
+    "scale of three classes": Case(lambda rng, dtype: scale(rng, dtype, 3), False),
+    "scale of five classes": Case(lambda rng, dtype: scale(rng, dtype, 5), False),
+    "thresholds of three classes": Case(lambda rng, dtype: cumulative(rng, dtype, 3), False),
+    "thresholds of six classes": Case(lambda rng, dtype: cumulative(rng, dtype, 6), False),
     "no hidden layer": Case(shallow, True),
     "one hidden layer": Case(one_hidden, True),
     "batch norm after linear": Case(normed, True),

@@ -1,0 +1,99 @@
+"""The heads of classifiers with more than two classes: from the outputs of the last linear layer to a logit per class.
+
+The probabilities are the softmax of the logits. Both heads here are for K ordered classes, from the worst (0) to the
+best (K - 1); for classes without an order the outputs of the linear layer are the logits themselves. With two classes
+no head is needed: the one output is the logit of the better class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentibp.nn.arrays import Array
+from sentibp.nn.layers import Layer, sigmoid
+
+
+def scale_shares(classes: int) -> Array:
+    """Return the shares of polarity and neutrality in the logit of each class: (2, K) float64.
+
+    s_k = k / (K - 1) rises from 0 to 1; q_k = 2 s_k (1 - s_k) is 0 at both ends and largest in the middle.
+    """
+    s = np.arange(classes) / (classes - 1)
+    return np.stack((s, 2 * s * (1 - s)))
+
+
+class Scale(Layer):
+    """A scale with a middle of its own: l_k = s_k z + q_k u + b_k, with the polarity z and the neutrality u.
+
+    A review in the middle of the scale can be half positive and half negative (z = 0), or say nothing (u > 0): these
+    are two things, so that they have an output each. z is the logit of the best class against the worst. b is 0 at
+    both ends, and, with three classes, also in the middle, where the bias of u does the same.
+    """
+
+    def __init__(self, classes: int, bias: Array | None = None, dtype: type = np.float32):
+        """`bias` (K - 2,) is b without its ends; None with three classes."""
+        super().__init__(**({} if bias is None else {"bias": bias}))
+        self.shares = scale_shares(classes).astype(dtype if bias is None else bias.dtype)  # (2, K)
+
+    def forward(self, x: Array, *, train: bool = False) -> Array:
+        """(n, 2), z and u -> (n, K) logits."""
+        if train:
+            self._saved = ()
+        logits = x @ self.shares.astype(x.dtype, copy=False)
+        if "bias" in self.params:
+            logits[:, 1:-1] += self.params["bias"]
+        return logits
+
+    def backward(self, dy: Array) -> Array:
+        """(n, K) -> (n, 2). With softmax and cross-entropy it is E[s] - s_y and E[q] - q_y: dy is p - 1[k = y]."""
+        self._take()
+        self.grads = {"bias": dy[:, 1:-1].sum(axis=0)} if "bias" in self.params else {}
+        return dy @ self.shares.T.astype(dy.dtype, copy=False)
+
+
+class Cumulative(Layer):
+    """Proportional odds (McCullagh, 1980): one output z, and K - 1 thresholds that cut its range into the classes.
+
+    P(y) = sigmoid(z - theta_y) - sigmoid(z - theta_(y + 1)), with theta_0 = -inf and theta_K = inf. The logits are
+    the logarithms of these probabilities, whose softmax they are. It is here for comparison and teaching: a review
+    that says nothing has no place of its own on this line.
+    """
+
+    def __init__(self, gaps: Array):
+        """`gaps` (K - 2,) are the logarithms of the distances between neighbouring thresholds."""
+        super().__init__(gaps=gaps)
+
+    def thresholds(self) -> Array:
+        """Return the thresholds (K - 1,): the sums of the distances, minus their median, so that the middle is 0."""
+        theta = np.concatenate(([0], np.cumsum(np.exp(self.params["gaps"])))).astype(self.params["gaps"].dtype)
+        return theta - np.median(theta)
+
+    def forward(self, x: Array, *, train: bool = False) -> Array:
+        """(n, 1) -> (n, K) log-probabilities."""
+        theta = self.thresholds()
+        above = x - theta  # (n, K - 1): a of class k + 1, b of class k
+        logits = np.zeros((len(x), len(theta) + 1), above.dtype)
+        logits[:, :-1] -= np.logaddexp(0, above)  # log(1 - sigmoid(b))
+        logits[:, 1:] -= np.logaddexp(0, -above)  # log sigmoid(a)
+        logits[:, 1:-1] += np.log(-np.expm1(-np.diff(theta)))  # sigmoid(a) - sigmoid(b) has this factor, too
+        if train:
+            self._saved = above
+        return logits
+
+    def backward(self, dy: Array) -> Array:
+        """(n, K) -> (n, 1)."""
+        above, gap = self._take(), np.exp(self.params["gaps"])
+        d_above = dy[:, 1:] * sigmoid(-above) - dy[:, :-1] * sigmoid(above)
+        d_theta = -d_above.sum(axis=0)
+        d_gap = dy[:, 1:-1].sum(axis=0) / np.expm1(gap)  # of log(1 - e^-gap)
+        d_theta -= d_theta.sum() * self._median_share(len(d_theta))  # the median moves with its thresholds
+        d_gap += np.cumsum(d_theta[::-1])[::-1][1:]  # a distance moves all thresholds above it
+        self.grads = {"gaps": d_gap * gap}
+        return d_above.sum(axis=1, keepdims=True)
+
+    @staticmethod
+    def _median_share(n: int) -> Array:
+        """Return the share of each of n sorted numbers in their median: (n,)."""
+        share = np.zeros(n)
+        share[[(n - 1) // 2, n // 2]] = 1
+        return share / share.sum()

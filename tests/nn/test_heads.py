@@ -1,0 +1,172 @@
+"""The heads of more than two classes: by hand, against textbook formulas, and with planted bugs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from builders import numbers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.nn import Cumulative, Scale, gradcheck, sigmoid, softmax
+from sentibp.nn.heads import scale_shares
+from sentibp.nn.losses import (
+    CLASS_LOSSES,
+    LOSSES,
+    cross_entropy,
+    logits_of,
+    loss_on,
+    softmax_cross_entropy,
+    softmax_squared_error,
+)
+
+few = settings(max_examples=60, deadline=None)
+every_loss = pytest.mark.parametrize("loss", CLASS_LOSSES.values(), ids=CLASS_LOSSES)
+
+
+def test_the_shares_of_three_and_five_classes_by_hand():
+    assert scale_shares(3).tolist() == [[0, 0.5, 1], [0, 0.5, 0]]
+    np.testing.assert_allclose(scale_shares(5), [[0, 0.25, 0.5, 0.75, 1], [0, 0.375, 0.5, 0.375, 0]])
+
+
+def test_three_classes_have_the_logits_0_half_the_sum_and_z():
+    z, u = 1.5, -0.75
+    assert Scale(3).forward(np.array([[z, u]])).tolist() == [[0, (z + u) / 2, z]]
+
+
+def test_with_two_classes_the_scale_is_the_logistic_function():
+    p = softmax(np.array([[3.0, 9.0]]) @ scale_shares(2))
+    assert p[0, 1] == pytest.approx(sigmoid(np.array(3.0)))
+
+
+def test_the_gradient_of_polarity_is_the_expected_place_minus_the_place():
+    """dz = E[s] - s_y, du = E[q] - q_y, db_k = p_k - 1[k = y]."""
+    rng, y = np.random.default_rng(0), np.array([0, 3, 4, 2])
+    layer = Scale(5, numbers(rng, 3))
+    logits = layer.forward(numbers(rng, 4, 2), train=True)
+    _, dy = softmax_cross_entropy(logits, y)
+    dx, (s, q), p = layer.backward(dy), scale_shares(5), softmax(logits)
+    np.testing.assert_allclose(dx[:, 0], (p @ s - s[y]) / 4, atol=1e-15)
+    np.testing.assert_allclose(dx[:, 1], (p @ q - q[y]) / 4, atol=1e-15)
+    np.testing.assert_allclose(layer.grads["bias"], (p - np.eye(5)[y])[:, 1:-1].sum(axis=0) / 4, atol=1e-15)
+
+
+def test_thresholds_are_sorted_and_their_median_is_zero():
+    even, odd = Cumulative(np.log([1.0, 2.0])), Cumulative(np.log([1.0, 2.0, 4.0]))
+    np.testing.assert_allclose(even.thresholds(), [-1, 0, 2])
+    np.testing.assert_allclose(odd.thresholds(), [-2, -1, 1, 5])
+
+
+@few
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=6), st.floats(-20, 20))
+def test_cumulative_logits_are_the_logarithms_of_the_differences_of_sigmoids(gaps, z):
+    layer = Cumulative(np.array(gaps))
+    theta = np.concatenate(([-np.inf], layer.thresholds(), [np.inf]))
+    expected = np.diff(-sigmoid(z - theta))
+    p = np.exp(layer.forward(np.array([[z]]))[0])
+    np.testing.assert_allclose(p, expected, rtol=1e-6, atol=1e-12)
+    assert p.sum() == pytest.approx(1)
+
+
+def test_the_gradient_of_the_cumulative_head_is_that_of_the_textbook():
+    """dz = sigmoid(a) + sigmoid(b) - 1 for a class between two thresholds."""
+    layer, z = Cumulative(np.zeros(2)), 0.3  # thresholds -1, 0, 1
+    _, dy = softmax_cross_entropy(layer.forward(np.array([[z]]), train=True), np.array([1]))
+    a, b = z + 1, z
+    assert layer.backward(dy).item() == pytest.approx(float(sigmoid(np.array(a)) + sigmoid(np.array(b))) - 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logits_far_out_are_finite(dtype):
+    z = np.array([[1000, 0], [-1000, 0], [0, 1000], [1000, 1000]], dtype)
+    loss, dz = softmax_cross_entropy(Scale(3, dtype=dtype).forward(z), np.array([0, 2, 0, 2]))
+    assert np.isfinite(loss)
+    assert np.isfinite(dz).all()
+    logits = Cumulative(np.zeros(2, dtype)).forward(z[:, :1])
+    assert np.isfinite(logits).all()
+
+
+# --- the losses of several classes
+
+
+def test_class_losses_by_hand():
+    z = np.log(np.array([[1.0, 2.0, 1.0]]))
+    loss, dz = softmax_cross_entropy(z, np.array([1]))
+    assert loss == pytest.approx(math.log(2))
+    np.testing.assert_allclose(dz, [[0.25, -0.5, 0.25]])
+    loss, dz = softmax_squared_error(z, np.array([1]))
+    assert loss == pytest.approx(1 / 16 + 1 / 4 + 1 / 16)
+    np.testing.assert_allclose(dz, [[0.1875, -0.375, 0.1875]])
+
+
+def test_two_classes_have_the_loss_of_one_logit():
+    z, y = np.array([0.3, -2.0, 4.0]), np.array([1, 1, 0])
+    pair = np.stack((np.zeros(3), z), axis=1)
+    loss, dz = softmax_cross_entropy(pair, y)
+    expected, d_expected = cross_entropy(z, y)
+    assert loss == pytest.approx(expected)
+    np.testing.assert_allclose(dz, np.stack((-d_expected, d_expected), axis=1), atol=1e-15)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("soft", [False, True])
+@every_loss
+def test_dz_is_the_derivative_of_the_loss(loss, soft, weighted):
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0.2, 5, 6) if weighted else None
+    target = rng.dirichlet(np.ones(4), 6) if soft else rng.integers(0, 4, 6)
+    error = gradcheck.check_loss(loss, 2 * numbers(rng, 6, 4), target, weight, rng)
+    assert error["z"] < gradcheck.TOLERANCE
+
+
+def test_a_network_of_one_column_has_the_loss_of_one_logit():
+    y, target = np.array([[0.5], [-1.0]]), np.array([1, 0])
+    for name, loss in LOSSES.items():
+        assert loss_on(name)(logits_of(y), target)[0] == loss(y[:, 0], target)[0]
+        assert loss_on(name)(logits_of(np.eye(2)), target)[0] == CLASS_LOSSES[name](np.eye(2), target)[0]
+
+
+# --- planted bugs
+
+
+class ForgetsTheFactorTwo(Scale):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        return dx * np.array([1, 0.5])
+
+
+class ForgetsTheEnds(Scale):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.grads = {"bias": dy.sum(axis=0)[:3]}
+        return dx
+
+
+class ForgetsTheMedian(Cumulative):
+    @staticmethod
+    def _median_share(n):
+        return np.zeros(n)
+
+
+class ForgetsTheLogarithm(Cumulative):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.grads = {"gaps": self.grads["gaps"] / np.exp(self.params["gaps"])}
+        return dx
+
+
+@pytest.mark.parametrize(
+    ("layer", "width"),
+    [
+        (lambda rng: ForgetsTheFactorTwo(5, numbers(rng, 3)), 2),
+        (lambda rng: ForgetsTheEnds(5, numbers(rng, 3)), 2),
+        (lambda rng: ForgetsTheMedian(numbers(rng, 3)), 1),
+        (lambda rng: ForgetsTheLogarithm(numbers(rng, 3)), 1),
+    ],
+)
+def test_the_gradient_check_sees_planted_bugs(layer, width):
+    rng = np.random.default_rng(3)
+    errors = gradcheck.check_layer(layer(rng), numbers(rng, 6, width), rng)
+    assert max(errors.values()) > 1e-3
