@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from encodings import aliases
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from sentibp.config.messages import nearest, show
 from sentibp.config.yaml_file import Keys
-from sentibp.utils.label_key import label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Data, Labels, Model, Optimizer, Schedule, Value
+    from sentibp.config.schema import Config, Data, Model, Optimizer, Schedule, Value
 
 
 _USUAL_ENCODINGS = (
@@ -32,6 +32,9 @@ _USUAL_ENCODINGS = (
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")  # of files, though Python's
 
 
+_MOST_CLASSES = 100  # more are probably no classes of reviews
+
+
 class Conflict(NamedTuple):
     """A setting that does not fit the others."""
 
@@ -42,7 +45,9 @@ class Conflict(NamedTuple):
 
 def find_conflicts(config: Config) -> Iterator[Conflict]:
     """Yield all conflicts of a config."""
+    yield from _classes(config.data, config.model.output)
     yield from _label_in_two_lists(config.data.labels)
+    yield from _unknown_class_weights(config)
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
@@ -56,10 +61,52 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _unknown_layers(config)
 
 
-def _label_in_two_lists(labels: Labels | None) -> Iterator[Conflict]:
+def _classes(data: Data, output: str) -> Iterator[Conflict]:
+    """Yield what is wrong with the names of the classes and their order."""
+    if data.labels is None:
+        return
+    names = [name for name in data.labels if name != IGNORE]
+    path: Keys = ("data", "labels")
+    for name in names:
+        near = nearest(name, (*LABELS, IGNORE))
+        if near and name not in LABELS and not is_number(label_key(name)):
+            yield Conflict((*path, name), f"unknown key{near}")
+            return
+    if all(label_key(value) in LABELS for name in names for value in data.labels[name]) and not set(names) & set(LABELS):
+        name = names[0]
+        message = f"unknown key; write it the other way round: {data.labels[name][0]}: [{name}]"
+        yield Conflict((*path, name), message)
+    elif missing := [name for name in LABELS if name not in names and len(names) < 3]:
+        if len(names) < 2 or len(missing) < 2:
+            yield Conflict(path, f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}")
+        else:
+            lists = {new: data.labels[name] for new, name in zip(LABELS, names, strict=True)}
+            message = "two classes are called negative and positive; write, with the worse one first, "
+            yield Conflict(path, message + set_option("data.labels", lists))
+    elif len(names) > _MOST_CLASSES:
+        yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
+    elif data.ordered and set(LABELS) < set(names) and names.index("positive") < names.index("negative"):
+        lists = {name: data.labels[name] for name in [*reversed(names), IGNORE]}
+        message = "the classes are in order from the worst to the best; write "
+        yield Conflict(path, message + set_option("data.labels", lists))
+    if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
+        message = f"{output} is for classes in order, and data.ordered is false; write {set_option('model.output', 'auto')}"
+        yield Conflict(("model", "output"), message, ("data.ordered",))
+
+
+def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
+    weights, labels = config.train.class_weight, config.data.labels
+    names = LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
+    for name in weights if isinstance(weights, dict) else ():
+        if name not in names:
+            message = f"{show(name)} is not a class of data.labels, which has {', '.join(names)}"
+            yield Conflict(("train", "class_weight", name), f"{message}{nearest(name, names)}", ("data.labels",))
+
+
+def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterator[Conflict]:
     seen: dict[str, tuple[str, Value]] = {}
-    for kind in ("negative", "positive", "ignore") if labels else ():
-        for i, value in enumerate(getattr(labels, kind)):
+    for kind, values in (labels or {}).items():
+        for i, value in enumerate(values):
             if value == PLACEHOLDER:
                 message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"
                 yield Conflict(("data", "labels", kind, i), message)
@@ -69,6 +116,8 @@ def _label_in_two_lists(labels: Labels | None) -> Iterator[Conflict]:
                 spelling = "" if show(first) == show(value) else f", as {show(first)}"
                 message = f"{show(value)} is in {other} too{spelling}; keep it in one list"
                 yield Conflict(("data", "labels", kind, i), message)
+        if not values and kind != IGNORE:
+            yield Conflict(("data", "labels", kind), "[] is empty; give a list of at least one value")
 
 
 def _unknown_encoding(data: Data) -> Iterator[Conflict]:
@@ -178,8 +227,17 @@ def _no_refit(config: Config) -> Iterator[Conflict]:
         yield Conflict(path, message, ("train.schedule.name",))
 
 
+def _head(config: Config) -> list[str]:
+    """Return the layer after the output layer that has parameters, if there is one."""
+    labels, output = config.data.labels, config.model.output
+    classes = 2 if labels is None else sum(name != IGNORE for name in labels)
+    if classes < 3 or output == "softmax" or (output == "auto" and not config.data.ordered):
+        return []
+    return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []
+
+
 def _unknown_layers(config: Config) -> Iterator[Conflict]:
-    layers = ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output"]
+    layers = ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output", *_head(config)]
     named: list[tuple[Keys, str]] = [(("train", "freeze", i), layer) for i, layer in enumerate(config.train.freeze)]
     named += [(("train", "learning_rates", layer), layer) for layer in config.train.learning_rates]
     for path, layer in named:

@@ -253,6 +253,8 @@ def _full(option: dict[str, Any]) -> str:
 
 
 def _plural(option: dict[str, Any]) -> str:
+    if "anyOf" in option:
+        return _plural(option["anyOf"][0])
     if isinstance(option["type"], list):
         return "values"
     if "enum" in option:

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
+from sentibp.utils.label_key import IGNORE, LABELS, label_key
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -44,6 +45,34 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Value = Annotated[str | int | float | bool, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Values = Annotated[list[Value], BeforeValidator(_to_list, json_schema_input_type=list[Value] | Value)]
+
+
+def _to_label_lists(value: Any) -> Any:
+    """Return the mapping {class: its values} that a list of classes means; `ignore` comes last."""
+    if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
+        value = {str(each): [each] for each in value} if len(set(map(label_key, value))) == len(value) else value
+    if not isinstance(value, Mapping):
+        return value
+    classes = {str(name) if isinstance(name, int | float) else name: values for name, values in value.items()}
+    ignored = {IGNORE: classes.pop(IGNORE, [])}
+    if set(classes) == set(LABELS):
+        classes = {name: classes[name] for name in LABELS}
+    return classes | ignored
+
+
+LabelLists = Annotated[
+    dict[Name, Values], BeforeValidator(_to_label_lists, json_schema_input_type=dict[Name, Values] | list[Value])
+]
+
+
+def _to_class_weights(value: Any) -> Any:
+    """Complete the weights of two classes."""
+    if isinstance(value, Mapping) and value and set(value) <= set(LABELS):
+        return dict.fromkeys(LABELS, 1.0) | dict(value)
+    return {str(name) if isinstance(name, int | float) else name: each for name, each in value.items()} if isinstance(value, Mapping) else value
+
+
+ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights)]
 
 
 class _Section(BaseModel):
@@ -89,17 +118,6 @@ class _Choice(_Section):
 # --- the settings ---------------------------------------------------------------------------------------------
 
 
-class Labels(_Section):
-    """What the values of the label column mean."""
-
-    negative: Annotated[Values, Field(min_length=1)]
-    """The values that mean negative, such as `[0, neg]`."""
-    positive: Annotated[Values, Field(min_length=1)]
-    """The values that mean positive, such as `[1, pos]`."""
-    ignore: Values = []
-    """The values of reviews to leave out, such as `neutral`. A value in none of the three lists is an error."""
-
-
 class Data(_Section):
     """The reviews to train on."""
 
@@ -135,9 +153,18 @@ class Data(_Section):
     quoting: Literal["double", "backslash", "none"] | None = None
     """How a quote is written in a quoted text of a CSV or TSV file. double: as two quotes; backslash: after a
     backslash; none: quotes are plain characters, and no text is quoted. null: it is found."""
-    labels: Labels | None = None
-    """What the values of the label column mean. null: the usual names are recognised (0 and 1, neg and pos, negative
-    and positive, ...)."""
+    labels: LabelLists | None = None
+    """The classes, and what the values of the label column mean: `{negative: [0], positive: [4]}`, or with more
+    classes, from the worst to the best, `{negative: [1, 2], neutral: [3], positive: [4, 5]}`. Reviews with the values
+    of `ignore` are left out. A list such as `[1, 2, 3, 4, 5]` is short for a class for each value. null: negative and
+    positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
+    ordered: bool = True
+    """Whether more than two classes are in order, from the worst to the best. false: they have no order, as topics."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
+        """Models of two classes keep their bytes."""
+        return {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
 
     @field_validator("validation")
     @classmethod
@@ -217,15 +244,15 @@ class Model(_Section):
     """The share of a layer's inputs that dropout sets to zero during training. Raise it against overfitting."""
     init_from: Name | None = None
     """The trained model to start from: a run directory, a model file, or `last`."""
+    output: Literal["auto", "scale", "softmax", "cumulative"] = "auto"
+    """How the network tells more than two classes apart. scale: by two numbers, polarity and neutrality, for ordered
+    classes; softmax: by a number for each class; cumulative: by one number and thresholds, for comparison and teaching.
+    auto: scale if data.ordered, else softmax. With two classes there is one number, whatever is set."""
 
-
-class ClassWeight(_Section):
-    """The weight of each class in the loss."""
-
-    negative: Positive = 1.0
-    """The weight of a negative review."""
-    positive: Positive = 1.0
-    """The weight of a positive review."""
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
+        """Models of two classes keep their bytes."""
+        return {key: value for key, value in serialize(self).items() if (key, value) != ("output", "auto")}
 
 
 class Optimizer(_Choice):
@@ -318,8 +345,8 @@ class Train(_Section):
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     """The loss to minimise. Cross-entropy learns faster; squared error is there for comparison and teaching."""
     class_weight: Literal["balanced"] | ClassWeight | None = None
-    """The weight of each class in the loss. `balanced`: both classes have the same total weight, however many reviews
-    they have; null: every review has the same weight."""
+    """The weight of each class in the loss, such as `{positive: 2}`; classes that are not named have 1. `balanced`: all
+    classes have the same total weight, however many reviews they have; null: every review has the same weight."""
     optimizer: Optimizer = Optimizer()
     """The optimizer: a name, or a mapping with the keys below."""
     schedule: Schedule = Schedule()

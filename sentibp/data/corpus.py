@@ -1,4 +1,4 @@
-"""The reviews of a data set, with their labels as 0 and 1 and their weights."""
+"""The reviews of a data set, with their classes as numbers and their weights."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.labels import IGNORED, LABELS, Labels, counted, distinct, first_place, parse_labels, row_count
+from sentibp.data.labels import (
+    IGNORED,
+    Labels,
+    class_names,
+    counted,
+    distinct,
+    first_place,
+    parse_labels,
+    row_count,
+)
 from sentibp.data.readers.table import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
-from sentibp.utils.label_key import label_key
+from sentibp.utils.label_key import LABELS, label_key
 
 _SPACE = b" \t\n\r\v\f"
 _LOWER = bytes(range(256)).lower()
@@ -37,10 +46,11 @@ class Corpus:
     """Reviews, and their labels, weights and groups if these were read."""
 
     text: pa.ChunkedArray  # large_string, no nulls
-    label: np.ndarray | None = None  # (n,) int8: 1 is positive, 0 negative
+    label: np.ndarray | None = None  # (n,) int8: the number of the class; of two, 1 is positive
     weight: np.ndarray | None = None  # (n,) float32, above 0
     notes: tuple[str, ...] = ()  # messages for the user about the data
     group: np.ndarray | None = None  # (n,) int64, the same for all reviews of a group: a hash of data.group_column
+    names: tuple[str, ...] = LABELS  # of the classes
 
     def __len__(self) -> int:
         return len(self.text)
@@ -59,6 +69,7 @@ class Corpus:
             weight=None if self.weight is None else self.weight[indices],
             group=None if self.group is None else self.group[indices],
             notes=self.notes,
+            names=self.names,
         )
 
 
@@ -82,14 +93,15 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
     for corpus in corpora:
         for chunk in corpus.text.chunks:
             texts.append(chunk)
-        columns.append((corpus.label, corpus.weight, corpus.group, corpus.notes))
-    label, weight, group, notes = zip(*columns, strict=True)
+        columns.append((corpus.label, corpus.weight, corpus.group, corpus.notes, corpus.names))
+    label, weight, group, notes, names = zip(*columns, strict=True)
     return Corpus(
         text=pa.chunked_array([texts.array()]),
         label=None if label[0] is None else np.concatenate(label),
         weight=None if weight[0] is None else np.concatenate(weight),
         group=None if group[0] is None else np.concatenate(group),
         notes=tuple(itertools.chain(*notes)),
+        names=names[0],
     )
 
 
@@ -119,13 +131,16 @@ def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
     if corpus.group is None or corpus.label is None:
         return 1.0
     number = np.unique(corpus.group[kept], return_inverse=True)[1]
-    label, size = corpus.label[kept].astype(np.float64), np.bincount(number)
+    size, label = np.bincount(number), corpus.label[kept]
     n, k = len(label), len(size)
     if k == n:
         return 1.0
-    mean = np.bincount(number, label) / size
-    between = float(size @ (mean - label.mean()) ** 2) / max(k - 1, 1)
-    within = float(np.sum((label - mean[number]) ** 2)) / (n - k)
+    between = within = 0.0
+    for each in range(1, len(corpus.names)):  # with two classes, one of them says all
+        is_class = (label == each).astype(np.float64)
+        mean = np.bincount(number, is_class) / size
+        between += float(size @ (mean - is_class.mean()) ** 2) / max(k - 1, 1)
+        within += float(np.sum((is_class - mean[number]) ** 2)) / (n - k)
     usual = (n - float(size @ size) / n) / max(k - 1, 1)  # the size of a group in the estimate of r
     spread = between + (usual - 1) * within
     correlation = min(max((between - within) / spread, 0.0), 1.0) if spread > 0 and k > 1 else 1.0
@@ -173,12 +188,17 @@ def fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
-def require_both_classes(corpus: Corpus, name: str, repair: str = "training needs both") -> None:
-    """Raise a DataError with the repair if all labels are equal, and with the notes: rows may be left out."""
+def require_all_classes(corpus: Corpus, name: str, repair: str = "training needs both") -> None:
+    """Raise a DataError with the repair if a class has no review, and with the notes: rows may be left out."""
     label = _labels_of(corpus)
-    for number, other in enumerate(LABELS):
-        if not (label == 1 - number).any():
-            raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}{corpus.aside}")
+    counts = np.bincount(label, minlength=len(corpus.names))
+    if corpus.names == LABELS:
+        for number, other in enumerate(LABELS):
+            if not counts[1 - number]:
+                raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}{corpus.aside}")
+    if missing := [each for each, count in zip(corpus.names, counts.tolist(), strict=True) if not count]:
+        none = " and no ".join(missing)
+        raise DataError(f"{name}: no review is {none}; {repair.replace('both', 'all classes')}{corpus.aside}")
 
 
 def _labels_of(corpus: Corpus) -> np.ndarray:
@@ -209,9 +229,9 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     if wrong:
         raise DataError(*wrong)
     if kept.all():
-        return Corpus(records.text, label, weight, records.notes, group)
+        return Corpus(records.text, label, weight, records.notes, group, class_names(labels))
     notes = (*records.notes, *_left_out(records.name, kept, weightless))
-    return Corpus(records.text, label, weight, notes, group).take(np.flatnonzero(kept))
+    return Corpus(records.text, label, weight, notes, group, class_names(labels)).take(np.flatnonzero(kept))
 
 
 def _without_empty(records: Records, labels: Labels | None) -> Records:
@@ -219,7 +239,7 @@ def _without_empty(records: Records, labels: Labels | None) -> Records:
 
     An empty label may have a meaning in data.labels. DataError if no row is left.
     """
-    declared = () if labels is None else (*labels.negative, *labels.positive, *labels.ignore)
+    declared = () if labels is None else itertools.chain(*labels.values())
     if records.label is None or records.fixed_labels or "" in map(label_key, declared):
         return records
     values, code = distinct(records.label)

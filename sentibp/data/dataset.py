@@ -83,10 +83,10 @@ def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
     corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
     names = [source] if isinstance(source, str) else source
     if validation is None:
-        data_corpus.require_both_classes(corpus, ", ".join(map(shown, names)))
+        data_corpus.require_all_classes(corpus, ", ".join(map(shown, names)))
     else:
         repair = "scores need both; --set data.validation=0.1 holds out training reviews"
-        data_corpus.require_both_classes(corpus, f"data.validation: {shown(validation)}", repair)
+        data_corpus.require_all_classes(corpus, f"data.validation: {shown(validation)}", repair)
     return corpus
 
 
@@ -101,7 +101,7 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
             labelled = sources.load_corpus(settings.labelled, split="train")
         except NoSuchSplit as error:
             raise DataError(f"pretrain.labelled: {error.name}: no split 'train'; name one of its files") from None
-        data_corpus.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
+        data_corpus.require_all_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
         if settings.split != "unsupervised":
             sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")

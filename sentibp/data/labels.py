@@ -1,9 +1,10 @@
-"""Interpret the values of a label column as negative, positive or ignored."""
+"""Interpret the values of a label column: the class of each review, or that it is left out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Lists
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +13,14 @@ import pyarrow.compute as pc
 from sentibp.data.label_mapping import Mapping, polarity, suggest
 from sentibp.errors import DataError
 from sentibp.utils.arrow import to_numpy
-from sentibp.utils.label_key import is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
+    from sentibp.config.schema import Data
     from sentibp.data.readers.table import Records  # prediction needs the names of the labels, and no reader
 
 Value = str | int | float | bool
-
-LABELS = ("negative", "positive")
 
 _DEFAULT = {
     **dict.fromkeys(("0", "-1", "neg", "negative", "false"), 0),
@@ -41,15 +41,38 @@ _LONGEST = 40  # characters of a label that a message shows
 _OTHER_COLUMN = "--set data.label_column=NAME"
 
 
-class Labels(Protocol):
-    """The meaning of the values of the label column, as config.schema.Labels has it."""
+Labels = Lists[str, Sequence[Value]]
+"""The classes in their order and what values mean them, with the key `ignore`, as the setting data.labels has it."""
+
+
+class Classes(NamedTuple):
+    """The classes that a model tells apart."""
+
+    names: tuple[str, ...] = LABELS  # in the order of their numbers
+    ordered: bool = True  # from the worst to the best
 
     @property
-    def negative(self) -> Sequence[Value]: ...
+    def number(self) -> int:
+        """How many there are."""
+        return len(self.names)
+
     @property
-    def positive(self) -> Sequence[Value]: ...
-    @property
-    def ignore(self) -> Sequence[Value]: ...
+    def places(self) -> np.ndarray:
+        """The place of each class on the scale from 0, the worst, to 1, the best: (K,)."""
+        return np.arange(self.number) / (self.number - 1)
+
+
+BINARY = Classes()
+
+
+def classes_of(data: Data) -> Classes:
+    """Return the classes that the settings of the data name."""
+    return Classes(class_names(data.labels), data.ordered)
+
+
+def class_names(labels: Labels | None) -> tuple[str, ...]:
+    """Return the names of the classes in `data.labels`, in their order."""
+    return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
 
 
 class NoKnownLabel(DataError):
@@ -57,11 +80,12 @@ class NoKnownLabel(DataError):
 
 
 def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
-    """Return the class of each row (n,) int8: 0, 1 or IGNORED. Append a line to `wrong` for each unknown label.
+    """Return the class of each row (n,) int8, or IGNORED. Append a line to `wrong` for each unknown label.
 
     NoKnownLabel if `labels` lists none of them.
     """
     assert records.label is not None
+    names = class_names(labels)
     labels = None if records.fixed_labels else labels
     values, codes = distinct(records.label)
     meaning = _meaning(labels)
@@ -71,8 +95,20 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
         del meaning["-1"]
     classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
     if (classes == _UNKNOWN).any():
-        wrong += _Unknown(records, keys, values, classes, codes, meaning, labels is not None).lines()
+        wrong += _Unknown(records, keys, values, classes, codes, meaning, labels).lines()
+    if records.fixed_labels and names != LABELS:
+        classes = _among(names, classes, records.name)
     return classes[codes]
+
+
+def _among(names: Sequence[str], classes: np.ndarray, source: str) -> np.ndarray:
+    """Return the numbers of negative and positive among other classes, for data whose labels are these two."""
+    if missing := [name for name in LABELS if name not in names]:
+        raise DataError(
+            f"{source}: its labels are negative and positive, and data.labels has no class {' and no '.join(missing)}; "
+            "name the classes of the others so, or leave it out of data.source"
+        )
+    return np.array([names.index(LABELS[each]) if each >= 0 else each for each in classes], np.int8)
 
 
 def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
@@ -88,8 +124,8 @@ def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
 def _meaning(labels: Labels | None) -> dict[str, int]:
     if labels is None:
         return dict(_DEFAULT)
-    declared = ((0, labels.negative), (1, labels.positive), (IGNORED, labels.ignore))
-    return {label_key(value): number for number, values in declared for value in values}
+    numbers = {name: number for number, name in enumerate(class_names(labels))}
+    return {label_key(value): numbers.get(name, IGNORED) for name, values in labels.items() for value in values}
 
 
 def _named(values: list, names: Sequence[str], meaning: dict[str, int], *, declared: bool) -> list:
@@ -119,10 +155,11 @@ class _Unknown:
         classes: np.ndarray,
         codes: np.ndarray,
         meaning: dict[str, int],
-        declared: bool,
+        labels: Labels | None,
     ):
         """`keys`, `values`, `classes`: of the distinct labels; `codes`: the label of each row (n,)."""
-        self.records, self.keys, self.codes, self.meaning, self.declared = records, keys, codes, meaning, declared
+        self.records, self.keys, self.codes, self.meaning = records, keys, codes, meaning
+        self.declared, self.labels = labels is not None, labels
         self.rows = dict.fromkeys(keys, 0)  # key -> number of rows
         for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
             self.rows[key] += count
@@ -164,14 +201,22 @@ class _Unknown:
 
     def _leaving_out(self) -> str:
         """Return the option that ignores the unknown labels, except words with a meaning beyond doubt."""
-        known = [key for key in self.meaning if self.declared or key in self.rows]
-        if not {0, 1} <= self.classes and not self.declared:
+        if self.labels is not None:
+            return set_option("data.labels", self._with_unknown(self.labels))
+        known = [key for key in self.meaning if key in self.rows]
+        if not {0, 1} <= self.classes:
             known += [_PARTNERS[key] for key in known]  # the other class has no row here
         kinds = [[key for key in known if self.meaning[key] == number] for number in (0, 1, IGNORED)]
         for key in self.unknown:
-            kind = None if self.declared else polarity(key)
-            kinds[{"negative": 0, "positive": 1}.get(kind or "", 2)].append(key)
+            kinds[{"negative": 0, "positive": 1}.get(polarity(key) or "", 2)].append(key)
         return Mapping(kinds[0], kinds[1], kinds[2]).option()
+
+    def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` that ignores the unknown labels, too."""
+        setting: dict[str, list[Value]] = {
+            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
+        }
+        return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
 
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""
@@ -182,6 +227,9 @@ class _Unknown:
         name = self.records.name
         if len(rows) > _MOST:
             return f"{name}: {len(rows):,} different labels: {listed}{fact}; name another column with {_OTHER_COLUMN}"
+        if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
+            setting = self._with_unknown(self.labels)
+            return f"{name}: labels {listed}{fact}; write them into its lists: {set_option('data.labels', setting)}"
         mapping = suggest(rows)
         unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
         which = mapping.assumption or "say which is which"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sentibp.data.corpus import Corpus
-from sentibp.data.labels import LABELS, counted
+from sentibp.data.labels import counted
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
 
@@ -26,7 +26,7 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tupl
     if corpus.group is None:
         chosen = _choose_reviews(corpus, corpus.label, share, rng)
     else:
-        chosen = _choose_groups(corpus.group, corpus.label, share, rng)
+        chosen = _choose_groups(corpus.group, corpus.label, corpus.names, share, rng)
         if len(np.unique(corpus.group)) == len(corpus):
             notes.append("data.group_column: has another value for each review, so it keeps none together")
         elif abs(chosen.mean() - share) > _FAR * share:
@@ -39,7 +39,7 @@ def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.ran
     """Return which reviews are for validation: (n,) bool."""
     chosen = np.zeros(len(label), bool)
     wrong = []
-    for number, name in enumerate(LABELS):
+    for number, name in enumerate(corpus.names):
         rows = np.flatnonzero(label == number)
         count = round(share * len(rows))
         if not 0 < count < len(rows):
@@ -47,7 +47,7 @@ def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.ran
             wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}")
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
-        repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=2)))
+        repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=len(corpus.names))))
         raise DataError(*(f"{line}; give more reviews, or write {repair}{corpus.aside}" for line in wrong))
     return chosen
 
@@ -58,24 +58,26 @@ def _possible_share(counts: np.ndarray) -> float:
     return next((share for share in shares if all(0 < round(share * n) < n for n in counts.tolist())), 0)
 
 
-def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def _choose_groups(
+    group: np.ndarray, label: np.ndarray, names: Sequence[str], share: float, rng: np.random.Generator
+) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool, the same for all reviews of a group.
 
-    The groups come in random order. One is chosen if that brings both classes nearer to the share.
+    The groups come in random order. One is chosen if that brings all classes nearer to the share.
     """
-    number, counts = _count_groups(group, label)
+    number, counts = _count_groups(group, label, len(names))
     total = counts.sum(axis=0)
     distance = _distance_to(share, total)
-    chosen, have, now = np.zeros(len(counts), bool), (0, 0), distance(0, 0)
-    rows = counts.tolist()
+    chosen, have = np.zeros(len(counts), bool), [0] * len(names)
+    now, rows = distance(have), counts.tolist()
     for i in rng.permutation(len(counts)).tolist():
-        larger = have[0] + rows[i][0], have[1] + rows[i][1]
-        if (then := distance(*larger)) < now:
+        larger = [a + b for a, b in zip(have, rows[i], strict=True)]
+        if (then := distance(larger)) < now:
             chosen[i], have, now = True, larger, then
     if 0 in have:
         have = _choose_large_groups(chosen, counts, distance)
-    for kind, rest in ("validation", have), ("training", total - have):
-        for name, count in zip(LABELS, rest, strict=True):
+    for kind, rest in ("validation", have), ("training", (total - have).tolist()):
+        for name, count in zip(names, rest, strict=True):
             if not count:
                 raise DataError(
                     f"data.group_column: with {counted(len(counts), 'group')}, no {name} review is left for {kind}; "
@@ -85,34 +87,34 @@ def _choose_groups(group: np.ndarray, label: np.ndarray, share: float, rng: np.r
 
 
 def _choose_large_groups(
-    chosen: np.ndarray, counts: np.ndarray, distance: Callable[[int, int], float]
-) -> tuple[int, int]:
-    """Choose groups that give both classes validation reviews, although they are larger than the share."""
+    chosen: np.ndarray, counts: np.ndarray, distance: Callable[[Sequence[float]], float]
+) -> list[int]:
+    """Choose groups that give all classes validation reviews, although they are larger than the share."""
     total, have = counts.sum(axis=0), counts[chosen].sum(axis=0)
-    for kind in range(2):
+    for kind in range(counts.shape[1]):
         possible = np.flatnonzero(~chosen & (counts[:, kind] > 0) & (total > have + counts).all(axis=1))
         if not have[kind] and len(possible):
-            distances = [distance(*pair) for pair in (have + counts[possible]).tolist()]
+            distances = [distance(each) for each in (have + counts[possible]).tolist()]
             chosen[possible[int(np.argmin(distances))]] = True
             have = counts[chosen].sum(axis=0)
-    return int(have[0]), int(have[1])
+    return have.tolist()
 
 
-def _distance_to(share: float, total: np.ndarray) -> Callable[[int, int], float]:
-    """Return a function of the counts of both classes: how far they are from the share of the total."""
-    negative, positive = np.maximum(total, 1).tolist()
+def _distance_to(share: float, total: np.ndarray) -> Callable[[Sequence[float]], float]:
+    """Return a function of the counts of all classes: how far they are from the share of the total."""
+    totals = np.maximum(total, 1).tolist()
 
-    def distance(a: int, b: int) -> float:
-        return (a / negative - share) ** 2 + (b / positive - share) ** 2
+    def distance(counts: Sequence[float]) -> float:
+        return sum((count / of - share) ** 2 for count, of in zip(counts, totals, strict=True))
 
     return distance
 
 
-def _count_groups(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of the group of each review (n,), and how many reviews of each class each group has (g, 2)."""
+def _count_groups(group: np.ndarray, label: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of the group of each review (n,), and how many reviews of each class each group has (g, K)."""
     number = np.unique(group, return_inverse=True)[1]
-    counts = np.bincount(2 * number + label, minlength=2 * (int(number.max(initial=-1)) + 1))
-    return number, counts.reshape(-1, 2)
+    counts = np.bincount(classes * number + label, minlength=classes * (int(number.max(initial=-1)) + 1))
+    return number, counts.reshape(-1, classes)
 
 
 def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -121,8 +123,8 @@ def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random
     The largest groups come first, each into the fold that has fewest reviews of its classes. There are at most as many
     folds as groups.
     """
-    number, counts = _count_groups(group, label)
-    total, have = np.maximum(counts.sum(axis=0), 1), np.zeros((min(folds, len(counts)), 2))
+    number, counts = _count_groups(group, label, max(int(label.max(initial=0)) + 1, 2))
+    total, have = np.maximum(counts.sum(axis=0), 1), np.zeros((min(folds, len(counts)), counts.shape[1]))
     order = rng.permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     fold = np.zeros(len(counts), np.int64)

@@ -22,7 +22,7 @@ from sentibp.model import build, file, initial
 from sentibp.model.classifier import Classifier
 from sentibp.nn.gradcheck import TOLERANCE, check_network
 from sentibp.nn.layers import Composite, RowGrad, Sequential
-from sentibp.nn.losses import LOSSES
+from sentibp.nn.losses import loss_on
 from sentibp.runs import find
 from sentibp.training.loop import backward, forward
 from sentibp.training.paths import resolve_paths
@@ -130,7 +130,7 @@ def check_gradients(classifier: Classifier, examples: Examples, tolerance: float
     Dropout keeps one mask, and batch norm uses the statistics of the batch.
     """
     settings = classifier.training_config().train
-    loss = LOSSES[settings.loss]
+    loss = loss_on(settings.loss)
     weight = example_weights(settings, examples)
     network = _in_float64(classifier.network)
     copy = replace(classifier, network=network)
@@ -178,7 +178,7 @@ def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dic
         stop = min(start + batch_size, len(examples))
         weight = None if examples.weight is None else examples.weight[start:stop]
         batch = Examples(examples.features.slice(start, stop), examples.label[start:stop], weight)
-        _, dz = forward(classifier.network, batch, LOSSES[classifier.training_config().train.loss])
+        _, dz = forward(classifier.network, batch, loss_on(classifier.training_config().train.loss))
         for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):
                 reached[name][gradient.rows] |= gradient.values != 0

@@ -202,7 +202,7 @@ def _initial_influence(
     features = len(classifier.vocabulary)
     ratio = log_count_ratio(training, features)
     largest = int(np.argmax(np.abs(ratio)))
-    column = naive_bayes.naive_bayes_column(training, classifier.vocabulary, settings.embedding)
+    column = naive_bayes.naive_bayes_columns(training, classifier.vocabulary, settings.embedding, "sigmoid")[:, 0]
     unit = column[largest] / ratio[largest] if ratio[largest] else 0.0  # the factor from ratio to weight
     label, lengths = training.label, training.features.lengths
     weight = np.ones(len(label)) if training.weight is None else training.weight.astype(np.float64)

@@ -11,6 +11,7 @@ import numpy as np
 
 from sentibp.errors import ConfigError
 from sentibp.model.spec import NetworkSpec
+from sentibp.nn import Cumulative, Scale
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -32,8 +33,12 @@ def parameter_shapes(spec: NetworkSpec, features: int) -> dict[str, tuple[int, .
         shapes[f"hidden.{i}.bias"] = (width,)
         if spec.batch_norm:
             shapes |= {f"hidden.{i}.norm.{name}": (width,) for name in ("scale", "shift", "mean", "variance")}
-    shapes["output.weight"] = (spec.hidden[-1] if spec.hidden else spec.dim), 1
-    shapes["output.bias"] = (1,)
+    shapes["output.weight"] = (spec.hidden[-1] if spec.hidden else spec.dim), spec.outputs
+    shapes["output.bias"] = (spec.outputs,)
+    if spec.head == "scale" and len(spec.labels) > 3:
+        shapes["scale.bias"] = (len(spec.labels) - 2,)
+    if spec.head == "cumulative":
+        shapes["thresholds.gaps"] = (len(spec.labels) - 2,)
     return shapes
 
 
@@ -96,6 +101,10 @@ def assemble(
     if dropout:
         layers["dropout"] = nn.Dropout(dropout, rng)
     layers["output"] = nn.Linear(weights["output.weight"], weights["output.bias"])
+    if spec.head == "scale":
+        layers["scale"] = Scale(len(spec.labels), weights.get("scale.bias"))
+    if spec.head == "cumulative":
+        layers["thresholds"] = Cumulative(weights["thresholds.gaps"])
     return nn.Sequential(layers)
 
 

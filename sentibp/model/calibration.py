@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentibp.nn.layers import Array, sigmoid
-from sentibp.nn.losses import cross_entropy
+from sentibp.nn.layers import Array, sigmoid, softmax
+from sentibp.nn.losses import cross_entropy, softmax_cross_entropy
 from sentibp.utils.threads import single_threaded_blas
 
 _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
@@ -24,7 +24,9 @@ _SMALLEST = 1e-9  # weight of a model, in units of an equal share
 
 
 def fit_temperature(logits: Array, label: Array, weight: Array | None = None) -> float:
-    """Return the factor of the logits (n,) with the least cross-entropy, shrunk towards 1 (Guo et al., 2017: 1 / T).
+    """Return the factor of the logits with the least cross-entropy, shrunk towards 1 (Guo et al., 2017: 1 / T).
+
+    The logits are (n,), or (n, K) for K labels.
 
     A review of weight k counts as k reviews, one of weight 0 as none; without any, the factor is 1. Labels do not
     change, only probabilities. The prior is a gamma distribution of the factor f with its mode at 1: it adds
@@ -35,6 +37,11 @@ def fit_temperature(logits: Array, label: Array, weight: Array | None = None) ->
     weight = np.ones(len(z)) if weight is None else weight.astype(np.float64)
 
     def derivatives(factor: float) -> tuple[float, float]:
+        if z.ndim == 2:
+            p = softmax(factor * z)
+            mean = np.sum(p * z, axis=1)  # of the logit, by the probabilities
+            slopes, curvatures = mean - z[np.arange(len(z)), label], np.sum(p * z * z, axis=1) - mean**2
+            return float(weight @ slopes), float(weight @ curvatures)
         p = sigmoid(factor * z)
         return float(np.sum(weight * z * (p - label))), float(np.sum(weight * z * z * p * (1 - p)))
 
@@ -73,8 +80,34 @@ def fit_scale_and_shift(logits: Array, label: Array, weight: Array) -> tuple[flo
     return float(factor), float(shift)
 
 
+def fit_scale_and_shifts(logits: Array, label: Array, weight: Array) -> tuple[float, list[float]]:
+    """Return the factor of the logits (n, K), and the shift of each label's, as `fit_scale_and_shift` does for one.
+
+    The first shift is 0, since only differences of logits matter.
+    """
+    from scipy.optimize import minimize
+
+    z, weight = logits.astype(np.float64), weight.astype(np.float64)
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        factor, shift = theta[0], np.append(0, theta[1:])
+        mean, dz = softmax_cross_entropy(factor * z + shift, label, weight)
+        strength = _SHRINKING if factor < 1 else _GROWING
+        prior = strength * (factor - 1 - np.log(factor)) + np.sum((shift / _SHIFT) ** 2) / 2
+        d_prior = np.append(strength * (1 - 1 / factor), shift[1:] / _SHIFT**2)
+        return mean * len(z) + prior, len(z) * np.append(np.sum(z * dz), dz.sum(axis=0)[1:]) + d_prior
+
+    start = np.append(1.0, np.zeros(z.shape[1] - 1))
+    bounds = [(_LOWEST, _HIGHEST), *[(None, None)] * (z.shape[1] - 1)]
+    with single_threaded_blas:
+        theta = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(theta[0]), [0.0, *theta[1:].tolist()]
+
+
 def mixture_weights(logits: Array, label: Array, weight: Array | None = None) -> Array:
-    """Return the share (m,) of each of m models in the mixture of their logits (n, m), shrunk towards equal shares.
+    """Return the share (m,) of each of m models in the mixture of their logits, shrunk towards equal shares.
+
+    The logits are (n, m), or (n, m, K) for K labels.
 
     No share is negative, and their sum is 1: how large the logit is, `fit_temperature` decides. The ratios are those at
     the least cross-entropy, with the same kind of prior on m times each weight as `fit_temperature` has on its factor.
@@ -82,16 +115,21 @@ def mixture_weights(logits: Array, label: Array, weight: Array | None = None) ->
     """
     from scipy.optimize import minimize
 
-    n, m = logits.shape
+    n, m = logits.shape[:2]
     logits = logits.astype(np.float64)
     weight = np.ones(n) if weight is None else weight.astype(np.float64)
     if m == 1 or not weight.any():
         return np.full(m, 1 / m)
 
     def loss_and_gradient(ratio: Array) -> tuple[float, Array]:
-        loss, dz = cross_entropy(logits @ ratio / m, label, weight)  # (n, m) @ (m,) -> (n,)
+        if logits.ndim == 3:
+            loss, dz = softmax_cross_entropy(np.einsum("nmk,m->nk", logits, ratio) / m, label, weight)
+            d_ratio = np.einsum("nmk,nk->m", logits, dz)
+        else:
+            loss, dz = cross_entropy(logits @ ratio / m, label, weight)  # (n, m) @ (m,) -> (n,)
+            d_ratio = logits.T @ dz
         prior, d_prior = np.sum(ratio - 1 - np.log(ratio)), 1 - 1 / ratio
-        return loss + _MIXING / n * float(prior), logits.T @ dz / m + _MIXING / n * d_prior
+        return loss + _MIXING / n * float(prior), d_ratio / m + _MIXING / n * d_prior
 
     bounds = [(_SMALLEST, None)] * m
     with single_threaded_blas:

@@ -17,6 +17,7 @@ from sentibp.model.head import probability
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
+from sentibp.nn.losses import logits_of
 from sentibp.utils import tensor_file
 from sentibp.utils.threads import parallel_map, single_threaded_blas
 
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 
-FORMAT = 4
+FORMAT = 5
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes). Older formats stay readable. Newer formats
-are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: more than two labels). Older formats stay
+readable. Newer formats are refused."""
+
+_BINARY_FORMAT = 4  # of models with two labels, which earlier versions can read
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
@@ -36,7 +39,7 @@ _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its ca
 class Prediction(NamedTuple):
     """The predictions for n texts."""
 
-    positive: Array  # (n,) float64, the probability of positive
+    positive: Array  # (n,) float64, the probability of positive; with K > 2 labels (n, K), that of each label
     tokens: Array  # (n,) int64, how many tokens the text has
     unknown: Array  # (n,) int64, how many of them are not in the vocabulary
 
@@ -100,7 +103,7 @@ class Classifier:
         return features, np.diff(tokens.offsets), unknown
 
     def logits(self, features: Ragged) -> Array:
-        """Return the logit of each of n reviews (n,). Uses all cores."""
+        """Return the logit of each of n reviews (n,), or that of each of K labels (n, K). Uses all cores."""
         return predict_logits(self.network, features)
 
     def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
@@ -108,7 +111,7 @@ class Classifier:
         features, tokens, unknown = self.encode(text)
         logits = self.logits(features).astype(np.float64)
         if np.isnan(logits).any():
-            first = int(np.flatnonzero(np.isnan(logits))[0]) + 1
+            first = int(np.argwhere(np.isnan(logits))[0, 0]) + 1
             raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
         return Prediction(probability(logits), tokens, unknown)
 
@@ -120,7 +123,7 @@ class Classifier:
         if "train" in config:  # how often a training writes checkpoints changes no weight
             config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}
         header = {
-            "format": FORMAT,
+            "format": FORMAT if len(self.spec.labels) > 2 else _BINARY_FORMAT,
             "version": version("sentibp"),
             "config": config,
             "labels": list(self.spec.labels),
@@ -131,7 +134,7 @@ class Classifier:
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
-    """Return the logit of each of n reviews (n,), computed on all cores.
+    """Return the logit of each of n reviews (n,), or that of each of K labels (n, K), computed on all cores.
 
     The logit of a review is the same to the last bit, whatever the other reviews are.
     """
@@ -143,7 +146,9 @@ def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
         ids, offsets = features.slice(start, stop)
         offsets = np.pad(offsets, (0, start + _BLOCK - stop), mode="edge")  # with empty reviews
         with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
-            return network.forward(Ragged(ids, offsets))[: stop - start, 0]
+            return network.forward(Ragged(ids, offsets))[: stop - start]
 
     with single_threaded_blas:
-        return np.concatenate([np.zeros(0, np.float32), *parallel_map(block, starts)])
+        if not n:
+            return logits_of(network.forward(features))
+        return logits_of(np.concatenate(list(parallel_map(block, starts))))

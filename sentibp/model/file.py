@@ -59,7 +59,17 @@ def _settings(header: dict[str, Any]) -> dict[str, Any]:
     settings = complete_settings(header["config"])
     if header["format"] == 1:
         settings["model"]["embedding"].setdefault("padding", 0)
-    return settings
+    return _with_labels_in_order(settings, header["labels"])
+
+
+def _with_labels_in_order(settings: dict[str, Any], labels: Any) -> dict[str, Any]:
+    """Return the settings with the classes of data.labels in the order of the model: a header is sorted by its keys."""
+    data = settings.get("data")
+    lists = data.get("labels") if isinstance(data, dict) else None
+    if not isinstance(lists, dict) or not isinstance(labels, list) or not {*labels} <= {*lists}:
+        return settings
+    ordered = {name: lists[name] for name in labels} | lists
+    return settings | {"data": {**data, "labels": ordered}}
 
 
 def _spec(settings: dict[str, Any], labels: Any) -> NetworkSpec:

@@ -1,6 +1,7 @@
-"""The head of the classifier: the labels, and how a logit becomes a probability, a label and a score.
+"""The head of the classifier: the labels, and how logits become probabilities, a label and a score.
 
-No other module compares a probability with the threshold.
+No other module compares a probability with the threshold. With two labels there is one logit and the probability of
+positive, (n,); with K labels there are K logits and probabilities, (n, K).
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.data import labels
+from sentibp.data.labels import Classes
 from sentibp.metrics import THRESHOLD, decide
-from sentibp.nn.layers import Array, sigmoid
+from sentibp.nn.layers import Array, sigmoid, softmax
+from sentibp.utils.label_key import LABELS, is_number, label_key
 
-LABELS = labels.LABELS
-"""The labels in the order of their numbers: 0 is negative, 1 is positive."""
+__all__ = ["LABELS"]
 
 
 class Answer(NamedTuple):
@@ -26,8 +27,20 @@ class Answer(NamedTuple):
 
 
 def probability(logits: Array) -> Array:
-    """Return the probability of positive for each logit: (n,) -> (n,) float64."""
-    return sigmoid(np.asarray(logits, np.float64))
+    """Return the probability of positive for each logit, (n,) -> (n,) float64; of each of K labels, (n, K) -> (n, K)."""
+    logits = np.asarray(logits, np.float64)
+    return softmax(logits) if logits.ndim == 2 else sigmoid(logits)
+
+
+def place(probabilities: Array) -> Array:
+    """Return the expected place on the scale of ordered labels, from 0, the worst, to 1, the best: (n, K) -> (n,)."""
+    return probabilities @ (np.arange(probabilities.shape[1]) / (probabilities.shape[1] - 1))
+
+
+def expected_number(probabilities: Array, classes: Classes) -> Array | None:
+    """Return the expected value of labels that are numbers, such as stars: (n, K) -> (n,). None for other labels."""
+    keys = [label_key(name) for name in classes.names]
+    return probabilities @ np.array(keys, np.float64) if classes.ordered and all(map(is_number, keys)) else None
 
 
 def answer(positive: float) -> Answer:

@@ -14,8 +14,8 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.build import assemble_for_training, parameter_shapes
 from sentibp.model.classifier import Classifier
-from sentibp.model.linear import has_linear_start, linear_start
-from sentibp.model.naive_bayes import naive_bayes_column
+from sentibp.model.linear import LinearStart, has_linear_start, linear_start
+from sentibp.model.naive_bayes import naive_bayes_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array
@@ -45,6 +45,7 @@ def build_classifier(
     With `before`, the layers above the embedding start with the same random weights as with a vocabulary of so many
     features.
     """
+    spec = NetworkSpec.from_config(config)
     weights = _random_weights(config, len(vocabulary), seed, before)
     embedding = weights["embedding.weight"]
     if config.model.embedding.vectors:
@@ -53,16 +54,16 @@ def build_classifier(
     if columns is not None:
         embedding[:, -columns.shape[1] :] = columns
     if origin is not None:
-        inherit(weights, origin)
+        inherit(weights, origin, spec.head)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
         if has_linear_start(config, examples.features):
             loss_weight = example_weights(config.train, examples)
-            start = linear_start(examples, vocabulary, config.model.embedding, loss_weight)
-            start_linear(weights, config, *start)
+            start = linear_start(examples, vocabulary, config.model.embedding, loss_weight, spec.head)
+            start_linear(weights, config, start)
         else:
-            embedding[:, 0] = naive_bayes_column(examples, vocabulary, config.model.embedding)
+            first = naive_bayes_columns(examples, vocabulary, config.model.embedding, spec.head)
+            embedding[:, : first.shape[1]] = first[:, : embedding.shape[1]]
     network = assemble_for_training(config, weights, seed)
-    spec = NetworkSpec.from_config(config)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
 
 
@@ -86,7 +87,7 @@ def _initializer(config: Config, name: str) -> Initializer:
         return INITIALIZERS[model.embedding.init]
     if name.endswith((".scale", ".variance")):
         return ones
-    if name.endswith((".bias", ".shift", ".mean")):
+    if name.endswith((".bias", ".shift", ".mean", ".gaps")):
         return zeros
     if model.init != "auto":
         return INITIALIZERS[model.init]
@@ -95,31 +96,47 @@ def _initializer(config: Config, name: str) -> Initializer:
     return INITIALIZERS[INITIALIZER_FOR[model.activation]]
 
 
-def start_linear(weights: dict[str, Array], config: Config, column: Array, weight: float, bias: float) -> None:
+def start_linear(weights: dict[str, Array], config: Config, start: LinearStart) -> None:
     """Set the weights so that the network starts as a linear classifier.
 
-    The column passes each hidden layer through two units, as z = relu(z) - relu(-z). The output weights of the other
-    units are zero at first. If the network cannot represent a linear classifier, only the column is set, as for
-    embedding.init: naive_bayes.
+    Each of its m columns passes each hidden layer through two units, as z = relu(z) - relu(-z). The output weights of
+    the other units are zero at first. If the network cannot represent a linear classifier, only the columns are set, as
+    for embedding.init: naive_bayes.
     """
-    weights["embedding.weight"][:, 0] = column
-    model = config.model
-    nonlinear = model.hidden and (model.activation != "relu" or min(model.hidden) < 2)
-    if nonlinear or model.batch_norm or model.residual:
+    model, m = config.model, start.columns.shape[1]
+    embedding = weights["embedding.weight"]
+    embedding[:, :m] = start.columns[:, : embedding.shape[1]]
+    nonlinear = model.hidden and (model.activation != "relu" or min(model.hidden) < 2 * m)
+    if nonlinear or model.batch_norm or model.residual or embedding.shape[1] < m:
         return
+    pairs = np.kron(np.eye(m), [1, -1])  # (m, 2 m): a column into its two units
     for i in range(len(model.hidden)):
-        hidden, through = weights[f"hidden.{i}.weight"], np.eye(2) if i else np.array([[1, -1]])
-        hidden[:, :2] = 0
-        hidden[: len(through), :2] = through
-    output, signs = weights["output.weight"], [1, -1] if model.hidden else [1]
+        hidden, through = weights[f"hidden.{i}.weight"], np.eye(2 * m) if i else pairs
+        hidden[:, : 2 * m] = 0
+        hidden[: len(through), : 2 * m] = through
+    output = weights["output.weight"]
     output[:] = 0
-    output[: len(signs), 0] = weight * np.array(signs)
-    weights["output.bias"][:] = bias
+    if model.hidden:
+        output[: 2 * m] = pairs.T * start.weight
+    else:
+        output[:m] = np.diag(start.weight)
+    weights["output.bias"][:] = start.bias
+    for name, value in start.head.items():
+        weights[name][:] = value
 
 
-def inherit(weights: dict[str, Array], origin: Classifier) -> None:
-    """Copy the tensors of a trained model. The rows of new features, which follow its own, stay random."""
+def inherit(weights: dict[str, Array], origin: Classifier, head: str = "sigmoid") -> None:
+    """Copy the tensors of a trained model. The rows of new features, which follow its own, stay random.
+
+    Polarity, the first output of the head `scale`, starts from the logit of a model with two labels, and neutrality
+    from 0.
+    """
     trained = origin.tensors()
+    if head == "scale" and origin.spec.head == "sigmoid":
+        for name in "output.weight", "output.bias":
+            trained[name] = np.concatenate((trained[name], np.zeros_like(trained[name])), axis=-1)
+        if "scale.bias" in weights:
+            trained["scale.bias"] = np.zeros_like(weights["scale.bias"])
     for name in dict.fromkeys((*trained, *weights)):
         shapes = [tensors[name].shape if name in tensors else None for tensors in (trained, weights)]
         theirs, ours = ("no" if shape is None else shape for shape in shapes)

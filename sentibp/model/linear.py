@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.model.naive_bayes import class_counts, log_ratio, positive_share, scale_columns
-from sentibp.nn.layers import Array, Linear, Ragged, RowGrad
-from sentibp.nn.losses import cross_entropy
+from sentibp.model.naive_bayes import binary_tasks, class_counts, log_ratio, positive_share, scale_columns
+from sentibp.nn.heads import Cumulative, Scale
+from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad
+from sentibp.nn.losses import cross_entropy, loss_on
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.threads import single_threaded_blas
 
@@ -41,20 +42,39 @@ def has_linear_start(config: Config, x: Ragged) -> bool:
     return config.model.embedding.init == "linear" and len(x.ids) <= _LARGE
 
 
-def linear_start(
-    examples: Examples, vocabulary: Vocabulary, embedding: Embedding, loss_weight: Array | None = None
-) -> tuple[Array, float, float]:
-    """Return the best linear classifier: its column of the embedding (V,), the weight of that column, and the bias.
+class LinearStart(NamedTuple):
+    """A linear classifier with m outputs, from which a network can start."""
 
-    The column is scaled as `naive_bayes_column` is. `loss_weight` (n,) is the weight of each review in the loss, with a
-    mean near 1.
+    columns: Array  # (V, m) float32, of the embedding
+    weight: Array  # (m,) of each column in its output
+    bias: Array  # (m,)
+    head: Mapping[str, Array]  # the parameters of the head, by name
+
+
+def linear_start(
+    examples: Examples,
+    vocabulary: Vocabulary,
+    embedding: Embedding,
+    loss_weight: Array | None = None,
+    head: str = "sigmoid",
+) -> LinearStart:
+    """Return the best linear classifier.
+
+    The columns are scaled as `naive_bayes_columns` are. `loss_weight` (n,) is the weight of each review in the loss,
+    with a mean near 1. The parameters of the head are fitted, too.
     """
-    weights, bias = fit_linear_column(
-        examples, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding, loss_weight
+    weights, bias, parameters = fit_linear_columns(
+        examples, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding, loss_weight, head
     )
-    column = weights[:, None].astype(np.float32)
-    column = scale_columns(column, examples.features, embedding, examples.weight)[:, 0]
-    return column, float(np.abs(weights).sum() / max(np.abs(column).sum(), 1e-6)), bias
+    columns = [
+        scale_columns(each[:, None].astype(np.float32), examples.features, embedding, examples.weight)
+        for each in weights.T
+    ]
+    weight = [
+        np.abs(each).sum() / max(np.abs(column).sum(), 1e-6)
+        for each, column in zip(weights.T, (column[:, 0] for column in columns), strict=True)
+    ]
+    return LinearStart(np.concatenate(columns, axis=1), np.array(weight), bias, parameters)
 
 
 def fit_output_layer(
@@ -123,20 +143,21 @@ def fit_linear_network(
     return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
 
 
-def fit_linear_column(
+def fit_linear_columns(
     examples: Examples,
     shares: tuple[Array, Array],
     features: int,
     pooling: str,
     padding: int,
     loss_weight: Array | None = None,
-) -> tuple[Array, float]:
-    """Fit a linear classifier on n reviews. Return its embedding, a single column (features,), and its bias.
+    kind: str = "sigmoid",
+) -> tuple[Array, Array, dict[str, Array]]:
+    """Fit a linear classifier on n reviews. Return its embedding (features, m), its bias (m,), and what the head learns.
 
     `shares` are pairs (feature, affix). The row of a feature is the sum of a weight of its own and the weights of the
     affixes that it begins or ends with, so that words with the same beginning or ending have similar rows. A weight
     moves further if the log-count ratio of its feature is large: naive-Bayes logistic regression (Wang & Manning,
-    2012). `loss_weight` (n,) is the weight of each review in the loss, with a mean near 1.
+    2012). `loss_weight` (n,) is the weight of each review in the loss, with a mean near 1. `kind` is the head.
     """
     x, label = examples.features, examples.label
     identity = np.arange(features, dtype=np.int32)
@@ -148,23 +169,70 @@ def fit_linear_column(
     entry = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
     inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
     inputs_transposed, rows_transposed = csr_array(inputs.T), csr_array(rows.T)
-
-    positive, negative = (rows_transposed @ count for count in class_counts(examples, features))
-    ratio = np.abs(log_ratio(positive, negative, positive_share(examples))).astype(np.float64)
-    square = entry**2 if examples.weight is None else entry**2 * np.repeat(examples.weight, x.lengths)
-    squares = ratio**2 * (rows_transposed @ np.bincount(x.ids, square, minlength=features))
-    scale = ratio.copy()
-    for kind, target in (~is_affix, _WORD_SCALE), (is_affix, _AFFIX_SCALE):
-        scale[kind] *= target / max(np.sqrt(squares[kind].sum() / max((positive + negative)[kind].sum(), 1)), 1e-6)
+    scale, head = _scales(examples, rows_transposed, is_affix, entry, kind), _Head(kind, examples.classes.number)
+    k, m = scale.size, scale.size // features
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        z = inputs @ (rows @ (scale * theta[:-1])) + theta[-1]
-        loss, dz = cross_entropy(z, label, loss_weight)
-        return loss, np.append(scale * (rows_transposed @ (inputs_transposed @ dz)), dz.sum())
+        head.set(theta[k + m :])
+        y = inputs @ (rows @ (scale * theta[:k].reshape(scale.shape))) + theta[k : k + m]  # (n,) or (n, m)
+        loss, dy, d_head = head.loss(y, label, loss_weight)
+        d_weights = scale * (rows_transposed @ (inputs_transposed @ dy))
+        return loss, np.concatenate((d_weights.ravel(), np.atleast_1d(dy.sum(axis=0)), d_head))
 
     with single_threaded_blas:
-        theta = _minimize_roughly(loss_and_gradient, features + 1, _DECAY)
-    return rows @ (scale * theta[:-1]), float(theta[-1])
+        theta = _minimize_roughly(loss_and_gradient, np.zeros(k + m + head.size), _DECAY, k)
+    head.set(theta[k + m :])
+    return rows @ (scale * theta[:k].reshape(scale.shape)).reshape(-1, m), theta[k : k + m], head.parameters
+
+
+class _Head:
+    """A head by its name, as NetworkSpec has it, whose parameters are one vector."""
+
+    def __init__(self, kind: str, classes: int):
+        zeros = np.zeros(classes - 2)
+        self.layer: Layer | None = None
+        if kind == "scale":
+            self.layer = Scale(classes, zeros if classes > 3 else None, np.float64)
+        elif kind == "cumulative":
+            self.layer = Cumulative(zeros)
+        params = {} if self.layer is None else self.layer.params
+        name = {"scale": "scale", "cumulative": "thresholds"}.get(kind, "")
+        self.parameters = {f"{name}.{key}": value for key, value in params.items()}  # at most one
+        self.size = sum(value.size for value in params.values())
+
+    def set(self, values: Array) -> None:
+        for parameter in self.parameters.values():
+            parameter[...] = values
+
+    def loss(self, y: Array, label: Array, weight: Array | None) -> tuple[float, Array, Array]:
+        """Return the loss of outputs y, (n,) or (n, m), its derivative by y, and that by the parameters (size,)."""
+        loss = loss_on("cross_entropy")
+        if self.layer is None:
+            return *loss(y, label, weight), np.zeros(0)
+        value, d_logits = loss(self.layer.forward(y.reshape(len(y), -1), train=True), label, weight)
+        dy = self.layer.backward(d_logits).reshape(y.shape)
+        return value, dy, np.concatenate([np.zeros(0), *map(np.asarray, self.layer.grads.values())])
+
+
+def _scales(examples: Examples, rows_transposed: csr_array, is_affix: Array, entry: Array, head: str) -> Array:
+    """Return how far each weight can move: (features,), or (features, m) for m outputs.
+
+    The weights of neutrality are on the same scale as those of polarity, as in `naive_bayes_columns`.
+    """
+    x, weight, features = examples.features, examples.weight, len(is_affix)
+    square = entry**2 if weight is None else entry**2 * np.repeat(weight, x.lengths)
+    squares = rows_transposed @ np.bincount(x.ids, square, minlength=features)
+    columns: list[Array] = []
+    for task in binary_tasks(examples, head):
+        positive, negative = (rows_transposed @ count for count in class_counts(task, features))
+        ratio = np.abs(log_ratio(positive, negative, positive_share(task))).astype(np.float64)
+        if not columns or head != "scale":
+            factor = np.ones(features)
+            for chosen, target in (~is_affix, _WORD_SCALE), (is_affix, _AFFIX_SCALE):
+                mean = (ratio**2 * squares)[chosen].sum() / max((positive + negative)[chosen].sum(), 1)
+                factor[chosen] *= target / max(np.sqrt(mean), 1e-6)
+        columns.append(ratio * factor)
+    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
 def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
@@ -172,31 +240,33 @@ def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Ar
     from scipy.optimize import minimize
 
     with single_threaded_blas:
-        theta = minimize(_with_penalty(loss_and_gradient, decay), np.zeros(size), jac=True, method="L-BFGS-B").x
+        theta = minimize(_with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B").x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
     return theta
 
 
-def _with_penalty(loss_and_gradient: LossAndGradient, decay: float) -> LossAndGradient:
-    """Return the same function with the penalty added."""
+def _with_penalty(loss_and_gradient: LossAndGradient, decay: float, count: int) -> LossAndGradient:
+    """Return the same function with the penalty on the first `count` parameters added."""
 
     def penalized(theta: Array) -> tuple[float, Array]:
         loss, gradient = loss_and_gradient(theta)
-        penalty = decay * np.append(theta[:-1], 0)
+        penalty = decay * np.append(theta[:count], np.zeros(len(theta) - count))
         return loss + float(penalty @ theta) / 2, gradient + penalty
 
     return penalized
 
 
-def _minimize_roughly(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
+def _minimize_roughly(loss_and_gradient: LossAndGradient, start: Array, decay: float, penalized: int) -> Array:
     """Return a point near the minimum, after a few dozen steps of L-BFGS (Liu & Nocedal, 1989) with backtracking.
+
+    The penalty is on the first `penalized` parameters.
 
     It is our own because each training with the default settings calls it. scipy's L-BFGS-B ends as near to the
     minimum (rotten_tomatoes: accuracy 0.8110 with both, log loss 0.4455 with both), but the import of scipy.optimize
     takes 0.2 to 0.3 s of CPU: 2.87 s instead of 2.57 s for that training, 1.07 s instead of 0.83 s on 320 reviews.
     """
-    function = _with_penalty(loss_and_gradient, decay)
-    theta, memory = np.zeros(size), []
+    function = _with_penalty(loss_and_gradient, decay, penalized)
+    theta, memory = start, []
     value, gradient = function(theta)
     for _ in range(_MAX_STEPS):
         step = _lbfgs_step(gradient, memory)

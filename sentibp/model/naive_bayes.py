@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sentibp.data.examples import Examples
+from sentibp.data.labels import BINARY
 from sentibp.data.vocabulary import Vocabulary
+from sentibp.nn.heads import scale_shares
 from sentibp.nn.layers import Array, Ragged
 from sentibp.nn.sparse import FastEmbeddingBag
 
@@ -18,10 +21,38 @@ _IDS = 1 << 21  # ids counted at once; all of them may not fit in memory
 _SAMPLE = 2000  # reviews that are enough to find the scale of a column
 
 
-def naive_bayes_column(examples: Examples, vocabulary: Vocabulary, embedding: Embedding) -> Array:
-    """Return the log-count ratio of each feature (V,), scaled to pooled values with a root mean square of 1."""
-    x, weight = examples.features, examples.weight
-    return scale_columns(log_count_ratio(examples, len(vocabulary))[:, None], x, embedding, weight)[:, 0]
+def naive_bayes_columns(examples: Examples, vocabulary: Vocabulary, embedding: Embedding, head: str) -> Array:
+    """Return the log-count ratio of each feature for each output of the head (V, m), scaled.
+
+    The pooled values have a root mean square of 1. With the head `scale`, those of neutrality are scaled as those of
+    polarity are: scaled to the same size, a neutrality of which the features say little would be mostly noise.
+    """
+    x, weight, n = examples.features, examples.weight, len(vocabulary)
+    ratios = np.stack([log_count_ratio(each, n) for each in binary_tasks(examples, head)], axis=1)
+    if head == "scale":
+        first = scale_columns(ratios[:, :1], x, embedding, weight)
+        size = np.abs(ratios[:, 0]).max(initial=0)
+        return ratios * (np.abs(first).max(initial=0) / max(float(size), 1e-30)).astype(np.float32)
+    return np.concatenate([scale_columns(each[:, None], x, embedding, weight) for each in ratios.T], axis=1)
+
+
+def binary_tasks(examples: Examples, head: str) -> list[Examples]:
+    """Return the examples with a label of their own for each output of the head: 0 or 1, or a share between them.
+
+    `scale`: the share s of polarity, and q of neutrality; `cumulative`: the place s; `softmax`: each label against the
+    rest.
+    """
+    classes = examples.classes
+    if head == "sigmoid":
+        return [examples]
+    if head == "softmax":
+        shares = np.eye(classes.number)
+    else:
+        shares = scale_shares(classes.number)[: 2 if head == "scale" else 1]
+    label = examples.label
+    return [
+        replace(examples, label=share[label] if label.ndim == 1 else label @ share, classes=BINARY) for share in shares
+    ]
 
 
 def scale_columns(columns: Array, x: Ragged, embedding: Embedding, weight: Array | None = None) -> Array:
@@ -37,7 +68,7 @@ def scale_columns(columns: Array, x: Ragged, embedding: Embedding, weight: Array
 
 
 def log_count_ratio(examples: Examples, features: int) -> Array:
-    """Return the log-count ratio of each feature: (features,) float32. The labels are 0 or 1.
+    """Return the log-count ratio of each feature: (features,) float32. The labels are 0 or 1, or shares between them.
 
     These are the weights of a naive-Bayes classifier (Wang & Manning, 2012, eq. 2). A review of weight k counts k
     times. The weight of a class has no effect: the ratio compares shares of each class.
@@ -56,8 +87,8 @@ def class_counts(examples: Examples, features: int) -> tuple[Array, Array]:
     The counts are int64, or float64 if the reviews have weights: then an occurrence counts as much as its review.
     """
     x, label, weight = examples.features, examples.label, examples.weight
-    if weight is not None:
-        return _weighted_class_counts(x, label, weight, features)
+    if weight is not None or label.dtype.kind == "f":
+        return _weighted_class_counts(x, label, np.ones(len(label)) if weight is None else weight, features)
     total, positive = np.zeros((2, features), np.int64)
     block = len(label) * max(features, _IDS) // max(len(x.ids), 1) + 1  # reviews
     for start in range(0, len(label), block):
@@ -74,8 +105,8 @@ def _weighted_class_counts(x: Ragged, label: Array, weight: Array, features: int
     for start in range(0, len(label), block):
         rows = slice(start, min(start + block, len(label)))
         reviews = x.slice(rows.start, rows.stop)
-        for number in (0, 1):
-            occurrence = np.repeat(weight[rows] * (label[rows] == number), reviews.lengths)
+        for number, share in enumerate((1 - label[rows], label[rows])):
+            occurrence = np.repeat(weight[rows] * share, reviews.lengths)
             counts[number] += np.bincount(reviews.ids, occurrence, minlength=features)
     return counts[1], counts[0]
 

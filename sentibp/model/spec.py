@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sentibp.data.folding import Spelling
+from sentibp.data.labels import Classes, classes_of
 from sentibp.data.token_classes import PATTERNS
 from sentibp.model.head import LABELS
 
@@ -33,6 +34,18 @@ class NetworkSpec:
     residual: bool
     math: str  # the two implementations of the embedding differ in the last digit
     labels: tuple[str, ...] = LABELS
+    ordered: bool = True  # the labels are in order, from the worst to the best
+    head: str = "sigmoid"  # with more than two labels: scale, softmax or cumulative
+
+    @property
+    def label_set(self) -> Classes:
+        """The labels that the model tells apart."""
+        return Classes(self.labels, self.ordered)
+
+    @property
+    def outputs(self) -> int:
+        """The width of the output layer."""
+        return {"sigmoid": 1, "scale": 2, "softmax": len(self.labels), "cumulative": 1}[self.head]
 
     @property
     def spelling(self) -> Spelling:
@@ -42,7 +55,7 @@ class NetworkSpec:
     @classmethod
     def from_config(cls, config: Config) -> NetworkSpec:
         """Return the specification of the network that a config describes."""
-        model = config.model
+        model, labels = config.model, classes_of(config.data)
         return cls(
             lowercase=config.text.lowercase,
             folding=config.text.folding,
@@ -55,6 +68,9 @@ class NetworkSpec:
             batch_norm=model.batch_norm,
             residual=model.residual,
             math=config.train.math,
+            labels=labels.names,
+            ordered=labels.ordered,
+            head=_head(model.output, labels),
         )
 
     @classmethod
@@ -65,16 +81,15 @@ class NetworkSpec:
         Raises KeyError for a missing setting, TypeError or ValueError for a wrong one.
         """
         model, train = settings["model"], settings["train"]
-        lowercase, folding, classes = spelling_from_mapping(settings["text"])
+        lowercase, folding, of_tokens = spelling_from_mapping(settings["text"])
         embedding, hidden = model["embedding"], model["hidden"]
         if not isinstance(hidden, list):
             raise ValueError(f"model.hidden is {hidden!r:.40}, not a list")
-        if tuple(labels) != LABELS:
-            raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
+        classes = _classes(labels, settings)
         return cls(
             lowercase=lowercase,
             folding=folding,
-            classes=classes,
+            classes=of_tokens,
             dim=_integer("model.embedding.dim", embedding["dim"], 1),
             pooling=_choice("model.embedding.pooling", embedding["pooling"], ("mean", "sum", "sqrt")),
             padding=_integer("model.embedding.padding", embedding["padding"], 0),
@@ -83,7 +98,31 @@ class NetworkSpec:
             batch_norm=_flag("model.batch_norm", model["batch_norm"]),
             residual=_flag("model.residual", model["residual"]),
             math=_choice("train.math", train["math"], ("fast", "plain")),
+            labels=classes.names,
+            ordered=classes.ordered,
+            head=_head(_choice("model.output", model.get("output", "auto"), OUTPUTS), classes),
         )
+
+
+OUTPUTS = ("auto", "scale", "softmax", "cumulative")
+
+
+def _head(output: str, classes: Classes) -> str:
+    """Return the head that `model.output` means for these classes."""
+    if classes.number == 2:
+        return "sigmoid"
+    return ("scale" if classes.ordered else "softmax") if output == "auto" else output
+
+
+def _classes(labels: Any, settings: Mapping[str, Any]) -> Classes:
+    """Return the classes that a model file names, checked."""
+    if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"its labels are {labels!r:.40}, not a list of names")
+    names, data = tuple(labels), settings.get("data")
+    if (len(names) == 2 and names != LABELS) or len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
+    ordered = data.get("ordered", True) if isinstance(data, Mapping) else True
+    return Classes(names, _flag("data.ordered", ordered))
 
 
 def spelling_from_mapping(text: Mapping[str, Any]) -> Spelling:

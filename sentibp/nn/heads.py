@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sentibp.nn.arrays import Array
-from sentibp.nn.layers import Layer, sigmoid
+from sentibp.nn.layers import Layer, Sequential, sigmoid
 
 
 def scale_shares(classes: int) -> Array:
@@ -46,8 +46,13 @@ class Scale(Layer):
 
     def backward(self, dy: Array) -> Array:
         """(n, K) -> (n, 2). With softmax and cross-entropy it is E[s] - s_y and E[q] - q_y: dy is p - 1[k = y]."""
+        dx = self.input_gradient(dy)
         self._take()
         self.grads = {"bias": dy[:, 1:-1].sum(axis=0)} if "bias" in self.params else {}
+        return dx
+
+    def input_gradient(self, dy: Array) -> Array:
+        """Return what `backward` returns, (n, K) -> (n, 2), and leave the layer as it is."""
         return dy @ self.shares.T.astype(dy.dtype, copy=False)
 
 
@@ -82,8 +87,8 @@ class Cumulative(Layer):
 
     def backward(self, dy: Array) -> Array:
         """(n, K) -> (n, 1)."""
-        above, gap = self._take(), np.exp(self.params["gaps"])
-        d_above = dy[:, 1:] * sigmoid(-above) - dy[:, :-1] * sigmoid(above)
+        d_above, gap = self._above_gradient(dy), np.exp(self.params["gaps"])
+        self._take()
         d_theta = -d_above.sum(axis=0)
         d_gap = dy[:, 1:-1].sum(axis=0) / np.expm1(gap)  # of log(1 - e^-gap)
         d_theta -= d_theta.sum() * self._median_share(len(d_theta))  # the median moves with its thresholds
@@ -91,9 +96,31 @@ class Cumulative(Layer):
         self.grads = {"gaps": d_gap * gap}
         return d_above.sum(axis=1, keepdims=True)
 
+    def input_gradient(self, dy: Array) -> Array:
+        """Return what `backward` returns, (n, K) -> (n, 1), and leave the layer as it is."""
+        return self._above_gradient(dy).sum(axis=1, keepdims=True)
+
+    def _above_gradient(self, dy: Array) -> Array:
+        """Return d loss / d (z - theta): (n, K) -> (n, K - 1)."""
+        if self._saved is None:
+            self._take()  # says what is missing
+        above = self._saved
+        return dy[:, 1:] * sigmoid(-above) - dy[:, :-1] * sigmoid(above)
+
     @staticmethod
     def _median_share(n: int) -> Array:
         """Return the share of each of n sorted numbers in their median: (n,)."""
         share = np.zeros(n)
         share[[(n - 1) // 2, n // 2]] = 1
         return share / share.sum()
+
+
+def output_gradient(network: Sequential, dz: Array) -> Array:
+    """Return d loss / d (the outputs of the last linear layer) from that by the logits, before `backward`.
+
+    (n,) -> (n,) for one logit; (n, K) -> (n, m) for m outputs, or (n,) for one.
+    """
+    head = list(network.layers.values())[-1]
+    if isinstance(head, Scale | Cumulative):
+        dz = head.input_gradient(dz)
+    return dz[:, 0] if dz.ndim == 2 and dz.shape[1] == 1 else dz

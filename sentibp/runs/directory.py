@@ -334,20 +334,24 @@ def list_runs(
 
 
 def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray, weight: np.ndarray | None = None) -> None:
-    """Write the labels, probabilities of positive and weights of the validation reviews: (n,) each."""
+    """Write the labels, probabilities of positive and weights of the validation reviews: (n,) each.
+
+    With K > 2 labels the probabilities are (n, K), and have a column for each label.
+    """
     import io
 
     import pyarrow as pa
     from pyarrow import parquet
 
     content = io.BytesIO()
-    columns = {"label": label, "positive": positive} | ({} if weight is None else {"weight": weight.astype(np.float64)})
+    probabilities = {"positive": positive} if positive.ndim == 1 else dict(enumerate(positive.T))
+    columns = {"label": label, **{str(name): values for name, values in probabilities.items()}} | ({} if weight is None else {"weight": weight.astype(np.float64)})
     parquet.write_table(pa.table({name: from_numpy(values) for name, values in columns.items()}), content)
     run.write(PREDICTIONS, content.getvalue())
 
 
 def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Return the labels (n,), probabilities of positive (n,) and weights (n,) or None that `save_predictions` wrote.
+    """Return the labels (n,), probabilities, (n,) or (n, K), and weights (n,) or None that `save_predictions` wrote.
 
     None without a file.
     """
@@ -360,7 +364,10 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
         table = parquet.read_table(path / PREDICTIONS)
         weight = table["weight"].to_numpy() if "weight" in table.column_names else None
-        return table["label"].to_numpy(), table["positive"].to_numpy(), weight
+        if "positive" in table.column_names:
+            return table["label"].to_numpy(), table["positive"].to_numpy(), weight
+        names = [name for name in table.column_names if name.isdigit()]
+        return table["label"].to_numpy(), np.stack([table[name].to_numpy() for name in names], axis=1), weight
 
 
 def _now() -> str:

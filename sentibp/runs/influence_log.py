@@ -10,7 +10,7 @@ import hashlib
 import json
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -30,7 +30,8 @@ OLDER_FILE = "visits.safetensors"  # its name in the runs of earlier versions, w
 class ExampleGradients(NamedTuple):
     """The gradient of each of n training reviews in one epoch, and the step in which it acted."""
 
-    dz: Array  # (n,) float32: d loss / d logit of the batch's mean loss, clipped as the gradient was; nan: not seen
+    dz: Array  # float32: d loss / d output of the batch's mean loss, clipped as the gradient was; nan: not seen.
+    # (n,) for one output, (n, m) for m
     step: Array  # (n,) int32: the step of the epoch, from 0
     learning_rate: Array  # (steps,) float64: of each step
 
@@ -59,13 +60,13 @@ class InfluenceLog:
 
     def start_network(self) -> None:
         """Begin the log of another network. What was kept of the one before stays."""
-        self._epochs, self._complete, self._epoch, self._shape = 0, True, None, (0, 0)
+        self._epochs, self._complete, self._epoch, self._shape = 0, True, None, (0, 0, 1)
         self._close(keep=None if self._kept is None else self._kept.file)
 
-    def start_epoch(self, n: int, steps: int) -> None:
-        """Begin an epoch of so many steps on n reviews, if none has begun."""
+    def start_epoch(self, n: int, steps: int, outputs: int = 1) -> None:
+        """Begin an epoch of so many steps on n reviews, if none has begun. The network has so many outputs."""
         if self._epoch is None:
-            dz = np.full(n, np.nan, np.float32)
+            dz = np.full(n if outputs == 1 else (n, outputs), np.nan, np.float32)
             self._epoch = ExampleGradients(dz, np.zeros(n, np.int32), np.zeros(steps))
 
     def add_step(self, step: int, chosen: Array, dz: Array, learning_rate: float) -> None:
@@ -87,7 +88,7 @@ class InfluenceLog:
         except OSError:
             self._complete = False
         self._epochs += 1
-        self._shape = len(epoch.dz), len(epoch.learning_rate)
+        self._shape = len(epoch.dz), len(epoch.learning_rate), epoch.dz.size // max(len(epoch.dz), 1)
 
     def keep(self, epoch: int, model: str, factor: float) -> None:
         """Note that the best model, of this SHA-256, has seen these epochs, and that its logit was scaled by `factor`.
@@ -106,7 +107,7 @@ class InfluenceLog:
         tensors = {} if self._epoch is None else dict(self._epoch._asdict())
         try:
             if sum(file.tell() for file in files.values() if file is not None) > _MAX_BYTES:
-                return {"epochs": 0, "complete": False, "shape": [0, 0], "kept": None}, {}
+                return {"epochs": 0, "complete": False, "shape": [0, 0, 1], "kept": None}, {}
             for name, file in files.items():
                 if file is not None:
                     file.seek(0)
@@ -118,7 +119,7 @@ class InfluenceLog:
     def load_state_dict(self, state: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Restore what `state_dict` returned."""
         self.start_network()
-        self._epochs, self._complete, self._shape = state["epochs"], state["complete"], tuple(state["shape"])
+        self._epochs, self._complete, self._shape = state["epochs"], state["complete"], _shape(state["shape"])
         if "dz" in tensors:
             self._epoch = ExampleGradients(*(tensors[name].copy() for name in ExampleGradients._fields))
         try:
@@ -128,7 +129,7 @@ class InfluenceLog:
             return
         if state["kept"] is not None and files:
             epochs, shape, model, factor = state["kept"]
-            self._kept = _Kept(files.get("kept", files.get("current")), epochs, tuple(shape), model, factor)  # type: ignore[arg-type]
+            self._kept = _Kept(files.get("kept", files.get("current")), epochs, _shape(shape), model, factor)  # type: ignore[arg-type]
 
     def _restored(self, content: Array) -> IO[bytes]:
         self._files.append(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
@@ -141,18 +142,26 @@ class InfluenceLog:
 
         if self._kept is None:
             return
-        file, epochs, (n, steps), model, factor = self._kept
-        tensors = {"dz": (n, np.float32), "step": (n, np.int32), "learning_rate": (steps, np.float64)}
+        file, epochs, (n, steps, outputs), model, factor = self._kept
+        tensors = {"dz": (n * outputs, np.float32), "step": (n, np.int32), "learning_rate": (steps, np.float64)}
         arrays = {name: np.empty((epochs, size), kind) for name, (size, kind) in tensors.items()}
         try:
             file.seek(0)
             for epoch in range(epochs):
                 for array in arrays.values():
                     array[epoch] = np.frombuffer(file.read(array[epoch].nbytes), array.dtype)
+            if outputs > 1:
+                arrays["dz"] = arrays["dz"].reshape(epochs, n, outputs)
             content = save(arrays, metadata={"sentibp": json.dumps({"factor": factor, "model": model})})
             write_file(run / FILE, content)
         except (OSError, ValueError):  # ValueError: the disk was full, and the file is too short
             return
+
+
+def _shape(stored: Sequence[int]) -> tuple[int, int, int]:
+    """Return the shape in a checkpoint. Those of earlier versions do not say that there is one output."""
+    n, steps, outputs = (*stored, 1)[:3]
+    return n, steps, outputs
 
 
 class _Kept(NamedTuple):
@@ -160,7 +169,7 @@ class _Kept(NamedTuple):
 
     file: IO[bytes]
     epochs: int
-    shape: tuple[int, int]  # reviews, steps an epoch
+    shape: tuple[int, int, int]  # reviews, steps an epoch, outputs
     model: str
     factor: float
 
@@ -187,7 +196,7 @@ def load_influence_log(run: Path) -> SavedGradients:
             facts = json.loads((content.metadata() or {})["sentibp"])
             last = "learning_rate" if "learning_rate" in content.keys() else "rate"  # noqa: SIM118  # no mapping
             dz, step, learning_rate = (content.get_tensor(name) for name in ("dz", "step", last))
-            fits = dz.shape == step.shape and len(learning_rate) == len(dz)
+            fits = dz.shape[:2] == step.shape and dz.ndim in (2, 3) and len(learning_rate) == len(dz)
             if not (fits and step.max(initial=0) < learning_rate.shape[1]):
                 raise ValueError("its arrays do not fit together")
             with open_regular(model) as opened:

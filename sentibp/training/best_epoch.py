@@ -12,10 +12,15 @@ import numpy as np
 from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
-from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
+from sentibp.model.calibration import (
+    fit_scale_and_shift,
+    fit_scale_and_shifts,
+    fit_temperature,
+    mixture_weights,
+)
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
-from sentibp.model.fold import scale_logit
+from sentibp.model.fold import Shift, scale_logit
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL, VALIDATED, Run, save_predictions
@@ -46,7 +51,8 @@ class Selection:
         self.scores: dict[str, Any] | None = None  # of the best model
         self.digest: str | None = None  # SHA-256 of its file
         self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from
-        self.factor, self.shift = 1.0, 0.0  # what calibration multiplied its logit by, and added to it
+        self.factor = 1.0  # what calibration multiplied its logits by
+        self.shift: Shift = 0.0  # and what it added to them: one number, or one for each of more than two labels
         self.weights: list[float] | None = None  # of the networks that are averaged
         self.seed_scores: list[dict[str, Any]] = []  # the best scores of each seed
         self.start_seed()
@@ -109,7 +115,8 @@ class Selection:
         if not is_best_of_seed:  # nor the best of all
             return
         factor, shift = 1.0, 0.0
-        if self.settings.calibrate and self.validation is not None:
+        can_be_scaled = classifier.spec.head != "cumulative"  # its logits are no multiples of others
+        if self.settings.calibrate and self.validation is not None and can_be_scaled:
             factor, shift = calibrate(logits, self.validation, self.independent, self.settings)
             classifier = scale_logit(classifier, factor, shift)
             scores, logits = evaluate(classifier.network, self.validation)
@@ -156,23 +163,25 @@ class Selection:
             save_predictions(self.run, self.validation.label, probability(logits), self.validation.weight)
 
 
-def calibrate(logits: Array, validation: Examples, independent: Array | None, settings: Train) -> tuple[float, float]:
-    """Return the factor of the logits (n,), and the shift that makes the classes count as train.class_weight says.
+def calibrate(logits: Array, validation: Examples, independent: Array | None, settings: Train) -> tuple[float, Shift]:
+    """Return the factor of the logits, and the shift that makes the classes count as train.class_weight says.
 
-    Without class weights the shift is 0, and so it is if the validation reviews that count are of one class.
+    The logits are (n,), or (n, K) for K labels, which have a shift each. Without class weights the shift is 0, and so
+    it is if the validation reviews that count are of one class.
     `independent` (n,) is how much each of them counts; None: all count as one.
     """
     own = np.ones(len(logits)) if independent is None else independent
     counted = own > 0
     label = validation.label[counted]
-    if settings.class_weight is None or label.all() or not label.any():
+    if settings.class_weight is None or not len(label) or (label == label[0]).all():
         return fit_temperature(logits, validation.label, independent), 0.0
     own = own[counted]
-    weight = example_weights(settings, Examples(None, label, own))
+    weight = example_weights(settings, Examples(None, label, own, validation.classes))
     assert weight is not None
     # Classes of different weight are worth fewer reviews (Kish, 1965): many of them hardly count.
     weight = weight * (weight.sum(dtype=np.float64) / np.sum(weight.astype(np.float64) ** 2 / own))
-    return fit_scale_and_shift(logits[counted], label, weight)
+    fit = fit_scale_and_shifts if logits.ndim == 2 else fit_scale_and_shift
+    return fit(logits[counted], label, weight)
 
 
 class FixedSelection:

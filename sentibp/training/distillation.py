@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -179,7 +180,7 @@ def shared_rows(training: Examples, features: int) -> Array:
 
 def with_shared_rows(examples: Examples, row: Array) -> Examples:
     """Replace each feature of the examples by the feature whose row it uses."""
-    return Examples(Ragged(row[examples.features.ids], examples.features.offsets), examples.label, examples.weight)
+    return replace(examples, features=Ragged(row[examples.features.ids], examples.features.offsets))
 
 
 def copy_shared_rows(classifier: Classifier, row: Array) -> None:

@@ -16,8 +16,9 @@ from sentibp.data.examples import Examples, example_weights
 from sentibp.model.classifier import predict_logits
 from sentibp.model.head import probability
 from sentibp.nn.gradient_flow import layer_name
+from sentibp.nn.heads import output_gradient
 from sentibp.nn.layers import Array, Gradient, Ragged, Sequential
-from sentibp.nn.losses import LOSSES, Loss
+from sentibp.nn.losses import Loss, logits_of, loss_on
 from sentibp.nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, clip, norm
 from sentibp.training.diverged import Diverged, diverged, diverged_after
 from sentibp.training.events import Backward, Batch, Epoch, FitEvent, Forward, Step
@@ -82,7 +83,7 @@ def fit(
     event. After Step and Epoch, `state` and the weights belong together; after Backward, the weights are still those
     before the update. Raises Diverged.
     """
-    loss_function = LOSSES[settings.loss]
+    loss_function = loss_on(settings.loss)
     weight = example_weights(settings, train)
     factors = {name: learning_rate_factor(settings, name) for name in network.params}
 
@@ -97,10 +98,11 @@ def fit(
             yield batch
             loss, dz = forward(network, batch.examples, loss_function)
             yield Forward(state.step + 1, loss, dz)
+            d_output = output_gradient(network, dz)
             gradients = backward(network, dz)
             gradient_norm = norm(gradients)
             learning_rate = settings.optimizer.learning_rate * state.schedule.factor(state.step)
-            last = Backward(state.step + 1, epoch, loss, learning_rate, gradient_norm, gradients, dz, batch.chosen)
+            last = Backward(state.step + 1, epoch, loss, learning_rate, gradient_norm, gradients, d_output, batch.chosen)
             yield last
             if not (np.isfinite(loss) and np.isfinite(gradient_norm)):
                 raise diverged(last, network, train, settings)
@@ -121,16 +123,16 @@ def fit(
 
 
 def forward(network: Sequential, batch: Examples, loss_function: Loss) -> tuple[float, Array]:
-    """Return the loss of a batch, and its derivative by the logits (b,)."""
+    """Return the loss of a batch, and its derivative by the logits, (b,) or (b, K)."""
     with single_threaded_blas, np.errstate(over="ignore", invalid="ignore"):  # Diverged reports what is not finite
-        z = network.forward(batch.features, train=True)  # (b, 1)
-        return loss_function(z[:, 0], batch.label, batch.weight)
+        z = logits_of(network.forward(batch.features, train=True))  # (b,), or (b, K) for K > 2 labels
+        return loss_function(z, batch.label, batch.weight)
 
 
 def backward(network: Sequential, dz: Array) -> Mapping[str, Gradient]:
-    """Return the gradient of the loss by every parameter, given that by the logits (b,), after `forward`."""
+    """Return the gradient of the loss by every parameter, given that by the logits, after `forward`."""
     with single_threaded_blas, np.errstate(over="ignore", invalid="ignore"):
-        network.backward(dz[:, None])
+        network.backward(dz.reshape(len(dz), -1))
     return network.grads
 
 
@@ -138,7 +140,7 @@ def take_batch(prepare: Callable[[Ragged], Any], train: Examples, weight: Array 
     """Return the chosen examples, prepared by `network.prefetcher()`; `weight` is that of all examples in the loss."""
     read_ahead(train.features.ids, train.features.offsets[chosen], train.features.offsets[chosen + 1])
     features = prepare(train.features.take(chosen))
-    return Examples(features, train.label[chosen], None if weight is None else weight[chosen])
+    return Examples(features, train.label[chosen], None if weight is None else weight[chosen], train.classes)
 
 
 def _load_batch(prepare: Callable[[Ragged], Any], train: Examples, weight: Array | None, chosen: Array) -> Batch:
@@ -165,13 +167,17 @@ def _update(
 
 
 def evaluate(network: Sequential, examples: Examples) -> tuple[dict[str, Any], Array]:
-    """Return the scores on some examples, and their logits (n,). Raises Diverged if a logit is not finite."""
+    """Return the scores on some examples, and their logits, (n,) or (n, K). Diverged if a logit is not finite."""
     logits = predict_logits(network, examples.features)
     if not np.isfinite(logits).all():
         raise Diverged(
             "diverged: the network's answers are not finite; train it with a lower train.optimizer.learning_rate"
         )
-    return metrics.scores(examples.label, probability(logits), examples.weight), logits
+    positive = probability(logits)
+    if logits.ndim == 2:
+        names, ordered = examples.classes
+        return metrics.class_scores(examples.label, positive, examples.weight, names=names, ordered=ordered), logits
+    return metrics.scores(examples.label, positive, examples.weight), logits
 
 
 def learning_rate_factor(settings: Train, name: str) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
-from sentibp.nn.losses import LOSSES
+from sentibp.nn.losses import loss_on
 from sentibp.nn.optim import Schedule
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Step
@@ -121,4 +121,4 @@ def _loss_by_chance(settings: Train, training: Examples) -> float:
     weight = example_weights(settings, training)
     share = float(np.average(training.label, weights=weight))
     z = np.full(len(training), np.log(share / (1 - share)) if 0 < share < 1 else 0.0)
-    return LOSSES[settings.loss](z, training.label, weight)[0]
+    return loss_on(settings.loss)(z, training.label, weight)[0]

@@ -166,7 +166,7 @@ class _Instruments:
         step, log = self.last, self.selection.influence_log
         longest = self.settings.optimizer.clip_norm or np.inf
         factor = min(1.0, longest / max(step.gradient_norm, 1e-30))
-        log.start_epoch(self.n, self.per_epoch)
+        log.start_epoch(self.n, self.per_epoch, step.dz.size // len(step.dz))
         place = (step.step - 1) % self.per_epoch
         log.add_step(place, step.chosen, step.dz * np.float32(factor), step.learning_rate)
 

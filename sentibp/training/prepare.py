@@ -18,7 +18,7 @@ from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
-from sentibp.data.labels import counted
+from sentibp.data.labels import BINARY, Classes, classes_of, counted
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
@@ -97,6 +97,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     )
     require_memory(config, len(encoded.vocabulary))
     features, labelled_features, unlabelled_features = encoded.learned
+    classes = classes_of(config.data)
     independent = None
     if validation is not None:
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
@@ -107,10 +108,10 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         config=config,
         origin=origin,
         pretrained=pretrained,
-        training=_examples(training, features),
-        validation=_examples_or_none(validation, encoded.validation),
+        training=_examples(training, features, classes),
+        validation=_examples_or_none(validation, encoded.validation, classes),
         independent=independent,
-        extra=PretrainingData(_examples_or_none(labelled, labelled_features), unlabelled_features),
+        extra=PretrainingData(_examples_or_none(labelled, labelled_features, BINARY), unlabelled_features),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,
@@ -267,10 +268,10 @@ def _fits(config: Config) -> str:
     return f"{' and '.join(fitted)} are" if fitted else ""
 
 
-def _examples_or_none(corpus: Corpus | None, features: Ragged) -> Examples | None:
-    return None if corpus is None else _examples(corpus, features)
+def _examples_or_none(corpus: Corpus | None, features: Ragged, classes: Classes) -> Examples | None:
+    return None if corpus is None else _examples(corpus, features, classes)
 
 
-def _examples(corpus: Corpus, features: Ragged) -> Examples:
+def _examples(corpus: Corpus, features: Ragged, classes: Classes) -> Examples:
     assert corpus.label is not None
-    return Examples(features, corpus.label, corpus.weight)
+    return Examples(features, corpus.label, corpus.weight, classes)

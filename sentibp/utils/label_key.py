@@ -6,6 +6,12 @@ import math
 import re
 import unicodedata
 
+LABELS = ("negative", "positive")
+"""The classes of a model with two classes, in the order of their numbers: 0 is negative, 1 is positive."""
+
+IGNORE = "ignore"
+"""The key of `data.labels` whose values are of reviews to leave out."""
+
 # Soft hyphen, zero-width space, marks of direction, word joiner, byte-order mark, variation selector 16 of an emoji;
 # and the dot of a Turkish capital I that casefold() leaves.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufe0f\ufeff\u0307]")

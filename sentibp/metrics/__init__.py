@@ -1,0 +1,36 @@
+"""Evaluate classifiers: metrics, curves, confidence intervals and paired tests. `binary` has those of two classes."""
+
+from sentibp.metrics.binary import (
+    BETTER,
+    THRESHOLD,
+    calibration_bins,
+    calibration_error,
+    decide,
+    effective_number,
+    mcnemar,
+    roc_auc,
+    roc_curve,
+    scores,
+    spread,
+    verdict,
+    wilson_interval,
+)
+from sentibp.metrics.multiclass import class_scores, median_class
+
+__all__ = [
+    "BETTER",
+    "THRESHOLD",
+    "calibration_bins",
+    "calibration_error",
+    "class_scores",
+    "decide",
+    "effective_number",
+    "mcnemar",
+    "median_class",
+    "roc_auc",
+    "roc_curve",
+    "scores",
+    "spread",
+    "verdict",
+    "wilson_interval",
+]

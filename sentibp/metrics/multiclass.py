@@ -1,0 +1,139 @@
+"""Evaluate classifiers of K classes, in order or not.
+
+In all functions `label` is (n,), each a class from 0 to K - 1, and `probability` is (n, K), each row with the sum 1.
+`weight` (n,) is as in `binary`. A `ValueError` names the problem if the shapes are wrong or the input is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sentibp.metrics.binary import effective_number, wilson_interval
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+_ROUNDED = 1e-4  # how far the sum of a row may be from 1: float32 adds many
+
+
+def class_scores(
+    label: ArrayLike,
+    probability: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    names: Sequence[str],
+    ordered: bool = True,
+) -> dict[str, Any]:
+    """Return all metrics of a set of predictions, as plain Python values for JSON.
+
+    - `n`, `effective_n`, `accuracy`, `accuracy_interval`, `log_loss` as in `scores`. The predicted class is the one
+      with the largest probability, the first of several.
+    - `macro_f1` in [0, 1]: the mean of the F1 of all classes that occur, or are predicted.
+    - of ordered classes, `mae` in [0, K - 1]: the mean distance, in classes, from the right one to `median_class`;
+      `quadratic_weighted_kappa` in [-1, 1] of `median_class` (Cohen 1968): 1 is perfect, 0 is chance; None if it is
+      undefined; and `ranked_probability_score` in [0, 1] (Epstein 1969): the mean squared error of the K - 1 cumulative
+      probabilities, 0 is perfect. A mistake by one class costs less than one by four.
+    - `brier` in [0, 2]: the mean of the sum over classes of (probability - 1[class is right])^2 (Brier 1950).
+    - `calibration_error` in [0, 1]: as in `binary`, with ten bins of the probability of the predicted class in [0, 1].
+    - `classes`: for each name `n`, `precision`, `recall` and `f1` in [0, 1]; 0.0 where the denominator is 0.
+    - `confusion`: for each right class, how often each class is predicted, as a mapping of names.
+    """
+    y, p, w = _checked(label, probability, weight)
+    classes, predicted = p.shape[1], p.argmax(axis=1)
+    confusion = _confusion(y, predicted, w, classes)
+    n = len(y) if weight is None else effective_number(w)
+    accuracy = float(np.trace(confusion) / confusion.sum())
+    of_right = p[np.arange(len(y)), y]
+    per_class = _per_class(confusion, whole=weight is None)
+    f1 = [each["f1"] for each, row, column in zip(per_class, confusion, confusion.T, strict=True) if (row + column).any()]
+    cells = confusion.astype(np.int64).tolist() if weight is None else confusion.tolist()
+    return {
+        "n": len(y),
+        **({} if weight is None else {"effective_n": n}),
+        "accuracy": accuracy,
+        "accuracy_interval": list(wilson_interval(min(accuracy * n, n), n)),
+        "macro_f1": float(np.mean(f1)),
+        **(_ordered_scores(y, p, w) if ordered else {}),
+        "log_loss": abs(float(np.average(np.log(np.maximum(of_right, np.finfo(np.float64).tiny)), weights=w))),
+        "brier": float(np.average(((p - np.eye(classes)[y]) ** 2).sum(axis=1), weights=w)),
+        "calibration_error": _calibration_error(p[np.arange(len(y)), predicted], predicted == y, w),
+        "classes": dict(zip(names, per_class, strict=True)),
+        "confusion": {name: dict(zip(names, row, strict=True)) for name, row in zip(names, cells, strict=True)},
+    }
+
+
+def median_class(probability: ArrayLike) -> np.ndarray:
+    """Return the class in the middle of each distribution, (n,): half of the probability is in it or below.
+
+    It has the least expected distance to the right class, as the most probable class has the least expected error.
+    """
+    p = np.asarray(probability, np.float64)
+    return (np.cumsum(p, axis=1)[:, :-1] < 0.5 * p.sum(axis=1, keepdims=True)).sum(axis=1)
+
+
+def _ordered_scores(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> dict[str, Any]:
+    classes, median = p.shape[1], median_class(p)
+    distance = (np.arange(classes)[:, None] - np.arange(classes)) ** 2
+    observed = _confusion(y, median, w, classes)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
+    by_chance = float((distance * expected).sum())
+    reached = (np.arange(classes - 1) >= y[:, None]).astype(np.float64)  # (n, K - 1) the right cumulative distribution
+    return {
+        "mae": float(np.average(np.abs(median - y), weights=w)),
+        "quadratic_weighted_kappa": 1 - float((distance * observed).sum()) / by_chance if by_chance else None,
+        "ranked_probability_score": float(
+            np.average(((np.cumsum(p, axis=1)[:, :-1] - reached) ** 2).mean(axis=1), weights=w)
+        ),
+    }
+
+
+def _confusion(y: np.ndarray, predicted: np.ndarray, w: np.ndarray, classes: int) -> np.ndarray:
+    """Return the weight of each right class (rows) and predicted class (columns): (K, K)."""
+    return np.bincount(classes * y + predicted, w, minlength=classes**2).reshape(classes, classes)
+
+
+def _per_class(confusion: np.ndarray, *, whole: bool) -> list[dict[str, Any]]:
+    right, real, said = (values.tolist() for values in (np.diag(confusion), confusion.sum(1), confusion.sum(0)))
+    return [
+        {
+            "n": int(n) if whole else n,
+            "precision": hit / claimed if claimed else 0.0,
+            "recall": hit / n if n else 0.0,
+            "f1": 2 * hit / (n + claimed) if n + claimed else 0.0,
+        }
+        for hit, n, claimed in zip(right, real, said, strict=True)
+    ]
+
+
+def _calibration_error(confidence: np.ndarray, is_right: np.ndarray, w: np.ndarray, bins: int = 10) -> float:
+    """Return the expected calibration error of the predicted class (Guo et al. 2017, eq. 3)."""
+    index = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
+    total = np.bincount(index, w, minlength=bins)
+    gap = np.bincount(index, w * (is_right - confidence), minlength=bins)
+    return float(np.abs(gap).sum() / total.sum())
+
+
+def _checked(
+    label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return checked labels, probabilities and weights, without the examples of weight 0."""
+    y, p = np.asarray(label), np.asarray(probability, np.float64)
+    if p.ndim != 2 or y.shape != p.shape[:1] or p.shape[1] < 2:
+        raise ValueError(f"label must be (n,) and probability (n, K), not {y.shape} and {p.shape}")
+    if not len(y):
+        raise ValueError("there is nothing to score: n = 0")
+    if not (np.isfinite(p).all() and (p >= 0).all() and (np.abs(p.sum(axis=1) - 1) <= _ROUNDED).all()):
+        raise ValueError("each row of probability must be probabilities with the sum 1")
+    y = y.astype(np.int64)
+    if y.min() < 0 or y.max() >= p.shape[1]:
+        raise ValueError(f"label must be from 0 to {p.shape[1] - 1}")
+    w = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
+    if w.shape != y.shape or not (np.isfinite(w) & (w >= 0)).all():
+        raise ValueError("weight must be (n,), each finite and at least 0")
+    kept = w > 0
+    if not kept.any():
+        raise ValueError("there is nothing to score: every weight is 0")
+    return y[kept], p[kept], w[kept]
