@@ -8,7 +8,7 @@ from encodings import aliases
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from sentibp.config.messages import nearest, show
+from sentibp.config.messages import ALIASES, close, nearest, show
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
 from sentibp.utils.repair import PLACEHOLDER, set_option
@@ -48,6 +48,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _classes(config.data, config.model.output)
     yield from _label_in_two_lists(config.data.labels)
     yield from _unknown_class_weights(config)
+    yield from _metric_of_other_classes(config)
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
@@ -68,9 +69,9 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
     names = [name for name in data.labels if name != IGNORE]
     path: Keys = ("data", "labels")
     for name in names:
-        near = nearest(name, (*LABELS, IGNORE))
-        if near and name not in LABELS and not is_number(label_key(name)):
-            yield Conflict((*path, name), f"unknown key{near}")
+        meant = ALIASES.get(name.casefold()) or close(name, (*LABELS, IGNORE))
+        if meant and name not in LABELS and not is_number(label_key(name)):
+            yield Conflict((*path, name), f"unknown key; did you mean {meant!r}?")
             return
     if all(label_key(value) in LABELS for name in names for value in data.labels[name]) and not set(names) & set(LABELS):
         name = names[0]
@@ -92,6 +93,18 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
     if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
         message = f"{output} is for classes in order, and data.ordered is false; write {set_option('model.output', 'auto')}"
         yield Conflict(("model", "output"), message, ("data.ordered",))
+
+
+def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
+    stopping, labels = config.train.early_stopping, config.data.labels
+    if stopping is None:
+        return
+    several = labels is not None and sum(name != IGNORE for name in labels) > 2
+    if several != (stopping.metric in ("macro_f1", "mae")) and stopping.metric not in ("accuracy", "log_loss"):
+        other = "macro_f1" if several else "f1"
+        message = f"{stopping.metric} is a score of {'two' if several else 'more than two'} classes; write "
+        message += set_option("train.early_stopping.metric", other)
+        yield Conflict(("train", "early_stopping", "metric"), message, ("data.labels",))
 
 
 def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
@@ -117,7 +130,8 @@ def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterato
                 message = f"{show(value)} is in {other} too{spelling}; keep it in one list"
                 yield Conflict(("data", "labels", kind, i), message)
         if not values and kind != IGNORE:
-            yield Conflict(("data", "labels", kind), "[] is empty; give a list of at least one value")
+            message = "[] is empty; give a list of values or text, a number, true or false"
+            yield Conflict(("data", "labels", kind), message)
 
 
 def _unknown_encoding(data: Data) -> Iterator[Conflict]:

@@ -78,7 +78,6 @@ ALIASES = {
     "sample_weight": "weight_column",
     "neg": "negative",
     "pos": "positive",
-    "neutral": "ignore",
 }
 """Names that other libraries and papers have for settings."""
 

@@ -54,7 +54,7 @@ def _to_label_lists(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     classes = {str(name) if isinstance(name, int | float) else name: values for name, values in value.items()}
-    ignored = {IGNORE: classes.pop(IGNORE, [])}
+    ignored = {IGNORE: classes.pop(IGNORE)} if IGNORE in classes else {}
     if set(classes) == set(LABELS):
         classes = {name: classes[name] for name in LABELS}
     return classes | ignored
@@ -164,7 +164,8 @@ class Data(_Section):
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
         """Models of two classes keep their bytes."""
-        return {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
+        plain = {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
+        return plain if self.labels is None else plain | {"labels": plain["labels"] | {IGNORE: self.labels.get(IGNORE, [])}}
 
     @field_validator("validation")
     @classmethod
@@ -321,8 +322,8 @@ class EarlyStopping(_Section):
     """When training stops before its last epoch."""
 
     bare: ClassVar[str] = "patience"
-    metric: Literal["accuracy", "log_loss", "f1", "roc_auc"] = "accuracy"
-    """The validation score that must improve."""
+    metric: Literal["accuracy", "log_loss", "f1", "roc_auc", "macro_f1", "mae"] = "accuracy"
+    """The validation score that must improve. f1 and roc_auc are of two classes; macro_f1 and mae of more."""
     patience: Count = 2
     """The number of epochs without a better score after which training stops. `early_stopping: 3` is short for
     `early_stopping: {patience: 3}`."""

@@ -15,10 +15,11 @@ from sentibp.metrics.binary import (
     verdict,
     wilson_interval,
 )
-from sentibp.metrics.multiclass import class_scores, median_class
+from sentibp.metrics.multiclass import CLASS_BETTER, class_scores, median_class
 
 __all__ = [
     "BETTER",
+    "CLASS_BETTER",
     "THRESHOLD",
     "calibration_bins",
     "calibration_error",

@@ -26,12 +26,8 @@ BETTER = {
     "log_loss": "lower",
     "brier": "lower",
     "calibration_error": "lower",
-    "macro_f1": "higher",
-    "mae": "lower",
-    "quadratic_weighted_kappa": "higher",
-    "ranked_probability_score": "lower",
 }
-"""The scalar metrics of `scores()` and `class_scores()`, and whether a "higher" or a "lower" value is better."""
+"""The scalar metrics of `scores()`, and whether a "higher" or a "lower" value is better."""
 
 
 THRESHOLD = 0.5

@@ -16,6 +16,18 @@ from sentibp.metrics.binary import effective_number, wilson_interval
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+CLASS_BETTER = {
+    "accuracy": "higher",
+    "macro_f1": "higher",
+    "mae": "lower",
+    "quadratic_weighted_kappa": "higher",
+    "ranked_probability_score": "lower",
+    "log_loss": "lower",
+    "brier": "lower",
+    "calibration_error": "lower",
+}
+"""The scalar metrics of `class_scores()`, and whether a "higher" or a "lower" value is better."""
+
 _ROUNDED = 1e-4  # how far the sum of a row may be from 1: float32 adds many
 
 
