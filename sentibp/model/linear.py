@@ -24,7 +24,7 @@ LossAndGradient = Callable[[Array], tuple[float, Array]]  # theta (k,) -> the lo
 
 _LARGE = 4_000_000  # features in all training reviews, from which on a linear start takes too long
 
-# How far a weight of `fit_linear_column` can move: the root mean square of the scaled inputs.
+# How far a weight of `fit_linear_columns` can move: the root mean square of the scaled inputs.
 _WORD_SCALE = 2.5
 _AFFIX_SCALE = 1.5  # smaller, for a word has several affixes
 

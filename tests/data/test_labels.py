@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentibp.config.schema import Labels
 from sentibp.data import sources
-from sentibp.data.labels import NoKnownLabel
+from sentibp.data.labels import Labels, NoKnownLabel
 from sentibp.errors import DataError
 from sentibp.utils.label_key import label_key, label_value
 
@@ -90,18 +89,18 @@ def test_unknown_labels(labels):
 
 
 def test_labels_missing_in_the_mapping():
-    assert complaint(1, 2, 3, 3, mapping=Labels(negative=[1], positive=[2])) == (
+    assert complaint(1, 2, 3, 3, mapping={"negative": [1], "positive": [2]}) == (
         "r.csv:4: label '3' (2 rows) is in no list of data.labels; correct it, or leave such rows out with "
         + mapping("1", "2", "3")
     )
-    own = Labels(negative=["bad"], positive=[" GOOD"], ignore=["so so"])
+    own = {"negative": ["bad"], "positive": [" GOOD"], "ignore": ["so so"]}
     message = complaint("Good", "Bad", "Great", mapping=own)
     assert message.endswith(mapping("bad", "good", '"so so", great')), "the user's mapping; leaving out is all it adds"
 
 
 def test_a_mapping_with_none_of_the_labels():
     with pytest.raises(NoKnownLabel) as caught:
-        sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels=Labels(negative=[0], positive=[4]))
+        sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels={"negative": [0], "positive": [4]})
     assert str(caught.value) == (
         "r.csv: labels fresh (2), rotten (1), none of them in data.labels; say which is which: "
         + mapping("0, rotten", "4, fresh")
@@ -109,7 +108,7 @@ def test_a_mapping_with_none_of_the_labels():
     with pytest.raises(
         NoKnownLabel, match=r"--set 'data\.labels=\{negative: \[0, \.\.\.\], positive: \[4, \.\.\.\]\}'$"
     ):
-        sources.load_corpus(labelled("ja", "nein"), labels=Labels(negative=[0], positive=[4]))
+        sources.load_corpus(labelled("ja", "nein"), labels={"negative": [0], "positive": [4]})
 
 
 PAIRS = ["happy sad", "ja nein", "no yes", "a b", "cold warm", "LABEL_0 LABEL_1", "fresh frozen", "spam ham"]
