@@ -69,6 +69,10 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         return
     names = [name for name in data.labels if name != IGNORE]
     path: Keys = ("data", "labels")
+    if PLACEHOLDER in names:
+        message = f"{PLACEHOLDER} is a placeholder; write the labels of the data, from the worst to the best"
+        yield Conflict(path, message)
+        return
     if conflict := _misspelt_class(data.labels, names):
         yield conflict
     elif len(names) < 3:
@@ -140,6 +144,8 @@ def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
 def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterator[Conflict]:
     seen: dict[str, tuple[str, Value]] = {}
     for kind, values in (labels or {}).items():
+        if kind == PLACEHOLDER:
+            return
         for i, value in enumerate(values):
             if value == PLACEHOLDER:
                 message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"
