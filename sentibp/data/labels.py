@@ -83,7 +83,7 @@ def order_note(data: Data) -> str | None:
         return None
     return (
         f"data.labels: taken as in order, from {names[0]}, the worst, to {names[-1]}, the best; "
-        f"if they have no order, add {set_option('data.ordered', False)}, else =true"
+        f"if they have no order, write {set_option('data.ordered', False)} (true: they are in order)"
     )
 
 
