@@ -275,6 +275,25 @@ class _Unknown:
         }
         return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
 
+    def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` with the labels in the lists of its classes, as far as they are known."""
+        names = list(class_names(labels))
+        setting: dict[str, list[Value]] = {
+            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
+        }
+        order, keys, kinds = class_order(rows), [label_key(name) for name in names], suggest(rows)
+        if order and len(order) == len(names) and class_order(keys) == keys:
+            meant = dict(zip(order, names, strict=True))
+        elif kinds.is_complete and set(LABELS) <= set(names):
+            middle = "neutral" if "neutral" in names else IGNORE
+            lists = {"negative": kinds.negative, "positive": kinds.positive, middle: kinds.ignore}
+            meant = {key: name for name, values in lists.items() for key in values}
+        else:
+            return setting | {name: [*setting[name], PLACEHOLDER] for name in names}
+        for key in rows:
+            setting.setdefault(meant.get(key, IGNORE), []).append(label_value(key))
+        return setting
+
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""
         if len([key for key in self.rows if key]) > _MOST:
@@ -295,8 +314,7 @@ class _Unknown:
         rows = {key: count for key, count in self.rows.items() if key}
         fact = f"{self.records.name}: labels {self._listed(rows)}{fact}"
         if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
-            setting = self._with_unknown(self.labels)
-            return fact, f"write them into its lists: {set_option('data.labels', setting)}"
+            return fact, f"write them into its lists: {set_option('data.labels', self._in_lists(self.labels, list(rows)))}"
         mapping = suggest(rows)
         unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
         which = mapping.assumption or "say which is which"

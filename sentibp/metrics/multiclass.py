@@ -28,6 +28,9 @@ CLASS_BETTER = {
 }
 """The scalar metrics of `class_scores()`, and whether a "higher" or a "lower" value is better."""
 
+ORDERED = ("mae", "quadratic_weighted_kappa", "ranked_probability_score")
+"""Those of classes in order."""
+
 _ROUNDED = 1e-4  # how far the sum of a row may be from 1: float32 adds many
 
 
