@@ -28,7 +28,9 @@ def test_the_scores_are_those_of_scikit_learn(seed, weighted, n):
     said, median, every = p.argmax(axis=1), median_class(p), range(4)
     assert found["n"] == n
     assert found["accuracy"] == pytest.approx(oracle.accuracy_score(label, said, sample_weight=w))
-    macro = oracle.f1_score(label, said, average="macro", sample_weight=w, labels=np.union1d(label, said), zero_division=0)
+    macro = oracle.f1_score(
+        label, said, average="macro", sample_weight=w, labels=np.union1d(label, said), zero_division=0
+    )
     assert found["macro_f1"] == pytest.approx(macro)
     assert found["mae"] == pytest.approx(oracle.mean_absolute_error(label, median, sample_weight=w))
     kappa = oracle.cohen_kappa_score(label, median, labels=every, weights="quadratic", sample_weight=w)
@@ -54,7 +56,11 @@ def test_the_scores_by_hand():
     assert found["brier"] == pytest.approx(brier / 3)
     rps = (0.4**2 + 0.1**2) / 2 + (0.8**2 + 0.5**2) / 2 + (0.45**2 + 0.55**2) / 2
     assert found["ranked_probability_score"] == pytest.approx(rps / 3)
-    assert found["confusion"] == {"a": {"a": 1, "b": 0, "c": 1}, "b": {"a": 0, "b": 0, "c": 0}, "c": {"a": 1, "b": 0, "c": 0}}
+    assert found["confusion"] == {
+        "a": {"a": 1, "b": 0, "c": 1},
+        "b": {"a": 0, "b": 0, "c": 0},
+        "c": {"a": 1, "b": 0, "c": 0},
+    }
     assert set(CLASS_BETTER) - set(found) == set()
     unordered = class_scores([0, 0, 2], p, names=("a", "b", "c"), ordered=False)
     assert set(found) - set(unordered) == set(ORDERED)

@@ -122,7 +122,9 @@ class Schema:
             if isinstance(key, int):
                 below = [option["items"] for option in options if "items" in option]
             else:
-                below = [option.get("properties", {}).get(key, option.get("additionalProperties")) for option in options]
+                below = [
+                    option.get("properties", {}).get(key, option.get("additionalProperties")) for option in options
+                ]
             options = [option for node in below if node for option in self.options(node)]
         return options
 

@@ -226,7 +226,9 @@ class _Unknown:
         if self._are_few_among_known():
             return self._lines_with_more_classes()
         fact, two = self._facts()
-        option = f"{set_option('data.labels', sorted(map(label_value, rows), key=str))} {set_option('data.ordered', False)}"
+        option = (
+            f"{set_option('data.labels', sorted(map(label_value, rows), key=str))} {set_option('data.ordered', False)}"
+        )
         ordered = set_option("data.labels", [PLACEHOLDER])
         more = f"for a class each: {option}; if they have an order, list them from the worst to the best: {ordered}"
         return [f"{fact}; {more}; for two classes, {two}"]
@@ -235,7 +237,9 @@ class _Unknown:
         """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
         if "" in self.unknown or any(polarity(key) in LABELS for key in self.unknown):
             return []
-        negative, positive = ([key for key in self.meaning if self.meaning[key] == n and key in self.rows] for n in (0, 1))
+        negative, positive = (
+            [key for key in self.meaning if self.meaning[key] == n and key in self.rows] for n in (0, 1)
+        )
         if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
             return []
         classes = set_option("data.labels", list(map(label_value, [*negative, *self.unknown, *positive])))
@@ -298,8 +302,8 @@ class _Unknown:
         """Return an error line with the labels, their counts, and the mapping to set."""
         if len([key for key in self.rows if key]) > _MOST:
             number = sum(key != "" for key in self.rows)
-            listed = self._listed(self.rows)
-            return f"{self.records.name}: {number:,} different labels: {listed}{fact}; name another column with {_OTHER_COLUMN}"
+            fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
+            return f"{fact}; name another column with {_OTHER_COLUMN}"
         return "; ".join(self._facts(fact))
 
     def _listed(self, rows: Lists[str, int]) -> str:
@@ -314,7 +318,10 @@ class _Unknown:
         rows = {key: count for key, count in self.rows.items() if key}
         fact = f"{self.records.name}: labels {self._listed(rows)}{fact}"
         if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
-            return fact, f"write them into its lists: {set_option('data.labels', self._in_lists(self.labels, list(rows)))}"
+            return (
+                fact,
+                f"write them into its lists: {set_option('data.labels', self._in_lists(self.labels, list(rows)))}",
+            )
         mapping = suggest(rows)
         unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
         which = mapping.assumption or "say which is which"

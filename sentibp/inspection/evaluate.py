@@ -108,7 +108,9 @@ def score_corpus(
     _require_same_classes(classifier, corpus)
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
-    scores, logits = evaluate(classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set))
+    scores, logits = evaluate(
+        classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set)
+    )
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     hashes = text_hashes(corpus.text)
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)
@@ -157,11 +159,9 @@ def load_reviews(
         if settings.labels != trained.labels:
             raise
         names = class_names(trained.labels)
-        if several := len(names) > 2:  # each class by its own name
-            corpus = read({name: [name] for name in names})
-        else:
-            corpus = read(None)  # DataError if the data do not use the usual names of labels either
-        by = "by the names of the classes" if several else "by their usual names"
+        usual = None if len(names) == 2 else {name: [name] for name in names}
+        corpus = read(usual)  # DataError if the data do not use these labels either
+        by = "by their usual names" if usual is None else "by the names of the classes"
         note = f"{source or settings.source}: labels {by}, as data.labels of the training lists none"
         corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):

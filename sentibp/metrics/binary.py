@@ -224,7 +224,9 @@ def _is_right(label: ArrayLike, probability: ArrayLike, name: str) -> np.ndarray
     p, y = np.asarray(probability, np.float64), np.asarray(label)
     if p.ndim == 2:
         if y.shape != p.shape[:1] or not len(y) or not np.isfinite(p).all():
-            raise ValueError(f"{name} must have shape (n,), not {p.shape}, or (n, K) with the n of label, and be finite")
+            raise ValueError(
+                f"{name} must have shape (n,), not {p.shape}, or (n, K) with the n of label, and be finite"
+            )
         return p.argmax(axis=1) == y
     truth, p = _checked(label, probability, name)
     return (decide(p) == 1) == truth

@@ -46,9 +46,7 @@ class Decision(NamedTuple):
         return np.where(each[:, number] >= least, number, others.argmax(axis=1))
 
 
-def parse_decision(
-    classes: Classes, threshold: str | float | None = None, cost: Costs | None = None
-) -> Decision:
+def parse_decision(classes: Classes, threshold: str | float | None = None, cost: Costs | None = None) -> Decision:
     """Return the decision that the options --threshold and --cost name. ConfigError if they are wrong.
 
     `threshold` is CLASS=P, or P for positive. `cost` is `distance` or `squared`, for classes in order, or a matrix, as
@@ -93,8 +91,8 @@ def _cost(classes: Classes, given: Costs) -> Array:
     if matrix.shape != (k, k) or not np.isfinite(matrix).all():
         shown = given if isinstance(given, str) else json.dumps(np.shape(given))
         raise ConfigError(
-            f"--cost {shown:.60}: not distance, squared, or {k} rows of {k} numbers, with a row for each right class, a "
-            f"column for each predicted one, in the order {names}; equal costs are --cost '{plain}'"
+            f"--cost {shown:.60}: not distance, squared, or {k} rows of {k} numbers, with a row for each right class, "
+            f"a column for each predicted one, in the order {names}; equal costs are --cost '{plain}'"
         )
     return matrix
 
@@ -103,8 +101,8 @@ def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
     """Return the prediction for each text as plain values: `sentibp predict` writes them.
 
     `label`; `score`, its probability; with two classes `positive`, the probability of positive; with more,
-    `probabilities`, by class; `place`, from 0, the worst class, to 1, the best, if they are in order, and `expected`, if
-    they are numbers; `tokens`; `unknown` tokens; and a `note` if no token is known.
+    `probabilities`, by class; `place`, from 0, the worst class, to 1, the best, if they are in order; `expected`, if
+    they are numbers, too; `tokens`; `unknown` tokens; and a `note` if no token is known.
     """
     numbers, names, probability = decision.numbers(prediction.positive), decision.classes.names, prediction.positive
     if probability.ndim == 1:

@@ -152,7 +152,7 @@ def fit_linear_columns(
     loss_weight: Array | None = None,
     kind: str = "sigmoid",
 ) -> tuple[Array, Array, dict[str, Array]]:
-    """Fit a linear classifier on n reviews. Return its embedding (features, m), its bias (m,), and what the head learns.
+    """Fit a linear classifier on n reviews. Return its embedding (features, m), bias (m,), and what the head learns.
 
     `shares` are pairs (feature, affix). The row of a feature is the sum of a weight of its own and the weights of the
     affixes that it begins or ends with, so that words with the same beginning or ending have similar rows. A weight
@@ -240,7 +240,9 @@ def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Ar
     from scipy.optimize import minimize
 
     with single_threaded_blas:
-        theta = minimize(_with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B").x
+        theta = minimize(
+            _with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B"
+        ).x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
     return theta
 

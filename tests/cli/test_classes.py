@@ -77,9 +77,12 @@ def source(kind: str) -> list[str]:
 def test_the_lines_of_a_training(there, tmp_path):
     done = invoke("train", "quickstart", *QUICK[1:], *source("three"), "--out", tmp_path / "run")
     number = r"\d\.\d{4}"
-    assert re.search(rf"\nepoch 2/2: training loss {number}; validation accuracy {number}, log loss {number}\n", done.err)
+    assert re.search(
+        rf"\nepoch 2/2: training loss {number}; validation accuracy {number}, log loss {number}\n", done.err
+    )
     assert re.match(
-        rf"validation  accuracy {number} \[{number}, {number}\], macro-F1 {number}, MAE {number}, log loss {number}, n 24\n",
+        rf"validation  accuracy {number} \[{number}, {number}\], macro-F1 {number}, MAE {number}, log loss {number}, "
+        r"n 24\n",
         done.out,
     )
     topics = invoke("train", "quickstart", *QUICK, *source("topics"), "--out", tmp_path / "topics")
@@ -104,7 +107,15 @@ def test_every_head_learns(there, tmp_path, kind, output, extra):
 def test_a_killed_training_resumes_to_the_same_bytes(start, there, tmp_path, monkeypatch, output, members):
     shutil.copy("stars.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
-    long = ["train", "quickstart", *source("stars"), "--set", f"model.output={output}", "--set", f"train.members={members}"]
+    long = [
+        "train",
+        "quickstart",
+        *source("stars"),
+        "--set",
+        f"model.output={output}",
+        "--set",
+        f"train.members={members}",
+    ]
     long += ["--set", "train.epochs=40", "--set", "train.checkpoint.every_steps=20"]
     for _ in range(5):
         shutil.rmtree("run", ignore_errors=True)
@@ -134,7 +145,16 @@ def test_a_weight_of_a_class_makes_its_label_more_frequent(there, tmp_path):
     shares = []
     for weight in (0.05, 20):
         run = tmp_path / str(weight)
-        invoke("train", "quickstart", *QUICK, *source("three"), "--set", f"train.class_weight.neutral={weight}", "--out", run)
+        invoke(
+            "train",
+            "quickstart",
+            *QUICK,
+            *source("three"),
+            "--set",
+            f"train.class_weight.neutral={weight}",
+            "--out",
+            run,
+        )
         confusion = invoke("eval", run, "--data", "three-new.csv", "--json").json["confusion"]
         shares.append(sum(row["neutral"] for row in confusion.values()))
     assert shares[0] < shares[1]
@@ -237,7 +257,11 @@ def test_a_threshold(there, quickstart):
             assert answer["score"] == p[answer["label"]]
             assert answer["probabilities"] == p
     positive = invoke("predict", "-m", quickstart, "I love this movie").jsonl[0]["positive"]
-    for option, label in ((f"{positive!r}", "positive"), ("1", "negative"), (f"negative={1 - positive - 1e-9!r}", "negative")):
+    for option, label in (
+        (f"{positive!r}", "positive"),
+        ("1", "negative"),
+        (f"negative={1 - positive - 1e-9!r}", "negative"),
+    ):
         answer = invoke("predict", "-m", quickstart, "I love this movie", "--threshold", option).jsonl[0]
         assert (answer["label"], answer["positive"]) == (label, positive)
         assert answer["score"] == pytest.approx(positive if label == "positive" else 1 - positive)
@@ -261,8 +285,16 @@ def test_costs(there):
     [
         ("three", ["--threshold", "0.7"], "of which class? write, for example, --threshold 'positive=0.7'"),
         ("three", ["--threshold", "good=0.7"], "the model has no such class, but negative, neutral, positive; write, "),
-        ("three", ["--threshold", "neutral=70"], "'70' is no probability from 0 to 1; write, for example, --threshold 'neutral=0.7'"),
-        ("topics", ["--cost", "distance"], "the classes have no order; give a matrix, such as --cost '[[0,1,1],[1,0,1],[1,1,0]]'"),
+        (
+            "three",
+            ["--threshold", "neutral=70"],
+            "'70' is no probability from 0 to 1; write, for example, --threshold 'neutral=0.7'",
+        ),
+        (
+            "topics",
+            ["--cost", "distance"],
+            "the classes have no order; give a matrix, such as --cost '[[0,1,1],[1,0,1],[1,1,0]]'",
+        ),
         ("three", ["--cost", "[[0,1],[1,0]]"], "not distance, squared, or 3 rows of 3 numbers"),
         ("three", ["--cost", "nonsense"], "not distance, squared, or 3 rows of 3 numbers"),
         ("three", ["--cost", "distance", "--threshold", "neutral=0.2"], "are two ways to decide; give one of them"),
@@ -292,12 +324,8 @@ def test_python_gives_the_same_answers(there):
 
 def test_the_scores_of_three_classes(there):
     scores = invoke("eval", "three", "--data", "three-new.csv", "--json").json
-    assert list(scores)[:10] == ["n", "accuracy", "accuracy_interval", "macro_f1", "mae", "quadratic_weighted_kappa"] + [
-        "ranked_probability_score",
-        "log_loss",
-        "brier",
-        "calibration_error",
-    ]
+    first = "n accuracy accuracy_interval macro_f1 mae quadratic_weighted_kappa ranked_probability_score log_loss"
+    assert list(scores)[:10] == [*first.split(), "brier", "calibration_error"]
     answers = [row["label"] for row in invoke("predict", "-m", "three", "-i", "three-new.csv", "--no-keep").jsonl]
     real = [line.rpartition(",")[2] for line in Path("three-new.csv").read_text().split()[1:] if "," in line]
     for right in CLASSES["three"][1].partition("[")[2][:-1].split(","):
@@ -312,7 +340,9 @@ def test_the_scores_of_three_classes(there):
     assert not {"mae", "quadratic_weighted_kappa", "ranked_probability_score"} & set(unordered)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "mae", "quadratic_weighted_kappa", "ranked_probability_score"])
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "macro_f1", "mae", "quadratic_weighted_kappa", "ranked_probability_score"]
+)
 def test_a_bound_for_each_score(there, metric):
     args = ["eval", "three", "--data", "three-new.csv", "--json"]
     value = invoke(*args).json[metric]
@@ -322,7 +352,9 @@ def test_a_bound_for_each_score(there, metric):
 
 
 def test_two_models_of_the_same_classes(there, tmp_path):
-    invoke("train", "quickstart", *QUICK, *source("three"), "--set", "model.output=softmax", "--out", tmp_path / "other")
+    invoke(
+        "train", "quickstart", *QUICK, *source("three"), "--set", "model.output=softmax", "--out", tmp_path / "other"
+    )
     done = invoke("eval", "three", "--against", tmp_path / "other", "--data", "three-new.csv", "--json").json
     assert set(done["paired"]) == {"a_only", "b_only", "difference", "p_value"}
     n = done["n"]
@@ -344,14 +376,18 @@ def test_two_models_of_the_same_classes(there, tmp_path):
 
 def test_data_with_other_labels(there, tmp_path):
     """The labels are put into the lists of the classes where that is known."""
-    (tmp_path / "numbers.csv").write_text(reviews("three", 1, 30).replace("negative", "0").replace("neutral", "1").replace("positive", "2"))
+    (tmp_path / "numbers.csv").write_text(
+        reviews("three", 1, 30).replace("negative", "0").replace("neutral", "1").replace("positive", "2")
+    )
     message = refused(3, "eval", "three", "--data", tmp_path / "numbers.csv")
     mapping = "data.labels={negative: [negative, 0], neutral: [neutral, 1], positive: [positive, 2]}"
     assert message.endswith(f"write them into its lists: --set '{mapping}'")
     assert invoke("eval", "three", "--data", tmp_path / "numbers.csv", "--set", mapping, "--json").json["n"] == 30
     two = "data.labels={negative: [negative], positive: [positive, neutral]}"
     message = refused(2, "eval", "three", "--data", "three-new.csv", "--set", two)
-    assert message.startswith("the labels of the reviews are negative, positive, and the classes of the model negative, ")
+    assert message.startswith(
+        "the labels of the reviews are negative, positive, and the classes of the model negative, "
+    )
     low = ["--set", "data.labels={low: [1, 2], middle: [3], high: [4, 5]}", "--set", "data.ordered=true"]
     invoke("train", "quickstart", *QUICK, "--set", "data.source=stars.csv", *low, "--out", tmp_path / "g")
     (tmp_path / "named.csv").write_text("text,label\nsuperb,high\nawful,low\naverage,middle\n")
@@ -361,8 +397,9 @@ def test_data_with_other_labels(there, tmp_path):
 
 
 def test_init_offers_a_class_for_each_label(there, tmp_path):
+    why = "# instead of two classes, one for each label, from the worst to the best"
     for kind, line in {
-        "stars": "  # labels: [1, 2, 3, 4, 5]  # instead of two classes, one for each label, from the worst to the best",
+        "stars": f"  # labels: [1, 2, 3, 4, 5]  {why}",
         "topics": "  # ordered: false  # if these classes have no order",
     }.items():
         invoke("init", f"{kind}.csv", "--out", tmp_path / f"{kind}.yaml")
@@ -372,4 +409,6 @@ def test_init_offers_a_class_for_each_label(there, tmp_path):
     start, end = text.index("  labels:"), text.index("  validation:")
     (tmp_path / "five.yaml").write_text(text[:start].replace("# labels:", "labels:") + text[end:])
     run = tmp_path / "run"
-    assert invoke("train", tmp_path / "five.yaml", "--quiet", "--out", run, "--json").json["scores"]["classes"].keys() == {*"12345"}
+    assert invoke("train", tmp_path / "five.yaml", "--quiet", "--out", run, "--json").json["scores"][
+        "classes"
+    ].keys() == {*"12345"}

@@ -38,8 +38,19 @@ TEXTS = [
 ]
 NEUTRAL = [
     f"{one} {two}"
-    for one in ("The film is two hours long.", "It opens in a small town.", "The story has three parts.", "It was shot in Spain.")
-    for two in ("Neither good nor bad.", "The cast is large.", "Some scenes are in French.", "It is what it is.", "Average.")
+    for one in (
+        "The film is two hours long.",
+        "It opens in a small town.",
+        "The story has three parts.",
+        "It was shot in Spain.",
+    )
+    for two in (
+        "Neither good nor bad.",
+        "The cast is large.",
+        "Some scenes are in French.",
+        "It is what it is.",
+        "Average.",
+    )
 ]
 SETTINGS = {
     "data": {"source": ["sample", "neutral.csv"], "labels": ["negative", "neutral", "positive"]},

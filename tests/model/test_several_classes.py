@@ -13,8 +13,8 @@ from sentibp.data.examples import Examples, class_shares, example_weights
 from sentibp.data.labels import Classes, classes_of
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
-from sentibp.model import initial, linear, naive_bayes
 from sentibp.model import file as model_file
+from sentibp.model import initial, linear, naive_bayes
 from sentibp.model.calibration import fit_scale_and_shifts, fit_temperature, mixture_weights
 from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
 from sentibp.model.fold import fold_classifiers, scale_logit
@@ -28,7 +28,9 @@ from sentibp.utils.arrow import strings
 
 WORSE_TO_BETTER = ["worse", "fair", "better"]  # not the order of the alphabet
 HEADS = [("scale", 3), ("scale", 5), ("softmax", 3), ("cumulative", 4)]
-TEXTS = [f"{word} {noun}" for word in ("awful", "dull", "long", "nice", "superb") for noun in ("film", "plot", "cast", "end")]
+TEXTS = [
+    f"{word} {noun}" for word in ("awful", "dull", "long", "nice", "superb") for noun in ("film", "plot", "cast", "end")
+]
 
 
 def config(head: str = "scale", k: int = 3, hidden: list[int] | None = None, **train) -> Config:
@@ -135,7 +137,9 @@ def test_the_linear_start_is_at_a_minimum(head, k, monkeypatch):
     label = x.label.copy()
     label[::4] = (label[::4] + 1) % k  # so that no weight wants to be infinite
     x = Examples(x.features, label, None, x.classes)
-    columns, bias, parameters = linear.fit_linear_columns(x, vocabulary.affix_pairs(), len(vocabulary), "mean", 10, None, head)
+    columns, bias, parameters = linear.fit_linear_columns(
+        x, vocabulary.affix_pairs(), len(vocabulary), "mean", 10, None, head
+    )
     pooled = EmbeddingBag(columns, "mean", 10).forward(x.features)
     fitted = linear._Head(head, k)
 
@@ -161,7 +165,9 @@ def test_starts_count_a_review_of_weight_k_as_k_copies(weight, head_and_k):
     copies = np.repeat(np.arange(20), weight)
     repeated = Examples(x.features.take(copies), x.label[copies], None, x.classes)
     kept = weight > 0
-    weighted = Examples(x.features.take(np.flatnonzero(kept)), x.label[kept], weight[kept].astype(np.float32), x.classes)
+    weighted = Examples(
+        x.features.take(np.flatnonzero(kept)), x.label[kept], weight[kept].astype(np.float32), x.classes
+    )
     embedding = config(head, k).model.embedding
     first, second = (naive_bayes_columns(each, vocabulary, embedding, head) for each in (weighted, repeated))
     np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
@@ -247,7 +253,7 @@ def test_the_folded_network_has_the_logits_of_the_ensemble(head, k, widths):
     for member in members:  # as training leaves them: no two alike
         rng = np.random.default_rng(len(member.spec.hidden))
         for tensor in member.tensors().values():
-            tensor += 0.1 * rng.standard_normal(tensor.shape).astype(np.float32)
+            tensor[...] += 0.1 * rng.standard_normal(tensor.shape).astype(np.float32)
     x = examples(k)[1].features
     folded = fold_classifiers([(members[0], 0.3), (members[1], 0.7)])
     mean = 0.3 * members[0].logits(x) + 0.7 * members[1].logits(x)
@@ -259,7 +265,9 @@ def test_the_folded_network_has_the_logits_of_the_ensemble(head, k, widths):
 def test_folded_thresholds_are_the_mean_of_the_thresholds():
     members = [classifier(config("cumulative", 4, [12]), seed) for seed in (0, 1)]
     members[1].tensors()["thresholds.gaps"][...] += [0.5, -0.3]
-    heads = [list(each.network.layers.values())[-1] for each in (*members, fold_classifiers([(m, 0.5) for m in members]))]
+    heads = [
+        list(each.network.layers.values())[-1] for each in (*members, fold_classifiers([(m, 0.5) for m in members]))
+    ]
     first, second, folded = (np.diff(head.thresholds()) for head in heads)
     assert folded == pytest.approx((first + second) / 2, rel=1e-5)
 
@@ -275,7 +283,9 @@ def test_a_saved_model_is_the_same(tmp_path, head, k):
     loaded = model_file.load_model(tmp_path / "m.safetensors")
     assert loaded.spec == built.spec
     assert loaded.spec.labels == (tuple(WORSE_TO_BETTER) if k == 3 else tuple(f"c{i}" for i in range(k)))
-    assert list(loaded.training_config().data.labels)[:k] == list(loaded.spec.labels), "the header is sorted by its keys"
+    assert list(loaded.training_config().data.labels)[:k] == list(loaded.spec.labels), (
+        "the header is sorted by its keys"
+    )
     x = examples(k)[1].features
     assert (loaded.logits(x) == built.logits(x)).all()
     assert loaded.to_bytes() == content
