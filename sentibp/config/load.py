@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from sentibp.config import yaml_file
 from sentibp.config.conflicts import Conflict
+from sentibp.config.dump import every_setting
 from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
@@ -165,7 +166,7 @@ def _origins(config: Config, source: _Source) -> dict[str, str]:
     """Return the origin of each setting by its dotted key."""
     given = set(_leaves(config.model_dump(exclude_unset=True)))
     origins = {}
-    for keys in _leaves(config.model_dump()):
+    for keys in _leaves(every_setting(config)):
         place = source.place(keys)
         origins[dotted(keys)] = "default" if keys not in given else place.text if place.order < SIZE else "--set"
     return origins

@@ -54,9 +54,10 @@ def _paired(a: Path, b: Path) -> dict[str, Any] | None:
 
 
 def flat_settings(config: Config, mode: str = "python") -> dict[str, Any]:
-    """Return the settings by their dotted keys, with those that a config of two classes leaves out."""
-    of_classes = {"data.ordered": config.data.ordered, "model.output": config.model.output}
-    return of_classes | flatten(config.model_dump(mode=mode))
+    """Return all settings by their dotted keys."""
+    from sentibp.config.dump import every_setting
+
+    return flatten(every_setting(config, mode))
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -49,7 +49,7 @@ FILES = {
     "three.csv": table("text", "label", labels="neg pos maybe"),
     "classes.csv": table("text", "label", labels="neutral positive negative"),
     "rated.csv": table("text", "label", labels="1 2 3"),
-    "rated.yaml": "data: {source: rated.csv, labels: [1, 2, 3]}\n",
+    "rated.yaml": "data: {source: rated.csv, labels: [1, 2, 3], validation: 0.25}\n",
     "topics.csv": table("text", "label", labels="food price service"),
     "holes.csv": table("text", "label", labels="0|1|"),
     "fresh.csv": table("text", "label", labels="fresh rotten"),
@@ -266,7 +266,7 @@ def test_the_repair_can_be_typed_into_the_same_command(place, args, code, part):
 @pytest.mark.parametrize("name", ["stars", "classes", "three", "neutral"])
 def test_both_readings_of_three_labels_can_be_typed(place, name):
     """A class for each label, and two classes."""
-    command = [*TRAIN, "--set", f"data.source={name}.csv"]
+    command = [*TRAIN, "--set", f"data.source={name}.csv", "--set", "data.validation=0.5"]
     code, message = run(command)
     both = repairs(message)
     assert (code, len(both)) == (3, 2)

@@ -139,8 +139,8 @@ def test_a_class_with_too_few_reviews_is_named():
     with pytest.raises(DataError) as caught:
         split_corpus(whole, 0.1, np.random.default_rng(0))
     assert [line.partition(";")[0] for line in caught.value.lines] == [
-        "data.validation: 0.1 of 3 c reviews leaves none for validation",
-        "data.validation: 0.1 of 1 d review leaves none for validation",
+        "data.validation: 0.1 of 3 reviews of c leaves none for validation",
+        "data.validation: 0.1 of 1 review of d leaves none for validation",
     ]
 
 
