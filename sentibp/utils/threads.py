@@ -7,6 +7,7 @@ on the data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -63,9 +64,19 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+@contextlib.contextmanager
+def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of threads. At the end, and after an error, only what has begun is waited for."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield function(item) for each item, in order. The next result is computed while the caller uses the last one."""
-    with ThreadPoolExecutor(1) as pool:
+    with _pool(1) as pool:
         pending = None
         for item in items:
             following = pool.submit(function, item)
@@ -84,7 +95,7 @@ def parallel_map(function: Callable[[Item], Result], shards: Iterable[Item]) -> 
     """
     ahead = 2 * (os.cpu_count() or 1)
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _pool(os.cpu_count()) as pool:
         for shard in shards:
             pending.append(pool.submit(function, shard))
             if len(pending) > ahead:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.files import open_regular
@@ -21,13 +21,22 @@ _BLOCK = 1 << 17  # bytes processed at once in the processor's cache
 
 
 def read_bytes(path: Path) -> memoryview:
-    """Return the bytes of a file; a large file is memory-mapped. OSError if it cannot be read."""
+    """Return the bytes of a file. OSError if it cannot be read, DataError if another program shortens it meanwhile.
+
+    A large file is copied, so that it need not fit in memory. It is not mapped: where another program cuts off a mapped
+    file, as a log that is rotated, the system kills the process.
+    """
     if str(path) == os.devnull:
         return memoryview(b"")
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size <= spill.IN_MEMORY:
-            return memoryview(file.read())
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        size = os.fstat(file.fileno()).st_size
+        content = memoryview(file.read(size or -1)) if size <= spill.IN_MEMORY else spill.copy(file, size)
+    if len(content) < size:
+        raise DataError(
+            f"{path}: has become shorter while it was read, {len(content):,} bytes instead of {size:,}; "
+            "try again when no other program writes to it"
+        )
+    return content
 
 
 def as_file(data: memoryview) -> io.BufferedReader:
