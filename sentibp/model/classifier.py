@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.tokenizer import tokenize
+from sentibp.data.tokenizer import cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.model.head import probability
@@ -31,6 +31,8 @@ are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
+
+_FEATURES = 1 << 19  # of a block of long reviews: the rows of all are in memory at the same time
 
 
 class Prediction(NamedTuple):
@@ -135,15 +137,24 @@ def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
 
     The logit of a review is the same to the last bit, whatever the other reviews are.
     """
-    n = len(features.offsets) - 1
-    starts = range(0, n, _BLOCK)
 
-    def block(start: int) -> Array:
-        stop = min(start + _BLOCK, n)
+    def block(reviews: tuple[int, int]) -> Array:
+        start, stop = reviews
         ids, offsets = features.slice(start, stop)
         offsets = np.pad(offsets, (0, start + _BLOCK - stop), mode="edge")  # with empty reviews
         with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
             return network.forward(Ragged(ids, offsets))[: stop - start, 0]
 
     with single_threaded_blas:
-        return np.concatenate([np.zeros(0, np.float32), *parallel_map(block, starts)])
+        return np.concatenate([np.zeros(0, np.float32), *parallel_map(block, _blocks(features.offsets))])
+
+
+def _blocks(offsets: Array) -> Iterator[tuple[int, int]]:
+    """Yield ranges (start, stop) of at most _BLOCK reviews, of at most _FEATURES features unless a review has more."""
+    n = len(offsets) - 1
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        if offsets[stop] - offsets[start] <= _FEATURES:
+            yield start, stop
+        else:
+            yield from ((start + first, start + last) for first, last in cuts(offsets[start : stop + 1], _FEATURES))

@@ -16,6 +16,9 @@ from sentibp.nn.arrays import Array, Ragged, RowGrad, take_rows
 from sentibp.nn.layers import EmbeddingBag
 
 
+_LONG = 1 << 24  # numbers in the rows of some reviews that are gathered at the same time
+
+
 class Indexed(NamedTuple):
     """A batch with its distinct ids: `reviews.ids` equals `rows[column]`."""
 
@@ -79,6 +82,19 @@ def _row_sums(weight: Array, x: Ragged) -> Array:
     """Return the sum of the rows of each review, (n, d). `reduceat` gives an empty review the row of the next one."""
     y = np.zeros((len(x.lengths), weight.shape[1]), weight.dtype)
     filled = x.lengths > 0
-    if filled.any():
+    if len(x.ids) * weight.shape[1] > _LONG and weight.shape[1] > 1:  # one number: reduceat adds in another order
+        for j in np.flatnonzero(filled):
+            y[j] = _long_sum(weight, x.ids[x.offsets[j] : x.offsets[j + 1]])
+    elif filled.any():
         y[filled] = np.add.reduceat(take_rows(weight, x.ids), x.offsets[:-1][filled], axis=0)
     return y
+
+
+def _long_sum(weight: Array, ids: Array) -> Array:
+    """Return the sum of the rows of a long review (d,). Like `reduceat`, it adds one row after the other."""
+    size = max(_LONG // weight.shape[1], 1)
+    total = weight[ids[:1]]
+    for start in range(1, len(ids), size):
+        rows = np.concatenate([total, take_rows(weight, ids[start : start + size])])
+        total = np.add.reduceat(rows, [0], axis=0)
+    return total[0]

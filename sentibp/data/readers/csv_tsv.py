@@ -11,12 +11,12 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sentibp.data.readers import dialect as dialects
-from sentibp.data.readers.batches import arrow_batches, batched, continued
+from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes
-from sentibp.data.readers.dialect import Dialect, MisplacedQuote, all_lines_have, head_lines, rows
+from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import own_names, require_header, suggested_names
 from sentibp.data.readers.spans import check_spans
-from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set
+from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.repair import set_option
@@ -82,7 +82,7 @@ def find_layout(
     notes = [note] if note else []
     if quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
-    sample = list(itertools.islice(rows(data, dialect, line), _SAMPLE))
+    sample = list(itertools.islice(_short_rows(data, dialect, line, name, options), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
     columns, is_named = tuple(first), options.names is None
     if options.names is not None and (note := own_names(first, header, options)):
@@ -97,6 +97,19 @@ def find_layout(
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
+
+
+def _short_rows(
+    data: memoryview, dialect: Dialect, line: int, name: str, options: ReadOptions, **how: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows as `rows` does. DataError for one that is longer than data.max_record_mb."""
+    try:
+        yield from rows(data, dialect, line, most=options.most, **how)
+    except LongRow as error:
+        repair = "close its quote"
+        if dialect.quoting != "none":
+            repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
+        raise too_long(f"{name}:{error.line}", "a row", len(data), options.most, repair) from None
 
 
 def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOptions) -> bool:
@@ -134,11 +147,11 @@ def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
     index = [layout.columns.index(column) for column in wanted]
 
     def slow() -> Generator[Batch]:
-        for batch in batched(checked_rows(layout)):
+        for batch in batched(checked_rows(layout), row_size):
             yield {column: strings(row[i] for _, row in batch) for column, i in zip(wanted, index, strict=True)}
 
     found = 0
-    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow):
+    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow, layout.options.most):
         found += len(next(iter(batch.values()))) if batch else 0
         yield batch
     _check_quotes(layout, found)
@@ -174,14 +187,16 @@ def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int)
 
 
 def _rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    return rows(layout.data, layout.dialect, layout.line, one_column=len(layout.columns) == 1)
+    how = {"one_column": len(layout.columns) == 1}
+    return _short_rows(layout.data, layout.dialect, layout.line, layout.name, layout.options, **how)
 
 
 def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. DataError for the first malformed row."""
     name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
     try:
-        for line, fields in rows(layout.data, layout.dialect, layout.line, one_column=width == 1, strict=True):
+        how = {"one_column": width == 1, "strict": True}
+        for line, fields in _short_rows(layout.data, layout.dialect, layout.line, name, layout.options, **how):
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
                 found = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {width}"

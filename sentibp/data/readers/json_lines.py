@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import as_file
+from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
@@ -30,6 +31,7 @@ _KINDS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 
 def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open a file with a JSON object on each line."""
+    require_short_lines(data, name, options)
     rows = functools.partial(_json_lines, data, name)
 
     def fast(samples: Record, wanted: list[str], block: int) -> Generator[Any]:
@@ -64,7 +66,7 @@ def record_table(
     def batches(wanted: list[str]) -> Generator[Batch]:
         slow = functools.partial(_json_batches, rows, name, _texts(options), wanted)
         if fast is not None and top.issuperset(wanted):
-            return continued(functools.partial(fast, samples, wanted), slow)
+            return continued(functools.partial(fast, samples, wanted), slow, options.most)
         return slow()
 
     def written() -> Iterator[JsonRow]:
@@ -152,7 +154,7 @@ def json_reason(error: Exception) -> str:
 
 def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> Generator[Batch]:
     """Yield the wanted columns in batches, all as text. DataError for the first value of a wrong kind."""
-    for batch in batched(rows()):
+    for batch in batched(rows(), _record_size):
         for line, row in batch:
             for column in texts.intersection(wanted):
                 text_at(row, column, f"{name}:{line}")
@@ -160,6 +162,10 @@ def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> 
             column: strings(_json_text(value_at(row, column), column, f"{name}:{line}") for line, row in batch)
             for column in wanted
         }
+
+
+def _record_size(row: tuple[int, Record]) -> int:
+    return sum(len(value) for value in row[1].values() if isinstance(value, str))
 
 
 def _json_text(value: Any, column: str, place: str) -> str | None:
