@@ -16,9 +16,9 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.readers.content import unmarked
+from sentibp.data.readers.content import long_line, unmarked
 from sentibp.data.readers.encoding import choose_encoding, encoding_for, raise_not_utf8, undecodable
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.readers.table import ReadOptions, too_long
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -148,13 +148,21 @@ def everything(chunks: Iterable[bytes]) -> memoryview:
     return content.array().data
 
 
+class LongDocument(Exception):
+    """A stream begins with a JSON value on a line that is longer than a record may be."""
+
+
 class Blocks:
     """UTF-8 text in blocks of whole lines, as they arrive. The last line may have no end."""
 
-    def __init__(self, chunks: Iterable[bytes], name: str):
-        self.name = name
+    def __init__(self, chunks: Iterable[bytes], name: str, most: int):
+        """`most` is the number of bytes of a line."""
+        self.name, self._most = name, most
         self.line = 1  # the number of the first line of the block that was yielded last
-        self._blocks = self._whole_lines(chunks)
+        self._chunks = iter(chunks)
+        self._rest: list[bytes] = []  # what has been read and not been yielded
+        self._read = 1  # the number of the line after those that have been read
+        self._blocks = self._whole_lines()
         self._peeked: list[bytes] = []
 
     def head(self) -> bytes:
@@ -183,15 +191,38 @@ class Blocks:
                 raise_not_utf8(memoryview(block)[end:], self.name, self.line + block.count(b"\n", 0, end))
             yield block
 
-    @staticmethod
-    def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-        rest: list[bytes] = []
-        for chunk in chunks:
+    def whole(self) -> memoryview:
+        """Return all bytes, after a LongDocument."""
+        return everything(itertools.chain(self._peeked, self._rest, self._chunks))
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        """Yield blocks that end with a line. DataError for a line that is too long, LongDocument for such a value."""
+        size, is_blank = 0, True
+        for chunk in self._chunks:
             end = chunk.rfind(b"\n") + 1
-            if end:
-                yield b"".join([*rest, chunk[:end]])
-                rest = []
-            if chunk[end:]:
-                rest.append(chunk[end:])
-        if rest:
-            yield b"".join(rest)
+            self._rest.append(chunk[:end] or chunk)
+            size += len(self._rest[-1])
+            if end or size > self._most:
+                block = b"".join(self._rest)
+                if is_blank and size > self._most and block.lstrip()[:1] in (b"[", b"{"):
+                    self._rest.append(chunk[end:] if end else b"")
+                    raise LongDocument
+                if not end:
+                    raise self._too_long(block, 0, size)
+                is_blank = is_blank and not block.strip()
+                block, self._rest, size = self._short(block), [chunk[end:]], len(chunk) - end
+                yield block
+        if size:
+            yield self._short(b"".join(self._rest))
+
+    def _short(self, block: bytes) -> bytes:
+        """Return a block of lines. DataError if one is too long."""
+        if (found := long_line(memoryview(block), self._most)) is not None:
+            raise self._too_long(block, *found)
+        self._read += block.count(b"\n")
+        return block
+
+    def _too_long(self, block: bytes, start: int, end: int) -> DataError:
+        """Return the error for a line of a block, which may be longer than what has been read of it."""
+        line = self._read + block.count(b"\n", 0, start)
+        return too_long(f"{self.name}:{line}", "a line", 2 * (end - start), self._most)

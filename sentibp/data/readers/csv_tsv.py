@@ -103,11 +103,14 @@ def _short_rows(
     data: memoryview, dialect: Dialect, line: int, name: str, options: ReadOptions, **how: bool
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows as `rows` does. DataError for one that is longer than data.max_record_mb."""
+    width = 0
     try:
-        yield from rows(data, dialect, line, most=options.most, **how)
+        for row in rows(data, dialect, line, most=options.most, **how):
+            width = width or len(row[1])
+            yield row
     except LongRow as error:
         repair = "close its quote"
-        if dialect.quoting != "none":
+        if all_lines_have(data, dialect.separator, width or 1):
             repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
         raise too_long(f"{name}:{error.line}", "a row", len(data), options.most, repair) from None
 

@@ -17,7 +17,7 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, scalar, strings
 
 _ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
-_MOST_ROWS = 4 * _ROWS  # of a piece: empty rows take few bytes, and their answers many
+MOST_ROWS = 4 * _ROWS  # of a piece: empty rows take few bytes, and their answers many
 _BYTES = 1 << 25  # of a piece at most, unless a single row has more
 _MULTIPLE = 64  # of the rows of a piece, as many as the classifier computes together
 
@@ -85,10 +85,10 @@ def _regrouped(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def _bounded(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Yield the rows in batches of at most _MOST_ROWS rows and _BYTES bytes. A row of more bytes is a batch."""
+    """Yield the rows in batches of at most MOST_ROWS rows and _BYTES bytes. A row of more bytes is a batch."""
     for batch in batches:
         rows = _length(batch)
-        few = rows <= _MOST_ROWS and (rows == 1 or _size(batch) <= _BYTES)
+        few = rows <= MOST_ROWS and (rows == 1 or _size(batch) <= _BYTES)
         if few:
             yield batch
             continue

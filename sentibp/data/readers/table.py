@@ -204,7 +204,7 @@ def too_long(place: str, what: str, size: int, most: int, repair: str = "") -> D
     """Return the error for a record that is longer than `most` bytes. `size` is its length, or an upper bound of it."""
     megabytes = -(-size // MB)
     if megabytes <= _LARGEST_SETTING:
-        larger = f"if it is one text: {set_option('data.max_record_mb', megabytes)}"
+        larger = f"to read it: {set_option('data.max_record_mb', megabytes)}"
     else:
         larger = "cut it into several"
     return DataError(f"{place}: {what} of more than {most / MB:,.6g} MB; {', or '.join(filter(None, [repair, larger]))}")
