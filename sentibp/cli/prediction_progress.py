@@ -37,17 +37,16 @@ class Counter:
         seconds = time.monotonic() - self._began
         if not self.live or seconds < _PATIENCE:
             return
-        if self.bar is None:
-            self._start()
+        self.bar = self.bar or self._started()
         a_second = self._count / max(seconds, 1e-3)
         self.bar.update(self.task, description=f"{self._count:,} reviews, {a_second:,.0f} a second")
 
-    def _start(self) -> None:
+    def _started(self) -> Any:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
-        self.bar = Bar(
+        bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             TimeElapsedColumn(),
@@ -55,5 +54,6 @@ class Counter:
             transient=True,
             redirect_stdout=False,
         )
-        self.task = self.bar.add_task("", total=None)
-        self.bar.start()
+        self.task = bar.add_task("", total=None)
+        bar.start()
+        return bar

@@ -13,7 +13,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
-from sentibp.data.readers.table import MissingColumn, ReadOptions
+from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
 from sentibp.data.split import split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng

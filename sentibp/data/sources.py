@@ -27,7 +27,6 @@ from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import (
     LABELLED,
-    MB,
     TEXTS,
     Batch,
     MissingColumn,
@@ -41,6 +40,7 @@ from sentibp.data.readers.table import (
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
+from sentibp.utils.limits import MB
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils import tensor_file
+from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
@@ -80,7 +81,16 @@ class Classifier:
         """How the files of the training data were read, as fields of ReadOptions: what the settings say of it."""
         found = {key: self._data_setting(key, None) for key in ("columns", "encoding", "separator", "quoting", "sheet")}
         single = {key: value[0] for key, value in found.items() if value and key != "columns"}
-        return {**single, **({"names": found["columns"]} if found["columns"] else {})}
+        return {**single, **({"names": found["columns"]} if found["columns"] else {}), **self._largest_record()}
+
+    def _largest_record(self) -> dict[str, int]:
+        data = self.trained_with.get("data")
+        megabytes = data.get("max_record_mb") if isinstance(data, Mapping) else None
+        if megabytes is None:
+            return {}
+        if type(megabytes) not in (int, float) or not 0 < megabytes <= LARGEST_RECORD_MB:
+            raise DataError(f"the model's settings are damaged: data.max_record_mb: {megabytes!r:.40}; train again")
+        return {"most": round(megabytes * MB)}
 
     def _data_setting(self, key: str, default: str | None) -> tuple[str, ...]:
         """Return a setting that is a name or several. Prediction does without the schema, which checks it."""
@@ -121,6 +131,8 @@ class Classifier:
         config = dict(self.trained_with)
         if "train" in config:  # how often a training writes checkpoints changes no weight
             config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}
+        if config.get("data", {}).get("max_record_mb") == RECORD_MB:  # nor does how much could be read
+            config["data"] = {key: value for key, value in config["data"].items() if key != "max_record_mb"}
         header = {
             "format": FORMAT,
             "version": version("sentibp"),

@@ -15,7 +15,6 @@ import numpy as np
 from sentibp.nn.arrays import Array, Ragged, RowGrad, take_rows
 from sentibp.nn.layers import EmbeddingBag
 
-
 _LONG = 1 << 24  # numbers in the rows of some reviews that are gathered at the same time
 
 _PAIRWISE_BLOCK = 128  # numbers that numpy adds in one loop

@@ -167,6 +167,8 @@ def unreadable(error: OSError, name: str = "", repair: str = "") -> str:
     place = name or shown(str(error.filename or "input"))
     if error.errno in (errno.EACCES, errno.EPERM):
         repair = "make it readable for you, or name another"
+    if isinstance(error, Unwritten):
+        repair = "copy it again"
     return f"{place}: {(error.strerror or str(error)).lower()}; {repair}".removesuffix("; ")
 
 
@@ -200,6 +202,10 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
         raise
 
 
+class Unwritten(OSError):
+    """Much of a file was never written."""
+
+
 def _require_written(descriptor: int, path: str | os.PathLike[str]) -> None:
     """Raise an OSError if much of an open file was never written, as after a copy that was interrupted.
 
@@ -218,7 +224,7 @@ def _require_written(descriptor: int, path: str | os.PathLike[str]) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     if end - start >= _HOLE:
         fact = f"of its {about.st_size:,} bytes, those from byte {start:,} to {end:,} were never written"
-        raise OSError(errno.EIO, f"damaged: {fact}; copy it again", os.fspath(path))
+        raise Unwritten(errno.EIO, f"damaged: {fact}", os.fspath(path))
 
 
 def _require_regular(about: os.stat_result, path: str | os.PathLike[str]) -> None:

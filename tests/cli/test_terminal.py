@@ -146,7 +146,9 @@ def test_a_long_prediction_shows_its_progress(monkeypatch, capsys):
     assert captured.out == ""
 
 
-@pytest.mark.parametrize(("wanted", "isatty", "variable"), [(False, True, {}), (True, False, {}), (True, True, {"CI": "1"})])
+@pytest.mark.parametrize(
+    ("wanted", "isatty", "variable"), [(False, True, {}), (True, False, {}), (True, True, {"CI": "1"})]
+)
 def test_no_progress_where_nobody_looks(monkeypatch, capsys, wanted, isatty, variable):
     for name in ("NO_COLOR", "CI"):
         monkeypatch.delenv(name, raising=False)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sentibp.data.readers.content import long_line, unmarked
 from sentibp.data.readers.encoding import choose_encoding, encoding_for, raise_not_utf8, undecodable
-from sentibp.data.readers.table import ReadOptions, too_long
+from sentibp.data.readers.table import UNKNOWN, ReadOptions, too_long
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -161,6 +161,7 @@ class Blocks:
         self.line = 1  # the number of the first line of the block that was yielded last
         self._chunks = iter(chunks)
         self._rest: list[bytes] = []  # what has been read and not been yielded
+        self._is_blank = True  # all that has been yielded
         self._read = 1  # the number of the line after those that have been read
         self._blocks = self._whole_lines()
         self._peeked: list[bytes] = []
@@ -197,32 +198,37 @@ class Blocks:
 
     def _whole_lines(self) -> Iterator[bytes]:
         """Yield blocks that end with a line. DataError for a line that is too long, LongDocument for such a value."""
-        size, is_blank = 0, True
+        size = 0
         for chunk in self._chunks:
             end = chunk.rfind(b"\n") + 1
-            self._rest.append(chunk[:end] or chunk)
-            size += len(self._rest[-1])
-            if end or size > self._most:
-                block = b"".join(self._rest)
-                if is_blank and size > self._most and block.lstrip()[:1] in (b"[", b"{"):
-                    self._rest.append(chunk[end:] if end else b"")
-                    raise LongDocument
-                if not end:
-                    raise self._too_long(block, 0, size)
-                is_blank = is_blank and not block.strip()
-                block, self._rest, size = self._short(block), [chunk[end:]], len(chunk) - end
-                yield block
+            size += len(chunk)
+            if not end and size <= self._most:
+                self._rest.append(chunk)
+                continue
+            block = b"".join([*self._rest, chunk[:end] or chunk])
+            tail = chunk[end:] if end else b""
+            self._rest, size = [block, tail], len(tail)
+            self._require_short(block)
+            if not end:  # but lines that end otherwise
+                raise self._too_long(block, 0, len(block))
+            self._rest = [tail]
+            yield block
         if size:
-            yield self._short(b"".join(self._rest))
+            block = b"".join(self._rest)
+            self._require_short(block)
+            yield block
 
-    def _short(self, block: bytes) -> bytes:
-        """Return a block of lines. DataError if one is too long."""
+    def _require_short(self, block: bytes) -> None:
+        """Count the lines of a block. DataError if one is too long, LongDocument if it begins the stream."""
         if (found := long_line(memoryview(block), self._most)) is not None:
+            before, line = block[: found[0]], block[found[0] : found[0] + _READ].lstrip()
+            if self._is_blank and not before.strip() and line[:1] in (b"[", b"{"):
+                raise LongDocument
             raise self._too_long(block, *found)
         self._read += block.count(b"\n")
-        return block
+        self._is_blank = self._is_blank and not block.strip()
 
     def _too_long(self, block: bytes, start: int, end: int) -> DataError:
-        """Return the error for a line of a block, which may be longer than what has been read of it."""
+        """Return the error for a line of a block; if it reaches to the end of what has been read, it may be longer."""
         line = self._read + block.count(b"\n", 0, start)
-        return too_long(f"{self.name}:{line}", "a line", 2 * (end - start), self._most)
+        return too_long(f"{self.name}:{line}", "a line", end - start if end < len(block) else UNKNOWN, self._most)

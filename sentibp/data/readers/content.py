@@ -48,6 +48,18 @@ def line_chunks(data: memoryview, size: int | None = None) -> Iterator[bytes]:
         start += len(chunk)
 
 
+def filled_lines(data: memoryview, first: int = 1) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the content of each line that is not blank. `first` is the number of the first line."""
+    for chunk in line_chunks(data, 1 << 16):
+        if chunk.isspace():  # much faster than line by line
+            first += chunk.count(b"\n")
+            continue
+        for line in io.BytesIO(chunk):
+            if line.strip():
+                yield first, line
+            first += 1
+
+
 def long_line(data: memoryview, most: int) -> tuple[int, int] | None:
     """Return where the first line of more than `most` bytes begins and ends; None if there is none.
 

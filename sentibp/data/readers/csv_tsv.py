@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
@@ -24,6 +25,8 @@ from sentibp.utils.repair import set_option
 COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
 
 _SAMPLE = 200  # rows from which the header is judged
+
+_LOOK = 100_000  # lines in which these rows are looked for; the others may be blank
 
 SAMPLE_ROWS = 1000  # from which it is judged what values columns have
 
@@ -82,7 +85,7 @@ def find_layout(
     notes = [note] if note else []
     if quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
-    sample = list(itertools.islice(_short_rows(data, dialect, line, name, options), _SAMPLE))
+    sample = list(itertools.islice(_short_rows(data, dialect, line, name, options, lines=_LOOK), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
     columns, is_named = tuple(first), options.names is None
     if options.names is not None and (note := own_names(first, header, options)):
@@ -100,7 +103,7 @@ def find_layout(
 
 
 def _short_rows(
-    data: memoryview, dialect: Dialect, line: int, name: str, options: ReadOptions, **how: bool
+    data: memoryview, dialect: Dialect, line: int, name: str, options: ReadOptions, **how: Any
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows as `rows` does. DataError for one that is longer than data.max_record_mb."""
     width = 0
@@ -189,8 +192,8 @@ def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int)
             yield dict(zip(wanted, batch.columns, strict=True))
 
 
-def _rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    how = {"one_column": len(layout.columns) == 1}
+def _rows(layout: Layout, **how: Any) -> Iterator[tuple[int, list[str]]]:
+    how |= {"one_column": len(layout.columns) == 1}
     return _short_rows(layout.data, layout.dialect, layout.line, layout.name, layout.options, **how)
 
 
@@ -234,8 +237,8 @@ def _check_quotes(layout: Layout, found: int) -> None:
     if dialect.quoting == "none" or not len(data):
         return
     quotes, breaks = count_bytes(data, b'"\n')
-    if breaks and found != breaks + (data[-1] != ord("\n")):
-        columns = typical_values(list(itertools.islice(_rows(layout), SAMPLE_ROWS)), layout)
+    if quotes and found != breaks + (data[-1] != ord("\n")):
+        columns = typical_values(list(itertools.islice(_rows(layout, lines=_LOOK), SAMPLE_ROWS)), layout)
         trusted = is_set("quoting", layout.options)
         layout.notes.extend(check_spans(data, layout.line, dialect, columns, layout.name, trusted=trusted))
     if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file

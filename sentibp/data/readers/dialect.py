@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sentibp.data.readers.content import as_file, line_chunks
-from sentibp.data.readers.table import LARGEST_RECORD, ReadOptions, folded_name, is_set
+from sentibp.data.readers.table import ReadOptions, folded_name, is_set
 from sentibp.utils import spill
 from sentibp.utils.repair import set_option
 
@@ -88,19 +89,21 @@ def rows(
     *,
     one_column: bool = False,
     strict: bool = False,
-    most: int = LARGEST_RECORD,
+    most: int = sys.maxsize,
+    lines: int = sys.maxsize,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. `first` is the first line. Blank lines in one column are empty texts.
 
     If `strict`, quotes that do not fit the dialect are a MisplacedQuote. LongRow for a row of more than `most`
-    characters.
+    characters. Rows after so many `lines` are not read.
     """
     line = first
+    found = False
     size = 0  # of the lines of a row that have been read
 
-    def counted(lines: Iterable[str]) -> Iterator[str]:
+    def counted(text: Iterable[str]) -> Iterator[str]:
         nonlocal size
-        for each in lines:
+        for each in text:
             size += len(each)
             if size > most:
                 raise LongRow(line)
@@ -112,7 +115,10 @@ def rows(
             for row in reader:
                 if row or one_column:
                     yield line, row or [""]
+                    found = True
                 line, size = first + reader.line_num, 0
+                if found and reader.line_num >= lines:
+                    return
     except csv.Error as error:
         raise MisplacedQuote(line, error) from None
 

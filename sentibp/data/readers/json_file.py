@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sentibp.data.readers.content import as_file, first_bytes, long_line
+from sentibp.data.readers.content import filled_lines, first_bytes, long_line
 from sentibp.data.readers.json_lines import (
     LOOK,
     SHAPES,
@@ -70,7 +70,7 @@ def _has_lines(data: memoryview, options: ReadOptions) -> bool:
         return first != b"["  # and an error, if it is not empty
     if (found := long_line(data, options.most)) is not None and not data[: found[0]].tobytes().strip():
         return bool(first_bytes(data[found[1] :], 1))
-    lines = (line for line in as_file(data) if line.strip())
+    lines = (line for _, line in filled_lines(data))
     try:
         value = json.loads(str(next(lines), "utf-8"), strict=False)
     except (ValueError, RecursionError):

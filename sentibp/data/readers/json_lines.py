@@ -6,14 +6,14 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
-from sentibp.data.readers.content import as_file
+from sentibp.data.readers.content import filled_lines
 from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
 from sentibp.errors import DataError
@@ -37,7 +37,7 @@ def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     def fast(samples: Record, wanted: list[str], block: int) -> Generator[Any]:
         return _arrow_json(data, _texts(options), samples, wanted, block)
 
-    return record_table(rows, name, options, fast, lambda: parse_lines(as_file(data), name))
+    return record_table(rows, name, options, fast, lambda: parse_lines(data, name))
 
 
 def record_table(
@@ -120,23 +120,22 @@ def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list
     return arrow_batches(data, open_reader)
 
 
-def parse_lines(lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[JsonRow]:
+def parse_lines(data: memoryview, name: str, first: int = 1) -> Iterator[JsonRow]:
     """Yield (line, object, its text) for each line that is not blank. `first` is the number of the first line."""
-    for number, line in enumerate(lines, first):
-        if line.strip():
-            text = str(line, "utf-8")  # given bytes, json would guess the encoding
-            try:
-                value = json.loads(text, strict=False)
-            except (ValueError, RecursionError) as error:
-                repair = python_repair(text) or "write one object a line"
-                raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
-            if not isinstance(value, dict):
-                raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
-            yield number, value, text.strip()
+    for number, line in filled_lines(data, first):
+        text = str(line, "utf-8")  # given bytes, json would guess the encoding
+        try:
+            value = json.loads(text, strict=False)
+        except (ValueError, RecursionError) as error:
+            repair = python_repair(text) or "write one object a line"
+            raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
+        if not isinstance(value, dict):
+            raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
+        yield number, value, text.strip()
 
 
 def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
-    return ((line, value) for line, value, _ in parse_lines(as_file(data), name))
+    return ((line, value) for line, value, _ in parse_lines(data, name))
 
 
 def python_repair(text: str) -> str:

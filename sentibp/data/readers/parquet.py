@@ -38,25 +38,51 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions) -> Table:
     require_unset(name, fact, options, ("names", "separator", "quoting", "encoding", "sheet"))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        check = _Check(name)
-        with _Unreadable(name):
-            metadata = parquet.read_metadata(pa.BufferReader(data))
-            groups = _groups(data, metadata, wanted)
-        for numbers, rows in groups:
-            found = arrow_batches(data, _Opener(rows, numbers, wanted))
-            while True:
-                with _Unreadable(name):  # not around the yield: an error of the caller is no damage
-                    batch = next(found, None)
-                if batch is None:
-                    break
-                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                check(columns)
-                yield from _decoded(columns)
+        try:
+            yield from _batches(data, name, wanted)
+        except _InvalidText:  # of a dictionary, which Arrow itself checks, without saying where
+            for _ in _batches(_without_types(data), name, wanted):
+                pass
+            raise
 
     with _Unreadable(name):
         schema = parquet.read_schema(pa.BufferReader(data))
         columns = tuple(schema.names)
     return Table(name, columns, batches, lambda row: f"{name}: row {row + 1}", header=name, types=schema)
+
+
+def _batches(data: memoryview, name: str, wanted: list[str]) -> Generator[Batch]:
+    from pyarrow import parquet
+
+    check = _Check(name)
+    with _Unreadable(name):
+        metadata = parquet.read_metadata(pa.BufferReader(data))
+    groups = _groups(data, metadata, wanted)
+    while True:
+        with _Unreadable(name):
+            numbers, rows = next(groups, ([], 0))
+        if not numbers:
+            return
+        found = arrow_batches(data, _Opener(rows, numbers, wanted))
+        while True:
+            with _Unreadable(name):  # not around the yield: an error of the caller is no damage
+                batch = next(found, None)
+            if batch is None:
+                break
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            check(columns)
+            yield from _decoded(columns)
+
+
+def _without_types(data: memoryview) -> memoryview:
+    """Return the file without the types of Arrow, among them dictionaries; its strings are then plain."""
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    patched = bytes(data[-footer:]).replace(b"ARROW:schema", b"ARROW:ignore")
+    return memoryview(b"".join([data[:-footer], patched]))
+
+
+class _InvalidText(DataError):
+    """Arrow has found a text that is not UTF-8."""
 
 
 class _Unreadable:
@@ -76,6 +102,8 @@ class _Unreadable:
             raise DataError(f"{self.name}: the name of a column is not UTF-8; write it again") from None
         if isinstance(error, pa.ArrowException | OSError | OverflowError):
             lines = str(error).splitlines() or [type(error).__name__]
+            if "UTF8" in lines[0]:
+                raise _InvalidText(f"{self.name}: a text of it is not UTF-8, as Parquet has it; write it again")
             raise DataError(f"{self.name}: not Parquet: {lines[0]}; fetch or write it again") from None
 
 
@@ -183,12 +211,12 @@ class _Check:
     def __call__(self, columns: Batch) -> None:
         """Check the next rows. NotUtf8 for the first text that is not."""
         for name, values in columns.items():
-            if pa.types.is_dictionary(values.type):
-                if self._dictionaries.get(name) is not None and _is_same(self._dictionaries[name], values.dictionary):
-                    continue
+            is_dictionary, known = pa.types.is_dictionary(values.type), self._dictionaries.get(name)
+            if is_dictionary and known is not None and _is_same(known, values.dictionary):
+                continue
             if not _is_valid(values):
                 self._report(name, values)
-            elif pa.types.is_dictionary(values.type):
+            elif is_dictionary:
                 self._dictionaries[name] = values.dictionary
         self.rows += len(next(iter(columns.values())))
 

@@ -12,7 +12,17 @@ import pyarrow.compute as pc
 
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.json_lines import text_at, value_at, whole
-from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, joined_text, require_readable, require_short, same_type
+from sentibp.data.readers.parquet import NotUtf8
+from sentibp.data.readers.table import (
+    Batch,
+    JsonRow,
+    ReadOptions,
+    Table,
+    joined_text,
+    require_readable,
+    require_short,
+    same_type,
+)
 from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, scalar, strings
 
@@ -54,7 +64,7 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
             raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
         wanted = list(table.columns)
     empty, rows = True, 0
-    with contextlib.closing(table.batches(wanted)) as batches:
+    with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
             text = pc.fill_null(joined_text(batch, options), scalar(""))
             require_short(text, options.most, lambda row, first=rows: table.where(first + row))
@@ -63,6 +73,17 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
             empty = False
     if empty:
         yield Piece(strings([]), {} if kept is Kept.nothing else {name: strings([]) for name in wanted})
+
+
+@contextlib.contextmanager
+def _kept_columns(options: ReadOptions) -> Iterator[None]:
+    """Add the repair to the error for a column that is only kept beside the texts."""
+    try:
+        yield
+    except NotUtf8 as error:
+        if error.column in {column for _, column in options.wanted()}:
+            raise
+        raise DataError(f"{error}, or leave the columns of the input out with --no-keep") from None
 
 
 def _regrouped(batches: Iterable[Batch]) -> Iterator[Batch]:

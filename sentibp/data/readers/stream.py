@@ -6,7 +6,6 @@ The first lines tell the format: JSON lines, CSV or TSV, fastText lines, or plai
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
@@ -121,7 +120,7 @@ def _json_groups(blocks: Blocks, name: str) -> Iterator[list[JsonRow]]:
     for block in blocks:
         rows = []
         try:
-            for row in parse_lines(io.BytesIO(block), name, blocks.line):
+            for row in parse_lines(memoryview(block), name, blocks.line):
                 rows.append(row)  # a list of all would be lost by an error
         except DataError:
             yield rows

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar
+from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.repair import set_option
 
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
@@ -39,12 +40,6 @@ USUAL_NAMES = {  # without capitals and punctuation
         *("score", "class", "target"),
     ),
 }
-
-MB = 1_000_000
-
-LARGEST_RECORD = 64 * MB  # bytes; the default of data.max_record_mb, which prediction reads without the schema
-
-_LARGEST_SETTING = 2000  # MB; Arrow reads less than 2 GB at once
 
 _STRINGS = ("string", "large_string", "string_view")
 
@@ -87,7 +82,7 @@ class ReadOptions(NamedTuple):
     sheet: str | None = None  # of a workbook; None: the first that has content
     separator: str | None = None  # of the fields in a row; None: it is found
     quoting: Literal["double", "backslash", "none"] | None = None  # None: it is found
-    most: int = LARGEST_RECORD  # bytes of a record
+    most: int = round(RECORD_MB * MB)  # bytes of a record
     inherited: frozenset[str] = frozenset()  # of these fields: those of a training, for files that they fit only
 
     def wanted(self) -> list[tuple[str, str]]:
@@ -200,14 +195,19 @@ def same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
     return pa.chunked_array(pieces, None if pieces else TEXT)
 
 
+UNKNOWN = LARGEST_RECORD_MB * MB  # the size of a record of which only the beginning has been read
+
+
 def too_long(place: str, what: str, size: int, most: int, repair: str = "") -> DataError:
     """Return the error for a record that is longer than `most` bytes. `size` is its length, or an upper bound of it."""
     megabytes = -(-size // MB)
-    if megabytes <= _LARGEST_SETTING:
+    if megabytes <= LARGEST_RECORD_MB:
         larger = f"to read it: {set_option('data.max_record_mb', megabytes)}"
     else:
         larger = "cut it into several"
-    return DataError(f"{place}: {what} of more than {most / MB:,.6g} MB; {', or '.join(filter(None, [repair, larger]))}")
+    return DataError(
+        f"{place}: {what} of more than {most / MB:,.6g} MB; {', or '.join(filter(None, [repair, larger]))}"
+    )
 
 
 def require_short(texts: pa.LargeStringArray, most: int, where: Callable[[int], str]) -> None:
