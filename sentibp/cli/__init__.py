@@ -44,6 +44,9 @@ def _errors_as_lines() -> Iterator[None]:
         for line in error.lines:
             print_message(line)
         raise typer.Exit(error.exit_code) from None
+    except MemoryError:
+        print_message("not enough memory; give smaller files or settings, or use a machine with more")
+        raise typer.Exit(3) from None
     except KeyboardInterrupt:
         print_message("interrupted")
         raise typer.Exit(130) from None

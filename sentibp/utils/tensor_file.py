@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from sentibp.errors import DataError
+from sentibp.utils import environment
 from sentibp.utils.files import open_regular, unreadable
 from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
+_NEEDED = 3  # bytes of memory for each byte of a file, while it is read and checked
 _PIECE = 1 << 21  # bytes that one thread hashes at once
 
 
@@ -50,10 +53,7 @@ def read_tensor_file(
     from safetensors import SafetensorError, safe_open
 
     try:
-        with open_regular(path) as file:
-            size = int.from_bytes(file.read(8), "little")
-        if size > HEADER:  # checked before the header is read
-            raise DataError(f"{path}: not a {kind}, or damaged (a header of {size:,} bytes); {repair}")
+        require_plausible(path, kind, repair)
         with safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get(key)
             if text is None:
@@ -67,6 +67,21 @@ def read_tensor_file(
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     return header, tensors
+
+
+def require_plausible(path: Path, kind: str, repair: str) -> None:
+    """Raise a DataError if the header or the whole file is too large to be read. Nothing is allocated before.
+
+    OSError if the file cannot be read.
+    """
+    with open_regular(path) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+    if header > HEADER:
+        raise DataError(f"{path}: not a {kind}, or damaged (a header of {header:,} bytes); {repair}")
+    available = environment.memory()
+    if available is not None and _NEEDED * size > available:
+        there = environment.size(available)
+        raise DataError(f"{path}: a {kind} of {environment.size(size)} does not fit in memory ({there}); {repair}")
 
 
 def verify_checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, required: bool = True) -> None:

@@ -57,6 +57,53 @@ def line_chunks(data: memoryview, size: int | None = None) -> Iterator[bytes]:
         start += len(chunk)
 
 
+def filled_lines(data: memoryview, first: int = 1) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the content of each line that is not blank. `first` is the number of the first line."""
+    for chunk in line_chunks(data, 1 << 16):
+        if chunk.isspace():  # much faster than line by line
+            first += chunk.count(b"\n")
+            continue
+        for line in io.BytesIO(chunk):
+            if line.strip():
+                yield first, line
+            first += 1
+
+
+def long_line(data: memoryview, most: int) -> tuple[int, int] | None:
+    """Return where the first line of more than `most` bytes begins and ends; None if there is none.
+
+    Only the ends of stretches of `most` bytes are read, so that a file without such lines takes no time.
+    """
+    start = 0
+    while start + most < len(data):
+        end = _last_break(data, start, start + most + 1)
+        if end < start:
+            return start, _next_break(data, start + most)
+        start = end + 1
+    return None
+
+
+def _last_break(data: memoryview, start: int, stop: int) -> int:
+    """Return the position of the last line break in data[start:stop], or -1."""
+    size = 1 << 12
+    while stop > start:
+        begin = max(start, stop - size)
+        piece = bytes(data[begin:stop])
+        if (found := max(piece.rfind(b"\n"), piece.rfind(b"\r"))) >= 0:
+            return begin + found
+        stop, size = begin, min(4 * size, CHUNK)
+    return -1
+
+
+def _next_break(data: memoryview, start: int) -> int:
+    """Return the position of the first line break from here on, or the end of the data."""
+    for begin in range(start, len(data), CHUNK):
+        piece = bytes(data[begin : begin + CHUNK])
+        if found := [at for at in (piece.find(b"\n"), piece.find(b"\r")) if at >= 0]:
+            return begin + min(found)
+    return len(data)
+
+
 def count_bytes(data: memoryview, wanted: bytes) -> list[int]:
     """Return how often each of the wanted bytes occurs."""
     array, counts = np.frombuffer(data, np.uint8), [0] * len(wanted)

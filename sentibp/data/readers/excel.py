@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from sentibp.data.readers.batches import batched
+from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.header import own_names, require_header
@@ -74,7 +74,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
-        for batch in batched(content()):
+        for batch in batched(content(), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
     others = [title for title, has_content in sheets.items() if has_content and title != sheet]
