@@ -7,12 +7,16 @@ accidental damage. It is no signature: someone who changes a file on purpose can
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -23,6 +27,7 @@ from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
 _NEEDED = 3  # bytes of memory for each byte of a file, while it is read and checked
+_COPIED = 1 << 20  # bytes that are copied at once
 _PIECE = 1 << 21  # bytes that one thread hashes at once
 
 
@@ -50,11 +55,11 @@ def read_tensor_file(
 
     DataError, with the repair, if the file cannot be read; ValueError if its header is not a JSON object.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
         require_plausible(path, kind, repair)
-        with safe_open(path, framework="np") as file:
+        with open_tensors(path) as file:
             text = (file.metadata() or {}).get(key)
             if text is None:
                 raise DataError(f"{path}: a safetensors file, but not a {kind} of sentibp; {give}")
@@ -67,6 +72,37 @@ def read_tensor_file(
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     return header, tensors
+
+
+@contextlib.contextmanager
+def open_tensors(path: Path) -> Iterator[Any]:
+    """Yield a copy of a safetensors file, opened by safetensors. OSError if it cannot be read, or becomes shorter.
+
+    safetensors maps the file into memory. If another program cuts off a mapped file, the system kills the process; our
+    copy nobody cuts off.
+    """
+    from safetensors import safe_open
+
+    with open_regular(path) as file, _unnamed_file() as (copy, name):
+        shutil.copyfileobj(file, copy, _COPIED)
+        copy.flush()
+        if copy.tell() < os.fstat(file.fileno()).st_size or file.tell() > os.fstat(file.fileno()).st_size:
+            raise OSError(
+                errno.EIO, "has changed while it was read; try again when no other program writes to it", path
+            )
+        with safe_open(name, framework="np") as tensors:
+            yield tensors
+
+
+@contextlib.contextmanager
+def _unnamed_file() -> Iterator[tuple[IO[bytes], str]]:
+    """Yield a file in memory, where the system has such files, and the path by which it can be opened again."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("tensors"), "w+b", 0) as file:
+            yield file, f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            yield file, file.name
 
 
 def require_plausible(path: Path, kind: str, repair: str) -> None:

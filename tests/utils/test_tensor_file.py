@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -133,4 +134,28 @@ def test_a_tensor_of_holes_is_not_read(tmp_path):
     if not hasattr(os, "SEEK_HOLE") or os.stat(path).st_blocks * 512 >= 10_000_000:
         pytest.skip("this file system writes holes")
     with pytest.raises(DataError, match=r"damaged: of its 10,000,... bytes, those from byte .* were never written"):
+        tensor_file.read_tensor_file(path)
+
+
+def test_a_file_that_is_cut_off_while_it_is_open_is_read_as_it_was(tmp_path):
+    """Mapped, it would end the process."""
+    path = tmp_path / "model.safetensors"
+    weight = np.arange(100_000.0)
+    path.write_bytes(tensor_file.pack_tensor_file({"a": 1}, {"weight": weight}))
+    with tensor_file.open_tensors(path) as tensors:
+        os.truncate(path, 100)
+        assert (tensors.get_tensor("weight") == weight).all()
+
+
+def test_a_file_that_is_cut_off_while_it_is_copied_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(tensor_file.pack_tensor_file({"a": 1}, {"weight": np.arange(100_000.0)}))
+    copy = shutil.copyfileobj
+
+    def cut_off(source, target, length):
+        copy(source, target, length)
+        os.truncate(path, 100)
+
+    monkeypatch.setattr(shutil, "copyfileobj", cut_off)
+    with pytest.raises(DataError, match="model.safetensors: has changed while it was read; try again when no other"):
         tensor_file.read_tensor_file(path)
