@@ -17,6 +17,11 @@ def _beginning(long: re.Match[str]) -> str:
     return f"{long[0][:60]}…"
 
 
+def without_long_words(line: str) -> str:
+    """Return the line with very long words cut."""
+    return _LONG.sub(_beginning, line)
+
+
 class SentibpError(Exception):
     """A mistake that the user can repair. The command prints its `lines`, without a traceback.
 
@@ -27,7 +32,7 @@ class SentibpError(Exception):
     exit_code = 1
 
     def __init__(self, *lines: str):
-        self.lines: Sequence[str] = tuple(_LONG.sub(_beginning, line).translate(ESCAPES) for line in lines)
+        self.lines: Sequence[str] = tuple(without_long_words(line).translate(ESCAPES) for line in lines)
         super().__init__("\n".join(self.lines))
 
 

@@ -157,5 +157,5 @@ def test_a_file_that_is_cut_off_while_it_is_copied_is_named(tmp_path, monkeypatc
         os.truncate(path, 100)
 
     monkeypatch.setattr(shutil, "copyfileobj", cut_off)
-    with pytest.raises(DataError, match="model.safetensors: has changed while it was read; try again when no other"):
+    with pytest.raises(DataError, match=r"model.safetensors: has changed while it was read; try again when no other"):
         tensor_file.read_tensor_file(path)
