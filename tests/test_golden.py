@@ -45,7 +45,7 @@ def test_swapped_labels_are_refused(number, tmp_path):
     before, after = (each.replace(b'"', b'\\"') for each in labels)
     assert content.count(before) == 1
     (tmp_path / "model.safetensors").write_bytes(content.replace(before, after))
-    with pytest.raises(DataError, match="damaged: its (labels|content)"):
+    with pytest.raises(DataError, match=r"damaged: its (labels|content)"):
         model_file.load_model(tmp_path / "model.safetensors")
 
 
