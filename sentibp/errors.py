@@ -17,7 +17,7 @@ _END = re.compile(r"(/[^/]{1,100})?[\])}:'\"]*$")
 
 
 def shortened(text: str) -> str:
-    """Return a text of one or more lines, with words that are very long cut off, and very long lines without their middle.
+    """Return a text of one or more lines; very long words lose their end, and very long lines their middle.
 
     So the place, at the beginning of a message, and the repair, at the end, are kept.
     """
