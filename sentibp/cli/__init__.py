@@ -15,11 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
-from sentibp.errors import SentibpError, without_long_words
+from sentibp.errors import SentibpError, shortened
 from sentibp.utils.messages import TEXT_ESCAPES
-
-
-_LONG = 500  # characters of a usage error, from which on it is shortened
 
 
 class Commands(TyperGroup):
@@ -75,11 +72,9 @@ def _errors_as_lines() -> Iterator[None]:
 
 
 def _escape(error: Any) -> None:
-    """Escape control characters in a usage error, and shorten long words: it quotes what was typed."""
+    """Escape control characters in a usage error, which quotes what was typed, and cut what is very long."""
     if hasattr(error, "format_message") and isinstance(error.message, str):
-        text = without_long_words(error.message)
-        short = text if len(text) <= _LONG else f"{text[:300]} ... {text[-100:]}"
-        error.message = short.translate(TEXT_ESCAPES)
+        error.message = shortened(error.message.translate(TEXT_ESCAPES))
 
 
 def _suggest_setting(error: Any) -> None:

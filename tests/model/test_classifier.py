@@ -384,6 +384,21 @@ def damaged(valid_file: bytes, scratch: Path, tensors: dict | None = None, **hea
     return scratch
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [["positive", "negative"], ["negative", "negative"], ["negative"], [], None, 5, {"negative": 0, "positive": 1}],
+    ids=str,
+)
+@pytest.mark.parametrize("older", [False, True])  # an earlier version did not write every setting
+def test_swapped_or_other_labels_are_refused(valid_file, scratch, labels, older):
+    header = json.loads(read_safetensors(valid_file)[0]["sentibp"])
+    if older:
+        del header["config"]["model"]["residual"]
+    assert load_model(damaged(valid_file, scratch, config=header["config"])).spec.labels == ("negative", "positive")
+    with pytest.raises(DataError, match="damaged: its labels are"):
+        load_model(damaged(valid_file, scratch, config=header["config"], labels=labels))
+
+
 def test_the_valid_file_loads(valid_file, scratch):
     assert len(load_model(damaged(valid_file, scratch)).vocabulary.words) == 5
 
