@@ -33,7 +33,9 @@ from sentibp.utils.arrow import strings
 
 SENTIBP = [sys.executable, "-m", "sentibp"]
 LOOKS = 10
-WORDS = "a the film movie plot acting good bad not very great dull fun boring 7/10 never ever again naïve 🎬 zebra".split()
+WORDS = (
+    "a the film movie plot acting good bad not very great dull fun boring 7/10 never ever again naïve 🎬 zebra".split()
+)
 
 
 class Look(NamedTuple):
