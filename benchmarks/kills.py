@@ -1,7 +1,7 @@
-"""Trainings and pretrainings killed (SIGKILL) at random moments, and resumed until they end: the bytes of one never killed?
+"""Trainings and pretrainings killed (SIGKILL) at random moments, and resumed until they end: do the bytes differ?
 
     python benchmarks/kills.py                # 1,000 kills
-    python benchmarks/kills.py --kills 8 --seed 1
+    python benchmarks/kills.py --small --seed 1
 
 A checkpoint is written after every step, so that most kills hit a process that is writing a file. The processes are
 forked from one that has loaded the libraries, which saves most of the time; each is killed as any other would be.
@@ -31,7 +31,7 @@ KINDS = {  # command and settings
     "ensemble: three members": ("train", ["train.members=3", "train.epochs=4", *ALL_RANDOM[:2]]),
     "ensemble: two members on vectors of the reviews": ("train", [VECTORS, "train.members=2", "train.epochs=6"]),
     "pretraining: n-grams by the reviews that share them": ("pretrain", [VECTORS]),
-    "pretraining: n-grams by their neighbours": ("pretrain", [VECTORS.replace("vectors: reviews", "vectors: words")]),
+    "pretraining: words by their neighbours": ("pretrain", [VECTORS.replace("vectors: reviews", "vectors: words")]),
     "refit: one network": ("train", ["train.refit=true", "train.epochs=5", *ALL_RANDOM]),
     "refit: two members on vectors of the reviews": (
         "train",
@@ -140,12 +140,14 @@ def _written(path: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--small", action="store_true", help="four kills of each kind")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     print("| kind | kills | while writing | before the first checkpoint | ended | same bytes |")
     print("| --- | --- | --- | --- | --- | --- |")
     totals = [0] * len(Count._fields)
+    arguments.kills = 4 * len(KINDS) if arguments.small else arguments.kills
     each = -(-arguments.kills // len(KINDS))
     for number, (kind, (command, overrides)) in enumerate(KINDS.items()):
         kills = min(each, arguments.kills - number * each)

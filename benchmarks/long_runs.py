@@ -8,7 +8,8 @@
 
 At ten moments of the run it prints the memory that the process holds for itself (RssAnon), all its memory (VmRSS),
 its file handles and its threads. It ends with exit code 1 if the second half of the run needs more than the first: over
-a tenth and 8 MB more memory, or 4 more handles or threads (those of a request that is being answered). `training --config NAME` trains another config.
+a tenth and 8 MB more memory, or over 4 more handles or threads (a request that is being answered has some).
+`training --config NAME` trains another config.
 """
 
 from __future__ import annotations
@@ -33,9 +34,7 @@ from sentibp.utils.arrow import strings
 
 SENTIBP = [sys.executable, "-m", "sentibp"]
 LOOKS = 10
-WORDS = (
-    "a the film movie plot acting good bad not very great dull fun boring 7/10 never ever again naïve 🎬 zebra".split()
-)
+TEXT = "a the film movie plot acting good bad not very great dull fun boring 7/10 ever again naïve 🎬 zebra"
 
 
 class Look(NamedTuple):
@@ -58,7 +57,7 @@ def look(process: int, done: int) -> Look:
 
 def text(chance: random.Random) -> str:
     """Return a review of 1 to 200 words."""
-    return " ".join(chance.choices(WORDS, k=chance.randint(1, 200)))
+    return " ".join(chance.choices(TEXT.split(), k=chance.randint(1, 200)))
 
 
 def is_moment(number: int, count: int) -> bool:
