@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -23,6 +24,12 @@ def test_results_come_in_order(spread, count):
 def test_an_error_reaches_the_caller(spread):
     with pytest.raises(ZeroDivisionError):
         list(spread(lambda number: 1 // number, [1, 0, 2]))
+
+
+def test_a_single_shard_starts_no_thread():
+    """Such as a single text to predict, for which a thread would take most of the time."""
+    assert list(parallel_map(lambda _: threading.get_ident(), ["one"])) == [threading.get_ident()]
+    assert threading.get_ident() not in parallel_map(lambda _: threading.get_ident(), ["one", "two"])
 
 
 def test_few_shards_are_taken_ahead():
