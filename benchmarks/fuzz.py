@@ -9,8 +9,9 @@ Inputs are changed at random (mutate.py). One that leads to an error message of 
 this follows the branches that matter, at the full speed of the program. With --atheris, atheris follows all branches,
 at a third of the speed.
 
-A finding is an exception that is none of ours, an input that takes longer than --seconds, or more memory than
---megabytes. It is written to crash-TARGET-*, and printed with its traceback; the same place is reported once.
+A finding is an exception that is none of ours, an input that takes longer than --seconds of the processor, or six
+times that of the clock, or more memory than --megabytes. It is written to crash-TARGET-*, and printed with its
+traceback; the same place is reported once.
 """
 
 from __future__ import annotations
@@ -71,14 +72,14 @@ def run(target: str, runs: int, seed: int, seconds: int, megabytes: int) -> dict
             fresh = True
 
     SentibpError.__init__ = remember  # type: ignore[method-assign]
-    signal.signal(signal.SIGALRM, _too_slow)
+    signal.signal(signal.SIGPROF, _too_slow)
     findings: dict[str, str] = {}
     slowest, began = 0.0, time.perf_counter()
     for number in range(runs):
         content = inputs[number] if number < seeds else mutate(chance.choice(inputs), inputs, chance)
-        fresh, start = False, time.perf_counter()
+        fresh, start = False, time.process_time()
         problem = _problem(function, content, seconds)
-        slowest = max(slowest, time.perf_counter() - start)
+        slowest = max(slowest, time.process_time() - start)
         if problem is None and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > megabytes * 1000:
             problem = f"more than {megabytes} MB"
         if problem is not None and (place := _place(problem)) not in findings:
@@ -110,8 +111,8 @@ def _too_slow(*_: object) -> None:
 
 def _problem(function: Callable[[bytes], None], content: bytes, seconds: int) -> str | None:
     """Return what is wrong with the outcome of an input."""
-    signal.alarm(seconds)
-    faulthandler.dump_traceback_later(3 * seconds, exit=True)  # where even Python's signals do not arrive
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # of the processor, so that other programs do not count
+    faulthandler.dump_traceback_later(6 * seconds, exit=True)  # of the clock: it waits for something
     try:
         function(content)
     except TooSlow:
@@ -119,7 +120,7 @@ def _problem(function: Callable[[bytes], None], content: bytes, seconds: int) ->
     except Exception:
         return traceback.format_exc()
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
     return None
 
