@@ -146,25 +146,43 @@ def with_atheris(target: str, runs: int, seed: int, seconds: int, megabytes: int
         atheris.Fuzz()
 
 
+def parse_atheris(command: list[str], target: str) -> dict[str, Any]:
+    """Run a target with atheris; return what it says at its end."""
+    with tempfile.TemporaryFile() as said:
+        code = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
+        said.seek(0)
+        text = said.read().decode(errors="replace")
+    found = {} if code == 0 else {"": " ".join(text.splitlines()[-12:])[-500:]}
+    done = re.search(r"Done (\d+) runs in (\d+) second", text)
+    forms, memory = re.findall(r"ft: (\d+)", text), re.findall(r"rss: (\d+)Mb", text)
+    numbers = {"inputs": int(done[1]), "seconds": int(done[2])} if done else {}
+    return {**NOTHING, **numbers, "forms": int(forms[-1]), "megabytes": int(memory[-1]), "findings": found}
+
+
+NOTHING = {"inputs": 0, "seconds": 0, "forms": 0, "slowest": 0.0, "megabytes": 0}
+
+
 def run_all(arguments: argparse.Namespace) -> int:
     """Try inputs of all targets, each target in a process of its own; print a table, and return how many findings."""
     import targets
 
     chosen = [name for name in targets.TARGETS if name not in arguments.without]
     shares = {name: SHARES.get(name, 1.0) for name in chosen}
-    print("| target | inputs | s | forms of errors | slowest input, s | MB | findings |", flush=True)
+    print(
+        "| target | inputs | s | forms of errors (atheris: features) | slowest input, s | MB | findings |", flush=True
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     total = found = 0
     for name in chosen:
         runs = max(1, round(arguments.runs * shares[name] / sum(shares.values())))
         limits = ["--seconds", str(arguments.seconds), "--megabytes", str(arguments.megabytes)]
         command = [sys.executable, __file__, name, "--runs", str(runs), "--seed", str(arguments.seed), *limits]
-        done = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, check=False)
-        if not done.stdout:
-            print(f"| {name} | ? | | | | | ended with exit code {done.returncode} |", flush=True)
-            found += 1
-            continue
-        result = json.loads(done.stdout)
+        if arguments.atheris:
+            result = parse_atheris([*command, "--atheris"], name)
+        else:
+            done = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, check=False)
+            ended = {"": f"ended with exit code {done.returncode}"}
+            result = json.loads(done.stdout) if done.stdout else {**NOTHING, "findings": ended}
         total, found = total + result["inputs"], found + len(result["findings"])
         cells = f"{result['inputs']:,} | {result['seconds']:.0f} | {result['forms']:,} | {result['slowest']:.1f} | "
         cells += f"{result['megabytes']:.0f} | {', '.join(result['findings'].values()) or 'none'}"
