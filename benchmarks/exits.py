@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--small", action="store_true", help="one run of each kind")
+    parser.add_argument("--minutes", type=float, default=600, help="end after this time, with fewer runs")
     arguments = parser.parse_args()
+    end = time.monotonic() + 60 * arguments.minutes
     runs = len(KINDS) if arguments.small else arguments.runs
     wrong, codes = [], {kind: Counter() for kind in KINDS}
     with tempfile.TemporaryDirectory() as name:
@@ -84,6 +87,9 @@ def main() -> None:
         command = [*SENTIBP, "train", "quickstart", "--quiet", "--out", "run"]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
         for number in range(runs):
+            if time.monotonic() > end:
+                runs = number
+                break
             kind = list(KINDS)[number % len(KINDS)]
             command, expected = KINDS[kind]
             options: dict = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
