@@ -58,8 +58,8 @@ class Count(NamedTuple):
 def killed_often(command: str, overrides: list[str], kills: int, chance: random.Random, folder: Path) -> Count:
     """Train and kill, resume and kill, as often as that; a run that comes to its end is followed by another."""
     PROCESSES.set_forkserver_preload(LOADED)
-    start = [command, "quickstart", *(part for each in (*SETTINGS, *overrides) for part in ("--set", each))]
-    _run([*start, "--out", "loads-the-libraries"], folder)
+    start = [command, "quickstart", "--quiet", *(part for each in (*SETTINGS, *overrides) for part in ("--set", each))]
+    _run(["--version"], folder)  # loads the libraries
     began = time.monotonic()
     _run([*start, "--out", "whole"], folder)
     longest = time.monotonic() - began
@@ -68,7 +68,7 @@ def killed_often(command: str, overrides: list[str], kills: int, chance: random.
     path = folder / "none"
     while done < kills or path.exists():
         if (path / RUN_INFO).exists():
-            arguments = [command, "--resume", path.name]
+            arguments = [command, "--quiet", "--resume", path.name]
         else:  # the first, or one that was killed before there was anything to resume
             number += 1
             path = folder / f"run-{number}"
@@ -100,8 +100,8 @@ def _sentibp(arguments: list[str], folder: Path) -> None:
     from sentibp.__main__ import main
 
     os.chdir(folder)
-    os.environ |= {"HF_HUB_OFFLINE": "1"}
-    sys.argv = ["sentibp", *arguments, "--quiet"]
+    os.environ |= {"HF_HUB_OFFLINE": "1", "SENTIBP_CACHE": "off"}
+    sys.argv = ["sentibp", *arguments]
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     main()
 
