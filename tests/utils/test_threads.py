@@ -26,6 +26,12 @@ def test_an_error_reaches_the_caller(spread):
         list(spread(lambda number: 1 // number, [1, 0, 2]))
 
 
+def test_a_single_shard_starts_no_thread():
+    """Such as a single text to predict, for which a thread would take most of the time."""
+    assert list(parallel_map(lambda _: threading.get_ident(), ["one"])) == [threading.get_ident()]
+    assert threading.get_ident() not in parallel_map(lambda _: threading.get_ident(), ["one", "two"])
+
+
 def test_few_shards_are_taken_ahead():
     taken = []
     results = parallel_map(lambda number: number, map(lambda number: taken.append(number) or number, range(1000)))

@@ -71,7 +71,7 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
             raise NoSuchSplit(name, split, [child.name for child in splits])
         path, name = chosen[0], f"{name}/{chosen[0].name}"
         classes = _classes(path)
-    fixed = any(child.name.lower() in _POLARITY for child in classes)
+    fixed = all(child.name.lower() in _POLARITY for child in classes)
     return open_text_files(classes, name, options, fixed_labels=fixed, notes=_not_read(path, name, classes))
 
 
