@@ -19,8 +19,10 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import runner
 import yaml
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from sentibp.config import schema
@@ -118,6 +120,28 @@ def reader(content: bytes) -> None:
     for kept in Kept:
         if (pieces := ends_well(sources.read_pieces, str(path), ReadOptions(**how), kept)) is not None:
             read(pieces, kept)
+
+
+def parquet_text(content: bytes) -> None:
+    """Read a Parquet file whose strings nobody has checked. The first byte says how they are stored."""
+    how = content[0] if content else 0
+    values = content[1:].split(b"\n")[:200]
+    plain = pa.array(values, pa.binary()).view(pa.string())
+    text = plain.dictionary_encode() if how & 1 else plain
+    table = pa.table({"text": text, "label": [i % 2 for i in range(len(values))], "other": plain if how & 2 else text})
+    if how & 4:
+        table = table.rename_columns(["other", "label", "text"])
+    out = io.BytesIO()
+    parquet.write_table(
+        table, out, use_dictionary=bool(how & 8), row_group_size=1 + how // 16, store_schema=bool(how & 1)
+    )
+    for suffix in (".parquet", ""):
+        path = folder() / f"texts{suffix}"
+        path.write_bytes(out.getvalue())
+        ends_well(sources.load_corpus, str(path), LABELLED)
+        for kept in Kept:
+            if (pieces := ends_well(sources.read_pieces, str(path), ReadOptions(most=1 + how), kept)) is not None:
+                read(pieces, kept)
 
 
 def read(pieces: Iterator[Piece], kept: Kept) -> None:
@@ -348,6 +372,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "config": settings,
     "override": override,
     "reader": reader,
+    "parquet": parquet_text,
     "stream": stream,
     "model": model_file,
     "stranger": strangers_model,
@@ -372,6 +397,8 @@ def seeds(target: str) -> list[bytes]:
         ways = range(0, len(READ) * len(SUFFIXES), len(SUFFIXES))
         files = [(SUFFIXES.index(suffix), content) for suffix, content in reviews()]
         return [bytes([first + way]) + content for first, content in files for way in ways if first + way < 256]
+    if target == "parquet":
+        return [bytes([how]) + b"a good film\nbad\n\ncaf\xc3\xa9" for how in range(0, 256, 5)]
     if target == "stream":
         return [bytes([40]) + content for _, content in reviews()]
     if target in ("model", "stranger"):
