@@ -74,6 +74,28 @@ def read_everyhow(path: Path, how: dict, split: str = "train") -> None:
         read(pieces, kept)
 
 
+def parquet_text(content: bytes) -> None:
+    """Read a Parquet file whose strings nobody has checked. The first byte says how they are stored."""
+    how = content[0] if content else 0
+    values = content[1:].split(b"\n")[:200]
+    plain = pa.array(values, pa.binary()).view(pa.string())
+    text = plain.dictionary_encode() if how & 1 else plain
+    table = pa.table({"text": text, "label": [i % 2 for i in range(len(values))], "other": plain if how & 2 else text})
+    if how & 4:
+        table = table.rename_columns(["other", "label", "text"])
+    out = io.BytesIO()
+    parquet.write_table(
+        table, out, use_dictionary=bool(how & 8), row_group_size=1 + how // 16, store_schema=bool(how & 1)
+    )
+    for suffix in (".parquet", ""):
+        path = folder() / f"texts{suffix}"
+        path.write_bytes(out.getvalue())
+        ends_well(sources.load_corpus, str(path), LABELLED)
+        for kept in Kept:
+            if (pieces := ends_well(sources.read_pieces, str(path), ReadOptions(most=1 + how), kept)) is not None:
+                read(pieces, kept)
+
+
 def read(pieces: Iterator[Piece], kept: Kept) -> None:
     """Read the pieces of an input to the end, or to an error, and check their columns."""
     while (piece := ends_well(next, pieces, None)) is not None:
@@ -344,6 +366,7 @@ def count_rows(written: bytes, form: Format) -> int:
 
 FILE_TARGETS = {
     "reader": reader,
+    "parquet": parquet_text,
     "stream": stream,
     "encoding": encoding,
     "delimited": delimited,
@@ -363,6 +386,8 @@ def file_seeds(target: str) -> list[bytes]:
     if target == "reader":
         ways = range(0, len(READ) * len(SUFFIXES), len(SUFFIXES))
         return [bytes([first + way]) + content for first, content in files for way in ways if first + way < 256]
+    if target == "parquet":
+        return [bytes([how]) + b"a good film\nbad\n\ncaf\xc3\xa9" for how in range(0, 256, 5)]
     if target == "stream":
         return [bytes([40]) + content for _, content in files]
     if target == "encoding":
