@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
 from sentibp.utils.label_key import IGNORE, LABELS, label_key
+from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -60,6 +61,7 @@ def _to_label_lists(value: Any) -> Any:
         return value
     classes = {_class_name(name): values for name, values in value.items()}
     ignored = {IGNORE: classes.pop(IGNORE)} if IGNORE in classes else {}
+    ignored = {} if ignored == {IGNORE: []} else ignored  # the same as none
     if set(classes) == set(LABELS):
         classes = {name: classes[name] for name in LABELS}
     return classes | ignored
@@ -198,6 +200,9 @@ class Data(_Section):
     quoting: Literal["double", "backslash", "none"] | None = None
     """How a quote is written in a quoted text of a CSV or TSV file. double: as two quotes; backslash: after a
     backslash; none: quotes are plain characters, and no text is quoted. null: it is found."""
+    max_record_mb: Annotated[float, Field(gt=0, le=LARGEST_RECORD_MB)] = RECORD_MB
+    """The largest record, in MB: a line, a row, an object of JSON, or a text. A larger one is an error, for it is
+    usually a quote that is not closed, or no text, and reading it takes 20 times its size of memory."""
     labels: LabelLists | None = None
     """The classes, and what the values of the label column mean: `{negative: [0], positive: [4]}`, or with more
     classes, from the worst to the best, `{negative: [1, 2], neutral: [3], positive: [4, 5]}`. Reviews with the values

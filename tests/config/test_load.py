@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -728,6 +728,7 @@ data:
   sheet: null
   separator: null
   quoting: null
+  max_record_mb: 64.0
   labels: null
 text:
   lowercase: true
@@ -893,9 +894,24 @@ def test_a_written_config_loads_as_an_equal_config(tree):
     loaded = load_config("written.yaml")
     assert loaded.config == original
     assert dump.dump(loaded.config) == written
-    assert "default" not in loaded.origins.values()
+    left_out = {"data.ordered", "model.output", "data.labels.ignore"}
+    assert {key for key, origin in loaded.origins.items() if origin == "default"} <= left_out
     assert Config.model_validate_json(original.model_dump_json()) == original
     assert dump.digest(loaded.config) == dump.digest(original)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(values, min_size=3, max_size=9, unique_by=label_key), st.booleans(), st.booleans())
+def test_classes_of_any_names_are_written_and_loaded(classes, ordered, as_mapping):
+    meaning = {"negative", "positive", "ignore", "..."}
+    assume(not meaning & set(map(label_key, classes)))
+    labels = {str(each): [each, f"{each}!"] for each in classes} if as_mapping else classes
+    original = Config.model_validate({"data": {"labels": labels, "ordered": ordered}})
+    Path("written.yaml").write_text(dump.dump(original), encoding="utf-8")
+    loaded = load_config("written.yaml").config
+    assert loaded == original
+    assert list(loaded.data.labels)[: len(classes)] == list(original.data.labels), "in the same order"
+    assert Config.model_validate_json(original.model_dump_json()) == original
 
 
 def test_the_digest_is_of_all_settings():
