@@ -214,6 +214,9 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
         message = f"the embedding has {dim} columns and needs {needed}; lower this, or write "
         message += set_option("model.embedding.dim", needed)
         yield Conflict(("pretrain", "dim"), message, ("model.embedding.dim",))
+    if pretrain.vectors != "none" and config.data.labels is not None and len(set(config.data.labels) - {IGNORE}) > 2:
+        message = f"pretraining is for two classes; with more, write {set_option('pretrain.vectors', 'none')}"
+        yield Conflict(("pretrain", "vectors"), message, ("data.labels",))
     if pretrain.vectors != "words" and pretrain.labelled is not None:
         message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
         yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))

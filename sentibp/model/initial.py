@@ -55,6 +55,7 @@ def build_classifier(
     if columns is not None:
         embedding[:, -columns.shape[1] :] = columns
     if origin is not None:
+        _require_outputs(origin.spec, spec)
         inherit(weights, origin, spec.head)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
         if has_linear_start(config, examples.features):
@@ -124,6 +125,19 @@ def start_linear(weights: dict[str, Array], config: Config, start: LinearStart) 
     weights["output.bias"][:] = start.bias
     for name, value in start.head.items():
         weights[name][:] = value
+
+
+def _require_outputs(origin: NetworkSpec, spec: NetworkSpec) -> None:
+    """Raise ConfigError if a network cannot start from a model with these labels, or this head."""
+    if origin.head == spec.head and len(origin.labels) == len(spec.labels):
+        return
+    if (origin.head, spec.head) == ("sigmoid", "scale"):
+        return
+    theirs, ours = (f"{', '.join(each.labels)} ({each.head})" for each in (origin, spec))
+    repair = "train both with the same data.labels and model.output"
+    if origin.head == "sigmoid" and spec.ordered:
+        repair = f"a model of two classes can be the start with {set_option('model.output', 'scale')}"
+    raise ConfigError(f"model.init_from: that model has the classes {theirs}, and this config {ours}; {repair}")
 
 
 def inherit(weights: dict[str, Array], origin: Classifier, head: str = "sigmoid") -> None:
