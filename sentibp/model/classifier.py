@@ -29,6 +29,9 @@ FORMAT = 4
 which files of formats 1 and 2 may lack; 4: text.folding and text.classes). Older formats stay readable. Newer formats
 are refused."""
 
+COMPRESSED_FORMAT = 5
+"""Version of a model file whose vocabulary and rows are compressed (model/packing.py)."""
+
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
 
@@ -114,20 +117,24 @@ class Classifier:
 
     def to_bytes(self) -> bytes:
         """Return the content of the model file. The same model gives the same bytes."""
+        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
+        return self.pack_file(FORMAT, self.tensors() | words)
+
+    def pack_file(self, format: int, tensors: Mapping[str, Array]) -> bytes:
+        """Return the content of a model file of this format, with the settings of the model and these tensors."""
         from importlib.metadata import version
 
         config = dict(self.trained_with)
         if "train" in config:  # how often a training writes checkpoints changes no weight
             config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}
         header = {
-            "format": FORMAT,
+            "format": format,
             "version": version("sentibp"),
             "config": config,
             "labels": list(self.spec.labels),
             "scores": self.scores,
         }
-        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return tensor_file.pack_tensor_file(header, self.tensors() | words)
+        return tensor_file.pack_tensor_file(header, tensors)
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:

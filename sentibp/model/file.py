@@ -10,8 +10,9 @@ import numpy as np
 
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
+from sentibp.model import packing
 from sentibp.model.build import assemble, parameter_shapes
-from sentibp.model.classifier import FORMAT, Classifier
+from sentibp.model.classifier import COMPRESSED_FORMAT, FORMAT, Classifier
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.layers import Array
 from sentibp.runs import find
@@ -20,8 +21,10 @@ from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.stored_settings import complete_settings
 
 
-def load_model(name: str | Path = "last") -> Classifier:
-    """Read a model: a model file, a run directory, its name in runs/, or `last`, as the option -m takes it.
+def load_model(name: str | Path | None = "last") -> Classifier:
+    """Read a model: a model file, a run directory, its name in runs/, `last`, or `builtin`, as the option -m takes it.
+
+    None is `last`, or `builtin` if there is no run, as for a command without -m.
 
     ConfigError if there is none; DataError if it is not a model file, is damaged, or has a newer format.
     """
@@ -49,9 +52,10 @@ class _NewerFormat(Exception):
 
 
 def _require_known_format(header: dict[str, Any]) -> None:
-    if header["format"] > FORMAT:
+    newest = max(FORMAT, COMPRESSED_FORMAT)
+    if header["format"] > newest:
         version = " ".join(str(header["version"]).split())[:20]
-        raise _NewerFormat(f"model format {header['format']}, written by sentibp {version}, is newer than {FORMAT}")
+        raise _NewerFormat(f"model format {header['format']}, written by sentibp {version}, is newer than {newest}")
 
 
 def _settings(header: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +81,12 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     settings, labels, scores = _settings(header), header["labels"], header["scores"]
     if not isinstance(scores, dict):
         raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
-    vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
     spec = _spec(settings, labels)
+    if "embedding.codes" in tensors:
+        vocabulary, rows = packing.unpack(tensors, spec.dim)
+        tensors["embedding.weight"] = rows.weight()
+    else:
+        vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
     _check_tensors(spec, len(vocabulary), tensors)
     return Classifier(spec, vocabulary, assemble(spec, tensors), scores, settings)
 
