@@ -24,7 +24,7 @@ from sentibp.inspection.compare import compare_models
 from sentibp.inspection.probes import load_probes, run_probes
 from sentibp.model import packing
 from sentibp.model.build import assemble
-from sentibp.model.classifier import COMPRESSED_FORMAT, Classifier
+from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.nn.layers import Array
 from sentibp.runs import find
@@ -71,7 +71,7 @@ class Compressed(NamedTuple):
     def to_bytes(self, scores: Mapping[str, Any] | None = None) -> bytes:
         """Return the content of the model file, with the scores that were measured. The same model, the same bytes."""
         scored = replace(self.classifier, scores=dict(scores or {}))
-        return scored.pack_file(COMPRESSED_FORMAT, self.tensors)
+        return scored.pack_file(self.tensors)
 
 
 def compress(classifier: Classifier, max_bytes: int) -> Compressed:
@@ -183,7 +183,8 @@ def _subset(vocabulary: Vocabulary, kept: Array) -> Vocabulary:
     word[vocabulary.word[kept]] = True
     prefix = np.where(vocabulary.prefix[kept] == NONE, NONE, number[vocabulary.prefix[kept]])
     words = (np.cumsum(word) - 1)[vocabulary.word[kept]]
-    return Vocabulary(vocabulary.words.filter(from_numpy(word)), prefix.astype(np.int32), words.astype(np.int32))
+    kept_words = vocabulary.words.filter(from_numpy(word))
+    return Vocabulary(kept_words, prefix.astype(np.int32), words.astype(np.int32), vocabulary.presence)
 
 
 def _quantized(rows: Array, steps: int) -> packing.Rows:
@@ -197,7 +198,7 @@ def _packed(classifier: Classifier, rows: Array, weights: Mapping[str, Array], k
     """Return the model with the features to keep (V,) bool."""
     tensors = packing.pack(_subset(classifier.vocabulary, kept), _quantized(rows[kept], steps))
     dim = rows.shape[1]
-    vocabulary, read = packing.unpack(dict(tensors), dim)
+    vocabulary, read = packing.unpack(dict(tensors), dim, classifier.spec.presence)
     spec = replace(classifier.spec, dim=dim)
     network = assemble(spec, {**weights, "embedding.weight": read.weight()})
     settings = _with_dim(classifier.trained_with, dim)

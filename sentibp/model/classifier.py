@@ -24,14 +24,11 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 
-FORMAT = 4
+FORMAT = 5
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes). Older formats stay readable. Newer formats
-are refused."""
-
-COMPRESSED_FORMAT = 5
-"""Version of a model file whose vocabulary and rows are compressed (model/packing.py)."""
-
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, and compressed
+files: model/packing.py). Older formats stay
+readable. Newer formats are refused."""
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
 
@@ -56,6 +53,10 @@ class Classifier:
     """The settings that trained the network, as plain values. Prediction does not use them."""
     file: Path | None = None
     """The file that it was loaded from. What is beside it tells about the training (training/recorded_data.py)."""
+
+    def __post_init__(self) -> None:
+        if self.spec.presence != self.vocabulary.presence:  # the vocabulary encodes the texts
+            raise ValueError(f"text.presence is {self.spec.presence}, but not that of the vocabulary")
 
     def training_config(self) -> Config:
         """Return the settings that trained the network, checked by the schema. DataError if they are damaged."""
@@ -118,17 +119,17 @@ class Classifier:
     def to_bytes(self) -> bytes:
         """Return the content of the model file. The same model gives the same bytes."""
         words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return self.pack_file(FORMAT, self.tensors() | words)
+        return self.pack_file(self.tensors() | words)
 
-    def pack_file(self, format: int, tensors: Mapping[str, Array]) -> bytes:
-        """Return the content of a model file of this format, with the settings of the model and these tensors."""
+    def pack_file(self, tensors: Mapping[str, Array]) -> bytes:
+        """Return the content of a model file with the settings of the model and these tensors."""
         from importlib.metadata import version
 
         config = dict(self.trained_with)
         if "train" in config:  # how often a training writes checkpoints changes no weight
             config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}
         header = {
-            "format": format,
+            "format": FORMAT,
             "version": version("sentibp"),
             "config": config,
             "labels": list(self.spec.labels),

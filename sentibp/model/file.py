@@ -12,7 +12,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.model import packing
 from sentibp.model.build import assemble, parameter_shapes
-from sentibp.model.classifier import COMPRESSED_FORMAT, FORMAT, Classifier
+from sentibp.model.classifier import FORMAT, Classifier
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.layers import Array
 from sentibp.runs import find
@@ -52,10 +52,9 @@ class _NewerFormat(Exception):
 
 
 def _require_known_format(header: dict[str, Any]) -> None:
-    newest = max(FORMAT, COMPRESSED_FORMAT)
-    if header["format"] > newest:
+    if header["format"] > FORMAT:
         version = " ".join(str(header["version"]).split())[:20]
-        raise _NewerFormat(f"model format {header['format']}, written by sentibp {version}, is newer than {newest}")
+        raise _NewerFormat(f"model format {header['format']}, written by sentibp {version}, is newer than {FORMAT}")
 
 
 def _settings(header: dict[str, Any]) -> dict[str, Any]:
@@ -83,10 +82,11 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
         raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
     spec = _spec(settings, labels)
     if "embedding.codes" in tensors:
-        vocabulary, rows = packing.unpack(tensors, spec.dim)
+        vocabulary, rows = packing.unpack(tensors, spec.dim, spec.presence)
         tensors["embedding.weight"] = rows.weight()
     else:
-        vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
+        words, features = (tensors.pop(f"vocabulary.{name}") for name in ("words", "features"))
+        vocabulary = Vocabulary.from_tensors(words, features, spec.presence)
     _check_tensors(spec, len(vocabulary), tensors)
     return Classifier(spec, vocabulary, assemble(spec, tensors), scores, settings)
 

@@ -69,8 +69,11 @@ def pack(vocabulary: Vocabulary, rows: Rows) -> dict[str, Array]:
     }
 
 
-def unpack(tensors: dict[str, Array], dim: int) -> tuple[Vocabulary, Rows]:
-    """Restore a vocabulary and its rows of `dim` numbers, and remove their tensors. ValueError if they are damaged."""
+def unpack(tensors: dict[str, Array], dim: int, presence: bool = False) -> tuple[Vocabulary, Rows]:
+    """Restore a vocabulary and its rows of `dim` numbers, and remove their tensors. ValueError if they are damaged.
+
+    With `presence`, each feature counts once in a review: the file has that among its settings.
+    """
     counts, step = tensors.pop("vocabulary.levels"), tensors.pop("embedding.step")
     if counts.dtype != np.int64 or counts.shape != (len(_LEVELS) + 1, 2) or counts.min() < 0 or counts.max() >= 1 << 31:
         raise ValueError("the numbers of its features are not numbers of features")
@@ -92,7 +95,7 @@ def unpack(tensors: dict[str, Array], dim: int) -> tuple[Vocabulary, Rows]:
         raise ValueError("the list of its long numbers is damaged")
     values = codes.view(np.int8).astype(np.int64 if long.size else np.int8)
     values[long[0]] = long[1]
-    vocabulary = Vocabulary.from_tensors(text[:-1], features)
+    vocabulary = Vocabulary.from_tensors(text[:-1], features, presence)
     vocabulary.respells = True
     return vocabulary, Rows(values.reshape(dim, -1).T, float(step[0]))
 

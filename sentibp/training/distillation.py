@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ def review_classifier(
     rows = pretrained.rows(len(vocabulary))
     x, loss_weight = _pool(rows, training.features, config), example_weights(config.train, training)
     weight, bias = linear.fit_output_layer(x, training.label, weight=training.weight, loss_weight=loss_weight)
-    return _linear(config, vocabulary, rows @ weight, bias, seed)
+    return _linear(config, vocabulary, _product(rows, weight), bias, seed)
 
 
 def word_classifier(
@@ -53,7 +54,8 @@ def word_classifier(
     logistic regression (Wang & Manning, 2012) with vectors as additional inputs.
     """
     n = len(vocabulary)
-    ratios = [log_count_ratio(each, n) for each in (training, extra.labelled) if each is not None]
+    labelled = [] if extra.labelled is None else [_as_encoded(extra.labelled, vocabulary)]
+    ratios = [log_count_ratio(each, n) for each in (training, *labelled)]
     scale = np.sqrt(np.sum(np.square(ratios), axis=0) + _BASE_SCALE)
     column, bias = _fit_column(config, training, scale, columns, example_weights(config.train, training))
     return _linear(config, vocabulary, column, bias, seed)
@@ -81,7 +83,17 @@ def _fit_column(
     column, weight, bias = linear.fit_linear_network(
         x, scale, fixed, label, embedding.pooling, embedding.padding, decay, loss_weight
     )
-    return column + columns @ weight, bias
+    return column + _product(columns, weight), bias
+
+
+def _product(rows: Array, weight: Array) -> Array:
+    """Return rows @ weight: (V, k) @ (k,) -> (V,).
+
+    OpenBLAS also computes with what an earlier product left in its buffer, and throws that away. If it was NaN, numpy
+    warns of an invalid value, although every number of the result is right.
+    """
+    with np.errstate(invalid="ignore"):
+        return rows @ weight
 
 
 def _pool(rows: Array, x: Ragged, config: Config) -> Array:
@@ -115,7 +127,7 @@ def word_columns(
     n, embedding = len(vocabulary), config.model.embedding
     columns = []
     if extra.labelled is not None:
-        ratio = log_count_ratio(extra.labelled, n)
+        ratio = log_count_ratio(_as_encoded(extra.labelled, vocabulary), n)
         x, review = sentences(extra.labelled.features, vocabulary)
         labelled = Examples(x, extra.labelled.label[review])
         weight, _ = _fit_column(config, labelled, np.abs(ratio), ratio[:, None], decay=0.001)
@@ -128,14 +140,23 @@ def word_columns(
 
 
 def sentences(reviews: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, Array]:
-    """Split reviews after `.`, `!` and `?`. Return the m sentences, and the review of each: (m,)."""
+    """Split reviews after `.`, `!` and `?`. Return the m sentences, and the review of each: (m,).
+
+    The reviews have their features as often as they occur, the sentences as the vocabulary encodes them.
+    """
     is_word = vocabulary.prefix == NONE
     is_end = np.zeros(len(vocabulary), bool)
     is_end[vocabulary.word_features] = to_numpy(pc.match_substring_regex(vocabulary.words, r"^[.!?]+$"))
     start = np.flatnonzero(is_word[reviews.ids])  # of each token: the token, then the n-grams that end with it
     cuts = start[1:][is_end[reviews.ids[start[:-1]]]]
     offsets = np.union1d(reviews.offsets, cuts)
-    return Ragged(reviews.ids, offsets), np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
+    review = np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
+    return vocabulary.select(Ragged(reviews.ids, offsets)), review
+
+
+def _as_encoded(examples: Examples, vocabulary: Vocabulary) -> Examples:
+    """Return examples, which have their features as often as they occur, with those that the vocabulary encodes."""
+    return replace(examples, features=vocabulary.select(examples.features))
 
 
 class DistillationSet(NamedTuple):
