@@ -30,7 +30,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs import find
 from sentibp.utils.arrow import from_numpy
 
-_ENERGY = 0.995  # of the squared rows, weighted by frequency, that the remaining directions have
+_ENERGY = 0.995  # the share of the energy (see `_rotated`) that the remaining directions have
 _STEPS = 9  # in the length of a row (the root of the mean square)
 _FINER = (2 * _STEPS, 4 * _STEPS, 8 * _STEPS)  # if all features fit
 _SCORES = 700  # bytes for the scores, which are measured later
@@ -79,16 +79,17 @@ def compress(classifier: Classifier, max_bytes: int) -> Compressed:
 
     A model that was compressed already may be compressed further.
     """
-    rows, weights = _rotated(classifier)
+    rows, weights = _rotated(classifier, _ENERGY)
     order = np.argsort(-_importance(rows), kind="stable")
 
-    def build(count: int, steps: int = _STEPS) -> Compressed:
-        return _packed(classifier, rows, weights, _with_origins(classifier.vocabulary, order[:count]), steps)
+    def build(count: int) -> Compressed:
+        return _packed(classifier, rows, weights, _with_origins(classifier.vocabulary, order[:count]), _STEPS)
 
     found = _largest(build, len(order), max_bytes)
-    if len(found.classifier.vocabulary) == len(classifier.vocabulary):  # there may be room for finer steps
+    if len(found.classifier.vocabulary) == len(classifier.vocabulary):  # there may be room for more precision
+        rows, weights = _rotated(classifier, 1)
         for steps in _FINER:
-            finer = build(len(order), steps)
+            finer = _packed(classifier, rows, weights, np.ones(len(order), bool), steps)
             found = finer if len(finer.to_bytes()) <= max_bytes - _SCORES else found
     return found
 
@@ -126,8 +127,11 @@ def _facts(classifier: Classifier, size: int) -> dict[str, Any]:
     return {"bytes": size, "features": len(classifier.vocabulary), "probes": {k: probes[k] for k in ("n", "passed")}}
 
 
-def _rotated(classifier: Classifier) -> tuple[Array, dict[str, Array]]:
-    """Return the rows (V, k) float64 in the k directions that matter, and the other tensors, rotated accordingly."""
+def _rotated(classifier: Classifier, share: float) -> tuple[Array, dict[str, Array]]:
+    """Return the rows (V, k) float64 in the k directions that matter, and the other tensors, rotated accordingly.
+
+    These directions have at least this share of the energy: of the squared rows, weighted by frequency.
+    """
     weights = dict(classifier.tensors())
     embedding = weights.pop("embedding.weight").astype(np.float64)
     if classifier.spec.residual:  # the rows are added to the output of the next layer: they stay as they are
@@ -139,7 +143,7 @@ def _rotated(classifier: Classifier) -> tuple[Array, dict[str, Array]]:
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     _, singular, directions = np.linalg.svd(root @ first, full_matrices=False)  # (d, h) -> (r,), (r, h)
     energy = np.cumsum(singular**2)
-    directions = directions[: 1 + int(np.searchsorted(energy, _ENERGY * energy[-1]))]  # (k, h)
+    directions = directions[: 1 + int(np.searchsorted(energy, share * energy[-1]))]  # (k, h)
     weights[name] = (directions / effect).astype(np.float32)
     return embedding @ (first @ directions.T), weights  # (V, d) @ (d, k) -> (V, k)
 

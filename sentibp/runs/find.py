@@ -35,7 +35,7 @@ _NO_RUN = (
 _NAME_ANOTHER = "name a run directory or a model file"
 
 
-class NoRun(ConfigError):
+class _NoRun(ConfigError):
     """There is no finished run."""
 
 
@@ -67,8 +67,8 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
     if pointer is not None:
         try:
             return _last(pointer, needs) if pointer.name == "last" else _follow(pointer)
-        except NoRun as error:
-            raise NoRun(f"{error}, or use the built-in model with -m {BUILTIN}") if builtin else error from None
+        except _NoRun as error:
+            raise ConfigError(f"{error}{f', or use the built-in model with -m {BUILTIN}' if builtin else ''}") from None
     for path in (expand_home(name), ROOT / name):
         if name and os.path.lexists(path):  # False, not an error, for names that no file can have
             if name == BUILTIN:
@@ -92,9 +92,12 @@ def shown_name(model: Path) -> str:
 
 
 def _last_or_builtin(needs: str | None) -> Path:
-    try:
+    pointer = find_pointer("last")
+    if pointer is None:
         return find_run("last", needs)
-    except NoRun:
+    try:
+        return _last(pointer, needs)
+    except _NoRun:
         print_message(f"no trained model here: using the built-in model, -m {BUILTIN}")
         return builtin_file()
 
@@ -167,7 +170,7 @@ def _last(pointer: Path, needs: str | None) -> Path:
             print_message(f"{pointer}: {fault}; using the newest run with {' or '.join(wanted)}, {path}")
             return path
     if target is None:
-        raise NoRun(_NO_RUN.format(pointer))
+        raise _NoRun(_NO_RUN.format(pointer))
     if not os.path.exists(target):
         raise ConfigError(f"{target}: no such run or model; see `sentibp runs list`")
     return target  # the caller says what it lacks
