@@ -35,8 +35,8 @@ _NO_RUN = (
 _NAME_ANOTHER = "name a run directory or a model file"
 
 
-class _NoRun(ConfigError):
-    """There is no finished run."""
+class _NoRun(Exception):
+    """There is no finished run; the text is what to say."""
 
 
 def find_started(name: str = "last", pretraining: bool = False) -> Path:
