@@ -258,8 +258,8 @@ def model_file(run: Path) -> str:
             "",
             "## Compressed files",
             "",
-            "`sentibp compress` writes other tensors for the vocabulary and its rows. Those of type uint8 are compressed with",
-            "zlib.",
+            "`sentibp compress` writes other tensors for the vocabulary and its rows. Those of type uint8 are compressed",
+            "with zlib.",
             "",
             "| Tensor | What it holds |",
             "| --- | --- |",
@@ -270,8 +270,8 @@ def model_file(run: Path) -> str:
 
 
 COMPRESSED = {
-    "vocabulary.levels": "The numbers of words and of n-grams in each level. The most frequent features come first. In a "
-    "level, words come before n-grams.",
+    "vocabulary.levels": "The numbers of words and of n-grams in each level. The most frequent features come first. In "
+    "a level, words come before n-grams.",
     "vocabulary.shared": "For each word, the number of bytes that it shares with the word before.",
     "vocabulary.endings": "The other bytes of each word, and a line break. The words of a level are sorted.",
     "vocabulary.prefixes": "For each n-gram, how far the feature that it extends is from that of the n-gram before, as "

@@ -120,7 +120,9 @@ def test_a_folder_instead_of_a_config(fails, trained):
 # 2: models
 
 
-@pytest.mark.parametrize("args", [["predict", "good"], ["eval"], ["runs", "compare", "last", "last"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [["predict", "-m", "last", "good"], ["eval", "last"], ["runs", "compare", "last", "last"]], ids=" ".join
+)
 def test_no_model_yet(fails, args):
     message = fails(2, *args)
     assert "`sentibp train quickstart`" in message
