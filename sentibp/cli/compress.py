@@ -108,6 +108,8 @@ def _file(output: Path) -> Path:
     from sentibp.errors import ConfigError
     from sentibp.runs.directory import MODEL
 
+    if output == Path("-"):
+        raise ConfigError("--output -: a model is a file; let its name end in .safetensors, or name a folder")
     if output.suffix.lower() == ".safetensors" and not output.is_dir():
         return output
     if (output / "run.json").exists():

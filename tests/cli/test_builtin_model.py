@@ -53,6 +53,15 @@ def test_two_models(sentibp, reviews, trained):
     assert sentibp("eval", "builtin", "--against", "last", "--data", reviews).out.startswith("score")
 
 
+def test_a_training_that_starts_from_it(sentibp, fails):
+    line = fails(2, "train", "quickstart", "--set", "model.init_from=builtin", "--quiet")
+    assert line.startswith("model.init_from: embedding.weight has (")
+    settings = line.partition(" shape with ")[2].split()
+    same = ["--set", "model.embedding.pooling=sqrt", "--set", "model.embedding.padding=0", "--set", "text.ngrams=3"]
+    sentibp("train", "quickstart", "--set", "model.init_from=builtin", *settings, *same, "--quiet", "--out", "run")
+    assert sentibp("predict", "-m", "run", "a wonderful film").jsonl[0]["label"] == "positive"
+
+
 def test_a_gradient_check(sentibp, reviews):
     result = sentibp("gradcheck", "-m", "builtin", "--data", reviews, "--json").json
     assert all(each["verdict"] != "wrong" for each in result["tensors"])

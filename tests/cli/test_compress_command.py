@@ -107,6 +107,7 @@ def test_mistakes(fails, sentibp, trained, quickstart):
     assert fails(2, "compress", "a", "-m", "b") == "a and -m b: two models; leave one out"
     assert fails(2, "compress", "nosuch").startswith("nosuch: no such run or model")
     assert "not a model file; let the name end in .safetensors" in fails(2, "compress", "--output", "small.csv")
+    assert "a model is a file" in fails(2, "compress", "--output", "-")
     assert "is the model" in fails(2, "compress", "--output", quickstart / "model.safetensors")
     line = fails(2, "compress", "--output", quickstart)
     assert line.startswith(f"--output {quickstart}: is a run directory, whose model would be replaced")
