@@ -266,7 +266,7 @@ def test_a_training_that_diverges(sentibp, fails):
     assert last == "no epoch was finished"
     assert json.loads(Path("run/run.json").read_text())["outcome"] == "diverged"
     assert not Path("run/model.safetensors").exists()
-    assert "train quickstart" in fails(2, "predict", "good"), "it is not `last`"
+    assert "train quickstart" in fails(2, "predict", "-m", "last", "good"), "it is not `last`"
 
 
 # File names that are not valid UTF-8
