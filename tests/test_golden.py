@@ -74,6 +74,19 @@ def test_no_machine_can_say_otherwise(number):
             assert (np.abs(output) @ scale_shares(len(classifier.spec.labels)) * 2**19 < 2**24).all()
 
 
+@pytest.mark.parametrize("number", [5, 6])
+def test_a_compressed_model_says_what_it_said(number):
+    """Its rows are those of the model, so that it says the same; but it respells unknown words."""
+    said = expected(number)
+    classifier = model_file.load_model(GOLDEN / f"compressed{number}.safetensors")
+    assert classifier.vocabulary.respells
+    features, tokens, unknown = classifier.encode(strings(said))
+    logits = classifier.logits(features)
+    for i, told in enumerate(said.values()):
+        assert [float(each).hex() for each in np.atleast_1d(logits[i])] == np.atleast_1d(told["logit"]).tolist()
+        assert (tokens[i], unknown[i]) == (told["tokens"], told["unknown"])
+
+
 def test_a_model_of_this_format_is_kept():
     assert (GOLDEN / f"format{model_file.FORMAT}.safetensors").exists(), "a new format: run tests/golden/make.py"
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = 6
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence; 6: more than two labels).
-Older formats stay readable. Newer formats are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, and compressed files:
+model/packing.py; 6: more than two labels). Older formats stay readable. Newer formats are refused."""
 
 _BINARY_FORMAT = 5  # of models with two labels
 
@@ -148,6 +148,11 @@ class Classifier:
 
     def to_bytes(self) -> bytes:
         """Return the content of the model file. The same model gives the same bytes."""
+        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
+        return self.pack_file(self.tensors() | words)
+
+    def pack_file(self, tensors: Mapping[str, Array]) -> bytes:
+        """Return the content of a model file with the settings of the model and these tensors."""
         from importlib.metadata import version
 
         config = dict(self.trained_with)
@@ -162,8 +167,7 @@ class Classifier:
             "labels": list(self.spec.labels),
             "scores": self.scores,
         }
-        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return tensor_file.pack_tensor_file(header, self.tensors() | words)
+        return tensor_file.pack_tensor_file(header, tensors)
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
