@@ -100,7 +100,7 @@ def predict(
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
 ) -> None:
-    """Label reviews, with a probability: positive or negative, or with the classes of the model."""
+    """Label reviews, as positive or negative for example, and say how likely."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.cli.explain import may_colour
