@@ -100,7 +100,7 @@ def predict(
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
 ) -> None:
-    """Label reviews, as positive or negative for example, and say how likely."""
+    """Label reviews, with the probability of each label."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.cli.explain import may_colour
