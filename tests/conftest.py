@@ -53,7 +53,7 @@ def new_classifier() -> Callable[..., Classifier]:
     def build(texts: Sequence[str], seed: int = 0, origin: Classifier | None = None, **sections: dict) -> Classifier:
         settings = Config.model_validate(plain(sections))
         vocabulary = vocabulary_build.build_vocabulary(
-            tokenize(to_arrow(texts), Spelling.of(settings.text)), settings.text.ngrams
+            tokenize(to_arrow(texts), Spelling.of(settings.text)), settings.text.ngrams, presence=settings.text.presence
         )[0]
         if origin is not None:
             vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)

@@ -87,6 +87,6 @@ def test_what_a_table_shows():
     file = str(GOLDEN / f"format{model_file.FORMAT}.safetensors")
     done = CliRunner().invoke(application(), ["predict", "-m", file, "--format", "table", "I love this movie", "zebra"])
     assert done.stdout.splitlines() == [
-        "negative  0.6880  I love this movie",
-        "negative  0.5599  zebra  (no known word: the answer is the model's bias)",
+        "negative  0.8016  I love this movie",
+        "positive  0.5093  zebra  (no known word: the answer is the model's bias)",
     ]

@@ -169,6 +169,10 @@ class Text(_Section):
     and if there is much training data."""
     max_features: Count | None = None
     """The largest number of features. The most frequent ones are kept. null: no limit."""
+    presence: bool = False
+    """Whether a feature counts once in a review, however often it occurs there. What a review says again and again is
+    often the name of a film or product, which says little about others. With init_from, the default is that of the
+    model."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""

@@ -35,7 +35,7 @@ class Encoded(NamedTuple):
 
     vocabulary: Vocabulary
     learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
-    validation: Ragged
+    validation: Ragged  # as `Vocabulary.encode` returns them, and so is `learned`, unless occurrences are wanted
     near_duplicate: np.ndarray  # (m,) of the validation reviews: see `overlap.near_duplicates`
 
 
@@ -46,19 +46,22 @@ def encode(
     fingerprints: Mapping[str, Any],
     name: str,
     initial: Vocabulary | None = None,
+    occurrences: bool = False,
 ) -> Encoded:
     """Return the features of all reviews, and the vocabulary of the `corpora`; the first is the training data.
 
+    With `occurrences`, the features of the corpora are returned as often as they occur, whatever text.presence is.
     `fingerprints` identify the content of the data, and `name` describes them to people. An `initial` vocabulary keeps
     its ids and is extended; then the cache is not used. DataError if no word is frequent enough.
     """
-    key = cache_key(settings, fingerprints)
+    key = cache_key(settings, fingerprints, occurrences)
     arrays = cache.load(key) if initial is None else None
     if arrays is not None:
-        vocabulary, near = Vocabulary.from_tensors(arrays["words"], arrays["features"]), arrays["near_duplicate"]
+        vocabulary = Vocabulary.from_tensors(arrays["words"], arrays["features"], settings.presence)
+        near = arrays["near_duplicate"]
         learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
     else:
-        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial)
+        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial, occurrences)
         if initial is None:
             arrays = vocabulary.tensors() | {"near_duplicate": near}
             for k, ragged in ("training", learned), ("validation", held_out):
@@ -69,23 +72,25 @@ def encode(
     return Encoded(vocabulary, [learned.slice(start, stop) for start, stop in pairwise(ends)], held_out, near)
 
 
-def cache_key(settings: Text, fingerprints: Mapping[str, Any]) -> str:
+def cache_key(settings: Text, fingerprints: Mapping[str, Any], occurrences: bool) -> str:
     """Return the name of a cache entry: a digest of all that the encoding depends on."""
     versions = [platform.python_version(), np.__version__, pa.__version__]
-    return cache.key(settings.model_dump(), fingerprints, versions, environment.source_digest(*SOURCES))
+    return cache.key(settings.model_dump(), fingerprints, occurrences, versions, environment.source_digest(*SOURCES))
 
 
 def _encode(
-    settings: Text, corpora: Sequence[Corpus | None], validation: Corpus | None, initial: Vocabulary | None
+    settings: Text,
+    corpora: Sequence[Corpus | None],
+    validation: Corpus | None,
+    initial: Vocabulary | None,
+    occurrences: bool,
 ) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, Spelling.of(settings))
-    vocabulary, learned = build_vocabulary(
-        tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes
-    )
+    vocabulary, learned = build_vocabulary(tokens, *vocabulary_settings(settings), occurrences)
     if initial is not None:
         vocabulary = merge(initial, vocabulary)
-        learned, _ = vocabulary.encode(tokens)
+        learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
     if not len(vocabulary):
         raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     validation_text = strings([]) if validation is None else validation.text
@@ -93,6 +98,11 @@ def _encode(
     near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
     held_out, _ = vocabulary.encode(validation_tokens)
     return vocabulary, learned, held_out, near
+
+
+def vocabulary_settings(settings: Text) -> tuple[int, int, int | None, bool, bool]:
+    """Return the settings that `build_vocabulary` takes, in its order."""
+    return settings.ngrams, settings.min_count, settings.max_features, settings.affixes, settings.presence
 
 
 def no_features(settings: Text, where: str) -> DataError:

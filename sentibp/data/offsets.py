@@ -170,9 +170,9 @@ class Feature(NamedTuple):
 
 
 def find_features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
-    """Return the features of one text, in the order of `Vocabulary.encode`, and for each token whether it has any."""
+    """Return the features of one text, in the order of `Vocabulary.occurrences`, and for each token if it has any."""
     known = index_of(tokens.words, vocabulary.words) != NONE
-    ids = vocabulary.encode(tokens)[0].ids
+    ids = vocabulary.occurrences(tokens).ids
     is_word = vocabulary.prefix[ids] == NONE  # an n-gram follows the word that it ends in
     has_affix = np.stack(vocabulary.longest_affixes(tokens.words, ~known)) != NONE
     alone = (known + has_affix.sum(axis=0))[tokens.ids]  # the number of features of each token that are no n-grams

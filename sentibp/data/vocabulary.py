@@ -5,6 +5,8 @@ is ("not very", "good"). The pairs form a trie: n-grams need no text of their ow
 of numbers. Ids are in the order of (-count, text): deterministic, and the rows of frequent features are close together
 in memory.
 
+With `presence` (data/presence.py), each feature of a text is encoded once, at its first occurrence.
+
 Affixes may follow: beginnings and endings, `disapp~` and `~ing`, that at least two words share. A word that is not in
 the vocabulary has the features of its longest known beginning and ending. No token looks like an affix, since `~` is no
 letter.
@@ -19,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data import presence as data_presence
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
@@ -36,12 +39,16 @@ _BEGINNING, _ENDING = 6, 5  # the largest number of characters of an affix; the 
 
 
 class Vocabulary:
-    """`words` (m,) are in the order of their ids. Feature i is (prefix[i], word[i]); both are (V,) int32."""
+    """`words` (m,) are in the order of their ids. Feature i is (prefix[i], word[i]); both are (V,) int32.
 
-    def __init__(self, words: pa.LargeStringArray, prefix: np.ndarray, word: np.ndarray):
+    `presence` says whether a feature counts once in a text, or as often as it occurs.
+    """
+
+    def __init__(self, words: pa.LargeStringArray, prefix: np.ndarray, word: np.ndarray, presence: bool = False):
         self.words = words
         self.prefix = prefix
         self.word = word
+        self.presence = presence
 
     def __len__(self) -> int:
         return len(self.prefix)
@@ -52,7 +59,7 @@ class Vocabulary:
         return {"words": np.frombuffer(text, np.uint8), "features": np.stack((self.prefix, self.word), axis=1)}
 
     @classmethod
-    def from_tensors(cls, words: np.ndarray, features: np.ndarray) -> Vocabulary:
+    def from_tensors(cls, words: np.ndarray, features: np.ndarray, presence: bool = False) -> Vocabulary:
         """Restore a vocabulary from the result of `tensors`. ValueError or ArrowInvalid if the arrays are invalid."""
         if features.ndim != 2 or features.shape[1] != 2 or features.dtype != np.int32:
             raise ValueError("the vocabulary has no pairs of numbers")
@@ -60,8 +67,8 @@ class Vocabulary:
             np.count_nonzero(words == ord("\n")) >= len(features) + 1
         ):  # checked first, since each word would take tens of bytes
             raise ValueError("the vocabulary has more words than features")
-        vocabulary = cls(split_lines(words), np.ascontiguousarray(features[:, 0]), np.ascontiguousarray(features[:, 1]))
-        prefix, word = vocabulary.prefix, vocabulary.word
+        prefix, word = (np.ascontiguousarray(features[:, number]) for number in (0, 1))
+        vocabulary = cls(split_lines(words), prefix, word, presence)
         if ((prefix < NONE) | (prefix >= np.arange(len(prefix)))).any():
             raise ValueError("the vocabulary's features are not in order")
         if len(word) and not 0 <= word.min() <= word.max() < len(vocabulary.words):
@@ -74,8 +81,20 @@ class Vocabulary:
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
         """Return the features of each text in the order in which they end, and the number of its unknown tokens (n,).
 
-        A token is unknown if neither the word nor any of its affixes is in the vocabulary.
+        With `presence`, each feature is returned once, at its first occurrence. A token is unknown if neither the word
+        nor any of its affixes is in the vocabulary.
         """
+        return self._encode(tokens, self.presence)
+
+    def occurrences(self, tokens: Tokens) -> Ragged:
+        """Return the features of each text in the order in which they end, as often as they occur."""
+        return self._encode(tokens, presence=False)[0]
+
+    def select(self, occurrences: Ragged) -> Ragged:
+        """Return of the features of each text those that `encode` returns: with `presence`, each once."""
+        return data_presence.distinct(occurrences) if self.presence else occurrences
+
+    def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
         number = index_of(tokens.words, self.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self._depth
@@ -94,7 +113,7 @@ class Vocabulary:
                 index = index_of(from_numpy(pairs), known)
                 levels.append(np.where(index == NONE, NONE, pair_ids[index]))
             levels += [feature.take(tokens.ids[place]) for feature in affixes]
-            return *interleave(levels, offsets), unknown
+            return *interleave(levels, offsets, presence), unknown
 
         # each piece builds a hash table of the vocabulary, so it should not be much smaller than the vocabulary
         cut = cuts(tokens.offsets, max(2 * PIECE, len(self)))
@@ -209,7 +228,10 @@ def enumerate_affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndar
 
 
 def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
-    """Return the features of `old` with their ids, followed by those that only `new` has, words before n-grams."""
+    """Return the features of `old` with their ids, followed by those that only `new` has, words before n-grams.
+
+    `presence` is that of `new`.
+    """
     place = index_of(new.words, old.words)
     added = place == NONE
     words = pa.concat_arrays([old.words, new.words.filter(from_numpy(added))])
@@ -231,7 +253,8 @@ def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
         word.append(word_of[new.word[ids[added]]])
         total += int(added.sum())
         level = np.isin(new.prefix, ids)
-    return Vocabulary(words, np.concatenate(prefix).astype(np.int32), np.concatenate(word).astype(np.int32))
+    prefixes, last_words = (np.concatenate(column).astype(np.int32) for column in (prefix, word))
+    return Vocabulary(words, prefixes, last_words, new.presence)
 
 
 def pair_keys(level: np.ndarray, word: np.ndarray, offsets: np.ndarray, m: int) -> np.ndarray:
@@ -250,8 +273,12 @@ def within(offsets: np.ndarray, texts: tuple[int, int]) -> tuple[slice, np.ndarr
     return slice(int(selected[0]), int(selected[-1])), selected - selected[0]
 
 
-def interleave(levels: list[np.ndarray], offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the features that end at each token, short ones first, without NONE, and the number in each text (n,)."""
+def interleave(levels: list[np.ndarray], offsets: np.ndarray, presence: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the features that end at each token, short ones first, without NONE, and the number in each text (n,).
+
+    With `presence`, the first occurrence of each feature in a text is returned only.
+    """
     ids = np.stack(levels, axis=1).ravel()
-    present = ids != NONE
-    return ids.compress(present), np.diff(prefix_sums(present)[offsets * len(levels)])
+    known = ids != NONE
+    ids, lengths = ids.compress(known), np.diff(prefix_sums(known)[offsets * len(levels)])
+    return data_presence.keep_first(ids, lengths) if presence else (ids, lengths)

@@ -40,13 +40,21 @@ class _Ngrams(NamedTuple):
 
 
 def build_vocabulary(
-    tokens: Tokens, ngrams: int = 1, min_count: int = 1, max_features: int | None = None, affixes: bool = False
+    tokens: Tokens,
+    ngrams: int = 1,
+    min_count: int = 1,
+    max_features: int | None = None,
+    affixes: bool = False,
+    presence: bool = False,
+    occurrences: bool = False,
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary of the words and n-grams that occur at least `min_count` times, and the encoded texts.
 
     If `max_features` is given, only the most frequent are kept. An n-gram is kept only with its words and its prefix,
     which are at least as frequent: if the limit cuts through features of equal count, a few less may remain. With
-    `affixes`, the beginnings and endings that words share are added.
+    `affixes`, the beginnings and endings that words share are added. With `presence`, a feature counts once in a text;
+    for `min_count` and `max_features`, all its occurrences count. With `occurrences`, the texts are encoded as
+    `Vocabulary.occurrences` does it.
 
     Arrays with a number per token are spilled to disk (utils/spill.py). In memory are the distinct words and the
     features that occur `min_count` times, but at most twice `max_features` n-grams.
@@ -62,16 +70,17 @@ def build_vocabulary(
         start += len(by_length[-1].last)
         by_length.append(longer)
         levels.append(level)
-    vocabulary, new_id = _number(words, by_length, max_features)
+    vocabulary, new_id = _number(words, by_length, max_features, presence)
 
     def encode(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         place, offsets = within(tokens.offsets, texts)
-        return interleave([new_id.take(level[place], mode="wrap") for level in levels], offsets)
+        features = [new_id.take(level[place], mode="wrap") for level in levels]
+        return interleave(features, offsets, presence and not occurrences)
 
     if affixes:
         vocabulary = add_affixes(vocabulary)
         if m < len(tokens.words) or max_features is not None:  # some words are not in it, and have affixes instead
-            return vocabulary, vocabulary.encode(tokens)[0]
+            return vocabulary, vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
     ids, lengths = build_arrays(parallel_map(encode, cuts(tokens.offsets, _ORDERED)), np.int32, np.int64)
     return vocabulary, Ragged(ids, prefix_sums(lengths))
 
@@ -98,7 +107,7 @@ def _frequent_words(
 
 
 def _number(
-    words: pa.LargeStringArray, by_length: list[_Ngrams], max_features: int | None
+    words: pa.LargeStringArray, by_length: list[_Ngrams], max_features: int | None, presence: bool
 ) -> tuple[Vocabulary, np.ndarray]:
     """Return the vocabulary, and for each n-gram its id or NONE; one more entry maps NONE to NONE.
 
@@ -118,7 +127,7 @@ def _number(
     new_word = np.full(len(words), NONE, np.int32)
     new_word[last[order][is_word]] = np.arange(is_word.sum())
     kept_words = words.take(from_numpy(last[order][is_word]))
-    return Vocabulary(kept_words, new_id[prefix[order]], new_word[last[order]]), new_id
+    return Vocabulary(kept_words, new_id[prefix[order]], new_word[last[order]], presence), new_id
 
 
 def add_affixes(vocabulary: Vocabulary) -> Vocabulary:
@@ -132,7 +141,8 @@ def add_affixes(vocabulary: Vocabulary) -> Vocabulary:
     n, m = len(shared), len(vocabulary.words)
     words = pa.concat_arrays([vocabulary.words, encoded.dictionary.take(from_numpy(shared))])
     prefix = np.concatenate((vocabulary.prefix, np.full(n, NONE, np.int32)))
-    return Vocabulary(words, prefix, np.concatenate((vocabulary.word, np.arange(m, m + n, dtype=np.int32))))
+    word = np.concatenate((vocabulary.word, np.arange(m, m + n, dtype=np.int32)))
+    return Vocabulary(words, prefix, word, vocabulary.presence)
 
 
 def _extend(

@@ -4,7 +4,8 @@ A deleted word leaves no gap: its neighbours become adjacent, and the number of 
 of search are exact. Where the logit is a sum over words, the words with the largest contributions are deleted first.
 Where it is a sum over words and pairs of neighbours, dynamic programming finds the best sequence without k words, for
 each k. Otherwise all sets of k words are tried, as long as they are few enough. In all other cases the result is an
-upper bound.
+upper bound. With text.presence, the logit is no sum over words if a word occurs twice: without one of the two it is the
+same.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def find_counterfactual(classifier: Classifier, text: str, explanation: Explanat
     words = explanation.words
     tokens = tokenize(strings([text]), classifier.spec.spelling)
     side = 1.0 if explanation.logit >= 0 else -1.0
+    every_occurrence_counts = len(classifier.vocabulary.encode(tokens)[0].ids) == len(explanation.contributions)
     unigrams = bool((classifier.vocabulary.prefix == -1).all())
     relevant = [i for i, word in enumerate(words) if word.known or not unigrams]  # an unknown word separates n-grams
     order = sorted(relevant, key=lambda i: -side * words[i].contribution)
@@ -60,9 +62,9 @@ def find_counterfactual(classifier: Classifier, text: str, explanation: Explanat
 
     budget = _BUDGET // max(len(words), 1)
     sizes = _sizes(len(order), budget)
-    if unigrams and _is_sum(classifier):
+    if unigrams and _is_sum(classifier) and every_occurrence_counts:
         deletion, exact = search(tuple(order[:k]) for k in sizes), len(sizes) == len(order)
-    elif _is_sum_of_pairs(classifier) and len(words) ** 2 <= _LONGEST:
+    elif _is_sum_of_pairs(classifier) and every_occurrence_counts and len(words) ** 2 <= _LONGEST:
         deletion, exact = search(_best_sets(classifier, tokens, [word.known for word in words], side)), True
     else:
         deletion, exact = _search_all(order, budget, search)

@@ -9,6 +9,9 @@ With tanh and sigmoid the integral is computed numerically.
 
 Pooling divides by the number of features, or its root. This divisor keeps its value for the whole text: a contribution
 is what the row adds to the pooled sum, not the change of all other rows when the feature is removed.
+
+With text.presence, a feature that occurs k times in the text has one row in the sum. Each of its occurrences has a k-th
+of what this row contributes.
 """
 
 from __future__ import annotations
@@ -78,9 +81,11 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     tokens = tokenize(strings([text]), spelling)
     spans = locate(text, tokens, spelling)
     found, known = find_features(classifier.vocabulary, tokens)
-    bag, head = _split_network(classifier, found)
+    ids = classifier.vocabulary.encode(tokens)[0].ids
+    bag, head = _split_network(classifier, ids)
     with single_threaded_blas:
-        values, logit, bias, method = _attribute(bag, head, len(found))
+        values, logit, bias, method = _attribute(bag, head, len(ids))
+    values = _of_occurrences(values, ids, found)
     contributions = [
         Contribution(*feature_span(spans, feature), value)
         for feature, value in zip(found, values.tolist(), strict=True)
@@ -115,9 +120,18 @@ def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:
     return by_word
 
 
-def _split_network(classifier: Classifier, found: list[Feature]) -> tuple[Layer, Sequential]:
-    """Return an embedding with the rows of the features (t, d), and the layers after it."""
-    network = eval_mode(classifier.network, np.array([feature.id for feature in found], np.int64))
+def _of_occurrences(values: Array, ids: Array, found: list[Feature]) -> Array:
+    """Return the contribution of each occurrence of a feature (k,), from those of the t encoded features `ids`."""
+    if len(found) == len(ids):  # each occurrence is encoded
+        return values
+    order = np.argsort(ids)
+    place = order[np.searchsorted(ids, [feature.id for feature in found], sorter=order)]
+    return (values / np.bincount(place, minlength=len(ids)))[place]
+
+
+def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential]:
+    """Return an embedding with the rows of the features `ids` (t, d), and the layers after it."""
+    network = eval_mode(classifier.network, ids.astype(np.int64))
     (_, bag), *rest = network.layers.items()
     return bag, Sequential(dict(rest))
 

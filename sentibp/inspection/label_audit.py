@@ -30,7 +30,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset, vocabulary_build
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
-from sentibp.data.encode import no_features
+from sentibp.data.encode import no_features, vocabulary_settings
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
 from sentibp.data.split import fold_groups
@@ -178,9 +178,8 @@ def _folds(corpus: Corpus, label: Array, folds: int) -> Array:
 
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
-    vocabulary, features = vocabulary_build.build_vocabulary(
-        tokenize(corpus.text, Spelling.of(text)), text.ngrams, text.min_count, text.max_features, text.affixes
-    )
+    tokens = tokenize(corpus.text, Spelling.of(text))
+    vocabulary, features = vocabulary_build.build_vocabulary(tokens, *vocabulary_settings(text))
     if not len(vocabulary):
         raise no_features(text, f"{len(corpus):,} reviews")
     return vocabulary, features

@@ -82,7 +82,7 @@ class Trace:
     known: list[bool]  # whether the model has a feature for each word
     features: list[str]  # the distinct features of the review, one for each row of its embedding
     ids: list[int]  # the ids of these features in the vocabulary
-    counts: list[int]  # how often each feature occurs
+    counts: list[int]  # how often each feature counts: as often as it occurs, or once with text.presence
     layers: list[LayerTrace]  # in the order of the forward pass
     dz: float  # the derivative of the loss by the logit
     outcomes: list[Outcome]  # before the first step, and after each
@@ -106,9 +106,10 @@ def trace_step(
     tokens = tokenize(strings([text]), classifier.spec.spelling)
     words = offsets.locate(text, tokens, classifier.spec.spelling)
     features, known = offsets.find_features(classifier.vocabulary, tokens)
-    ids = list(dict.fromkeys(feature.id for feature in features))  # in the order of the text
+    encoded = classifier.vocabulary.encode(tokens)[0].ids.tolist()
+    ids = list(dict.fromkeys(encoded))  # in the order of the text
     row_of = {id: row for row, id in enumerate(ids)}
-    rows = np.array([row_of[feature.id] for feature in features], np.int32)
+    rows = np.array([row_of[id] for id in encoded], np.int32)
     names = {feature.id: offsets.feature_span(words, feature).text for feature in features}
     network = eval_mode(classifier.network, np.array(ids, np.int64))
     layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]

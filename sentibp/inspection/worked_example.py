@@ -24,7 +24,7 @@ def article_classifier() -> Classifier:
     vocabulary = vocabulary_build.build_vocabulary(tokenize(strings([" ".join(rows)])))[0]
     config = Config.model_validate(
         {
-            "text": {"ngrams": 1},
+            "text": {"ngrams": 1, "presence": False},
             "model": {"embedding": {"dim": 2}, "hidden": [2], "activation": "sigmoid"},
             "train": {"loss": "squared_error", "optimizer": {"name": "sgd", "learning_rate": 0.457}},
         }

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 
-FORMAT = 4
+FORMAT = 5
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes). Older formats stay readable. Newer formats
-are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence). Older formats stay
+readable. Newer formats are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
@@ -53,6 +53,10 @@ class Classifier:
     """The settings that trained the network, as plain values. Prediction does not use them."""
     file: Path | None = None
     """The file that it was loaded from. What is beside it tells about the training (training/recorded_data.py)."""
+
+    def __post_init__(self) -> None:
+        if self.spec.presence != self.vocabulary.presence:  # the vocabulary encodes the texts
+            raise ValueError(f"text.presence is {self.spec.presence}, but not that of the vocabulary")
 
     def training_config(self) -> Config:
         """Return the settings that trained the network, checked by the schema. DataError if they are damaged."""

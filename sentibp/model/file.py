@@ -77,8 +77,9 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     settings, labels, scores = _settings(header), header["labels"], header["scores"]
     if not isinstance(scores, dict):
         raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
-    vocabulary = Vocabulary.from_tensors(tensors.pop("vocabulary.words"), tensors.pop("vocabulary.features"))
     spec = _spec(settings, labels)
+    words, features = (tensors.pop(f"vocabulary.{name}") for name in ("words", "features"))
+    vocabulary = Vocabulary.from_tensors(words, features, spec.presence)
     _check_tensors(spec, len(vocabulary), tensors)
     return Classifier(spec, vocabulary, assemble(spec, tensors), scores, settings)
 

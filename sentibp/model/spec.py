@@ -24,6 +24,7 @@ class NetworkSpec:
     lowercase: bool
     folding: int
     classes: tuple[str, ...]
+    presence: bool
     dim: int
     pooling: str
     padding: int
@@ -47,6 +48,7 @@ class NetworkSpec:
             lowercase=config.text.lowercase,
             folding=config.text.folding,
             classes=tuple(config.text.classes),
+            presence=config.text.presence,
             dim=model.embedding.dim,
             pooling=model.embedding.pooling,
             padding=model.embedding.padding,
@@ -75,6 +77,7 @@ class NetworkSpec:
             lowercase=lowercase,
             folding=folding,
             classes=classes,
+            presence=_flag("text.presence", settings["text"]["presence"]),
             dim=_integer("model.embedding.dim", embedding["dim"], 1),
             pooling=_choice("model.embedding.pooling", embedding["pooling"], ("mean", "sum", "sqrt")),
             padding=_integer("model.embedding.padding", embedding["padding"], 0),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.data.dataset import load_data
+from sentibp.data.encode import vocabulary_settings
 from sentibp.data.examples import example_weights
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
@@ -43,9 +44,7 @@ def measure_speed(data: TrainingData) -> Speed:
     corpus = corpus.take(np.arange(0, len(corpus), -(-len(corpus) // _REVIEWS)))
     seconds, tokens = _timed(lambda: tokenize(corpus.text, Spelling.of(settings)))
     count = len(tokens.ids)
-    build, (vocabulary, _) = _timed(
-        lambda: build_vocabulary(tokens, settings.ngrams, settings.min_count, settings.max_features, settings.affixes)
-    )
+    build, (vocabulary, _) = _timed(lambda: build_vocabulary(tokens, *vocabulary_settings(settings)))
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     batch = _batch_seconds(data)
     timed = timed_steps(data, _STEPS)

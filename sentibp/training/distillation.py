@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ def word_classifier(
     logistic regression (Wang & Manning, 2012) with vectors as additional inputs.
     """
     n = len(vocabulary)
-    ratios = [log_count_ratio(each, n) for each in (training, extra.labelled) if each is not None]
+    labelled = [] if extra.labelled is None else [_as_encoded(extra.labelled, vocabulary)]
+    ratios = [log_count_ratio(each, n) for each in (training, *labelled)]
     scale = np.sqrt(np.sum(np.square(ratios), axis=0) + _BASE_SCALE)
     column, bias = _fit_column(config, training, scale, columns, example_weights(config.train, training))
     return _linear(config, vocabulary, column, bias, seed)
@@ -115,7 +117,7 @@ def word_columns(
     n, embedding = len(vocabulary), config.model.embedding
     columns = []
     if extra.labelled is not None:
-        ratio = log_count_ratio(extra.labelled, n)
+        ratio = log_count_ratio(_as_encoded(extra.labelled, vocabulary), n)
         x, review = sentences(extra.labelled.features, vocabulary)
         labelled = Examples(x, extra.labelled.label[review])
         weight, _ = _fit_column(config, labelled, np.abs(ratio), ratio[:, None], decay=0.001)
@@ -128,14 +130,23 @@ def word_columns(
 
 
 def sentences(reviews: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, Array]:
-    """Split reviews after `.`, `!` and `?`. Return the m sentences, and the review of each: (m,)."""
+    """Split reviews after `.`, `!` and `?`. Return the m sentences, and the review of each: (m,).
+
+    The reviews have their features as often as they occur, the sentences as the vocabulary encodes them.
+    """
     is_word = vocabulary.prefix == NONE
     is_end = np.zeros(len(vocabulary), bool)
     is_end[vocabulary.word_features] = to_numpy(pc.match_substring_regex(vocabulary.words, r"^[.!?]+$"))
     start = np.flatnonzero(is_word[reviews.ids])  # of each token: the token, then the n-grams that end with it
     cuts = start[1:][is_end[reviews.ids[start[:-1]]]]
     offsets = np.union1d(reviews.offsets, cuts)
-    return Ragged(reviews.ids, offsets), np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
+    review = np.searchsorted(reviews.offsets, offsets[:-1], side="right") - 1
+    return vocabulary.select(Ragged(reviews.ids, offsets)), review
+
+
+def _as_encoded(examples: Examples, vocabulary: Vocabulary) -> Examples:
+    """Return examples, which have their features as often as they occur, with those that the vocabulary encodes."""
+    return replace(examples, features=vocabulary.select(examples.features))
 
 
 class DistillationSet(NamedTuple):

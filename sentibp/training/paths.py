@@ -63,12 +63,13 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
 
 
 def _text_of_origin(text: Text, origin: Path) -> Text:
-    """Return the settings with the spellings of the model of init_from, unless the config has its own.
+    """Return the settings with the spellings and presence of the model of init_from, unless the config has its own.
 
-    The words of that model are in its spelling: in another one, some of them would never occur again.
+    The words of that model are in its spelling: in another one, some of them would never occur again. Its weights are
+    for features that count once, or as often as they occur.
     """
-    spelling = model_file.load_spec(origin).spelling
-    known = {"folding": spelling.folding, "classes": list(spelling.classes)}
+    spec = model_file.load_spec(origin)
+    known = {"folding": spec.folding, "classes": list(spec.classes), "presence": spec.presence}
     return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
 
 

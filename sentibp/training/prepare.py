@@ -94,9 +94,11 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         facts,
         str(config.data.source),
         None if origin is None else origin.vocabulary,
+        occurrences=config.pretrain.vectors != "none",  # it counts them, and reads their order
     )
     require_memory(config, len(encoded.vocabulary))
-    features, labelled_features, unlabelled_features = encoded.learned
+    occurrences, labelled_features, unlabelled_features = encoded.learned
+    features = occurrences if config.pretrain.vectors == "none" else encoded.vocabulary.select(occurrences)
     independent = None
     if validation is not None:
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
@@ -110,7 +112,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         training=_examples(training, features),
         validation=_examples_or_none(validation, encoded.validation),
         independent=independent,
-        extra=PretrainingData(_examples_or_none(labelled, labelled_features), unlabelled_features),
+        extra=PretrainingData(occurrences, _examples_or_none(labelled, labelled_features), unlabelled_features),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,

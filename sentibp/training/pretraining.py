@@ -29,8 +29,9 @@ _WINDOW = 5  # the number of neighbours of a word on each side
 
 
 class PretrainingData(NamedTuple):
-    """The encoded reviews that pretraining uses in addition to the training data."""
+    """The reviews of pretraining, with their features as often as they occur, in order, whatever text.presence is."""
 
+    training: Ragged
     labelled: Examples | None  # from pretrain.labelled
     unlabelled: Ragged  # from pretrain.source
 
@@ -49,7 +50,7 @@ def learn_vectors(
     Yields what `truncated_svd` yields.
     """
     settings, n = config.pretrain, len(vocabulary)
-    texts, rng = [training.features, extra.unlabelled], random_stream(seed, "pretrain")
+    texts, rng = [extra.training, extra.unlabelled], random_stream(seed, "pretrain")
     if settings.vectors == "reviews":
         reviews = concatenate_reviews(texts)
         count = np.bincount(reviews.ids, minlength=n)

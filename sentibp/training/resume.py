@@ -72,7 +72,7 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
     try:
         checkpoint = load_checkpoint(path)
         before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
-        resolved = _with_folding_of(before, resolved)
+        resolved = _with_text_of(before, resolved)
         differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
             _require_whole(path / MODEL)
@@ -94,7 +94,7 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
     try:
         checkpoint = load_checkpoint(path)
         before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
-        resolved = _with_folding_of(before, resolved)
+        resolved = _with_text_of(before, resolved)
         differences = _check_settings(run, before, resolved, checkpoint)
         if run.facts["outcome"] == "finished":
             _require_whole(path / VECTORS)
@@ -111,11 +111,14 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
         raise
 
 
-def _with_folding_of(before: Config, resolved: Resolved) -> Resolved:
-    """Return the settings with the text.folding of the run, unless they set it: an earlier version may have begun."""
+def _with_text_of(before: Config, resolved: Resolved) -> Resolved:
+    """Return the settings with those of the run whose default an earlier version, which may have begun, did not have.
+
+    These are text.folding and text.presence, unless the settings name them.
+    """
     text = resolved.config.text
-    if "folding" not in text.model_fields_set:
-        text = text.model_copy(update={"folding": before.text.folding})
+    earlier = {key: getattr(before.text, key) for key in ("folding", "presence") if key not in text.model_fields_set}
+    text = text.model_copy(update=earlier)
     return resolved._replace(config=resolved.config.model_copy(update={"text": text}))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_BEFORE = {"text": {"folding": 1, "classes": []}}
+_BEFORE = {"text": {"folding": 1, "classes": [], "presence": False}}
 """The values of settings before they were settings, where the default is another."""
 
 

@@ -71,7 +71,7 @@ MISTAKES = {
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
-    "max_features, affixes",
+    "max_features, presence, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; did you mean 'learning_rate'?",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
@@ -155,7 +155,8 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, affixes",
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, presence, "
+    "affixes",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {4: positive}}": "data.labels.4: unknown key; write it the other way round: positive: [4]",
@@ -689,6 +690,7 @@ text:
   ngrams: 2
   min_count: 1
   max_features: null
+  presence: false
   affixes: true
 pretrain:
   vectors: none
@@ -815,6 +817,7 @@ configs = some(
         classes=st.just(["url", "mention"]),
         ngrams=st.integers(1, 3),
         max_features=st.none() | counts,
+        presence=st.booleans(),
         affixes=st.booleans(),
     ),
     model=some(

@@ -21,8 +21,8 @@ PACKAGE = Path(sentibp.__file__).parent
 FINGERPRINTS = {"training": {"reviews": 2, "fingerprint": "a"}, "validation": None}
 
 
-def key(fingerprints=FINGERPRINTS, **settings) -> str:
-    return cache_key(Text(**settings), fingerprints)
+def key(fingerprints=FINGERPRINTS, occurrences=False, **settings) -> str:
+    return cache_key(Text(**settings), fingerprints, occurrences)
 
 
 @pytest.mark.parametrize("name", Text.model_fields)
@@ -36,6 +36,10 @@ def test_each_fingerprint_changes_the_key():
     changed = FINGERPRINTS | {"training": {"reviews": 2, "fingerprint": "b"}}
     added = FINGERPRINTS | {"validation": {"reviews": 2, "fingerprint": "a"}}
     assert len({key(), key(changed), key(added), key(FINGERPRINTS | {"unlabelled": None})}) == 4
+
+
+def test_what_is_returned_changes_the_key():
+    assert key(occurrences=True) != key()
 
 
 def test_each_version_changes_the_key(monkeypatch):

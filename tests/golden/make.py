@@ -36,7 +36,7 @@ TEXTS = [
 ]
 SETTINGS = {
     "data": {"source": "sample"},
-    "text": {"classes": ["url", "mention"], "max_features": 120, "min_count": 2, "ngrams": 2},
+    "text": {"classes": ["url", "mention"], "max_features": 120, "min_count": 2, "ngrams": 2, "presence": True},
     "model": {"embedding": {"dim": 3, "pooling": "sum", "padding": 0, "init": "normal"}, "hidden": [4]},
     "train": {"epochs": 20, "optimizer": {"learning_rate": 0.1}, "calibrate": False, "word_dropout": 0.0},
 }

@@ -22,8 +22,8 @@ NETWORKS = {
 }
 
 
-def _random(new_classifier, kind, ngrams, seed):
-    classifier = new_classifier(TEXTS, model=NETWORKS[kind], text={"ngrams": ngrams})
+def _random(new_classifier, kind, ngrams, seed, presence=False):
+    classifier = new_classifier(TEXTS, model=NETWORKS[kind], text={"ngrams": ngrams, "presence": presence})
     rng = np.random.default_rng(seed)
     for tensor in classifier.tensors().values():
         tensor[...] = rng.standard_normal(tensor.shape)
@@ -40,11 +40,12 @@ def fewest_deletions(classifier, words):
     return next((len(deleted) for deleted, label in predictions.items() if label != predictions[()]), None)
 
 
+@pytest.mark.parametrize("presence", [False, True], ids=["counts", "presence"])
 @pytest.mark.parametrize("ngrams", [1, 2])
 @pytest.mark.parametrize("kind", ["linear", "linear, sqrt", "linear, sum", "relu", "tanh"])
-def test_the_fewest_deletions(new_classifier, kind, ngrams):
+def test_the_fewest_deletions(new_classifier, kind, ngrams, presence):
     for seed in range(8):
-        classifier = _random(new_classifier, kind, ngrams, seed)
+        classifier = _random(new_classifier, kind, ngrams, seed, presence)
         words = np.random.default_rng(seed).choice(["a", "good", "bad", "not", "film", "very", "zzz"], 6).tolist()
         found = find_counterfactual(classifier, " ".join(words), explain(classifier, " ".join(words)))
         assert found.exact

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentibp.data.tokenizer import tokenize
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection.explain import explain
 from sentibp.nn import Layer, Sequential
@@ -26,6 +27,8 @@ NETWORKS = {
     "tanh": {"hidden": [8, 8], "activation": "tanh"},
     "sigmoid, sum": {"hidden": [8], "activation": "sigmoid", "embedding": {"dim": 4, "pooling": "sum"}},
     "all of it": {"hidden": [6, 6], "embedding": {"dim": 6}, "residual": True, "batch_norm": True, "dropout": 0.3},
+    "presence, linear": {"hidden": []},
+    "presence, relu, sqrt": {"hidden": [8], "embedding": {"dim": 4, "pooling": "sqrt"}},
 }
 
 
@@ -35,7 +38,8 @@ def classifiers(new_classifier):
     made = {}
     for name, model in NETWORKS.items():
         extra = {"train": {"word_dropout": 0.2}} if name == "all of it" else {}
-        made[name] = new_classifier(TEXTS, model=model, text={"ngrams": 2}, **extra)
+        text = {"ngrams": 2, "presence": name.startswith("presence")}
+        made[name] = new_classifier(TEXTS, model=model, text=text, **extra)
         rng = np.random.default_rng(0)
         for key, tensor in made[name].tensors().items():
             tensor[...] = rng.standard_normal(tensor.shape) * (1 if key == "embedding.weight" else 0.7)
@@ -62,7 +66,8 @@ def test_contributions_and_bias_add_up_to_the_logit(classifiers, kind, words):
     )
     predicted = classifier.predict(strings([text, ""]))
     features, _, unknown = classifier.encode(strings([text, ""]))
-    assert len(explanation.contributions) == features.lengths[0]
+    tokens = tokenize(strings([text]), classifier.spec.spelling)
+    assert len(explanation.contributions) == len(classifier.vocabulary.occurrences(tokens).ids)
     assert sum(not word.known for word in explanation.words) == unknown[0]
     assert explanation.positive == pytest.approx(predicted.positive[0], abs=1e-5)
     assert explanation.bias == pytest.approx(classifier.logits(features)[1], abs=1e-4)
@@ -94,6 +99,15 @@ def test_without_hidden_layers_a_contribution_is_what_the_row_adds(classifiers, 
     ]
     own, pair = explanation.contributions[1].contribution, explanation.contributions[3].contribution
     assert explanation.words[2].contribution == pytest.approx(own + pair / 2)
+
+
+def test_with_presence_the_occurrences_of_a_feature_share_what_its_row_adds(classifiers):
+    classifier = classifiers["presence, linear"]
+    once, twice = explain(classifier, "good zzz bad"), explain(classifier, "good zzz bad zzz good")
+    assert once.logit == twice.logit
+    assert [(each.text, each.start) for each in twice.contributions] == [("good", 0), ("bad", 9), ("good", 17)]
+    good, bad = (each.contribution for each in once.contributions)
+    assert [each.contribution for each in twice.contributions] == [good / 2, bad, good / 2]
 
 
 @pytest.mark.parametrize("kind", ["relu", "deep relu", "all of it", "tanh"])

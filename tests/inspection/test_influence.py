@@ -58,10 +58,11 @@ def moved(run, text: str) -> float:
         ("{name: rmsprop, learning_rate: 0.01}", "mean"),
     ],
 )
-def test_the_influences_add_up_to_the_effect_of_the_training(train, optimizer, pooling):
+@pytest.mark.parametrize("presence", ["false", "true"])
+def test_the_influences_add_up_to_the_effect_of_the_training(train, optimizer, pooling, presence):
     """With a frozen output and no hidden layer the gradient of z by a row is constant, so the estimate is exact."""
     rows = ["model.embedding.init=normal", f"model.embedding.pooling={pooling}"]
-    run = train(f"train.optimizer={optimizer}", "train.epochs=3", *rows)
+    run = train(f"train.optimizer={optimizer}", "train.epochs=3", f"text.presence={presence}", *rows)
     found = influence.of_text(str(run), TEXT, EVERY)
     assert abs(moved(run, TEXT)) > 1e-3
     assert total(found) == pytest.approx(moved(run, TEXT), rel=1e-3)

@@ -29,6 +29,7 @@ NETWORKS = {
     "tanh, sum": {"hidden": [4, 3], "activation": "tanh", "embedding": {"dim": 3, "pooling": "sum"}},
     "sigmoid": {"hidden": [3], "activation": "sigmoid"},
     "all of it": {"hidden": [4, 4], "embedding": {"dim": 4}, "residual": True, "batch_norm": True, "dropout": 0.3},
+    "presence": {"hidden": [3], "embedding": {"dim": 5, "pooling": "sqrt"}},
 }
 each_kind = pytest.mark.parametrize("kind", NETWORKS)
 
@@ -37,7 +38,8 @@ each_kind = pytest.mark.parametrize("kind", NETWORKS)
 def classifiers(new_classifier):
     made = {}
     for name, model in NETWORKS.items():
-        made[name] = new_classifier(TEXTS, model=model, text={"ngrams": 2}, train={"word_dropout": 0.2})
+        text = {"ngrams": 2, "presence": name == "presence"}
+        made[name] = new_classifier(TEXTS, model=model, text=text, train={"word_dropout": 0.2})
         rng = np.random.default_rng(1)
         for key, tensor in made[name].tensors().items():
             tensor[...] = rng.standard_normal(tensor.shape)

@@ -439,7 +439,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, valid_file, scr
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 5, "version": "9.9"}, "model format 5, written by sentibp 9.9, is newer than 4; update sentibp"),
+        ({"format": 6, "version": "9.9"}, "model format 6, written by sentibp 9.9, is newer than 5; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),
@@ -575,6 +575,8 @@ def test_a_changed_number_is_detected(complaint, valid_file, scratch):
         (("text", "folding"), "2"),
         (("text", "classes"), ["smiley"]),
         (("text", "classes"), "url"),
+        (("text", "presence"), 1),
+        (("text", "presence"), "yes"),
         (("text", "classes"), [["url"]]),
         (("train", "math"), "__class__"),
         (("model",), {}),

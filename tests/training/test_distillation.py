@@ -95,7 +95,7 @@ def test_word_columns_hold_ratios_sentence_weights_and_vectors(new_classifier):
     classifier = new_classifier(texts, pretrain={"vectors": "words", "dim": 4}, model={"embedding": {"dim": 9}})
     features, label = classifier.encode(strings(texts * 10))[0], np.array([1, 1, 0, 0] * 10, np.int8)
     training = Examples(features.slice(0, 4), label[:4])
-    extra = pretraining.PretrainingData(Examples(features, label), features.slice(0, 0))
+    extra = pretraining.PretrainingData(features, Examples(features, label), features.slice(0, 0))
     config, vocabulary = classifier.training_config(), classifier.vocabulary
     pretrained = runner.result(pretraining.learn_vectors(config, vocabulary, training, extra, 0))
     columns = distillation.word_columns(config, vocabulary, training, extra, pretrained)
@@ -136,7 +136,7 @@ def test_the_distillation_set_has_training_reviews_and_answered_sentences(new_cl
     encode = lambda *texts: teacher.encode(strings(texts))[0]  # noqa: E731
     training = Examples(encode("good", "a bad plot"), np.array([1, 0], np.int8), np.array([2, 3], np.float32))
     labelled = Examples(encode(*["a bad film . good plot ."] * 20), np.ones(20, np.int8))
-    extra = pretraining.PretrainingData(labelled, encode("a plot . a film"))
+    extra = pretraining.PretrainingData(training.features, labelled, encode("a plot . a film"))
     examples, position = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert np.mean(position >= 0) == pytest.approx(0.2, abs=0.02)
     assert position[position >= 0].tolist() == [0, 1] * (sum(position >= 0) // 2)
@@ -155,7 +155,7 @@ def test_without_additional_reviews_the_distillation_set_is_the_training_data(ne
     teacher = new_classifier(TEXTS)
     features = teacher.encode(strings(TEXTS))[0]
     training = Examples(features, np.array([1, 0, 0, 1, 1], np.int8))
-    extra = pretraining.PretrainingData(None, features.slice(0, 0))
+    extra = pretraining.PretrainingData(features, None, features.slice(0, 0))
     examples, position = distillation.distillation_set(teacher.vocabulary, training, extra, teacher)
     assert each(examples.features) == each(features)
     assert examples.label.tolist() == training.label.tolist()

@@ -436,15 +436,15 @@ def as_of_an_earlier_version(path: Path) -> None:
     """Take out of a run the settings that the versions up to model format 3 did not have."""
     config = path / "config.yaml"
     lines = config.read_text("utf-8").splitlines(keepends=True)
-    assert [line.strip() for line in lines if line.strip().startswith(("folding:", "classes:"))] == [
-        "folding: 1",
-        "classes: []",
-    ]
-    config.write_text("".join(line for line in lines if not line.strip().startswith(("folding:", "classes:"))), "utf-8")
+    later = [line for line in lines if line.strip().startswith(("folding:", "classes:", "presence:"))]
+    assert [line.strip() for line in later] == ["folding: 1", "classes: []", "presence: false"]
+    config.write_text("".join(line for line in lines if line not in later), "utf-8")
     saved = checkpoint.load_checkpoint(path)
     if saved is not None:
         state = dict(saved.state)
-        del state["config"]["text"]["folding"], state["config"]["text"]["classes"], state["checksum"]
+        for key in ("folding", "classes", "presence"):
+            del state["config"]["text"][key]
+        del state["checksum"]
         (path / checkpoint.FILE).write_bytes(tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY))
 
 

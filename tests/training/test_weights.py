@@ -139,7 +139,7 @@ def test_classifiers_on_pretrained_vectors(weight, seed, class_weight):
     vocabulary, x = encoded(texts)
     copies = np.repeat(np.arange(len(weight)), weight)
     columns = np.random.default_rng(seed).standard_normal((len(vocabulary), 2)).astype(np.float32)
-    none, plain = PretrainingData(None, x.slice(0, 0)), config("normal", class_weight)
+    none, plain = PretrainingData(x, None, x.slice(0, 0)), config("normal", class_weight)
     a, b = (
         distillation.word_classifier(plain, vocabulary, each, none, columns, 0).logits(x)
         for each in (Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies]))
