@@ -108,6 +108,8 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
         key: Keys = ("train", "members")
     elif config.pretrain.vectors == "reviews":
         key = ("pretrain", "vectors")
+    elif config.text.negation:
+        key = ("text", "negation")
     else:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual

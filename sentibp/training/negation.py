@@ -1,0 +1,89 @@
+"""Learn what negated words weigh, beside a classifier that does not know of negation.
+
+The labels of long reviews say little about it: a negated word occurs in reviews with the same label as the word itself,
+since "not bad" and "not great" are written where opinions are divided. So the weights are learned from short sentences
+(data/negation.py), after the classifier, which stays as it is. They are a column of the embedding, c. With S its pooled
+value, and q the larger, the shorter the text is, they add relu(S + q) - relu(-S + q) to the logit: 2 S if |S| < q, and
+nothing if |S| < -q, as in long texts. So the sum is a network with one hidden layer again.
+"""
+
+from __future__ import annotations
+
+
+import numpy as np
+
+from sentibp.config.schema import Config
+from sentibp.data.negation import load_sentences
+from sentibp.data.tokenizer import tokenize
+from sentibp.model.classifier import Classifier
+from sentibp.model.fold import fold_classifiers
+from sentibp.model.initial import build_classifier
+from sentibp.model.linear import minimize
+from sentibp.nn import Linear, ReLU, Ragged, Sequential
+from sentibp.nn.layers import Array, RowGrad
+from sentibp.nn.losses import cross_entropy
+from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.utils.arrow import strings
+
+_DECAY = 3e-6  # of the penalty on the column
+_SHORT, _LONG = 40, 100  # features; q is _BOUND in a short text, and 0 in a long one
+_BOUND = 2.0
+
+
+def with_negation(classifier: Classifier) -> Classifier:
+    """Return the classifier with weights for negated words. It has at most one hidden layer, with ReLU."""
+    sentences, vocabulary = load_sentences(), classifier.vocabulary
+    x, _ = vocabulary.encode(tokenize(strings(sentences.text), classifier.spec.spelling))
+    pooling, padding = classifier.spec.pooling, classifier.spec.padding
+    bag = FastEmbeddingBag(np.zeros((len(vocabulary), 2)), pooling, padding)
+    column = bag.params["weight"]
+    column[:, 1] = 1
+    head = _head(*(_pooled_count(n, pooling, padding) for n in (_SHORT, _LONG)))
+    batch = bag.index(x)
+    marked = np.flatnonzero(vocabulary.is_marked[batch.rows])
+    before = classifier.logits(x).astype(np.float64)
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        column[batch.rows[marked], 0] = theta[:-1]
+        z = before + head.forward(bag.forward(batch, train=True), train=True)[:, 0]
+        loss, dz = cross_entropy(z, sentences.label)
+        bag.backward(head.backward(dz[:, None]))
+        d_column = bag.grads["weight"]
+        assert isinstance(d_column, RowGrad)
+        return loss, np.append(d_column.values[marked, 0], 0.0)
+
+    minimize(loss_and_gradient, len(marked) + 1, _DECAY)
+    return fold_classifiers([(classifier, 1.0), (_member(classifier, column, head), 1.0)])
+
+
+def _pooled_count(features: int, pooling: str, padding: int) -> float:
+    """Return the pooled value of a column of ones in a text of so many features."""
+    ones = FastEmbeddingBag(np.ones((1, 1)), pooling, padding)
+    return float(ones.forward(Ragged(np.zeros(features, np.int32), np.array([0, features])))[0, 0])
+
+
+def _head(short: float, long: float) -> Sequential:
+    """Return the layers from (S, T) to relu(S + q) - relu(-S + q).
+
+    T, the pooled value of a column of ones, grows with the length of the text. q is _BOUND where T is `short`, and 0
+    where it is `long`. If T does not depend on the length, q is _BOUND.
+    """
+    slope = _BOUND / (long - short) if long > short else 0.0
+    bias = slope * long if slope else _BOUND
+    return Sequential(
+        {
+            "hidden.0": Linear(np.array([[1.0, -1.0], [-slope, -slope]]), np.array([bias, bias])),
+            "activation.0": ReLU(),
+            "output": Linear(np.array([[1.0], [-1.0]]), np.zeros(1)),
+        }
+    )
+
+
+def _member(classifier: Classifier, column: Array, head: Sequential) -> Classifier:
+    """Return a classifier with the two columns and the head."""
+    settings = classifier.training_config().model_dump() | {"pretrain": {}}
+    settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [2], 2
+    member = build_classifier(Config.model_validate(settings), classifier.vocabulary, 0)
+    for name, value in {"embedding.weight": column, **head.params}.items():
+        member.network.params[name][:] = value
+    return member
