@@ -173,10 +173,10 @@ class Text(_Section):
     """Whether a feature counts once in a review, however often it occurs there. What a review says again and again is
     often the name of a film or product, which says little about others. With init_from, the default is that of the
     model."""
-    negation: bool = False
-    """Whether negated words have features of their own, which turn round what the words say: in `not a good film`, `good`
-    is negated. What they weigh is learned from sentences that come with sentibp, once the network is trained. It acts on
-    short texts. Negators (not, never, without, hardly, far from, ...) and sentences are English."""
+    shifters: bool = False
+    """Whether words of opinion have further features where they are negated (`not good`), conceded (`good, but`) or
+    boosted (`very good`). What these weigh is learned after the training, from sentences that come with sentibp. It helps
+    with short texts. The sentences are English. The network has at most one hidden layer, with relu."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data import negation
+from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
@@ -76,7 +76,7 @@ def encode(
 def cache_key(settings: Text, fingerprints: Mapping[str, Any], occurrences: bool) -> str:
     """Return the name of a cache entry: a digest of all that the encoding depends on."""
     versions = [platform.python_version(), np.__version__, pa.__version__]
-    words = negation.digest() if settings.negation else ""
+    words = shifters.digest() if settings.shifters else ""
     code = environment.source_digest(*SOURCES)
     return cache.key(settings.model_dump(), fingerprints, occurrences, words, versions, code)
 
@@ -94,7 +94,7 @@ def _encode(
     if initial is not None:
         vocabulary = merge(initial, vocabulary)
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
-        learned = vocabulary.without_marked(learned) if settings.negation else learned
+        learned = vocabulary.without_marked(learned) if settings.shifters else learned
     if not len(vocabulary):
         raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     validation_text = strings([]) if validation is None else validation.text
@@ -107,7 +107,7 @@ def _encode(
 def vocabulary_settings(settings: Text) -> tuple[int, int, int | None, bool, bool, bool]:
     """Return the settings that `build_vocabulary` takes, in its order."""
     limits = settings.ngrams, settings.min_count, settings.max_features
-    return *limits, settings.affixes, settings.presence, settings.negation
+    return *limits, settings.affixes, settings.presence, settings.shifters
 
 
 def no_features(settings: Text, where: str) -> DataError:

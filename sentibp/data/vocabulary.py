@@ -9,7 +9,7 @@ With `presence` (data/presence.py), each feature of a text is encoded once, at i
 
 Affixes may follow: beginnings and endings, `disapp~` and `~ing`, that at least two words share. A word that is not in
 the vocabulary has the features of its longest known beginning and ending. No token looks like an affix, since `~` is no
-letter. Marked words may follow, such as `not~good`, which a negated word has beside its own features (data/negation.py).
+letter. Marked words may follow, such as `not~good`, which a negated word has beside its own features (data/shifters.py).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
-from sentibp.data.negation import MARK, NegationScope, mark_words
 from sentibp.data.ngram_counts import NONE
+from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
 from sentibp.utils.arrow import from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
@@ -99,8 +99,8 @@ class Vocabulary:
         number = index_of(tokens.words, self.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self._depth
-        scope = NegationScope(tokens.words) if self.is_marked.any() else None
-        marked = word_feature.take(index_of(mark_words(tokens.words), self.words), mode="wrap") if scope else number
+        marked = self.marked_features(tokens.words)
+        shifters = Shifters(tokens.words) if marked else None
         unknown_word = number == NONE
         affixes = self.longest_affixes(tokens.words, unknown_word) if self.is_affix.any() else ()
         for feature in affixes:
@@ -116,9 +116,9 @@ class Vocabulary:
                 index = index_of(from_numpy(pairs), known)
                 levels.append(np.where(index == NONE, NONE, pair_ids[index]))
             levels += [feature.take(tokens.ids[place]) for feature in affixes]
-            if scope is not None:
-                negated = scope.negated(tokens.ids[place], offsets)
-                levels.append(np.where(negated, marked.take(tokens.ids[place]), np.int32(NONE)))
+            if shifters is not None:
+                found = zip(shifters.find(tokens.ids[place], offsets), marked, strict=True)
+                levels += [np.where(has, of.take(tokens.ids[place]), np.int32(NONE)) for has, of in found]
             return *interleave(levels, offsets, presence), unknown
 
         # each piece builds a hash table of the vocabulary, so it should not be much smaller than the vocabulary
@@ -154,8 +154,16 @@ class Vocabulary:
     def is_marked(self) -> np.ndarray:
         """Whether each feature is a marked word: (V,) bool."""
         is_marked = np.zeros(len(self), bool)
-        is_marked[self.word_features] = to_numpy(pc.starts_with(self.words, MARK))
+        for mark in MARKS:
+            is_marked[self.word_features] |= to_numpy(pc.starts_with(self.words, mark))
         return is_marked
+
+    def marked_features(self, words: pa.LargeStringArray) -> list[np.ndarray]:
+        """Return for each of MARKS the feature of each word (m,) with this mark, or NONE; nothing if there are none."""
+        if not self.is_marked.any():
+            return []
+        word_feature = np.append(self.word_features, np.int32(NONE))
+        return [word_feature.take(index_of(mark_words(words, mark), self.words), mode="wrap") for mark in MARKS]
 
     def without_marked(self, texts: Ragged) -> Ragged:
         """Return the features of each text without the marked words."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import vocabulary as vocabulary_module
-from sentibp.data.negation import mark_words, opinion_words
 from sentibp.data.ngram_counts import NONE, Pairs
+from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.data.vocabulary import Vocabulary, enumerate_affixes, interleave, within
 from sentibp.nn import Ragged
@@ -47,7 +47,7 @@ def build_vocabulary(
     max_features: int | None = None,
     affixes: bool = False,
     presence: bool = False,
-    negation: bool = False,
+    shifters: bool = False,
     occurrences: bool = False,
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary of the words and n-grams that occur at least `min_count` times, and the encoded texts.
@@ -56,7 +56,7 @@ def build_vocabulary(
     which are at least as frequent: if the limit cuts through features of equal count, a few less may remain. With
     `affixes`, the beginnings and endings that words share are added. With `presence`, a feature counts once in a text;
     for `min_count` and `max_features`, all its occurrences count. With `occurrences`, the texts are encoded as
-    `Vocabulary.occurrences` does it. With `negation`, the marked words of data/negation.py are added; the encoded texts
+    `Vocabulary.occurrences` does it. With `shifters`, the marked words of data/shifters.py are added; the encoded texts
     are without them.
 
     Arrays with a number per token are spilled to disk (utils/spill.py). In memory are the distinct words and the
@@ -87,7 +87,7 @@ def build_vocabulary(
     else:
         ids, lengths = build_arrays(parallel_map(encode, cuts(tokens.offsets, _ORDERED)), np.int32, np.int64)
         encoded = Ragged(ids, prefix_sums(lengths))
-    return add_words(vocabulary, mark_words(opinion_words())) if negation else vocabulary, encoded
+    return add_words(vocabulary, marked_words()) if shifters else vocabulary, encoded
 
 
 def _frequent_words(

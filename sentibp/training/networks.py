@@ -28,10 +28,10 @@ from sentibp.training.checkpoint import CheckpointWriter
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Backward, Epoch, Event, FitEvent, NetworkStarted, Note, Step
 from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_epoch
-from sentibp.training.negation import with_negation
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shifters import with_shifters
 from sentibp.utils.paths import shown
 
 Events = Generator[Event, None, Classifier]
@@ -67,7 +67,7 @@ class Task(NamedTuple):
 
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
-    return config.train.members > 1 or config.pretrain.vectors != "none" or config.text.negation
+    return config.train.members > 1 or config.pretrain.vectors != "none" or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
@@ -223,8 +223,8 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     else:
         kinds = [pretrained, members] if pretrained else [members]
         classifier = fold_classifiers(list(zip([*pretrained, *members], selection.mixture(kinds), strict=True)))
-    if config.text.negation:
-        classifier = with_negation(classifier)
+    if config.text.shifters:
+        classifier = with_shifters(classifier)
     selection.ensemble_ended(seed, classifier)
     context.classifier = classifier
     return classifier
