@@ -47,8 +47,9 @@ def test_shifted_words_turn_round(plain):
     shifted = with_shifters(plain)
     p = shifted.predict(strings(["it is never witty", "far from dull", "It is witty, but dull.", "It is dull, but witty."]))
     assert (p.positive > 0.5).tolist() == [False, True, False, True]
-    once, boosted = logits(shifted, "a witty film", "a remarkably witty film")
-    assert boosted > once > 0
+    boosted = "a remarkably witty film", "a remarkably dull film"
+    change = logits(shifted, *boosted) - logits(plain, *boosted)
+    assert change[0] > 0 > change[1]
 
 
 def test_a_text_without_shifters_is_answered_as_before(plain):
