@@ -3,14 +3,14 @@
 A word of opinion that is shifted has one more feature, the word with a mark:
 
 - `not~good` in "not a good film". The scope of a negator reaches to the next punctuation mark or conjunction, but no
-  further than REACH words. A negator within the scope of another one turns it round: in "not without charm", `charm` is
-  not negated. Such features were proposed by Das & Chen 2001, "Yahoo! for Amazon", and used by Pang, Lee & Vaithyanathan
-  2002, "Thumbs up?".
+  further than REACH words. A negator within the scope of another one turns it round: in "not without charm", `charm`
+  is not negated. Such features were proposed by Das & Chen 2001, "Yahoo! for Amazon", and used by Pang, Lee &
+  Vaithyanathan 2002, "Thumbs up?".
 - `but~good` in "a good idea, but a dull film", and in "although the idea is good": what is conceded.
 - `very~good` directly after a booster: `very`, `utterly`, `remarkably`.
 
-The last two are from Polanyi & Zaenen 2006, "Contextual valence shifters". The words of opinion are those of the sentences
-in data/shifters.csv, from which training learns the weights of these features (training/shifters.py).
+The last two are from Polanyi & Zaenen 2006, "Contextual valence shifters". The words of opinion are those of the
+sentences in data/shifters.csv, from which training learns the weights of these features (training/shifters.py).
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ MARKS = ("not~", "but~", "very~")
 REACH = 5
 """The largest number of words after a negator that it negates."""
 
-_VERBS = "ain are ca could did do does had has have is might must need ought sha should was were wo would".split()
+_words = str.split
+
+_VERBS = _words("ain are ca could did do does had has have is might must need ought sha should was were wo would")
 _NEGATORS = [
-    *"not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely rarely seldom".split(),
-    *"lack lacks lacked lacking devoid aint arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt".split(),
-    *"shouldnt wasnt werent wont wouldnt".split(),
+    *_words("not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely rarely seldom"),
+    *_words("lack lacks lacked lacking devoid aint arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt"),
+    *_words("shouldnt wasnt werent wont wouldnt"),
     *(f"{verb}n't" for verb in _VERBS),
 ]
 _NEGATING_PAIRS = [("far", "from"), ("anything", "but"), ("less", "than"), ("free", "of")]
@@ -55,15 +57,15 @@ _NO_CONTRAST = [  # the second word, or the first, is no conjunction
     *((word, "but") for word in ("anything", "nothing", "all", "help", "everything")),
     ("but", "also"),
 ]
-_CONJUNCTIONS = "but nor because although though".split()  # they end the scope of a negator; `nor` begins another
-_CONCEDING = "although though despite".split()
-_BOOSTERS = "very so too such really most truly extremely utterly how".split()
+_CONJUNCTIONS = _words("but nor because although though")  # they end the scope of a negator; `nor` begins another
+_CONCEDING = _words("although though despite")
+_BOOSTERS = _words("very so too such really most truly extremely utterly how")
 _BOOSTER = "^[a-z]{3,}ly$"
-_NO_BOOSTERS = (
+_NO_BOOSTERS = _words(
     "only hardly barely scarcely rarely nearly fairly mildly slightly partly merely possibly probably supposedly allegedly "
     "initially usually occasionally early family finally actually basically mostly vaguely relatively apparently reply "
     "seemingly hopefully sadly unfortunately luckily fortunately likely lonely ugly silly"
-).split()
+)
 _INSIDE = list("-'`*/~_&")  # punctuation marks that end no scope
 _INSIDE_SENTENCE = [*_INSIDE, ","]
 
@@ -90,9 +92,9 @@ class Shifters:
         self._pairs = [[(parts.index(a), parts.index(b)) for a, b in each] for each in pairs]
 
     def find(self, ids: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
-        """Return for each of MARKS whether each token has it: (t,) bool. `ids` (t,) are into `words`; `offsets` (n + 1,).
+        """Return for each of MARKS whether each token has it: (t,) bool. A negated token has no other mark.
 
-        A negated token has no other mark.
+        `ids` (t,) are into `words`; `offsets` (n + 1,) say where the texts are.
         """
         first = np.zeros(len(ids) + 1, bool)
         first[offsets] = True

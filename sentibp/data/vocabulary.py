@@ -9,7 +9,7 @@ With `presence` (data/presence.py), each feature of a text is encoded once, at i
 
 Affixes may follow: beginnings and endings, `disapp~` and `~ing`, that at least two words share. A word that is not in
 the vocabulary has the features of its longest known beginning and ending. No token looks like an affix, since `~` is no
-letter. Marked words may follow, such as `not~good`, which a negated word has beside its own features (data/shifters.py).
+letter. Marked words may follow, such as `not~good`, which a word has beside its own features (data/shifters.py).
 """
 
 from __future__ import annotations

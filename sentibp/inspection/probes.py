@@ -1,8 +1,8 @@
 """Behavioral tests: pairs of texts whose predictions must have a certain relation, whatever the training data.
 
-The pairs are in data/probes.csv, and further pairs of negation in data/probes_negation.csv, which the weights of negated
-words were not developed on; data/README.md describes each kind. Such tests were proposed by Ribeiro et al. 2020,
-"Beyond accuracy: behavioral testing of NLP models with CheckList".
+The pairs are in data/probes.csv, and further pairs of negation in data/probes_negation.csv; data/README.md describes
+each kind. Such tests were proposed by Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with
+CheckList".
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ from sentibp.nn.losses import cross_entropy
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import strings
 
-_DECAY = 8e-6  # of the penalty on the column, in units in which one word adds 1 / sqrt(_TYPICAL) to a text of that length
+_DECAY = (
+    8e-6  # of the penalty on the column, in units in which one word adds 1 / sqrt(_TYPICAL) to a text of that length
+)
 _TYPICAL = 12  # features
 _SHORT, _LONG = 40, 200  # features: q is _BOUND in a short text, and 0 in a long one
 _BOUND = 2.0

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Text
 from sentibp.data import encode, shifters
 from sentibp.data.folding import Spelling
-from sentibp.data.shifters import MARKS, Shifters, load_sentences, mark_words
 from sentibp.data.offsets import feature_span, find_features, locate
+from sentibp.data.shifters import MARKS, Shifters, load_sentences, mark_words
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_build import add_words, build_vocabulary
@@ -192,7 +192,9 @@ def test_the_setting_adds_the_marked_words_and_leaves_the_rest_as_it_was():
     vocabulary, same = build_vocabulary(tokens, 2, affixes=True, shifters=True)
     n = len(plain)
     assert vocabulary.features().slice(0, n) == plain.features()
-    assert vocabulary.features().slice(n).to_pylist() == [mark + word for mark in MARKS for word in load_sentences().words]
+    assert vocabulary.features().slice(n).to_pylist() == [
+        mark + word for mark in MARKS for word in load_sentences().words
+    ]
     assert same.ids.tolist() == encoded.ids.tolist()
     restored = Vocabulary.from_tensors(*vocabulary.tensors().values())
     assert restored.is_marked.tolist() == vocabulary.is_marked.tolist()

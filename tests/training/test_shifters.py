@@ -20,8 +20,21 @@ from sentibp.training.experiment import train_model
 from sentibp.training.shifters import with_shifters
 from sentibp.utils.arrow import strings
 
-GOOD = "good great fine funny moving clever charming thrilling original witty gripping superb".split()
-BAD = "bad awful dull boring stupid tedious silly lazy flat weak ugly clumsy".split()
+GOOD = [
+    "good",
+    "great",
+    "fine",
+    "funny",
+    "moving",
+    "clever",
+    "charming",
+    "thrilling",
+    "original",
+    "witty",
+    "gripping",
+    "superb",
+]
+BAD = ["bad", "awful", "dull", "boring", "stupid", "tedious", "silly", "lazy", "flat", "weak", "ugly", "clumsy"]
 
 
 @pytest.fixture(params=["sqrt", "mean", "mean without padding", "sum", "hidden"])
@@ -45,7 +58,9 @@ def logits(classifier: Classifier, *texts: str) -> np.ndarray:
 
 def test_shifted_words_turn_round(plain):
     shifted = with_shifters(plain)
-    p = shifted.predict(strings(["it is never witty", "far from dull", "It is witty, but dull.", "It is dull, but witty."]))
+    p = shifted.predict(
+        strings(["it is never witty", "far from dull", "It is witty, but dull.", "It is dull, but witty."])
+    )
     assert (p.positive > 0.5).tolist() == [False, True, False, True]
     boosted = "a remarkably witty film", "a remarkably dull film"
     change = logits(shifted, *boosted) - logits(plain, *boosted)
@@ -110,7 +125,9 @@ def test_the_gradient_is_that_of_the_loss(plain, monkeypatch):
 
 
 def test_a_training_with_shifters(here, write_config):
-    outcome = train_model(write_config("a.yaml", data={"source": "sample"}, text={"shifters": True}, train={"epochs": 1}))
+    outcome = train_model(
+        write_config("a.yaml", data={"source": "sample"}, text={"shifters": True}, train={"epochs": 1})
+    )
     again = train_model(write_config("b.yaml", data={"source": "sample"}, text={"shifters": True}, train={"epochs": 1}))
     assert outcome.digest == again.digest
     classifier = load_model(outcome.model)
