@@ -175,8 +175,8 @@ class Text(_Section):
     model."""
     shifters: bool = False
     """Whether words of opinion have further features where they are negated (`not good`), conceded (`good, but`) or
-    boosted (`very good`). What these weigh is learned after the training, from sentences that come with sentibp. It helps
-    with short texts. The sentences are English. The network has at most one hidden layer, with relu."""
+    boosted (`very good`). What these weigh is learned after the training, from English sentences that come with
+    sentibp. It helps with short texts. The network has at most one hidden layer, with relu."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""

@@ -62,9 +62,9 @@ _CONCEDING = _words("although though despite")
 _BOOSTERS = _words("very so too such really most truly extremely utterly how")
 _BOOSTER = "^[a-z]{3,}ly$"
 _NO_BOOSTERS = _words(
-    "only hardly barely scarcely rarely nearly fairly mildly slightly partly merely possibly probably supposedly allegedly "
-    "initially usually occasionally early family finally actually basically mostly vaguely relatively apparently reply "
-    "seemingly hopefully sadly unfortunately luckily fortunately likely lonely ugly silly"
+    "only hardly barely scarcely rarely nearly fairly mildly slightly partly merely possibly probably supposedly "
+    "allegedly initially usually occasionally early family finally actually basically mostly vaguely relatively "
+    "apparently reply seemingly hopefully sadly unfortunately luckily fortunately likely lonely ugly silly"
 )
 _INSIDE = list("-'`*/~_&")  # punctuation marks that end no scope
 _INSIDE_SENTENCE = [*_INSIDE, ","]

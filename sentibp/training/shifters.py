@@ -1,10 +1,10 @@
 """Learn what shifted words weigh (data/shifters.py), beside a classifier that does not know of them.
 
 The labels of long reviews say little about negation: a negated word occurs in reviews with the same label as the word
-itself, since "not bad" and "not great" are written where opinions are divided. So the weights are learned from the short
-sentences of data/shifters.csv, after the classifier, which stays as it is. They are a column of the embedding. With S its
-pooled value, and q the larger, the shorter the text is, they add relu(S + q) - relu(-S + q) to the logit: 2 S if |S| < q,
-and nothing if |S| < -q, as in long texts. So the sum is a network with one hidden layer again.
+itself, since "not bad" and "not great" are written where opinions are divided. So the weights are learned from the
+short sentences of data/shifters.csv, after the classifier, which stays as it is. They are a column of the embedding.
+With S its pooled value, and q the larger, the shorter the text is, they add relu(S + q) - relu(-S + q) to the logit:
+2 S if |S| < q, and nothing if |S| < -q, as in long texts. So the sum is a network with one hidden layer again.
 
 One more unit makes sure that a text without known words is as likely positive as negative. It is zero for other texts
 but the shortest.
@@ -27,10 +27,8 @@ from sentibp.nn.losses import cross_entropy
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import strings
 
-_DECAY = (
-    8e-6  # of the penalty on the column, in units in which one word adds 1 / sqrt(_TYPICAL) to a text of that length
-)
-_TYPICAL = 12  # features
+_DECAY = 8e-6  # of the penalty on the column, if a weight of 1 adds 1 / sqrt(_TYPICAL) to the pooled value
+_TYPICAL = 12  # features of a sentence
 _SHORT, _LONG = 40, 200  # features: q is _BOUND in a short text, and 0 in a long one
 _BOUND = 2.0
 _FEW = 4  # features: the correction for an empty text is 0 from here on
