@@ -275,6 +275,22 @@ BOOSTED_PATTERNS = _phrases("""
     {plural} are {booster} {word} | i found it {booster} {word} | a {booster} {word} movie | {subject} was
     {booster} {word}
 """)
+GOOD_PERSON = _words("laugh smile care cheer understand watch rent listen applaud grin chuckle giggle relax")
+BAD_PERSON = _words("yawn cringe complain sleep doze groan suffer grumble sigh squirm wince struggle quit leave")
+PERSON_KEEPING = _phrases("I {word} | you will {word} | everyone will {word} | it made me {word} | we {word} a lot")
+PERSON_TURNING = _phrases("""
+    I didn't {word} | I did not {word} | you won't {word} | nobody will {word} | I never {word} | I didn't {word} once |
+    we did not {word} much | I couldn't {word} | it never made me {word} | I hardly {word} | no one will {word} |
+    it did not make me {word} | I don't {word} | you will not {word} | nothing made me {word} | I rarely {word}
+""")
+WORTH = ["worth", "worthy"]
+WORTH_KEEPING = _phrases(
+    "{subject} is {word} it | {word} a look | {plural} are {word} the trip | it was {word} the price"
+)
+WORTH_TURNING = _phrases("""
+    {subject} isn't {word} it | not {word} a look | {plural} are not {word} the trip | it wasn't {word} the price |
+    hardly {word} an hour | never {word} the fuss | {subject} was not {word} it | it isn't {word} the effort
+""")
 
 KINDS = [  # patterns that keep, patterns that turn round, positive words, negative words, how many times as many
     (ADJECTIVE_KEEPING, ADJECTIVE_TURNING, GOOD, BAD, 3),
@@ -284,6 +300,8 @@ KINDS = [  # patterns that keep, patterns that turn round, positive words, negat
     (DOES_KEEPING, DOES_TURNING, GOOD_DOES, BAD_DOES, 2),
     (FELT_KEEPING, FELT_TURNING, GOOD_FELT, BAD_FELT, 4),
     (MADE_KEEPING, MADE_TURNING, GOOD_MADE, BAD_MADE, 3),
+    (PERSON_KEEPING, PERSON_TURNING, GOOD_PERSON, BAD_PERSON, 3),
+    (WORTH_KEEPING, WORTH_TURNING, WORTH, [], 2),
 ]
 CLAUSES = [  # how many of ten, pattern, positive words, negative words
     (3, "{subject} is {word}", GOOD, BAD),
@@ -369,7 +387,7 @@ def write_shifted(writer: Writer) -> None:
     for keeping, turning, good, bad, times in KINDS:
         for pattern in [*keeping, *turning]:
             for positive, words in ((True, good), (False, bad)):
-                for _ in range(TIMES * times):
+                for _ in range(TIMES * times if words else 0):
                     word = writer.draw(words)
                     other = [writer.draw(words)] if "{other}" in pattern else []
                     text = writer.fill(pattern, word, other="".join(map(bare, other)))

@@ -27,7 +27,7 @@ from sentibp.nn.losses import cross_entropy
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import strings
 
-_DECAY = 8e-6  # of the penalty on the column, if a weight of 1 adds 1 / sqrt(_TYPICAL) to the pooled value
+_DECAY = 4e-6  # of the penalty on the column, if a weight of 1 adds 1 / sqrt(_TYPICAL) to the pooled value
 _TYPICAL = 12  # features of a sentence
 _SHORT, _LONG = 40, 200  # features: q is _BOUND in a short text, and 0 in a long one
 _BOUND = 2.0

@@ -136,5 +136,5 @@ def test_a_training_with_shifters(here, write_config):
 
 
 def test_a_deep_network_has_no_shifters(write_config):
-    with pytest.raises(ConfigError, match="a network with shifters has at most one hidden layer.*text.shifters=false"):
+    with pytest.raises(ConfigError, match=r"with shifters has at most one hidden layer.*text\.shifters=false"):
         write_config("deep.yaml", text={"shifters": True}, model={"hidden": [8, 8]})
