@@ -151,9 +151,10 @@ def mark_words(words: pa.LargeStringArray, mark: str) -> pa.LargeStringArray:
     return pc.binary_join_element_wise(scalar(mark), pc.utf8_lower(words), scalar(""))
 
 
-def marked_words() -> pa.LargeStringArray:
-    """Return all features of shifted words."""
+def marked_words(known: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the features of shifted words: of the words of opinion that are among the `known` words."""
     words = strings(load_sentences().words)
+    words = words.filter(pc.is_in(words, value_set=pc.utf8_lower(known)))
     return pa.concat_arrays([mark_words(words, mark) for mark in MARKS])
 
 

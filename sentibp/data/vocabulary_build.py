@@ -87,7 +87,7 @@ def build_vocabulary(
     else:
         ids, lengths = build_arrays(parallel_map(encode, cuts(tokens.offsets, _ORDERED)), np.int32, np.int64)
         encoded = Ragged(ids, prefix_sums(lengths))
-    return add_words(vocabulary, marked_words()) if shifters else vocabulary, encoded
+    return add_words(vocabulary, marked_words(vocabulary.words)) if shifters else vocabulary, encoded
 
 
 def _frequent_words(

@@ -6,8 +6,7 @@ short sentences of data/shifters.csv, after the classifier, which stays as it is
 With S its pooled value, and q the larger, the shorter the text is, they add relu(S + q) - relu(-S + q) to the logit:
 2 S if |S| < q, and nothing if |S| < -q, as in long texts. So the sum is a network with one hidden layer again.
 
-One more unit makes sure that a text without known words is as likely positive as negative. It is zero for other texts
-but the shortest.
+One more unit makes sure that a text without known words is as likely positive as negative. It is zero for other texts.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ _DECAY = 4e-6  # of the penalty on the column, if a weight of 1 adds 1 / sqrt(_T
 _TYPICAL = 12  # features of a sentence
 _SHORT, _LONG = 40, 200  # features: q is _BOUND in a short text, and 0 in a long one
 _BOUND = 2.0
-_FEW = 4  # features: the correction for an empty text is 0 from here on
 
 
 def with_shifters(classifier: Classifier) -> Classifier:
@@ -42,7 +40,7 @@ def with_shifters(classifier: Classifier) -> Classifier:
     column = bag.params["weight"]
     column[:, 1] = 1
     empty = float(classifier.logits(Ragged(np.zeros(0, np.int32), np.zeros(2, np.int64)))[0])
-    head = _head(*(_pooled_ones(n, bag) for n in (_FEW, _SHORT, _LONG)), -empty)
+    head = _head(*(_pooled_ones(n, bag) for n in (1, _SHORT, _LONG)), -empty)
     batch = bag.index(x)
     marked = np.flatnonzero(vocabulary.is_marked[batch.rows])
     scale = np.sqrt(_TYPICAL) / _pooled_ones(_TYPICAL, bag)
@@ -62,20 +60,21 @@ def with_shifters(classifier: Classifier) -> Classifier:
 
 
 def _pooled_ones(features: int, bag: FastEmbeddingBag) -> float:
-    """Return the pooled value of a column of ones in a text of so many features."""
+    """Return the pooled value of a column of ones between two lengths, so that no text is where a unit switches."""
     ones = FastEmbeddingBag(np.ones((1, 1)), bag.pooling, bag.padding)
-    return float(ones.forward(Ragged(np.zeros(features, np.int32), np.array([0, features])))[0, 0])
+    texts = Ragged(np.zeros(2 * features - 1, np.int32), np.array([0, features - 1, 2 * features - 1]))
+    return float(ones.forward(texts).mean())
 
 
-def _head(few: float, short: float, long: float, correction: float) -> Sequential:
-    """Return the layers from (S, T) to relu(S + q) - relu(-S + q) + correction * relu(1 - T / few).
+def _head(one: float, short: float, long: float, correction: float) -> Sequential:
+    """Return the layers from (S, T) to relu(S + q) - relu(-S + q) + correction * relu(1 - T / one).
 
     T, the pooled value of a column of ones, grows with the length of the text. q is _BOUND where T is `short`, and 0
     where it is `long`. If T does not depend on the length, q is _BOUND.
     """
     slope = _BOUND / (long - short) if long > short else 0.0
     bias = slope * long if slope else _BOUND
-    weight = np.array([[1.0, -1.0, 0.0], [-slope, -slope, -1 / few]])
+    weight = np.array([[1.0, -1.0, 0.0], [-slope, -slope, -1 / one]])
     return Sequential(
         {
             "hidden.0": Linear(weight, np.array([bias, bias, 1.0])),

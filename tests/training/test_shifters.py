@@ -12,6 +12,7 @@ from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.errors import ConfigError
 from sentibp.inspection.counterfactual import find_counterfactual
 from sentibp.inspection.explain import explain
+from sentibp.inspection.gradcheck import check_gradients
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.initial import build_classifier
@@ -122,6 +123,21 @@ def test_the_gradient_is_that_of_the_loss(plain, monkeypatch):
     monkeypatch.setattr(shifters, "minimize", check)
     with_shifters(plain)
     assert seen["error"] < 1e-4  # a unit may switch on the way
+
+
+def test_a_word_that_the_classifier_lacks_has_no_marked_feature(plain):
+    shifted = with_shifters(plain)
+    prediction = shifted.predict(strings(["not imaginative"]))
+    assert prediction.unknown.tolist() == prediction.tokens.tolist() == [2]
+    assert prediction.positive[0] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_the_gradients_of_the_network_are_right(plain):
+    """No text is where a unit of the shifters switches."""
+    shifted = with_shifters(plain)
+    texts = [" ".join(["good", "never", "film", "great"] * 100)[:length] for length in (4, 9, 14, 20, 300, 800)]
+    examples = Examples(shifted.encode(strings(texts))[0], np.arange(len(texts)) % 2)
+    assert check_gradients(shifted, examples).ok
 
 
 def test_a_training_with_shifters(here, write_config):
