@@ -40,7 +40,8 @@ def with_shifters(classifier: Classifier) -> Classifier:
     column = bag.params["weight"]
     column[:, 1] = 1
     empty = float(classifier.logits(Ragged(np.zeros(0, np.int32), np.zeros(2, np.int64)))[0])
-    head = _head(*(_pooled_ones(n, bag) for n in (1, _SHORT, _LONG)), -empty)
+    one, short, long = (_pooled_ones(n, bag) for n in (1, _SHORT, _LONG))
+    head = _head(one, short, long, -empty)
     batch = bag.index(x)
     marked = np.flatnonzero(vocabulary.is_marked[batch.rows])
     scale = np.sqrt(_TYPICAL) / _pooled_ones(_TYPICAL, bag)
