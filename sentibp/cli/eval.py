@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Offline, SetData
+from sentibp.cli import Json, NamedModel, Offline, SameModel, SetData
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
@@ -32,14 +32,8 @@ Examples:
 
 
 def evaluate(
-    named: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
+    named: NamedModel = None,
+    model: SameModel = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +79,7 @@ def evaluate(
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
-    name, checks = named or model or "last", fail_under or []
+    name, checks = named or model, fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
@@ -95,7 +89,7 @@ def evaluate(
 
 
 def _evaluate_reviews(
-    name: str,
+    name: str | None,
     checks: list[str],
     json: bool,
     against: str | None,
@@ -114,7 +108,7 @@ def _evaluate_reviews(
     from sentibp.runs import find
 
     bounds = _bounds(checks, BETTER)
-    if name.lower().endswith(SUFFIXES):
+    if name is not None and name.lower().endswith(SUFFIXES):
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
@@ -129,11 +123,11 @@ def _evaluate_reviews(
         return _all_met(evaluation.scores, bounds, BETTER)
     other = model_file.load_model(file(against))
     comparison = compare.compare_models(classifier, other, data, split, *columns, overrides=overrides)
-    print_paired_scores(comparison, name, against, json)
+    print_paired_scores(comparison, name or find.shown_name(model), against, json)
     return _all_met(comparison.a, bounds, BETTER)
 
 
-def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
+def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: bool) -> bool:
     """Score a model on the probes, and return whether all checks are met."""
     from sentibp.inspection import probes as inspection_probes
     from sentibp.model import file as model_file

@@ -21,7 +21,7 @@ from sentibp.data.ngram_counts import NONE
 from sentibp.data.shifters import Shifters
 from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize, tokenize
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.utils.arrow import from_numpy, index_of, strings
+from sentibp.utils.arrow import from_numpy, strings
 
 _COMBINING = re.compile(r"[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\U00016d63-\U00016d6a]")
 """Letters that are no marks but may combine with the preceding letter: Hangul jamo, Kirat Rai vowels."""
@@ -172,7 +172,7 @@ class Feature(NamedTuple):
 
 def find_features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
     """Return the features of one text, in the order of `Vocabulary.occurrences`, and for each token if it has any."""
-    known = index_of(tokens.words, vocabulary.words) != NONE
+    known = vocabulary.numbers(tokens.words) != NONE
     ids = vocabulary.occurrences(tokens).ids
     is_word = vocabulary.prefix[ids] == NONE  # an n-gram follows the word that it ends in
     has_affix = np.stack(vocabulary.longest_affixes(tokens.words, ~known)) != NONE

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
 from sentibp.data.ngram_counts import NONE
+from sentibp.data.respelling import SHORTEST, without_doubled_letters
 from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
@@ -50,6 +51,7 @@ class Vocabulary:
         self.prefix = prefix
         self.word = word
         self.presence = presence
+        self.respells = False  # whether an unknown word is read as the known word with the same letters; see `numbers`
 
     def __len__(self) -> int:
         return len(self.prefix)
@@ -96,7 +98,7 @@ class Vocabulary:
         return data_presence.distinct(occurrences) if self.presence else occurrences
 
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
-        number = index_of(tokens.words, self.words)
+        number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self._depth
         marked = self.marked_features(tokens.words)
@@ -125,6 +127,21 @@ class Vocabulary:
         cut = cuts(tokens.offsets, max(2 * PIECE, len(self)))
         ids, lengths, unknown = build_arrays(parallel_map(piece, cut), np.int32, np.int64, np.int64)
         return Ragged(ids, prefix_sums(lengths)), unknown
+
+    def numbers(self, words: pa.LargeStringArray) -> np.ndarray:
+        """Return the number of each word among the words of the vocabulary, or NONE: (m,) int32.
+
+        If the vocabulary `respells`, an unknown word has the number of the most frequent word that differs from it in
+        doubled letters only.
+        """
+        number = index_of(words, self.words)
+        if self.respells and (rows := np.flatnonzero(number == NONE)).size:
+            unknown = words.take(from_numpy(rows))
+            keys, first = self._without_doubled_letters
+            place = index_of(without_doubled_letters(unknown), keys)
+            is_long = to_numpy(pc.utf8_length(unknown)) >= SHORTEST
+            number[rows] = np.where((place != NONE) & is_long, first[place], NONE)
+        return number
 
     def features(self) -> pa.LargeStringArray:
         """Return the text of each feature (V,): its words joined by spaces."""
@@ -213,6 +230,14 @@ class Vocabulary:
         for kind, which, texts in enumerate_affixes(words):
             place = index_of(texts, known)
             yield kind, which[place != NONE], features[place[place != NONE]]
+
+    @cached_property
+    def _without_doubled_letters(self) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """The distinct words without doubled letters, and the number of the first word that each stands for (k,)."""
+        encoded = without_doubled_letters(self.words).dictionary_encode()
+        first = np.zeros(len(encoded.dictionary), np.int32)
+        first[to_numpy(encoded.indices)[::-1]] = np.arange(len(self.words), dtype=np.int32)[::-1]
+        return encoded.dictionary, first
 
     @cached_property
     def _pair_ids(self) -> np.ndarray:
