@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 FORMAT = 5
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, and compressed files:
-model/packing.py). Older formats stay readable. Newer formats are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, text.shifters, and
+compressed files: model/packing.py). Older formats stay readable. Newer formats are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
