@@ -46,6 +46,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
+    yield from _groups_without_column(config)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
@@ -100,6 +101,13 @@ def _column_named_twice(data: Data) -> Iterator[Conflict]:
     for i, name in enumerate(data.columns or ()):
         if name in (data.columns or ())[:i]:
             yield Conflict(("data", "columns", i), f"{show(name)} is there twice; give each column its own name")
+
+
+def _groups_without_column(config: Config) -> Iterator[Conflict]:
+    if config.text.min_groups > 1 and config.data.group_column is None:
+        message = "no column says which reviews belong together (film, product, author); name it with "
+        message += f"--set data.group_column=NAME, or write {set_option('text.min_groups', 1)}"
+        yield Conflict(("text", "min_groups"), message, ("data.group_column",))
 
 
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:

@@ -167,6 +167,9 @@ class Text(_Section):
     min_count: Count = 1
     """How often a feature must occur in the training data (including that of pretrain). Raise it for a smaller model,
     and if there is much training data."""
+    min_groups: Count = 1
+    """In how many groups of data.group_column a feature must occur: films, products, authors. What occurs in one of
+    them only is often a name, which says nothing about others."""
     max_features: Count | None = None
     """The largest number of features. The most frequent ones are kept. null: no limit."""
     presence: bool = False
