@@ -114,6 +114,8 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     model = config.model
     if config.train.members > 1:
         key: Keys = ("train", "members")
+    elif config.train.linear_member:
+        key = ("train", "linear_member")
     elif config.pretrain.vectors == "reviews":
         key = ("pretrain", "vectors")
     else:
@@ -121,7 +123,8 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
         message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
-        none = set_option(".".join(map(str, key)), 1 if key[0] == "train" else "none")
+        single = {"members": 1, "linear_member": False, "vectors": "none"}
+        none = set_option(".".join(map(str, key)), single[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 
@@ -135,6 +138,10 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
     if pretrain.vectors != "words" and pretrain.labelled is not None:
         message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
         yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))
+    if pretrain.vectors == "words" and config.train.linear_member:
+        message = "vectors: words has such a classifier already; remove this, or write "
+        message += set_option("train.linear_member", False)
+        yield Conflict(("train", "linear_member"), message, ("pretrain.vectors",))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"

@@ -354,6 +354,10 @@ class Train(_Section):
     members: Count = 1
     """The number of networks to train, each from other random weights, and to average. The result is one network that
     is as wide as all of them together."""
+    linear_member: bool = False
+    """Whether to average the networks with a linear classifier: logistic regression with a penalty, on features that
+    are weighted by their log-count ratios. The result is one network, a little wider. It is better on reviews of films,
+    products or authors that training has not seen, and takes less time than an epoch."""
     calibrate: bool = True
     """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less. It
     makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so

@@ -231,6 +231,7 @@ def _single_network(settings: Config) -> Config:
     """Return settings for one network that learns from the reviews of its folds only."""
     values = settings.model_dump() | {"pretrain": {}}
     values["train"]["members"] = values["train"]["seeds"] = 1
+    values["train"]["linear_member"] = False
     values["model"]["init_from"] = None
     return Config.model_validate(values)
 
@@ -240,6 +241,7 @@ def _ignored_settings(settings: Config) -> Iterator[str]:
     used = {
         "pretrain": settings.pretrain.vectors != "none",
         "train.members": settings.train.members > 1,
+        "train.linear_member": settings.train.linear_member,
         "model.init_from": settings.model.init_from is not None,
     }
     if names := [name for name, is_used in used.items() if is_used]:
