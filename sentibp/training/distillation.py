@@ -42,7 +42,7 @@ def review_classifier(
     rows = pretrained.rows(len(vocabulary))
     x, loss_weight = _pool(rows, training.features, config), example_weights(config.train, training)
     weight, bias = linear.fit_output_layer(x, training.label, weight=training.weight, loss_weight=loss_weight)
-    return _linear(config, vocabulary, rows @ weight, bias, seed)
+    return _linear(config, vocabulary, _product(rows, weight), bias, seed)
 
 
 def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
@@ -93,7 +93,17 @@ def _fit_column(
     column, weight, bias = linear.fit_linear_network(
         x, scale, fixed, label, embedding.pooling, embedding.padding, decay, loss_weight
     )
-    return column + columns @ weight, bias
+    return column + _product(columns, weight), bias
+
+
+def _product(rows: Array, weight: Array) -> Array:
+    """Return rows @ weight: (V, k) @ (k,) -> (V,).
+
+    OpenBLAS also computes with what an earlier product left in its buffer, and throws that away. If it was NaN, numpy
+    warns of an invalid value, although every number of the result is right.
+    """
+    with np.errstate(invalid="ignore"):
+        return rows @ weight
 
 
 def _pool(rows: Array, x: Ragged, config: Config) -> Array:
