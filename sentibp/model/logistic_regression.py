@@ -32,66 +32,72 @@ def fit_logistic_regression(
     """
     x, n = examples.features, len(examples)
     divisor = FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0].astype(np.float32)  # (n,)
-    usual = float(np.mean(divisor))
-    inputs = _Inputs.centred(x, np.abs(log_count_ratio(examples, features)), np.float32(usual) / divisor)
+    usual = np.float32(np.mean(divisor))
+    square = log_count_ratio(examples, features) ** 2
+    inputs = _Inputs.centred(x, usual / divisor, features)
     batch = min(-(-n // _STEPS), _LARGEST_BATCH)
     steps = -(-n // batch)
-    decay, learning_rate = 1 / (_C * n), inputs.learning_rate(batch)
+    decay, learning_rate = 1 / (_C * n), inputs.learning_rate(square, batch)
     label = examples.label.astype(np.float32)
-    weight, bias, rng = np.zeros(features, np.float32), 0.0, random_stream(seed, "logistic regression")
+    column, bias, rng = np.zeros(features, np.float32), 0.0, random_stream(seed, "logistic regression")
     for epoch in range(_EPOCHS):
         order = rng.permutation(n)
         for step in range(steps):
             chosen = order[step * batch : (step + 1) * batch]
             part = inputs.take(chosen)
-            dz = (sigmoid(part.forward(weight) + np.float32(bias)) - label[chosen]) / len(chosen)  # (b,)
+            dz = (sigmoid(part.forward(column) + np.float32(bias)) - label[chosen]) / len(chosen)  # (b,)
             if loss_weight is not None:
                 dz *= loss_weight[chosen]
             rate = learning_rate * (1 - (epoch * steps + step) / (_EPOCHS * steps))
-            weight -= np.float32(rate) * part.backward(dz)
-            weight /= np.float32(1 + rate * decay)  # an implicit step along the penalty, which cannot be too long
+            # A weight w of column = ratio * w has the derivative ratio * d_column. The step along the penalty is
+            # implicit, so that it cannot be too long.
+            column -= np.float32(rate) * square * part.backward(dz)
+            column *= np.float32(1 / (1 + rate * decay))
             bias -= rate * float(dz.sum())
-    return inputs.value * weight * np.float32(usual), bias - float(inputs.mean @ weight)
+    return column * usual, bias - float(inputs.mean @ column)
 
 
 class _Inputs:
-    """The inputs of a linear classifier: each feature of review i has its `value` (V,) times `scale[i]`, minus `mean`.
+    """The inputs of a linear classifier: each feature of review i has the value `scale[i]`, minus its `mean` (V,).
 
-    Without their mean (V,), the inputs have no direction that all reviews share, along which steps would have to be
-    small. A bias makes up for it.
+    Without their mean, the inputs have no direction that all reviews share, along which steps would have to be small. A
+    bias makes up for it.
     """
 
-    def __init__(self, x: Ragged, value: Array, scale: Array, mean: Array):
+    def __init__(self, x: Ragged, scale: Array, mean: Array):
         self.x = x
-        self.value = value
         self.scale = scale
         self.mean = mean
 
     @classmethod
-    def centred(cls, x: Ragged, value: Array, scale: Array) -> _Inputs:
+    def centred(cls, x: Ragged, scale: Array, features: int) -> _Inputs:
         """Return inputs with a mean of 0."""
-        inputs = cls(x, value, scale, np.zeros(len(value), np.float32))
+        inputs = cls(x, scale, np.zeros(features, np.float32))
         inputs.mean = inputs.backward(np.full(len(scale), 1 / len(scale), np.float32))
         return inputs
 
     def take(self, chosen: Array) -> _Inputs:
         """Return the inputs of some reviews."""
-        return _Inputs(self.x.take(chosen), self.value, self.scale[chosen], self.mean)
+        return _Inputs(self.x.take(chosen), self.scale[chosen], self.mean)
 
-    def forward(self, weight: Array) -> Array:
-        """Return the weighted sum of the inputs of each review: (n,) float32."""
-        terms = np.append((self.value * weight).take(self.x.ids), np.float32(0))  # the last review may be empty
-        sums = np.add.reduceat(terms, self.x.offsets[:-1]) * (self.x.lengths > 0) * self.scale
-        return sums - self.mean @ weight
+    def forward(self, column: Array) -> Array:
+        """Return the sum of the inputs of each review, weighted by the column (V,): (n,) float32."""
+        return self._sums(column) * self.scale - self.mean @ column
 
     def backward(self, dz: Array) -> Array:
-        """Return the gradient by the weights (V,) float32, given that by the sums (n,)."""
+        """Return the gradient by the column (V,) float32, given that by the sums (n,)."""
         terms = np.repeat(dz * self.scale, self.x.lengths)
-        sums = np.bincount(self.x.ids, terms, minlength=len(self.value)).astype(np.float32)
-        return sums * self.value - dz.sum() * self.mean
+        gradient = np.bincount(self.x.ids, terms, minlength=len(self.mean)).astype(np.float32)
+        gradient -= dz.sum() * self.mean
+        return gradient
 
-    def learning_rate(self, batch: int) -> float:
-        """Return the learning rate for batches of so many reviews.
+    def _sums(self, column: Array) -> Array:
+        """Return the sum of the entries of a column (V,) that each review has, without scale: (n,) float32."""
+        terms = np.append(column.take(self.x.ids), np.float32(0))  # the last review may be empty
+        return np.add.reduceat(terms, self.x.offsets[:-1]) * (self.x.lengths > 0)
+
+    def learning_rate(self, square: Array, batch: int) -> float:
+        """Return the learning rate for batches of so many reviews; `square` (V,) are the squared ratios.
 
         Along the inputs of one review, the second derivative of its cross-entropy is at most a quarter of their squared
         length, and that of the mean over a batch of different reviews as much, divided by their number. The inverse
@@ -99,6 +105,5 @@ class _Inputs:
         """
         n = len(self.scale)
         sample = self.take(np.arange(0, n, -(-n // _SAMPLE)))
-        squares = np.append((self.value**2).take(sample.x.ids), np.float32(0))
-        length = np.add.reduceat(squares, sample.x.offsets[:-1]) * (sample.x.lengths > 0) * sample.scale**2
+        length = sample._sums(square) * sample.scale**2
         return 2 * batch / max(float(np.mean(length)) / 4, 1e-6)

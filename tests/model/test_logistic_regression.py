@@ -70,7 +70,7 @@ def test_the_loss_with_its_penalty_is_near_the_minimum(pooling, padding, n):
 
 def test_the_gradient_is_the_transpose_of_the_sum():
     rng, x = np.random.default_rng(0), drawn(50).features
-    inputs = _Inputs.centred(x, rng.random(FEATURES).astype(np.float32), rng.random(50).astype(np.float32))
+    inputs = _Inputs.centred(x, rng.random(50).astype(np.float32), FEATURES)
     weight, dz = rng.standard_normal(FEATURES).astype(np.float32), rng.standard_normal(50).astype(np.float32)
     assert dz @ inputs.forward(weight) == pytest.approx(inputs.backward(dz) @ weight, rel=1e-4)
     assert inputs.forward(weight).mean() == pytest.approx(0, abs=1e-5), "the mean of the inputs is 0"
@@ -89,7 +89,7 @@ def test_the_weights_in_the_loss_count():
 
 
 def test_large_steps_do_not_diverge(monkeypatch):
-    monkeypatch.setattr(_Inputs, "learning_rate", lambda self, batch: 1e4)
+    monkeypatch.setattr(_Inputs, "learning_rate", lambda self, square, batch: 1e4)
     column, _ = fit_logistic_regression(drawn(300), FEATURES, "mean", 10, 0)
     assert np.isfinite(column).all()
 
