@@ -728,6 +728,7 @@ train:
   learning_rates: {}
   math: fast
   members: 1
+  linear_member: false
   calibrate: true
   refit: auto
   seed: 0
