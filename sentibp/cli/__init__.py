@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
-from sentibp.errors import SentibpError
+from sentibp.errors import SentibpError, shortened
 from sentibp.utils.messages import TEXT_ESCAPES
 
 
@@ -44,6 +44,9 @@ def _errors_as_lines() -> Iterator[None]:
         for line in error.lines:
             print_message(line)
         raise typer.Exit(error.exit_code) from None
+    except MemoryError:
+        print_message("not enough memory; give smaller files or settings, or use a machine with more")
+        raise typer.Exit(3) from None
     except KeyboardInterrupt:
         print_message("interrupted")
         raise typer.Exit(130) from None
@@ -69,9 +72,9 @@ def _errors_as_lines() -> Iterator[None]:
 
 
 def _escape(error: Any) -> None:
-    """Escape control characters in a usage error, which quotes what was typed."""
+    """Escape control characters in a usage error, which quotes what was typed, and cut what is very long."""
     if hasattr(error, "format_message") and isinstance(error.message, str):
-        error.message = error.message.translate(TEXT_ESCAPES)
+        error.message = shortened(error.message.translate(TEXT_ESCAPES))
 
 
 def _suggest_setting(error: Any) -> None:

@@ -12,7 +12,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.model.build import assemble, parameter_shapes
 from sentibp.model.classifier import FORMAT, Classifier
-from sentibp.model.spec import NetworkSpec
+from sentibp.model.spec import NetworkSpec, require_labels
 from sentibp.nn.layers import Array
 from sentibp.runs import find
 from sentibp.utils import tensor_file
@@ -68,6 +68,7 @@ def _spec(settings: dict[str, Any], labels: Any) -> NetworkSpec:
     except KeyError:  # an earlier version wrote the file, without some settings: the schema has their defaults
         from sentibp.config.schema import Config
 
+        require_labels(labels)
         return NetworkSpec.from_config(Config.model_validate(settings))
 
 

@@ -34,7 +34,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     Raises ConfigError if there is none, or if it is a training and not a pretraining, or the other way round.
     """
     path = _newest_started(pretraining) if name == "last" else find_run(name)
-    if not (path / "run.json").is_file():
+    if not os.path.lexists(path / "run.json"):  # what is no file is an error of its own
         raise ConfigError(f"{path}: not the run directory of a training; see `sentibp runs list`")
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
@@ -154,7 +154,7 @@ def started_run() -> Path | None:
     if not os.path.lexists(ROOT / "started"):
         return None
     path = _read_pointer(ROOT / "started")
-    return path if (path / "run.json").is_file() else None
+    return path if os.path.lexists(path / "run.json") else None
 
 
 def _follow(pointer: Path) -> Path:

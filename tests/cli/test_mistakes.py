@@ -49,6 +49,40 @@ def test_usage(fails, args, message):
     assert complaint.startswith(("Usage: sentibp ", "Error: "))
 
 
+LONG = ["q" * 5000, "-" + "9" * 5000, "../" * 2000, "good film " * 900, "{a: 1}," * 1000]
+
+
+@pytest.mark.parametrize("value", LONG, ids=lambda value: value[:4])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["{}"],
+        ["runs", "{}"],
+        ["train", "quickstart", "--{}"],
+        ["train", "quickstart", "--{}=3"],
+        ["train", "quickstart", "surplus", "{}"],
+        ["train", "quickstart", "--seed", "{}"],
+        ["train", "quickstart", "--set", "{}"],
+        ["train", "quickstart", "--set", "train.epochs={}"],
+        ["predict", "-m", "{}", "good"],
+        ["runs", "compare", "{}", "last"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_very_long_is_never_echoed_whole(fails, args, value):
+    complaint = fails(2, *(arg.format(value) for arg in args))
+    assert value not in complaint
+    assert max(map(len, complaint.splitlines())) < 3300
+
+
+@pytest.mark.parametrize(
+    "args", [["runs", "{}"], ["eval", "--{}"], ["eval", "-m", "{}"], ["eval", "--fail-under", "{}"]]
+)
+def test_what_changes_the_direction_of_text_is_escaped(fails, args):
+    complaint = fails(2, *(arg.format("ab\u202ecd\u200fe\x1b[2J") for arg in args))
+    assert "ab\\u202ecd\\u200fe\\x1b[2J" in complaint.replace("\\\\", "\\")
+
+
 def test_without_a_command_there_is_help(fails):
     for args in ([], ["runs"], ["config"]):
         assert "Commands:" in fails(2, *args)

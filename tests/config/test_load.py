@@ -685,6 +685,7 @@ data:
   sheet: null
   separator: null
   quoting: null
+  max_record_mb: 64.0
   labels: null
 text:
   lowercase: true
