@@ -10,15 +10,23 @@ from __future__ import annotations
 import numpy as np
 
 from sentibp.data.examples import Examples
+from sentibp.data.tokenizer import cuts
 from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn.layers import Array, Ragged, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.utils.arrow import prefix_sums
 from sentibp.utils.rng import random_stream
+from sentibp.utils.spill import build_arrays
+from sentibp.utils.threads import parallel_map
 
 _C = 0.3  # the weight of the losses against the penalty, as in scikit-learn and LIBLINEAR
 _EPOCHS = 2
+_LEAST_RATIO = 0.3  # of a feature; others would hardly move, and are more than half of all occurrences
 _STEPS = 64  # in an epoch, at least
 _LARGEST_BATCH = 512  # reviews
+_PIECE = 1 << 20  # ids that one thread processes at once
+_BIAS_SAMPLE = 4096  # reviews on which the bias is fitted at the end
+_NEWTON_STEPS = 20
 _SAMPLE = 512  # reviews from which the curvature of the loss is estimated
 
 
@@ -33,8 +41,9 @@ def fit_logistic_regression(
     x, n = examples.features, len(examples)
     divisor = FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0].astype(np.float32)  # (n,)
     usual = np.float32(np.mean(divisor))
-    square = log_count_ratio(examples, features) ** 2
-    inputs = _Inputs.centred(x, usual / divisor, features)
+    ratio = np.abs(log_count_ratio(examples, features))
+    square = np.where(ratio >= _LEAST_RATIO, ratio, 0) ** 2
+    inputs = _Inputs.centred(_only(x, square > 0), usual / divisor, features)
     batch = min(-(-n // _STEPS), _LARGEST_BATCH)
     steps = -(-n // batch)
     decay, learning_rate = 1 / (_C * n), inputs.learning_rate(square, batch)
@@ -53,8 +62,33 @@ def fit_logistic_regression(
             # implicit, so that it cannot be too long.
             column -= np.float32(rate) * square * part.backward(dz)
             column *= np.float32(1 / (1 + rate * decay))
-            bias -= rate * float(dz.sum())
+            bias -= min(rate, 1.0) * float(dz.sum())
+    chosen = np.arange(0, n, -(-n // _BIAS_SAMPLE))
+    own = None if loss_weight is None else loss_weight[chosen]
+    bias = _best_bias(inputs.take(chosen).forward(column), label[chosen], own)
     return column * usual, bias - float(inputs.mean @ column)
+
+
+def _best_bias(z: Array, label: Array, loss_weight: Array | None) -> float:
+    """Return the bias with which the loss of the logits z (n,) is smallest: Newton's method with short steps."""
+    bias, weight = 0.0, 1.0 if loss_weight is None else loss_weight
+    for _ in range(_NEWTON_STEPS):
+        p = sigmoid(z + np.float32(bias))
+        step = np.sum(weight * (p - label)) / max(float(np.sum(weight * p * (1 - p))), 1e-6)
+        bias -= float(np.clip(step, -1, 1))
+    return bias
+
+
+def _only(x: Ragged, kept: Array) -> Ragged:
+    """Return the reviews without the features that are not `kept` (V,)."""
+
+    def piece(reviews: tuple[int, int]) -> tuple[Array, Array]:
+        ids, offsets = x.slice(*reviews)
+        is_kept = kept.take(ids)
+        return ids.compress(is_kept), np.diff(prefix_sums(is_kept)[offsets])
+
+    ids, lengths = build_arrays(parallel_map(piece, cuts(x.offsets, _PIECE)), np.int32, np.int64)
+    return Ragged(ids, prefix_sums(lengths))
 
 
 class _Inputs:

@@ -56,13 +56,15 @@ def test_the_loss_with_its_penalty_is_near_the_minimum(pooling, padding, n):
     examples = drawn(n)
     column, bias = fit_logistic_regression(examples, FEATURES, pooling, padding, 0)
     x, ratio = dense(examples.features, pooling, padding), np.abs(log_count_ratio(examples, FEATURES)).astype(float)
+    ratio = np.where(ratio < 0.3, 0, ratio)
     usual = np.mean(FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(examples.features))
 
     def penalized(theta):
         z = x @ (theta[:-1] * ratio * usual) + theta[-1]
         return loss(z, examples.label) + theta[:-1] @ theta[:-1] / (2 * 0.3 * n)
 
-    reached = penalized(np.append(column / (ratio * usual), bias))
+    reached = penalized(np.append(column / (np.where(ratio, ratio, 1) * usual), bias))
+    assert (column[ratio == 0] == 0).all()
     least = minimize(penalized, np.zeros(FEATURES + 1)).fun
     assert column.dtype == np.float32
     assert reached - least < 0.1 * (penalized(np.zeros(FEATURES + 1)) - least)
@@ -86,6 +88,14 @@ def test_the_weights_in_the_loss_count():
     weight = np.where(examples.label == 1, 1.8, 0.2).astype(np.float32)
     even, heavy = (fit_logistic_regression(examples, FEATURES, "mean", 0, 0, each) for each in (None, weight))
     assert logits(examples, *heavy, "mean", 0).mean() > logits(examples, *even, "mean", 0).mean() + 0.5
+
+
+def test_features_that_tell_nothing():
+    """The bias is the answer."""
+    x = Ragged(np.zeros(300, np.int32), np.arange(301))
+    column, bias = fit_logistic_regression(Examples(x, (np.arange(300) % 3 > 0).astype(np.int8)), 2, "mean", 0, 0)
+    assert (column == 0).all()
+    assert bias == pytest.approx(np.log(2), abs=0.2)
 
 
 def test_large_steps_do_not_diverge(monkeypatch):
