@@ -146,8 +146,10 @@ def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: 
     pairs = inspection_probes.load_probes()
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
-    result = inspection_probes.run_probes(model_file.load_model(find.model_file(name)), pairs)
-    print_probes(result, failures, json)
+    classifier = model_file.load_model(find.model_file(name))
+    result = inspection_probes.run_probes(classifier, pairs)
+    further = inspection_probes.run_probes(classifier, inspection_probes.load_further_probes())
+    print_probes(result, further, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _all_met({"probes": result["probes"], **rates}, bounds, better)
 
@@ -271,25 +273,19 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
     print_text(f"\n{verdict(result.paired)}")
 
 
-def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
-    """Print how many pairs pass, by kind, and the pairs that fail if `failures`."""
+def print_probes(result: dict[str, Any], further: dict[str, Any], failures: bool, json: bool) -> None:
+    """Print how many pairs pass, by kind, those of the further pairs, and the pairs that fail if `failures`."""
     if json:
-        print_json(result)
+        print_json(result | {"further": further})
         return
-    low, high = result["probes_interval"]
-    table(
-        ["kind", "pairs", "passed", "rate"],
-        [(kind, *each.values()) for kind, each in result["kinds"].items()]
-        + [
-            (
-                "in all",
-                result["n"],
-                result["passed"],
-                f"{result['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
-            )
-        ],
-    )
-    for failure in result["failures"] if failures else []:
+    rows = []
+    for prefix, each in ("", result), ("further ", further):
+        low, high = each["probes_interval"]
+        interval = f"{each['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})"
+        rows += [(prefix + kind, *passed.values()) for kind, passed in each["kinds"].items()]
+        rows.append((f"{prefix or 'in '}all", each["n"], each["passed"], interval))
+    table(["kind", "pairs", "passed", "rate"], rows)
+    for failure in result["failures"] + further["failures"] if failures else []:
         print_text(f"\n{failure['kind']}: expected {failure['expect']}")
         for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
             print_text(f"  {positive:.4f}  {one_line(text)}")

@@ -9,7 +9,7 @@ With `presence` (data/presence.py), each feature of a text is encoded once, at i
 
 Affixes may follow: beginnings and endings, `disapp~` and `~ing`, that at least two words share. A word that is not in
 the vocabulary has the features of its longest known beginning and ending. No token looks like an affix, since `~` is no
-letter.
+letter. Marked words may follow, such as `not~good`, which a word has beside its own features (data/shifters.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from sentibp.data import presence as data_presence
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.respelling import SHORTEST, without_doubled_letters
+from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
 from sentibp.utils.arrow import from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
@@ -100,6 +101,8 @@ class Vocabulary:
         number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self._depth
+        marked = self.marked_features(tokens.words)
+        shifters = Shifters(tokens.words) if marked else None
         unknown_word = number == NONE
         affixes = self.longest_affixes(tokens.words, unknown_word) if self.is_affix.any() else ()
         for feature in affixes:
@@ -115,6 +118,9 @@ class Vocabulary:
                 index = index_of(from_numpy(pairs), known)
                 levels.append(np.where(index == NONE, NONE, pair_ids[index]))
             levels += [feature.take(tokens.ids[place]) for feature in affixes]
+            if shifters is not None:
+                found = zip(shifters.find(tokens.ids[place], offsets), marked, strict=True)
+                levels += [np.where(has, of.take(tokens.ids[place]), np.int32(NONE)) for has, of in found]
             return *interleave(levels, offsets, presence), unknown
 
         # each piece builds a hash table of the vocabulary, so it should not be much smaller than the vocabulary
@@ -161,6 +167,26 @@ class Vocabulary:
         is_affix[self.word_features] = ends[0] != ends[1]  # `~~` is a token
         return is_affix
 
+    @cached_property
+    def is_marked(self) -> np.ndarray:
+        """Whether each feature is a marked word: (V,) bool."""
+        is_marked = np.zeros(len(self), bool)
+        for mark in MARKS:
+            is_marked[self.word_features] |= to_numpy(pc.starts_with(self.words, mark))
+        return is_marked
+
+    def marked_features(self, words: pa.LargeStringArray) -> list[np.ndarray]:
+        """Return for each of MARKS the feature of each word (m,) with this mark, or NONE; nothing if there are none."""
+        if not self.is_marked.any():
+            return []
+        word_feature = np.append(self.word_features, np.int32(NONE))
+        return [word_feature.take(index_of(mark_words(words, mark), self.words), mode="wrap") for mark in MARKS]
+
+    def without_marked(self, texts: Ragged) -> Ragged:
+        """Return the features of each text without the marked words."""
+        kept = ~self.is_marked.take(texts.ids)
+        return Ragged(texts.ids[kept], prefix_sums(kept)[texts.offsets])
+
     def longest_affixes(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the longest known beginning and the longest known ending of each wanted word: feature ids, or NONE.
 
@@ -178,10 +204,11 @@ class Vocabulary:
         Both arrays are (k,) int32.
         """
         is_affix = self.is_affix[self.word_features]
+        is_plain = ~is_affix & ~self.is_marked[self.word_features]
         text, rows, columns = self.words, [], []
         is_beginning = is_affix & to_numpy(pc.ends_with(text, _MARK))
         for number, kinds in (
-            (np.flatnonzero(~is_affix), (0, 1)),
+            (np.flatnonzero(is_plain), (0, 1)),
             (np.flatnonzero(is_beginning), (0,)),
             (np.flatnonzero(is_affix & ~is_beginning), (1,)),
         ):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
@@ -28,9 +29,10 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.nn.layers import Array
 from sentibp.runs import find
-from sentibp.utils.arrow import from_numpy
+from sentibp.utils.arrow import from_numpy, index_of
 
 _ENERGY = 0.995  # the share of the energy (see `_rotated`) that the remaining directions have
+_SHIFTED = 0.1  # how often a word of opinion is negated, conceded or boosted
 _STEPS = 9  # in the length of a row (the root of the mean square)
 _FINER = (2 * _STEPS, 4 * _STEPS, 8 * _STEPS)  # if all features fit
 _SCORES = 700  # bytes for the scores, which are measured later
@@ -80,7 +82,7 @@ def compress(classifier: Classifier, max_bytes: int) -> Compressed:
     A model that was compressed already may be compressed further.
     """
     rows, weights = _rotated(classifier, _ENERGY)
-    order = np.argsort(-_importance(rows), kind="stable")
+    order = np.argsort(-_importance(rows, classifier.vocabulary), kind="stable")
 
     def build(count: int) -> Compressed:
         return _packed(classifier, rows, weights, _with_origins(classifier.vocabulary, order[:count]), _STEPS)
@@ -138,7 +140,7 @@ def _rotated(classifier: Classifier, share: float) -> tuple[Array, dict[str, Arr
         return embedding, weights
     name, effect = _first_layer(weights)
     first = weights[name] * effect  # (d, h)
-    gram = (embedding * _frequency(len(embedding))[:, None]).T @ embedding  # (d, V) @ (V, d) -> (d, d)
+    gram = (embedding * _frequency(classifier.vocabulary)[:, None]).T @ embedding  # (d, V) @ (V, d) -> (d, d)
     values, vectors = np.linalg.eigh(gram)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     _, singular, directions = np.linalg.svd(root @ first, full_matrices=False)  # (d, h) -> (r,), (r, h)
@@ -159,14 +161,23 @@ def _first_layer(weights: Mapping[str, Array]) -> tuple[str, Array]:
     return "hidden.0.weight", np.maximum(effect, max(1e-3 * effect.max(), 1e-30))  # it is divided by
 
 
-def _frequency(features: int) -> Array:
-    """Return the relative frequency of features in the order of their counts (V,), after Zipf's law."""
-    return 1 / (1 + np.arange(features))
+def _frequency(vocabulary: Vocabulary) -> Array:
+    """Return the relative frequency of features in the order of their counts (V,), after Zipf's law.
+
+    The marked features of shifted words are at the end. They are as frequent as their words, times _SHIFTED.
+    """
+    frequency = 1 / (1 + np.arange(len(vocabulary)))
+    marked = np.flatnonzero(vocabulary.is_marked)
+    if len(marked):
+        words = pc.replace_substring_regex(vocabulary.words.take(from_numpy(vocabulary.word[marked])), "^[a-z]+~", "")
+        number = index_of(words, vocabulary.words)
+        frequency[marked] = _SHIFTED * np.where(number == NONE, 0, frequency[vocabulary.word_features[number]])
+    return frequency
 
 
-def _importance(rows: Array) -> Array:
+def _importance(rows: Array, vocabulary: Vocabulary) -> Array:
     """Return how much a feature moves the predictions: (V,)."""
-    return np.linalg.norm(rows, axis=1) * np.sqrt(_frequency(len(rows)))
+    return np.linalg.norm(rows, axis=1) * np.sqrt(_frequency(vocabulary))
 
 
 def _with_origins(vocabulary: Vocabulary, chosen: Array) -> Array:

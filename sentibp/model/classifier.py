@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = 6
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, and compressed files:
-model/packing.py; 6: more than two labels). Older formats stay readable. Newer formats are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, text.shifters, and
+compressed files: model/packing.py; 6: more than two labels). Older formats stay readable. Newer formats are refused."""
 
 _BINARY_FORMAT = 5  # of models with two labels
 

@@ -65,6 +65,8 @@ def build_classifier(
         else:
             first = naive_bayes_columns(examples, vocabulary, config.model.embedding, spec.head)
             embedding[:, : first.shape[1]] = first[:, : embedding.shape[1]]
+    if origin is None:
+        embedding[vocabulary.is_marked] = 0  # their weights are learned afterwards: training/shifters.py
     network = assemble_for_training(config, weights, seed)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
 

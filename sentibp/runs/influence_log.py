@@ -214,7 +214,8 @@ def _with_log(run: Path) -> str:
 
     name = run / "config.yaml"
     config = load_config(name).config
-    changes = {"train.members": 1} if config.train.members > 1 else {}
+    changes: dict[str, Any] = {"train.members": 1} if config.train.members > 1 else {}
+    changes |= {"train.linear_member": False} if config.train.linear_member else {}
     if config.pretrain.vectors != "none":
         changes |= {"pretrain.vectors": "none"}
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
