@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +53,9 @@ Examples:
 
 def trace(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A review, in quotes.")] = None,
-    label: Annotated[Label | None, typer.Option(help="The label of the review.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="The label of the review: positive, negative, or another one.")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +118,7 @@ def trace(
     step = inspection_trace.trace_step(
         classifier,
         text if text is not None else "I love this movie",
-        (label or Label.positive).value,
+        _known_label(label or "positive", classifier.spec.labels),
         loss.value if loss else None,
         optimizer.value if optimizer else None,
         learning_rate,
@@ -129,9 +132,18 @@ def trace(
         _write(_render(walkthrough.sheet(step, dims), format), output)
 
 
+def _known_label(label: str, labels: Sequence[str]) -> str:
+    """Return the label. Raises ConfigError if the model has no such label."""
+    from sentibp.errors import ConfigError
+
+    if label not in labels:
+        raise ConfigError(f"--label {label}: is no label of the model; choose from {', '.join(labels)}")
+    return label
+
+
 def _check_options(
     text: str | None,
-    label: Label | None,
+    label: str | None,
     model: str | None,
     article: bool,
     learning_rate: float | None,
@@ -144,7 +156,7 @@ def _check_options(
     if text is None and not article:
         raise ConfigError("no review: give a review, in quotes, or --article")
     if label is None and not article:
-        raise ConfigError("no label: give --label positive or --label negative")
+        raise ConfigError("no label: give --label positive or --label negative, or another label of the model")
     if learning_rate is not None and not (math.isfinite(learning_rate) and learning_rate > 0):
         raise ConfigError(f"--learning-rate {learning_rate}: not a number above 0; try 0.1")
     if blank_json:
@@ -182,13 +194,6 @@ def _write(content: str, output: Path | None) -> None:
         print_content(content)
     else:
         save_output(output, content.encode(errors="replace"))
-
-
-class Label(StrEnum):
-    """The label of a review."""
-
-    negative = "negative"
-    positive = "positive"
 
 
 class Loss(StrEnum):
