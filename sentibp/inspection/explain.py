@@ -20,6 +20,7 @@ of what this row contributes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ from sentibp.model.head import answer_of_logit, place, predicted, probability
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
 from sentibp.nn.eval_mode import eval_mode
-from sentibp.nn.heads import split_head
+from sentibp.nn.heads import scale_shares, split_head
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
@@ -170,6 +171,40 @@ def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
         return {"sigmoid": ("logit",), "scale": ("polarity", "neutrality"), "cumulative": ("polarity",)}[spec.head], None
     k = len(spec.labels)
     return spec.labels, (k * np.eye(k) - 1) / (k - 1)
+
+
+def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: str) -> Sum:
+    """Return the sum for one of more than two labels against another one: the logit of the first minus that of the other.
+
+    With the head `cumulative` the logits are no sums; there it is the polarity, with the sign that speaks for the first.
+    """
+    a, b = spec.labels.index(label), spec.labels.index(other)
+    constant = 0.0
+    if spec.head == "cumulative":
+        weights = np.array([1.0 if a > b else -1.0])
+    elif spec.head == "scale":
+        weights = np.subtract(*scale_shares(len(spec.labels)).T[[a, b]])
+        p = explanation.probabilities
+        if 0 < min(p[label], p[other]):  # what is no sum of words: the bias of each label
+            constant = math.log(p[label] / p[other]) - float(weights @ [each.value for each in explanation.sums])
+    else:
+        weights = np.zeros(len(spec.labels))
+        weights[[a, b]] = np.array([1, -1]) * (len(spec.labels) - 1) / len(spec.labels)
+
+    def total(values: Sequence[float]) -> float:
+        return float(weights @ values)
+
+    sums = explanation.sums
+    contributions = [
+        parts[0]._replace(contribution=total([part.contribution for part in parts]))
+        for parts in zip(*(each.contributions for each in sums), strict=True)
+    ]
+    words = [
+        parts[0]._replace(contribution=total([part.contribution for part in parts]))
+        for parts in zip(*(each.words for each in sums), strict=True)
+    ]
+    value, bias, residual = (total([getattr(each, name) for each in sums]) for name in ("value", "bias", "residual"))
+    return Sum(f"{label} against {other}", value + constant, bias + constant, contributions, residual, words)
 
 
 def _answer(spec: NetworkSpec, logits: Array) -> tuple[str, float | tuple[float, ...]]:
