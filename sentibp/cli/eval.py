@@ -139,10 +139,11 @@ def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -
     from sentibp.model import file as model_file
     from sentibp.runs import find
 
-    pairs = inspection_probes.load_probes()
+    classifier = model_file.load_model(find.model_file(name))
+    pairs = inspection_probes.load_probes(classifier.spec.label_set)
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
-    result = inspection_probes.run_probes(model_file.load_model(find.model_file(name)), pairs)
+    result = inspection_probes.run_probes(classifier, pairs)
     print_probes(result, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _all_met({"probes": result["probes"], **rates}, bounds, better)
@@ -255,5 +256,7 @@ def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
     )
     for failure in result["failures"] if failures else []:
         print_text(f"\n{failure['kind']}: expected {failure['expect']}")
-        for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
-            print_text(f"  {positive:.4f}  {one_line(text)}")
+        labels = failure.get("labels", ("", ""))
+        values = failure["place" if "place" in failure else "positive"]
+        for value, label, text in zip(values, labels, (failure["a"], failure["b"]), strict=True):
+            print_text(f"  {value:.4f}  {label}{'  ' * bool(label)}{one_line(text)}")
