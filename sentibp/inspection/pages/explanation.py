@@ -8,9 +8,9 @@ from sentibp.inspection.explain import METHODS, Explanation, Sum, relative_sizes
 from sentibp.inspection.pages.render import render
 
 
-def marked(text: str, explanation: Explanation) -> str:
-    """Return the text as HTML, its words on green for positive, or for the predicted label, and on red against it."""
-    return render("marked.html", pieces=_pieces(text, explanation.shown))
+def marked(text: str, each: Sum) -> str:
+    """Return the text as HTML, its words coloured by their contribution to a sum: green above 0, red below."""
+    return render("marked.html", pieces=_pieces(text, each))
 
 
 def explanation_page(text: str, explanation: Explanation, flip: str | None = None) -> str:
