@@ -113,7 +113,7 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "charts": chart_groups,
         "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
         "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
-        "several": any(len(each.classifier.spec.labels) > 2 for each in subjects if each.classifier is not None),
+        "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},
         "words": [(each.name, _strongest_words(each.classifier)) for each in subjects if each.classifier is not None],
         "mistakes": [(subject.name, _mistakes(subject)) for subject in subjects],
         "steps": list(steps),
@@ -206,7 +206,9 @@ def _strongest_words(classifier: Classifier) -> list[Side]:
                 sides += [(f"for {high[0]}", "positive", high[1]), (f"for {low[0]}", "negative", low[1])]
     scale = max([abs(weight) for _, _, side in sides for _, weight in side] or [1.0])
     return [
-        Side(title, kind, [(word, weight, abs(weight) / scale) for word, weight in side]) for title, kind, side in sides
+        Side(title, kind, [(word, weight, abs(weight) / scale) for word, weight in side])
+        for title, kind, side in sides
+        if side or kind in ("positive", "negative")
     ]
 
 
@@ -302,7 +304,7 @@ def _steps(classifier: Classifier, predictions: Predictions | None) -> list[dict
     return steps
 
 
-def _example_reviews(predictions: Predictions, labels: Sequence[str]) -> list[tuple[str, str, str]]:
+def _example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABELS) -> list[tuple[str, str, str]]:
     """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label."""
     assert predictions.scored is not None
     label, positive, scored = predictions.label, predictions.positive, predictions.scored

@@ -2,7 +2,7 @@
 "use strict";
 
 function stepper(host) {
-  const BOX = 60, WORD = 128, TALL = 19, PITCH = 24, WIDE = 92, NARROW = 22, TOP = 26, BOTTOM = 36, SIDE = 6;
+  const BOX = 60, WORD = 128, TALL = 19, PITCH = 24, WIDE = 92, NARROW = 22, SPREAD = 46, TOP = 26, BOTTOM = 36, SIDE = 6;
   const MEANING = {
     weight: "Lines are weights: wider lines are larger, green is positive, red and dashed is negative.",
     gradient: "Lines that the backward pass has reached are the gradients of the weights: wider lines change the loss "
@@ -125,7 +125,7 @@ function stepper(host) {
     let x = SIDE;
     const places = data.columns.map((column, index) => {
       const edge = data.edges.find((each) => each.to === index && !each.skip);
-      if (edge) x += edge.weights ? WIDE : NARROW;
+      if (edge) x += edge.weights ? WIDE : edge.all ? SPREAD : NARROW;
       const width = column.names ? WORD : BOX;
       const place = { x, width, top: TOP + ((most - count(column)) * PITCH) / 2 };
       x += width;
