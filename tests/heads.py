@@ -27,7 +27,7 @@ def random_classifier(new_classifier, head, texts, model=None, seed=0, size=0.7,
 
 
 def write_reviews(path, labels, n=240, wrong=()):
-    """Write reviews whose words show their label, and return the rows. The labels of `wrong` are replaced by the next."""
+    """Write reviews whose words show their label, and return the rows. Those of `wrong` get the next label."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(n):

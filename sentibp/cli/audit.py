@@ -170,7 +170,9 @@ def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> s
         changes.append("data.label_column=label")
     if settings.labels is not None:
         names = class_names(settings.labels)  # the file has these as labels
-        changes.append("data.labels=null" if len(names) == 2 else f"data.labels={as_yaml([label_value(n) for n in names])}")
+        changes.append(
+            "data.labels=null" if len(names) == 2 else f"data.labels={as_yaml([label_value(n) for n in names])}"
+        )
     if settings.weight_column not in (None, "weight"):
         changes.append("data.weight_column=weight")
     if settings.group_column not in (None, "group"):

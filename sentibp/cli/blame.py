@@ -36,7 +36,8 @@ def blame(
     towards: Annotated[
         str | None,
         typer.Option(
-            metavar="LABEL", help="With more than two labels, explain the log-odds of this one. Default: the predicted one."
+            metavar="LABEL",
+            help="With more than two labels, explain the log-odds of this one. Default: the predicted one.",
         ),
     ] = None,
     count: Annotated[
@@ -93,11 +94,12 @@ def _print(text: str, influences: Influences) -> None:
     if towards not in (None, influences.label):
         print_text(f"(predicted {influences.label})")
     logit = "logit" if towards is None else f"logit of {towards} against the rest"
-    print_text(
-        f"{logit} {influences.logit:+.4f}; {influences.sharing:,} of {influences.reviews:,} training reviews share words "
-        "with it"
+    shared = f"{influences.sharing:,} of {influences.reviews:,} training reviews share words with it"
+    line = f"{logit} {influences.logit:+.4f}; {shared}"
+    print_text(line if towards is None else textwrap.fill(line, 80))
+    ups, downs = (
+        ("towards positive", "towards negative") if towards is None else (f"towards {towards}", f"against {towards}")
     )
-    ups, downs = ("towards positive", "towards negative") if towards is None else (f"towards {towards}", f"against {towards}")
     for direction, reviews in (ups, influences.up), (downs, influences.down):
         print_text(f"\nlargest influence {direction}" + ("" if reviews else ": none"))
         for review in reviews:

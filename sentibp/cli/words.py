@@ -46,7 +46,9 @@ def print_class_top(result: ClassFeatures, json: bool) -> None:
     meaning = f"{sums} for a review with only this feature, minus that for an empty review"
     if json:
         weights = {
-            name: {side: [{"feature": text, "weight": weight} for text, weight in found] for side, found in sides.items()}
+            name: {
+                side: [{"feature": text, "weight": weight} for text, weight in found] for side, found in sides.items()
+            }
             for name, sides in result.sums.items()
         }
         print_json({"weight": meaning, "linear": result.linear, "sums": weights})

@@ -168,7 +168,9 @@ def explain(classifier: Classifier, text: str) -> Explanation:
 def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
     """Return the names of the sums, and the share of each output in them (sums, m); None if they are the outputs."""
     if spec.head != "softmax":
-        return {"sigmoid": ("logit",), "scale": ("polarity", "neutrality"), "cumulative": ("polarity",)}[spec.head], None
+        return {"sigmoid": ("logit",), "scale": ("polarity", "neutrality"), "cumulative": ("polarity",)}[
+            spec.head
+        ], None
     k = len(spec.labels)
     return spec.labels, (k * np.eye(k) - 1) / (k - 1)
 

@@ -177,9 +177,7 @@ def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dic
     for start in range(0, len(examples), batch_size):
         stop = min(start + batch_size, len(examples))
         weight = None if examples.weight is None else examples.weight[start:stop]
-        batch = Examples(
-            examples.features.slice(start, stop), examples.label[start:stop], weight, examples.classes
-        )
+        batch = Examples(examples.features.slice(start, stop), examples.label[start:stop], weight, examples.classes)
         _, dz = forward(classifier.network, batch, loss_on(classifier.training_config().train.loss))
         for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):

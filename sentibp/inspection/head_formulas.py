@@ -45,7 +45,9 @@ def loss_lines(trace: Trace, outcome: Outcome, dims: int) -> list[Line]:
     """Return the lines from the logits to the probabilities and the loss."""
     shown, y = _shown(trace, dims), _target(trace)
     names = [f"{k + 1} is {name}" for k, name in enumerate(trace.labels[:shown]) if name != str(k + 1)]
-    meaning = "p_k is the probability of label k" + "".join(f"{', ' if i else ': '}{name}" for i, name in enumerate(names))
+    meaning = "p_k is the probability of label k" + "".join(
+        f"{', ' if i else ': '}{name}" for i, name in enumerate(names)
+    )
     symbols = {
         "cross_entropy": "L = -log p_y = log(e^l_1 + ... + e^l_K) - l_y",
         "squared_error": "L = sum over k of (p_k - t_k)^2, with t_y = 1 and all other t_k = 0",
@@ -69,7 +71,9 @@ def _loss(trace: Trace, outcome: Outcome, shown: int) -> Number:
     y, p = _target(trace), [number(each) for each in outcome.probabilities]
     if trace.loss == "cross_entropy":
         return Number("L", f"-log({p[y]})", outcome.loss)
-    return Number("L", _sum([f"({each} - 1)^2" if k == y else f"{each}^2" for k, each in enumerate(p)], shown), outcome.loss)
+    return Number(
+        "L", _sum([f"({each} - 1)^2" if k == y else f"{each}^2" for k, each in enumerate(p)], shown), outcome.loss
+    )
 
 
 def gradient_lines(trace: Trace, outcome: Outcome, dims: int) -> list[Line]:
@@ -217,4 +221,3 @@ def cumulative_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Lin
         Formula("dg_j = e^g_j * the sum of d theta above it, and of its share in the median", traced.backward_source),
         Table(_columns(len(dg)), [_row("dg", dg)], computed=True),
     ]
-

@@ -97,7 +97,9 @@ def of_text(name: str, text: str, count: int, towards: str | None = None) -> Inf
 def of_word(name: str, word: str, count: int, towards: str | None = None) -> Influences:
     """Return the influences on the weight of a word or n-gram: on the logit of a review with this feature only."""
     run, classifier = _load_run(name)
-    return _influences(run, classifier, Ragged(words.feature_rows(classifier, [word]), np.array([0, 1])), count, towards)
+    return _influences(
+        run, classifier, Ragged(words.feature_rows(classifier, [word]), np.array([0, 1])), count, towards
+    )
 
 
 def _load_run(name: str) -> tuple[Path, Classifier]:
@@ -134,7 +136,9 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int, tow
     for i, content in zip(chosen.tolist(), corpus.take(chosen).text.to_pylist(), strict=True):
         shared = _shared_features(i, overlap, influence, float(total[i]), names)
         results.append(
-            ReviewInfluence(i + 1, classifier.spec.labels[label[i]], float(total[i]), float(total_initial[i]), shared, content)
+            ReviewInfluence(
+                i + 1, classifier.spec.labels[label[i]], float(total[i]), float(total_initial[i]), shared, content
+            )
         )
     return Influences(
         label=answer.label,

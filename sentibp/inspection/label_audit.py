@@ -292,7 +292,11 @@ def _train(
 
 def _issue(i: int, label: str, text: str, classifier: Classifier) -> LabelIssue:
     e = explain(classifier, text)
-    shown = difference(e, classifier.spec, e.label, label) if isinstance(e.positive, tuple) and e.label != label else e.shown
+    shown = (
+        difference(e, classifier.spec, e.label, label)
+        if isinstance(e.positive, tuple) and e.label != label
+        else e.shown
+    )
     positive = e.score if isinstance(e.positive, tuple) else e.positive
     return LabelIssue(i + 1, label, e.label, positive, shown.value, shown.bias, shown.contributions, text)
 

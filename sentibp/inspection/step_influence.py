@@ -45,7 +45,9 @@ def step_influence(
     `gradient` (k, d) is that of the text's logit by the rows of its features.
     """
     settings = classifier.training_config().train
-    review_gradient = _review_gradients(classifier, training) / log.factor  # (n, m, d), of the outputs before calibration
+    review_gradient = (
+        _review_gradients(classifier, training) / log.factor
+    )  # (n, m, d), of the outputs before calibration
     arguments = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm", "weight_decay"})
     optimizer = OPTIMIZERS[settings.optimizer.name](**arguments)
     factor = 0.0 if "embedding" in settings.freeze else settings.learning_rates.get("embedding", 1.0)

@@ -53,7 +53,8 @@ def _contributions(each: Sum) -> list[dict[str, Any]]:
     """Return the contributions to a sum, the largest first, with the kind and the width of their bars."""
     largest = max([abs(part.contribution) for part in each.contributions] or [0.0]) or 1.0
     return [
-        part._asdict() | {"kind": _side(each, part.contribution), "share": f"{100 * abs(part.contribution) / largest:.0f}"}
+        part._asdict()
+        | {"kind": _side(each, part.contribution), "share": f"{100 * abs(part.contribution) / largest:.0f}"}
         for part in sorted(each.contributions, key=lambda part: -abs(part.contribution))
     ]
 
