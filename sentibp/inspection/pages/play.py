@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str) -> tuple[str, bytes]:
         if name == "style.css":
-            return "text/css", "".join(map(read_template, ("style.css", "stepper.css", "play.css"))).encode()
+            return "text/css", "".join(map(read_template, ("style.css", "stepper.css", "classes.css", "play.css"))).encode()
         if name == "":
             labels = self.server.session.classifier.spec.labels
             return "text/html", render("play.html", labels=labels, several=len(labels) > 2).encode()
