@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "data/README.md", ROOT / "benchmarks/RESULTS.md"]
-LARGE = {path.stem for path in (ROOT / "configs").glob("*.yaml")} - {"quickstart", "xor"}
+LARGE = {path.stem for path in (ROOT / "configs").glob("*.yaml")} - {"quickstart", "xor", "maybe"}
 WRONG = "data: {source: sample}\n\nmodel:\n  hiden: [8]\n\ntrain:\n  epochs: three\n"
 SAME_OUTPUT = ("sentibp trace --article", "sentibp train mine.yaml", "sentibp train wrong.yaml")  # whatever the model
 
