@@ -176,9 +176,9 @@ def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
 
 
 def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: str) -> Sum:
-    """Return the sum for one of more than two labels against another one: the logit of the first minus that of the other.
+    """Return the sum for one of more than two labels against another: the logit of the first minus that of the other.
 
-    With the head `cumulative` the logits are no sums; there it is the polarity, with the sign that speaks for the first.
+    With the head `cumulative` the logits are no sums: it is the polarity, with the sign that speaks for the first.
     """
     a, b = spec.labels.index(label), spec.labels.index(other)
     constant = 0.0
@@ -187,7 +187,7 @@ def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: s
     elif spec.head == "scale":
         weights = np.subtract(*scale_shares(len(spec.labels)).T[[a, b]])
         p = explanation.probabilities
-        if 0 < min(p[label], p[other]):  # what is no sum of words: the bias of each label
+        if min(p[label], p[other]) > 0:  # what is no sum of words: the bias of each label
             constant = math.log(p[label] / p[other]) - float(weights @ [each.value for each in explanation.sums])
     else:
         weights = np.zeros(len(spec.labels))
@@ -272,7 +272,7 @@ def _attribute(bag: Layer, layers: Sequential, t: int) -> tuple[Array, Array, Ar
 
 
 class _Line:
-    """The straight line from the pooled vector of an empty review, `origin`, to that of the review, `x`: (1, d) each."""
+    """The straight line from the pooled vector of an empty review, `origin`, to that of the review, `x`: (1, d)."""
 
     def __init__(self, layers: Sequential, origin: Array, x: Array):
         self.layers, self.origin, self.x = layers, origin, x

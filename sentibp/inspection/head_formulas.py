@@ -11,8 +11,8 @@ import numpy as np
 
 from sentibp.inspection.trace import LayerTrace, Outcome, Trace, source_of
 from sentibp.inspection.worksheet import Formula, Line, Number, Table, join_terms, number, parenthesized
-from sentibp.nn.layers import Array, softmax
 from sentibp.nn.heads import Cumulative
+from sentibp.nn.layers import Array, softmax
 from sentibp.nn.losses import CLASS_LOSSES
 
 _LABELS = 8  # the least number of labels that are shown

@@ -116,10 +116,7 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int, tow
     corpus = _training_reviews(run, classifier)
     assert corpus.label is not None
     label, n = corpus.label, len(corpus)
-    if n != len(log.epochs[0].dz):
-        raise DataError(f"{run / influence_log.FILE}: is of {len(log.epochs[0].dz):,} reviews, not of {n:,}")
-    if np.prod(log.epochs[0].dz.shape[1:], dtype=int) != classifier.spec.outputs:
-        raise DataError(f"{run / influence_log.FILE}: is of another network; train the config again")
+    _require_fit(run, log.epochs[0].dz, classifier, n)
     feature, gradient = _text_gradient(classifier, text, answer.number)
     training = classifier.encode(corpus.text)[0]
     with single_threaded_blas:
@@ -180,6 +177,14 @@ def _explained_answer(classifier: Classifier, text: Ragged, towards: str | None)
     return _Explained(labels[likely], number, float(probability(logits)[0, number]), log_odds)
 
 
+def _require_fit(run: Path, dz: Array, classifier: Classifier, n: int) -> None:
+    """Raise a DataError if the influence log of a run on n reviews is of other reviews or outputs."""
+    if n != len(dz):
+        raise DataError(f"{run / influence_log.FILE}: is of {len(dz):,} reviews, not of {n:,}")
+    if np.prod(dz.shape[1:], dtype=int) != classifier.spec.outputs:
+        raise DataError(f"{run / influence_log.FILE}: is of another network; train the config again")
+
+
 def _shared_features(review: int, overlap: Overlap, influence: Array, total: float, names: list) -> list[SharedFeature]:
     """Return the features that a training review shares with the text, the most influential first.
 
@@ -214,7 +219,7 @@ def _text_gradient(classifier: Classifier, text: Ragged, number: int) -> tuple[A
 
 
 def _log_odds_gradient(logits: Array, number: int) -> Array:
-    """Return the derivative of the log-odds of a label by the logits: 1, and minus the shares among the others (1, K)."""
+    """Return the derivative of the log-odds of a label by the logits (1, K): 1, and minus the shares of the others."""
     rest = np.arange(logits.shape[1]) != number
     gradient = np.ones_like(logits)
     gradient[:, rest] = -softmax(logits[:, rest])

@@ -160,7 +160,8 @@ def audit_labels(
 
 def _agrees(logits: Array, label: Array) -> Array:
     """Return whether each prediction agrees with the label: (n,) bool."""
-    return (logits >= 0) == label if logits.ndim == 1 else logits.argmax(axis=1) == label
+    predicted = logits.argmax(axis=1) if logits.ndim == 2 else logits >= 0
+    return np.asarray(predicted == label)
 
 
 def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:

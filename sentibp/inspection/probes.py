@@ -57,7 +57,7 @@ class Probe(NamedTuple):
 
 
 def load_probes(classes: Classes = BINARY) -> list[Probe]:
-    """Load the pairs that are installed with sentibp, for a model with these labels. ConfigError if they have no order."""
+    """Load the installed pairs for a model with these labels. Raises ConfigError if the labels have no order."""
     if not classes.ordered:
         raise ConfigError(
             "--probes: compares places between the worst and the best label, and this model's labels have no order; "

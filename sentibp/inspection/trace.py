@@ -260,7 +260,7 @@ _HEAD_OUTPUTS = {"sigmoid": "z", "scale": PAIR, "softmax": "l", "cumulative": "z
 
 
 def _assign_symbols(layers: Sequence[LayerTrace], head: str) -> None:
-    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b; logits of K labels are l."""
+    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b. l are logits."""
     previous = ""
     block_inputs: dict[str, str] = {}  # hidden layer -> the symbol of its input
     for traced in layers:

@@ -127,9 +127,10 @@ def _logit_gradient_lines(trace: Trace, outcome: Outcome, dims: int) -> list[Lin
     if isinstance(outcome.positive, list):
         return head_formulas.gradient_lines(trace, outcome, dims)
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
+    dz = trace.dz[0] if isinstance(trace.dz, list) else trace.dz
     return [
         Formula(loss.gradient_symbols, source_of(LOSSES[trace.loss])),
-        Number("dz", loss.gradient(number(outcome.positive), y), trace.dz),
+        Number("dz", loss.gradient(number(outcome.positive), y), dz),
     ]
 
 

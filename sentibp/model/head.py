@@ -76,7 +76,8 @@ def score_of(positive: Array | np.float64, label: Array | int) -> Array:
     From those of K labels it is the same: (n, K), (n,) -> (n,).
     """
     if np.ndim(positive) == 2:
-        return np.asarray(positive)[np.arange(len(positive)), label]
+        rows = np.asarray(positive)
+        return rows[np.arange(len(rows)), label]
     return np.where(np.asarray(label) == 1, positive, 1 - positive)
 
 

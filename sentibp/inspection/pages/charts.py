@@ -256,37 +256,11 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
     at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
     share = np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)
-    reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
-    labelled = set(np.argsort(-np.abs(words.weight), kind="stable")[:14].tolist())
-    data = [
-        {
-            "type": "scatter",
-            "mode": "markers+text",
-            "x": rounded(at[:, 0]),
-            "y": rounded(at[:, 1]),
-            "text": [word if i in labelled else "" for i, word in enumerate(words.names)],
-            "textposition": "top center",
-            "customdata": [[word, f"{weight:+.4f}"] for word, weight in zip(words.names, words.weight, strict=True)],
-            "hovertemplate": "%{customdata[0]}  %{customdata[1]}<extra></extra>",
-            "marker": {
-                "size": 6,
-                "color": rounded(words.weight),
-                "cmin": -reach,
-                "cmax": reach,
-                "colorscale": [[0, "--negative"], [0.5, "--edge"], [1, "--positive"]],
-                "line": {"width": 0},
-            },
-        }
-    ]
+    data = [_map_points(words, at)]
     colours = f"Green is evidence for {words.ends[1]}, red for {words.ends[0]}."
     if words.labels is not None:
         colours = "The colour shows which label a word speaks for most."
-        kinds = list(dict.fromkeys(sorted(words.labels)))
-        data[0]["marker"] = {"size": 6, "color": [f"--run{kinds.index(label) % _COLOURS}" for label in words.labels]}
-        data[0]["customdata"] = [
-            [word, f"{label} {weight:+.4f}"]
-            for word, label, weight in zip(words.names, words.labels, words.weight, strict=True)
-        ]
+        data[0] |= _by_label(words, words.labels)
     about = (
         f"The embeddings of {len(words.names):,} frequent or strong words and n-grams, by their first two principal "
         f"components. {colours} Point at a word, or type it below."
@@ -295,6 +269,42 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     chart = _chart(f"map{number}", f"Map of the embedding: {name}", about, data, x, y)
     chart["layout"] |= {"showlegend": False, "height": 420}
     return chart | {"find": True}
+
+
+def _map_points(words: Words, at: Array) -> dict[str, Any]:
+    """Return the points of a map of words, at (k, 2), coloured by their weights. The strongest are named."""
+    reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
+    labelled = set(np.argsort(-np.abs(words.weight), kind="stable")[:14].tolist())
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": rounded(at[:, 0]),
+        "y": rounded(at[:, 1]),
+        "text": [word if i in labelled else "" for i, word in enumerate(words.names)],
+        "textposition": "top center",
+        "customdata": [[word, f"{weight:+.4f}"] for word, weight in zip(words.names, words.weight, strict=True)],
+        "hovertemplate": "%{customdata[0]}  %{customdata[1]}<extra></extra>",
+        "marker": {
+            "size": 6,
+            "color": rounded(words.weight),
+            "cmin": -reach,
+            "cmax": reach,
+            "colorscale": [[0, "--negative"], [0.5, "--edge"], [1, "--positive"]],
+            "line": {"width": 0},
+        },
+    }
+
+
+def _by_label(words: Words, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the colours and hints of the words on a map, by the label that each speaks for."""
+    kinds = sorted(set(labels))
+    return {
+        "marker": {"size": 6, "color": [f"--run{kinds.index(label) % _COLOURS}" for label in labels]},
+        "customdata": [
+            [word, f"{label} {weight:+.4f}"]
+            for word, label, weight in zip(words.names, labels, words.weight, strict=True)
+        ],
+    }
 
 
 def _averaged(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""The charts of a report about more than two labels: calibration, places, and the map of words of labels in no order."""
+"""The charts of a report about more than two labels: calibration, places, and words of labels without an order."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def histogram_data(each: Predictions, bins: int) -> tuple[list[dict[str, Any]], 
     names = each.classes.names
     if each.classes.ordered:
         values, title, axis = place(each.positive), "Places", "place"
-        groups = [(f"is {name}", each.label == k, colour)
-                  for k, (name, colour) in enumerate(zip(names, shades(len(names)), strict=True))]  # fmt: skip
+        colours = zip(names, shades(len(names)), strict=True)
+        groups = [(f"is {name}", each.label == k, colour) for k, (name, colour) in enumerate(colours)]
         about = (
-            f"The expected place of each review, from 0 ({names[0]}) to 1 ({names[-1]}), by its right label: the colours "
-            "should follow each other from left to right."
+            f"The expected place of each review, from 0 ({names[0]}) to 1 ({names[-1]}), by its right label: the "
+            "colours should follow each other from left to right."
         )
     else:
         wrong = contradicts(each.positive, each.label)
@@ -75,4 +75,4 @@ def histogram_data(each: Predictions, bins: int) -> tuple[list[dict[str, Any]], 
 def strongest_labels(weight: Array, names: Sequence[str]) -> tuple[list[str], Array]:
     """Return the label that each word speaks for most (k,), and its weight there (k,), from the weights (k, K)."""
     best = weight.argmax(axis=1)
-    return [names[i] for i in best.tolist()], weight[np.arange(len(weight)), best]
+    return [str(names[i]) for i in best.tolist()], weight[np.arange(len(weight)), best]

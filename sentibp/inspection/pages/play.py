@@ -38,6 +38,7 @@ _MAX_LEARNING_RATE = 1e300
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
 _SHOWN = 200  # characters of the text of a step
 _CONTRIBUTIONS = 12  # on the page
+_STYLES = ("style.css", "stepper.css", "classes.css", "play.css")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -109,8 +110,8 @@ class Session:
             self._keep_original(name, params[name], at)
             params[name][at] = after
         target = 1 if len(step.labels) == 2 else step.labels.index(label)  # the probability that the list shows
-        ends = (step.outcomes[at].probabilities[target] for at in (0, -1))
-        self.steps = [*self.steps, Step(_shortened(text), label, *ends, rows, before)][-_UNDO_STEPS:]
+        first, last = (step.outcomes[at].probabilities[target] for at in (0, -1))
+        self.steps = [*self.steps, Step(_shortened(text), label, first, last, rows, before)][-_UNDO_STEPS:]
         self.learned += 1
         return self.look(text, None) | {"drawing": stepper.drawing(step)}
 
@@ -243,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str) -> tuple[str, bytes]:
         if name == "style.css":
-            return "text/css", "".join(map(read_template, ("style.css", "stepper.css", "classes.css", "play.css"))).encode()
+            return "text/css", "".join(map(read_template, _STYLES)).encode()
         if name == "":
             labels = self.server.session.classifier.spec.labels
             return "text/html", render("play.html", labels=labels, several=len(labels) > 2).encode()

@@ -248,8 +248,9 @@ def _paired_tests(subjects: Sequence[Subject]) -> list[str]:
     for other in others:
         a, b = first.predictions, other.predictions
         if a is not None and b is not None and reviews_fingerprint(first) == reviews_fingerprint(other):
-            right = [~head.contradicts(each.positive, each.label) for each in (a, b)]
-            verdict = metrics.verdict(metrics.mcnemar(np.ones(len(a.label)), *right, a.weight))
+            # whether a prediction is right does not depend on how many labels there are
+            right_a, right_b = (~head.contradicts(each.positive, each.label) for each in (a, b))
+            verdict = metrics.verdict(metrics.mcnemar(np.ones(len(a.label)), right_a, right_b, a.weight))
             found.append(f"{first.name} and {other.name}: {verdict}")
     return found
 
