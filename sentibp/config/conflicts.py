@@ -73,9 +73,7 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         if meant and name not in LABELS and not is_number(label_key(name)):
             yield Conflict((*path, name), f"unknown key; did you mean {meant!r}?")
             return
-    if all(label_key(value) in LABELS for name in names for value in data.labels[name]) and not set(names) & set(
-        LABELS
-    ):
+    if all(label_key(value) in LABELS for name in names for value in data.labels[name]) and not set(names) & set(LABELS):
         name = names[0]
         message = f"unknown key; write it the other way round: {data.labels[name][0]}: [{name}]"
         yield Conflict((*path, name), message)
@@ -93,9 +91,7 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         message = "the classes are in order from the worst to the best; write "
         yield Conflict(path, message + set_option("data.labels", lists))
     if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
-        message = (
-            f"{output} is for classes in order, and data.ordered is false; write {set_option('model.output', 'auto')}"
-        )
+        message = f"{output} is for classes in order, and data.ordered is false; write {set_option('model.output', 'auto')}"
         yield Conflict(("model", "output"), message, ("data.ordered",))
 
 

@@ -69,11 +69,7 @@ def _to_class_weights(value: Any) -> Any:
     """Complete the weights of two classes."""
     if isinstance(value, Mapping) and value and set(value) <= set(LABELS):
         return dict.fromkeys(LABELS, 1.0) | dict(value)
-    return (
-        {str(name) if isinstance(name, int | float) else name: each for name, each in value.items()}
-        if isinstance(value, Mapping)
-        else value
-    )
+    return {str(name) if isinstance(name, int | float) else name: each for name, each in value.items()} if isinstance(value, Mapping) else value
 
 
 ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights)]
@@ -169,11 +165,7 @@ class Data(_Section):
     def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
         """Models of two classes keep their bytes."""
         plain = {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
-        return (
-            plain
-            if self.labels is None
-            else plain | {"labels": plain["labels"] | {IGNORE: self.labels.get(IGNORE, [])}}
-        )
+        return plain if self.labels is None else plain | {"labels": plain["labels"] | {IGNORE: self.labels.get(IGNORE, [])}}
 
     @field_validator("validation")
     @classmethod

@@ -107,9 +107,7 @@ def score_corpus(
     classifier = recorded.classifier
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
-    scores, logits = evaluate(
-        classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set)
-    )
+    scores, logits = evaluate(classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set))
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     hashes = text_hashes(corpus.text)
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)

@@ -160,8 +160,8 @@ def audit_labels(
 
 def _agrees(logits: Array, label: Array) -> Array:
     """Return whether each prediction agrees with the label: (n,) bool."""
-    predicted = logits.argmax(axis=1) if logits.ndim == 2 else logits >= 0
-    return np.asarray(predicted == label)
+    number: Array = logits.argmax(axis=1) if logits.ndim == 2 else np.asarray(logits >= 0)
+    return np.asarray(number == label)
 
 
 def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:

@@ -60,9 +60,7 @@ def class_scores(
     accuracy = float(np.trace(confusion) / confusion.sum())
     of_right = p[np.arange(len(y)), y]
     per_class = _per_class(confusion, whole=weight is None)
-    f1 = [
-        each["f1"] for each, row, column in zip(per_class, confusion, confusion.T, strict=True) if (row + column).any()
-    ]
+    f1 = [each["f1"] for each, row, column in zip(per_class, confusion, confusion.T, strict=True) if (row + column).any()]
     cells = confusion.astype(np.int64).tolist() if weight is None else confusion.tolist()
     return {
         "n": len(y),

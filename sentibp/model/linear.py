@@ -240,9 +240,7 @@ def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Ar
     from scipy.optimize import minimize
 
     with single_threaded_blas:
-        theta = minimize(
-            _with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B"
-        ).x
+        theta = minimize(_with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B").x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
     return theta
 

@@ -113,7 +113,9 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         training=_examples(training, features, classes),
         validation=_examples_or_none(validation, encoded.validation, classes),
         independent=independent,
-        extra=PretrainingData(occurrences, _examples_or_none(labelled, labelled_features, BINARY), unlabelled_features),
+        extra=PretrainingData(
+            occurrences, _examples_or_none(labelled, labelled_features, BINARY), unlabelled_features
+        ),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,
