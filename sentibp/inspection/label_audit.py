@@ -211,7 +211,8 @@ def _confident_class_issues(probability: Array, label: Array) -> Array:
     classes = range(probability.shape[1])
     average = np.array([np.mean(probability[label == k, k]) if (label == k).any() else np.inf for k in classes])
     own = score_of(probability, label)[:, None]
-    return ((probability >= average) & (probability > own)).any(axis=1)  # its own label is not above itself
+    issues = (probability >= average) & (probability > own)  # its own label is not above itself
+    return np.asarray(issues.any(axis=1))
 
 
 def _rank(logits: Array, label: Array) -> Array:
