@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _BAR = 24  # the length of the longest bar in characters
 _NARROW_BAR = 10  # of two beside each other
-_COLUMNS, _NAME = 4, 10  # of sums without bars: how many fit on a line, and the characters of their names
+_COLUMNS, _NAME = 4, 14  # of sums without bars: how many fit on a line, and the characters of their names
+_PROBABLE = 10  # labels whose probabilities are printed
 _GREEN, _RED = (194, 157, 114), (224, 217, 210)  # terminal colours (of 256), from pale to strong
 
 
@@ -192,8 +193,7 @@ def _table(explanation: Explanation, count: int) -> Iterator[str]:
 
 def _tables(explanation: Explanation, count: int) -> Iterator[str]:
     """Yield the lines of the distribution over more than two labels, and of the largest contributions to each sum."""
-    each = "   ".join(f"{_short(name, 20)}\u00a0{value:.4f}" for name, value in explanation.probabilities.items())
-    yield from (line.replace("\u00a0", " ") for line in textwrap.wrap(each, 80))  # a name stays with its number
+    yield from _distribution(explanation)
     if explanation.place is not None:
         ends = explanation.classes.names[0], explanation.classes.names[-1]
         yield f"place {explanation.place:.4f}, from 0 ({_short(ends[0], 20)}) to 1 ({_short(ends[1], 20)})"
@@ -210,29 +210,42 @@ def _tables(explanation: Explanation, count: int) -> Iterator[str]:
         rows.append((f"{len(others):,} others", totals))
     rows += [("bias", [each.bias for each in sums]), ("sum", [each.value for each in sums])]
     width = max(len(name) for name, _ in rows)
-    names = [f"{_short(each.name, _NAME):>10}{'':{bars + 2 * (bars > 0)}}" for each in sums]
+    column = max(10, *(len(_short(each.name, _NAME)) for each in sums))
+    names = [f"{_short(each.name, _NAME):>{column}}{'':{bars + 2 * (bars > 0)}}" for each in sums]
     yield f"{'':{width}}  {'  '.join(names)}".rstrip()
     for i, (name, values) in enumerate(rows):
         cells = []
         for value in values:
             bar = ("+" if value > 0 else "-") * round(bars * abs(value) / scale) if i < len(shown) else ""
-            cells.append(f"{value:>+10.4f}" + (f"  {bar:<{bars}}" if bars else ""))
+            cells.append(f"{value:>+{column}.4f}" + (f"  {bar:<{bars}}" if bars else ""))
         yield f"{name:<{width}}  {'  '.join(cells)}".rstrip()
     yield from textwrap.wrap(_meaning(explanation, len(sums)), 80)
 
 
+def _distribution(explanation: Explanation) -> Iterator[str]:
+    """Yield the lines of the probability of each label; of many labels, those of the most probable ones."""
+    each = explanation.probabilities
+    shown = sorted(each, key=lambda name: -each[name])[:_PROBABLE]
+    parts = [f"{_short(name, 20)} {value:.4f}" for name, value in each.items() if name in shown]
+    if len(each) > len(shown):
+        parts.append(f"{len(each) - len(shown)} others {1 - sum(each[name] for name in shown):.4f}")
+    line = "   ".join(part.replace(" ", "\u00a0") for part in parts)  # a name stays with its number
+    yield from (line.replace("\u00a0", " ") for line in textwrap.wrap(line, 80))
+
+
 def _fitting(explanation: Explanation) -> list[Sum]:
     """Return the sums that fit on a line: those of the most probable labels if there are too many."""
-    if len(explanation.sums) <= _COLUMNS:
+    most = _COLUMNS if all(len(each.name) <= 10 for each in explanation.sums) else _COLUMNS - 1
+    if len(explanation.sums) <= most:
         return list(explanation.sums)
     likely = sorted(explanation.sums, key=lambda each: -explanation.probabilities[each.name])
-    return likely[:_COLUMNS]
+    return likely[:most]
 
 
 def _meaning(explanation: Explanation, shown: int) -> str:
     """Return a sentence about the sums of more than two labels."""
     names = [_short(name, 20) for name in explanation.classes.names]
-    if explanation.sums[0].name in names:
+    if explanation.sums[0].name in explanation.classes.names:
         more = f"; the {shown} most probable are shown, JSON has all" if shown < len(names) else ""
         return f"each column: the logit of a label minus the mean logit of the others; bias: of an empty review{more}"
     middle = "; neutrality above 0 speaks for the middle, below 0 for the ends" if len(explanation.sums) > 1 else ""

@@ -184,3 +184,17 @@ def test_a_report_on_models_with_other_labels(sentibp, models, trained):
     own = re.sub(r"<script>.*?</script>", "", Path("page.html").read_text(), flags=re.DOTALL)
     for name in ("roc auc", "macro f1", "predicted negative", "With more than two labels, green words"):
         assert name in own
+
+
+def test_many_labels_with_long_names(sentibp):
+    names = [f"topic number {k} with a long name" for k in range(30)]
+    heads.write_reviews(Path("many.csv"), names, n=300)
+    changes = ["data.source=many.csv", f"data.labels={json.dumps(names)}", "data.ordered=false", "train.epochs=1"]
+    sentibp("train", "quickstart", *(part for each in changes for part in ("--set", each)), "--quiet", "--out", "many")
+    out = fits(sentibp("explain", "w3a film w7b", "-m", "many", "--flip"))
+    assert re.search(r"^topic number \d+ ", out)
+    assert "20 others 0." in out
+    assert "each column: the logit of a label minus the mean logit of the others" in " ".join(out.split())
+    assert len(sentibp("explain", "w3a film w7b", "-m", "many", "--json").json["sums"]) == 30
+    fits(sentibp("trace", "w3a film", "-m", "many", "--label", names[3]))
+    fits(sentibp("blame", "w3a film", "-m", "many", "--count", 1))
