@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Offline, SetData
+from sentibp.cli import Json, NamedModel, Offline, SameModel, SetData
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
+    from sentibp.data.labels import Classes
     from sentibp.inspection.compare import Comparison
     from sentibp.inspection.evaluate import Evaluation
 
@@ -32,14 +33,8 @@ Examples:
 
 
 def evaluate(
-    named: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
+    named: NamedModel = None,
+    model: SameModel = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +80,7 @@ def evaluate(
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
-    name, checks = named or model or "last", fail_under or []
+    name, checks = named or model, fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
@@ -95,7 +90,7 @@ def evaluate(
 
 
 def _evaluate_reviews(
-    name: str,
+    name: str | None,
     checks: list[str],
     json: bool,
     against: str | None,
@@ -109,31 +104,40 @@ def _evaluate_reviews(
     from sentibp.errors import ConfigError
     from sentibp.inspection import compare
     from sentibp.inspection import evaluate as inspection_evaluate
-    from sentibp.metrics import BETTER
     from sentibp.model import file as model_file
     from sentibp.runs import find
 
-    bounds = _bounds(checks, BETTER)
-    if name.lower().endswith(SUFFIXES):
+    if name is not None and name.lower().endswith(SUFFIXES):
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
     model = find.model_file(name)
     scored = file(model)
     classifier = model_file.load_model(scored)
+    better = _better(classifier.spec.label_set)
+    bounds = _bounds(checks, better)
     if scored != model:
         print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns, overrides=overrides)
         print_scores(evaluation, json)
-        return _all_met(evaluation.scores, bounds, BETTER)
+        return _all_met(evaluation.scores, bounds, better)
     other = model_file.load_model(file(against))
     comparison = compare.compare_models(classifier, other, data, split, *columns, overrides=overrides)
-    print_paired_scores(comparison, name, against, json)
-    return _all_met(comparison.a, bounds, BETTER)
+    print_paired_scores(comparison, name or find.shown_name(model), against, json)
+    return _all_met(comparison.a, bounds, better)
 
 
-def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
+def _better(classes: Classes) -> Mapping[str, str]:
+    """Return the scalar metrics of a model with these classes, and whether higher or lower is better."""
+    from sentibp.metrics import BETTER, CLASS_BETTER, ORDERED
+
+    if classes.number == 2:
+        return BETTER
+    return {name: better for name, better in CLASS_BETTER.items() if classes.ordered or name not in ORDERED}
+
+
+def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: bool) -> bool:
     """Score a model on the probes, and return whether all checks are met."""
     from sentibp.inspection import probes as inspection_probes
     from sentibp.model import file as model_file
@@ -144,7 +148,8 @@ def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
     result = inspection_probes.run_probes(classifier, pairs)
-    print_probes(result, failures, json)
+    further = inspection_probes.run_probes(classifier, inspection_probes.load_further_probes())
+    print_probes(result, further, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _all_met({"probes": result["probes"], **rates}, bounds, better)
 
@@ -187,6 +192,8 @@ def _failed_check(value: float | None, metric: str, bound: float, better: str) -
 
 def print_scores(result: Evaluation, json: bool) -> None:
     """Print the scores of a model."""
+    from sentibp.metrics import BETTER, CLASS_BETTER
+
     for note in result.notes:
         print_message(note)
     scores = result.scores
@@ -194,25 +201,51 @@ def print_scores(result: Evaluation, json: bool) -> None:
         print_json(scores)
         return
     low, high = scores["accuracy_interval"]
+    names = [name for name in (CLASS_BETTER if "classes" in scores else BETTER) if name in scores]
     values = {
         "reviews": f"{scores['n']:,}{_weighted(scores)}",
         "accuracy": f"{scores['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
         **{
             name.replace("_", " "): "undefined: one class only" if scores[name] is None else f"{scores[name]:.4f}"
-            for name in ("precision", "recall", "f1", "roc_auc", "log_loss", "brier", "calibration_error")
+            for name in names[1:]
         },
     }
     fields(values, 18)
-    confusion = scores["confusion"]
-    cells = {name: f"{count:,.6g}" if isinstance(count, float) else f"{count:,}" for name, count in confusion.items()}
     print_text("")
-    print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
-    print_text(f"{'is negative':<18} {cells['true_negative']:>18}  {cells['false_positive']:>18}")
-    print_text(f"{'is positive':<18} {cells['false_negative']:>18}  {cells['true_positive']:>18}")
+    if "classes" in scores:
+        _print_classes(scores)
+    else:
+        _print_confusion(scores["confusion"])
     if scores["no_known_word"]:
         print_text(
             f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
         )
+
+
+def _print_confusion(confusion: Mapping[str, float]) -> None:
+    cells = {name: _count(count) for name, count in confusion.items()}
+    print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
+    print_text(f"{'is negative':<18} {cells['true_negative']:>18}  {cells['false_positive']:>18}")
+    print_text(f"{'is positive':<18} {cells['false_negative']:>18}  {cells['true_positive']:>18}")
+
+
+def _print_classes(scores: Mapping[str, Any]) -> None:
+    """Print the scores of each class, and how often each is taken for which."""
+    table(
+        ["class", "n", "precision", "recall", "f1"],
+        [(name, _count(each["n"]), *list(each.values())[1:]) for name, each in scores["classes"].items()],
+    )
+    print_text("")
+    names = list(scores["classes"])
+    table(
+        ["true \\ predicted", *names],
+        [(name, *map(_count, row.values())) for name, row in scores["confusion"].items()],
+    )
+
+
+def _count(number: float) -> str:
+    """Return a number of reviews, or the sum of their weights."""
+    return f"{number:,.6g}" if isinstance(number, float) else f"{number:,}"
 
 
 def _weighted(scores: Mapping[str, Any]) -> str:
@@ -229,32 +262,30 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
         return
     table(
         ["score", a, b],
-        [(name, value, result.b[name]) for name, value in result.a.items() if not isinstance(value, dict | list)],
+        [
+            (name, value, result.b[name])
+            for name, value in result.a.items()
+            if name in result.b and not isinstance(value, dict | list)
+        ],
     )
     from sentibp.metrics import verdict
 
     print_text(f"\n{verdict(result.paired)}")
 
 
-def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
-    """Print how many pairs pass, by kind, and the pairs that fail if `failures`."""
+def print_probes(result: dict[str, Any], further: dict[str, Any], failures: bool, json: bool) -> None:
+    """Print how many pairs pass, by kind, those of the further pairs, and the pairs that fail if `failures`."""
     if json:
-        print_json(result)
+        print_json(result | {"further": further})
         return
-    low, high = result["probes_interval"]
-    table(
-        ["kind", "pairs", "passed", "rate"],
-        [(kind, *each.values()) for kind, each in result["kinds"].items()]
-        + [
-            (
-                "in all",
-                result["n"],
-                result["passed"],
-                f"{result['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
-            )
-        ],
-    )
-    for failure in result["failures"] if failures else []:
+    rows = []
+    for prefix, each in ("", result), ("further ", further):
+        low, high = each["probes_interval"]
+        interval = f"{each['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})"
+        rows += [(prefix + kind, *passed.values()) for kind, passed in each["kinds"].items()]
+        rows.append((f"{prefix or 'in '}all", each["n"], each["passed"], interval))
+    table(["kind", "pairs", "passed", "rate"], rows)
+    for failure in result["failures"] + further["failures"] if failures else []:
         print_text(f"\n{failure['kind']}: expected {failure['expect']}")
         labels = failure.get("labels", ("", ""))
         values = failure["place" if "place" in failure else "positive"]

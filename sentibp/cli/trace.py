@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json
+from sentibp.cli import Json, Model
 from sentibp.cli.output import print_content
 from sentibp.cli.output_file import format_of, save_output
 from sentibp.utils.paths import expand_home
@@ -57,14 +57,7 @@ def trace(
     label: Annotated[
         str | None, typer.Option(metavar="LABEL", help="The label of the review: positive, negative, or another one.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
-        ),
-    ] = None,
+    model: Model = None,
     article: Annotated[
         bool,
         typer.Option(
@@ -115,7 +108,7 @@ def trace(
     from sentibp.model import file
     from sentibp.runs import find
 
-    classifier = worked_example.article_classifier() if article else file.load_model(find.model_file(model or "last"))
+    classifier = worked_example.article_classifier() if article else file.load_model(find.model_file(model))
     step = inspection_trace.trace_step(
         classifier,
         text if text is not None else "I love this movie",

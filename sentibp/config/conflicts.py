@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from encodings import aliases
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentibp.config.messages import ALIASES, close, nearest, show
 from sentibp.config.yaml_file import Keys
@@ -41,6 +41,7 @@ class Conflict(NamedTuple):
     path: Keys
     message: str
     reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
+    keys: tuple[tuple[str, ...], ...] = ()  # the settings that an unknown key may mean
 
 
 def find_conflicts(config: Config) -> Iterator[Conflict]:
@@ -52,11 +53,13 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
+    yield from _groups_without_column(config)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
     yield from _cannot_be_averaged(config)
     yield from _pretraining(config)
+    yield from _only_two_classes(config)
     yield from _no_validation(config)
     yield from _no_refit(config)
     yield from _unknown_layers(config)
@@ -68,31 +71,55 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         return
     names = [name for name in data.labels if name != IGNORE]
     path: Keys = ("data", "labels")
-    for name in names:
-        meant = ALIASES.get(name.casefold()) or close(name, (*LABELS, IGNORE))
-        if meant and name not in LABELS and not is_number(label_key(name)):
-            yield Conflict((*path, name), f"unknown key; did you mean {meant!r}?")
-            return
-    if all(label_key(value) in LABELS for name in names for value in data.labels[name]) and not set(names) & set(LABELS):
-        name = names[0]
-        message = f"unknown key; write it the other way round: {data.labels[name][0]}: [{name}]"
-        yield Conflict((*path, name), message)
-    elif missing := [name for name in LABELS if name not in names and len(names) < 3]:
-        if len(names) < 2 or len(missing) < 2:
-            yield Conflict(path, f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}")
-        else:
-            lists = {new: data.labels[name] for new, name in zip(LABELS, names, strict=True)}
-            message = "two classes are called negative and positive; write, with the worse one first, "
-            yield Conflict(path, message + set_option("data.labels", lists))
+    if PLACEHOLDER in names:
+        message = f"{PLACEHOLDER} is a placeholder; write the labels of the data, from the worst to the best"
+        yield Conflict(path, message)
+        return
+    if conflict := _misspelt_class(data.labels, names):
+        yield conflict
+    elif len(names) < 3:
+        yield from _two_classes(data.labels, names)
     elif len(names) > _MOST_CLASSES:
         yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
     elif data.ordered and set(LABELS) < set(names) and names.index("positive") < names.index("negative"):
-        lists = {name: data.labels[name] for name in [*reversed(names), IGNORE]}
+        lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
         message = "the classes are in order from the worst to the best; write "
         yield Conflict(path, message + set_option("data.labels", lists))
     if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
-        message = f"{output} is for classes in order, and data.ordered is false; write {set_option('model.output', 'auto')}"
-        yield Conflict(("model", "output"), message, ("data.ordered",))
+        message = f"{output} is for classes in order, and data.ordered is false; write "
+        yield Conflict(("model", "output"), message + set_option("model.output", "auto"), ("data.ordered",))
+
+
+def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Iterator[Conflict]:
+    path: Keys = ("data", "labels")
+    missing = [name for name in LABELS if name not in names]
+    if names and len(missing) == 2 and all(label_key(value) in LABELS for name in names for value in labels[name]):
+        message = f"unknown key; write it the other way round: {labels[names[0]][0]}: [{names[0]}]"
+        yield Conflict((*path, names[0]), message)
+    elif missing and not (len(names) == 2 and len(missing) == 2):
+        message = f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}"
+        yield Conflict(path, message, tuple(f"data.labels.{name}" for name in missing))
+    elif missing:
+        lists = {new: labels[name] for new, name in zip(LABELS, names, strict=True)}
+        message = "two classes are called negative and positive; write, with the worse one first, "
+        yield Conflict(path, message + set_option("data.labels", lists))
+
+
+def _misspelt_class(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Conflict | None:
+    """Return a conflict if a name seems to be misspelt. More than two classes have any names, from a list or not."""
+    if all([label_key(value) for value in labels[name]] == [label_key(name)] for name in names):  # a list of values
+        return None
+    several, wanted = len(names) > 2, [name for name in (*LABELS, IGNORE) if name not in labels]
+    for name in names:
+        if name in LABELS or is_number(label_key(name)):
+            continue
+        if several and not ("negative" in names) ^ ("positive" in names):
+            wanted = [name for name in wanted if name == IGNORE]
+        meant = close(name, wanted, 0.85) if several else ALIASES.get(name.casefold()) or close(name, (*LABELS, IGNORE))
+        if meant:
+            message = f"unknown key; did you mean {meant!r}?"
+            return Conflict(("data", "labels", name), message, keys=(("data", "labels", meant),))
+    return None
 
 
 def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
@@ -119,6 +146,8 @@ def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
 def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterator[Conflict]:
     seen: dict[str, tuple[str, Value]] = {}
     for kind, values in (labels or {}).items():
+        if kind == PLACEHOLDER:
+            return
         for i, value in enumerate(values):
             if value == PLACEHOLDER:
                 message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"
@@ -165,18 +194,31 @@ def _column_named_twice(data: Data) -> Iterator[Conflict]:
             yield Conflict(("data", "columns", i), f"{show(name)} is there twice; give each column its own name")
 
 
+def _groups_without_column(config: Config) -> Iterator[Conflict]:
+    if config.text.min_groups > 1 and config.data.group_column is None:
+        message = "no column says which reviews belong together (film, product, author); name it with "
+        message += f"--set data.group_column=NAME, or write {set_option('text.min_groups', 1)}"
+        yield Conflict(("text", "min_groups"), message, ("data.group_column",))
+
+
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     model = config.model
     if config.train.members > 1:
         key: Keys = ("train", "members")
+    elif config.train.linear_member:
+        key = ("train", "linear_member")
     elif config.pretrain.vectors == "reviews":
         key = ("pretrain", "vectors")
+    elif config.text.shifters:
+        key = ("text", "shifters")
     else:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
-        message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
-        none = set_option(".".join(map(str, key)), 1 if key[0] == "train" else "none")
+        what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
+        message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
+        off = {"members": 1, "linear_member": False, "vectors": "none", "shifters": False}
+        none = set_option(".".join(map(str, key)), off[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 
@@ -190,6 +232,10 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
     if pretrain.vectors != "words" and pretrain.labelled is not None:
         message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
         yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))
+    if pretrain.vectors == "words" and config.train.linear_member:
+        message = "vectors: words has such a classifier already; remove this, or write "
+        message += set_option("train.linear_member", False)
+        yield Conflict(("train", "linear_member"), message, ("pretrain.vectors",))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"
@@ -198,6 +244,20 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
         message = "a network cannot start from both a model and vectors; remove this, or write "
         message += set_option("pretrain.vectors", "none")
         yield Conflict(("model", "init_from"), message, ("pretrain.vectors",))
+
+
+def _only_two_classes(config: Config) -> Iterator[Conflict]:
+    if config.data.labels is None or len(set(config.data.labels) - {IGNORE}) <= 2:
+        return
+    settings: tuple[tuple[Keys, str, bool, Any], ...] = (
+        (("pretrain", "vectors"), "pretraining is", config.pretrain.vectors != "none", "none"),
+        (("train", "linear_member"), "the linear classifier beside the networks is", config.train.linear_member, False),
+        (("text", "shifters"), "shifters are", config.text.shifters, False),
+    )
+    for key, what, is_used, off in settings:
+        if is_used:
+            message = f"{what} for two classes; with more, write {set_option('.'.join(map(str, key)), off)}"
+            yield Conflict(key, message, ("data.labels",))
 
 
 def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializationInfo,
     WithJsonSchema,
     field_validator,
     model_serializer,
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
 from sentibp.utils.label_key import IGNORE, LABELS, label_key
+from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -50,29 +52,74 @@ Values = Annotated[list[Value], BeforeValidator(_to_list, json_schema_input_type
 def _to_label_lists(value: Any) -> Any:
     """Return the mapping {class: its values} that a list of classes means; `ignore` comes last."""
     if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
-        value = {str(each): [each] for each in value} if len(set(map(label_key, value))) == len(value) else value
+        if len(set(map(_class_name, value))) < len(value):
+            raise PydanticCustomError("class_twice", "a class twice")
+        value = {_class_name(each): [each] for each in value}
+        if {label_key(name) for name in value} == set(LABELS):  # in capitals, perhaps
+            value = {label_key(name): values for name, values in value.items()}
     if not isinstance(value, Mapping):
         return value
-    classes = {str(name) if isinstance(name, int | float) else name: values for name, values in value.items()}
+    classes = {_class_name(name): values for name, values in value.items()}
     ignored = {IGNORE: classes.pop(IGNORE)} if IGNORE in classes else {}
+    ignored = {} if ignored == {IGNORE: []} else ignored  # the same as none
     if set(classes) == set(LABELS):
         classes = {name: classes[name] for name in LABELS}
     return classes | ignored
 
 
-LabelLists = Annotated[
-    dict[Name, Values], BeforeValidator(_to_label_lists, json_schema_input_type=dict[Name, Values] | list[Value])
-]
+def _class_name(value: Any) -> Any:
+    """Return the name of a class for a value of the labels, or for a key of a mapping."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+_OF_VALUES: dict[str, Any] = {
+    "anyOf": [
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+        {"type": ["string", "number", "boolean"]},
+    ]
+}
+_LABEL_LISTS: dict[str, Any] = {  # the usual names are there for editors, which complete them
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {
+                "negative": {**_OF_VALUES, "description": "The values that mean negative, such as `[0, neg]`."},
+                "positive": {**_OF_VALUES, "description": "The values that mean positive, such as `[1, pos]`."},
+                "ignore": {
+                    **_OF_VALUES,
+                    "default": [],
+                    "description": "The values of reviews to leave out. A value in no list is an error.",
+                },
+            },
+            "additionalProperties": _OF_VALUES,
+        },
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+    ]
+}
+
+LabelLists = Annotated[dict[Name, Values], BeforeValidator(_to_label_lists), WithJsonSchema(_LABEL_LISTS)]
 
 
 def _to_class_weights(value: Any) -> Any:
     """Complete the weights of two classes."""
-    if isinstance(value, Mapping) and value and set(value) <= set(LABELS):
-        return dict.fromkeys(LABELS, 1.0) | dict(value)
-    return {str(name) if isinstance(name, int | float) else name: each for name, each in value.items()} if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    weights = {_class_name(name): each for name, each in value.items()}
+    return dict.fromkeys(LABELS, 1.0) | weights if weights and set(weights) <= set(LABELS) else weights
 
 
-ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights)]
+_WEIGHT: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0}
+_CLASS_WEIGHTS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        name: {**_WEIGHT, "default": 1.0, "description": f"The weight of a {name} review."} for name in LABELS
+    },
+    "additionalProperties": _WEIGHT,
+}
+
+ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights), WithJsonSchema(_CLASS_WEIGHTS)]
 
 
 class _Section(BaseModel):
@@ -153,6 +200,9 @@ class Data(_Section):
     quoting: Literal["double", "backslash", "none"] | None = None
     """How a quote is written in a quoted text of a CSV or TSV file. double: as two quotes; backslash: after a
     backslash; none: quotes are plain characters, and no text is quoted. null: it is found."""
+    max_record_mb: Annotated[float, Field(gt=0, le=LARGEST_RECORD_MB)] = RECORD_MB
+    """The largest record, in MB: a line, a row, an object of JSON, or a text. A larger one is an error, for it is
+    usually a quote that is not closed, or no text, and reading it takes 20 times its size of memory."""
     labels: LabelLists | None = None
     """The classes, and what the values of the label column mean: `{negative: [0], positive: [4]}`, or with more
     classes, from the worst to the best, `{negative: [1, 2], neutral: [3], positive: [4, 5]}`. Reviews with the values
@@ -162,10 +212,12 @@ class Data(_Section):
     """Whether more than two classes are in order, from the worst to the best. false: they have no order, as topics."""
 
     @model_serializer(mode="wrap")
-    def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
+    def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
         """Models of two classes keep their bytes."""
         plain = {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
-        return plain if self.labels is None else plain | {"labels": plain["labels"] | {IGNORE: self.labels.get(IGNORE, [])}}
+        if not info.exclude_unset and plain.get("labels") is not None:
+            plain["labels"] = plain["labels"] | {IGNORE: plain["labels"].get(IGNORE, [])}
+        return plain
 
     @field_validator("validation")
     @classmethod
@@ -195,12 +247,19 @@ class Text(_Section):
     min_count: Count = 1
     """How often a feature must occur in the training data (including that of pretrain). Raise it for a smaller model,
     and if there is much training data."""
+    min_groups: Count = 1
+    """In how many groups of data.group_column a feature must occur: films, products, authors. What occurs in one of
+    them only is often a name, which says nothing about others."""
     max_features: Count | None = None
     """The largest number of features. The most frequent ones are kept. null: no limit."""
     presence: bool = False
     """Whether a feature counts once in a review, however often it occurs there. What a review says again and again is
     often the name of a film or product, which says little about others. With init_from, the default is that of the
     model."""
+    shifters: bool = False
+    """Whether words of opinion have further features where they are negated (`not good`), conceded (`good, but`) or
+    boosted (`very good`). What these weigh is learned after the training, from English sentences that come with
+    sentibp. It helps with short texts. The network has at most one hidden layer, with relu."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""
@@ -379,6 +438,10 @@ class Train(_Section):
     members: Count = 1
     """The number of networks to train, each from other random weights, and to average. The result is one network that
     is as wide as all of them together."""
+    linear_member: bool = False
+    """Whether to average the networks with a linear classifier: logistic regression with a penalty, on features that
+    are weighted by their log-count ratios. The result is one network, a little wider. It is better on reviews of films,
+    products or authors that training has not seen, and takes less time than an epoch."""
     calibrate: bool = True
     """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less. It
     makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so

@@ -11,9 +11,10 @@ from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
+from sentibp.data.labels import OpenLabels
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
-from sentibp.data.readers.table import MissingColumn, ReadOptions
+from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
 from sentibp.data.split import split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng
@@ -80,7 +81,10 @@ def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
     settings = config.data
     source, options = validation or settings.source, sources.read_options(settings)
     optional = () if validation is None else ("weight", "group")
-    corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
+    try:
+        corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
+    except OpenLabels as error:
+        raise DataError(*error.as_classes) from None
     names = [source] if isinstance(source, str) else source
     if validation is None:
         data_corpus.require_all_classes(corpus, ", ".join(map(shown, names)))
@@ -96,16 +100,17 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
     if settings.vectors == "none":
         return None, None
     labelled = unlabelled = None
+    most = sources.read_options(config.data).most
     if settings.labelled is not None:
         try:
-            labelled = sources.load_corpus(settings.labelled, split="train")
+            labelled = sources.load_corpus(settings.labelled, LABELLED._replace(most=most), split="train")
         except NoSuchSplit as error:
             raise DataError(f"pretrain.labelled: {error.name}: no split 'train'; name one of its files") from None
         data_corpus.require_all_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
         if settings.split != "unsupervised":
             sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")
-        options = ReadOptions(settings.text_column, encoding=config.data.encoding)
+        options = ReadOptions(settings.text_column, encoding=config.data.encoding, most=most)
         try:
             unlabelled = sources.load_corpus(settings.source, options, split=settings.split)
         except NoSuchSplit as error:

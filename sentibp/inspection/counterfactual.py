@@ -73,7 +73,9 @@ def find_counterfactual(
     words = explanation.words
     tokens = tokenize(strings([text]), classifier.spec.spelling)
     change = _change_of(classifier, explanation, target)
-    every_occurrence_counts = len(classifier.vocabulary.encode(tokens)[0].ids) == len(explanation.contributions)
+    adds_up = not classifier.vocabulary.is_marked.any()  # without `not`, other words are not negated
+    adds_up = adds_up and len(classifier.vocabulary.encode(tokens)[0].ids) == len(explanation.contributions)
+    adds_up = adds_up and change.is_sufficient
     unigrams = bool((classifier.vocabulary.prefix == -1).all())
     relevant = [i for i, word in enumerate(words) if word.known or not unigrams]  # an unknown word separates n-grams
     by_word = np.array([[word.contribution for word in each.words] for each in explanation.sums])  # (sums, n)
@@ -86,14 +88,9 @@ def find_counterfactual(
 
     budget = _BUDGET // max(len(words), 1)
     sizes = _sizes(len(relevant), budget // len(orders))
-    if unigrams and _is_sum(classifier) and every_occurrence_counts and change.is_sufficient:
+    if unigrams and _is_sum(classifier) and adds_up:
         deletion, exact = search(tuple(order[:k]) for k in sizes for order in orders), len(sizes) == len(relevant)
-    elif (
-        _is_sum_of_pairs(classifier)
-        and every_occurrence_counts
-        and change.is_sufficient
-        and len(words) ** 2 * len(orders) <= _LONGEST
-    ):
+    elif _is_sum_of_pairs(classifier) and adds_up and len(words) ** 2 * len(orders) <= _LONGEST:
         known = [word.known for word in words]
         each = [_best_sets(classifier, tokens, known, *direction) for direction in change.directions]
         deletion, exact = search(chosen for sets in zip(*each, strict=True) for chosen in sets), True

@@ -81,7 +81,7 @@ class Influences(NamedTuple):
     towards: str | None = None  # with more than two labels, the one that is explained
 
 
-def of_text(name: str, text: str, count: int, towards: str | None = None) -> Influences:
+def of_text(name: str | None, text: str, count: int, towards: str | None = None) -> Influences:
     """Return the `count` training reviews with the largest influence on the prediction for a text, in each direction.
 
     `name` is that of a run. With more than two labels, `towards` is the label to explain, by default the predicted one.
@@ -94,7 +94,7 @@ def of_text(name: str, text: str, count: int, towards: str | None = None) -> Inf
     return _influences(run, classifier, features, count, towards)
 
 
-def of_word(name: str, word: str, count: int, towards: str | None = None) -> Influences:
+def of_word(name: str | None, word: str, count: int, towards: str | None = None) -> Influences:
     """Return the influences on the weight of a word or n-gram: on the logit of a review with this feature only."""
     run, classifier = _load_run(name)
     return _influences(
@@ -102,7 +102,7 @@ def of_word(name: str, word: str, count: int, towards: str | None = None) -> Inf
     )
 
 
-def _load_run(name: str) -> tuple[Path, Classifier]:
+def _load_run(name: str | None) -> tuple[Path, Classifier]:
     run = find.find_run(name, directory.MODEL)
     if not run.is_dir():
         name = f"-m {shlex.quote(str(run.parent))}" if (run.parent / "run.json").is_file() else "-m RUN"

@@ -1,9 +1,9 @@
 """Behavioral tests: pairs of texts whose predictions must have a certain relation, whatever the training data.
 
-The pairs are in data/probes.csv; data/README.md describes each kind. With more than two labels in order, the place of
-a text from the worst label, 0, to the best, 1, takes the place of the probability of positive; and the texts of
-data/neutral_probes.csv must have a label in the middle. Such tests were proposed by Ribeiro et al. 2020,
-"Beyond accuracy: behavioral testing of NLP models with CheckList".
+The pairs are in data/probes.csv, and further pairs of negation in data/probes_negation.csv; data/README.md describes
+each kind. With more than two labels in order, the place of a text from the worst label, 0, to the best, 1, takes the
+place of the probability of positive; and the texts of data/neutral_probes.csv must have a label in the middle. Such
+tests were proposed by Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with CheckList".
 """
 
 from __future__ import annotations
@@ -84,6 +84,11 @@ def _load_opinions(folder: Path) -> list[Probe]:
         probe._replace(**dict(zip("ab", next(reviews), strict=True))) if probe.kind == LONG else probe
         for probe in probes
     ]
+
+
+def load_further_probes() -> list[Probe]:
+    """Load the further pairs of negation and litotes that are installed with sentibp."""
+    return _read(resources.resource_folder("data") / "probes_negation.csv")
 
 
 def _long_reviews(opinions: Sequence[str], plot: Sequence[str]) -> Iterator[str]:

@@ -88,7 +88,7 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
 
 
 def _folded_head(members: Sequence[tuple[Classifier, float]]) -> dict[str, Array]:
-    """Return the parameters of the folded head: the weighted sums of the members'; of thresholds, of their distances."""
+    """Return the parameters of the folded head: the weighted sums of the members'; for thresholds, of the distances."""
     found = {}
     for name in "scale.bias", "thresholds.gaps":
         if name in members[0][0].tensors():
@@ -104,6 +104,7 @@ def _folded_config(config: Config, dim: int, hidden: list[int]) -> Config:
     """Return settings that describe the folded network. The run's config.yaml says how it was trained."""
     plain = config.model_dump() | {"pretrain": {}}
     plain["model"]["embedding"]["dim"], plain["model"]["hidden"], plain["train"]["members"] = dim, hidden, 1
+    plain["train"]["linear_member"] = False
     return type(config).model_validate(plain)
 
 

@@ -24,7 +24,7 @@ LossAndGradient = Callable[[Array], tuple[float, Array]]  # theta (k,) -> the lo
 
 _LARGE = 4_000_000  # features in all training reviews, from which on a linear start takes too long
 
-# How far a weight of `fit_linear_column` can move: the root mean square of the scaled inputs.
+# How far a weight of `fit_linear_columns` can move: the root mean square of the scaled inputs.
 _WORD_SCALE = 2.5
 _AFFIX_SCALE = 1.5  # smaller, for a word has several affixes
 
@@ -101,7 +101,7 @@ def fit_output_layer(
         layer.backward(dz[:, None])
         return loss, np.append(np.asarray(layer.grads["weight"])[:, 0], layer.grads["bias"])
 
-    theta = _minimize(loss_and_gradient, len(column) + 1, decay)
+    theta = minimize(loss_and_gradient, len(column) + 1, decay)
     scaled = theta[:-1] / deviation
     return scaled.astype(np.float32), float(theta[-1] - scaled @ mean)
 
@@ -139,7 +139,7 @@ def fit_linear_network(
         d_rows = row_scale * d_column.values[:, 0]
         return loss, np.concatenate((d_rows, d_weight[:, 0], np.asarray(layer.grads["bias"])))
 
-    _minimize(loss_and_gradient, k + len(weight) + 1, decay)
+    minimize(loss_and_gradient, k + len(weight) + 1, decay)
     return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
 
 
@@ -152,7 +152,7 @@ def fit_linear_columns(
     loss_weight: Array | None = None,
     kind: str = "sigmoid",
 ) -> tuple[Array, Array, dict[str, Array]]:
-    """Fit a linear classifier on n reviews. Return its embedding (features, m), its bias (m,), and what the head learns.
+    """Fit a linear classifier on n reviews. Return its embedding (features, m), bias (m,), and what the head learns.
 
     `shares` are pairs (feature, affix). The row of a feature is the sum of a weight of its own and the weights of the
     affixes that it begins or ends with, so that words with the same beginning or ending have similar rows. A weight
@@ -235,12 +235,14 @@ def _scales(examples: Examples, rows_transposed: csr_array, is_affix: Array, ent
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
-def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
+def minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
     """Return the minimum (size,) of the loss plus an L2 penalty on all parameters but the last, the bias."""
     from scipy.optimize import minimize
 
     with single_threaded_blas:
-        theta = minimize(_with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B").x
+        theta = minimize(
+            _with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B"
+        ).x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
     return theta
 

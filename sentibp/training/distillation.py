@@ -16,6 +16,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
+from sentibp.model.logistic_regression import fit_logistic_regression
 from sentibp.model.naive_bayes import log_count_ratio, scale_columns
 from sentibp.model.word_vectors import Vectors
 from sentibp.nn import Ragged
@@ -42,6 +43,15 @@ def review_classifier(
     x, loss_weight = _pool(rows, training.features, config), example_weights(config.train, training)
     weight, bias = linear.fit_output_layer(x, training.label, weight=training.weight, loss_weight=loss_weight)
     return _linear(config, vocabulary, _product(rows, weight), bias, seed)
+
+
+def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
+    """Return the classifier of train.linear_member: naive-Bayes logistic regression, a single column."""
+    embedding, loss_weight = config.model.embedding, example_weights(config.train, training)
+    column, bias = fit_logistic_regression(
+        training, len(vocabulary), embedding.pooling, embedding.padding, seed, loss_weight
+    )
+    return _linear(config, vocabulary, column, bias, seed)
 
 
 def word_classifier(
@@ -107,6 +117,7 @@ def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, 
     """Return the classifier whose logit is the pooled column (V,) plus the bias."""
     settings = config.model_dump() | {"pretrain": {}}
     settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [], 1
+    settings["train"] |= {"linear_member": False, "learning_rates": {}, "freeze": []}  # these name hidden layers
     classifier = initial.build_classifier(Config.model_validate(settings), vocabulary, seed)
     params = classifier.network.params
     params["embedding.weight"][:, 0] = column
@@ -187,13 +198,14 @@ def distillation_set(
     return DistillationSet(examples, np.append(np.tile(np.arange(n), copies), np.full(m, -1)))
 
 
-def shared_rows(training: Examples, features: int) -> Array:
-    """Return the feature whose embedding row each feature uses: (features,) int32.
+def shared_rows(training: Examples, vocabulary: Vocabulary) -> Array:
+    """Return the feature whose embedding row each feature uses: (V,) int32.
 
     Features that are rare in the labelled reviews share one row: the labels say too little about each of them.
     """
-    row = np.arange(features, dtype=np.int32)
-    rare = np.bincount(training.features.ids, minlength=features) < _MIN_COUNT
+    row = np.arange(len(vocabulary), dtype=np.int32)
+    rare = np.bincount(training.features.ids, minlength=len(row)) < _MIN_COUNT
+    rare[vocabulary.is_marked] = False  # the reviews are without them
     row[rare] = row[rare][:1]
     return row
 

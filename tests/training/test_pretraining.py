@@ -169,7 +169,8 @@ def test_the_linear_column_is_at_a_minimum_with_shared_affix_weights(monkeypatch
     label = np.array([0 in reviews.ids[a:b] for a, b in pairwise(reviews.offsets)], np.int8)
     label ^= rng.random(300) < 0.2
     shares = np.array([0, 0, 1, 2, 3, 3, 4]), np.array([3, 4, 4, 4, 3, 4, 4])
-    column, bias = linear.fit_linear_column(Examples(reviews, label), shares, 6, "mean", 2)
+    columns, bias, _ = linear.fit_linear_columns(Examples(reviews, label), shares, 6, "mean", 2)
+    column = columns[:, 0]
     assert column[0] > column[3] > column[4] == column[2], "a feature that does not occur has the weight of its affix"
 
     def loss(column, bias):
