@@ -34,6 +34,7 @@ from sentibp.data.folding import Spelling
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.token_classes import PATTERNS
 from sentibp.data.tokenizer import tokenize
+from sentibp.export.compress import compress
 from sentibp.model import file, initial, word_vectors
 from sentibp.runs import directory
 from sentibp.runs.gradient_flow import load_flows
@@ -83,6 +84,14 @@ def model_file(content: bytes) -> None:
     path.write_bytes(content)
     if (found := ends_well(file.load_model, path)) is not None and found.to_bytes() == sound():
         np.testing.assert_array_equal(found.predict(TEXTS).positive, answers())
+
+
+@cache
+def compressed() -> bytes:
+    """Return the compressed file of the same model."""
+    path = folder() / "sound.safetensors"
+    path.write_bytes(sound())
+    return compress(file.load_model(path), 100_000).to_bytes()
 
 
 @cache
@@ -323,7 +332,7 @@ def seeds(target: str) -> list[bytes]:
     if target in FILE_TARGETS:
         return file_seeds(target)
     if target in ("model", "stranger"):
-        return [sound()]
+        return [sound(), compressed()]
     if target == "vectors":
         return [sound_vectors()]
     if target == "run":

@@ -70,6 +70,18 @@ def test_no_machine_can_say_otherwise(number):
         assert (unsigned * 2**18 < 2**24).all()
 
 
+def test_a_compressed_model_says_what_it_said():
+    """Its rows are those of the model, so that it says the same; but it respells unknown words."""
+    said = expected(5)
+    classifier = model_file.load_model(GOLDEN / "compressed5.safetensors")
+    assert classifier.vocabulary.respells
+    features, tokens, unknown = classifier.encode(strings(said))
+    logits = classifier.logits(features)
+    for i, told in enumerate(said.values()):
+        assert float(logits[i]).hex() == told["logit"]
+        assert (tokens[i], unknown[i]) == (told["tokens"], told["unknown"])
+
+
 def test_a_model_of_this_format_is_kept():
     assert (GOLDEN / f"format{model_file.FORMAT}.safetensors").exists(), "a new format: run tests/golden/make.py"
 

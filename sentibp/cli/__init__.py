@@ -100,13 +100,16 @@ def _nowhere(stream: Any) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-Model = Annotated[
-    str,
-    typer.Option(
-        "-m",
-        "--model",
-        help="A run directory, its name in runs/, a model file, or `last`, the newest finished run here.",
-    ),
+_MODELS = (
+    "A run directory, its name in runs/, a model file, `builtin`, or `last`, the newest finished run here. Default: "
+    "last, or builtin if there is no run."
+)
+Model = Annotated[str | None, typer.Option("-m", "--model", help=_MODELS)]
+NamedModel = Annotated[str | None, typer.Argument(metavar="MODEL", help=_MODELS)]
+SameModel = Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")]
+RunModel = Annotated[
+    str | None,
+    typer.Option("-m", "--model", help="A run directory, its name in runs/, or `last`, the newest finished run here."),
 ]
 RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -171,6 +174,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "reproduce": "reproduce",
     "runs": "runs",
     "words": "words",
+    "compress": "compress",
     "bench": "bench",
     "config": "config",
     "cache": "cache",

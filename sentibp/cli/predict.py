@@ -43,7 +43,7 @@ Examples:
 
 def predict(
     text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Reviews, each in quotes.")] = None,
-    model: Model = "last",
+    model: Model = None,
     input: Annotated[
         str | None,
         typer.Option(

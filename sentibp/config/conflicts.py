@@ -118,13 +118,16 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
         key = ("train", "linear_member")
     elif config.pretrain.vectors == "reviews":
         key = ("pretrain", "vectors")
+    elif config.text.shifters:
+        key = ("text", "shifters")
     else:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
-        message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
-        single = {"members": 1, "linear_member": False, "vectors": "none"}
-        none = set_option(".".join(map(str, key)), single[str(key[1])])
+        what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
+        message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
+        off = {"members": 1, "linear_member": False, "vectors": "none", "shifters": False}
+        none = set_option(".".join(map(str, key)), off[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 

@@ -180,6 +180,10 @@ class Text(_Section):
     """Whether a feature counts once in a review, however often it occurs there. What a review says again and again is
     often the name of a film or product, which says little about others. With init_from, the default is that of the
     model."""
+    shifters: bool = False
+    """Whether words of opinion have further features where they are negated (`not good`), conceded (`good, but`) or
+    boosted (`very good`). What these weigh is learned after the training, from English sentences that come with
+    sentibp. It helps with short texts. The network has at most one hidden layer, with relu."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""

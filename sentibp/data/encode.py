@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
@@ -75,7 +76,9 @@ def encode(
 def cache_key(settings: Text, fingerprints: Mapping[str, Any], occurrences: bool) -> str:
     """Return the name of a cache entry: a digest of all that the encoding depends on."""
     versions = [platform.python_version(), np.__version__, pa.__version__]
-    return cache.key(settings.model_dump(), fingerprints, occurrences, versions, environment.source_digest(*SOURCES))
+    words = shifters.digest() if settings.shifters else ""
+    code = environment.source_digest(*SOURCES)
+    return cache.key(settings.model_dump(), fingerprints, occurrences, words, versions, code)
 
 
 def _encode(
@@ -91,6 +94,7 @@ def _encode(
     if initial is not None:
         vocabulary = merge(initial, vocabulary)
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
+        learned = vocabulary.without_marked(learned) if settings.shifters else learned
     if not len(vocabulary):
         raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     validation_text = strings([]) if validation is None else validation.text
@@ -104,17 +108,9 @@ def learn_vocabulary(
     settings: Text, tokens: Tokens, group: np.ndarray | None, occurrences: bool = False
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text."""
-    return build_vocabulary(
-        tokens,
-        settings.ngrams,
-        settings.min_count,
-        settings.max_features,
-        settings.affixes,
-        settings.presence,
-        occurrences,
-        settings.min_groups,
-        group,
-    )
+    limits = settings.ngrams, settings.min_count, settings.max_features
+    features = settings.affixes, settings.presence, settings.shifters
+    return build_vocabulary(tokens, *limits, *features, occurrences, settings.min_groups, group)
 
 
 def groups(corpora: Sequence[Corpus | None]) -> np.ndarray | None:

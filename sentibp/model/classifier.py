@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 FORMAT = 5
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence). Older formats stay
-readable. Newer formats are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, text.shifters, and
+compressed files: model/packing.py). Older formats stay readable. Newer formats are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
@@ -130,6 +130,11 @@ class Classifier:
 
     def to_bytes(self) -> bytes:
         """Return the content of the model file. The same model gives the same bytes."""
+        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
+        return self.pack_file(self.tensors() | words)
+
+    def pack_file(self, tensors: Mapping[str, Array]) -> bytes:
+        """Return the content of a model file with the settings of the model and these tensors."""
         from importlib.metadata import version
 
         config = dict(self.trained_with)
@@ -144,8 +149,7 @@ class Classifier:
             "labels": list(self.spec.labels),
             "scores": self.scores,
         }
-        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return tensor_file.pack_tensor_file(header, self.tensors() | words)
+        return tensor_file.pack_tensor_file(header, tensors)
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:

@@ -62,6 +62,8 @@ def build_classifier(
             start_linear(weights, config, *start)
         else:
             embedding[:, 0] = naive_bayes_column(examples, vocabulary, config.model.embedding)
+    if origin is None:
+        embedding[vocabulary.is_marked] = 0  # their weights are learned afterwards: training/shifters.py
     network = assemble_for_training(config, weights, seed)
     spec = NetworkSpec.from_config(config)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))

@@ -31,6 +31,7 @@ from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_e
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shifters import with_shifters
 from sentibp.utils.paths import shown
 
 Events = Generator[Event, None, Classifier]
@@ -67,7 +68,7 @@ class Task(NamedTuple):
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
     train = config.train
-    return train.members > 1 or train.linear_member or config.pretrain.vectors != "none"
+    return train.members > 1 or train.linear_member or config.pretrain.vectors != "none" or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
@@ -224,6 +225,8 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
         kinds = [kind for kind in (_linear_members(context, seed), pretrained, members) if kind]
         everyone = [member for kind in kinds for member in kind]
         classifier = fold_classifiers(list(zip(everyone, selection.mixture(kinds), strict=True)))
+    if config.text.shifters:
+        classifier = with_shifters(classifier)
     selection.ensemble_ended(seed, classifier)
     context.classifier = classifier
     return classifier
@@ -259,7 +262,7 @@ def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifie
     context.classifier = classifier
     checkpoints.member_finished(name, classifier)
     pretrained.append(classifier)
-    row = distillation.shared_rows(data.training, len(data.vocabulary))
+    row = distillation.shared_rows(data.training, data.vocabulary)
     validation = None if data.validation is None else distillation.with_shared_rows(data.validation, row)
     return Task(distillation.with_shared_rows(data.training, row), validation, row=row)
 

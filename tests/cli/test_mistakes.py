@@ -154,7 +154,9 @@ def test_a_folder_instead_of_a_config(fails, trained):
 # 2: models
 
 
-@pytest.mark.parametrize("args", [["predict", "good"], ["eval"], ["runs", "compare", "last", "last"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [["predict", "-m", "last", "good"], ["eval", "last"], ["runs", "compare", "last", "last"]], ids=" ".join
+)
 def test_no_model_yet(fails, args):
     message = fails(2, *args)
     assert "`sentibp train quickstart`" in message
@@ -264,7 +266,7 @@ def test_a_training_that_diverges(sentibp, fails):
     assert last == "no epoch was finished"
     assert json.loads(Path("run/run.json").read_text())["outcome"] == "diverged"
     assert not Path("run/model.safetensors").exists()
-    assert "train quickstart" in fails(2, "predict", "good"), "it is not `last`"
+    assert "train quickstart" in fails(2, "predict", "-m", "last", "good"), "it is not `last`"
 
 
 # File names that are not valid UTF-8
