@@ -108,9 +108,18 @@ def learn_vocabulary(
     settings: Text, tokens: Tokens, group: np.ndarray | None, occurrences: bool = False
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text."""
-    limits = settings.ngrams, settings.min_count, settings.max_features
-    features = settings.affixes, settings.presence, settings.shifters
-    return build_vocabulary(tokens, *limits, *features, occurrences, settings.min_groups, group)
+    return build_vocabulary(
+        tokens,
+        settings.ngrams,
+        settings.min_count,
+        settings.max_features,
+        settings.affixes,
+        settings.presence,
+        settings.shifters,
+        occurrences,
+        settings.min_groups,
+        group,
+    )
 
 
 def groups(corpora: Sequence[Corpus | None]) -> np.ndarray | None:

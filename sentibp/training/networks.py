@@ -68,7 +68,8 @@ class Task(NamedTuple):
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
     train = config.train
-    return train.members > 1 or train.linear_member or config.pretrain.vectors != "none" or config.text.shifters
+    is_several = train.members > 1 or train.linear_member or config.pretrain.vectors != "none"
+    return is_several or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:

@@ -155,8 +155,8 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, min_groups, max_features, presence, "
-    "shifters, affixes",
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, min_groups, "
+    "max_features, presence, shifters, affixes",
     # groups
     "text: {min_groups: 2}": "text.min_groups: no column says which reviews belong together (film, product, author); "
     "name it with --set data.group_column=NAME, or write --set text.min_groups=1",
