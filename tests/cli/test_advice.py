@@ -162,7 +162,7 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     # other commands
     (["blame", "good", "-m", "averaged"], 3, "sentibp train averaged/config.yaml --set train.members=1"),
     (["blame", "good", "-m", "base/model.safetensors"], 2, "-m base"),
-    (["predict", "good"], 2, "sentibp train quickstart"),
+    (["predict", "-m", "last", "good"], 2, "sentibp train quickstart"),
     (["trace", "good", "-m", "base"], 2, "--label positive"),
     (["eval", "-m", "base", "--failures"], 2, "--probes"),
 ]
