@@ -122,8 +122,8 @@ class Data(_Section):
     """The reviews to train on."""
 
     source: Name | Annotated[list[Name], Field(min_length=1)] = "imdb"
-    """A built-in name (imdb, rotten_tomatoes, reviews, sample, xor), the id of a data set on the Hugging Face hub, the
-    path of a file or folder, or a list of these, which are read one after the other."""
+    """A built-in name (imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor), the id of a data set on the
+    Hugging Face hub, the path of a file or folder, or a list of these, which are read one after the other."""
     split: Name = "train"
     """The split to train on. It applies to built-in data, to data from the hub, and to a folder or zip archive with
     splits."""
