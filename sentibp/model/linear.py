@@ -24,7 +24,7 @@ LossAndGradient = Callable[[Array], tuple[float, Array]]  # theta (k,) -> the lo
 
 _LARGE = 4_000_000  # features in all training reviews, from which on a linear start takes too long
 
-# How far a weight of `fit_linear_column` can move: the root mean square of the scaled inputs.
+# How far a weight of `fit_linear_columns` can move: the root mean square of the scaled inputs.
 _WORD_SCALE = 2.5
 _AFFIX_SCALE = 1.5  # smaller, for a word has several affixes
 
@@ -208,6 +208,7 @@ class Head:
     """A head by its name, as NetworkSpec has it, whose parameters are one vector."""
 
     def __init__(self, kind: str = "sigmoid", classes: int = 2):
+        self.kind, self.classes = kind, classes
         self.outputs = {"scale": 2, "softmax": classes}.get(kind, 1)  # of the layer below it
         zeros = np.zeros(classes - 2)
         self.layer: Layer | None = None
