@@ -264,7 +264,7 @@ HEADER = {
     "checksum": "SHA-256 of the settings, the vocabulary and the weights. A damaged file is refused.",
     "config": "The settings that the model was trained with.",
     "format": "The number of the format.",
-    "labels": "The names of the two labels.",
+    "labels": "The names of the labels, in the order of their numbers.",
     "scores": "The scores of the best model on the validation reviews.",
     "spec": "The settings that prediction needs: text, features, layers.",
     "version": "The version of sentibp that wrote the file.",

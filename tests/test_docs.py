@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+GUIDES = ROOT / "docs" / "guide"
+GUIDE = sorted(GUIDES.glob("*.md"))
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "data/README.md", ROOT / "benchmarks/RESULTS.md"]
 LARGE = {path.stem for path in (ROOT / "configs").glob("*.yaml")} - {"quickstart", "xor"}
 WRONG = "data: {source: sample}\n\nmodel:\n  hiden: [8]\n\ntrain:\n  epochs: three\n"
@@ -114,11 +115,24 @@ def workplace(here, trained) -> Path:
     (here / "runs" / "last").write_text("runs/model\n")
     with open(ROOT / "data" / "train.csv", encoding="utf-8", newline="") as file:
         rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    plain = [
+        (f"It is {hours} hours long and was shot in town {town}.", "neutral")
+        for hours in range(8)
+        for town in range(10)
+    ]
+    stars = {"negative": (1, 2), "neutral": (3, 3), "positive": (4, 5)}
+    topics = [(f"the {topic} number {i}", topic) for i in range(30) for topic in ("food", "price", "service")]
     court = ["The king is a man and the queen is a woman."] * 3
     tables = {
         "reviews.csv": [("text", "label"), *rows],
         "more.csv": [("text", "label"), ("A film to see twice.", "positive"), ("A film to leave early.", "negative")],
         "shop.csv": [("comment", "stars"), *[(text, 5 if label == "positive" else 1) for text, label in rows]],
+        "three.csv": [("text", "label"), *rows, *plain],
+        "stars.csv": [
+            ("text", "label"),
+            *[(text, stars[label][i % 2]) for i, (text, label) in enumerate(rows + plain)],
+        ],
+        "topics.csv": [("text", "label"), *topics],
         "films.csv": [("text", "label", "film"), *[(*row, f"film {i // 4}") for i, row in enumerate(rows)]],
         "new.csv": [("text", "comment"), *[(text, text) for text, _ in rows[:20]]],  # pages train on either column
         "unlabelled.csv": [("text",), *[(text,) for text in court + [text for text, _ in rows[:100]]]],
@@ -187,7 +201,9 @@ def test_commands_of_a_page_run_in_order(page):
             assert first_missing(command.output, done[1]) is None, done[1]
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "guide" / "python.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [README, *(GUIDES / name for name in ("classes.md", "python.md"))], ids=lambda page: page.stem
+)
 @pytest.mark.usefixtures("workplace")
 def test_python_of_a_page_runs(page, capsys):
     found = list(blocks(page.read_text(encoding="utf-8"), "python"))

@@ -58,9 +58,9 @@ def list_(json: Json = False) -> None:
 
 def print_settings(resolved: Resolved, json: bool) -> None:
     """Print every setting with its value and its origin."""
-    from sentibp.runs.compare import flatten
+    from sentibp.runs.compare import flat_settings
 
-    values = flatten(resolved.config.model_dump())
+    values = flat_settings(resolved.config)
     if json:
         print_json({key: {"value": value, "from": resolved.origins.get(key)} for key, value in values.items()})
         return

@@ -12,6 +12,7 @@ from sentibp.cli import Json, Offline, SetData
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
+    from sentibp.data.labels import Classes
     from sentibp.inspection.compare import Comparison
     from sentibp.inspection.evaluate import Evaluation
 
@@ -109,11 +110,9 @@ def _evaluate_reviews(
     from sentibp.errors import ConfigError
     from sentibp.inspection import compare
     from sentibp.inspection import evaluate as inspection_evaluate
-    from sentibp.metrics import BETTER
     from sentibp.model import file as model_file
     from sentibp.runs import find
 
-    bounds = _bounds(checks, BETTER)
     if name.lower().endswith(SUFFIXES):
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
@@ -121,16 +120,27 @@ def _evaluate_reviews(
     model = find.model_file(name)
     scored = file(model)
     classifier = model_file.load_model(scored)
+    better = _better(classifier.spec.label_set)
+    bounds = _bounds(checks, better)
     if scored != model:
         print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
         evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns, overrides=overrides)
         print_scores(evaluation, json)
-        return _all_met(evaluation.scores, bounds, BETTER)
+        return _all_met(evaluation.scores, bounds, better)
     other = model_file.load_model(file(against))
     comparison = compare.compare_models(classifier, other, data, split, *columns, overrides=overrides)
     print_paired_scores(comparison, name, against, json)
-    return _all_met(comparison.a, bounds, BETTER)
+    return _all_met(comparison.a, bounds, better)
+
+
+def _better(classes: Classes) -> Mapping[str, str]:
+    """Return the scalar metrics of a model with these classes, and whether higher or lower is better."""
+    from sentibp.metrics import BETTER, CLASS_BETTER, ORDERED
+
+    if classes.number == 2:
+        return BETTER
+    return {name: better for name, better in CLASS_BETTER.items() if classes.ordered or name not in ORDERED}
 
 
 def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
@@ -186,6 +196,8 @@ def _failed_check(value: float | None, metric: str, bound: float, better: str) -
 
 def print_scores(result: Evaluation, json: bool) -> None:
     """Print the scores of a model."""
+    from sentibp.metrics import BETTER, CLASS_BETTER
+
     for note in result.notes:
         print_message(note)
     scores = result.scores
@@ -193,25 +205,51 @@ def print_scores(result: Evaluation, json: bool) -> None:
         print_json(scores)
         return
     low, high = scores["accuracy_interval"]
+    names = [name for name in (CLASS_BETTER if "classes" in scores else BETTER) if name in scores]
     values = {
         "reviews": f"{scores['n']:,}{_weighted(scores)}",
         "accuracy": f"{scores['accuracy']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
         **{
             name.replace("_", " "): "undefined: one class only" if scores[name] is None else f"{scores[name]:.4f}"
-            for name in ("precision", "recall", "f1", "roc_auc", "log_loss", "brier", "calibration_error")
+            for name in names[1:]
         },
     }
     fields(values, 18)
-    confusion = scores["confusion"]
-    cells = {name: f"{count:,.6g}" if isinstance(count, float) else f"{count:,}" for name, count in confusion.items()}
     print_text("")
-    print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
-    print_text(f"{'is negative':<18} {cells['true_negative']:>18}  {cells['false_positive']:>18}")
-    print_text(f"{'is positive':<18} {cells['false_negative']:>18}  {cells['true_positive']:>18}")
+    if "classes" in scores:
+        _print_classes(scores)
+    else:
+        _print_confusion(scores["confusion"])
     if scores["no_known_word"]:
         print_text(
             f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
         )
+
+
+def _print_confusion(confusion: Mapping[str, float]) -> None:
+    cells = {name: _count(count) for name, count in confusion.items()}
+    print_text(f"{'':<18} {'predicted negative':>18}  {'predicted positive':>18}")
+    print_text(f"{'is negative':<18} {cells['true_negative']:>18}  {cells['false_positive']:>18}")
+    print_text(f"{'is positive':<18} {cells['false_negative']:>18}  {cells['true_positive']:>18}")
+
+
+def _print_classes(scores: Mapping[str, Any]) -> None:
+    """Print the scores of each class, and how often each is taken for which."""
+    table(
+        ["class", "n", "precision", "recall", "f1"],
+        [(name, _count(each["n"]), *list(each.values())[1:]) for name, each in scores["classes"].items()],
+    )
+    print_text("")
+    names = list(scores["classes"])
+    table(
+        ["true \\ predicted", *names],
+        [(name, *map(_count, row.values())) for name, row in scores["confusion"].items()],
+    )
+
+
+def _count(number: float) -> str:
+    """Return a number of reviews, or the sum of their weights."""
+    return f"{number:,.6g}" if isinstance(number, float) else f"{number:,}"
 
 
 def _weighted(scores: Mapping[str, Any]) -> str:
@@ -228,7 +266,11 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
         return
     table(
         ["score", a, b],
-        [(name, value, result.b[name]) for name, value in result.a.items() if not isinstance(value, dict | list)],
+        [
+            (name, value, result.b[name])
+            for name, value in result.a.items()
+            if name in result.b and not isinstance(value, dict | list)
+        ],
     )
     from sentibp.metrics import verdict
 

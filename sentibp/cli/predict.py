@@ -15,7 +15,7 @@ import typer
 from sentibp.cli import Model, SetData
 from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import format_of, output_file, require_no_input
-from sentibp.cli.prediction_writer import SUFFIXES, Format, Sink, Writer, answers, compressing, open_writer, table_line
+from sentibp.cli.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, open_writer, table_line
 from sentibp.errors import ConfigError
 from sentibp.utils.paths import expand_home
 
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
 Examples:
   sentibp predict 'I love this movie' 'not worth the ticket'
   sentibp predict --input reviews.csv --output predictions.csv
+  sentibp predict --threshold 0.7 'I love this movie'
   cat reviews.txt | sentibp predict --input - | jq .label"""
     )(predict)
 
@@ -78,23 +79,44 @@ def predict(
         bool,
         typer.Option("--keep/--no-keep", help="Write the columns of --input before those of the prediction."),
     ] = True,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[CLASS=]P",
+            help="Predict the class (of two: positive) if its probability is at least P, else the most probable of the "
+            "others. Default: the most probable class.",
+        ),
+    ] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COSTS",
+            help="Predict the class with the least expected cost. A mistake costs as many classes as it is away "
+            "(`distance`), their square (`squared`), or what a matrix in JSON says: a row for each right class, in the "
+            "order of the model, a column for each predicted one.",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
 ) -> None:
-    """Label reviews positive or negative, with a probability."""
+    """Label reviews, with a probability: positive or negative, or with the classes of the model."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.cli.explain import may_colour
     from sentibp.model import file
+    from sentibp.model.decision import answers, parse_decision
     from sentibp.runs import find
 
     model_file = find.model_file(model)
     output = None if output == Path("-") else output  # standard output
     format = _format(output, format, explain)
+    if explain and format is Format.table and not (threshold is None and cost is None):
+        raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
     _warn_of_file_names(text or [])
     classifier = file.load_model(model_file)
+    decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:
         pieces = _arguments(text or [])
     else:
@@ -105,11 +127,11 @@ def predict(
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
         else:
-            writer = open_writer(format, sink)
+            writer = open_writer(format, sink, classifier.spec.label_set)
         for piece in pieces:
             for note in piece.notes:
                 print_message(note)
-            records = answers(classifier.predict(piece.text))
+            records = answers(classifier.predict(piece.text), decision)
             if explain and format is not Format.table:
                 records = _explained(records, piece, classifier)
             writer.write(piece, records)

@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
+    from sentibp.data.labels import Classes
     from sentibp.data.pieces import Piece
-    from sentibp.model.classifier import Prediction
-
-COLUMNS = ("label", "score", "positive", "tokens", "unknown", "note")  # of a prediction; the note is often missing
-
 
 Sink = Callable[[Any], Any]  # takes bytes
 
@@ -61,13 +58,26 @@ class Writer(Protocol):
         """Write what ends the file."""
 
 
-def open_writer(format: Format, sink: Sink) -> Writer:
-    """Return the writer of a format but `table`. `sink` takes the bytes."""
+def open_writer(format: Format, sink: Sink, classes: Classes) -> Writer:
+    """Return the writer of a format but `table`. `sink` takes the bytes; `classes` are those of the model."""
+    from sentibp.model.decision import answer_columns
+
+    keys = answer_columns(classes)
     if format is Format.parquet:
-        return _Parquet(sink)
+        return _Parquet(sink, _table_columns(keys, classes))
     if format in (Format.csv, Format.tsv):
-        return _Delimited(sink, "," if format is Format.csv else "\t")
-    return _Json(sink, array=format is Format.json)
+        return _Delimited(sink, _table_columns(keys, classes), "," if format is Format.csv else "\t")
+    return _Json(sink, keys, array=format is Format.json)
+
+
+def _table_columns(keys: Sequence[str], classes: Classes) -> list[str]:
+    """Return the columns of a prediction in a table, which has one for the probability of each class."""
+    of_classes = [_probability_column(name) for name in classes.names]
+    return [column for key in keys for column in (of_classes if key == "probabilities" else [key])]
+
+
+def _probability_column(name: str) -> str:
+    return f"probability_{name}"
 
 
 @contextlib.contextmanager
@@ -102,13 +112,13 @@ class _Names:
 class _Json:
     """Writes an object for each row: one a line, or all in one array."""
 
-    def __init__(self, sink: Sink, *, array: bool):
-        self._sink = sink
+    def __init__(self, sink: Sink, keys: Sequence[str], *, array: bool):
+        self._sink, self._keys = sink, keys
         self._before, self._between, self._end = ("[\n", ",\n", "\n]\n") if array else ("", "\n", "\n")
         self._array, self._begun, self._names = array, False, _Names()
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
-        names = self._names.among(piece.names, [*COLUMNS, *(key for answer in answers[:1] for key in answer)])
+        names = self._names.among(piece.names, [*self._keys, *(key for answer in answers[:1] for key in answer)])
         if piece.objects is not None:
             objects = (_joined(text, _renamed(a, names)) for text, a in zip(piece.objects, answers, strict=True))
         else:
@@ -142,21 +152,19 @@ def _joined(text: str, answer: dict[str, Any]) -> str:
 class _Delimited:
     """Writes CSV or TSV. A value is quoted if it holds a delimiter, a quote or a line break. Arrow makes the lines."""
 
-    def __init__(self, sink: Sink, delimiter: str):
-        self._sink, self._delimiter = sink, delimiter
+    def __init__(self, sink: Sink, columns: Sequence[str], delimiter: str):
+        self._sink, self._columns, self._delimiter = sink, columns, delimiter
         self._begun = False
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
         from sentibp.utils.arrow import strings
 
         if not self._begun:
-            names = [*piece.names, *_Names().among(piece.names, COLUMNS).values()]
+            names = [*piece.names, *_Names().among(piece.names, self._columns).values()]
             self._sink(self._lines([strings([name]) for name in names]))
             self._begun = True
-        own = _answer_arrays(answers)
-        for name in ("score", "positive"):
-            own[name] = strings(repr(answer[name]) for answer in answers)  # Arrow writes 1 for 1.0
-        self._sink(self._lines([_as_text(column) for column in (*piece.columns.values(), *own.values())]))
+        own = [strings(map(_cell, values)) for values in _answer_values(answers, self._columns)]
+        self._sink(self._lines([*map(_as_text, piece.columns.values()), *own]))
 
     def _lines(self, columns: list[pa.LargeStringArray]) -> memoryview:
         """Return a line for each row, whose values are those of the columns, each (n,)."""
@@ -182,8 +190,8 @@ class _Delimited:
 class _Parquet:
     """Writes Parquet. The columns of the input keep their types."""
 
-    def __init__(self, sink: Sink):
-        self._sink = sink
+    def __init__(self, sink: Sink, columns: Sequence[str]):
+        self._sink, self._columns = sink, columns
         self._writer: parquet.ParquetWriter | None = None
         self._names: Mapping[str, str] = {}
 
@@ -192,8 +200,8 @@ class _Parquet:
         from pyarrow import parquet
 
         if self._writer is None:
-            self._names = _Names().among(piece.names, COLUMNS)
-        own = {self._names[name]: array for name, array in _answer_arrays(answers).items()}
+            self._names = _Names().among(piece.names, self._columns)
+        own = {self._names[name]: array for name, array in _answer_arrays(answers, self._columns).items()}
         table = pa.table(piece.columns | own)
         self._writer = self._writer or parquet.ParquetWriter(_ArrowFile(self._sink), table.schema)
         self._writer.write_table(table.cast(self._writer.schema))
@@ -233,22 +241,30 @@ class _ArrowFile:
         self.closed = True
 
 
-def _answer_arrays(answers: Sequence[dict[str, Any]]) -> dict[str, pa.Array]:
+def _answer_values(answers: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
+    """Return the values of each column of the predictions; None where an answer has none."""
+    if answers and "probabilities" in answers[0]:
+        own = [{_probability_column(key): value for key, value in each["probabilities"].items()} for each in answers]
+        answers = [each | probabilities for each, probabilities in zip(answers, own, strict=True)]
+    return [[answer.get(column) for answer in answers] for column in columns]
+
+
+def _answer_arrays(answers: Sequence[dict[str, Any]], columns: Sequence[str]) -> dict[str, pa.Array]:
     import numpy as np
 
     from sentibp.utils.arrow import from_numpy, strings
 
-    def numbers(name: str, kind: Any) -> pa.Array:
-        return from_numpy(np.array([answer[name] for answer in answers], kind))
+    def array(column: str, values: list[Any]) -> pa.Array:
+        if column in ("label", "note"):
+            return strings(values)
+        return from_numpy(np.array(values, np.int64 if column in ("tokens", "unknown") else np.float64))
 
-    return {
-        "label": strings(answer["label"] for answer in answers),
-        "score": numbers("score", np.float64),
-        "positive": numbers("positive", np.float64),
-        "tokens": numbers("tokens", np.int64),
-        "unknown": numbers("unknown", np.int64),
-        "note": strings(answer.get("note") for answer in answers),
-    }
+    return {column: array(column, each) for column, each in zip(columns, _answer_values(answers, columns), strict=True)}
+
+
+def _cell(value: str | float | None) -> str | None:
+    """Return a value as text; Arrow writes 1 for 1.0."""
+    return repr(value) if isinstance(value, int | float) else value
 
 
 def _as_text(column: pa.Array) -> pa.LargeStringArray:
@@ -288,16 +304,3 @@ def table_line(answer: dict[str, Any], text: str) -> str:
     """Return one line for people: the label, its probability, and the beginning of the text."""
     note = f"  ({answer['note']}: the answer is the model's bias)" if "note" in answer else ""
     return f"{answer['label']}  {answer['score']:.4f}  {one_line(text)}{note}"
-
-
-def answers(prediction: Prediction) -> list[dict[str, Any]]:
-    """Return the prediction for each text as a dict, in the order of COLUMNS; the note only where there is one."""
-    from sentibp.metrics import decide
-    from sentibp.model.head import LABELS, confidence
-
-    columns = decide(prediction.positive), confidence(prediction.positive), *prediction
-    records = []
-    for number, score, positive, tokens, unknown in zip(*(column.tolist() for column in columns), strict=True):
-        record = {"label": LABELS[number], "score": score, "positive": positive, "tokens": tokens, "unknown": unknown}
-        records.append(record | ({"note": "no known word"} if tokens == unknown else {}))
-    return records

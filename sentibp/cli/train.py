@@ -228,7 +228,9 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
 def _summary(scores: dict[str, Any]) -> str:
     low, high = scores["accuracy_interval"]
     interval = f"[{low:.4f}, {high:.4f}]"
-    return f"accuracy {scores['accuracy']:.4f} {interval}, log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
+    more = {"macro-F1": "macro_f1", "MAE": "mae"}  # of more than two classes
+    rest = "".join(f"{shown} {scores[name]:.4f}, " for shown, name in more.items() if name in scores)
+    return f"accuracy {scores['accuracy']:.4f} {interval}, {rest}log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
 
 
 def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: bool) -> None:

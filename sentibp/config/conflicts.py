@@ -41,6 +41,7 @@ class Conflict(NamedTuple):
     path: Keys
     message: str
     reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
+    keys: tuple[tuple[str, ...], ...] = ()  # the settings that an unknown key may mean
 
 
 def find_conflicts(config: Config) -> Iterator[Conflict]:
@@ -68,31 +69,55 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         return
     names = [name for name in data.labels if name != IGNORE]
     path: Keys = ("data", "labels")
-    for name in names:
-        meant = ALIASES.get(name.casefold()) or close(name, (*LABELS, IGNORE))
-        if meant and name not in LABELS and not is_number(label_key(name)):
-            yield Conflict((*path, name), f"unknown key; did you mean {meant!r}?")
-            return
-    if all(label_key(value) in LABELS for name in names for value in data.labels[name]) and not set(names) & set(LABELS):
-        name = names[0]
-        message = f"unknown key; write it the other way round: {data.labels[name][0]}: [{name}]"
-        yield Conflict((*path, name), message)
-    elif missing := [name for name in LABELS if name not in names and len(names) < 3]:
-        if len(names) < 2 or len(missing) < 2:
-            yield Conflict(path, f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}")
-        else:
-            lists = {new: data.labels[name] for new, name in zip(LABELS, names, strict=True)}
-            message = "two classes are called negative and positive; write, with the worse one first, "
-            yield Conflict(path, message + set_option("data.labels", lists))
+    if PLACEHOLDER in names:
+        message = f"{PLACEHOLDER} is a placeholder; write the labels of the data, from the worst to the best"
+        yield Conflict(path, message)
+        return
+    if conflict := _misspelt_class(data.labels, names):
+        yield conflict
+    elif len(names) < 3:
+        yield from _two_classes(data.labels, names)
     elif len(names) > _MOST_CLASSES:
         yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
     elif data.ordered and set(LABELS) < set(names) and names.index("positive") < names.index("negative"):
-        lists = {name: data.labels[name] for name in [*reversed(names), IGNORE]}
+        lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
         message = "the classes are in order from the worst to the best; write "
         yield Conflict(path, message + set_option("data.labels", lists))
     if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
-        message = f"{output} is for classes in order, and data.ordered is false; write {set_option('model.output', 'auto')}"
-        yield Conflict(("model", "output"), message, ("data.ordered",))
+        message = f"{output} is for classes in order, and data.ordered is false; write "
+        yield Conflict(("model", "output"), message + set_option("model.output", "auto"), ("data.ordered",))
+
+
+def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Iterator[Conflict]:
+    path: Keys = ("data", "labels")
+    missing = [name for name in LABELS if name not in names]
+    if names and len(missing) == 2 and all(label_key(value) in LABELS for name in names for value in labels[name]):
+        message = f"unknown key; write it the other way round: {labels[names[0]][0]}: [{names[0]}]"
+        yield Conflict((*path, names[0]), message)
+    elif missing and not (len(names) == 2 and len(missing) == 2):
+        message = f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}"
+        yield Conflict(path, message, tuple(f"data.labels.{name}" for name in missing))
+    elif missing:
+        lists = {new: labels[name] for new, name in zip(LABELS, names, strict=True)}
+        message = "two classes are called negative and positive; write, with the worse one first, "
+        yield Conflict(path, message + set_option("data.labels", lists))
+
+
+def _misspelt_class(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Conflict | None:
+    """Return a conflict if a name seems to be misspelt. More than two classes have any names, from a list or not."""
+    if all([label_key(value) for value in labels[name]] == [label_key(name)] for name in names):  # a list of values
+        return None
+    several, wanted = len(names) > 2, [name for name in (*LABELS, IGNORE) if name not in labels]
+    for name in names:
+        if name in LABELS or is_number(label_key(name)):
+            continue
+        if several and not ("negative" in names) ^ ("positive" in names):
+            wanted = [name for name in wanted if name == IGNORE]
+        meant = close(name, wanted, 0.85) if several else ALIASES.get(name.casefold()) or close(name, (*LABELS, IGNORE))
+        if meant:
+            message = f"unknown key; did you mean {meant!r}?"
+            return Conflict(("data", "labels", name), message, keys=(("data", "labels", meant),))
+    return None
 
 
 def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
@@ -119,6 +144,8 @@ def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
 def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterator[Conflict]:
     seen: dict[str, tuple[str, Value]] = {}
     for kind, values in (labels or {}).items():
+        if kind == PLACEHOLDER:
+            return
         for i, value in enumerate(values):
             if value == PLACEHOLDER:
                 message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"

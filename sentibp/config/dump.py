@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from sentibp.config import yaml_file
 from sentibp.config.schema import Config
@@ -11,6 +12,13 @@ from sentibp.config.schema import Config
 def dump(config: Config) -> str:
     """Return the config as YAML, with every setting that has an effect. Loading it gives the same config."""
     return yaml_file.write(config.model_dump())
+
+
+def every_setting(config: Config, mode: str = "python") -> dict[str, Any]:
+    """Return all settings as plain values, also those that a file of two classes leaves out."""
+    plain = config.model_dump(mode=mode)
+    plain["data"]["ordered"], plain["model"]["output"] = config.data.ordered, config.model.output
+    return plain
 
 
 def digest(config: Config) -> str:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from sentibp.config import yaml_file
+from sentibp.config.conflicts import Conflict
+from sentibp.config.dump import every_setting
 from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
@@ -164,7 +166,7 @@ def _origins(config: Config, source: _Source) -> dict[str, str]:
     """Return the origin of each setting by its dotted key."""
     given = set(_leaves(config.model_dump(exclude_unset=True)))
     origins = {}
-    for keys in _leaves(config.model_dump()):
+    for keys in _leaves(every_setting(config)):
         place = source.place(keys)
         origins[dotted(keys)] = "default" if keys not in given else place.text if place.order < SIZE else "--set"
     return origins
@@ -325,7 +327,7 @@ def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Co
     by_path: dict[Keys, list[Any]] = {}
     for error in errors:
         if error["type"] == "conflict":
-            return None, [(conflict.path, Complaint(conflict.message)) for conflict in error["ctx"]["conflicts"]]
+            return None, [(conflict.path, _complaint(conflict)) for conflict in error["ctx"]["conflicts"]]
         by_path.setdefault(_locate(settings, error), []).append(error)
     wrong = []
     above = {path[:n] for path in by_path for n in range(len(path))}
@@ -334,6 +336,11 @@ def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Co
             chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
             wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"])))
     return None, wrong + _conflicts_of_the_rest(settings, [_field(path) for path in by_path])
+
+
+def _complaint(conflict: Conflict) -> Complaint:
+    what, _, repair = conflict.message.partition("; ") if conflict.keys else (conflict.message, "", "")
+    return Complaint(what, repair, keys=conflict.keys)
 
 
 def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, Complaint]]:
@@ -350,7 +357,7 @@ def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[
     except ValidationError as error:
         conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
         return [
-            (conflict.path, Complaint(conflict.message))
+            (conflict.path, _complaint(conflict))
             for conflict in conflicts
             if not any(f"{read}.".startswith(f"{dotted(path)}.") for path in wrong for read in conflict.reads)
         ]

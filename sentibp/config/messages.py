@@ -122,8 +122,9 @@ class Schema:
             if isinstance(key, int):
                 below = [option["items"] for option in options if "items" in option]
             else:
-                below = [option.get("properties", {}).get(key) for option in options]
-                below += [option.get("additionalProperties") for option in options]
+                below = [
+                    option.get("properties", {}).get(key, option.get("additionalProperties")) for option in options
+                ]
             options = [option for node in below if node for option in self.options(node)]
         return options
 
@@ -137,6 +138,8 @@ class Schema:
             needed = [key for option in options for key in option.get("required", ()) if key not in value]
             both = "both" if len(needed) > 1 else "it"
             return Complaint(f"{' and '.join(map(repr, needed))} missing", f"give {both}")
+        if kind == "class_twice":
+            return Complaint(f"{shown} has a class twice", "name each once")
         if kind.endswith("too_short"):
             return Complaint(f"{shown} is empty", f"give {words(options)}")
         if kind.startswith(("greater_than", "less_than")):
@@ -241,12 +244,12 @@ def _brief(option: dict[str, Any]) -> str:
 
 def _full(option: dict[str, Any]) -> str:
     noun = _brief(option)
+    if isinstance(option.get("additionalProperties"), dict):
+        return f"{noun} from names to {_plural(option['additionalProperties'])}"
     if "properties" in option:
         return f"{noun} with the keys {', '.join(option['properties'])}"
     if "items" in option:
         return f"{noun} of {_plural(option['items'])}"
-    if isinstance(option.get("additionalProperties"), dict):
-        return f"{noun} from names to {_plural(option['additionalProperties'])}"
     bounds = " and ".join(f"{text} {option[key]}" for key, text in BOUNDS.items() if option.get(key, MOST) != MOST)
     return f"{noun} {bounds}".rstrip()
 
@@ -268,9 +271,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near!r}?" if near else ""
 
 
-def close(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most like a misspelt one, or None if none is near."""
-    return next(iter(difflib.get_close_matches(word[:100].lower(), list(known), 1)), None)
+def close(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known word that is most like a misspelt one, or None if none is near, from 0 to 1, as the cutoff."""
+    return next(iter(difflib.get_close_matches(word[:100].lower(), list(known), 1, cutoff)), None)
 
 
 def number(text: str) -> float | None:

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializationInfo,
     WithJsonSchema,
     field_validator,
     model_serializer,
@@ -50,29 +51,73 @@ Values = Annotated[list[Value], BeforeValidator(_to_list, json_schema_input_type
 def _to_label_lists(value: Any) -> Any:
     """Return the mapping {class: its values} that a list of classes means; `ignore` comes last."""
     if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
-        value = {str(each): [each] for each in value} if len(set(map(label_key, value))) == len(value) else value
+        if len(set(map(_class_name, value))) < len(value):
+            raise PydanticCustomError("class_twice", "a class twice")
+        value = {_class_name(each): [each] for each in value}
+        if {label_key(name) for name in value} == set(LABELS):  # in capitals, perhaps
+            value = {label_key(name): values for name, values in value.items()}
     if not isinstance(value, Mapping):
         return value
-    classes = {str(name) if isinstance(name, int | float) else name: values for name, values in value.items()}
+    classes = {_class_name(name): values for name, values in value.items()}
     ignored = {IGNORE: classes.pop(IGNORE)} if IGNORE in classes else {}
     if set(classes) == set(LABELS):
         classes = {name: classes[name] for name in LABELS}
     return classes | ignored
 
 
-LabelLists = Annotated[
-    dict[Name, Values], BeforeValidator(_to_label_lists, json_schema_input_type=dict[Name, Values] | list[Value])
-]
+def _class_name(value: Any) -> Any:
+    """Return the name of a class for a value of the labels, or for a key of a mapping."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+_OF_VALUES: dict[str, Any] = {
+    "anyOf": [
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+        {"type": ["string", "number", "boolean"]},
+    ]
+}
+_LABEL_LISTS: dict[str, Any] = {  # the usual names are there for editors, which complete them
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {
+                "negative": {**_OF_VALUES, "description": "The values that mean negative, such as `[0, neg]`."},
+                "positive": {**_OF_VALUES, "description": "The values that mean positive, such as `[1, pos]`."},
+                "ignore": {
+                    **_OF_VALUES,
+                    "default": [],
+                    "description": "The values of reviews to leave out. A value in no list is an error.",
+                },
+            },
+            "additionalProperties": _OF_VALUES,
+        },
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+    ]
+}
+
+LabelLists = Annotated[dict[Name, Values], BeforeValidator(_to_label_lists), WithJsonSchema(_LABEL_LISTS)]
 
 
 def _to_class_weights(value: Any) -> Any:
     """Complete the weights of two classes."""
-    if isinstance(value, Mapping) and value and set(value) <= set(LABELS):
-        return dict.fromkeys(LABELS, 1.0) | dict(value)
-    return {str(name) if isinstance(name, int | float) else name: each for name, each in value.items()} if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    weights = {_class_name(name): each for name, each in value.items()}
+    return dict.fromkeys(LABELS, 1.0) | weights if weights and set(weights) <= set(LABELS) else weights
 
 
-ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights)]
+_WEIGHT: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0}
+_CLASS_WEIGHTS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        name: {**_WEIGHT, "default": 1.0, "description": f"The weight of a {name} review."} for name in LABELS
+    },
+    "additionalProperties": _WEIGHT,
+}
+
+ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights), WithJsonSchema(_CLASS_WEIGHTS)]
 
 
 class _Section(BaseModel):
@@ -162,10 +207,12 @@ class Data(_Section):
     """Whether more than two classes are in order, from the worst to the best. false: they have no order, as topics."""
 
     @model_serializer(mode="wrap")
-    def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
+    def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
         """Models of two classes keep their bytes."""
         plain = {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
-        return plain if self.labels is None else plain | {"labels": plain["labels"] | {IGNORE: self.labels.get(IGNORE, [])}}
+        if not info.exclude_unset and plain.get("labels") is not None:
+            plain["labels"] = plain["labels"] | {IGNORE: plain["labels"].get(IGNORE, [])}
+        return plain
 
     @field_validator("validation")
     @classmethod

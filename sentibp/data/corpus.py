@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sentibp.data.labels import (
     IGNORED,
     Labels,
+    OpenLabels,
     class_names,
     counted,
     distinct,
@@ -216,7 +217,9 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise DataError(f"{records.name}: empty; give at least one review")
     records = _without_empty(records, labels)
     wrong: list[str] = []
-    label = None if records.label is None else parse_labels(records, labels, wrong)
+    as_classes: list[str] = []
+    label = None if records.label is None else parse_labels(records, labels, wrong, as_classes)
+    about_labels = len(wrong)
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     group = None if records.group is None else _groups(records.group, records.text)
@@ -226,6 +229,8 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         missing = np.flatnonzero(to_numpy(pc.is_null(records.text)) & kept)
         if len(missing):
             wrong.append(f'{first_place(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
+    if as_classes:
+        raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
         raise DataError(*wrong)
     if kept.all():

@@ -11,6 +11,7 @@ from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus
+from sentibp.data.labels import OpenLabels
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.readers.table import MissingColumn, ReadOptions
@@ -80,7 +81,10 @@ def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
     settings = config.data
     source, options = validation or settings.source, sources.read_options(settings)
     optional = () if validation is None else ("weight", "group")
-    corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
+    try:
+        corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
+    except OpenLabels as error:
+        raise DataError(*error.as_classes) from None
     names = [source] if isinstance(source, str) else source
     if validation is None:
         data_corpus.require_all_classes(corpus, ", ".join(map(shown, names)))

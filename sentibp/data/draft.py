@@ -146,6 +146,7 @@ def _labels(profile: Profile) -> Iterator[Line]:
     keys = [key for key in keys if key]
     mapping = label_mapping.suggest(keys)
     settings = mapping.to_setting()
+    yield from _as_classes(keys, bool(empty))
     why = f"  # {mapping.assumption}" if mapping.assumption else ""
     yield f"  labels:{why}", ""
     known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
@@ -166,6 +167,18 @@ def _labels(profile: Profile) -> Iterator[Line]:
     if not mapping.is_complete:
         example = f'[""]  # {without}' if empty else "[...]  # labels of reviews to leave out"
         yield f"    {'' if empty else '# '}ignore: {example}", ""
+
+
+def _as_classes(keys: list[str], empty: bool) -> Iterator[Line]:
+    """Yield the alternative to two classes, a class for each label, as a comment."""
+    if len(keys) < 3:
+        return
+    order = label_mapping.class_order(keys)
+    values = [label_mapping.label_value(key) for key in order or keys]
+    lists = as_yaml({str(value): [value] for value in values} | {"ignore": [""]} if empty else values)
+    yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
+    if order is None:
+        yield "  # ordered: false  # if these classes have no order", ""
 
 
 def _groups(profile: Profile) -> Iterator[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Lists
 from typing import Any, NamedTuple
 
 from sentibp.utils.label_key import is_number, label_value
@@ -23,7 +24,9 @@ _POLARITY = {
     for polarity, words in (("negative", _NEGATIVE), ("positive", _POSITIVE), ("ignore", _NEUTRAL))
     for word in words.split()
 }
-_DEGREE = r"(very|extremely|strongly|highly|mostly|overwhelmingly|somewhat|slightly|weakly|rather|fairly|quite)"
+_STRONG = "very|extremely|strongly|highly|overwhelmingly"
+_WEAK = "mostly|somewhat|slightly|weakly|rather|fairly|quite"
+_DEGREE = rf"({_STRONG}|{_WEAK})"
 
 _MOST = 11  # numbers of a rating scale, such as 0 to 10
 
@@ -70,6 +73,22 @@ def polarity(key: str) -> str | None:
     """Return the meaning of a word that has one beyond doubt: negative, positive or ignore; None for others."""
     text = re.sub("[\U0001f3fb-\U0001f3ff]", "", re.sub(r"[\s_-]+", " ", key)).strip()  # without skin tones
     return _POLARITY.get(text) or _POLARITY.get(re.sub(rf"^{_DEGREE} ", "", text))
+
+
+def class_order(keys: Iterable[str]) -> list[str] | None:
+    """Return normalized labels from the worst to the best, if words or numbers say so beyond doubt; None if not."""
+    keys = list(keys)
+    places: Lists[str, float | None] = _rating_numbers(keys) or {key: _level(key) for key in keys}
+    if None in places.values() or len(set(places.values())) < len(keys):
+        return None
+    return sorted(keys, key=lambda key: places[key] or 0.0)
+
+
+def _level(key: str) -> float | None:
+    """Return how positive a word is: from -3, very negative, over 0, neutral, to 3. None for other words."""
+    kind, text = polarity(key), re.sub(r"[\s_-]+", " ", key)
+    degree = 1 if re.match(rf"({_WEAK}) ", text) else 3 if re.match(rf"({_STRONG}) ", text) else 2
+    return None if kind is None else {"negative": -degree, "positive": degree, "ignore": 0}[kind]
 
 
 def _ratings(keys: Sequence[str]) -> Mapping | None:

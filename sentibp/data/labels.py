@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.label_mapping import Mapping, polarity, suggest
+from sentibp.data.label_mapping import Mapping, class_order, polarity, suggest
 from sentibp.errors import DataError
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
-from sentibp.utils.repair import set_option
+from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Data
@@ -75,13 +75,35 @@ def class_names(labels: Labels | None) -> tuple[str, ...]:
     return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
 
 
+def order_note(data: Data) -> str | None:
+    """Return a note if the order of more than two classes is only that in which data.labels names them."""
+    names = class_names(data.labels)
+    keys = [label_key(name) for name in names]
+    if len(names) < 3 or not data.ordered or "ordered" in data.model_fields_set or class_order(keys) == keys:
+        return None
+    return (
+        f"data.labels: taken as in order, from {names[0]}, the worst, to {names[-1]}, the best; "
+        f"if they have no order, write {set_option('data.ordered', False)} (true: they are in order)"
+    )
+
+
 class NoKnownLabel(DataError):
     """data.labels lists none of the labels of a source."""
 
 
-def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> np.ndarray:
+class OpenLabels(DataError):
+    """A source has labels that may be more than two classes, and data.labels does not say so."""
+
+    def __init__(self, *lines: str, as_classes: Sequence[str]):
+        """`as_classes` are the lines that say how to train with a class for each label, too."""
+        super().__init__(*lines)
+        self.as_classes = as_classes
+
+
+def parse_labels(records: Records, labels: Labels | None, wrong: list[str], as_classes: list[str]) -> np.ndarray:
     """Return the class of each row (n,) int8, or IGNORED. Append a line to `wrong` for each unknown label.
 
+    Append the lines to `as_classes` that say how to train with a class for each label, if these may be classes.
     NoKnownLabel if `labels` lists none of them.
     """
     assert records.label is not None
@@ -95,7 +117,9 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
         del meaning["-1"]
     classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
     if (classes == _UNKNOWN).any():
-        wrong += _Unknown(records, keys, values, classes, codes, meaning, labels).lines()
+        unknown = _Unknown(records, keys, values, classes, codes, meaning, labels)
+        wrong += unknown.lines()
+        as_classes += unknown.lines_as_classes()
     if records.fixed_labels and names != LABELS:
         classes = _among(names, classes, records.name)
     return classes[codes]
@@ -103,6 +127,7 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str]) -> n
 
 def _among(names: Sequence[str], classes: np.ndarray, source: str) -> np.ndarray:
     """Return the numbers of negative and positive among other classes, for data whose labels are these two."""
+    names = [label_key(name) for name in names]
     if missing := [name for name in LABELS if name not in names]:
         raise DataError(
             f"{source}: its labels are negative and positive, and data.labels has no class {' and no '.join(missing)}; "
@@ -185,6 +210,42 @@ class _Unknown:
         repair = "fill it in" if self.unknown == [""] else "correct it"
         return [f"{lines[0]}; {repair}, or leave such rows out with {self._leaving_out()}"]
 
+    def lines_as_classes(self) -> list[str]:
+        """Return the lines with what makes each label a class of its own, if three or more labels may be classes."""
+        rows = [key for key in self.rows if key]
+        if self.declared or not 3 <= len(rows) <= _MOST or self.unknown == [""]:
+            return []
+        if order := class_order(rows):
+            option = set_option("data.labels", list(map(label_value, order)))
+            if self._are_few_among_known():
+                fact, two = f"{self.records.name}: labels {self._listed(self.rows)}", f"for two, {self._leaving_out()}"
+            else:
+                fact, two = self._facts()
+                two = f"for two, {two}"
+            return [f"{fact}; for a class each, from the worst to the best: {option}; {two}"]
+        if self._are_few_among_known():
+            return self._lines_with_more_classes()
+        fact, two = self._facts()
+        option = (
+            f"{set_option('data.labels', sorted(map(label_value, rows), key=str))} {set_option('data.ordered', False)}"
+        )
+        ordered = set_option("data.labels", [PLACEHOLDER])
+        more = f"for a class each: {option}; if they have an order, list them from the worst to the best: {ordered}"
+        return [f"{fact}; {more}; for two classes, {two}"]
+
+    def _lines_with_more_classes(self) -> list[str]:
+        """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
+        if "" in self.unknown or any(polarity(key) in LABELS for key in self.unknown):
+            return []
+        negative, positive = (
+            [key for key in self.meaning if self.meaning[key] == n and key in self.rows] for n in (0, 1)
+        )
+        if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
+            return []
+        classes = set_option("data.labels", list(map(label_value, [*negative, *self.unknown, *positive])))
+        *lines, last = self.lines()
+        return [*lines, f"{last}, or make them classes, from the worst to the best: {classes}"]
+
     def _are_few_among_known(self) -> bool:
         """Return whether both classes are there, and the unknown labels are no numbers on the same scale."""
         return {0, 1} <= self.classes and not (
@@ -218,18 +279,49 @@ class _Unknown:
         }
         return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
 
+    def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` with the labels in the lists of its classes, as far as they are known."""
+        names = list(class_names(labels))
+        setting: dict[str, list[Value]] = {
+            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
+        }
+        order, keys, kinds = class_order(rows), [label_key(name) for name in names], suggest(rows)
+        if order and len(order) == len(names) and class_order(keys) == keys:
+            meant = dict(zip(order, names, strict=True))
+        elif kinds.is_complete and set(LABELS) <= set(names):
+            middle = "neutral" if "neutral" in names else IGNORE
+            lists = {"negative": kinds.negative, "positive": kinds.positive, middle: kinds.ignore}
+            meant = {key: name for name, values in lists.items() for key in values}
+        else:
+            return setting | {name: [*setting[name], PLACEHOLDER] for name in names}
+        for key in rows:
+            setting.setdefault(meant.get(key, IGNORE), []).append(label_value(key))
+        return setting
+
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""
-        rows = {key: count for key, count in self.rows.items() if key}
+        if len([key for key in self.rows if key]) > _MOST:
+            number = sum(key != "" for key in self.rows)
+            fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
+            return f"{fact}; name another column with {_OTHER_COLUMN}"
+        return "; ".join(self._facts(fact))
+
+    def _listed(self, rows: Lists[str, int]) -> str:
+        """Return the labels with their counts, the most frequent first."""
+        rows = {key: count for key, count in rows.items() if key}
         frequent = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
         listed = ", ".join(f"{_brief(self.shown[key])} ({rows[key]:,})" for key in frequent)
-        listed += ", ..." if len(rows) > _SHOWN else ""
-        name = self.records.name
-        if len(rows) > _MOST:
-            return f"{name}: {len(rows):,} different labels: {listed}{fact}; name another column with {_OTHER_COLUMN}"
+        return listed + (", ..." if len(rows) > _SHOWN else "")
+
+    def _facts(self, fact: str = "") -> tuple[str, str]:
+        """Return the labels with their counts, and the mapping to set."""
+        rows = {key: count for key, count in self.rows.items() if key}
+        fact = f"{self.records.name}: labels {self._listed(rows)}{fact}"
         if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
-            setting = self._with_unknown(self.labels)
-            return f"{name}: labels {listed}{fact}; write them into its lists: {set_option('data.labels', setting)}"
+            return (
+                fact,
+                f"write them into its lists: {set_option('data.labels', self._in_lists(self.labels, list(rows)))}",
+            )
         mapping = suggest(rows)
         unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
         which = mapping.assumption or "say which is which"
@@ -242,7 +334,7 @@ class _Unknown:
                 listed_already = [label_value(key) for key, of in self.meaning.items() if of == number]
                 setting[kind] = listed_already + setting.get(kind, [])
             setting = {kind: values for kind, values in setting.items() if values}
-        return f"{name}: labels {listed}{fact}; {which}: {set_option('data.labels', setting)}"
+        return fact, f"{which}: {set_option('data.labels', setting)}"
 
 
 def _brief(value: object) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import counted
 from sentibp.errors import DataError
+from sentibp.utils.label_key import LABELS
 from sentibp.utils.repair import set_option
 
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
@@ -43,7 +44,10 @@ def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.ran
         rows = np.flatnonzero(label == number)
         count = round(share * len(rows))
         if not 0 < count < len(rows):
-            subset, size = ("validation" if count == 0 else "training"), counted(len(rows), f"{name} review")
+            subset = "validation" if count == 0 else "training"
+            size = counted(len(rows), f"{name} review")
+            if corpus.names != LABELS:  # a name may be a number
+                size = f"{counted(len(rows), 'review')} of {name}"
             wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}")
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
@@ -79,8 +83,9 @@ def _choose_groups(
     for kind, rest in ("validation", have), ("training", (total - have).tolist()):
         for name, count in zip(names, rest, strict=True):
             if not count:
+                lacking = f"{name} review" if tuple(names) == LABELS else f"review of {name}"
                 raise DataError(
-                    f"data.group_column: with {counted(len(counts), 'group')}, no {name} review is left for {kind}; "
+                    f"data.group_column: with {counted(len(counts), 'group')}, no {lacking} is left for {kind}; "
                     "set data.group_column to a column with more groups, or hold out none with --set data.validation=0"
                 )
     return chosen[number]

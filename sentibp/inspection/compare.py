@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sentibp import metrics
+from sentibp.errors import ConfigError
 from sentibp.inspection.evaluate import few_reviews, load_reviews, score_corpus
 from sentibp.model.classifier import Classifier
 from sentibp.training.recorded_data import RecordedData
@@ -29,7 +30,16 @@ def compare_models(
     label_column: str | None = None,
     overrides: Sequence[str] = (),
 ) -> Comparison:
-    """Score both models on the reviews that `evaluate_on` uses for `a`."""
+    """Score both models on the reviews that `evaluate_on` uses for `a`.
+
+    Raises ConfigError if they have other classes, and else as `evaluate_on` does.
+    """
+    if a.spec.labels != b.spec.labels:
+        first, second = (f"{', '.join(model.spec.labels)}" for model in (a, b))
+        raise ConfigError(
+            f"the first model has the classes {first}, and the second {second}; compare models of the same classes, in "
+            "the same order"
+        )
     recorded_a, recorded_b = RecordedData(a), RecordedData(b)
     corpus = load_reviews(recorded_a, source, split, text_column, label_column, overrides)
     scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model")

@@ -12,9 +12,9 @@ from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note, text_hashes
 from sentibp.data.examples import Examples
-from sentibp.data.labels import NoKnownLabel
+from sentibp.data.labels import NoKnownLabel, class_names
 from sentibp.data.readers.splits import NoSuchSplit, canonical
-from sentibp.errors import DataError
+from sentibp.errors import ConfigError, DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
@@ -61,11 +61,11 @@ def few_reviews(scores: dict[str, Any]) -> list[str]:
 
 
 class ScoredReviews(NamedTuple):
-    """Reviews, the scores of a model on them, and its probabilities of positive."""
+    """Reviews, the scores of a model on them, and its probabilities."""
 
     reviews: Corpus
     scores: dict[str, Any]
-    positive: Array  # (n,) float64
+    positive: Array  # (n,) float64, of positive; with K > 2 labels (n, K)
     tokens: Array  # (n,) the number of tokens of each review
 
 
@@ -105,9 +105,12 @@ def score_corpus(
     The scores count the reviews that the `model`, as the notes call it, was trained on: `in_training`, None if unknown.
     """
     classifier = recorded.classifier
+    _require_same_classes(classifier, corpus)
     features, tokens, unknown = classifier.encode(corpus.text)
     assert corpus.label is not None
-    scores, logits = evaluate(classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set))
+    scores, logits = evaluate(
+        classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set)
+    )
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     hashes = text_hashes(corpus.text)
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)
@@ -116,6 +119,15 @@ def score_corpus(
         what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
         notes = (f"{what}: expect less of new reviews", *notes)
     return scores, probability(logits), tokens, notes
+
+
+def _require_same_classes(classifier: Classifier, corpus: Corpus) -> None:
+    """Raise ConfigError if the labels of the reviews are other classes than those of the model."""
+    if (names := classifier.spec.labels) != corpus.names:
+        raise ConfigError(
+            f"the labels of the reviews are {', '.join(corpus.names)}, and the classes of the model "
+            f"{', '.join(names)}; give data.labels these classes, or leave it out"
+        )
 
 
 def load_reviews(
@@ -146,8 +158,11 @@ def load_reviews(
     except NoKnownLabel:
         if settings.labels != trained.labels:
             raise
-        corpus = read(None)  # DataError if the data do not use the usual names of labels either
-        note = f"{source or settings.source}: labels by their usual names, as data.labels of the training lists none"
+        names = class_names(trained.labels)
+        usual = None if len(names) == 2 else {name: [name] for name in names}
+        corpus = read(usual)  # DataError if the data do not use these labels either
+        by = "by their usual names" if usual is None else "by the names of the classes"
+        note = f"{source or settings.source}: labels {by}, as data.labels of the training lists none"
         corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
         raise DataError(f"{source}: no review; give data with reviews and labels")

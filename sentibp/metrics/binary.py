@@ -196,7 +196,9 @@ def wilson_interval(successes: float, n: float, z: float = 1.959964) -> tuple[fl
 def mcnemar(
     label: ArrayLike, positive_a: ArrayLike, positive_b: ArrayLike, weight: ArrayLike | None = None
 ) -> dict[str, Any]:
-    """Compare two classifiers on the same examples by the exact McNemar test.
+    """Compare two classifiers on the same examples by the exact McNemar test, by their answers.
+
+    The probabilities are those of positive (n,), or of K classes (n, K).
 
     - `a_only`, `b_only`: the number of examples that only a, or only b, got right.
     - `difference`: the accuracy of a minus that of b, in [-1, 1].
@@ -206,17 +208,28 @@ def mcnemar(
       section 3.1, whose chi-squared approximates it).
     - `note`, if there are weights: the test counts examples, so the weights have no effect on these numbers.
     """
-    truth, positive_a = _checked(label, positive_a, "positive_a")
-    truth, positive_b = _checked(label, positive_b, "positive_b")
-    correct_a, correct_b = (decide(positive_a) == 1) == truth, (decide(positive_b) == 1) == truth
+    correct_a, correct_b = _is_right(label, positive_a, "positive_a"), _is_right(label, positive_b, "positive_b")
     a_only, b_only = int(np.sum(correct_a & ~correct_b)), int(np.sum(correct_b & ~correct_a))
     return {
         "a_only": a_only,
         "b_only": b_only,
-        "difference": (a_only - b_only) / len(truth),
+        "difference": (a_only - b_only) / len(correct_a),
         "p_value": _fair_coin(a_only, b_only),
         **({} if weight is None else {"note": "each review counts once in this test, whatever its weight"}),
     }
+
+
+def _is_right(label: ArrayLike, probability: ArrayLike, name: str) -> np.ndarray:
+    """Return whether the most probable class is the label: (n,) bool."""
+    p, y = np.asarray(probability, np.float64), np.asarray(label)
+    if p.ndim == 2:
+        if y.shape != p.shape[:1] or not len(y) or not np.isfinite(p).all():
+            raise ValueError(
+                f"{name} must have shape (n,), not {p.shape}, or (n, K) with the n of label, and be finite"
+            )
+        return p.argmax(axis=1) == y
+    truth, p = _checked(label, probability, name)
+    return (decide(p) == 1) == truth
 
 
 def verdict(paired: Mapping[str, Any]) -> str:

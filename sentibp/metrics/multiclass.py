@@ -28,6 +28,9 @@ CLASS_BETTER = {
 }
 """The scalar metrics of `class_scores()`, and whether a "higher" or a "lower" value is better."""
 
+ORDERED = ("mae", "quadratic_weighted_kappa", "ranked_probability_score")
+"""Those of classes in order."""
+
 _ROUNDED = 1e-4  # how far the sum of a row may be from 1: float32 adds many
 
 
@@ -60,7 +63,9 @@ def class_scores(
     accuracy = float(np.trace(confusion) / confusion.sum())
     of_right = p[np.arange(len(y)), y]
     per_class = _per_class(confusion, whole=weight is None)
-    f1 = [each["f1"] for each, row, column in zip(per_class, confusion, confusion.T, strict=True) if (row + column).any()]
+    f1 = [
+        each["f1"] for each, row, column in zip(per_class, confusion, confusion.T, strict=True) if (row + column).any()
+    ]
     cells = confusion.astype(np.int64).tolist() if weight is None else confusion.tolist()
     return {
         "n": len(y),

@@ -23,6 +23,7 @@ from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
+    from sentibp.model.decision import Costs
 
 
 FORMAT = 6
@@ -118,6 +119,20 @@ class Classifier:
             first = int(np.argwhere(np.isnan(logits))[0, 0]) + 1
             raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
         return Prediction(probability(logits), tokens, unknown)
+
+    def answers(
+        self,
+        text: pa.LargeStringArray | pa.ChunkedArray,
+        threshold: str | float | None = None,
+        cost: Costs | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the label, its probability and more of n texts, as `sentibp predict` writes them.
+
+        `threshold` and `cost` choose the label as the options of that command do (`decision.parse_decision`).
+        """
+        from sentibp.model.decision import answers, parse_decision
+
+        return answers(self.predict(text), parse_decision(self.spec.label_set, threshold, cost))
 
     def to_bytes(self) -> bytes:
         """Return the content of the model file. The same model gives the same bytes."""

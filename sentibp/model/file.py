@@ -66,10 +66,12 @@ def _with_labels_in_order(settings: dict[str, Any], labels: Any) -> dict[str, An
     """Return the settings with the classes of data.labels in the order of the model: a header is sorted by its keys."""
     data = settings.get("data")
     lists = data.get("labels") if isinstance(data, dict) else None
-    if not isinstance(lists, dict) or not isinstance(labels, list) or not {*labels} <= {*lists}:
+    if not isinstance(data, dict) or not isinstance(lists, dict):
+        return settings
+    if not isinstance(labels, list) or not {*labels} <= {*lists}:
         return settings
     ordered = {name: lists[name] for name in labels} | lists
-    return settings | {"data": {**data, "labels": ordered}}
+    return settings | {"data": data | {"labels": ordered}}
 
 
 def _spec(settings: dict[str, Any], labels: Any) -> NetworkSpec:

@@ -88,7 +88,7 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
 
 
 def _folded_head(members: Sequence[tuple[Classifier, float]]) -> dict[str, Array]:
-    """Return the parameters of the folded head: the weighted sums of the members'; of thresholds, of their distances."""
+    """Return the parameters of the folded head: the weighted sums of the members'; for thresholds, of the distances."""
     found = {}
     for name in "scale.bias", "thresholds.gaps":
         if name in members[0][0].tensors():

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def probability(logits: Array) -> Array:
-    """Return the probability of positive for each logit, (n,) -> (n,) float64; of each of K labels, (n, K) -> (n, K)."""
+    """Return the probability of positive for each logit, (n,) -> (n,) float64; of each of K labels (n, K)."""
     logits = np.asarray(logits, np.float64)
     return softmax(logits) if logits.ndim == 2 else sigmoid(logits)
 

@@ -170,7 +170,7 @@ def fit_linear_columns(
     loss_weight: Array | None = None,
     kind: str = "sigmoid",
 ) -> tuple[Array, Array, dict[str, Array]]:
-    """Fit a linear classifier on n reviews. Return its embedding (features, m), its bias (m,), and what the head learns.
+    """Fit a linear classifier on n reviews. Return its embedding (features, m), bias (m,), and what the head learns.
 
     `shares` are pairs (feature, affix). The row of a feature is the sum of a weight of its own and the weights of the
     affixes that it begins or ends with, so that words with the same beginning or ending have similar rows. A weight

@@ -45,10 +45,8 @@ def binary_tasks(examples: Examples, head: str) -> list[Examples]:
     classes = examples.classes
     if head == "sigmoid":
         return [examples]
-    if head == "softmax":
-        shares = np.eye(classes.number)
-    else:
-        shares = scale_shares(classes.number)[: 2 if head == "scale" else 1]
+    shares = {"softmax": np.eye(classes.number), "scale": scale_shares(classes.number)}.get(head)
+    shares = scale_shares(classes.number)[:1] if shares is None else shares
     label = examples.label
     return [
         replace(examples, label=share[label] if label.ndim == 1 else label @ share, classes=BINARY) for share in shares

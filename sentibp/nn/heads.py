@@ -102,9 +102,7 @@ class Cumulative(Layer):
 
     def _above_gradient(self, dy: Array) -> Array:
         """Return d loss / d (z - theta): (n, K) -> (n, K - 1)."""
-        if self._saved is None:
-            self._take()  # says what is missing
-        above = self._saved
+        above = self._saved if self._saved is not None else self._take()  # it says what is missing
         return dy[:, 1:] * sigmoid(-above) - dy[:, :-1] * sigmoid(above)
 
     @staticmethod

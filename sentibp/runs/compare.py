@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentibp.errors import DataError
 from sentibp.runs.directory import PREDICTIONS, load_predictions, load_run_info
 from sentibp.utils.damage import data_error_if_damaged
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Any]:
@@ -19,7 +22,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     for path in (each / name for each in (a, b) for name in ("config.yaml", PREDICTIONS)):
         if path.exists() and not path.is_file():  # a pipe would block
             raise DataError(f"{path}: not a file; give the run directory of a training")
-    config_a, config_b = (flatten(load_config(path / "config.yaml").config.model_dump()) for path in (a, b))
+    config_a, config_b = (flat_settings(load_config(path / "config.yaml").config) for path in (a, b))
     keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
     data_a, data_b = ((content.get("data") or {}).get("validation") for content in (facts_a, facts_b))
@@ -48,6 +51,13 @@ def _paired(a: Path, b: Path) -> dict[str, Any] | None:
         return None
     with data_error_if_damaged(b / PREDICTIONS, "train its config again"):
         return mcnemar(first[0], first[1], second[1], first[2])
+
+
+def flat_settings(config: Config, mode: str = "python") -> dict[str, Any]:
+    """Return all settings by their dotted keys."""
+    from sentibp.config.dump import every_setting
+
+    return flatten(every_setting(config, mode))
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -345,7 +345,8 @@ def save_predictions(run: Run, label: np.ndarray, positive: np.ndarray, weight: 
 
     content = io.BytesIO()
     probabilities = {"positive": positive} if positive.ndim == 1 else dict(enumerate(positive.T))
-    columns = {"label": label, **{str(name): values for name, values in probabilities.items()}} | ({} if weight is None else {"weight": weight.astype(np.float64)})
+    columns = {"label": label, **{str(name): values for name, values in probabilities.items()}}
+    columns |= {} if weight is None else {"weight": weight.astype(np.float64)}
     parquet.write_table(pa.table({name: from_numpy(values) for name, values in columns.items()}), content)
     run.write(PREDICTIONS, content.getvalue())
 

@@ -144,7 +144,7 @@ class InfluenceLog:
             return
         file, epochs, (n, steps, outputs), model, factor = self._kept
         tensors = {"dz": (n * outputs, np.float32), "step": (n, np.int32), "learning_rate": (steps, np.float64)}
-        arrays = {name: np.empty((epochs, size), kind) for name, (size, kind) in tensors.items()}
+        arrays: dict[str, np.ndarray] = {name: np.empty((epochs, size), kind) for name, (size, kind) in tensors.items()}
         try:
             file.seek(0)
             for epoch in range(epochs):

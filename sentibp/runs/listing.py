@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.runs import directory
-from sentibp.runs.compare import flatten
+from sentibp.runs.compare import flat_settings
 
 
 class RunSummary(NamedTuple):
@@ -69,7 +69,7 @@ def _settings(run: Path) -> dict[str, Any]:
     if not (run / "config.yaml").is_file():  # a pipe would block
         return {}
     try:
-        return flatten(load_config(run / "config.yaml").config.model_dump(mode="json"))
+        return flat_settings(load_config(run / "config.yaml").config, "json")
     except SentibpError:
         return {}
 

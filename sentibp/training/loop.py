@@ -102,7 +102,8 @@ def fit(
             gradients = backward(network, dz)
             gradient_norm = norm(gradients)
             learning_rate = settings.optimizer.learning_rate * state.schedule.factor(state.step)
-            last = Backward(state.step + 1, epoch, loss, learning_rate, gradient_norm, gradients, d_output, batch.chosen)
+            step = state.step + 1
+            last = Backward(step, epoch, loss, learning_rate, gradient_norm, gradients, d_output, batch.chosen)
             yield last
             if not (np.isfinite(loss) and np.isfinite(gradient_norm)):
                 raise diverged(last, network, train, settings)

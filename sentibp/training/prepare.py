@@ -18,7 +18,7 @@ from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
-from sentibp.data.labels import BINARY, Classes, classes_of, counted
+from sentibp.data.labels import BINARY, Classes, classes_of, counted, order_note
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
@@ -78,7 +78,8 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     training, validation = load_data(config)
     labelled, unlabelled = load_pretraining_data(config)
     corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
-    notes = (*notes, *(note for corpus in corpora for note in corpus.notes))
+    order = order_note(config.data)
+    notes = (*notes, *([order] if order else []), *(note for corpus in corpora for note in corpus.notes))
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and isinstance(config.data.validation, str):
@@ -113,9 +114,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         training=_examples(training, features, classes),
         validation=_examples_or_none(validation, encoded.validation, classes),
         independent=independent,
-        extra=PretrainingData(
-            occurrences, _examples_or_none(labelled, labelled_features, BINARY), unlabelled_features
-        ),
+        extra=PretrainingData(occurrences, _examples_or_none(labelled, labelled_features, BINARY), unlabelled_features),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=hashes,

@@ -14,7 +14,7 @@ _RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan",
 
 def set_option(key: str, value: Any) -> str:
     """Return the option that changes a setting, such as `--set 'data.labels={negative: [0], positive: [4]}'`."""
-    return set_text(key, as_yaml(value).replace(", ", ",") if isinstance(value, list) else as_yaml(value))
+    return set_text(key, f"[{','.join(map(as_yaml, value))}]" if isinstance(value, list) else as_yaml(value))
 
 
 def set_text(key: str, text: str) -> str:
@@ -27,7 +27,7 @@ def set_text(key: str, text: str) -> str:
 def as_yaml(value: Any) -> str:
     """Return a value as YAML in one line. This module is loaded with every reader, and PyYAML is not."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {as_yaml(each)}' for key, each in value.items())}}}"
+        return f"{{{', '.join(f'{_key(key)}: {as_yaml(each)}' for key, each in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(as_yaml, value))}]"
     if isinstance(value, bool | None):
@@ -36,3 +36,8 @@ def as_yaml(value: Any) -> str:
         return repr(value)
     plain = re.fullmatch(r"[^\W\d][\w./-]*", value) and value.casefold() not in _RESERVED
     return value if plain or value == PLACEHOLDER else json.dumps(value, ensure_ascii=not value.isprintable())
+
+
+def _key(key: object) -> str:
+    """Return a key of a mapping: a number without quotes, such as the name of the class 5."""
+    return str(key) if re.fullmatch(r"-?[0-9]+", str(key)) else as_yaml(key)

@@ -47,6 +47,10 @@ FILES = {
     "tweets.csv": table("text", "label", labels="0 4"),
     "neutral.csv": table("text", "label", labels="0 4 2"),
     "three.csv": table("text", "label", labels="neg pos maybe"),
+    "classes.csv": table("text", "label", labels="neutral positive negative"),
+    "rated.csv": table("text", "label", labels="1 2 3"),
+    "rated.yaml": "data: {source: rated.csv, labels: [1, 2, 3], validation: 0.25}\n",
+    "topics.csv": table("text", "label", labels="food price service"),
     "holes.csv": table("text", "label", labels="0|1|"),
     "fresh.csv": table("text", "label", labels="fresh rotten"),
     "apostrophe.csv": table("text", "label", labels="pos|neg|it's so"),
@@ -102,6 +106,14 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     ([*TRAIN, "--set", "data.source=stars.csv"], 3, "1 is taken as the lowest"),
     ([*TRAIN, "--set", "data.source=fresh.csv"], 3, "{negative: [rotten], positive: [fresh]}"),
     ([*TRAIN, "--set", "data.source=three.csv"], 3, "ignore: [maybe]"),
+    ([*TRAIN, "--set", "data.source=classes.csv"], 3, "data.labels=[negative,neutral,positive]"),
+    ([*TRAIN, "--set", "data.source=topics.csv"], 3, "[food,price,service] --set data.ordered=false"),
+    ([*SHOW, "--set", "data.labels=[c,b,a]", "--set", "train.early_stopping.metric=f1"], 2, "metric=macro_f1"),
+    ([*SHOW, "--set", "data.labels=[positive,neutral,negative]"], 2, "{negative: [negative], neutral: [neutral], "),
+    ([*SHOW, "--set", "data.labels=[good,bad]"], 2, "{negative: [good], positive: [bad]}"),
+    (["eval", "-m", "rated", "--data", "classes.csv"], 3, "{1: [1, negative], 2: [2, neutral], 3: [3, positive]}"),
+    (["eval", "-m", "base", "--data", "classes.csv"], 3, "ignore: [neutral]"),
+    (["predict", "-m", "rated", "good", "--threshold", "0.2"], 2, "--threshold '3=0.7'"),
     ([*TRAIN, "--set", "data.source=holes.csv"], 3, 'ignore: [""]'),
     ([*TRAIN, "--set", "data.source=apostrophe.csv"], 3, "it'\"'\"'s so"),
     (["eval", "-m", "tweets", "--data", "neutral.csv"], 3, "{negative: [0], positive: [4], ignore: [2]}"),
@@ -219,6 +231,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, config, *options in (
             ("base", "plain.yaml"),
             ("tweets", "tweets.yaml"),
+            ("rated", "rated.yaml"),
             ("averaged", "plain.yaml", "--set", "train.members=2"),
             ("diverged", "plain.yaml", "--set", "train.optimizer={name: sgd, learning_rate: 1e30}"),
         ):
@@ -248,6 +261,19 @@ def test_the_repair_can_be_typed_into_the_same_command(place, args, code, part):
         seen.add(message)
         assert len(seen) < 5, f"no end of mistakes: {message}"
         args, found, message = repaired(args, message)
+
+
+@pytest.mark.parametrize("name", ["stars", "classes", "three", "neutral"])
+def test_both_readings_of_three_labels_can_be_typed(place, name):
+    """A class for each label, and two classes."""
+    command = [*TRAIN, "--set", f"data.source={name}.csv", "--set", "data.validation=0.5"]
+    code, message = run(command)
+    both = repairs(message)
+    assert (code, len(both)) == (3, 2)
+    for repair in both:
+        code, said = run([*command, *repair])
+        assert code == 0, said
+    assert sorted("ignore" in " ".join(repair) for repair in both) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -288,6 +314,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "inspection/layer": ["gradcheck"],
     "inspection/trace.py": ["trace"],
     "inspection/pages/play.py": ["play"],
+    "model/decision.py": ["predict"],
     "runs/directory.py": ["train", "pretrain"],
     "runs/gradient_flow.py": ["runs flow"],
     "runs/find.py": ["train", "pretrain"],

@@ -174,6 +174,14 @@ MISTAKES = {
     "as 1; keep it in one list",
     "data: {labels: {negative: 0, positive: ' Pos ', ignore: __label__pos}}": "data.labels.ignore: '__label__pos' is "
     "in positive too, as ' Pos '; keep it in one list",
+    "data: {labels: [1, 2, 1]}": "data.labels: [1, 2, 1] has a class twice; name each once",
+    "data: {labels: [a, b]}": "data.labels: two classes are called negative and positive; write, with the worse one "
+    "first, --set 'data.labels={negative: [a], positive: [b]}'",
+    "data: {labels: {negative: 0, neutral: 1, postive: 2}}": "data.labels.postive: unknown key; did you mean "
+    "'positive'?",
+    "data: {labels: {a: 0, b: 1, c: 2, ignored: 3}}": "data.labels.ignored: unknown key; did you mean 'ignore'?",
+    "data: {labels: {positive: 5, neutral: 3, negative: 1, ignore: 0}}": "data.labels: the classes are in order from "
+    "the worst to the best; write --set 'data.labels={negative: [1], neutral: [3], positive: [5], ignore: [0]}'",
     "data: {labels: {negative: [...], positive: [1]}}": "data.labels.negative: ... is a placeholder; "
     "write the labels of the data that are negative",
     # settings that do not fit together
@@ -496,7 +504,7 @@ def test_a_bare_name_is_kept_when_a_setting_is_put_below_it():
     assert train.schedule == Schedule(name="cosine", warmup=0.1)
     assert (train.early_stopping.patience, train.early_stopping.metric) == (3, "f1")
     assert read("train: {early_stopping: null}", "train.early_stopping.patience=4").train.early_stopping.patience == 4
-    assert read("", "train.class_weight.positive=2").train.class_weight.positive == 2
+    assert read("", "train.class_weight.positive=2").train.class_weight == {"negative": 1, "positive": 2}
     assert read("train: {early_stopping: 3}", "train.early_stopping=null").train.early_stopping is None
 
 
@@ -600,6 +608,44 @@ def test_invalid_utf_8_on_the_command_line(override):
     assert line.endswith(": not UTF-8; write it in letters that are")
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[1, 2, 3, 4, 5]", ["1", "2", "3", "4", "5"]),
+        ("[negative, neutral, positive]", ["negative", "neutral", "positive"]),
+        ("[very negative, negative, neutral, positive, very positive]", None),
+        ("[negativ, neutral, positiv]", ["negativ", "neutral", "positiv"]),
+        ("[positive, Negative]", ["negative", "positive"]),
+        ("{1: [0], 2: 1, 3: [2, x]}", ["1", "2", "3"]),
+        ("{neg: 0, neutral: [1], pos: 2}", ["neg", "neutral", "pos"]),
+        ("{ignore: 9, bad: 0, fair: [1], good: 2}", ["bad", "fair", "good", "ignore"]),
+    ],
+)
+def test_names_of_classes(text, names):
+    labels = read(f"data: {{labels: {text}}}").data.labels
+    assert list(labels) == (names or text[1:-1].split(", "))
+    assert all(labels.values())
+
+
+def test_settings_of_other_classes():
+    three = "data: {labels: [a, b, c]"
+    assert complaints(three + ", ordered: false}\nmodel: {output: scale}") == [
+        "mine.yaml:2: model.output: scale is for classes in order, and data.ordered is false; "
+        "write --set model.output=auto"
+    ]
+    assert complaints(three + "}\ntrain: {early_stopping: {metric: f1}, class_weight: {a: 2, bb: 1}}") == [
+        "mine.yaml:2: train.class_weight.bb: 'bb' is not a class of data.labels, which has a, b, c; did you mean 'b'?",
+        "mine.yaml:2: train.early_stopping.metric: f1 is a score of two classes; "
+        "write --set train.early_stopping.metric=macro_f1",
+    ]
+    (line,) = complaints("train: {early_stopping: {metric: mae}}")
+    assert line.endswith("mae is a score of more than two classes; write --set train.early_stopping.metric=f1")
+    assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
+        "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"
+    ]
+    assert read("data: {labels: [1, 2, 3, 4]}\ntrain: {freeze: [scale]}").train.freeze == ["scale"]
+
+
 # --- the settings of a trained model ----------------------------------------------------------------------------
 
 
@@ -607,7 +653,7 @@ def test_settings_of_data_over_those_of_a_model():
     trained = read("data: {source: a.csv, text_column: comment, labels: {negative: [0], positive: [4]}}").data
     labels = "data.labels={negative: [0], positive: [4], ignore: [2]}"
     changed = override_data(trained, [labels, "data.label_column=stars"])
-    assert changed.labels == config_schema.Labels(negative=[0], positive=[4], ignore=[2])
+    assert changed.labels == {"negative": [0], "positive": [4], "ignore": [2]}
     assert changed.model_copy(update={"labels": trained.labels, "label_column": "label"}) == trained
     assert override_data(trained, []) is trained
     assert override_data(trained, ["data.labels.ignore=2"]) == override_data(trained, [labels])
@@ -861,9 +907,13 @@ def test_the_digest_is_of_all_settings():
 # --- the schema as data ---------------------------------------------------------------------------------------
 
 
+USUAL_CLASSES = {"data.labels": ("negative", "positive", "ignore"), "train.class_weight": ("negative", "positive")}
+
+
 def keys_of(part, prefix=""):
     for key, field in part.model_fields.items():
         yield f"{prefix}{key}"
+        yield from (f"{prefix}{key}.{name}" for name in USUAL_CLASSES.get(f"{prefix}{key}", ()))
         for kind in getattr(field.annotation, "__args__", (field.annotation,)):
             if hasattr(kind, "model_fields"):
                 yield from keys_of(kind, f"{prefix}{key}.")
@@ -903,7 +953,9 @@ def test_the_json_schema_is_for_editors():
         "title": "Patience",
         "description": "",
     }
-    assert {"type": ["string", "number", "boolean"]} in parts["Labels"]["properties"]["negative"]["anyOf"]
+    labels = next(option for option in parts["Data"]["properties"]["labels"]["anyOf"] if "properties" in option)
+    assert {"type": ["string", "number", "boolean"]} in labels["properties"]["negative"]["anyOf"]
+    assert list(labels["properties"]) == ["negative", "positive", "ignore"]
     assert parts["Data"]["additionalProperties"] is False
     for part in parts.values():
         for option in part.get("anyOf", [part]):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from sentibp.config.schema import Labels
+from sentibp.config.schema import Config, Data
 from sentibp.data import sources
-from sentibp.data.labels import NoKnownLabel
+from sentibp.data.dataset import load_data
+from sentibp.data.labels import Labels, NoKnownLabel, order_note
 from sentibp.errors import DataError
 from sentibp.utils.label_key import label_key, label_value
 
@@ -90,18 +93,18 @@ def test_unknown_labels(labels):
 
 
 def test_labels_missing_in_the_mapping():
-    assert complaint(1, 2, 3, 3, mapping=Labels(negative=[1], positive=[2])) == (
+    assert complaint(1, 2, 3, 3, mapping={"negative": [1], "positive": [2]}) == (
         "r.csv:4: label '3' (2 rows) is in no list of data.labels; correct it, or leave such rows out with "
         + mapping("1", "2", "3")
     )
-    own = Labels(negative=["bad"], positive=[" GOOD"], ignore=["so so"])
+    own = {"negative": ["bad"], "positive": [" GOOD"], "ignore": ["so so"]}
     message = complaint("Good", "Bad", "Great", mapping=own)
     assert message.endswith(mapping("bad", "good", '"so so", great')), "the user's mapping; leaving out is all it adds"
 
 
 def test_a_mapping_with_none_of_the_labels():
     with pytest.raises(NoKnownLabel) as caught:
-        sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels=Labels(negative=[0], positive=[4]))
+        sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels={"negative": [0], "positive": [4]})
     assert str(caught.value) == (
         "r.csv: labels fresh (2), rotten (1), none of them in data.labels; say which is which: "
         + mapping("0, rotten", "4, fresh")
@@ -109,7 +112,7 @@ def test_a_mapping_with_none_of_the_labels():
     with pytest.raises(
         NoKnownLabel, match=r"--set 'data\.labels=\{negative: \[0, \.\.\.\], positive: \[4, \.\.\.\]\}'$"
     ):
-        sources.load_corpus(labelled("ja", "nein"), labels=Labels(negative=[0], positive=[4]))
+        sources.load_corpus(labelled("ja", "nein"), labels={"negative": [0], "positive": [4]})
 
 
 PAIRS = ["happy sad", "ja nein", "no yes", "a b", "cold warm", "LABEL_0 LABEL_1", "fresh frozen", "spam ham"]
@@ -181,3 +184,111 @@ def test_rating_scales(labels, low, high, suggestion):
     """A low number is negative on most scales, but not on all: the message says what it takes for granted."""
     taken = f"; {low} is taken as the lowest rating and {high} as the highest: {suggestion}"
     assert complaint(*split(labels)).endswith(taken)
+
+
+# --- a class for each label
+
+
+def as_classes(*labels: object) -> str:
+    """Return what training says, which may have more than two classes."""
+    config = Config.model_validate({"data": {"source": labelled(*labels), "validation": 0}})
+    with pytest.raises(DataError) as caught:
+        load_data(config)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "option"),
+    [
+        ("1 2 3 4 5", "--set data.labels=[1,2,3,4,5]"),
+        ("3 2 1", "--set data.labels=[1,2,3]"),
+        ("-1 0 1", "--set data.labels=[-1,0,1]"),
+        ("0.5 1 4.5", "--set data.labels=[0.5,1,4.5]"),
+        ("3 stars|1 star|2 stars", """--set 'data.labels=["1 star","2 stars","3 stars"]'"""),
+        ("★★★|★|★★", """--set 'data.labels=["★","★★","★★★"]'"""),
+        ("positive neutral negative", "--set data.labels=[negative,neutral,positive]"),
+        ("Neutral Negativ Positiv", "--set data.labels=[negativ,neutral,positiv]"),
+        (
+            "neutral|very positive|positive|very negative|negative",
+            """--set 'data.labels=["very negative",negative,neutral,positive,"very positive"]'""",
+        ),
+        ("positive|slightly positive|negative", """--set 'data.labels=[negative,"slightly positive",positive]'"""),
+    ],
+)
+def test_a_class_for_each_label_in_the_known_order(labels, option):
+    message = as_classes(*split(labels), split(labels)[0])
+    assert f"; for a class each, from the worst to the best: {option}; for two, " in message
+    assert f"r.csv: labels {split(labels)[0]} (2), " in message
+    assert complaint(*split(labels)) != message, "eval of a model with two classes does not offer more"
+    setting = yaml.safe_load(shlex.split(option)[1].partition("=")[2])
+    config = Config.model_validate({"data": {"source": labelled(*split(labels)), "validation": 0, "labels": setting}})
+    corpus, _ = load_data(config)
+    assert sorted(corpus.label.tolist()) == list(range(len(setting)))
+    assert order_note(config.data) is None, "the names tell the order"
+
+
+@pytest.mark.parametrize(
+    "labels", ["food price service", "fresh frozen rotten", "bad good odd fair", "1 2 x", "ja nein"]
+)
+def test_labels_without_a_known_order(labels):
+    message, listed = as_classes(*split(labels), "vielleicht"), ",".join(sorted([*split(labels), "vielleicht"]))
+    assert (
+        f"; for a class each: --set data.labels=[{listed}] --set data.ordered=false; if they have an order, " in message
+    )
+    assert "from the worst to the best: --set data.labels=[...]; for two classes, say which is which" in message
+
+
+def test_a_few_other_labels_may_be_a_class():
+    assert as_classes("pos", "maybe", "neg").endswith(
+        mapping("neg", "pos", "maybe") + ", or make them classes, from the worst to the best: "
+        "--set data.labels=[neg,maybe,pos]"
+    )
+    for labels in (("pos", "neg", "Bad"), (0, 1, "", "x"), (0, 1, "x " * 100)):
+        assert "data.labels=[" not in as_classes(*labels), "a synonym, a hole, and what is no label"
+
+
+def test_what_else_is_wrong_is_reported_with_the_labels():
+    Path("w.csv").write_text("text,label,w\na,1,1\nb,2,-1\nc,3,1\n")
+    data = {"source": "w.csv", "validation": 0, "weight_column": "w"}
+    with pytest.raises(DataError) as caught:
+        load_data(Config.model_validate({"data": data}))
+    assert [line.partition("; ")[0] for line in caught.value.lines] == [
+        "w.csv: labels 1 (1), 2 (1), 3 (1)",
+        "w.csv:3: weight '-1'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "is_told"),
+    [
+        ("[1, 2, 3]", False),
+        ("[3, 2, 1]", True),
+        ("[negative, neutral, positive]", False),
+        ("[Negative, Neutral, Positive]", False),
+        ("[bad, fair, good]", True),
+        ("[food, price, service]", True),
+        ("{low: [1], middle: [2], high: [3]}", True),
+        ("{negative: [1, 2], neutral: [3], positive: [4], ignore: [5]}", False),
+    ],
+)
+def test_the_order_that_only_the_list_tells(names, is_told):
+    data = Data.model_validate({"labels": yaml.safe_load(names)})
+    assert (order_note(data) is not None) == is_told
+    for ordered in True, False:
+        assert order_note(Data.model_validate({"labels": yaml.safe_load(names), "ordered": ordered})) is None
+
+
+def test_labels_of_other_values_are_put_into_the_lists_of_the_classes():
+    three = {"negative": ["neg"], "neutral": ["neu"], "positive": ["pos"], "ignore": ["x"]}
+    for labels, lists in {
+        (0, 1, 2): "negative: [neg, 0], neutral: [neu, 1], positive: [pos, 2], ignore: [x]",
+        (1, 2, 3, 4, 5): "negative: [neg, 1, 2], neutral: [neu, 3], positive: [pos, 4, 5], ignore: [x]",
+        ("good", "bad"): "negative: [neg, bad], neutral: [neu], positive: [pos, good], ignore: [x]",
+        ("a", "b", "c"): "negative: [neg, ...], neutral: [neu, ...], positive: [pos, ...], ignore: [x]",
+    }.items():
+        message = complaint(*labels, mapping=three)
+        assert message.endswith(
+            f"none of them in data.labels; write them into its lists: --set 'data.labels={{{lists}}}'"
+        )
+    topics = {"food": ["food"], "price": ["price"], "service": ["service"]}
+    assert "[food, ...]" in complaint(1, 2, 3, mapping=topics), "topics have no order"

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +27,8 @@ from sentibp.errors import DataError
 from sentibp.utils import spill
 
 
-@dataclass
-class Labels:
-    negative: tuple = ()
-    positive: tuple = ()
-    ignore: tuple = ()
+def mapping(negative: tuple = (), positive: tuple = (), ignore: tuple = ()) -> dict[str, tuple]:
+    return {"negative": negative, "positive": positive, "ignore": ignore}
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +226,7 @@ def test_json_labels(values):
 
 
 def test_a_mapping():
-    labels = Labels(negative=("1", 2.0, False), positive=(4, "GOOD"), ignore=(3, ""))
+    labels = mapping(negative=("1", 2.0, False), positive=(4, "GOOD"), ignore=(3, ""))
     found = load(labelled(1, "2.0", 3, "4.0", "good ", "", "FALSE"), labels=labels)
     assert found.label.tolist() == [0, 0, 1, 1, 0]
     assert found.text.to_pylist() == [f"text {row}" for row in (0, 1, 3, 4, 6)]
@@ -239,12 +235,12 @@ def test_a_mapping():
 
 def test_fasttext_labels_by_a_mapping():
     lines = "__label__2 good\n__label__1 bad\n"
-    assert load(write("x.ft", lines), labels=Labels((1,), (2,))).label.tolist() == [1, 0]
-    assert load(write("x.ft", lines), labels=Labels(("__label__1",), ("__label__2",))).label.tolist() == [1, 0]
+    assert load(write("x.ft", lines), labels=mapping((1,), (2,))).label.tolist() == [1, 0]
+    assert load(write("x.ft", lines), labels=mapping(("__label__1",), ("__label__2",))).label.tolist() == [1, 0]
 
 
 def test_a_mapping_that_ignores_everything():
-    assert complaint(labelled(3, 3), labels=Labels((1,), (2,), (3,))) == (
+    assert complaint(labelled(3, 3), labels=mapping((1,), (2,), (3,))) == (
         "reviews.csv: data.labels ignores all 2 reviews; change it"
     )
 
@@ -253,7 +249,7 @@ def test_a_mapping_does_not_apply_to_fixed_labels(here):
     for place in ("pos", "neg"):
         (here / "films" / place).mkdir(parents=True)
         (here / "films" / place / "1.txt").write_text(place)
-    stars = Labels((1, 2), (4, 5))
+    stars = mapping((1, 2), (4, 5))
     assert load(["films", labelled(1, 5), "xor"], labels=stars).label.tolist() == [
         0,
         1,
@@ -272,11 +268,11 @@ def test_the_line_is_right_after_texts_with_newlines():
 
 
 def test_both_classes_are_required_for_training():
-    data_corpus.require_both_classes(load(labelled(0, 1)), "reviews.csv")
+    data_corpus.require_all_classes(load(labelled(0, 1)), "reviews.csv")
     with pytest.raises(DataError, match=r"^reviews\.csv: all 2 labels are positive; training needs both$"):
-        data_corpus.require_both_classes(load(labelled(1, 1)), "reviews.csv")
+        data_corpus.require_all_classes(load(labelled(1, 1)), "reviews.csv")
     with pytest.raises(DataError, match=r"^reviews\.csv: all 1 labels are negative; training needs both$"):
-        data_corpus.require_both_classes(load(labelled(0)), "reviews.csv")
+        data_corpus.require_all_classes(load(labelled(0)), "reviews.csv")
 
 
 # Weights
@@ -324,7 +320,7 @@ def test_all_mistakes_are_reported_together():
 def test_sample():
     train, test = load("sample"), load("sample", split="test", text_column="body")
     for found in (train, test):
-        data_corpus.require_both_classes(found, "sample")
+        data_corpus.require_all_classes(found, "sample")
         assert found.notes == ()
     assert not np.isin(data_corpus.text_hashes(test.text), data_corpus.text_hashes(train.text)).any()
     assert (
@@ -430,14 +426,14 @@ def test_class_names_of_the_hub(hub):
     assert load("user/set").label.tolist() == [1, 0]
     hub.classes(["a", "b"], [0, 1], ["happy", "sad"])
     assert complaint("user/set").endswith("say which is which: --set 'data.labels={negative: [...], positive: [...]}'")
-    for feelings in (Labels(("sad",), ("happy",)), Labels((1,), (0,))):
+    for feelings in (mapping(("sad",), ("happy",)), mapping((1,), (0,))):
         assert load("user/set", labels=feelings).label.tolist() == [1, 0]
     hub.classes(["a", "b", "c"], [0, 1, 2], ["negative", "neutral", "positive"])
     assert complaint("user/set") == (
         "user/set (train): row 2: label 'neutral' is neither negative nor positive; correct it, or leave such rows out "
         "with --set 'data.labels={negative: [negative], positive: [positive], ignore: [neutral]}'"
     )
-    for stars in (Labels(("1 star",), ("3 stars",), ("2 stars",)), Labels((0,), (2,), (1,))):
+    for stars in (mapping(("1 star",), ("3 stars",), ("2 stars",)), mapping((0,), (2,), (1,))):
         hub.classes(["a", "b", "c"], [0, 1, 2], ["1 star", "2 stars", "3 stars"])
         assert load("user/set", labels=stars).label.tolist() == [0, 1]
     assert complaint("user/set").endswith(

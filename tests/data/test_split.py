@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -96,3 +98,56 @@ def test_folds_are_about_equal():
     for each in 0, 1:
         counts = np.bincount(fold[label == each], minlength=5)
         assert counts.max() - counts.min() < 0.05 * counts.mean()
+
+
+# --- more than two classes
+
+
+def of_classes(group, label, k: int = 4) -> Corpus:
+    whole = corpus(group, label)
+    return replace(whole, names=tuple("abcdefgh"[:k]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), min_size=1, max_size=200), st.integers(0, 5))
+def test_no_group_is_cut_among_several_classes(rows, seed):
+    group, label = zip(*rows, strict=True)
+    try:
+        training, validation, held = held_out(of_classes(group, label), 0.2, seed)
+    except DataError as error:
+        assert str(error).startswith("data.group_column: with ")
+    else:
+        assert not training & validation
+        assert set(held.label.tolist()) == {0, 1, 2, 3}, "each class is scored"
+        assert held.names == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_share_is_kept_in_each_of_several_classes(grouped):
+    rng = np.random.default_rng(3)
+    group = rng.integers(0, 1500, 9000)
+    label = np.minimum(rng.geometric(0.5, 9000) - 1, 3).astype(np.int8)
+    whole = of_classes(group, label) if grouped else replace(of_classes(group, label), group=None)
+    training, validation = split_corpus(whole, 0.1, np.random.default_rng(0))
+    assert len(training) + len(validation) == 9000
+    for each in range(4):
+        assert (validation.label == each).sum() == pytest.approx(0.1 * (label == each).sum(), rel=0.1)
+
+
+def test_a_class_with_too_few_reviews_is_named():
+    whole = replace(of_classes(range(44), [0] * 20 + [1] * 20 + [2] * 3 + [3]), group=None)
+    with pytest.raises(DataError) as caught:
+        split_corpus(whole, 0.1, np.random.default_rng(0))
+    assert [line.partition(";")[0] for line in caught.value.lines] == [
+        "data.validation: 0.1 of 3 reviews of c leaves none for validation",
+        "data.validation: 0.1 of 1 review of d leaves none for validation",
+    ]
+
+
+def test_folds_of_several_classes_are_about_equal():
+    rng = np.random.default_rng(4)
+    group, label = rng.integers(0, 800, 5000), rng.integers(0, 4, 5000)
+    fold = fold_groups(group, label, 5, rng)
+    for each in range(4):
+        counts = np.bincount(fold[label == each], minlength=5)
+        assert counts.max() - counts.min() < 0.1 * counts.mean()

@@ -3,9 +3,10 @@
 It is trained as any other, on the reviews in data/. Then its numbers are rounded to multiples of 1/64 of at most 4, of
 which a sum of products is exact in float32 in whatever order it is made, with or without fused multiplication: another
 BLAS or processor must give the very same logit. (Rows are pooled by their sum: a mean would have to be rounded.)
-The probability is 1 / (1 + exp(-logit)) in float64, whose exponential may differ in its last bit.
+The probability is 1 / (1 + exp(-logit)) in float64, whose exponential may differ in its last bit; of more than two
+classes it is the softmax of their logits.
 
-The files of formats 1 to 3 were written by the programs of their time, with the settings that these knew.
+The files of formats 1 to 5 were written by the programs of their time, with the settings that these knew.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import runner
@@ -34,8 +36,24 @@ TEXTS = [
     "a won\u00adder\u00adful \ufb01lm, ＧＯＯＤ！ it\u00b4s not b\u200bad \U0001f44d\U0001f3fb",
     "I love this movie: https://example.com/love?x=1&amp;y=2 @bad 10",
 ]
+NEUTRAL = [
+    f"{one} {two}"
+    for one in (
+        "The film is two hours long.",
+        "It opens in a small town.",
+        "The story has three parts.",
+        "It was shot in Spain.",
+    )
+    for two in (
+        "Neither good nor bad.",
+        "The cast is large.",
+        "Some scenes are in French.",
+        "It is what it is.",
+        "Average.",
+    )
+]
 SETTINGS = {
-    "data": {"source": "sample"},
+    "data": {"source": ["sample", "neutral.csv"], "labels": ["negative", "neutral", "positive"]},
     "text": {"classes": ["url", "mention"], "max_features": 120, "min_count": 2, "ngrams": 2, "presence": True},
     "model": {"embedding": {"dim": 3, "pooling": "sum", "padding": 0, "init": "normal"}, "hidden": [4]},
     "train": {"epochs": 20, "optimizer": {"learning_rate": 0.1}, "calibrate": False, "word_dropout": 0.0},
@@ -46,6 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "golden.yaml"
         path.write_text(json.dumps(SETTINGS))
+        path.with_name("neutral.csv").write_text("text,label\n" + "".join(f"{text},neutral\n" for text in NEUTRAL))
         classifier = file.load_model(runner.train_model(load_config(path), Path(folder) / "run").model)
     for tensor in classifier.tensors().values():
         tensor[...] = np.clip(np.round(tensor * 64), -256, 256) / 64
@@ -53,12 +72,17 @@ def main() -> None:
     (HERE / f"format{file.FORMAT}.safetensors").write_bytes(content)
     logits = classifier.logits(classifier.encode(strings(TEXTS))[0])
     expected = {
-        text: {"logit": float(logit).hex(), "positive": float(positive).hex(), "tokens": tokens, "unknown": unknown}
+        text: {"logit": _hex(logit), "positive": _hex(positive), "tokens": tokens, "unknown": unknown}
         for text, logit, positive, tokens, unknown in zip(
             TEXTS, logits, *(column.tolist() for column in classifier.predict(strings(TEXTS))), strict=True
         )
     }
     (HERE / f"format{file.FORMAT}.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _hex(number: Any) -> Any:
+    """Return the digits of a number, or of each of a list, as hexadecimals."""
+    return [float(each).hex() for each in number] if np.ndim(number) else float(number).hex()
 
 
 if __name__ == "__main__":

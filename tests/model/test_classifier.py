@@ -439,7 +439,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, valid_file, scr
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 6, "version": "9.9"}, "model format 6, written by sentibp 9.9, is newer than 5; update sentibp"),
+        ({"format": 7, "version": "9.9"}, "model format 7, written by sentibp 9.9, is newer than 6; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),
@@ -863,10 +863,11 @@ def test_the_linear_start_predicts_as_the_best_linear_classifier(hidden, pooling
     config = Config.model_validate(settings)
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
-    column, weight, bias = linear.linear_start(Examples(x, label), vocabulary, config.model.embedding)
+    start = linear.linear_start(Examples(x, label), vocabulary, config.model.embedding)
     classifier = initial.build_classifier(config, vocabulary, 0, examples=Examples(x, label))
-    bag = EmbeddingBag(column[:, None], pooling, config.model.embedding.padding)
-    np.testing.assert_allclose(classifier.logits(x), weight * bag.forward(x)[:, 0] + bias, rtol=1e-4, atol=1e-5)
+    bag = EmbeddingBag(start.columns, pooling, config.model.embedding.padding)
+    logits = start.weight * bag.forward(x)[:, 0] + start.bias
+    np.testing.assert_allclose(classifier.logits(x), logits, rtol=1e-4, atol=1e-5)
     assert ((classifier.logits(x) > 0) == label).all()
     charmer, bored, nothing = classifier.predict(to_arrow(["charmer", "boredom", "zzz"])).positive
     assert charmer > nothing > bored

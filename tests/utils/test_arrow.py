@@ -93,7 +93,7 @@ def test_training_loads_no_pandas(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from sentibp.data.corpus import require_both_classes
+from sentibp.data.corpus import require_all_classes
 from sentibp.data.sources import load_corpus
 Path("a.csv").write_text("text,label,source\\ngood,1,a\\nbad,0,b\\n")
 Path("a.jsonl").write_text('{"text": "good", "label": 1}\\n{"text": "bad", "label": 0}\\n')
@@ -103,7 +103,7 @@ for side in "neg", "pos":
     Path("folder", side).mkdir(parents=True)
     Path("folder", side, "a.txt").write_text(side)
 for source in "a.csv", "a.jsonl", "a.json", "a.txt", "folder":
-    require_both_classes(load_corpus(source), source)
+    require_all_classes(load_corpus(source), source)
 from sentibp.__main__ import main
 sys.argv = ["sentibp", "train", "quickstart", "--quiet"]
 sys.stdout = sys.stderr

@@ -1,0 +1,133 @@
+"""Which label a prediction has: the most probable one, or the one that a threshold or costs choose."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sentibp.data.labels import Classes
+from sentibp.errors import ConfigError
+from sentibp.metrics import decide
+from sentibp.model.head import expected_number, place, score_of
+from sentibp.nn.layers import Array
+
+if TYPE_CHECKING:
+    from sentibp.model.classifier import Prediction
+
+Costs = str | Sequence[Sequence[float]]
+
+_POWERS = {"distance": 1, "squared": 2}
+
+
+class Decision(NamedTuple):
+    """How the label follows from the probabilities. Without threshold and cost it is the most probable one."""
+
+    classes: Classes = Classes()
+    threshold: tuple[int, float] | None = None
+    """A class, and the probability from which on it is predicted. Below it, the most probable of the others is."""
+    cost: Array | None = None
+    """(K, K) what a mistake costs, by the right class and the predicted one: the least expected cost decides."""
+
+    def numbers(self, probability: Array) -> Array:
+        """Return the number of the predicted class: (n,), the probability of positive, or (n, K) -> (n,) int64."""
+        binary = probability.ndim == 1
+        if self.threshold is None and self.cost is None:
+            return decide(probability) if binary else probability.argmax(axis=1)
+        each = np.stack((1 - probability, probability), axis=1) if binary else probability
+        if self.cost is not None:
+            costs = each @ self.cost
+            return 1 - costs[:, ::-1].argmin(axis=1) if binary else costs.argmin(axis=1)  # at 0.5 it is positive
+        number, least = self.threshold or (0, 1.0)
+        others = np.where(np.arange(self.classes.number) == number, -1.0, each)
+        return np.where(each[:, number] >= least, number, others.argmax(axis=1))
+
+
+def parse_decision(classes: Classes, threshold: str | float | None = None, cost: Costs | None = None) -> Decision:
+    """Return the decision that the options --threshold and --cost name. ConfigError if they are wrong.
+
+    `threshold` is CLASS=P, or P for positive. `cost` is `distance` or `squared`, for classes in order, or a matrix, as
+    lists or as JSON: a row for each right class, with a number for each predicted one.
+    """
+    if threshold is not None and cost is not None:
+        raise ConfigError("--threshold and --cost are two ways to decide; give one of them")
+    if threshold is not None:
+        return Decision(classes, _threshold(classes, str(threshold)))
+    return Decision(classes) if cost is None else Decision(classes, cost=_cost(classes, cost))
+
+
+def _threshold(classes: Classes, given: str) -> tuple[int, float]:
+    name, equals, text = given.rpartition("=")
+    name = name.strip() if name.strip() in classes.names else ""
+    example = f"--threshold '{name or classes.names[-1]}=0.7'" if classes.number > 2 or name else "--threshold 0.7"
+    try:
+        least = float(text)
+    except ValueError:
+        least = math.nan
+    if not 0 <= least <= 1:
+        raise ConfigError(f"--threshold {given}: {text!r} is no probability from 0 to 1; write, for example, {example}")
+    if not equals and classes.number > 2:
+        raise ConfigError(f"--threshold {given}: of which class? write, for example, {example}")
+    if equals and not name:
+        known = f"the model has no such class, but {', '.join(classes.names)}"
+        raise ConfigError(f"--threshold {given}: {known}; write, for example, {example}")
+    return classes.names.index(name) if equals else 1, least
+
+
+def _cost(classes: Classes, given: Costs) -> Array:
+    k, names = classes.number, ", ".join(classes.names)
+    plain = json.dumps((1 - np.eye(k, dtype=int)).tolist(), separators=(",", ":"))
+    if isinstance(given, str) and given in _POWERS:
+        if not classes.ordered:
+            raise ConfigError(f"--cost {given}: the classes have no order; give a matrix, such as --cost '{plain}'")
+        return np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64) ** _POWERS[given]
+    try:
+        matrix = np.array(json.loads(given) if isinstance(given, str) else given, np.float64)
+    except (ValueError, TypeError):
+        matrix = np.zeros(0)
+    if matrix.shape != (k, k) or not np.isfinite(matrix).all():
+        shown = given if isinstance(given, str) else json.dumps(np.shape(given))
+        raise ConfigError(
+            f"--cost {shown:.60}: not distance, squared, or {k} rows of {k} numbers, with a row for each right class, "
+            f"a column for each predicted one, in the order {names}; equal costs are --cost '{plain}'"
+        )
+    return matrix
+
+
+def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
+    """Return the prediction for each text as plain values: `sentibp predict` writes them.
+
+    `label`; `score`, its probability; with two classes `positive`, the probability of positive; with more,
+    `probabilities`, by class; `place`, from 0, the worst class, to 1, the best, if they are in order; `expected`, if
+    they are numbers, too; `tokens`; `unknown` tokens; and a `note` if no token is known.
+    """
+    numbers, names, probability = decision.numbers(prediction.positive), decision.classes.names, prediction.positive
+    if probability.ndim == 1:
+        score, more = score_of(probability, numbers), {"positive": probability.tolist()}
+    else:
+        score = probability[np.arange(len(numbers)), numbers]
+        more: dict[str, Any] = {"probabilities": [dict(zip(names, row, strict=True)) for row in probability.tolist()]}
+        if decision.classes.ordered:
+            more["place"] = place(probability).tolist()
+        if (expected := expected_number(probability, decision.classes)) is not None:
+            more["expected"] = expected.tolist()
+    labels = [names[number] for number in numbers.tolist()]
+    columns = {"label": labels, "score": score.tolist(), **more}
+    columns |= {"tokens": prediction.tokens.tolist(), "unknown": prediction.unknown.tolist()}
+    keys = tuple(columns)
+    records = [dict(zip(keys, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905  # faster
+    for number in np.flatnonzero(prediction.tokens == prediction.unknown).tolist():
+        records[number]["note"] = "no known word"
+    return records
+
+
+def answer_columns(classes: Classes) -> tuple[str, ...]:
+    """Return the keys of `answers`, in their order."""
+    if classes.number == 2:
+        return "label", "score", "positive", "tokens", "unknown", "note"
+    numbers = ("expected",) if expected_number(np.zeros((0, classes.number)), classes) is not None else ()
+    ordered = ("place",) if classes.ordered else ()
+    return "label", "score", "probabilities", *ordered, *numbers, "tokens", "unknown", "note"

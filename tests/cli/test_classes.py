@@ -1,0 +1,414 @@
+"""More than two classes, from the terminal: three labels, five stars, topics without an order, and each head."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from command import invoke
+
+WORDS = {
+    "three": {"negative": "awful dull", "neutral": "long average", "positive": "lovely superb"},
+    "stars": {"1": "awful", "2": "dull", "3": "average", "4": "nice", "5": "superb"},
+    "topics": {"food": "soup bread", "price": "cheap bill", "service": "waiter polite"},
+}
+CLASSES = {
+    "three": ["--set", "data.labels=[negative,neutral,positive]"],
+    "stars": ["--set", "data.labels=[1,2,3,4,5]"],
+    "topics": ["--set", "data.labels=[food,price,service]", "--set", "data.ordered=false"],
+}
+QUICK = ["--quiet", "--set", "train.epochs=2", "--set", "text.ngrams=1", "--set", "train.batch_size=16"]
+
+
+def reviews(kind: str, seed: int = 0, n: int = 240) -> str:
+    """Return a CSV file of n reviews; one word in five is of another class."""
+    draw, rows = random.Random(seed), ["text,label"]
+    for label in itertools.islice(itertools.cycle(WORDS[kind]), n):
+        other = draw.choice(list(WORDS[kind]))
+        words = [draw.choice(WORDS[kind][each].split()) for each in (label, label, label, other)]
+        rows.append(f"{draw.choice(['a', 'the', 'this'])} {' '.join(words)} {draw.choice(['one', 'evening'])},{label}")
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Return a folder with reviews, three.csv and so on, and a run of each kind: three, stars, topics."""
+    from contextlib import chdir
+
+    folder = tmp_path_factory.mktemp("classes")
+    with chdir(folder):
+        for kind in WORDS:
+            Path(f"{kind}.csv").write_text(reviews(kind))
+            Path(f"{kind}-new.csv").write_text(reviews(kind, seed=1, n=90))
+            invoke("train", "quickstart", *QUICK, *source(kind), "--out", kind)
+    return folder
+
+
+@pytest.fixture
+def there(models, monkeypatch):
+    monkeypatch.chdir(models)
+    return models
+
+
+def refused(code: int, *args: object) -> str:
+    """Return what a command says that must fail."""
+    done = invoke(*args, code=code)
+    assert done.out == ""
+    return done.err.removesuffix("\n")
+
+
+def source(kind: str) -> list[str]:
+    return ["--set", f"data.source={kind}.csv", *CLASSES[kind]]
+
+
+# --- train ----------------------------------------------------------------------------------------------------
+
+
+def test_the_lines_of_a_training(there, tmp_path):
+    done = invoke("train", "quickstart", *QUICK[1:], *source("three"), "--out", tmp_path / "run")
+    number = r"\d\.\d{4}"
+    assert re.search(
+        rf"\nepoch 2/2: training loss {number}; validation accuracy {number}, log loss {number}\n", done.err
+    )
+    assert re.match(
+        rf"validation  accuracy {number} \[{number}, {number}\], macro-F1 {number}, MAE {number}, log loss {number}, "
+        r"n 24\n",
+        done.out,
+    )
+    topics = invoke("train", "quickstart", *QUICK, *source("topics"), "--out", tmp_path / "topics")
+    assert "macro-F1" in topics.out
+    assert "MAE" not in topics.out, "they have no order"
+
+
+@pytest.mark.parametrize(("kind", "output"), [("three", "softmax"), ("stars", "cumulative"), ("stars", "softmax")])
+@pytest.mark.parametrize("extra", [[], ["--set", "train.members=2"], ["--set", "train.class_weight=balanced"]])
+def test_every_head_learns(there, tmp_path, kind, output, extra):
+    run = tmp_path / "run"
+    invoke("train", "quickstart", *QUICK, *source(kind), "--set", f"model.output={output}", *extra, "--out", run)
+    scores = invoke("eval", run, "--data", f"{kind}-new.csv", "--json").json
+    assert scores["accuracy"] > 0.6
+    assert scores["mae"] < 0.6
+    row = invoke("predict", "-m", run, "this superb superb lovely evening").jsonl[0]
+    assert math.fsum(row["probabilities"].values()) == pytest.approx(1)
+    assert row["label"] == {"three": "positive", "stars": "5"}[kind]
+
+
+@pytest.mark.parametrize(("output", "members"), [("scale", 2), ("cumulative", 1)])
+def test_a_killed_training_resumes_to_the_same_bytes(start, there, tmp_path, monkeypatch, output, members):
+    shutil.copy("stars.csv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    long = [
+        "train",
+        "quickstart",
+        *source("stars"),
+        "--set",
+        f"model.output={output}",
+        "--set",
+        f"train.members={members}",
+    ]
+    long += ["--set", "train.epochs=40", "--set", "train.checkpoint.every_steps=20"]
+    for _ in range(5):
+        shutil.rmtree("run", ignore_errors=True)
+        running = start(*long, "--out", "run")
+        while running.poll() is None and not Path("run/checkpoint.safetensors").exists():
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        if running.returncode == -9:
+            break
+    assert "\nresumes after step " in invoke("train", "--resume", "run").err
+    invoke("train", *long[1:], "--out", "whole", "--quiet")
+    for name in ("model.safetensors", "validation.parquet", "metrics.jsonl"):
+        assert (Path("run") / name).read_bytes() == (Path("whole") / name).read_bytes()
+
+
+def test_a_refit_of_several_classes(there, tmp_path):
+    run = tmp_path / "run"
+    done = invoke("train", "quickstart", *QUICK, *source("stars"), "--set", "train.refit=true", "--out", run, "--json")
+    assert done.json["refit"]["reviews"] == 240
+    scores = invoke("eval", run, "--json")
+    assert scores.json["n"] == 25
+    assert "scored" in scores.err
+
+
+def test_a_weight_of_a_class_makes_its_label_more_frequent(there, tmp_path):
+    shares = []
+    for weight in (0.05, 20):
+        run = tmp_path / str(weight)
+        invoke(
+            "train",
+            "quickstart",
+            *QUICK,
+            *source("three"),
+            "--set",
+            f"train.class_weight.neutral={weight}",
+            "--out",
+            run,
+        )
+        confusion = invoke("eval", run, "--data", "three-new.csv", "--json").json["confusion"]
+        shares.append(sum(row["neutral"] for row in confusion.values()))
+    assert shares[0] < shares[1]
+
+
+def test_labels_of_built_in_data_beside_three_classes(there, tmp_path):
+    three = ["--set", "data.source=[sample,three.csv]"]
+    run = tmp_path / "run"
+    invoke("train", "quickstart", *QUICK, *three, *CLASSES["three"], "--out", run)
+    counts = invoke("eval", run, "--data", "sample", "--json").json["classes"]
+    assert [each["n"] for each in counts.values()] == [40, 0, 40]
+    assert refused(3, "train", "quickstart", *QUICK, "--set", "data.source=[sample,stars.csv]", *CLASSES["stars"]) == (
+        "sample: its labels are negative and positive, and data.labels has no class negative and no positive; name the "
+        "classes of the others so, or leave it out of data.source"
+    )
+
+
+def test_the_order_of_classes_that_their_names_do_not_tell(there, tmp_path):
+    def notes(kind, *extra):
+        args = ["--set", f"data.source={kind}.csv", *extra, "--dry-run"]
+        return [line for line in invoke("train", "quickstart", *args).err.splitlines() if "in order" in line]
+
+    given = ["--set", "data.labels=[food,price,service]"]
+    assert notes("topics", *given) == [
+        "data.labels: taken as in order, from food, the worst, to service, the best; if they have no order, write "
+        "--set data.ordered=false (true: they are in order)"
+    ]
+    for ordered in ("true", "false"):
+        assert not notes("topics", *given, "--set", f"data.ordered={ordered}")
+    assert not notes("three", *CLASSES["three"])
+    assert not notes("stars", *CLASSES["stars"])
+
+
+# --- predict --------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_of_three_classes(there):
+    row = invoke("predict", "-m", "three", "a superb superb one").jsonl[0]
+    assert list(row) == ["label", "score", "probabilities", "place", "tokens", "unknown"]
+    assert list(row["probabilities"]) == ["negative", "neutral", "positive"]
+    assert row["label"] == "positive"
+    assert row["score"] == row["probabilities"]["positive"] == max(row["probabilities"].values())
+    assert row["place"] == pytest.approx(row["probabilities"]["positive"] + row["probabilities"]["neutral"] / 2)
+    nothing = invoke("predict", "-m", "three", "zzz").jsonl[0]
+    assert nothing["note"] == "no known word"
+    line = invoke("predict", "-m", "three", "--format", "table", "a superb superb one").out
+    assert line == f"positive  {row['score']:.4f}  a superb superb one\n"
+
+
+def test_the_answer_of_stars_and_of_topics(there):
+    row = invoke("predict", "-m", "stars", "a superb superb one").jsonl[0]
+    assert list(row) == ["label", "score", "probabilities", "place", "expected", "tokens", "unknown"]
+    assert row["expected"] == pytest.approx(sum(int(name) * p for name, p in row["probabilities"].items()))
+    assert row["expected"] == pytest.approx(1 + 4 * row["place"])
+    topics = invoke("predict", "-m", "topics", "cheap bill").jsonl[0]
+    assert list(topics) == ["label", "score", "probabilities", "tokens", "unknown"]
+    assert topics["label"] == "price"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+def test_a_table_has_a_column_for_each_class(there, tmp_path, suffix):
+    Path(tmp_path / "in.csv").write_text("text,place,positive\na superb one,7,x\nzzz,8,y\n")
+    out = tmp_path / f"out.{suffix}"
+    done = invoke("predict", "-m", "stars", "-i", tmp_path / "in.csv", "-o", out)
+    assert done.err == "the input has a column 'place': the prediction's is called 'predicted_place'\n"
+    names = ["text", "place", "positive", "label", "score", *(f"probability_{i}" for i in range(1, 6))]
+    names += ["predicted_place", "expected", "tokens", "unknown", "note"]
+    if suffix == "parquet":
+        table = pq.read_table(out)
+        assert table.column_names == names
+        rows = table.to_pylist()
+        assert isinstance(rows[0]["probability_1"], float)
+    else:
+        header, *lines = [line.split("," if suffix == "csv" else "\t") for line in out.read_text().splitlines()]
+        assert header == names
+        rows = [dict(zip(header, line, strict=True)) for line in lines]
+    answers = invoke("predict", "-m", "stars", "-i", tmp_path / "in.csv", "--no-keep").jsonl
+    for row, answer in zip(rows, answers, strict=True):
+        assert [float(row[f"probability_{i}"]) for i in range(1, 6)] == list(answer["probabilities"].values())
+        assert float(row["predicted_place"]) == answer["place"]
+    assert rows[1]["note"] == "no known word"
+
+
+def test_standard_input_and_an_empty_file(there, tmp_path):
+    rows = invoke("predict", "-m", "three", "-i", "-", stdin="superb\nawful\n").jsonl
+    assert [row["label"] for row in rows] == ["positive", "negative"]
+    (tmp_path / "in.csv").write_text("text\n")
+    out = invoke("predict", "-m", "topics", "-i", tmp_path / "in.csv", "--format", "json").out
+    assert json.loads(out) == []
+
+
+def test_a_threshold(there, quickstart):
+    row = invoke("predict", "-m", "three", "average dull").jsonl[0]
+    p = row["probabilities"]
+    for name in p:
+        for least in (p[name], p[name] + 1e-6):
+            answer = invoke("predict", "-m", "three", "average dull", "--threshold", f"{name}={least!r}").jsonl[0]
+            others = {other: each for other, each in p.items() if other != name}
+            assert answer["label"] == (name if p[name] >= least else max(others, key=lambda other: others[other]))
+            assert answer["score"] == p[answer["label"]]
+            assert answer["probabilities"] == p
+    positive = invoke("predict", "-m", quickstart, "I love this movie").jsonl[0]["positive"]
+    for option, label in (
+        (f"{positive!r}", "positive"),
+        ("1", "negative"),
+        (f"negative={1 - positive - 1e-9!r}", "negative"),
+    ):
+        answer = invoke("predict", "-m", quickstart, "I love this movie", "--threshold", option).jsonl[0]
+        assert (answer["label"], answer["positive"]) == (label, positive)
+        assert answer["score"] == pytest.approx(positive if label == "positive" else 1 - positive)
+
+
+def test_costs(there):
+    probability = invoke("predict", "-m", "stars", "average dull superb").jsonl[0]["probabilities"]
+    p, names = np.array(list(probability.values())), list(probability)
+    far = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
+    alarm = np.where(far, 1, 0) + 9 * (np.arange(5) > 0)[None, :] * (np.arange(5) == 0)[:, None]
+    for option, cost in (("distance", far), ("squared", far**2), (json.dumps(alarm.tolist()), alarm)):
+        answer = invoke("predict", "-m", "stars", "average dull superb", "--cost", option).jsonl[0]
+        assert answer["label"] == names[int(np.argmin(p @ cost))]
+    assert invoke("predict", "-m", "stars", "superb", "--cost", json.dumps((1 - np.eye(5)).tolist())).jsonl == (
+        invoke("predict", "-m", "stars", "superb").jsonl
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "says"),
+    [
+        ("three", ["--threshold", "0.7"], "of which class? write, for example, --threshold 'positive=0.7'"),
+        ("three", ["--threshold", "good=0.7"], "the model has no such class, but negative, neutral, positive; write, "),
+        (
+            "three",
+            ["--threshold", "neutral=70"],
+            "'70' is no probability from 0 to 1; write, for example, --threshold 'neutral=0.7'",
+        ),
+        (
+            "topics",
+            ["--cost", "distance"],
+            "the classes have no order; give a matrix, such as --cost '[[0,1,1],[1,0,1],[1,1,0]]'",
+        ),
+        ("three", ["--cost", "[[0,1],[1,0]]"], "not distance, squared, or 3 rows of 3 numbers"),
+        ("three", ["--cost", "nonsense"], "not distance, squared, or 3 rows of 3 numbers"),
+        ("three", ["--cost", "distance", "--threshold", "neutral=0.2"], "are two ways to decide; give one of them"),
+    ],
+)
+def test_wrong_decisions(there, model, options, says):
+    message = refused(2, "predict", "-m", model, "superb", *options)
+    assert message.startswith("--")
+    assert says in message
+
+
+def test_python_gives_the_same_answers(there):
+    import sentibp
+
+    classifier = sentibp.load_model("stars")
+    texts = sentibp.to_arrow(["superb", "dull average"])
+    assert classifier.answers(texts) == invoke("predict", "-m", "stars", "superb", "dull average").jsonl
+    assert classifier.predict(texts).positive.shape == (2, 5)
+    assert classifier.answers(texts, cost="distance") == (
+        invoke("predict", "-m", "stars", "superb", "dull average", "--cost", "distance").jsonl
+    )
+    assert classifier.answers(texts, threshold="5=0")[1]["label"] == "5"
+
+
+# --- eval -----------------------------------------------------------------------------------------------------
+
+
+def test_the_scores_of_three_classes(there):
+    scores = invoke("eval", "three", "--data", "three-new.csv", "--json").json
+    first = "n accuracy accuracy_interval macro_f1 mae quadratic_weighted_kappa ranked_probability_score log_loss"
+    assert list(scores)[:10] == [*first.split(), "brier", "calibration_error"]
+    answers = [row["label"] for row in invoke("predict", "-m", "three", "-i", "three-new.csv", "--no-keep").jsonl]
+    real = [line.rpartition(",")[2] for line in Path("three-new.csv").read_text().split()[1:] if "," in line]
+    for right in CLASSES["three"][1].partition("[")[2][:-1].split(","):
+        for said, count in scores["confusion"][right].items():
+            assert count == sum(pair == (right, said) for pair in zip(real, answers, strict=True))
+    text = invoke("eval", "three", "--data", "three-new.csv").out
+    assert f"\nmacro f1                 {scores['macro_f1']:.4f}\n" in text
+    recall = scores["classes"]["neutral"]
+    assert re.search(rf"\nneutral +30 +{recall['precision']:.4f} +{recall['recall']:.4f} +{recall['f1']:.4f}\n", text)
+    assert re.search(r"\ntrue \\ predicted +negative +neutral +positive\nnegative +\d+ +\d+ +\d+\n", text)
+    unordered = invoke("eval", "topics", "--data", "topics-new.csv", "--json").json
+    assert not {"mae", "quadratic_weighted_kappa", "ranked_probability_score"} & set(unordered)
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "macro_f1", "mae", "quadratic_weighted_kappa", "ranked_probability_score"]
+)
+def test_a_bound_for_each_score(there, metric):
+    args = ["eval", "three", "--data", "three-new.csv", "--json"]
+    value = invoke(*args).json[metric]
+    worse = 0.01 if metric in ("mae", "ranked_probability_score") else -0.01
+    assert invoke(*args, "--fail-under", f"{metric}={value + worse}").code == 0
+    assert f"--fail-under {metric}=" in invoke(*args, "--fail-under", f"{metric}={value - worse}", code=1).err
+
+
+def test_two_models_of_the_same_classes(there, tmp_path):
+    invoke(
+        "train", "quickstart", *QUICK, *source("three"), "--set", "model.output=softmax", "--out", tmp_path / "other"
+    )
+    done = invoke("eval", "three", "--against", tmp_path / "other", "--data", "three-new.csv", "--json").json
+    assert set(done["paired"]) == {"a_only", "b_only", "difference", "p_value"}
+    n = done["n"]
+    assert done["accuracy"] - done["against"]["accuracy"] == pytest.approx(done["paired"]["difference"])
+    assert n == 90
+    message = refused(2, "eval", "three", "--against", "stars", "--data", "three-new.csv")
+    assert message == (
+        "the first model has the classes negative, neutral, positive, and the second 1, 2, 3, 4, 5; compare models of "
+        "the same classes, in the same order"
+    )
+    compared = invoke("runs", "compare", "three", tmp_path / "other", "--json").json
+    assert compared["settings"]["model.output"] == ["auto", "softmax"]
+    assert {"macro_f1", "mae"} <= compared["scores"].keys()
+    assert compared["paired"] is not None
+    listed = invoke("runs", "list", ".", "--json").json
+    assert len(listed) == 3
+    assert all(run["accuracy"] is not None for run in listed)
+
+
+def test_data_with_other_labels(there, tmp_path):
+    """The labels are put into the lists of the classes where that is known."""
+    (tmp_path / "numbers.csv").write_text(
+        reviews("three", 1, 30).replace("negative", "0").replace("neutral", "1").replace("positive", "2")
+    )
+    message = refused(3, "eval", "three", "--data", tmp_path / "numbers.csv")
+    mapping = "data.labels={negative: [negative, 0], neutral: [neutral, 1], positive: [positive, 2]}"
+    assert message.endswith(f"write them into its lists: --set '{mapping}'")
+    assert invoke("eval", "three", "--data", tmp_path / "numbers.csv", "--set", mapping, "--json").json["n"] == 30
+    two = "data.labels={negative: [negative], positive: [positive, neutral]}"
+    message = refused(2, "eval", "three", "--data", "three-new.csv", "--set", two)
+    assert message.startswith(
+        "the labels of the reviews are negative, positive, and the classes of the model negative, "
+    )
+    low = ["--set", "data.labels={low: [1, 2], middle: [3], high: [4, 5]}", "--set", "data.ordered=true"]
+    invoke("train", "quickstart", *QUICK, "--set", "data.source=stars.csv", *low, "--out", tmp_path / "g")
+    (tmp_path / "named.csv").write_text("text,label\nsuperb,high\nawful,low\naverage,middle\n")
+    done = invoke("eval", tmp_path / "g", "--data", tmp_path / "named.csv", "--json")
+    assert done.json["n"] == 3
+    assert "labels by the names of the classes, as data.labels of the training lists none" in done.err
+
+
+def test_init_offers_a_class_for_each_label(there, tmp_path):
+    why = "# instead of two classes, one for each label, from the worst to the best"
+    for kind, line in {
+        "stars": f"  # labels: [1, 2, 3, 4, 5]  {why}",
+        "topics": "  # ordered: false  # if these classes have no order",
+    }.items():
+        invoke("init", f"{kind}.csv", "--out", tmp_path / f"{kind}.yaml")
+        config = (tmp_path / f"{kind}.yaml").read_text()
+        assert f"\n{line}\n" in config
+    text = (tmp_path / "stars.yaml").read_text()
+    start, end = text.index("  labels:"), text.index("  validation:")
+    (tmp_path / "five.yaml").write_text(text[:start].replace("# labels:", "labels:") + text[end:])
+    run = tmp_path / "run"
+    assert invoke("train", tmp_path / "five.yaml", "--quiet", "--out", run, "--json").json["scores"][
+        "classes"
+    ].keys() == {*"12345"}
