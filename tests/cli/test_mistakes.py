@@ -10,7 +10,7 @@ import pytest
 
 SHIPPED = (
     "article, deep_residual, deep_sigmoid, finetune, imdb, imdb_best, imdb_pretrained, quickstart, reviews, "
-    "rotten_tomatoes, rotten_tomatoes_pretrained, sst2, xor"
+    "rotten_tomatoes, rotten_tomatoes_pretrained, sst2, stars, three, xor"
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,11 @@ import runner
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError
 from sentibp.model.file import load_model
-from sentibp.model.head import probability
+from sentibp.model.head import place, probability
 from sentibp.runs import directory
 from sentibp.training.events import Epoch, Step
 from sentibp.utils.arrow import strings
+from sentibp.utils.resources import resource_folder
 
 SMALL = {
     "data": {"source": "sample5", "labels": [1, 2, 3, 4, 5]},
@@ -250,3 +253,36 @@ def test_a_model_of_other_classes_is_no_start(small, complaint):
     three = {"source": "sample3", "labels": ["negative", "neutral", "positive"]}
     message = complaint(ConfigError, runner.train_model, small("model.init_from=first", data=three), Path("second"))
     assert message.startswith("model.init_from: ")
+
+
+def test_no_review_of_the_sample_is_a_probe_or_occurs_twice():
+    """In any spelling, and in no run of five words."""
+    folder = resource_folder("data")
+
+    def words(text: str) -> list[str]:
+        return re.findall(r"\w+", text.lower())
+
+    def column(name: str, key: str) -> list[str]:
+        with open(folder / name, encoding="utf-8", newline="") as file:
+            return [row[key] for row in csv.DictReader(file) if row.get("label", "neutral") == "neutral"]
+
+    probes = [*column("probes.csv", "a"), *column("probes.csv", "b"), *(folder / "retelling.txt").read_text().split("\n")]
+    runs = {tuple(each[i : i + 5]) for each in map(words, probes) for i in range(len(each) - 4)}
+    neutral = [words(text) for split in ("train", "test") for text in column(f"stars_{split}.csv", "text")]
+    assert len(neutral) == len(set(map(tuple, neutral))) == 300
+    assert not [each for each in neutral if any(tuple(each[i : i + 5]) in runs for i in range(len(each) - 4))]
+    assert {min(map(len, neutral)), max(map(len, neutral))} == {3, 56}
+
+
+@pytest.mark.parametrize(("name", "least", "chance"), [("three", 0.6, 0.43), ("stars", 0.48, 0.43)])
+def test_the_shipped_configs_learn_more_than_the_largest_class(here, name, least, chance):
+    outcome = runner.train_model(load_config(name, ["data.validation=test"]), Path("run"))
+    assert outcome.scores["accuracy"] > least > chance
+    classifier = load_model(outcome.model)
+    assert classifier.spec.head == "scale"
+    texts = ["I loved it, a wonderful film.", "The hotel has two floors and a car park.", "Boring and awful."]
+    found = probability(classifier.logits(classifier.encode(strings(texts))[0]))
+    scale = place(found)
+    assert scale[0] > 0.6 > scale[1] > 0.4 > scale[2]
+    middle = classifier.spec.labels.index("neutral" if name == "three" else "3")
+    assert found.argmax(axis=1)[1] == middle
