@@ -33,7 +33,7 @@ WORD = r"(?u)\w+|[^\w\s]"
 
 
 def logistic_regression(scoring: str = "neg_log_loss") -> LogisticRegressionCV:
-    return LogisticRegressionCV(Cs=8, cv=3, scoring=scoring, max_iter=2000)
+    return LogisticRegressionCV(Cs=np.logspace(-1, 3, 5), cv=3, scoring=scoring, max_iter=2000)
 
 
 def tfidf(train: list[str], label: np.ndarray, test: list[str], k: int) -> np.ndarray:

@@ -200,7 +200,7 @@ def test_data_files_with_invalid_content(fails, trained, name, content, message)
 
 
 def test_unknown_names_of_data(fails, trained):
-    assert "did you mean sample?" in fails(3, "eval", "--data", "sampel")
+    assert "did you mean sample or" in fails(3, "eval", "--data", "sampel")
     assert "imdb, rotten_tomatoes" in fails(3, "eval", "--data", "nothing like it")
 
 
