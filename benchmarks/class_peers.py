@@ -1,7 +1,7 @@
 """More than two classes: sentibp against scikit-learn and fastText, on the same training and test reviews.
 
     python benchmarks/class_peers.py three --test test
-    python benchmarks/class_peers.py rotten_tomatoes --set data.source=reviews.csv --set 'data.labels=[1, 2, 3, 4, 5]' \\
+    python benchmarks/class_peers.py stars --set data.source=reviews.csv --set 'data.labels=[1, 2, 3, 4, 5]'
         --test 0.25 --repeats 3
 
 The config is trained with each head. `--test` is what data.validation can be: a share, a split or a file. Of the peers,

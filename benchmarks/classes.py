@@ -25,7 +25,15 @@ from sentibp.model import initial
 from sentibp.training.loop import fit, initial_state, steps_per_epoch
 from sentibp.training.prepare import prepare
 
-CONTESTANTS = [("two", 2), ("scale", 3), ("scale", 5), ("softmax", 5), ("cumulative", 5), ("scale", 10), ("softmax", 10)]
+CONTESTANTS = [
+    ("two", 2),
+    ("scale", 3),
+    ("scale", 5),
+    ("softmax", 5),
+    ("cumulative", 5),
+    ("scale", 10),
+    ("softmax", 10),
+]
 
 
 def epoch_of(

@@ -40,6 +40,17 @@ def test_an_old_model_says_what_it_said(number):
 
 
 @pytest.mark.parametrize("number", FORMATS)
+def test_swapped_labels_are_refused(number, tmp_path):
+    content = (GOLDEN / f"format{number}.safetensors").read_bytes()
+    names = ["negative", "positive"] if number < 6 else ["negative", "neutral", "positive"]
+    before, after = (json.dumps(labels).replace('"', '\\"').encode() for labels in (names, names[::-1]))
+    assert content.count(before) == 1
+    (tmp_path / "model.safetensors").write_bytes(content.replace(before, after))
+    with pytest.raises(DataError, match=r"damaged: its (labels|content)"):
+        model_file.load_model(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("number", FORMATS)
 def test_no_machine_can_say_otherwise(number):
     """Every sum is of multiples of a power of two, and even without their signs within 24 bits of it: no partial sum is
     rounded, in whatever order. If a golden file is made anew, this must hold of it."""
@@ -61,6 +72,19 @@ def test_no_machine_can_say_otherwise(number):
         if classifier.spec.head == "scale":
             output = active @ tensors["output.weight"] + tensors["output.bias"]
             assert (np.abs(output) @ scale_shares(len(classifier.spec.labels)) * 2**19 < 2**24).all()
+
+
+@pytest.mark.parametrize("number", [5, 6])
+def test_a_compressed_model_says_what_it_said(number):
+    """Its rows are those of the model, so that it says the same; but it respells unknown words."""
+    said = expected(number)
+    classifier = model_file.load_model(GOLDEN / f"compressed{number}.safetensors")
+    assert classifier.vocabulary.respells
+    features, tokens, unknown = classifier.encode(strings(said))
+    logits = classifier.logits(features)
+    for i, told in enumerate(said.values()):
+        assert [float(each).hex() for each in np.atleast_1d(logits[i])] == np.atleast_1d(told["logit"]).tolist()
+        assert (tokens[i], unknown[i]) == (told["tokens"], told["unknown"])
 
 
 def test_a_model_of_this_format_is_kept():

@@ -44,7 +44,7 @@ Examples:
 
 def predict(
     text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Reviews, each in quotes.")] = None,
-    model: Model = "last",
+    model: Model = None,
     input: Annotated[
         str | None,
         typer.Option(
@@ -100,10 +100,11 @@ def predict(
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
 ) -> None:
-    """Label reviews, with a probability: positive or negative, or with the classes of the model."""
+    """Label reviews, with the probability of each label."""
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.cli.explain import may_colour
+    from sentibp.cli.prediction_progress import Counter
     from sentibp.model import file
     from sentibp.model.decision import answers, parse_decision
     from sentibp.runs import find
@@ -123,7 +124,8 @@ def predict(
         options, split = _read_options(classifier, text_column, set_ or [])
         pieces = _input(input, options, split, format, keep)
     colours = explain and format is Format.table and output is None and may_colour()
-    with _sink(output, colours) as sink:
+    to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
+    with Counter(input is not None and not to_terminal) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
         else:
@@ -135,6 +137,7 @@ def predict(
             if explain and format is not Format.table:
                 records = _explained(records, piece, classifier)
             writer.write(piece, records)
+            counter.add(len(records))
         writer.close()
 
 

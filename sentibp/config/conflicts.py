@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from encodings import aliases
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentibp.config.messages import ALIASES, close, nearest, show
 from sentibp.config.yaml_file import Keys
@@ -53,11 +53,13 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
+    yield from _groups_without_column(config)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
     yield from _cannot_be_averaged(config)
     yield from _pretraining(config)
+    yield from _only_two_classes(config)
     yield from _no_validation(config)
     yield from _no_refit(config)
     yield from _unknown_layers(config)
@@ -192,18 +194,31 @@ def _column_named_twice(data: Data) -> Iterator[Conflict]:
             yield Conflict(("data", "columns", i), f"{show(name)} is there twice; give each column its own name")
 
 
+def _groups_without_column(config: Config) -> Iterator[Conflict]:
+    if config.text.min_groups > 1 and config.data.group_column is None:
+        message = "no column says which reviews belong together (film, product, author); name it with "
+        message += f"--set data.group_column=NAME, or write {set_option('text.min_groups', 1)}"
+        yield Conflict(("text", "min_groups"), message, ("data.group_column",))
+
+
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     model = config.model
     if config.train.members > 1:
         key: Keys = ("train", "members")
+    elif config.train.linear_member:
+        key = ("train", "linear_member")
     elif config.pretrain.vectors == "reviews":
         key = ("pretrain", "vectors")
+    elif config.text.shifters:
+        key = ("text", "shifters")
     else:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
-        message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
-        none = set_option(".".join(map(str, key)), 1 if key[0] == "train" else "none")
+        what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
+        message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
+        off = {"members": 1, "linear_member": False, "vectors": "none", "shifters": False}
+        none = set_option(".".join(map(str, key)), off[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 
@@ -217,6 +232,10 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
     if pretrain.vectors != "words" and pretrain.labelled is not None:
         message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
         yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))
+    if pretrain.vectors == "words" and config.train.linear_member:
+        message = "vectors: words has such a classifier already; remove this, or write "
+        message += set_option("train.linear_member", False)
+        yield Conflict(("train", "linear_member"), message, ("pretrain.vectors",))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"
@@ -225,6 +244,19 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
         message = "a network cannot start from both a model and vectors; remove this, or write "
         message += set_option("pretrain.vectors", "none")
         yield Conflict(("model", "init_from"), message, ("pretrain.vectors",))
+
+
+def _only_two_classes(config: Config) -> Iterator[Conflict]:
+    if config.data.labels is None or len(set(config.data.labels) - {IGNORE}) <= 2:
+        return
+    settings: tuple[tuple[Keys, str, bool, Any], ...] = (
+        (("train", "linear_member"), "the linear classifier beside the networks is", config.train.linear_member, False),
+        (("text", "shifters"), "shifters are", config.text.shifters, False),
+    )
+    for key, what, is_used, off in settings:
+        if is_used:
+            message = f"{what} for two classes; with more, write {set_option('.'.join(map(str, key)), off)}"
+            yield Conflict(key, message, ("data.labels",))
 
 
 def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
 from sentibp.utils.label_key import IGNORE, LABELS, label_key
+from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -60,6 +61,7 @@ def _to_label_lists(value: Any) -> Any:
         return value
     classes = {_class_name(name): values for name, values in value.items()}
     ignored = {IGNORE: classes.pop(IGNORE)} if IGNORE in classes else {}
+    ignored = {} if ignored == {IGNORE: []} else ignored  # the same as none
     if set(classes) == set(LABELS):
         classes = {name: classes[name] for name in LABELS}
     return classes | ignored
@@ -198,6 +200,9 @@ class Data(_Section):
     quoting: Literal["double", "backslash", "none"] | None = None
     """How a quote is written in a quoted text of a CSV or TSV file. double: as two quotes; backslash: after a
     backslash; none: quotes are plain characters, and no text is quoted. null: it is found."""
+    max_record_mb: Annotated[float, Field(gt=0, le=LARGEST_RECORD_MB)] = RECORD_MB
+    """The largest record, in MB: a line, a row, an object of JSON, or a text. A larger one is an error, for it is
+    usually a quote that is not closed, or no text, and reading it takes 20 times its size of memory."""
     labels: LabelLists | None = None
     """The classes, and what the values of the label column mean: `{negative: [0], positive: [4]}`, or with more
     classes, from the worst to the best, `{negative: [1, 2], neutral: [3], positive: [4, 5]}`. Reviews with the values
@@ -242,12 +247,19 @@ class Text(_Section):
     min_count: Count = 1
     """How often a feature must occur in the training data (including that of pretrain). Raise it for a smaller model,
     and if there is much training data."""
+    min_groups: Count = 1
+    """In how many groups of data.group_column a feature must occur: films, products, authors. What occurs in one of
+    them only is often a name, which says nothing about others."""
     max_features: Count | None = None
     """The largest number of features. The most frequent ones are kept. null: no limit."""
     presence: bool = False
     """Whether a feature counts once in a review, however often it occurs there. What a review says again and again is
     often the name of a film or product, which says little about others. With init_from, the default is that of the
     model."""
+    shifters: bool = False
+    """Whether words of opinion have further features where they are negated (`not good`), conceded (`good, but`) or
+    boosted (`very good`). What these weigh is learned after the training, from English sentences that come with
+    sentibp. It helps with short texts. The network has at most one hidden layer, with relu."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""
@@ -426,6 +438,10 @@ class Train(_Section):
     members: Count = 1
     """The number of networks to train, each from other random weights, and to average. The result is one network that
     is as wide as all of them together."""
+    linear_member: bool = False
+    """Whether to average the networks with a linear classifier: logistic regression with a penalty, on features that
+    are weighted by their log-count ratios. The result is one network, a little wider. It is better on reviews of films,
+    products or authors that training has not seen, and takes less time than an epoch."""
     calibrate: bool = True
     """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less. It
     makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so

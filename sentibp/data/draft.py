@@ -103,7 +103,7 @@ def _repair(message: str) -> tuple[str, Any] | None:
     for found in re.finditer(r"--set ((?:'[^']*'|\"[^\"]*\"|[^\s'\"])+)", message):
         key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
         section, _, key = key.partition(".")
-        if section == "data" and key in _REPAIRS:
+        if section == "data" and key in _REPAIRS and value != "NAME":  # which only the user knows
             return key, yaml.safe_load(value)
     return None
 

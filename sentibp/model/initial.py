@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ def build_classifier(
     if columns is not None:
         embedding[:, -columns.shape[1] :] = columns
     if origin is not None:
+        _require_outputs(origin.spec, spec)
         inherit(weights, origin, spec.head)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
         if has_linear_start(config, examples.features):
@@ -63,6 +65,8 @@ def build_classifier(
         else:
             first = naive_bayes_columns(examples, vocabulary, config.model.embedding, spec.head)
             embedding[:, : first.shape[1]] = first[:, : embedding.shape[1]]
+    if origin is None:
+        embedding[vocabulary.is_marked] = 0  # their weights are learned afterwards: training/shifters.py
     network = assemble_for_training(config, weights, seed)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
 
@@ -125,6 +129,19 @@ def start_linear(weights: dict[str, Array], config: Config, start: LinearStart) 
         weights[name][:] = value
 
 
+def _require_outputs(origin: NetworkSpec, spec: NetworkSpec) -> None:
+    """Raise ConfigError if a network cannot start from a model with these labels, or this head."""
+    if origin.head == spec.head and len(origin.labels) == len(spec.labels):
+        return
+    if (origin.head, spec.head) == ("sigmoid", "scale"):
+        return
+    theirs, ours = (f"{', '.join(each.labels)} ({each.head})" for each in (origin, spec))
+    repair = "train both with the same data.labels and model.output"
+    if origin.head == "sigmoid" and spec.ordered:
+        repair = f"a model of two classes can be the start with {set_option('model.output', 'scale')}"
+    raise ConfigError(f"model.init_from: that model has the classes {theirs}, and this config {ours}; {repair}")
+
+
 def inherit(weights: dict[str, Array], origin: Classifier, head: str = "sigmoid") -> None:
     """Copy the tensors of a trained model. The rows of new features, which follow its own, stay random.
 
@@ -184,6 +201,7 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
     try:
         with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             for number, content in enumerate(iter(lambda: file.readline(SMALL), b""), 1):
                 line = content.decode(errors="replace")
                 if len(content) == SMALL:
@@ -193,6 +211,9 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
                 if number == 1 and word.isdigit() and values.strip().isdigit():
                     continue  # word2vec and fastText begin with "count dim"
                 yield number, (word, values)
+            if file.tell() < size:
+                what = "has become shorter while it was read"
+                raise DataError(f"{path}: {what}; try again when no other program writes to it")
     except OSError as error:
         raise DataError(
             f"{path}: {error.strerror}; name a file of word vectors with --set model.embedding.vectors=PATH"

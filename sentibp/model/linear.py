@@ -111,7 +111,7 @@ def fit_output_layer(
         layer.backward(dy)
         return loss, np.concatenate((np.ravel(layer.grads["weight"]), np.ravel(layer.grads["bias"]), d_head))
 
-    theta = _minimize(loss_and_gradient, k + m + head.size, decay, k)
+    theta = minimize(loss_and_gradient, k + m + head.size, decay, k)
     scaled = theta[:k].reshape(columns.shape) / deviation[:, None]
     shift = [np.ascontiguousarray(column) @ mean for column in scaled.T]  # of every output
     return scaled.astype(np.float32), theta[k : k + m] - np.array(shift)
@@ -157,7 +157,7 @@ def fit_linear_network(
         d_rows, d_weight = row_scale * d_columns.values, np.asarray(layer.grads["weight"])
         return loss, np.concatenate((d_rows.ravel(), d_weight.ravel(), np.asarray(layer.grads["bias"]), d_head))
 
-    _minimize(loss_and_gradient, b + head.size, decay, w)
+    minimize(loss_and_gradient, b + head.size, decay, w)
     return columns.astype(np.float32), weight.astype(np.float32), bias.copy()
 
 
@@ -258,13 +258,16 @@ def _scales(examples: Examples, rows_transposed: csr_array, is_affix: Array, ent
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
-def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float, penalized: int) -> Array:
-    """Return the minimum (size,) of the loss plus an L2 penalty on the first `penalized` parameters."""
-    from scipy.optimize import minimize
+def minimize(loss_and_gradient: LossAndGradient, size: int, decay: float, penalized: int | None = None) -> Array:
+    """Return the minimum (size,) of the loss plus an L2 penalty on the first `penalized` parameters.
 
-    function = _with_penalty(loss_and_gradient, decay, penalized)
+    None: on all but the last, the bias.
+    """
+    from scipy import optimize
+
+    function = _with_penalty(loss_and_gradient, decay, size - 1 if penalized is None else penalized)
     with single_threaded_blas:
-        theta = minimize(function, np.zeros(size), jac=True, method="L-BFGS-B").x
+        theta = optimize.minimize(function, np.zeros(size), jac=True, method="L-BFGS-B").x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
     return theta
 

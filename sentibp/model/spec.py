@@ -128,6 +128,12 @@ def _classes(labels: Any, settings: Mapping[str, Any]) -> Classes:
     return Classes(names, _flag("data.ordered", ordered))
 
 
+def require_labels(labels: Any, expected: Sequence[str]) -> None:
+    """Raise ValueError if these are not the labels of the answers, in their order: swapped, they turn every answer."""
+    if not isinstance(labels, list | tuple) or tuple(labels) != tuple(expected):
+        raise ValueError(f"its labels are {labels!r:.40}, not {expected}")
+
+
 def spelling_from_mapping(text: Mapping[str, Any]) -> Spelling:
     """Return the spelling that the section `text` of a file describes. Raises as `NetworkSpec.from_mapping` does."""
     if not isinstance(text["classes"], list):

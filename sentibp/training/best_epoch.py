@@ -168,13 +168,13 @@ def calibrate(logits: Array, validation: Examples, independent: Array | None, se
     """Return the factor of the logits, and the shift that makes the classes count as train.class_weight says.
 
     The logits are (n,), or (n, K) for K labels, which have a shift each. Without class weights the shift is 0, and so
-    it is if the validation reviews that count are of one class.
+    it is if no validation review of a class counts.
     `independent` (n,) is how much each of them counts; None: all count as one.
     """
     own = np.ones(len(logits)) if independent is None else independent
     counted = own > 0
     label = validation.label[counted]
-    if settings.class_weight is None or not len(label) or (label == label[0]).all():
+    if settings.class_weight is None or len(np.unique(label)) < validation.classes.number:
         return fit_temperature(logits, validation.label, independent), 0.0
     own = own[counted]
     weight = example_weights(settings, Examples(None, label, own, validation.classes))

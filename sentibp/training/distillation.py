@@ -16,6 +16,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
+from sentibp.model.logistic_regression import fit_logistic_regression
 from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios, scale_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import Vectors
@@ -50,6 +51,15 @@ def review_classifier(
 def _head(config: Config) -> linear.Head:
     spec = NetworkSpec.from_config(config)
     return linear.Head(spec.head, len(spec.labels))
+
+
+def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
+    """Return the classifier of train.linear_member: naive-Bayes logistic regression, a single column."""
+    embedding, loss_weight = config.model.embedding, example_weights(config.train, training)
+    column, bias = fit_logistic_regression(
+        training, len(vocabulary), embedding.pooling, embedding.padding, seed, loss_weight
+    )
+    return _linear(config, vocabulary, column[:, None], np.array([bias]), _head(config), seed)
 
 
 def word_classifier(
@@ -125,6 +135,7 @@ def _linear(
     m = columns.shape[1]
     settings = config.model_dump() | {"pretrain": {}}
     settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [], m
+    settings["train"] |= {"linear_member": False, "learning_rates": {}, "freeze": []}  # these name hidden layers
     classifier = initial.build_classifier(Config.model_validate(settings), vocabulary, seed)
     params = classifier.network.params
     params["embedding.weight"][:] = columns
@@ -211,13 +222,14 @@ def distillation_set(
     return DistillationSet(examples, np.append(np.tile(np.arange(n), copies), np.full(m, -1)))
 
 
-def shared_rows(training: Examples, features: int) -> Array:
-    """Return the feature whose embedding row each feature uses: (features,) int32.
+def shared_rows(training: Examples, vocabulary: Vocabulary) -> Array:
+    """Return the feature whose embedding row each feature uses: (V,) int32.
 
     Features that are rare in the labelled reviews share one row: the labels say too little about each of them.
     """
-    row = np.arange(features, dtype=np.int32)
-    rare = np.bincount(training.features.ids, minlength=features) < _MIN_COUNT
+    row = np.arange(len(vocabulary), dtype=np.int32)
+    rare = np.bincount(training.features.ids, minlength=len(row)) < _MIN_COUNT
+    rare[vocabulary.is_marked] = False  # the reviews are without them
     row[rare] = row[rare][:1]
     return row
 

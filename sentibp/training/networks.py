@@ -31,6 +31,7 @@ from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_e
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shifters import with_shifters
 from sentibp.utils.paths import shown
 
 Events = Generator[Event, None, Classifier]
@@ -66,7 +67,9 @@ class Task(NamedTuple):
 
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
-    return config.train.members > 1 or config.pretrain.vectors != "none"
+    train = config.train
+    is_several = train.members > 1 or train.linear_member or config.pretrain.vectors != "none"
+    return is_several or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
@@ -220,8 +223,11 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     if config.pretrain.vectors == "words":
         classifier = distillation.combine(pretrained[0], members)
     else:
-        kinds = [pretrained, members] if pretrained else [members]
-        classifier = fold_classifiers(list(zip([*pretrained, *members], selection.mixture(kinds), strict=True)))
+        kinds = [kind for kind in (_linear_members(context, seed), pretrained, members) if kind]
+        everyone = [member for kind in kinds for member in kind]
+        classifier = fold_classifiers(list(zip(everyone, selection.mixture(kinds), strict=True)))
+    if config.text.shifters:
+        classifier = with_shifters(classifier)
     selection.ensemble_ended(seed, classifier)
     context.classifier = classifier
     return classifier
@@ -238,6 +244,14 @@ def _train_member(context: TrainingContext, seed: int, task: Task) -> Events:
     return member
 
 
+def _linear_members(context: TrainingContext, seed: int) -> list[Classifier]:
+    """Return the classifier of train.linear_member, if it is wanted. It takes too little time for a checkpoint."""
+    data = context.data
+    if not data.config.train.linear_member:
+        return []
+    return [distillation.linear_member(data.config, data.vocabulary, data.training, seed)]
+
+
 def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifier]) -> Generator[Event, None, Task]:
     """Make the classifier on vectors of n-grams, and say what the networks beside it learn from."""
     data, checkpoints = context.data, context.checkpoints
@@ -249,7 +263,7 @@ def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifie
     context.classifier = classifier
     checkpoints.member_finished(name, classifier)
     pretrained.append(classifier)
-    row = distillation.shared_rows(data.training, len(data.vocabulary))
+    row = distillation.shared_rows(data.training, data.vocabulary)
     validation = None if data.validation is None else distillation.with_shared_rows(data.validation, row)
     return Task(distillation.with_shared_rows(data.training, row), validation, row=row)
 

@@ -52,7 +52,7 @@ class RecordedData:
         self.is_refit = False  # whether the model was trained on the validation reviews, too
         if file is None or file.name not in (directory.MODEL, directory.VALIDATED):
             return
-        if (file.parent / "run.json").is_file():
+        if os.path.lexists(file.parent / "run.json"):  # what is no file is an error
             info = directory.load_run_info(file.parent)
             self.run, self.facts = file.parent, info.get("data") or {}
             self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))
@@ -146,6 +146,8 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
         if facts != now.get(name):
             if name in SETTINGS:
                 what, count = f"file of {SETTINGS[name]} has", "other weights"
+            elif name == "groups":
+                what, count = "data have", "other groups in the column of data.group_column"
             else:
                 before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
                 what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"

@@ -188,6 +188,20 @@ def test_the_order_of_classes_that_their_names_do_not_tell(there, tmp_path):
     assert not notes("stars", *CLASSES["stars"])
 
 
+def test_a_start_from_a_trained_model(there, tmp_path, quickstart):
+    two = ["--set", f"model.init_from={quickstart}"]
+    assert "accuracy" in invoke("train", "quickstart", *QUICK, *source("stars"), *two, "--out", tmp_path / "a").out
+    said = refused(2, "train", "quickstart", *QUICK, *source("stars"), *two, "--set", "model.output=softmax")
+    assert said == (
+        "model.init_from: that model has the classes negative, positive (sigmoid), and this config 1, 2, 3, 4, 5 "
+        "(softmax); a model of two classes can be the start with --set model.output=scale"
+    )
+    said = refused(2, "train", "quickstart", *QUICK, *source("topics"), "--set", "model.init_from=stars")
+    assert said.endswith("; train both with the same data.labels and model.output")
+    again = ["--set", "model.init_from=stars"]
+    assert "accuracy" in invoke("train", "quickstart", *QUICK, *source("stars"), *again, "--out", tmp_path / "b").out
+
+
 # --- predict --------------------------------------------------------------------------------------------------
 
 

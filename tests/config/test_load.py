@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -71,7 +71,7 @@ MISTAKES = {
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
-    "max_features, presence, affixes",
+    "min_groups, max_features, presence, shifters, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; did you mean 'learning_rate'?",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
@@ -155,8 +155,11 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, presence, "
-    "affixes",
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, min_groups, "
+    "max_features, presence, shifters, affixes",
+    # groups
+    "text: {min_groups: 2}": "text.min_groups: no column says which reviews belong together (film, product, author); "
+    "name it with --set data.group_column=NAME, or write --set text.min_groups=1",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {4: positive}}": "data.labels.4: unknown key; write it the other way round: positive: [4]",
@@ -640,6 +643,10 @@ def test_settings_of_other_classes():
     ]
     (line,) = complaints("train: {early_stopping: {metric: mae}}")
     assert line.endswith("mae is a score of more than two classes; write --set train.early_stopping.metric=f1")
+    assert complaints(three + "}\ntrain: {linear_member: true}") == [
+        "mine.yaml:2: train.linear_member: the linear classifier beside the networks is for two classes; with more, "
+        "write --set train.linear_member=false"
+    ]
     assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
         "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"
     ]
@@ -728,6 +735,7 @@ data:
   sheet: null
   separator: null
   quoting: null
+  max_record_mb: 64.0
   labels: null
 text:
   lowercase: true
@@ -735,8 +743,10 @@ text:
   classes: []
   ngrams: 2
   min_count: 1
+  min_groups: 1
   max_features: null
   presence: false
+  shifters: false
   affixes: true
 pretrain:
   vectors: none
@@ -770,6 +780,7 @@ train:
   learning_rates: {}
   math: fast
   members: 1
+  linear_member: false
   calibrate: true
   refit: auto
   seed: 0
@@ -893,9 +904,24 @@ def test_a_written_config_loads_as_an_equal_config(tree):
     loaded = load_config("written.yaml")
     assert loaded.config == original
     assert dump.dump(loaded.config) == written
-    assert "default" not in loaded.origins.values()
+    left_out = {"data.ordered", "model.output", "data.labels.ignore"}
+    assert {key for key, origin in loaded.origins.items() if origin == "default"} <= left_out
     assert Config.model_validate_json(original.model_dump_json()) == original
     assert dump.digest(loaded.config) == dump.digest(original)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(values, min_size=3, max_size=9, unique_by=label_key), st.booleans(), st.booleans())
+def test_classes_of_any_names_are_written_and_loaded(classes, ordered, as_mapping):
+    meaning = {"negative", "positive", "ignore", "..."}
+    assume(not meaning & set(map(label_key, classes)))
+    labels = {str(each): [each, f"{each}!"] for each in classes} if as_mapping else classes
+    original = Config.model_validate({"data": {"labels": labels, "ordered": ordered}})
+    Path("written.yaml").write_text(dump.dump(original), encoding="utf-8")
+    loaded = load_config("written.yaml").config
+    assert loaded == original
+    assert list(loaded.data.labels)[: len(classes)] == list(original.data.labels), "in the same order"
+    assert Config.model_validate_json(original.model_dump_json()) == original
 
 
 def test_the_digest_is_of_all_settings():

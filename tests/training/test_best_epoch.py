@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sentibp.config.schema import Train
+from sentibp.data.examples import Examples
+from sentibp.data.labels import Classes
 from sentibp.model import fold
 from sentibp.model.calibration import mixture_weights
-from sentibp.training.best_epoch import Selection
+from sentibp.training.best_epoch import Selection, calibrate
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
 LABEL = [1, 0, 1, 0, 1, 0]
@@ -64,3 +67,17 @@ def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
 def test_a_single_network_has_the_whole_weight(weigh, members):
     assert weigh([members[:1]]) == [1.0]
     assert fold.fold_classifiers([(members[0], 1.0)]).spec.hidden == (3,)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_no_shift_where_no_review_of_a_class_counts(k):
+    """Balanced classes would have an infinite weight."""
+    rng = np.random.default_rng(0)
+    label = np.arange(30) % k
+    logits = rng.standard_normal((30, k)) + 2 * (label[:, None] == np.arange(k))
+    logits = logits if k > 2 else logits[:, 1] - logits[:, 0]
+    names = ("negative", "positive") if k == 2 else ("a", "b", "c")
+    validation, settings = Examples(None, label, None, Classes(names)), Train(class_weight="balanced")
+    factor, shift = calibrate(logits, validation, (label > 0).astype(np.float64), settings)
+    assert (factor > 0, shift) == (True, 0.0)
+    assert np.any(calibrate(logits, validation, (label >= 0) * np.where(label == 0, 0.5, 1.0), settings)[1])

@@ -1,4 +1,4 @@
-"""Training with more than two classes: resuming, ensembles, pretraining, weights, early stopping, a start from a model."""
+"""Training with more than two classes: resuming, ensembles, pretraining, weights, early stopping, a start."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ import sys
 from sentibp.config.load import load_config
 from sentibp.training import experiment
 settings = ["model.hidden=[64]", "model.embedding.dim=64", "train.epochs=1", "train.word_dropout=0.1"]
-print(*(experiment.train_model(load_config("stars", [*settings, f"model.output={head}"])).digest for head in sys.argv[1:]))
+for head in sys.argv[1:]:
+    print(experiment.train_model(load_config("stars", [*settings, f"model.output={head}"])).digest)
 """
 
 
@@ -144,7 +145,9 @@ def test_vectors_of_words_need_a_column_for_each_output(small, complaint):
     pretrain = {"vectors": "words", "dim": 9, "labelled": "sample"}
     small("model.embedding.dim=13", pretrain=pretrain)
     message = complaint(ConfigError, small, "model.embedding.dim=12", pretrain=pretrain)
-    assert message.endswith("the embedding has 12 columns and needs 13; lower this, or write --set model.embedding.dim=13")
+    assert message.endswith(
+        "the embedding has 12 columns and needs 13; lower this, or write --set model.embedding.dim=13"
+    )
     message = complaint(ConfigError, small, "model.output=softmax", pretrain=pretrain)
     assert "has 14 columns and needs 16" in message
     message = complaint(ConfigError, small, "model.output=cumulative", "model.embedding.dim=11", pretrain=pretrain)
@@ -162,7 +165,9 @@ def drawn(seed: int, n: int) -> tuple[list[str], np.ndarray]:
     rng = np.random.default_rng(seed)
     label = np.arange(n) % 3 + 1
     tone = [["bad", "town", "good"][rng.choice(3, p=[0.8 if k == each else 0.1 for k in (1, 2, 3)])] for each in label]
-    return [" ".join([word, *rng.choice(["film", "plot", "cast"], 2), f"u{seed}x{i}"]) for i, word in enumerate(tone)], label
+    return [
+        " ".join([word, *rng.choice(["film", "plot", "cast"], 2), f"u{seed}x{i}"]) for i, word in enumerate(tone)
+    ], label
 
 
 PLAIN = {
@@ -266,7 +271,11 @@ def test_no_review_of_the_sample_is_a_probe_or_occurs_twice():
         with open(folder / name, encoding="utf-8", newline="") as file:
             return [row[key] for row in csv.DictReader(file) if row.get("label", "neutral") == "neutral"]
 
-    probes = [*column("probes.csv", "a"), *column("probes.csv", "b"), *(folder / "retelling.txt").read_text().split("\n")]
+    probes = [
+        *column("probes.csv", "a"),
+        *column("probes.csv", "b"),
+        *(folder / "retelling.txt").read_text().split("\n"),
+    ]
     runs = {tuple(each[i : i + 5]) for each in map(words, probes) for i in range(len(each) - 4)}
     neutral = [words(text) for split in ("train", "test") for text in column(f"stars_{split}.csv", "text")]
     assert len(neutral) == len(set(map(tuple, neutral))) == 300
