@@ -473,10 +473,10 @@ class Pretrain(_Section):
     text_column: Name = "text"
     """The column with the text of the review."""
     labelled: Name | Annotated[list[Name], Field(min_length=1)] | None = None
-    """With vectors: words, labelled reviews of another kind: as data.source; their train split is read. Their labels are
-    negative and positive. Two columns of the embedding, before those of the vectors, start from what these say about
-    each feature. A linear classifier predicts their sentences, and the networks learn from these predictions. null:
-    none."""
+    """With vectors: words, labelled reviews of another kind: as data.source; their train split is read. Their
+    labels are negative and positive. Two columns of the embedding, before those of the vectors, start from what
+    these say about each feature. A linear classifier predicts their sentences, and the networks learn from these
+    predictions. null: none."""
     dim: Count = 300
     """The length of a vector. A higher value is slower, and often better."""
     vectors_from: Name | None = None

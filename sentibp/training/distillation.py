@@ -152,8 +152,9 @@ def word_columns(
 
     They are the vectors of words, scaled to the same length. If there are additional labelled reviews, two columns come
     before them: the log-count ratios in these reviews, and the weights of a network without hidden layers that learned
-    their sentences. Their labels are negative and positive, whatever those of the training are. Each sentence has the label of its review. For single sentences that label is often wrong, but the
-    errors cancel over many sentences.
+    their sentences. Their labels are negative and positive, whatever those of the training are. Each sentence has
+    the label of its review. For single sentences that label is often wrong, but the errors cancel over many
+    sentences.
     """
     n, embedding = len(vocabulary), config.model.embedding
     columns = []
