@@ -32,7 +32,7 @@ def test_commands_print_what_the_lesson_shows(lesson):
 
 def test_every_lesson_is_listed_and_asks_a_question():
     listed = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert len(LESSONS) == 5
+    assert len(LESSONS) == 6
     for path in LESSONS:
         page = path.read_text(encoding="utf-8")
         assert f"({path.name})" in listed

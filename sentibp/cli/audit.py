@@ -78,9 +78,10 @@ def audit(
     if output is not None:
         save_output(output, label_audit.to_csv(result))
         command = _train_command(target, set_ or [], output)
+    commoner = "more frequent label" if result.positive.ndim == 1 else "most frequent label"
     if result.is_chance:
         print_message(
-            f"the networks are hardly better than chance (accuracy {result.accuracy:.4f}; the more frequent label: "
+            f"the networks are hardly better than chance (accuracy {result.accuracy:.4f}; the {commoner}: "
             f"{result.majority:.4f}), so this ranking means nothing; audit a config that learns"
         )
     if json:
@@ -91,7 +92,7 @@ def audit(
                 "agreement": result.accuracy,
                 "commoner": result.majority,
                 "confident": int(result.confident.sum()),
-                "suspects": [_to_dict(issue) for issue in result.issues],
+                "suspects": [_to_dict(issue, result.positive.ndim == 2) for issue in result.issues],
                 "next": command,
             }
         )
@@ -99,13 +100,13 @@ def audit(
     _print(result, command)
 
 
-def _to_dict(issue: LabelIssue) -> dict[str, Any]:
+def _to_dict(issue: LabelIssue, several: bool) -> dict[str, Any]:
     return {
         "row": issue.row,
         "label": issue.label,
         "said": issue.predicted,
-        "positive": issue.positive,
-        "logit": issue.logit,
+        "score" if several else "positive": issue.positive,
+        "margin" if several else "logit": issue.logit,
         "bias": issue.bias,
         "parts": [each._asdict() for each in issue.contributions],
         "text": issue.text,
@@ -116,16 +117,16 @@ def _print(result: LabelAudit, command: str | None) -> None:
     print_text(f"{len(result.corpus):,} reviews in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold")
     from sentibp.data.labels import counted
 
-    number = int(result.confident.sum())
+    number, several = int(result.confident.sum()), result.positive.ndim == 2
     contradicted = f"{counted(number, 'label')} {'is' if number == 1 else 'are'} confidently contradicted"
     print_text(f"{contradicted}; the most probable errors:")
     width = len(str(len(result.issues)))
     for number, issue in enumerate(result.issues, 1):
-        score = issue.positive if issue.predicted == "positive" else 1 - issue.positive
+        score = issue.positive if several or issue.predicted == "positive" else 1 - issue.positive
         print_text(
             f"\n{number:>{width}}  row {issue.row:,}: labelled {issue.label}, predicted {issue.predicted} {score:.4f}"
         )
-        for line in one_line(issue.text, 78 - width), *_words(issue, 76 - width):
+        for line in one_line(issue.text, 78 - width), *_words(issue, 76 - width, several):
             print_text(" " * (width + 2) + line)
     print_text(
         "\nA review may also be ironic, mixed or unusual: read it before you correct it."
@@ -135,8 +136,11 @@ def _print(result: LabelAudit, command: str | None) -> None:
         print_text(f"next  correct the column `label`, from the top, or delete rows; then\n      {command}")
 
 
-def _words(issue: LabelIssue, width: int) -> Iterator[str]:
-    """Yield the words and n-grams that contributed most to positive, and to negative, each on one line."""
+def _words(issue: LabelIssue, width: int, several: bool) -> Iterator[str]:
+    """Yield the words and n-grams that contributed most to positive, and to negative, each on one line.
+
+    With more than two labels: most to the predicted label, and to the given one.
+    """
     total: dict[str, float] = {}
     for each in issue.contributions:
         total[each.text] = total.get(each.text, 0.0) + each.contribution
@@ -144,13 +148,20 @@ def _words(issue: LabelIssue, width: int) -> Iterator[str]:
         largest = sorted((-sign * value, text) for text, value in total.items() if value * sign > 0)
         if largest:
             words = textwrap.shorten(" | ".join(text for _, text in largest[:_WORDS]), width, placeholder=" ...")
-            yield f"{'+' if sign > 0 else '-'} {words}"
+            side = "+" if sign > 0 else "-"
+            if several and issue.predicted != issue.label:
+                side = f"for {issue.predicted if sign > 0 else issue.label}:"
+            yield f"{side} {words}"
     if not total:
         yield "(no known word)"
 
 
 def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> str:
     """Return the command that trains on the corrected file."""
+    from sentibp.data.labels import class_names
+    from sentibp.utils.label_key import label_value
+    from sentibp.utils.repair import as_yaml
+
     settings = target.resolved.config.data
     changes = [f"data.source={output}"]
     if settings.text_column != "text":
@@ -158,7 +169,10 @@ def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> s
     if settings.label_column != "label":
         changes.append("data.label_column=label")
     if settings.labels is not None:
-        changes.append("data.labels=null")
+        names = class_names(settings.labels)  # the file has these as labels
+        changes.append(
+            "data.labels=null" if len(names) == 2 else f"data.labels={as_yaml([label_value(n) for n in names])}"
+        )
     if settings.weight_column not in (None, "weight"):
         changes.append("data.weight_column=weight")
     if settings.group_column not in (None, "group"):

@@ -33,6 +33,13 @@ def blame(
         str | None, typer.Option(metavar="WORD", help="A word or n-gram of the model: explain its weight.")
     ] = None,
     model: RunModel = None,
+    towards: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="With more than two labels, explain the log-odds of this one. Default: the predicted one.",
+        ),
+    ] = None,
     count: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many training reviews to print in each direction.")
     ] = 5,
@@ -42,21 +49,30 @@ def blame(
 
     The influence of a review is how far its training steps moved the logit, through the words that it shares with the
     text, over all epochs. It is an estimate of what would change without the review. (After TracIn, Pruthi et al.,
-    2020; sentibp/inspection/influence.py lists the simplifications.)
+    2020; sentibp/inspection/influence.py lists the simplifications.) With more than two labels, it is the logit of one
+    label against the rest.
     """
     from sentibp.inspection import influence
 
     if (text is None) == (word is None):
         raise typer.BadParameter("give a review, in quotes, or --word WORD; one of the two")
     if text is not None:
-        influences = influence.of_text(model, text, count)
+        influences = influence.of_text(model, text, count, towards)
     else:
-        influences = influence.of_word(model, word or "", count)
+        influences = influence.of_word(model, word or "", count, towards)
     if json:
         sides = {name: [_to_dict(review) for review in getattr(influences, name)] for name in ("up", "down")}
-        print_json(influences._asdict() | sides)
+        print_json(_with_names(influences) | sides)
         return
     _print(text if text is not None else word or "", influences)
+
+
+def _with_names(influences: Influences) -> dict[str, Any]:
+    """Return the fields for JSON, with names that fit two labels or more."""
+    values = influences._asdict()
+    if influences.towards is None:
+        return {key: value for key, value in values.items() if key != "towards"}
+    return {("score" if key == "positive" else key): value for key, value in values.items()}
 
 
 def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
@@ -71,14 +87,21 @@ def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
 
 
 def _print(text: str, influences: Influences) -> None:
-    score = influences.positive if influences.label == "positive" else 1 - influences.positive
-    print_text(f"{influences.label}  {score:.4f}  {one_line(text)}")
-    print_text(
-        f"logit {influences.logit:+.4f}; {influences.sharing:,} of {influences.reviews:,} training reviews share words "
-        "with it"
+    towards, score = influences.towards, influences.positive
+    if towards is None:
+        score = influences.positive if influences.label == "positive" else 1 - influences.positive
+    print_text(f"{towards or influences.label}  {score:.4f}  {one_line(text)}")
+    if towards not in (None, influences.label):
+        print_text(f"(predicted {influences.label})")
+    logit = "logit" if towards is None else f"logit of {towards} against the rest"
+    shared = f"{influences.sharing:,} of {influences.reviews:,} training reviews share words with it"
+    line = f"{logit} {influences.logit:+.4f}; {shared}"
+    print_text(line if towards is None else textwrap.fill(line, 80))
+    ups, downs = (
+        ("towards positive", "towards negative") if towards is None else (f"towards {towards}", f"against {towards}")
     )
-    for name, reviews in ("positive", influences.up), ("negative", influences.down):
-        print_text(f"\nlargest influence towards {name}" + ("" if reviews else ": none"))
+    for direction, reviews in (ups, influences.up), (downs, influences.down):
+        print_text(f"\nlargest influence {direction}" + ("" if reviews else ": none"))
         for review in reviews:
             print_text(
                 f"{review.influence:>+8.4f}  review {review.review:,}, {review.label}: "

@@ -143,10 +143,10 @@ def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: 
     from sentibp.model import file as model_file
     from sentibp.runs import find
 
-    pairs = inspection_probes.load_probes()
+    classifier = model_file.load_model(find.model_file(name))
+    pairs = inspection_probes.load_probes(classifier.spec.label_set)
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
-    classifier = model_file.load_model(find.model_file(name))
     result = inspection_probes.run_probes(classifier, pairs)
     further = inspection_probes.run_probes(classifier, inspection_probes.load_further_probes())
     print_probes(result, further, failures, json)
@@ -287,5 +287,7 @@ def print_probes(result: dict[str, Any], further: dict[str, Any], failures: bool
     table(["kind", "pairs", "passed", "rate"], rows)
     for failure in result["failures"] + further["failures"] if failures else []:
         print_text(f"\n{failure['kind']}: expected {failure['expect']}")
-        for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
-            print_text(f"  {positive:.4f}  {one_line(text)}")
+        labels = failure.get("labels", ("", ""))
+        values = failure["place" if "place" in failure else "positive"]
+        for value, label, text in zip(values, labels, (failure["a"], failure["b"]), strict=True):
+            print_text(f"  {value:.4f}  {label}{'  ' * bool(label)}{one_line(text)}")

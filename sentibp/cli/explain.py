@@ -16,9 +16,12 @@ from sentibp.cli.output import print_content, print_json, print_text, printable
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
-    from sentibp.inspection.explain import Explanation
+    from sentibp.inspection.explain import Explanation, Sum
 
 _BAR = 24  # the length of the longest bar in characters
+_NARROW_BAR = 10  # of two beside each other
+_COLUMNS, _NAME = 4, 14  # of sums without bars: how many fit on a line, and the characters of their names
+_PROBABLE = 10  # labels whose probabilities are printed
 _GREEN, _RED = (194, 157, 114), (224, 217, 210)  # terminal colours (of 256), from pale to strong
 
 
@@ -37,6 +40,7 @@ def register(app: typer.Typer) -> None:
 Examples:
   sentibp explain 'I love this movie'
   sentibp explain 'not worth the ticket' --flip --json | jq .flip
+  sentibp explain 'it was fine' --flip-to positive
   sentibp explain 'I love this movie' --format html > explained.html"""
     )(explain)
 
@@ -47,6 +51,10 @@ def explain(
     flip: Annotated[
         bool, typer.Option("--flip", help="Also find the fewest words whose deletion changes the predicted label.")
     ] = False,
+    flip_to: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="The same as --flip, but the deletion must change the label to this one."),
+    ] = None,
     count: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many words and n-grams the text format lists.")
     ] = 20,
@@ -58,6 +66,9 @@ def explain(
     The logit is the bias, which is the logit of an empty review, plus the contributions. The sum is exact without
     hidden layers and with ReLU. With tanh and sigmoid it is integrated numerically, and the residual is the error.
     (Integrated gradients from an empty review, with a constant divisor in the pooling.)
+
+    With more than two labels in order there are two such sums, polarity and neutrality; with labels without an order,
+    one for each label against the rest.
     """
     from sentibp.inspection import counterfactual
     from sentibp.inspection import explain as inspection_explain
@@ -66,23 +77,38 @@ def explain(
 
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
-    change = counterfactual.find_counterfactual(classifier, text, explanation) if flip else None
+    if flip_to is not None:
+        _require_other_label(flip_to, explanation)
+    searched = flip or flip_to is not None
+    change = counterfactual.find_counterfactual(classifier, text, explanation, flip_to) if searched else None
     if json or format is Format.json:
-        print_json(record(explanation) | ({"flip": _flip_dict(change)} if change else {}))
+        print_json(record(explanation) | ({"flip": _flip_dict(explanation, change)} if change else {}))
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 
-        flip_line = _flip_line(explanation, change) if change else None
+        flip_line = _flip_line(explanation, change, flip_to) if change else None
         print_content(f"{explanation_page(text, explanation, flip_line)}\n")
     else:
         colours = may_colour()
         print_text("\n".join(lines(text, explanation, count, colours)), styled=colours)
         if change:
-            print_text("\n" + textwrap.fill(_flip_line(explanation, change), 80, subsequent_indent="  "))
+            print_text("\n" + textwrap.fill(_flip_line(explanation, change, flip_to), 80, subsequent_indent="  "))
+
+
+def _require_other_label(target: str, explanation: Explanation) -> None:
+    """Raise a ConfigError if the target is no label of the model, or the predicted one."""
+    from sentibp.errors import ConfigError
+
+    others = [name for name in explanation.classes.names if name != explanation.label]
+    if target not in others:
+        fact = "is predicted already" if target == explanation.label else "is no label of the model"
+        raise ConfigError(f"--flip-to {target}: {fact}; choose from {', '.join(others)}")
 
 
 def record(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation as a dict for JSON."""
+    if isinstance(explanation.positive, tuple):
+        return _class_record(explanation)
     return {
         "label": explanation.label,
         "positive": explanation.positive,
@@ -95,18 +121,61 @@ def record(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _flip_dict(change: Counterfactual) -> dict[str, Any]:
+def _class_record(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation with more than two labels as a dict for JSON."""
+    lists = ("contributions", "words")
+    return {
+        "label": explanation.label,
+        "score": explanation.score,
+        "probabilities": explanation.probabilities,
+        **({} if explanation.place is None else {"place": explanation.place}),
+        "sums": [
+            {name: value for name, value in each._asdict().items() if name not in lists}
+            | {"parts": [part._asdict() for part in each.contributions], "words": [w._asdict() for w in each.words]}
+            for each in explanation.sums
+        ],
+        "method": explanation.method,
+    }
+
+
+def _flip_dict(explanation: Explanation, change: Counterfactual) -> dict[str, Any]:
     deletions = None if change.deletions is None else [word._asdict() for word in change.deletions]
-    return change._asdict() | {"deletions": deletions, "count": None if deletions is None else len(deletions)}
+    more = {"deletions": deletions, "count": None if deletions is None else len(deletions)}
+    if not isinstance(explanation.positive, tuple):
+        return change._asdict() | more
+    label, score, each = _label_without(explanation, change)
+    return more | {"exact": change.exact, "label": label, "score": score, "probabilities": each}
+
+
+def _label_without(
+    explanation: Explanation, change: Counterfactual
+) -> tuple[str | None, float | None, dict[str, float] | None]:
+    """Return the label without the deleted words, its probability, and that of each label; None if none was found."""
+    if change.positive is None:
+        return None, None, None
+    after = explanation._replace(positive=change.positive).probabilities
+    label = max(after, key=lambda name: after[name])
+    return label, after[label], after
 
 
 def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
     """Yield the lines of an explanation as text, with the `count` largest contributions."""
     from sentibp.inspection.explain import METHODS
 
-    yield f"{explanation.label}  {_score(explanation):.4f}"
+    yield f"{explanation.label}  {explanation.score:.4f}"
     yield _coloured(text, explanation, colours) if text.strip() else "(no words)"
     yield ""
+    several = isinstance(explanation.positive, tuple)
+    yield from _tables(explanation, count) if several else _table(explanation, count)
+    unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
+    if unknown:
+        yield f"unknown: {_short(', '.join(unknown), 70)}"
+    residual = max((each.residual for each in explanation.sums), key=abs)
+    yield f"residual {residual:.1e}; {METHODS[explanation.method]}"
+
+
+def _table(explanation: Explanation, count: int) -> Iterator[str]:
+    """Yield the lines of the largest contributions to the logit."""
     largest = sorted(explanation.contributions, key=lambda each: -abs(each.contribution))
     shown, others = largest[:count], largest[count:]
     table = [(_short(each.text), each.contribution) for each in shown]
@@ -120,15 +189,67 @@ def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Ite
         is_feature = i < len(shown)
         bar = ("+" if value > 0 else "-") * round(_BAR * abs(value) / scale) if is_feature else meanings.get(name, "")
         yield f"{name:<{width}}  {value:>+9.4f}  {bar}".rstrip()
-    unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
-    if unknown:
-        yield f"unknown: {_short(', '.join(unknown), 70)}"
-    yield f"residual {explanation.residual:.1e}; {METHODS[explanation.method]}"
 
 
-def _score(explanation: Explanation) -> float:
-    """Return the probability of the predicted label."""
-    return explanation.positive if explanation.label == "positive" else 1 - explanation.positive
+def _tables(explanation: Explanation, count: int) -> Iterator[str]:
+    """Yield the lines of the distribution over more than two labels, and of the largest contributions to each sum."""
+    yield from _distribution(explanation)
+    if explanation.place is not None:
+        ends = explanation.classes.names[0], explanation.classes.names[-1]
+        yield f"place {explanation.place:.4f}, from 0 ({_short(ends[0], 20)}) to 1 ({_short(ends[1], 20)})"
+    yield ""
+    sums = _fitting(explanation)
+    features = list(zip(*(each.contributions for each in sums), strict=True))
+    features.sort(key=lambda parts: -max(abs(part.contribution) for part in parts))
+    shown, others = features[:count], features[count:]
+    rows = [(_short(parts[0].text), [part.contribution for part in parts]) for parts in shown]
+    bars = _NARROW_BAR * (len(sums) < 3)
+    scale = max([abs(value) for _, values in rows for value in values] or [1.0]) or 1.0
+    if others:
+        totals = [sum(part.contribution for part in parts) for parts in zip(*others, strict=True)]
+        rows.append((f"{len(others):,} others", totals))
+    rows += [("bias", [each.bias for each in sums]), ("sum", [each.value for each in sums])]
+    width = max(len(name) for name, _ in rows)
+    column = max(10, *(len(_short(each.name, _NAME)) for each in sums))
+    names = [f"{_short(each.name, _NAME):>{column}}{'':{bars + 2 * (bars > 0)}}" for each in sums]
+    yield f"{'':{width}}  {'  '.join(names)}".rstrip()
+    for i, (name, values) in enumerate(rows):
+        cells = []
+        for value in values:
+            bar = ("+" if value > 0 else "-") * round(bars * abs(value) / scale) if i < len(shown) else ""
+            cells.append(f"{value:>+{column}.4f}" + (f"  {bar:<{bars}}" if bars else ""))
+        yield f"{name:<{width}}  {'  '.join(cells)}".rstrip()
+    yield from textwrap.wrap(_meaning(explanation, len(sums)), 80)
+
+
+def _distribution(explanation: Explanation) -> Iterator[str]:
+    """Yield the lines of the probability of each label; of many labels, those of the most probable ones."""
+    each = explanation.probabilities
+    shown = sorted(each, key=lambda name: -each[name])[:_PROBABLE]
+    parts = [f"{_short(name, 20)} {value:.4f}" for name, value in each.items() if name in shown]
+    if len(each) > len(shown):
+        parts.append(f"{len(each) - len(shown)} others {1 - sum(each[name] for name in shown):.4f}")
+    line = "   ".join(part.replace(" ", "\u00a0") for part in parts)  # a name stays with its number
+    yield from (line.replace("\u00a0", " ") for line in textwrap.wrap(line, 80))
+
+
+def _fitting(explanation: Explanation) -> list[Sum]:
+    """Return the sums that fit on a line: those of the most probable labels if there are too many."""
+    most = _COLUMNS if all(len(each.name) <= 10 for each in explanation.sums) else _COLUMNS - 1
+    if len(explanation.sums) <= most:
+        return list(explanation.sums)
+    likely = sorted(explanation.sums, key=lambda each: -explanation.probabilities[each.name])
+    return likely[:most]
+
+
+def _meaning(explanation: Explanation, shown: int) -> str:
+    """Return a sentence about the sums of more than two labels."""
+    names = [_short(name, 20) for name in explanation.classes.names]
+    if explanation.sums[0].name in explanation.classes.names:
+        more = f"; the {shown} most probable are shown, JSON has all" if shown < len(names) else ""
+        return f"each column: the logit of a label minus the mean logit of the others; bias: of an empty review{more}"
+    middle = "; neutrality above 0 speaks for the middle, below 0 for the ends" if len(explanation.sums) > 1 else ""
+    return f"polarity above 0 speaks for {names[-1]}, below 0 for {names[0]}{middle}; bias: of an empty review"
 
 
 def _short(text: str, width: int = 30) -> str:
@@ -142,7 +263,7 @@ def may_colour() -> bool:
 
 
 def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
-    """Return the text, with the words on green for positive and red for negative if `colours`."""
+    """Return the text, with the words on green for positive, or for the label, and red for negative if `colours`."""
 
     def plain(content: str) -> str:
         return "\n".join(map(printable, content.split("\n")))
@@ -152,7 +273,7 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     if not colours:
         return plain(text)
     result, done = "", 0
-    for word, share in relative_sizes(explanation):
+    for word, share in relative_sizes(explanation.shown.words):
         start = max(word.start, done)
         result += plain(text[done:start])
         done = max(done, word.end)
@@ -164,12 +285,17 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
     return result + plain(text[done:])
 
 
-def _flip_line(explanation: Explanation, change: Counterfactual) -> str:
-    other = "negative" if explanation.label == "positive" else "positive"
+def _flip_line(explanation: Explanation, change: Counterfactual, target: str | None = None) -> str:
+    names = explanation.classes.names
+    if isinstance(explanation.positive, tuple):
+        other, score, _ = _label_without(explanation, change)
+        other = other or target or "another label"
+    else:
+        other = names[1 - names.index(explanation.label)]
+        score = change.positive if other == "positive" else 1 - (change.positive or 0.0)  # type: ignore[operator]
     if change.deletions is None:
         return f"flip: {'no' if change.exact else 'found no'} set of words whose deletion makes it {other}"
     n = len(change.deletions)
-    score = change.positive if other == "positive" else 1 - (change.positive or 0.0)
     words = ", ".join(_short(word.text) for word in change.deletions[:20]) + (", ..." if n > 20 else "")
     bound = "the fewest" if change.exact else "an upper bound; fewer may be enough"
     return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({bound}): {words}"

@@ -128,7 +128,8 @@ def _check_network(
     result = inspection_gradcheck.check_gradients(classifier, examples, tolerance or TOLERANCE)
     if json:
         tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
-        print_json(result._asdict() | {"tensors": tensors, "ok": result.ok})
+        values = {name: value for name, value in result._asdict().items() if name != "labels"}
+        print_json(values | {"tensors": tensors, "ok": result.ok})
     else:
         _print_network(result)
     return result.ok
@@ -154,10 +155,11 @@ def _print_network(result: GradientCheck) -> None:
         ],
     )
     loss = result.loss.replace("_", " ")
+    changed = "inverted" if result.labels == 2 else "changed"
     print_text(
         f"\nreached: the share of the entries with a gradient other than 0, of {result.reviews:,} reviews\n"
         f"error: the relative error of the derivative of the {loss} of {result.compared} reviews\n"
-        "along random directions, in float64; a third of the labels are inverted"
+        f"along random directions, in float64; a third of the labels are {changed}"
     )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]
     print_text(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as jsons
 import math
+import shlex
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +54,9 @@ Examples:
 
 def trace(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A review, in quotes.")] = None,
-    label: Annotated[Label | None, typer.Option(help="The label of the review.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="The label of the review: positive, negative, or another one.")
+    ] = None,
     model: Model = None,
     article: Annotated[
         bool,
@@ -98,7 +102,7 @@ def trace(
     """
     format = Format.json if json else format
     format = format_of(output, format, _SUFFIXES, Format.text, Format.text) if output else format or Format.text
-    _check_options(text, label, model, article, learning_rate, blank and format is Format.json)
+    _check_options(text, model, article, learning_rate, blank and format is Format.json)
     from sentibp.inspection import trace as inspection_trace
     from sentibp.inspection import walkthrough, worked_example
     from sentibp.model import file
@@ -108,7 +112,7 @@ def trace(
     step = inspection_trace.trace_step(
         classifier,
         text if text is not None else "I love this movie",
-        (label or Label.positive).value,
+        _known_label("positive" if article and label is None else label, classifier.spec.labels),
         loss.value if loss else None,
         optimizer.value if optimizer else None,
         learning_rate,
@@ -122,9 +126,20 @@ def trace(
         _write(_render(walkthrough.sheet(step, dims), format), output)
 
 
+def _known_label(label: str | None, labels: Sequence[str]) -> str:
+    """Return the label. Raises ConfigError if there is none, or the model has no such label."""
+    from sentibp.errors import ConfigError
+
+    if label is None:
+        *others, last = (f"--label {shlex.quote(name)}" for name in reversed(labels))
+        raise ConfigError(f"no label: give {', '.join(others)} or {last}")
+    if label not in labels:
+        raise ConfigError(f"--label {label}: is no label of the model; choose from {', '.join(labels)}")
+    return label
+
+
 def _check_options(
     text: str | None,
-    label: Label | None,
     model: str | None,
     article: bool,
     learning_rate: float | None,
@@ -136,8 +151,6 @@ def _check_options(
         raise ConfigError("--article and -m: two models; leave one out")
     if text is None and not article:
         raise ConfigError("no review: give a review, in quotes, or --article")
-    if label is None and not article:
-        raise ConfigError("no label: give --label positive or --label negative")
     if learning_rate is not None and not (math.isfinite(learning_rate) and learning_rate > 0):
         raise ConfigError(f"--learning-rate {learning_rate}: not a number above 0; try 0.1")
     if blank_json:
@@ -175,13 +188,6 @@ def _write(content: str, output: Path | None) -> None:
         print_content(content)
     else:
         save_output(output, content.encode(errors="replace"))
-
-
-class Label(StrEnum):
-    """The label of a review."""
-
-    negative = "negative"
-    positive = "positive"
 
 
 class Loss(StrEnum):

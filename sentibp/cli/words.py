@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Model
-from sentibp.cli.output import print_json, print_text, table
+from sentibp.cli.output import one_line, print_json, print_text, table
 
 if TYPE_CHECKING:
-    from sentibp.inspection.words import TopFeatures
+    from sentibp.inspection.words import ClassFeatures, TopFeatures
     from sentibp.model.classifier import Classifier
     from sentibp.model.word_vectors import VectorFile
+
+_LABELS = 3  # side by side
 
 
 def print_top(result: TopFeatures, json: bool) -> None:
@@ -35,6 +37,40 @@ def print_top(result: TopFeatures, json: bool) -> None:
         "The logit of a review is a constant plus the pooled weights of its features."
         if result.linear
         else "The network has hidden layers, so the weights do not add up to the logit."
+    )
+
+
+def print_class_top(result: ClassFeatures, json: bool) -> None:
+    """Print the features with the largest weights for each sum of a model with more than two labels."""
+    sums = "each sum of `explain`"
+    meaning = f"{sums} for a review with only this feature, minus that for an empty review"
+    if json:
+        weights = {
+            name: {
+                side: [{"feature": text, "weight": weight} for text, weight in found] for side, found in sides.items()
+            }
+            for name, sides in result.sums.items()
+        }
+        print_json({"weight": meaning, "linear": result.linear, "sums": weights})
+        return
+    if "polarity" in result.sums:
+        groups = [
+            (f"{name}\n", [(f"for {'the ' * (name == 'neutrality')}{side}", found) for side, found in sides.items()])
+            for name, sides in result.sums.items()
+        ]
+    else:
+        columns = [(f"for {one_line(name, 20)}", sides["for"]) for name, sides in result.sums.items()]
+        groups = [("", columns[start : start + _LABELS]) for start in range(0, len(columns), _LABELS)]
+    for i, (title, columns) in enumerate(groups):
+        print_text("\n" * (i > 0) + title, end="")
+        names = [cell for side, _ in columns for cell in (side, "weight")]
+        rows = zip_longest(*(found for _, found in columns), fillvalue=(None, None))
+        table(names, [tuple(cell for pair in row for cell in pair) for row in rows])
+    print_text(f"\nweight: {meaning}")
+    print_text(
+        "Each sum of a review is a constant plus the pooled weights of its features."
+        if result.linear
+        else "The network has hidden layers, so the weights do not add up to the sums."
     )
 
 
@@ -114,9 +150,16 @@ def top(model: Model = None, count: Count = 20, most_frequent: MostFrequent = 5_
 
     The weight of a feature is the logit of a review with only this feature, minus the logit of an empty review. Without
     hidden layers the logit of a review is a constant plus the pooled weights of its features.
+
+    With more than two labels in order, there are weights for polarity and for neutrality; with labels without an order,
+    for each label against the rest.
     """
     from sentibp.inspection import words
     from sentibp.model import file
     from sentibp.runs import find
 
-    print_top(words.top_features(file.load_model(find.model_file(model)), count, most_frequent), json)
+    classifier = file.load_model(find.model_file(model))
+    if len(classifier.spec.labels) > 2:
+        print_class_top(words.top_class_features(classifier, count, most_frequent), json)
+    else:
+        print_top(words.top_features(classifier, count, most_frequent), json)

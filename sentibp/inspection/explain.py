@@ -1,5 +1,9 @@
 """The contribution of each word and n-gram of a text to the logit.
 
+With more than two labels, the network has several outputs, and each has a sum of its own: the polarity and the
+neutrality of an ordered scale; or, if the outputs are a logit for each label, each label against the rest: its logit
+minus the mean of the others. Only differences of logits matter, and with two labels this one is the logit of positive.
+
 The logit is that of an empty review, the bias, plus a contribution of each feature. On the straight line from the empty
 review to this review, the pooled vector grows from zero to its value. The contribution of a feature is its row times
 the gradient of the row, averaged over that line: integrated gradients (Sundararajan, Taly & Yan, 2017). Without hidden
@@ -16,17 +20,21 @@ of what this row contributes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.data.labels import Classes
 from sentibp.data.offsets import Feature, feature_span, find_features, locate
 from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import answer_of_logit
+from sentibp.model.head import answer_of_logit, place, predicted, probability
+from sentibp.model.spec import NetworkSpec
 from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
 from sentibp.nn.eval_mode import eval_mode
+from sentibp.nn.heads import scale_shares, split_head
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
@@ -55,17 +63,73 @@ class Word(NamedTuple):
     known: bool
 
 
-class Explanation(NamedTuple):
-    """A prediction as a sum: the logit is the bias, plus the contributions, plus the residual."""
+class Sum(NamedTuple):
+    """An output of the network as a sum: it is the bias, plus the contributions, plus the residual."""
 
-    label: str
-    positive: float  # the probability of positive
-    logit: float
-    bias: float  # the logit of an empty review
+    name: str  # "logit"; of more than two labels "polarity", "neutrality", or the label against the rest
+    value: float
+    bias: float  # the value of an empty review
     contributions: list[Contribution]  # in the order of their last words
     residual: float  # the error of the sum: rounding and numerical integration
-    method: str  # a key of METHODS
     words: list[Word]
+
+
+class Explanation(NamedTuple):
+    """A prediction as a sum of contributions, or with more than two labels as several."""
+
+    label: str
+    positive: float | tuple[float, ...]  # the probability of positive; with K > 2 labels that of each
+    sums: tuple[Sum, ...]
+    method: str  # a key of METHODS
+    classes: Classes
+
+    @property
+    def logit(self) -> float:
+        """The value of the first sum: with two labels the logit."""
+        return self.sums[0].value
+
+    @property
+    def bias(self) -> float:
+        """The bias of the first sum."""
+        return self.sums[0].bias
+
+    @property
+    def contributions(self) -> list[Contribution]:
+        """The contributions to the first sum."""
+        return self.sums[0].contributions
+
+    @property
+    def residual(self) -> float:
+        """The residual of the first sum."""
+        return self.sums[0].residual
+
+    @property
+    def words(self) -> list[Word]:
+        """The words with their contributions to the first sum."""
+        return self.sums[0].words
+
+    @property
+    def score(self) -> float:
+        """The probability of the predicted label."""
+        return self.probabilities[self.label]
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """The probability of each label."""
+        each = self.positive if isinstance(self.positive, tuple) else (1 - self.positive, self.positive)
+        return dict(zip(self.classes.names, each, strict=True))
+
+    @property
+    def place(self) -> float | None:
+        """The expected place of the text from 0, the worst label, to 1, the best; None for two or without an order."""
+        if not isinstance(self.positive, tuple) or not self.classes.ordered:
+            return None
+        return float(place(np.array([self.positive]))[0])
+
+    @property
+    def shown(self) -> Sum:
+        """The sum that colours the words: the polarity, or that of the predicted label against the rest."""
+        return next((each for each in self.sums if each.name == self.label), self.sums[0])
 
 
 METHODS = {
@@ -76,39 +140,88 @@ METHODS = {
 
 
 def explain(classifier: Classifier, text: str) -> Explanation:
-    """Return the contribution of each word and n-gram of the text to the logit of the classifier."""
+    """Return the contribution of each word and n-gram of the text to each output of the classifier."""
     spelling = classifier.spec.spelling
     tokens = tokenize(strings([text]), spelling)
     spans = locate(text, tokens, spelling)
     found, known = find_features(classifier.vocabulary, tokens)
     ids = classifier.vocabulary.encode(tokens)[0].ids
-    bag, head = _split_network(classifier, ids)
+    bag, layers, head = _split_network(classifier, ids)
     with single_threaded_blas:
-        values, logit, bias, method = _attribute(bag, head, len(ids))
-    values = _of_occurrences(values, ids, found)
+        values, outputs, biases, method = _attribute(bag, layers, len(ids))
+    label, positive = _answer(classifier.spec, outputs if head is None else head.forward(outputs[None])[0])
+    names, contrasts = output_sums(classifier.spec)
+    if contrasts is not None:
+        values, outputs, biases = values @ contrasts.T, contrasts @ outputs, contrasts @ biases
+    features = [feature_span(spans, feature) for feature in found]
+    sums = []
+    for name, column, value, bias in zip(names, values.T, outputs.tolist(), biases.tolist(), strict=True):
+        of_feature = _of_occurrences(column, ids, found)
+        contributions = [Contribution(*span, each) for span, each in zip(features, of_feature.tolist(), strict=True)]
+        by_word = _by_word(len(spans), found, of_feature)
+        words = [Word(*span, *rest) for span, *rest in zip(spans, by_word.tolist(), known, strict=True)]
+        residual = value - bias - sum(each.contribution for each in contributions)
+        sums.append(Sum(name, value, bias, contributions, residual, words))
+    return Explanation(label, positive, tuple(sums), method, classifier.spec.label_set)
+
+
+def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
+    """Return the names of the sums, and the share of each output in them (sums, m); None if they are the outputs."""
+    if spec.head != "softmax":
+        return {"sigmoid": ("logit",), "scale": ("polarity", "neutrality"), "cumulative": ("polarity",)}[
+            spec.head
+        ], None
+    k = len(spec.labels)
+    return spec.labels, (k * np.eye(k) - 1) / (k - 1)
+
+
+def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: str) -> Sum:
+    """Return the sum for one of more than two labels against another: the logit of the first minus that of the other.
+
+    With the head `cumulative` the logits are no sums: it is the polarity, with the sign that speaks for the first.
+    """
+    a, b = spec.labels.index(label), spec.labels.index(other)
+    constant = 0.0
+    if spec.head == "cumulative":
+        weights = np.array([1.0 if a > b else -1.0])
+    elif spec.head == "scale":
+        weights = np.subtract(*scale_shares(len(spec.labels)).T[[a, b]])
+        p = explanation.probabilities
+        if min(p[label], p[other]) > 0:  # what is no sum of words: the bias of each label
+            constant = math.log(p[label] / p[other]) - float(weights @ [each.value for each in explanation.sums])
+    else:
+        weights = np.zeros(len(spec.labels))
+        weights[[a, b]] = np.array([1, -1]) * (len(spec.labels) - 1) / len(spec.labels)
+
+    def total(values: Sequence[float]) -> float:
+        return float(weights @ values)
+
+    sums = explanation.sums
     contributions = [
-        Contribution(*feature_span(spans, feature), value)
-        for feature, value in zip(found, values.tolist(), strict=True)
+        parts[0]._replace(contribution=total([part.contribution for part in parts]))
+        for parts in zip(*(each.contributions for each in sums), strict=True)
     ]
-    by_word = _by_word(len(spans), found, values)
-    words = [Word(*span, *rest) for span, *rest in zip(spans, by_word.tolist(), known, strict=True)]
-    answer = answer_of_logit(logit)
-    return Explanation(
-        label=answer.label,
-        positive=answer.positive,
-        logit=logit,
-        bias=bias,
-        contributions=contributions,
-        residual=logit - bias - sum(each.contribution for each in contributions),
-        method=method,
-        words=words,
-    )
+    words = [
+        parts[0]._replace(contribution=total([part.contribution for part in parts]))
+        for parts in zip(*(each.words for each in sums), strict=True)
+    ]
+    value, bias, residual = (total([getattr(each, name) for each in sums]) for name in ("value", "bias", "residual"))
+    return Sum(f"{label} against {other}", value + constant, bias + constant, contributions, residual, words)
 
 
-def relative_sizes(explanation: Explanation) -> Iterator[tuple[Word, float]]:
+def _answer(spec: NetworkSpec, logits: Array) -> tuple[str, float | tuple[float, ...]]:
+    """Return the label for the logits of a text, (1,) or (K,), and the probability of positive, or of each label."""
+    if len(spec.labels) == 2:
+        answer = answer_of_logit(float(logits[0]))
+        return answer.label, answer.positive
+    positive = probability(logits[None])
+    return spec.labels[int(predicted(positive)[0])], tuple(positive[0].tolist())
+
+
+def relative_sizes(words: Sequence[Word]) -> Iterator[tuple[Word, float]]:
     """Yield each word, and the size of its contribution relative to the largest."""
-    scale = max([abs(word.contribution) for word in explanation.words] or [0.0]) or 1.0
-    for word in explanation.words:
+    scale = max([abs(word.contribution) for word in words] or [0.0]) or 1.0
+    for word in words:
         yield word, abs(word.contribution) / scale
 
 
@@ -129,60 +242,76 @@ def _of_occurrences(values: Array, ids: Array, found: list[Feature]) -> Array:
     return (values / np.bincount(place, minlength=len(ids)))[place]
 
 
-def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential]:
-    """Return an embedding with the rows of the features `ids` (t, d), and the layers after it."""
-    network = eval_mode(classifier.network, ids.astype(np.int64))
+def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential, Layer | None]:
+    """Return an embedding with the rows of the features `ids` (t, d), the layers after it, and the head, if any."""
+    network, head = split_head(eval_mode(classifier.network, ids.astype(np.int64)))
     (_, bag), *rest = network.layers.items()
-    return bag, Sequential(dict(rest))
+    return bag, Sequential(dict(rest)), head
 
 
-def _attribute(bag: Layer, head: Sequential, t: int) -> tuple[Array, float, float, str]:
-    """Return the contributions of t features (t,), the logit, the bias, and the method, a key of METHODS."""
+def _attribute(bag: Layer, layers: Sequential, t: int) -> tuple[Array, Array, Array, str]:
+    """Return the contributions of t features to each output (t, m), the outputs (m,) of the text and of an empty review
+    (m,), and the method, a key of METHODS.
+    """
     review = Ragged(np.arange(t, dtype=np.int32), np.array([0, t]))
     x = bag.forward(review, train=True)  # (1, d)
     origin = bag.forward(Ragged(review.ids[:0], np.zeros(2, np.int64)))  # (1, d)
-    logit, bias = (float(head.forward(at)[0, 0]) for at in (x, origin))
-    dx, method = _mean_gradient(head, origin, x, logit - bias)
-    bag.backward(dx)
-    gradient = bag.grads["weight"]
-    contributions = np.zeros(t)
-    contributions[gradient.rows] = (bag.params["weight"][gradient.rows] * gradient.values).sum(axis=1)
-    return contributions, logit, bias, method
+    outputs, biases = (layers.forward(at)[0] for at in (x, origin))
+    line = _Line(layers, origin, x)
+    contributions, method = np.zeros((t, len(outputs))), ""
+    for output, difference in enumerate((outputs - biases).tolist()):
+        dx, method = line.mean_gradient(output, difference)
+        bag.forward(review, train=True)
+        bag.backward(dx)
+        gradient = bag.grads["weight"]
+        contributions[gradient.rows, output] = (bag.params["weight"][gradient.rows] * gradient.values).sum(axis=1)
+    return contributions, outputs, biases, method
 
 
 # --- the gradient along the line
 
 
-def _mean_gradient(head: Sequential, origin: Array, x: Array, difference: float) -> tuple[Array, str]:
-    """Return the gradient of the logit by the pooled vector, averaged over the line from `origin` to `x`: (1, d)."""
+class _Line:
+    """The straight line from the pooled vector of an empty review, `origin`, to that of the review, `x`: (1, d)."""
 
-    def close(mean: Array) -> bool:
-        return bool(np.isclose(((x - origin) * mean).sum(), difference, rtol=1e-12, atol=_CLOSE))
+    def __init__(self, layers: Sequential, origin: Array, x: Array):
+        self.layers, self.origin, self.x = layers, origin, x
+        kinds = {type(layer) for _, layer in layers.walk()}
+        self.is_smooth, self.has_kinks = bool(kinds & {Tanh, Sigmoid}), ReLU in kinds
+        self.knots = np.array([0.0, 1.0])  # between them the gradient is constant
+        if self.has_kinks and not self.is_smooth:
+            self.knots, _ = _kinks(layers, self.knots, origin + self.knots[:, None] * (x - origin))
 
-    kinds = {type(layer) for _, layer in head.walk()}
-    knots = np.array([0.0, 1.0])
-    if not kinds & {Tanh, Sigmoid}:
-        if ReLU in kinds:
-            knots, _ = _kinks(head, knots, origin + knots[:, None] * (x - origin))
-        middle, width = (knots[1:] + knots[:-1]) / 2, np.diff(knots)
-        mean = width[None] @ _gradients(head, origin, x, middle)
-        if close(mean):  # not if there is another kind of nonlinear layer
-            return mean, "piecewise linear" if ReLU in kinds else "linear"
-    point, weight = np.polynomial.legendre.leggauss(_POINTS)
-    pieces = 1
-    while True:
-        start = np.arange(pieces)[:, None] / pieces
-        at = (start + (point + 1) / 2 / pieces).ravel()
-        mean = np.tile(weight / 2 / pieces, pieces)[None] @ _gradients(head, origin, x, at)
-        if close(mean) or pieces >= _PIECES:
-            return mean, "quadrature"
-        pieces *= 2
+    def mean_gradient(self, output: int, difference: float) -> tuple[Array, str]:
+        """Return the gradient of an output by the pooled vector, averaged over the line (1, d), and the method.
 
+        `difference` is that of the output at both ends.
+        """
 
-def _gradients(head: Sequential, origin: Array, x: Array, at: Array) -> Array:
-    """Return the gradient of the logit at m points of the line, given as numbers from 0 to 1: (m, d)."""
-    z = head.forward(origin + at[:, None] * (x - origin), train=True)
-    return head.backward(np.ones_like(z))
+        def close(mean: Array) -> bool:
+            return bool(np.isclose(((self.x - self.origin) * mean).sum(), difference, rtol=1e-12, atol=_CLOSE))
+
+        if not self.is_smooth:
+            middle, width = (self.knots[1:] + self.knots[:-1]) / 2, np.diff(self.knots)
+            mean = width[None] @ self._gradients(middle, output)
+            if close(mean):  # not if there is another kind of nonlinear layer
+                return mean, "piecewise linear" if self.has_kinks else "linear"
+        point, weight = np.polynomial.legendre.leggauss(_POINTS)
+        pieces = 1
+        while True:
+            start = np.arange(pieces)[:, None] / pieces
+            at = (start + (point + 1) / 2 / pieces).ravel()
+            mean = np.tile(weight / 2 / pieces, pieces)[None] @ self._gradients(at, output)
+            if close(mean) or pieces >= _PIECES:
+                return mean, "quadrature"
+            pieces *= 2
+
+    def _gradients(self, at: Array, output: int) -> Array:
+        """Return the gradient of an output at m points of the line, given as numbers from 0 to 1: (m, d)."""
+        z = self.layers.forward(self.origin + at[:, None] * (self.x - self.origin), train=True)
+        dz = np.zeros_like(z)
+        dz[:, output] = 1
+        return self.layers.backward(dz)
 
 
 def _kinks(layer: Layer, knots: Array, x: Array) -> tuple[Array, Array]:

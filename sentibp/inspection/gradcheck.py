@@ -17,6 +17,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.encode import groups, learn_vocabulary, no_features
 from sentibp.data.examples import Examples, example_weights
 from sentibp.data.folding import Spelling
+from sentibp.data.labels import classes_of
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import build, file, initial
 from sentibp.model.classifier import Classifier
@@ -54,6 +55,7 @@ class GradientCheck(NamedTuple):
     reviews: int  # number of reviews that `reached` counts
     loss: str
     tolerance: float
+    labels: int = 2  # the number of labels
 
     @property
     def ok(self) -> bool:
@@ -98,7 +100,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     if not len(vocabulary):
         raise no_features(settings, f"{len(corpus):,} reviews")
     assert corpus.label is not None
-    examples = Examples(features, corpus.label, corpus.weight)
+    examples = Examples(features, corpus.label, corpus.weight, classes_of(config.data))
     classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, examples)
     _move_zero_biases(classifier)
     return classifier, examples
@@ -111,7 +113,7 @@ def _sample(corpus: Corpus, reviews: int) -> Corpus:
 
 def _encoded(classifier: Classifier, corpus: Corpus) -> Examples:
     assert corpus.label is not None
-    return Examples(classifier.encode(corpus.text)[0], corpus.label, corpus.weight)
+    return Examples(classifier.encode(corpus.text)[0], corpus.label, corpus.weight, classifier.spec.label_set)
 
 
 def _move_zero_biases(classifier: Classifier) -> None:
@@ -132,11 +134,11 @@ def check_gradients(classifier: Classifier, examples: Examples, tolerance: float
     weight = example_weights(settings, examples)
     network = _in_float64(classifier.network)
     copy = replace(classifier, network=network)
-    reached = _reached(copy, Examples(examples.features, examples.label, weight), settings.batch_size)
+    reached = _reached(copy, Examples(examples.features, examples.label, weight, examples.classes), settings.batch_size)
     n = min(_COMPARED, len(examples))
     features, weights = examples.features.slice(0, n), None if weight is None else weight[:n]
-    # a model that predicts every label has almost no gradient, so every third label is inverted
-    label = examples.label[:n] ^ (np.arange(n) % 3 == 0)
+    # a model that predicts every label has almost no gradient, so every third label is another one
+    label = (examples.label[:n] + (np.arange(n) % 3 == 0)) % len(classifier.spec.labels)
     with single_threaded_blas:
         errors = check_network(network, loss, features, label, np.random.default_rng(0), weights)
         norms = {name: _norm(gradient) for name, gradient in network.grads.items()}
@@ -150,7 +152,7 @@ def check_gradients(classifier: Classifier, examples: Examples, tolerance: float
         for name, value in network.params.items()
     ]
     tensors = [tensor._replace(verdict=_verdict(tensor, tolerance)) for tensor in tensors]
-    return GradientCheck(tensors, len(label), len(examples), settings.loss, tolerance)
+    return GradientCheck(tensors, len(label), len(examples), settings.loss, tolerance, len(classifier.spec.labels))
 
 
 def _verdict(tensor: TensorCheck, tolerance: float) -> str:
@@ -175,7 +177,7 @@ def _reached(classifier: Classifier, examples: Examples, batch_size: int) -> dic
     for start in range(0, len(examples), batch_size):
         stop = min(start + batch_size, len(examples))
         weight = None if examples.weight is None else examples.weight[start:stop]
-        batch = Examples(examples.features.slice(start, stop), examples.label[start:stop], weight)
+        batch = Examples(examples.features.slice(start, stop), examples.label[start:stop], weight, examples.classes)
         _, dz = forward(classifier.network, batch, loss_on(classifier.training_config().train.loss))
         for name, gradient in backward(classifier.network, dz).items():
             if isinstance(gradient, RowGrad):

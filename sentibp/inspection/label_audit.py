@@ -33,14 +33,15 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.encode import groups, learn_vocabulary, no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
+from sentibp.data.labels import classes_of
 from sentibp.data.split import fold_groups
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
-from sentibp.inspection.explain import Contribution, explain
+from sentibp.inspection.explain import Contribution, difference, explain
 from sentibp.model import initial
 from sentibp.model.calibration import fit_temperature
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import LABELS, answer, answer_of_logit, probability, score_of
+from sentibp.model.head import answer, answer_of_logit, probability, score_of
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find
@@ -59,8 +60,8 @@ class LabelIssue(NamedTuple):
     row: int  # its number among the reviews in the order of the data, from 1
     label: str
     predicted: str  # the label that the network of the other folds predicts
-    positive: float  # the probability of positive that it predicts
-    logit: float
+    positive: float  # the probability of positive that it predicts; with more than two labels, of the predicted one
+    logit: float  # with more than two labels that of the predicted one minus that of the given one
     bias: float  # the logit of an empty review; bias plus contributions is the logit
     contributions: list[Contribution]
     text: str
@@ -70,17 +71,17 @@ class LabelAudit(NamedTuple):
     """The result of an audit. The out-of-fold probabilities are calibrated on the given labels."""
 
     corpus: Corpus
-    positive: Array  # (n,) the out-of-fold probability of positive
+    positive: Array  # (n,) the out-of-fold probability of positive; (n, K) of each of more than two labels
     order: Array  # (n,) the indices of the reviews, the most probable errors first
     issues: list[LabelIssue]  # the first of them
     confident: Array  # (n,) bool, the result of `confident_issues`
     folds: int
     accuracy: float  # the share of labels that agree with the out-of-fold prediction
-    majority: float  # the share of the more frequent label
+    majority: float  # the share of the most frequent label
 
     @property
     def is_chance(self) -> bool:
-        """Whether the accuracy is within two standard errors of always predicting the more frequent label."""
+        """Whether the accuracy is within two standard errors of always predicting the most frequent label."""
         return self.accuracy <= self.majority + 2 * math.sqrt(self.majority * (1 - self.majority) / len(self.corpus))
 
 
@@ -130,19 +131,20 @@ def audit_labels(
     folds = int(fold.max()) + 1
     vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
-    examples = Examples(features, label, corpus.weight)
-    logits = np.zeros(n)
+    classes = classes_of(settings.data)
+    examples = Examples(features, label, corpus.weight, classes)
+    logits = np.zeros(n if classes.number == 2 else (n, classes.number))
     issues: dict[int, LabelIssue] = {}
     for number in range(folds):
         held_out = np.flatnonzero(fold == number)
         classifier = _train(settings, vocabulary, examples, np.flatnonzero(fold != number), epochs)
         logits[held_out] = classifier.logits(features.take(held_out))
-        accuracy = np.mean((logits[held_out] >= 0) == label[held_out])
+        accuracy = np.mean(_agrees(logits[held_out], label[held_out]))
         watch(Note(f"fold {number + 1} of {folds}: accuracy {accuracy:.4f} on {len(held_out):,} held-out reviews"))
         # the first issues of all are among the first issues of their folds
         first = held_out[_rank(logits[held_out], label[held_out])[:count]]
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
-            issues[i] = _issue(i, LABELS[label[i]], text, classifier)
+            issues[i] = _issue(i, classes.names[label[i]], text, classifier)
     factor = fit_temperature(logits, label, data_corpus.independent_weights(corpus, np.zeros(0, np.int64)))
     positive = probability(factor * logits)
     order = _rank(logits, label)
@@ -150,12 +152,18 @@ def audit_labels(
         corpus=corpus,
         positive=positive,
         order=order,
-        issues=[_scaled(issues[i], factor) for i in order[:count].tolist()],
+        issues=[_scaled(issues[i], factor, positive[i]) for i in order[:count].tolist()],
         confident=confident_issues(positive, label),
         folds=folds,
-        accuracy=float(np.mean((logits >= 0) == label)),
+        accuracy=float(np.mean(_agrees(logits, label))),
         majority=float(np.bincount(label, minlength=2).max() / len(label)),
     )
+
+
+def _agrees(logits: Array, label: Array) -> Array:
+    """Return whether each prediction agrees with the label: (n,) bool."""
+    number: Array = logits.argmax(axis=1) if logits.ndim == 2 else np.asarray(logits >= 0)
+    return np.asarray(number == label)
 
 
 def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
@@ -192,22 +200,40 @@ def confident_issues(positive: Array, label: Array) -> Array:
 
     The other label must be at least as probable as it is on average for the reviews that have it. These reviews are the
     off-diagonal of the confident joint (Northcutt et al., 2021, section 3.1). Their number estimates how many labels
-    are wrong.
+    are wrong. With more than two labels, any other label will do.
     """
+    if positive.ndim == 2:
+        return _confident_class_issues(positive, label)
     average = np.array([np.mean(score_of(positive, each)[label == each]) for each in (0, 1)])
     other = score_of(positive, 1 - label)  # the probability of the other label
     return (other >= average[1 - label]) & (other > score_of(positive, label))
 
 
+def _confident_class_issues(probability: Array, label: Array) -> Array:
+    classes = range(probability.shape[1])
+    average = np.array([np.mean(probability[label == k, k]) if (label == k).any() else np.inf for k in classes])
+    own = score_of(probability, label)[:, None]
+    issues = (probability >= average) & (probability > own)  # its own label is not above itself
+    return np.asarray(issues.any(axis=1))
+
+
 def _rank(logits: Array, label: Array) -> Array:
-    """Return the indices of the reviews by how much the logit contradicts the label, the largest first: (n,)."""
+    """Return the indices of the reviews by how much the logit contradicts the label, the largest first: (n,).
+
+    With more than two labels it is the logit of the label minus that of the most probable other one.
+    """
+    if logits.ndim == 2:
+        others = logits.astype(np.float64)
+        others[np.arange(len(label)), label] = -np.inf
+        return np.argsort(score_of(logits, label) - others.max(axis=1), kind="stable")
     return np.argsort(np.where(label == 1, logits, -logits), kind="stable")
 
 
 def _split_folds(group: Array, label: Array, folds: int) -> Array:
     """Return the fold of each review (n,), stratified by label. The reviews of a group are in one fold."""
     first = np.unique(group, return_index=True)[1]  # one review of each group
-    least = int(np.bincount(label[first], minlength=2).min())
+    counts = np.bincount(label[first], minlength=2)
+    least = int(counts[counts > 0].min() if len(counts) > 2 else counts.min())  # of many labels some may have none
     if least < 2:
         raise DataError(f"only {least} distinct review of one label: an audit needs two of each label; add reviews")
     order = random_stream(0, "folds").permutation(len(first))
@@ -221,9 +247,10 @@ def _group_folds(group: Array, label: Array, folds: int) -> Array:
     """Return the fold of each review (n,) with groups of data.group_column. DataError if folds lack a class."""
     fold = fold_groups(group, label, folds, random_stream(0, "folds"))
     for number in range(int(fold.max()) + 1):
-        if len(np.unique(label[fold != number])) < 2:
+        if len(np.unique(label[fold != number])) < len(np.unique(label)):
+            classes = "one class only" if len(np.unique(label)) == 2 else "not all classes"
             raise DataError(
-                "data.group_column: its groups leave a fold whose other folds have one class only; "
+                f"data.group_column: its groups leave a fold whose other folds have {classes}; "
                 "set data.group_column to a column with more groups, or --set data.group_column=null"
             )
     return fold
@@ -255,7 +282,8 @@ def _train(
 ) -> Classifier:
     """Train a classifier on the chosen reviews only."""
     features, label = examples.features.take(chosen), examples.label[chosen]
-    training = Examples(features, label, None if examples.weight is None else examples.weight[chosen])
+    weight = None if examples.weight is None else examples.weight[chosen]
+    training = Examples(features, label, weight, examples.classes)
     seed = settings.train.seed
     classifier = initial.build_classifier(settings, vocabulary, seed, None, training)
     state = initial_state(settings.train, len(label), seed)
@@ -270,21 +298,28 @@ def _train(
 
 def _issue(i: int, label: str, text: str, classifier: Classifier) -> LabelIssue:
     e = explain(classifier, text)
-    return LabelIssue(i + 1, label, e.label, e.positive, e.logit, e.bias, e.contributions, text)
+    shown = (
+        difference(e, classifier.spec, e.label, label)
+        if isinstance(e.positive, tuple) and e.label != label
+        else e.shown
+    )
+    positive = e.score if isinstance(e.positive, tuple) else e.positive
+    return LabelIssue(i + 1, label, e.label, positive, shown.value, shown.bias, shown.contributions, text)
 
 
-def _scaled(issue: LabelIssue, factor: float) -> LabelIssue:
-    """Return the issue with its logit multiplied by a factor."""
+def _scaled(issue: LabelIssue, factor: float, calibrated: Array) -> LabelIssue:
+    """Return the issue with its logit multiplied by a factor. `calibrated` (K,) are its probabilities, or a number."""
     logit = issue.logit * factor
     return issue._replace(
         logit=logit,
-        positive=answer_of_logit(logit).positive,
+        positive=float(calibrated.max()) if np.ndim(calibrated) else answer_of_logit(logit).positive,
         bias=issue.bias * factor,
         contributions=[each._replace(contribution=each.contribution * factor) for each in issue.contributions],
     )
 
 
 COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
+_CLASS_COLUMNS = ("text", "label", "said", "score", "suspect", "row")  # the score is the probability of what is said
 
 
 def to_csv(result: LabelAudit) -> bytes:
@@ -295,12 +330,14 @@ def to_csv(result: LabelAudit) -> bytes:
     extra = {name: values for name, values in extra.items() if values is not None}
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
-    writer.writerow([*COLUMNS, *extra])
+    names, several = corpus.names, result.positive.ndim == 2
+    writer.writerow([*(_CLASS_COLUMNS if several else COLUMNS), *extra])
     for start in range(0, len(corpus), _BLOCK):
         rows = result.order[start : start + _BLOCK]
         for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
-            positive = float(result.positive[i])
-            row = [text, LABELS[corpus.label[i]], answer(positive).label, f"{positive:.4f}"]
+            shown = result.positive[i]
+            said = names[int(shown.argmax())] if several else answer(float(shown)).label
+            row = [text, names[corpus.label[i]], said, f"{shown.max():.4f}"]
             row += ["yes" if result.confident[i] else "", i + 1, *(repr(values[i].item()) for values in extra.values())]
             writer.writerow(row)
     return content.getvalue().encode()

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.inspection.trace import LayerTrace, Trace, dense_gradient
+from sentibp.inspection import head_formulas
+from sentibp.inspection.trace import PAIR, LayerTrace, Trace, dense_gradient
 from sentibp.inspection.worksheet import Formula, Line, Number, Table, join_terms, number, one_line, parenthesized
 from sentibp.nn import EmbeddingBag, Layer, Linear, ReLU, Residual, Sigmoid, Tanh
 from sentibp.nn.eval_mode import FixedBatchNorm
+from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Activation, Array
 
 _WORDS = 8  # the least number of embedding rows that are shown
@@ -67,7 +69,9 @@ def _first(values: Array, dims: int) -> list[tuple[int, float]]:
 
 
 def _entry(name: str, j: int, values: Array) -> str:
-    """Return the name of entry j of a vector (1, k). A vector with one entry needs no index."""
+    """Return the name of entry j of a vector (1, k). A vector with one entry needs no index, and a pair has names."""
+    if name.endswith(PAIR):
+        return f"{name.removesuffix(PAIR)}{'zu'[j - 1]}"
     return f"{name}[{j}]" if values.shape[1] > 1 else name
 
 
@@ -263,6 +267,8 @@ def _other_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
 
 _FORMULAS: dict[type[Layer], LayerFormulas] = {
     EmbeddingBag: LayerFormulas(_bag_forward, _bag_backward),
+    Scale: LayerFormulas(head_formulas.scale_forward, head_formulas.scale_backward),
+    Cumulative: LayerFormulas(head_formulas.cumulative_forward, head_formulas.cumulative_backward),
     Linear: LayerFormulas(_linear_forward, _linear_backward),
     FixedBatchNorm: LayerFormulas(_norm_forward, _norm_backward),
     Residual: LayerFormulas(_residual_forward, _residual_backward),

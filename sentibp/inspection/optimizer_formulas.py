@@ -10,6 +10,7 @@ import numpy as np
 from sentibp.inspection.trace import LayerTrace, Trace, dense_gradient, source_of
 from sentibp.inspection.worksheet import Formula, Line, Number, number, one_line, parenthesized
 from sentibp.nn import EmbeddingBag
+from sentibp.nn.heads import Scale
 from sentibp.nn.layers import Array
 from sentibp.nn.optim import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 
@@ -91,5 +92,7 @@ def _state_entry(value: Array, index: tuple[int, ...]) -> float:
 def _entry_name(traced: LayerTrace, trace: Trace, name: str, index: tuple[int, ...]) -> str:
     if isinstance(traced.layer, EmbeddingBag):
         return f"w({one_line(trace.features[index[0]], 24)})[{index[1] + 1}]"
+    if isinstance(traced.layer, Scale):
+        index = (index[0] + 1,)  # the bias of the first label is always 0
     symbol = traced.symbols.get(name, f"{name}{traced.symbols['number']}")
     return f"{symbol}[{','.join(str(i + 1) for i in index)}]"

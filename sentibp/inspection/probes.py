@@ -1,19 +1,25 @@
 """Behavioral tests: pairs of texts whose predictions must have a certain relation, whatever the training data.
 
 The pairs are in data/probes.csv, and further pairs of negation in data/probes_negation.csv; data/README.md describes
-each kind. Such tests were proposed by Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with
-CheckList".
+each kind. With more than two labels in order, the place of a text from the worst label, 0, to the best, 1, takes the
+place of the probability of positive; and the texts of data/neutral_probes.csv must have a label in the middle. Such
+tests were proposed by Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with CheckList".
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from sentibp.data.labels import BINARY, Classes
+from sentibp.errors import ConfigError
 from sentibp.metrics import wilson_interval
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import is_negative, is_positive
+from sentibp.model.head import is_negative, is_positive, place
 from sentibp.utils import resources
 from sentibp.utils.arrow import strings
 
@@ -23,6 +29,9 @@ LONG = "long"
 _OPINIONS, _SENTENCES = 4, 5  # opinions in a long review, and sentences of plot after each: about 360 words
 _CLOSE = 0.1  # the largest difference in probability that a name may make
 _EVEN = (0.4, 0.6)  # the range of probabilities for a text without known words
+
+NEUTRAL = "neutral"
+"""The expectation that the most probable label of both texts is the one in the middle, or one of two."""
 
 EXPECTATIONS: dict[str, Callable[[float, float], bool]] = {
     "opposite": lambda a, b: is_positive(b) and is_negative(a),
@@ -35,7 +44,7 @@ EXPECTATIONS: dict[str, Callable[[float, float], bool]] = {
     "rising": lambda a, b: a < b,
     "uncertain": lambda a, b: all(_EVEN[0] <= p <= _EVEN[1] for p in (a, b)),
 }
-"""Each expectation is a condition on the probabilities of positive of the two texts."""
+"""Each expectation is a condition on the probabilities of positive, or the places, of the two texts."""
 
 
 class Probe(NamedTuple):
@@ -44,14 +53,30 @@ class Probe(NamedTuple):
     kind: str
     a: str
     b: str
-    expect: str  # a key of EXPECTATIONS
+    expect: str  # a key of EXPECTATIONS, or NEUTRAL
 
 
-def load_probes() -> list[Probe]:
-    """Load the pairs that are installed with sentibp."""
+def load_probes(classes: Classes = BINARY) -> list[Probe]:
+    """Load the installed pairs for a model with these labels. Raises ConfigError if the labels have no order."""
+    if not classes.ordered:
+        raise ConfigError(
+            "--probes: compares places between the worst and the best label, and this model's labels have no order; "
+            "score it on labelled reviews: --data FILE"
+        )
     folder = resources.resource_folder("data")
-    with open(folder / "probes.csv", encoding="utf-8", newline="") as file:
-        probes = [Probe(**row) for row in csv.DictReader(file)]
+    pairs = _load_opinions(folder)
+    if classes.number > 2:
+        pairs += _read(folder / "neutral_probes.csv")
+    return pairs
+
+
+def _read(path: Path) -> list[Probe]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return [Probe(**row) for row in csv.DictReader(file)]
+
+
+def _load_opinions(folder: Path) -> list[Probe]:
+    probes = _read(folder / "probes.csv")
     plot = (folder / "retelling.txt").read_text(encoding="utf-8").splitlines()
     opinions = [probe for probe in probes if probe.kind == LONG]
     reviews = zip(*(_long_reviews([getattr(probe, side) for probe in opinions], plot) for side in "ab"), strict=True)
@@ -63,8 +88,7 @@ def load_probes() -> list[Probe]:
 
 def load_further_probes() -> list[Probe]:
     """Load the further pairs of negation and litotes that are installed with sentibp."""
-    with open(resources.resource_folder("data") / "probes_negation.csv", encoding="utf-8", newline="") as file:
-        return [Probe(**row) for row in csv.DictReader(file)]
+    return _read(resources.resource_folder("data") / "probes_negation.csv")
 
 
 def _long_reviews(opinions: Sequence[str], plot: Sequence[str]) -> Iterator[str]:
@@ -83,18 +107,29 @@ def run_probes(classifier: Classifier, probes: Sequence[Probe]) -> dict[str, Any
 
     The keys are `n`, `passed`, the share `probes` and its 95 % `probes_interval`; `kinds`, with `n`, `passed` and
     `rate` of each kind; and `failures`, with the columns of the file and `positive`, the probabilities of positive of
-    `a` and `b`.
+    `a` and `b`. With more than two labels these have `place` and `labels` instead, of `a` and `b`.
     """
     positive = classifier.predict(strings(text for probe in probes for text in (probe.a, probe.b))).positive
     kinds = {probe.kind: {"n": 0, "passed": 0} for probe in probes}
     failures = []
-    for probe, (a, b) in zip(probes, positive.reshape(-1, 2).tolist(), strict=True):
+    places = positive if positive.ndim == 1 else place(positive)
+    numbers = positive.argmax(axis=1) if positive.ndim == 2 else np.zeros(len(positive), int)
+    for probe, (a, b), labels in zip(
+        probes, places.reshape(-1, 2).tolist(), numbers.reshape(-1, 2).tolist(), strict=True
+    ):
         kind = kinds[probe.kind]
         kind["n"] += 1
-        if EXPECTATIONS[probe.expect](a, b):
-            kind["passed"] += 1
+        if probe.expect == NEUTRAL:
+            passes = all(abs(2 * label - (positive.shape[1] - 1)) < 2 for label in labels)
         else:
+            passes = EXPECTATIONS[probe.expect](a, b)
+        if passes:
+            kind["passed"] += 1
+        elif positive.ndim == 1:
             failures.append(probe._asdict() | {"positive": [a, b]})
+        else:
+            names = [classifier.spec.labels[label] for label in labels]
+            failures.append(probe._asdict() | {"place": [a, b], "labels": names})
     n, passed = len(probes), len(probes) - len(failures)
     return {
         "n": n,

@@ -16,6 +16,7 @@ import numpy as np
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged, Sequential
 from sentibp.nn.eval_mode import eval_mode
+from sentibp.nn.heads import split_head
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.nn.optim import OPTIMIZERS, Adagrad, Adam, Optimizer, RMSprop
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -44,7 +45,9 @@ def step_influence(
     `gradient` (k, d) is that of the text's logit by the rows of its features.
     """
     settings = classifier.training_config().train
-    review_gradient = _review_gradients(classifier, training) / log.factor  # (n, d), of the logit before calibration
+    review_gradient = (
+        _review_gradients(classifier, training) / log.factor
+    )  # (n, m, d), of the outputs before calibration
     arguments = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm", "weight_decay"})
     optimizer = OPTIMIZERS[settings.optimizer.name](**arguments)
     factor = 0.0 if "embedding" in settings.freeze else settings.learning_rates.get("embedding", 1.0)
@@ -57,13 +60,16 @@ class _Steps(NamedTuple):
 
     overlap: Overlap
     gradient: Array  # (k, d) of the text's logit, by row
-    review_gradient: Array  # (n, d) of each review's logit, by a row that it contains once
+    review_gradient: Array  # (n, m, d) of each review's outputs, by a row that it contains once
     epochs: list[ExampleGradients]
 
     def loss_gradients(self, epoch: ExampleGradients, pairs: Array) -> Array:
         """Return the terms of some pairs (b,) in the gradient of the loss by their row: (b, d)."""
         review = self.overlap.review[pairs]
-        return (self.overlap.times[pairs] * epoch.dz[review])[:, None] * self.review_gradient[review]
+        if epoch.dz.ndim == 1:
+            return (self.overlap.times[pairs] * epoch.dz[review])[:, None] * self.review_gradient[review, 0]
+        by_output = self.overlap.times[pairs, None] * epoch.dz[review]  # (b, m)
+        return np.einsum("bm,bmd->bd", by_output, self.review_gradient[review])
 
     def adagrad(self, optimizer: Adagrad) -> Array:
         """Return the change of each row's path if the gradient of the pair is removed: (m,).
@@ -161,15 +167,20 @@ def _scale(optimizer: Optimizer, rows: Array) -> Array:
 
 
 def _review_gradients(classifier: Classifier, training: Ragged) -> Array:
-    """Return the gradient of each training review's logit by a row that it contains once: (n, d)."""
+    """Return the gradient of each training review's outputs by a row that it contains once: (n, m, d)."""
     weight = classifier.tensors()["embedding.weight"]
-    (_, bag), *rest = eval_mode(classifier.network, np.zeros(0, np.int64)).layers.items()
-    head = Sequential(dict(rest))
+    (_, bag), *rest = split_head(eval_mode(classifier.network, np.zeros(0, np.int64)))[0].layers.items()
+    layers = Sequential(dict(rest))
     bag, unit = (FastEmbeddingBag(rows, bag.pooling, bag.padding) for rows in (weight, np.ones((len(weight), 1))))
     blocks = []
     for start in range(0, len(training.offsets) - 1, BLOCK):
         block = training.slice(start, min(start + BLOCK, len(training.offsets) - 1))
-        z = head.forward(bag.forward(block).astype(np.float64), train=True)
+        pooled = bag.forward(block).astype(np.float64)
         share = unit.forward(block) / np.maximum(block.lengths, 1)[:, None]  # (b, 1) of a row in the pooled vector
-        blocks.append(head.backward(np.ones_like(z)) * share)
+        outputs = []
+        for output in range(classifier.spec.outputs):
+            dz = np.zeros_like(layers.forward(pooled, train=True))
+            dz[:, output] = 1
+            outputs.append(layers.backward(dz) * share)
+        blocks.append(np.stack(outputs, axis=1))
     return np.concatenate(blocks)

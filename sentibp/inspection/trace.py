@@ -7,7 +7,6 @@ is the one that predicts (`nn.eval_mode`): no dropout, and batch norm with its r
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,11 +17,12 @@ from sentibp.data import offsets
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import label_number, probability
+from sentibp.model.head import LABELS, label_number, probability
 from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential
 from sentibp.nn.eval_mode import FixedBatchNorm, eval_mode
+from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Activation, Array, path
-from sentibp.nn.losses import LOSSES, Loss
+from sentibp.nn.losses import LOSSES, Loss, logits_of, loss_on
 from sentibp.nn.optim import OPTIMIZERS, Optimizer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
@@ -37,9 +37,25 @@ class Diverged(SentibpError):
 class Outcome(NamedTuple):
     """The prediction for the review, and its loss."""
 
-    logit: float
-    positive: float  # the probability of positive
+    logit: float | list[float]  # with K > 2 labels that of each
+    positive: float | list[float]  # the probability of positive, or of each label
     loss: float
+
+    @property
+    def logits(self) -> list[float]:
+        """The logit, or that of each label."""
+        return self.logit if isinstance(self.logit, list) else [self.logit]
+
+    @property
+    def probabilities(self) -> list[float]:
+        """The probability of each label."""
+        return self.positive if isinstance(self.positive, list) else [1 - self.positive, self.positive]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome for JSON."""
+        if isinstance(self.logit, list):
+            return {"logits": self.logit, "probabilities": self.positive, "loss": self.loss}
+        return self._asdict()
 
 
 @dataclass(eq=False)
@@ -84,8 +100,9 @@ class Trace:
     ids: list[int]  # the ids of these features in the vocabulary
     counts: list[int]  # how often each feature counts: as often as it occurs, or once with text.presence
     layers: list[LayerTrace]  # in the order of the forward pass
-    dz: float  # the derivative of the loss by the logit
+    dz: float | list[float]  # the derivative of the loss by the logit, or by that of each label
     outcomes: list[Outcome]  # before the first step, and after each
+    labels: tuple[str, ...] = LABELS
 
 
 def trace_step(
@@ -113,7 +130,7 @@ def trace_step(
     names = {feature.id: offsets.feature_span(words, feature).text for feature in features}
     network = eval_mode(classifier.network, np.array(ids, np.int64))
     layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]
-    _assign_symbols(layers)
+    _assign_symbols(layers, classifier.spec.head)
     result = Trace(
         text=text,
         label=label,
@@ -128,6 +145,7 @@ def trace_step(
         layers=layers,
         dz=0.0,
         outcomes=[],
+        labels=classifier.spec.labels,
     )
     review = Ragged(rows, np.array([0, len(rows)]))
     with single_threaded_blas, np.errstate(all="ignore"):  # _train checks that the numbers are finite
@@ -137,7 +155,7 @@ def trace_step(
 
 def _train(result: Trace, network: Sequential, review: Ragged, steps: int) -> None:
     """Take the steps, and record the numbers of the first one."""
-    loss, target = LOSSES[result.loss], np.array([label_number(result.label)])
+    loss, target = loss_on(result.loss), np.array([label_number(result.label, result.labels)])
     for step in range(steps):
         recorded = result.layers if step == 0 else []
         for traced in recorded:
@@ -146,7 +164,7 @@ def _train(result: Trace, network: Sequential, review: Ragged, steps: int) -> No
         network.backward(dz)
         result.outcomes.append(outcome)
         if step == 0:
-            result.dz = float(dz[0, 0])
+            result.dz = _number_or_list(dz[0])
         for traced in recorded:
             traced.grads = dict(traced.layer.grads)
             traced.before = _copy_parameters(traced.layer)
@@ -164,15 +182,21 @@ def _train(result: Trace, network: Sequential, review: Ragged, steps: int) -> No
         if not all(np.isfinite(value).all() for value in network.params.values()):
             raise Diverged(f"diverged at step {step + 1}: a weight is not finite; lower --learning-rate")
     result.outcomes.append(_forward(network, review, loss, target, train=False)[0])
-    if not all(math.isfinite(number) for outcome in result.outcomes for number in outcome):
+    if not all(np.isfinite(number).all() for outcome in result.outcomes for number in outcome):
         raise Diverged("diverged: the prediction is not finite; lower --learning-rate")
 
 
 def _forward(network: Layer, review: Ragged, loss: Loss, target: Array, train: bool) -> tuple[Outcome, Array]:
-    """Return the outcome, and the derivative of the loss by the logit: (1, 1)."""
-    z = network.forward(review, train=train)
-    value, dz = loss(z[:, 0], target, None)
-    return Outcome(float(z[0, 0]), float(probability(z)[0, 0]), value), dz[:, None]
+    """Return the outcome, and the derivative of the loss by the logits: (1, 1) or (1, K)."""
+    z = logits_of(network.forward(review, train=train))
+    value, dz = loss(z, target, None)
+    logits, probabilities = (_number_or_list(np.atleast_1d(values[0])) for values in (z, probability(z)))
+    return Outcome(logits, probabilities, value), dz.reshape(1, -1)
+
+
+def _number_or_list(values: Array) -> float | list[float]:
+    """Return a single value (1,) as a number, and several as a list."""
+    return float(values[0]) if len(values) == 1 else values.tolist()
 
 
 def _record_next_pass(traced: LayerTrace) -> None:
@@ -231,18 +255,26 @@ def _make_optimizer(settings: Mapping[str, Any], name: str | None) -> Optimizer:
 _OUTPUT_SYMBOLS = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNorm: "n", Residual: "r"}
 """The symbol of the output of each kind of layer."""
 
+PAIR = "(z, u)"  # the outputs of the head `scale`: polarity and neutrality
+_HEAD_OUTPUTS = {"sigmoid": "z", "scale": PAIR, "softmax": "l", "cumulative": "z"}  # of the last linear layer
 
-def _assign_symbols(layers: Sequence[LayerTrace]) -> None:
-    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b."""
+
+def _assign_symbols(layers: Sequence[LayerTrace], head: str) -> None:
+    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b. l are logits."""
     previous = ""
     block_inputs: dict[str, str] = {}  # hidden layer -> the symbol of its input
     for traced in layers:
         hidden = ".".join(traced.name.split(".")[:2]) if traced.name.startswith("hidden.") else ""
         suffix = str(int(hidden.split(".")[1]) + 1) if hidden else ""
         symbol = next((symbol for kind, symbol in _OUTPUT_SYMBOLS.items() if isinstance(traced.layer, kind)), "y")
+        symbol = _HEAD_OUTPUTS[head] if traced.name == "output" else symbol
+        if isinstance(traced.layer, Scale | Cumulative):
+            symbol = "l"
         block_inputs.setdefault(hidden, previous)
         traced.symbols = {"y": symbol + suffix, "x": previous, "number": suffix}
-        traced.symbols |= {"weight": f"W{suffix}", "bias": f"b{suffix}"}
+        traced.symbols |= {"weight": f"W{suffix}", "bias": f"b{suffix}", "gaps": "g"}
+        if isinstance(traced.layer, Scale):
+            traced.symbols["bias"] = "c"
         if isinstance(traced.layer, Residual):
             traced.symbols |= {"x": block_inputs[hidden], "block": previous}
         previous = traced.symbols["y"]
@@ -254,7 +286,7 @@ def _assign_symbols(layers: Sequence[LayerTrace]) -> None:
 
 def to_dict(trace: Trace) -> dict[str, Any]:
     """Return the whole trace as a dict for JSON."""
-    outcomes = [outcome._asdict() for outcome in trace.outcomes]
+    outcomes = [outcome.to_dict() for outcome in trace.outcomes]
     return {
         "text": trace.text,
         "label": trace.label,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from sentibp.inspection import head_formulas
 from sentibp.inspection.layer_formulas import formulas_of, residual_sum
 from sentibp.inspection.optimizer_formulas import update_lines
 from sentibp.inspection.trace import LayerTrace, Outcome, Trace, source_of
@@ -37,13 +38,17 @@ def stages(trace: Trace, dims: int) -> list[Stage]:
             Stage("forward", traced, Section(_title(traced), formulas_of(traced).forward(traced, trace, dims)))
             for traced in trace.layers
         ),
-        Stage("loss", None, Section("the prediction and the loss", _loss_lines(trace, trace.outcomes[0]))),
+        Stage("loss", None, Section("the prediction and the loss", _loss_lines(trace, trace.outcomes[0], dims))),
         Stage("backward", None, Section("Backward", [dv])),
-        Stage("logit", None, Section("the logit", _logit_gradient_lines(trace, trace.outcomes[0]))),
+        Stage("logit", None, Section(_logits(trace), _logit_gradient_lines(trace, trace.outcomes[0], dims))),
         *_backward(trace, dims),
         Stage("update", None, Section("Update", update_lines(trace, dims))),
-        Stage("after", None, Section("After", _after_lines(trace))),
+        Stage("after", None, Section("After", _after_lines(trace, dims))),
     ]
+
+
+def _logits(trace: Trace) -> str:
+    return "the logit" if len(trace.labels) == 2 else "the logits"
 
 
 def _backward(trace: Trace, dims: int) -> Iterator[Stage]:
@@ -105,35 +110,43 @@ _LOSSES = {
 }
 
 
-def _loss_lines(trace: Trace, outcome: Outcome) -> list[Line]:
+def _loss_lines(trace: Trace, outcome: Outcome, dims: int) -> list[Line]:
+    if isinstance(outcome.positive, list):
+        return head_formulas.loss_lines(trace, outcome, dims)
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
     return [
         Formula("p = 1 / (1 + e^-z)", source_of(sigmoid)),
-        Number("p", f"1 / (1 + e^-{parenthesized(number(outcome.logit))})", outcome.positive),
+        Number("p", f"1 / (1 + e^-{parenthesized(number(*outcome.logits))})", outcome.positive),
         f"p is the probability of positive; the label is {trace.label}: y = {y}",
         Formula(loss.symbols, source_of(LOSSES[trace.loss])),
         Number("L", loss.numbers(number(outcome.positive), y), outcome.loss),
     ]
 
 
-def _logit_gradient_lines(trace: Trace, outcome: Outcome) -> list[Line]:
+def _logit_gradient_lines(trace: Trace, outcome: Outcome, dims: int) -> list[Line]:
+    if isinstance(outcome.positive, list):
+        return head_formulas.gradient_lines(trace, outcome, dims)
     y, loss = label_number(trace.label), _LOSSES[trace.loss]
+    dz = trace.dz[0] if isinstance(trace.dz, list) else trace.dz
     return [
         Formula(loss.gradient_symbols, source_of(LOSSES[trace.loss])),
-        Number("dz", loss.gradient(number(outcome.positive), y), trace.dz),
+        Number("dz", loss.gradient(number(outcome.positive), y), dz),
     ]
 
 
-def _after_lines(trace: Trace) -> list[Line]:
-    y, loss = label_number(trace.label), _LOSSES[trace.loss]
-    before, after = trace.outcomes[0], trace.outcomes[-1]
-    steps = len(trace.outcomes) - 1
+def _after_lines(trace: Trace, dims: int) -> list[Line]:
+    after, steps = trace.outcomes[-1], len(trace.outcomes) - 1
     lines: list[Line] = [f"The forward pass after {'the update' if steps == 1 else f'{steps} such steps'}:"]
+    if isinstance(after.positive, list):
+        return [*lines, *head_formulas.after_lines(trace, dims)]
+    y, loss = label_number(trace.label), _LOSSES[trace.loss]
     if steps == 1:
-        lines.append(Number("p", f"1 / (1 + e^-{parenthesized(number(after.logit))})", after.positive))
+        lines.append(Number("p", f"1 / (1 + e^-{parenthesized(number(*after.logits))})", after.positive))
         lines.append(Number("L", loss.numbers(number(after.positive), y), after.loss))
-    rows = [(str(i), list(outcome)) for i, outcome in enumerate(trace.outcomes)]
-    if steps == 1:
-        rows = [("before", list(before)), ("after", list(after))]
+    names = ["before", "after"] if steps == 1 else [str(i) for i in range(steps + 1)]
+    rows = [
+        (name, [*outcome.logits, outcome.probabilities[1], outcome.loss])
+        for name, outcome in zip(names, trace.outcomes, strict=True)
+    ]
     lines.append(Table(["step" if steps > 1 else "", "z", "p", "L"], rows, computed=True))
     return lines

@@ -17,9 +17,11 @@ from sentibp.data.shifters import MARKS
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
-from sentibp.model.classifier import Classifier
+from sentibp.inspection.explain import output_sums
+from sentibp.model.classifier import Classifier, predict_logits
 from sentibp.model.word_vectors import VectorFile
 from sentibp.nn import Ragged
+from sentibp.nn.heads import split_head
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import index_of, strings
 from sentibp.utils.threads import single_threaded_blas
@@ -79,6 +81,17 @@ class TopFeatures(NamedTuple):
     linear: bool  # whether the logit of a review is a constant plus the pooled weights of its features
 
 
+class ClassFeatures(NamedTuple):
+    """The features with the largest weights for each sum of a model with more than two labels."""
+
+    sums: dict[str, dict[str, Ranking]]  # the name of the sum -> what large and small values speak for -> features
+    linear: bool  # whether each sum of a review is a constant plus the pooled weights of its features
+
+
+MIDDLE, ENDS = "middle", "ends"
+"""What a large and a small neutrality speak for."""
+
+
 def top_features(classifier: Classifier, count: int, most_frequent: int) -> TopFeatures:
     """Return the features with the largest weights in both directions, among the most frequent ones.
 
@@ -86,18 +99,45 @@ def top_features(classifier: Classifier, count: int, most_frequent: int) -> TopF
     hidden layers, this is exactly what the feature adds to the pooled sum.
     """
     texts, weight = feature_weights(classifier, most_frequent)
-    linear = set(classifier.tensors()) == {"embedding.weight", "output.weight", "output.bias"}
-    return TopFeatures(_largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), linear)
+    weight = weight[:, 0]
+    return TopFeatures(
+        _largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), _is_linear(classifier)
+    )
+
+
+def top_class_features(classifier: Classifier, count: int, most_frequent: int) -> ClassFeatures:
+    """Return the same for a model with more than two labels: for each sum of `explain.explain`."""
+    texts, weight = feature_weights(classifier, most_frequent)
+    spec, sums = classifier.spec, {}
+    for name, column in zip(output_sums(spec)[0], weight.T, strict=True):
+        ends = ("against", "for") if name in spec.labels else (spec.labels[0], spec.labels[-1])
+        low, high = (ENDS, MIDDLE) if name == "neutrality" else ends
+        sums[name] = {high: _largest(column, column, texts, count), low: _largest(-column, column, texts, count)}
+    return ClassFeatures(sums, _is_linear(classifier))
+
+
+def _is_linear(classifier: Classifier) -> bool:
+    of_head = {"scale.bias", "thresholds.gaps"}
+    return set(classifier.tensors()) - of_head == {"embedding.weight", "output.weight", "output.bias"}
 
 
 def feature_weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:
-    """Return the most frequent features (k,), and the weight (k,) float64 of each, as defined in `top_features`."""
+    """Return the most frequent features (k,), and the weight of each in each sum (k, sums) float64.
+
+    It is defined in `top_features`; with two labels the logit is the only sum.
+    """
     vocabulary = classifier.vocabulary
     n = min(most_frequent, len(vocabulary))
     texts = Vocabulary(vocabulary.words, vocabulary.prefix[:n], vocabulary.word[:n]).features()
     single = Ragged(np.arange(n, dtype=np.int32), np.arange(n + 1))
     empty = Ragged(np.zeros(0, np.int32), np.zeros(2, np.int64))
-    return texts, classifier.logits(single).astype(np.float64) - classifier.logits(empty)  # (n,) - (1,)
+    network, contrasts = split_head(classifier.network)[0], output_sums(classifier.spec)[1]
+    outputs, origin = (
+        predict_logits(network, reviews).astype(np.float64).reshape(len(reviews.lengths), -1)
+        for reviews in (single, empty)
+    )
+    weight = outputs - origin  # (k, m) - (1, m)
+    return texts, weight if contrasts is None else weight @ contrasts.T
 
 
 def _largest(score: Array, shown: Array, texts: pa.LargeStringArray, count: int) -> Ranking:

@@ -6,6 +6,7 @@ positive, (n,); with K labels there are K logits and probabilities, (n, K).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,21 +65,32 @@ def is_negative(positive: float) -> bool:
     return positive < THRESHOLD
 
 
+def predicted(positive: Array) -> Array:
+    """Return the number of the predicted label: (n,) or (n, K) -> (n,). Of K labels it is the most probable one."""
+    return decide(positive) if positive.ndim == 1 else positive.argmax(axis=1)
+
+
 def score_of(positive: Array | np.float64, label: Array | int) -> Array:
-    """Return the probability of the given label, 0 or 1, from the probability of positive: (n,), (n,) -> (n,)."""
+    """Return the probability of the given label from the probability of positive: (n,), (n,) -> (n,).
+
+    From those of K labels it is the same: (n, K), (n,) -> (n,).
+    """
+    if np.ndim(positive) == 2:
+        rows = np.asarray(positive)
+        return rows[np.arange(len(rows)), label]
     return np.where(np.asarray(label) == 1, positive, 1 - positive)
 
 
 def confidence(positive: Array) -> Array:
-    """Return the probability of the predicted label, from 0.5 to 1: (n,) -> (n,)."""
-    return score_of(positive, decide(positive))
+    """Return the probability of the predicted label: (n,) or (n, K) -> (n,). Of two labels it is from 0.5 to 1."""
+    return score_of(positive, predicted(positive))
 
 
 def contradicts(positive: Array, label: Array) -> Array:
-    """Return whether the predicted label differs from the given label, 0 or 1: (n,), (n,) -> (n,) bool."""
-    return decide(positive) != label
+    """Return whether the predicted label differs from the given label: (n,) or (n, K), (n,) -> (n,) bool."""
+    return predicted(positive) != label
 
 
-def label_number(label: str) -> int:
-    """Return the number of a label: 0 for negative, 1 for positive. ValueError for any other label."""
-    return LABELS.index(label)
+def label_number(label: str, labels: Sequence[str] = LABELS) -> int:
+    """Return the number of a label: 0 for negative, 1 for positive. ValueError for a label that is not among them."""
+    return labels.index(label)

@@ -117,6 +117,12 @@ class Cumulative(Layer):
         return share
 
 
+def split_head(network: Sequential) -> tuple[Sequential, Layer | None]:
+    """Return the layers up to the last linear one, and the head after it; None if its outputs are the logits."""
+    *rest, (_, head) = network.layers.items()
+    return (Sequential(dict(rest)), head) if isinstance(head, Scale | Cumulative) else (network, None)
+
+
 def output_gradient(network: Sequential, dz: Array) -> Array:
     """Return d loss / d (the outputs of the last linear layer) from that by the logits, before `backward`.
 

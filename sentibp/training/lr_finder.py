@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sentibp.config.schema import Train
-from sentibp.data.examples import Examples, example_weights
+from sentibp.data.examples import Examples, class_shares, example_weights
 from sentibp.nn.losses import loss_on
 from sentibp.nn.optim import Schedule
 from sentibp.training.diverged import Diverged
@@ -119,6 +119,10 @@ class _Rising(Schedule):
 def _loss_by_chance(settings: Train, training: Examples) -> float:
     """Return the loss of the answer that fits all reviews best, if it must be the same for all."""
     weight = example_weights(settings, training)
+    if training.classes.number > 2:
+        shares = np.average(class_shares(training), axis=0, weights=weight)
+        logits = np.log(np.maximum(shares, np.finfo(np.float64).tiny))
+        return loss_on(settings.loss)(np.tile(logits, (len(training), 1)), training.label, weight)[0]
     share = float(np.average(training.label, weights=weight))
     z = np.full(len(training), np.log(share / (1 - share)) if 0 < share < 1 else 0.0)
     return loss_on(settings.loss)(z, training.label, weight)[0]

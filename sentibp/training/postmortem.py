@@ -2,7 +2,8 @@
 
 postmortem.json      what happened and where; of each tensor its shape, its norm, its largest number, how many numbers
                      are not finite, and the same of its gradient
-batch.jsonl          the reviews of the batch: text, label, and the logit before the step
+batch.jsonl          the reviews of the batch: text, label, and the logit before the step; with more than two labels the
+                     logit of each
 weights.safetensors  the weights before the step, as a model file: if they are finite, trace and gradcheck read it
 config.yaml          the settings
 """
@@ -21,7 +22,6 @@ from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import LABELS
 from sentibp.nn.gradient_flow import layer_name
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.training.events import Backward
@@ -111,11 +111,16 @@ def _batch(failed: FailedStep, corpus: Corpus | None) -> list[dict[str, Any]]:
     chosen = failed.reviews
     logits = failed.model.logits(failed.training.features.take(chosen)).tolist()
     labels = failed.training.label[chosen].tolist()
+    names = failed.model.spec.labels
     texts = [None] * len(chosen) if corpus is None else corpus.take(chosen).text.to_pylist()
     return [
-        {"review": place, "label": LABELS[label], "logit": _finite(logit), "text": text}
+        {"review": place, "label": names[label], **_logits(logit), "text": text}
         for place, label, logit, text in zip(chosen.tolist(), labels, logits, texts, strict=True)
     ]
+
+
+def _logits(logit: float | list[float]) -> dict[str, Any]:
+    return {"logits": [*map(_finite, logit)]} if isinstance(logit, list) else {"logit": _finite(logit)}
 
 
 def _finite(value: float) -> float | None:

@@ -286,3 +286,81 @@ def test_play(page: Page, played: str):
     page.wait("!document.getElementById('error').hidden")
     assert "diverged" in page.text("#error")
     assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request
+
+
+# --- more than two labels, whose names contain markup
+
+NAMES = [f"bad {EVIL}", "so so", 'good "best"']
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a report and the run directory of a model with labels in order, and with labels without an order."""
+    folder = tmp_path_factory.mktemp("several")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SENTIBP_CACHE", str(folder / "cache"))
+        words = ["awful", "film", "superb"]
+        rows = [{"text": f"{words[i % 3]} {words[(i + i % 7 // 6) % 3]} {i}", "label": i % 3} for i in range(90)]
+        Path("reviews.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        labels = {name: [i] for i, name in enumerate(NAMES)}
+        for kind, ordered in ("scale", "true"), ("softmax", "false"):
+            data = f"{{source: reviews.jsonl, validation: 0.5, labels: {json.dumps(labels)}, ordered: {ordered}}}"
+            Path(f"{kind}.yaml").write_text(f"data: {data}\ntrain: {{epochs: 2}}\nmodel: {{hidden: [4]}}\n")
+            runner.train_model(load_config(f"{kind}.yaml"), Path(kind))
+            Path(f"{kind}.html").write_bytes(report_page(gather([kind])))
+            found |= {kind: folder / kind, f"{kind} report": folder / f"{kind}.html"}
+    return found
+
+
+@pytest.mark.parametrize("kind", ["scale", "softmax"])
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
+def test_a_report_on_several_labels(page: Page, several: dict[str, Path], kind: str, width: int, scheme: str):
+    page.open(several[f"{kind} report"].as_uri(), width, scheme)
+    page.wait(DRAWN)
+    cells = "[...document.querySelectorAll('.confusion tr:first-child th')].map(e => e.textContent)"
+    assert page.js(cells)[1:] == NAMES
+    assert page.js("document.getElementById('roc')") is None
+    title = "Places" if kind == "scale" else "Probabilities"
+    assert page.js(f"[...document.querySelectorAll('h3')].some(e => e.textContent === '{title}: {kind}')")
+    assert page.driver.title == f"Report: {kind}"
+    forth = page.driver.find_elements("css selector", ".stepper .controls button")[1]
+    while forth.is_enabled():
+        forth.click()
+    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
+    after = page.js(f"{drawing}.after.positive")
+    boxes = "[...document.querySelectorAll('.network .box title')].map(e => e.textContent)"
+    shown = [text for text in page.js(boxes) if text.startswith("p(")]
+    assert [text.rpartition(" = ")[0] for text in shown] == [f"p({name})" for name in NAMES]
+    for text, value in zip(shown, after, strict=True):
+        assert float(text.rpartition(" = ")[2]) == pytest.approx(value, abs=1e-4)
+    assert page.js(WIDER) <= 0
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("kind", ["scale", "softmax"])
+def test_play_with_several_labels(page: Page, several: dict[str, Path], kind: str, start: Callable):
+    running = start("play", str(several[kind]), "--no-browser")
+    page.open(running.stdout.readline().decode().strip(), 360, "dark")
+    page.wait("document.getElementById('prediction').textContent !== '…'")
+    _typed(page, "superb film")
+    names = "[...document.querySelectorAll('#distribution span')].map(e => e.textContent)"
+    assert page.js(names) == NAMES
+    assert page.js("document.getElementById('scale').hidden") == (kind == "softmax")
+    assert ("neutrality" in page.text("#contributions")) == (kind == "scale")
+    heights = "[...document.querySelectorAll('#distribution > div > div')].map(e => parseFloat(e.style.height))"
+    before = page.js(heights)
+    assert sum(before) == pytest.approx(100, abs=0.1)
+    page.driver.find_elements("css selector", "#teach [name=label]")[1].send_keys(" ", "\ue007")
+    page.wait("document.querySelectorAll('#steps li').length === 1")
+    assert page.js(heights)[1] > before[1]
+    assert "is so so: so so 0." in page.text("#steps")
+    assert page.text(".stage-title").endswith("The update")
+    page.find("#undo").send_keys(" ")
+    page.wait("document.querySelectorAll('#steps li').length === 0")
+    assert page.js(heights) == before
+    assert page.js(WIDER) <= 0
+    assert page.complaints() == []
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) == 130

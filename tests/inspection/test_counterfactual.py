@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import heads
 import numpy as np
 import pytest
 
@@ -139,3 +140,54 @@ def test_no_deletion_changes_the_label(new_classifier):
     found = find_counterfactual(classifier, "a good film", explain(classifier, "a good film"))
     assert found == (None, True, None, None)
     assert find_counterfactual(classifier, "", explain(classifier, "")) == (None, True, None, None)
+
+
+# --- more than two labels
+
+
+def fewest_class_deletions(classifier, words, target=None):
+    """Return the smallest number of deletions that changes the label, to the target if there is one."""
+    sets = [deleted for k in range(len(words) + 1) for deleted in combinations(range(len(words)), k)]
+    texts = [" ".join(word for i, word in enumerate(words) if i not in deleted) for deleted in sets]
+    numbers = classifier.predict(strings(texts)).positive.argmax(axis=1).tolist()
+    labels = [classifier.spec.labels[number] for number in numbers]
+    wanted = (lambda label: label != labels[0]) if target is None else (lambda label: label == target)
+    return next((len(deleted) for deleted, label in zip(sets, labels, strict=True) if wanted(label)), None)
+
+
+@pytest.mark.parametrize("ngrams", [1, 2])
+@pytest.mark.parametrize("kind", ["linear", "linear, sqrt", "linear, sum", "relu"])
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_the_fewest_deletions_to_any_label_and_to_each(new_classifier, head, kind, ngrams):
+    text = {"ngrams": ngrams, "presence": False}
+    for seed in range(3):
+        classifier = heads.random_classifier(new_classifier, head, TEXTS, NETWORKS[kind], seed, 2.0, text=text)
+        words = np.random.default_rng(seed).choice(["a", "good", "bad", "not", "film", "very", "zzz"], 6).tolist()
+        text_, explanation = " ".join(words), explain(classifier, " ".join(words))
+        for target in (None, *(name for name in classifier.spec.labels if name != explanation.label)):
+            found = find_counterfactual(classifier, text_, explanation, target)
+            assert found.exact
+            expected = fewest_class_deletions(classifier, words, target)
+            assert (None if found.deletions is None else len(found.deletions)) == expected, (seed, target)
+            if found.deletions is not None:
+                left = text_
+                for word in reversed(found.deletions):
+                    left = f"{left[: word.start]} {left[word.end :]}"
+                after = classifier.predict(strings([left])).positive[0]
+                assert found.positive == pytest.approx(after, abs=1e-6)
+                assert (classifier.spec.labels[after.argmax()] == target) or target is None
+
+
+@pytest.mark.parametrize("head", heads.HEADS)
+@pytest.mark.parametrize("target", [False, True])
+def test_of_a_long_text_an_upper_bound_is_found(new_classifier, monkeypatch, head, target):
+    classifier = heads.random_classifier(new_classifier, head, TEXTS, NETWORKS["relu"], 1, 2.0)
+    words = np.random.default_rng(3).choice(["a", "good", "bad", "not", "film", "very"], 40).tolist()
+    explanation = explain(classifier, " ".join(words))
+    monkeypatch.setattr(counterfactual, "_BUDGET", 40 * 60)
+    other = next(name for name in classifier.spec.labels if name != explanation.label) if target else None
+    found = find_counterfactual(classifier, " ".join(words), explanation, other)
+    assert not found.exact
+    if found.deletions is not None:
+        label = classifier.spec.labels[int(np.argmax(found.positive))]
+        assert label == other if target else label != explanation.label

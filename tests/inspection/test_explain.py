@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import heads
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection.explain import explain
 from sentibp.nn import Layer, Sequential
 from sentibp.nn.eval_mode import eval_mode
+from sentibp.nn.heads import split_head
 from sentibp.utils.arrow import strings
 
 TEXTS = ["a good film , not bad at all", "not good , a bad , bad film", "very good !", "the worst of all"]
@@ -153,3 +155,93 @@ def test_missing_kinks_show_in_the_residual(classifiers, monkeypatch):
     monkeypatch.setattr(inspection_explain, "_PIECES", 1)
     residuals = [explain(classifiers["deep relu"], text).residual for text in TEXTS]
     assert max(map(abs, residuals)) > 1e-3
+
+
+# --- more than two labels
+
+
+each_head = pytest.mark.parametrize("head", heads.HEADS)
+
+
+@pytest.fixture(scope="module")
+def several(new_classifier):
+    """One classifier for each head and kind of network."""
+    return {
+        (head, kind): heads.random_classifier(new_classifier, head, TEXTS, NETWORKS[kind], text={"ngrams": 2})
+        for head in heads.HEADS
+        for kind in ("linear, sqrt", "relu", "all of it", "tanh")
+    }
+
+
+def outputs_of(classifier, texts):
+    """Return the outputs of the last linear layer (n, m), in float64."""
+    network, _ = split_head(eval_mode(classifier.network))
+    return network.forward(classifier.encode(strings(texts))[0])
+
+
+@each_head
+@pytest.mark.parametrize("kind", ["linear, sqrt", "relu", "all of it", "tanh"])
+@settings(max_examples=10, deadline=None)
+@given(words=st.lists(st.sampled_from(WORDS), max_size=10))
+def test_each_sum_adds_up_to_an_output(several, head, kind, words):
+    classifier, text = several[head, kind], " ".join(words)
+    explanation = explain(classifier, text)
+    outputs, empty = outputs_of(classifier, [text, ""])
+    if head.startswith("softmax"):
+        k = len(outputs)
+        outputs, empty = (each - (each.sum() - each) / (k - 1) for each in (outputs, empty))
+    assert [each.value for each in explanation.sums] == pytest.approx(outputs, abs=1e-9)
+    assert [each.bias for each in explanation.sums] == pytest.approx(empty, abs=1e-9)
+    for each in explanation.sums:
+        total = each.bias + sum(part.contribution for part in each.contributions)
+        assert total + each.residual == pytest.approx(each.value, abs=1e-12)
+        assert abs(each.residual) < (2e-9 if explanation.method == "quadrature" else 1e-12)
+        assert sum(word.contribution for word in each.words) == pytest.approx(each.value - each.bias, abs=1e-6)
+    probabilities = classifier.predict(strings([text])).positive[0]
+    assert explanation.positive == pytest.approx(probabilities, abs=1e-5)
+    assert explanation.label == max(explanation.probabilities, key=lambda name: explanation.probabilities[name])
+    assert explanation.score == max(explanation.positive)
+
+
+@each_head
+def test_the_names_of_the_sums(several, head):
+    explanation = explain(several[head, "relu"], "a good film")
+    names = [each.name for each in explanation.sums]
+    if head.startswith("scale"):
+        assert names == ["polarity", "neutrality"]
+    else:
+        assert names == (["polarity"] if head == "cumulative" else list(explanation.classes.names))
+    shown = explanation.label if head.startswith("softmax") else "polarity"
+    assert explanation.shown.name == shown
+    assert (explanation.place is None) == (head == "softmax")
+    if explanation.place is not None:
+        assert explanation.place == pytest.approx(explanation.classes.places @ explanation.positive)
+
+
+@each_head
+def test_one_label_against_another(several, head):
+    """The difference of two logits is a sum, too; of `cumulative` only the sign is."""
+    classifier = several[head, "relu"]
+    explanation = explain(classifier, "a good film , not bad")
+    names = classifier.spec.labels
+    for label in names:
+        for other in set(names) - {label}:
+            found = inspection_explain.difference(explanation, classifier.spec, label, other)
+            total = found.bias + sum(part.contribution for part in found.contributions)
+            assert total == pytest.approx(found.value, abs=1e-9)
+            if head == "cumulative":
+                assert abs(found.value) == pytest.approx(abs(explanation.sums[0].value))
+            else:
+                log_odds = np.log(explanation.probabilities[label] / explanation.probabilities[other])
+                assert found.value == pytest.approx(log_odds, abs=1e-9)
+
+
+def test_with_two_labels_softmax_would_give_the_sums_of_one_logit():
+    """Each label against the rest is the logit of positive, and minus it."""
+    names, contrasts = inspection_explain.output_sums(
+        inspection_explain.NetworkSpec(
+            *(True, 2, (), False, 4, "mean", 0, (), "relu", False, False, "plain"), labels=("a", "b"), head="softmax"
+        )
+    )
+    assert names == ("a", "b")
+    assert contrasts.tolist() == [[1, -1], [-1, 1]]

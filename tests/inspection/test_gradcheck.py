@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import heads
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import gradcheck
 from sentibp.nn import layers
+from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.sparse import FastEmbeddingBag
 
 KINDS = {
@@ -141,3 +145,43 @@ def test_no_known_word(complaint):
     assert complaint(DataError, gradcheck.build_with_sample, rare, 8).startswith(
         "no word occurs 1000 times in 8 reviews"
     )
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_the_gradients_of_every_head_are_right(tmp_path, head, loss):
+    data, output = heads.HEADS[head]
+    heads.write_reviews(tmp_path / "reviews.csv", data["labels"])
+    changes = [f"data.{key}={json.dumps(value)}" for key, value in data.items()]
+    changes += [f"data.source={tmp_path / 'reviews.csv'}", f"model.output={output}", f"train.loss={loss}"]
+    weight = {name: 1 + i for i, name in enumerate(data["labels"])}
+    changes += [f"train.class_weight={json.dumps(weight)}", "model.embedding.init=normal"]
+    classifier, examples = gradcheck.build_with_sample(load_config("quickstart", changes), 64)
+    result = gradcheck.check_gradients(classifier, examples)
+    assert result.ok
+    assert {tensor.verdict for tensor in result.tensors} == {"right"}
+    assert result.labels == len(data["labels"])
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("head", "layer"), [("scale of 5", Scale), ("cumulative", Cumulative)])
+def test_a_planted_mistake_in_a_head_is_found(monkeypatch, tmp_path, head, layer):
+    data, output = heads.HEADS[head]
+    heads.write_reviews(tmp_path / "reviews.csv", data["labels"])
+    changes = [f"data.source={tmp_path / 'reviews.csv'}", f"data.labels={json.dumps(data['labels'])}"]
+    classifier, examples = gradcheck.build_with_sample(
+        load_config("quickstart", [*changes, f"model.output={output}", "model.embedding.init=normal"]), 64
+    )
+    right = layer.backward
+
+    def backward(self, dy):
+        dx = right(self, dy)
+        self.grads = {name: 1.001 * gradient for name, gradient in self.grads.items()}
+        return dx
+
+    monkeypatch.setattr(layer, "backward", backward)
+    result = gradcheck.check_gradients(classifier, examples)
+    assert [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"] == [
+        "scale.bias" if layer is Scale else "thresholds.gaps"
+    ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 
+import heads
 import numpy as np
 import pytest
 import runner
@@ -14,7 +16,7 @@ from sentibp.data.examples import Examples
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import influence, step_influence
 from sentibp.model import file as model_file
-from sentibp.model import initial
+from sentibp.model import initial, naive_bayes
 from sentibp.nn import Ragged, RowGrad
 from sentibp.nn.optim import Adagrad
 from sentibp.runs import influence_log
@@ -193,3 +195,112 @@ def test_training_data_that_changed_or_is_gone(here, complaint):
     assert "mine.csv: no such file" in complaint(DataError, influence.of_text, run, "film", 1)
     (here / run / influence_log.FILE).unlink()
     assert "has no influence_log.safetensors" in complaint(DataError, influence.of_text, run, "film", 1)
+
+
+# --- more than two labels
+
+
+LABELS_TEXT = "w0a w1b film w2c"
+
+
+def train_several(path, head, *overrides: str):
+    data, output = heads.HEADS[head]
+    heads.write_reviews(path / "reviews.csv", data["labels"])
+    changes = [f"data.{key}={json.dumps(value)}" for key, value in data.items()]
+    changes += [f"data.source={path / 'reviews.csv'}", f"model.output={output}", "data.validation=0", *LINEAR[:3]]
+    frozen = {"scale of 5": ["scale"], "cumulative": ["thresholds"]}.get(head, [])
+    changes[-2] = f"train.freeze={json.dumps(['output', *frozen])}"
+    return runner.train_model(load_config("quickstart", [*changes, *overrides])).run
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("head", [head for head in heads.HEADS if head != "cumulative"])
+def test_the_influences_on_a_label_add_up_to_the_first_order(tmp_path, head):
+    """Where the logits are linear in the rows, their change is that of the outputs by all steps, to the first order."""
+    sgd = "train.optimizer={name: sgd, learning_rate: 0.2}"
+    run = train_several(tmp_path, head, sgd, "train.epochs=1", "model.embedding.init=normal")
+    trained = model_file.load_model(run / "model.safetensors")
+    settings = load_config(run / "config.yaml").config
+    corpus, _ = dataset.load_data(settings)
+    features, _, _ = trained.encode(corpus.text)
+    examples = Examples(features, corpus.label, classes=trained.spec.label_set)
+    untrained = initial.build_classifier(settings, trained.vocabulary, 0, examples=examples)
+    text, _, _ = trained.encode(strings([LABELS_TEXT]))
+    before, after = (each.logits(text)[0].astype(np.float64) for each in (untrained, trained))
+    for number, label in enumerate(trained.spec.labels):
+        found = influence.of_text(str(run), LABELS_TEXT, EVERY, label)
+        rest = np.arange(len(after)) != number
+        shares = np.exp(after[rest]) / np.exp(after[rest]).sum()
+        expected = (after - before)[number] - shares @ (after - before)[rest]
+        assert abs(expected) > 1e-4
+        assert total(found) == pytest.approx(expected, rel=1e-2, abs=1e-6)
+        assert found.towards == label
+        assert found.positive == pytest.approx(trained.predict(strings([LABELS_TEXT])).positive[0][number], abs=1e-5)
+        assert found.logit == pytest.approx(np.log(found.positive / (1 - found.positive)), abs=1e-4)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_reviews_with_its_label_influence_a_label_most(tmp_path, head):
+    data, output = heads.HEADS[head]
+    rows = heads.write_reviews(tmp_path / "reviews.csv", data["labels"])
+    changes = [f"data.{key}={json.dumps(value)}" for key, value in data.items()]
+    changes += [f"data.source={tmp_path / 'reviews.csv'}", f"model.output={output}", "data.validation=0"]
+    changes += ["train.optimizer={name: sgd, learning_rate: 0.5}", "text.min_count=1", "model.embedding.init=normal"]
+    run = runner.train_model(load_config("quickstart", changes)).run
+    for i in (3, 50, 100):
+        text, label = rows[i]
+        found = influence.of_text(str(run), text, 3, label)
+        assert [each.label for each in found.up] == [label] * 3
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("head", ["scale of 5", "softmax", "cumulative"])
+def test_the_initial_influence_is_the_derivative_of_each_ratio(tmp_path, head):
+    """Compare with the initial columns themselves, with a review counted a little less."""
+    sgd = "train.optimizer={name: sgd, learning_rate: 1e-9}"
+    run = train_several(tmp_path, head, sgd, "train.epochs=1", "model.embedding.init=naive_bayes")
+    found = influence.of_word(str(run), "w0a", EVERY)
+    classifier = model_file.load_model(run / "model.safetensors")
+    settings = load_config(run / "config.yaml").config
+    corpus, _ = dataset.load_data(settings)
+    features, _, _ = classifier.encode(corpus.text)
+    word = classifier.vocabulary.features().to_pylist().index("w0a")
+    number = classifier.spec.labels.index(found.towards)
+    text = Ragged(np.array([word], np.int32), np.array([0, 1]))
+
+    def ratios(weight):
+        examples = Examples(features, corpus.label, weight, classifier.spec.label_set)
+        return [log_ratios(task) for task in naive_bayes.binary_tasks(examples, classifier.spec.head)]
+
+    def log_ratios(task):
+        p, q = naive_bayes.class_counts(task, len(classifier.vocabulary))
+        share = 0.5 * 0 + float(np.mean(task.label))  # the smoothing stays that of all reviews
+        p, q = p + 2 * share, q + 2 * (1 - share)
+        return np.log((p / p.sum()) / (q / q.sum()))
+
+    columns = naive_bayes.naive_bayes_columns(
+        Examples(features, corpus.label, classes=classifier.spec.label_set),
+        classifier.vocabulary, settings.model.embedding, classifier.spec.head,
+    )  # fmt: skip
+    start = ratios(np.ones(len(corpus)))
+    units = [column[np.abs(ratio).argmax()] / ratio[np.abs(ratio).argmax()]
+             for column, ratio in zip(columns.T, start, strict=True)]  # fmt: skip
+    _, gradient = influence._text_gradient(classifier, text, number)
+    for each in found.up[:3] + found.down[:3]:
+        weight, step = np.ones(len(corpus)), 1e-5
+        weight[each.review - 1] -= step
+        slopes = [(a[word] - b[word]) / step for a, b in zip(start, ratios(weight), strict=True)]
+        expected = sum(slope * unit * g for slope, unit, g in zip(slopes, units, gradient[0], strict=False))
+        assert each.initial == pytest.approx(expected, rel=1e-3)
+        assert each.initial == pytest.approx(each.influence, rel=1e-3)
+
+
+@pytest.mark.usefixtures("here")
+def test_mistakes_with_labels(tmp_path, complaint, train):
+    run = str(train_several(tmp_path, "softmax", "train.epochs=1"))
+    assert complaint(ConfigError, influence.of_text, run, "film", 3, "plum") == (
+        "--towards plum: is no label of the model; choose from apple, pear, fig"
+    )
+    two = complaint(ConfigError, influence.of_text, str(train("train.epochs=1")), "film", 3, "positive")
+    assert two == "--towards positive: with two labels both directions are shown; leave it out"

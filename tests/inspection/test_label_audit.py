@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
+import heads
 import numpy as np
 import pytest
 import runner
@@ -219,3 +221,65 @@ def test_the_file_can_be_corrected_and_trained_on():
     assert again.text.to_pylist() == original.take(result.order).text.to_pylist()
     assert again.label.tolist() == original.label[result.order].tolist()
     assert again.weight.tolist() == original.weight[result.order].tolist()
+
+
+# --- more than two labels
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_planted_errors_among_several_labels_come_first(head):
+    data, output = heads.HEADS[head]
+    labels, wrong = data["labels"], [7, 30, 111]
+    rows = heads.write_reviews(Path("mine.csv"), labels, wrong=wrong)
+    changes = [f"data.{key}={json.dumps(value)}" for key, value in data.items()]
+    changes += ["data.source=mine.csv", f"model.output={output}", "text.min_count=2", "train.epochs=8"]
+    result = audit_sample(*changes, count=4)
+    assert sorted(result.order[:3]) == wrong
+    assert result.confident[wrong].sum() >= 2
+    assert result.positive.shape == (240, len(labels))
+    assert result.positive.sum(axis=1) == pytest.approx(1)
+    for issue in result.issues[:3]:
+        assert (issue.text, issue.label) == rows[issue.row - 1]
+        assert issue.predicted == labels[(issue.row - 1) % len(labels)], "which other label"
+        assert issue.positive == pytest.approx(result.positive[issue.row - 1].max())
+        assert issue.bias + sum(each.contribution for each in issue.contributions) == pytest.approx(
+            issue.logit, abs=1e-6
+        )
+        own = {text: 0.0 for text in issue.text.split()}
+        own |= {each.text: each.contribution for each in issue.contributions}
+        if head != "cumulative":  # its one output has words for the ends only
+            assert sum(own[word] for word in issue.text.split()[:3]) > 0, "the words speak for the predicted label"
+
+
+@pytest.mark.usefixtures("here")
+def test_the_file_of_several_labels_can_be_trained_on():
+    rows = heads.write_reviews(Path("mine.csv"), ["bad", "fair", "good"], wrong=[5])
+    changes = ["data.source=mine.csv", "data.labels=[bad, fair, good]"]
+    result = audit_sample(*changes)
+    Path("audited.csv").write_bytes(label_audit.to_csv(result))
+    with open("audited.csv", newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == ["text", "label", "said", "score", "suspect", "row"]
+    assert sorted((row["text"], row["label"]) for row in found) == sorted(rows)
+    assert all(0 < float(row["score"]) <= 1 for row in found)
+    again = audit_sample("data.source=audited.csv", changes[1])
+    assert len(again.corpus) == len(rows)
+
+
+def test_confident_issues_of_several_labels():
+    """A label is confidently wrong if another one is as probable as it usually is where it is right."""
+    probability = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7], [0.1, 0.75, 0.15], [0.4, 0.5, 0.1]])
+    label = np.array([0, 1, 2, 0, 0])
+    assert confident_issues(probability, label).tolist() == [False, False, False, True, False]
+
+
+def test_with_two_columns_the_issues_are_those_of_two_labels():
+    rng = np.random.default_rng(0)
+    positive, label = rng.random(200), rng.integers(0, 2, 200)
+    both = np.stack((1 - positive, positive), axis=1)
+    assert confident_issues(both, label).tolist() == confident_issues(positive, label).tolist()
+    logits = np.log(positive / (1 - positive))
+    assert label_audit._rank(np.stack((np.zeros(200), logits), axis=1), label).tolist() == (
+        label_audit._rank(logits, label).tolist()
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from sentibp.data.labels import Classes
+from sentibp.errors import ConfigError
 from sentibp.inspection import probes
 from sentibp.inspection.probes import EXPECTATIONS, Probe
 from sentibp.model.classifier import Prediction
@@ -192,3 +195,69 @@ def test_unknown_words_occur_nowhere_else():
         known |= {word for row in csv.DictReader(file) for word in row["text"].casefold().split()}
     for probe in of_kind("unknown"):
         assert not known & set(f"{probe.a} {probe.b}".casefold().split())
+
+
+# More than two labels
+
+
+STARS = Classes(("1", "2", "3", "4", "5"))
+NEUTRAL = [probe for probe in probes.load_probes(STARS) if probe.expect == probes.NEUTRAL]
+
+
+class Stars(Stub):
+    """A classifier with K labels that predicts the given labels."""
+
+    def __init__(self, numbers, classes=STARS):
+        super().__init__([])
+        self.positive = np.eye(classes.number)[np.array(numbers).ravel()]
+        self.spec = SimpleNamespace(labels=classes.names)
+
+
+def test_the_neutral_texts_are_only_for_more_than_two_labels():
+    assert probes.load_probes() == ALL
+    more = probes.load_probes(STARS)
+    assert more[: len(ALL)] == ALL
+    assert Counter(probe.kind for probe in more[len(ALL) :]) == {"neutral": 26, "middling": 26}
+    texts = [text for probe in more for text in (probe.a, probe.b)]
+    neutral = [text for probe in NEUTRAL for text in (probe.a, probe.b)]
+    assert len(set(neutral)) == len(neutral)
+    assert sum(text in set(neutral) for text in texts) == len(neutral)
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers", "passes"),
+    [
+        (3, (1, 1), True),
+        (3, (1, 2), False),
+        (5, (2, 2), True),
+        (5, (2, 1), False),
+        (4, (1, 2), True),
+        (4, (0, 2), False),
+        (4, (3, 3), False),
+    ],
+)
+def test_neutral_texts_need_a_label_in_the_middle(labels, numbers, passes):
+    classes = Classes(tuple(map(str, range(labels))))
+    result = probes.run_probes(Stars([numbers] * len(NEUTRAL), classes), NEUTRAL)
+    assert result["passed"] == len(NEUTRAL) * passes
+    for failure in result["failures"]:
+        assert failure["labels"] == [str(number) for number in numbers]
+
+
+def test_other_pairs_compare_places():
+    pairs = [
+        Probe("one", "bad", "good", "opposite"),
+        Probe("two", "x", "y", "rising"),
+        Probe("two", "z", "w", "rising"),
+    ]
+    result = probes.run_probes(Stars([(1, 2), (0, 1), (3, 2)]), pairs)
+    assert result["kinds"]["one"]["passed"] == 1
+    assert result["kinds"]["two"]["passed"] == 1
+    assert result["failures"] == [
+        {"kind": "two", "a": "z", "b": "w", "expect": "rising", "place": [0.75, 0.5], "labels": ["4", "3"]}
+    ]
+
+
+def test_labels_without_an_order_have_no_places(complaint):
+    line = complaint(ConfigError, probes.load_probes, Classes(("apple", "pear", "fig"), ordered=False))
+    assert line.startswith("--probes: compares places")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
 from itertools import pairwise
 
+import heads
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from sentibp.inspection.walkthrough import sheet
 from sentibp.inspection.worksheet import Formula, Number, Table
 from sentibp.nn import Layer, Ragged, Sequential, Tanh, gradcheck
 from sentibp.nn.eval_mode import eval_mode
-from sentibp.nn.losses import LOSSES
+from sentibp.nn.losses import LOSSES, loss_on
 from sentibp.nn.optim import OPTIMIZERS, SGD
 from sentibp.utils.arrow import strings
 
@@ -285,3 +287,82 @@ def test_another_kind_of_layer(classifiers):
     assert [layer["name"] for layer in to_dict(found)["layers"]] == ["embedding", "twice", "output"]
     sources = [formula.source for formula in lines(found, kind=Formula)]
     assert any(source.endswith("Doubles.backward") for source in sources)
+
+
+# --- more than two labels
+
+
+@pytest.fixture(scope="module")
+def several(new_classifier):
+    model = {"hidden": [3], "embedding": {"dim": 4}}
+    return {head: heads.random_classifier(new_classifier, head, TEXTS, model, seed=1) for head in heads.HEADS}
+
+
+each_head = pytest.mark.parametrize("head", heads.HEADS)
+
+
+@each_head
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_gradient_of_several_labels_is_the_derivative(several, head, loss):
+    classifier = several[head]
+    for number, label in enumerate(classifier.spec.labels):
+        found = trace_step(classifier, TEXT, label, loss=loss)
+        network = eval_mode(classifier.network, _ids(classifier, found))
+        review, target = _review(found, classifier), np.array([number])
+        value, dz = loss_on(loss)(network.forward(review, train=True), target, None)
+        assert (found.outcomes[0].loss, found.dz) == (value, dz[0].tolist())
+        network.backward(dz)
+        errors = gradcheck.check_network(network, loss_on(loss), review, target, np.random.default_rng(0))
+        assert max(errors.values()) < gradcheck.TOLERANCE
+        for call in found.layers:
+            for name in call.before:
+                gradient = inspection_trace.dense_gradient(call.grads[name], call.before[name])
+                expected = network.grads[f"{call.name}.{name}"]
+                expected = inspection_trace.dense_gradient(expected, network.params[f"{call.name}.{name}"])
+                assert gradient == pytest.approx(expected, abs=1e-12)
+
+
+@each_head
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_line_of_several_labels_is_right(several, head, loss):
+    classifier = several[head]
+    for label in classifier.spec.labels:
+        found = trace_step(classifier, TEXT, label, loss=loss, optimizer="sgd", learning_rate=0.1)
+        shown = lines(found)
+        names = {line.left for line in shown}
+        assert {f"p[{k + 1}]" for k in range(len(classifier.spec.labels))} <= names
+        if head.startswith("scale"):
+            assert {"z", "u", "dz", "du", "l[1]", "dl[1]"} <= names
+        for line in shown:
+            assert evaluated(line.expression) == pytest.approx(line.value, rel=1e-2, abs=5e-3), line
+
+
+@each_head
+def test_the_trace_of_several_labels_as_json(several, head):
+    classifier = several[head]
+    found = to_dict(trace_step(classifier, TEXT, classifier.spec.labels[1], steps=2))
+    probabilities = classifier.predict(strings([TEXT])).positive[0]
+    assert found["before"]["probabilities"] == pytest.approx(probabilities, abs=1e-5)
+    assert found["layers"][-1]["output"] == found["before"]["logits"]
+    assert len(found["logit_gradient"]) == len(probabilities)
+    assert found["after"]["loss"] < found["before"]["loss"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_numbers_of_the_scale_have_the_numbers_of_their_labels(several):
+    """The bias of the ends is always 0, so that the update begins with that of the second label."""
+    shown = [line.left for line in lines(trace_step(several["scale of 5"], TEXT, "2"))]
+    assert "c[2]" in shown
+    assert "c[1]" not in shown
+
+
+def test_many_labels_are_shortened(new_classifier):
+    names = [f"label {i}" for i in range(30)]
+    model = {"hidden": [], "output": "softmax"}
+    classifier = new_classifier(TEXTS, model=model, data={"labels": names, "ordered": False})
+    found = trace_step(classifier, TEXT, "label 20")
+    shown = [line.left for line in lines(found, dims=2)]
+    assert "p[8]" in shown
+    assert "p[9]" not in shown
+    assert "p[21]" in shown, "that of its own label"
+    assert any("..." in line.expression for line in lines(found, dims=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heads
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from sentibp.data.folding import Spelling
 from sentibp.errors import ConfigError
 from sentibp.inspection import words
+from sentibp.inspection.explain import explain
 from sentibp.model import word_vectors
 from sentibp.nn.layers import sigmoid
 from sentibp.utils.arrow import strings
@@ -193,3 +195,40 @@ def test_all_unknown_words_are_reported_at_once(court):
     with pytest.raises(ConfigError) as caught:
         words.analogy(court, "kin", "man", "wman", 9, 9)
     assert [line.split(":")[0] for line in caught.value.lines] == ["'kin'", "'wman'"]
+
+
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_the_words_of_each_sum_of_more_than_two_labels(new_classifier, head):
+    """The weight of a word is each sum of a review with this word only, minus that of an empty review."""
+    text = {"ngrams": 1}
+    classifier = heads.random_classifier(new_classifier, head, ["good bad film"], {"hidden": [4]}, text=text)
+    empty = explain(classifier, "")
+    found = words.top_class_features(classifier, 9, 9)
+    assert list(found.sums) == [each.name for each in empty.sums]
+    assert not found.linear
+    for i, sides in enumerate(found.sums.values()):
+        high, low = sides.values()
+        shown = {**dict(high), **dict(low)}
+        assert set(shown) == set(classifier.vocabulary.features().to_pylist())
+        assert all(weight > 0 for _, weight in high)
+        assert [weight for _, weight in high] == sorted((weight for _, weight in high), reverse=True)
+        for word, weight in shown.items():
+            expected = explain(classifier, word).sums[i].value - empty.sums[i].value
+            assert weight == pytest.approx(expected, abs=1e-5)
+    if head == "scale of 5":
+        assert [list(sides) for sides in found.sums.values()] == [["5", "1"], ["middle", "ends"]]
+    if head == "softmax":
+        assert list(found.sums["pear"]) == ["for", "against"]
+
+
+def test_without_hidden_layers_the_words_of_each_sum_are_exact(new_classifier):
+    classifier = heads.random_classifier(new_classifier, "scale of 5", ["good bad film"], {"hidden": []})
+    found = words.top_class_features(classifier, 9, 9)
+    assert found.linear
+    tensors = classifier.tensors()
+    row = classifier.vocabulary.features().to_pylist().index("good")
+    padding = 1 + classifier.spec.padding
+    expected = tensors["embedding.weight"][row] @ tensors["output.weight"] / padding
+    for sides, weight in zip(found.sums.values(), expected, strict=True):
+        high, low = map(dict, sides.values())
+        assert (high | low)["good"] == pytest.approx(weight, abs=1e-5)

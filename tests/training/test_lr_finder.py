@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sentibp.config.schema import Config
+from sentibp.data.examples import Examples
+from sentibp.data.labels import Classes
 from sentibp.runs import directory
 from sentibp.training import lr_finder
 from sentibp.training.diverged import Diverged
@@ -132,3 +136,16 @@ def test_the_range_test_leaves_no_files(range_test):
     range_test(optimizer="adam")
     assert os.listdir() == ["small.yaml"]
     assert not Path(directory.ROOT).exists()
+
+
+def test_the_loss_by_chance_of_several_labels():
+    """One answer for all is best if it has the shares of the labels: its cross-entropy is their entropy."""
+    label = np.array([0] * 5 + [1] * 3 + [2] * 2, np.int8)
+    examples = Examples(np.zeros(10), label, classes=Classes(("a", "b", "c")))
+    share = np.array([0.5, 0.3, 0.2])
+    chance = lr_finder._loss_by_chance(Config().train, examples)
+    assert chance == pytest.approx(-(share * np.log(share)).sum())
+    weighted = replace(examples, weight=np.array([1.0] * 5 + [2.0] * 3 + [0.0] * 2, np.float32))
+    share = np.array([5, 6]) / 11
+    chance = lr_finder._loss_by_chance(Config().train, weighted)
+    assert chance == pytest.approx(-(share * np.log(share)).sum())

@@ -29,7 +29,7 @@ def stopped(new_classifier, examples_of):
     def run(condition: str = "step == 2", spoil=lambda params: None, **sections):
         sections["train"] = {"batch_size": 2, "epochs": 3} | sections.get("train", {})
         classifier = new_classifier(TEXTS, **sections)
-        examples = examples_of(classifier, TEXTS, LABEL)
+        examples = replace(examples_of(classifier, TEXTS, LABEL), classes=classifier.spec.label_set)
         spoil(classifier.network.params)
         with pytest.raises((BreakConditionMet, Diverged)) as caught:
             list(fit(classifier, examples, None, 7, stop=parse_condition(condition)))
@@ -66,6 +66,16 @@ def test_the_files_of_a_postmortem(stopped, tmp_path):
     from sentibp.config.load import load_config
 
     assert load_config(tmp_path / "postmortem/config.yaml").config == failed.config
+
+
+def test_with_several_labels_each_has_a_logit(stopped, tmp_path):
+    failed, corpus = stopped(data={"labels": ["1", "2", "3", "4"]})
+    postmortem.save(tmp_path / "postmortem", "what happened", failed, corpus)
+    lines = [json.loads(line) for line in (tmp_path / "postmortem/batch.jsonl").read_text().splitlines()]
+    assert [line["label"] for line in lines] == [("1", "2")[LABEL[i]] for i in failed.reviews]
+    model = file.load_model(tmp_path / "postmortem/weights.safetensors")
+    logits = model.logits(failed.training.features.take(failed.reviews))
+    assert np.array([line["logits"] for line in lines]) == pytest.approx(logits)
 
 
 def test_weights_that_are_not_finite_are_reported(stopped, tmp_path):

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sentibp.data.labels import BINARY, Classes
+from sentibp.inspection.pages import class_charts
 from sentibp.metrics import calibration_bins, effective_number, roc_auc, roc_curve, wilson_interval
-from sentibp.model.head import contradicts
+from sentibp.model.head import LABELS, contradicts
 from sentibp.nn.layers import Array
 
 _POINTS = 200  # of a line over the training steps
@@ -39,10 +41,11 @@ class Predictions(NamedTuple):
 
     number: int
     name: str
-    label: Array  # (n,) 0 or 1
-    positive: Array  # (n,) the probability of positive
+    label: Array  # (n,) 0 or 1; with K > 2 labels from 0 to K - 1
+    positive: Array  # (n,) the probability of positive; (n, K) that of each label
     tokens: Array | None  # (n,) the length of each review, if known
     weight: Array | None = None  # (n,) of each review; None: all have the same
+    classes: Classes = BINARY
 
     def interval(self, right: float, total: float) -> tuple[float, float]:
         """Return the 95 % interval of a share of these reviews: of sums of weights, if they have weights."""
@@ -127,9 +130,12 @@ def _flow(run: Lines) -> list[Chart]:
 
 
 def predictions(models: Sequence[Predictions]) -> list[Chart]:
-    """Return ROC, calibration and accuracy by length of all models, then a histogram for each."""
-    charts = []
-    if roc := [_roc(each) for each in models if 0 < np.sum(each.label) < len(each.label)]:  # of both classes
+    """Return ROC, calibration and accuracy by length of all models, then a histogram for each.
+
+    Only a model with two labels has a ROC curve.
+    """
+    charts, binary = [], [each for each in models if each.positive.ndim == 1]
+    if roc := [_roc(each) for each in binary if 0 < np.sum(each.label) < len(each.label)]:  # of both classes
         about = "The true positive rate against the false positive rate, at every threshold."
         lines, axes = [*roc, _diagonal([0, 1])], ("false positive rate", "true positive rate")
         charts.append(_chart("roc", "ROC", about, lines, *axes, square=True))
@@ -137,7 +143,7 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
         "How often predictions are right, by the probability of the predicted label, with 95 % intervals. On the "
         "dotted line the probabilities are right; below it the model is overconfident."
     )
-    lines = [*map(_reliability, models), _diagonal([0.5, 1])]
+    lines = [*map(_reliability, models), _diagonal([0.5 if len(binary) == len(models) else 0, 1])]
     charts.append(_chart("reliability", "Calibration", about, lines, "probability", "accuracy"))
     if lengths := [_by_length(each) for each in models if each.tokens is not None]:
         about = "Six groups of reviews of equal size, from the shortest to the longest, with 95 % intervals."
@@ -153,7 +159,10 @@ def _roc(each: Predictions) -> Chart:
 
 
 def _reliability(each: Predictions) -> Chart:
-    bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
+    if each.positive.ndim == 2:
+        bins = class_charts.calibration_bins(each)
+    else:
+        bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
     confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
     line = _line(each.number, each.name, confidence, accuracy, width=2, markers=True)
     line["text"] = [f"{b['n']:,} reviews" if each.weight is None else f"weight {b['n']:.4g}" for b in bins]
@@ -186,6 +195,8 @@ def _error_bars(values: Sequence[float], intervals: Sequence[tuple[float, float]
 
 
 def _histogram(each: Predictions) -> Chart:
+    if each.positive.ndim == 2:
+        return _class_histogram(each)
     edges = np.linspace(0, 1, _BINS + 1)
     data = []
     for number, name in (1, "positive"), (0, "negative"):
@@ -215,12 +226,23 @@ def _histogram(each: Predictions) -> Chart:
     return chart
 
 
+def _class_histogram(each: Predictions) -> Chart:
+    data, title, about, axis = class_charts.histogram_data(each, _BINS)
+    unit = "reviews" if each.weight is None else "weight"
+    chart = _chart(f"scores{each.number}", f"{title}: {each.name}", about, data, axis, unit)
+    chart["layout"] |= {"barmode": "stack", "bargap": 0}
+    chart["layout"]["xaxis"]["range"] = [0, 1]
+    return chart
+
+
 class Words(NamedTuple):
-    """k words and n-grams, their rows of the embedding, and their weights, as `words.weights` returns them."""
+    """k words and n-grams, their rows of the embedding, and their weights, as `words.feature_weights` returns them."""
 
     names: Sequence[str]
     vectors: Array  # (k, d)
     weight: Array  # (k,)
+    labels: Sequence[str] | None = None  # that each word speaks for, if the labels have no order
+    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights speak for, else
 
 
 def word_map(number: int, name: str, words: Words) -> Chart:
@@ -234,36 +256,55 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
     at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
     share = np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)
-    reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
-    labelled = set(np.argsort(-np.abs(words.weight), kind="stable")[:14].tolist())
-    data = [
-        {
-            "type": "scatter",
-            "mode": "markers+text",
-            "x": rounded(at[:, 0]),
-            "y": rounded(at[:, 1]),
-            "text": [word if i in labelled else "" for i, word in enumerate(words.names)],
-            "textposition": "top center",
-            "customdata": [[word, f"{weight:+.4f}"] for word, weight in zip(words.names, words.weight, strict=True)],
-            "hovertemplate": "%{customdata[0]}  %{customdata[1]}<extra></extra>",
-            "marker": {
-                "size": 6,
-                "color": rounded(words.weight),
-                "cmin": -reach,
-                "cmax": reach,
-                "colorscale": [[0, "--negative"], [0.5, "--edge"], [1, "--positive"]],
-                "line": {"width": 0},
-            },
-        }
-    ]
+    data = [_map_points(words, at)]
+    colours = f"Green is evidence for {words.ends[1]}, red for {words.ends[0]}."
+    if words.labels is not None:
+        colours = "The colour shows which label a word speaks for most."
+        data[0] |= _by_label(words, words.labels)
     about = (
         f"The embeddings of {len(words.names):,} frequent or strong words and n-grams, by their first two principal "
-        "components. Green is evidence for positive, red for negative. Point at a word, or type it below."
+        f"components. {colours} Point at a word, or type it below."
     )
     x, y = (f"component {i + 1} ({share[i]:.0%} of the variance)" for i in range(2))
     chart = _chart(f"map{number}", f"Map of the embedding: {name}", about, data, x, y)
     chart["layout"] |= {"showlegend": False, "height": 420}
     return chart | {"find": True}
+
+
+def _map_points(words: Words, at: Array) -> dict[str, Any]:
+    """Return the points of a map of words, at (k, 2), coloured by their weights. The strongest are named."""
+    reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
+    labelled = set(np.argsort(-np.abs(words.weight), kind="stable")[:14].tolist())
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": rounded(at[:, 0]),
+        "y": rounded(at[:, 1]),
+        "text": [word if i in labelled else "" for i, word in enumerate(words.names)],
+        "textposition": "top center",
+        "customdata": [[word, f"{weight:+.4f}"] for word, weight in zip(words.names, words.weight, strict=True)],
+        "hovertemplate": "%{customdata[0]}  %{customdata[1]}<extra></extra>",
+        "marker": {
+            "size": 6,
+            "color": rounded(words.weight),
+            "cmin": -reach,
+            "cmax": reach,
+            "colorscale": [[0, "--negative"], [0.5, "--edge"], [1, "--positive"]],
+            "line": {"width": 0},
+        },
+    }
+
+
+def _by_label(words: Words, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the colours and hints of the words on a map, by the label that each speaks for."""
+    kinds = sorted(set(labels))
+    return {
+        "marker": {"size": 6, "color": [f"--run{kinds.index(label) % _COLOURS}" for label in labels]},
+        "customdata": [
+            [word, f"{label} {weight:+.4f}"]
+            for word, label, weight in zip(words.names, labels, words.weight, strict=True)
+        ],
+    }
 
 
 def _averaged(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -25,7 +25,6 @@ from sentibp.inspection.pages import stepper
 from sentibp.inspection.pages.explanation import marked
 from sentibp.inspection.pages.render import read_template, render
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import LABELS
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
@@ -39,6 +38,7 @@ _MAX_LEARNING_RATE = 1e300
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
 _SHOWN = 200  # characters of the text of a step
 _CONTRIBUTIONS = 12  # on the page
+_STYLES = ("style.css", "stepper.css", "classes.css", "play.css")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -58,7 +58,7 @@ class Step(NamedTuple):
 
     text: str  # its beginning
     label: str
-    before: float  # the probability of positive
+    before: float  # the probability of positive; with more than two labels, of this label
     after: float
     rows: Array
     numbers: dict[str, Array]
@@ -78,18 +78,13 @@ class Session:
     def look(self, text: str, label: str | None) -> dict[str, Any]:
         """Return the prediction for a text, its explanation, and the drawing of the step that `learn` would make."""
         explanation = inspection_explain.explain(self.classifier, text)
-        largest = sorted(explanation.contributions, key=lambda part: -abs(part.contribution))
         optimizer = self.classifier.training_config().train.optimizer
         step = None if label is None else trace.trace_step(self.classifier, text, label)
         return {
             "model": self.name,
             "label": explanation.label,
-            "positive": explanation.positive,
-            "logit": explanation.logit,
-            "bias": explanation.bias,
-            "html": marked(text, explanation),
-            "parts": [[part.text, part.contribution] for part in largest[:_CONTRIBUTIONS]],
-            "others": [len(largest[_CONTRIBUTIONS:]), sum(part.contribution for part in largest[_CONTRIBUTIONS:])],
+            "labels": list(explanation.classes.names),
+            **_prediction(text, explanation),
             "unknown": list(dict.fromkeys(word.text for word in explanation.words if not word.known))[:_CONTRIBUTIONS],
             "drawing": None if step is None else stepper.drawing(step),
             "steps": [[step.text, step.label, step.before, step.after] for step in self.steps],
@@ -114,10 +109,9 @@ class Session:
             before[name] = params[name][at].copy()
             self._keep_original(name, params[name], at)
             params[name][at] = after
-        first, last = step.outcomes[0], step.outcomes[-1]
-        self.steps = [*self.steps, Step(_shortened(text), label, first.positive, last.positive, rows, before)][
-            -_UNDO_STEPS:
-        ]
+        target = 1 if len(step.labels) == 2 else step.labels.index(label)  # the probability that the list shows
+        first, last = (step.outcomes[at].probabilities[target] for at in (0, -1))
+        self.steps = [*self.steps, Step(_shortened(text), label, first, last, rows, before)][-_UNDO_STEPS:]
         self.learned += 1
         return self.look(text, None) | {"drawing": stepper.drawing(step)}
 
@@ -146,6 +140,45 @@ class Session:
         for row, numbers in self.original_rows.items():
             params["embedding.weight"][row] = numbers
         self.steps, self.learned = [], 0
+
+
+def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[str, Any]:
+    """Return the prediction and its contributions for the page."""
+    if not isinstance(explanation.positive, tuple):
+        return {
+            "positive": explanation.positive,
+            "logit": explanation.logit,
+            "bias": explanation.bias,
+            "html": marked(text, explanation.shown),
+            **_parts(explanation.shown),
+        }
+    against_rest = explanation.sums[0].name in explanation.classes.names
+    sums = [explanation.shown] if against_rest else explanation.sums
+    return {
+        "probabilities": list(explanation.probabilities.values()),
+        "place": explanation.place,
+        "html": marked(text, explanation.shown),
+        "sums": [
+            {
+                "name": f"{each.name} against the rest" if against_rest else each.name,
+                "value": each.value,
+                "bias": each.bias,
+                "html": marked(text, each),
+                **_parts(each),
+            }
+            for each in sums
+        ],
+    }
+
+
+def _parts(each: inspection_explain.Sum) -> dict[str, Any]:
+    """Return the largest contributions to a sum, and the number and the sum of the others."""
+    largest = sorted(each.contributions, key=lambda part: -abs(part.contribution))
+    others = largest[_CONTRIBUTIONS:]
+    return {
+        "parts": [[part.text, part.contribution] for part in largest[:_CONTRIBUTIONS]],
+        "others": [len(others), sum(part.contribution for part in others)],
+    }
 
 
 class Server(ThreadingHTTPServer):
@@ -211,9 +244,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str) -> tuple[str, bytes]:
         if name == "style.css":
-            return "text/css", "".join(map(read_template, ("style.css", "stepper.css", "play.css"))).encode()
+            return "text/css", "".join(map(read_template, _STYLES)).encode()
         if name == "":
-            return "text/html", render("play.html").encode()
+            labels = self.server.session.classifier.spec.labels
+            return "text/html", render("play.html", labels=labels, several=len(labels) > 2).encode()
         if name not in ("play.js", "stepper.js"):
             raise Refused(HTTPStatus.NOT_FOUND, "no such file")
         return "text/javascript", read_template(name).encode()
@@ -276,15 +310,16 @@ def _call_session(session: Session, name: str, request: dict[str, Any]) -> dict[
     optimizer, learning_rate = request.get("optimizer"), request.get("learning_rate")
     if not isinstance(text, str):
         raise Refused(HTTPStatus.BAD_REQUEST, "text: not a string")
-    if label not in (*LABELS, None):
-        raise Refused(HTTPStatus.BAD_REQUEST, "label: give positive or negative")
+    labels = session.classifier.spec.labels
+    if label not in (*labels, None):
+        raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
     if optimizer not in (*OPTIMIZERS, None):
         raise Refused(HTTPStatus.BAD_REQUEST, f"optimizer: choose from {', '.join(OPTIMIZERS)}")
     if learning_rate is not None and not _is_learning_rate(learning_rate):
         raise Refused(HTTPStatus.BAD_REQUEST, "learning rate: give a number above 0, such as 0.1")
     if name == "learn":
         if label is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "label: give positive or negative")
+            raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
         return session.learn(text, label, optimizer, learning_rate)
     if name not in ("look", "undo", "reset"):
         raise Refused(HTTPStatus.NOT_FOUND, "no such call")
@@ -293,6 +328,12 @@ def _call_session(session: Session, name: str, request: dict[str, Any]) -> dict[
     elif name == "reset":
         session.reset()
     return session.look(text, label)
+
+
+def _choice(labels: Sequence[str]) -> str:
+    """Return the labels as a choice: positive or negative."""
+    *others, last = reversed(labels)
+    return f"{', '.join(others)} or {last}"
 
 
 def _shortened(text: str) -> str:

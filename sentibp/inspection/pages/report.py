@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp import metrics
+from sentibp.data.labels import BINARY
 from sentibp.errors import ConfigError
 from sentibp.inspection import explain, trace, words
 from sentibp.inspection.pages import charts, stepper
+from sentibp.inspection.pages.class_charts import strongest_labels
 from sentibp.inspection.pages.explanation import marked
 from sentibp.inspection.pages.render import read_template, render, trusted
 from sentibp.inspection.pages.report_data import Predictions, Subject, reviews_fingerprint
@@ -110,6 +112,8 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "comparable": _comparable(subjects),
         "charts": chart_groups,
         "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
+        "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
+        "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},
         "words": [(each.name, _strongest_words(each.classifier)) for each in subjects if each.classifier is not None],
         "mistakes": [(subject.name, _mistakes(subject)) for subject in subjects],
         "steps": list(steps),
@@ -140,6 +144,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
             subject.predictions.positive,
             None if subject.predictions.scored is None else subject.predictions.scored.tokens,
             subject.predictions.weight,
+            BINARY if subject.classifier is None else subject.classifier.spec.label_set,
         )
         for i, subject in enumerate(subjects)
         if subject.predictions is not None
@@ -157,21 +162,54 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
 
 def _map_words(classifier: Classifier) -> charts.Words:
     """Return the words of the map: the most frequent features, and the strongest of each class."""
-    texts, weight = words.feature_weights(classifier, _WORD_CANDIDATES)
+    texts, weights = words.feature_weights(classifier, _WORD_CANDIDATES)
+    spec, labels = classifier.spec, None
+    ends = spec.labels[0], spec.labels[-1]
+    if spec.head != "softmax":
+        weight = weights[:, 0]
+    elif spec.ordered:  # the weight for the upper labels minus that for the lower ones
+        weight = weights @ (spec.label_set.places - 0.5)
+    else:
+        labels, weight = strongest_labels(weights, spec.labels)
     order = np.argsort(weight, kind="stable")
     chosen = np.unique(
         np.concatenate([np.arange(min(_MAP_FREQUENT, len(weight))), order[:_MAP_STRONGEST], order[-_MAP_STRONGEST:]])
     )
     vectors = classifier.tensors()["embedding.weight"][chosen]
-    return charts.Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen])
+    shown = None if labels is None else [labels[i] for i in chosen.tolist()]
+    return charts.Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen], shown, ends)
 
 
-def _strongest_words(classifier: Classifier) -> list[tuple[str, list[tuple[str, float, float]]]]:
-    """Return the strongest words of each class: the word, its weight, and the weight relative to the largest."""
-    found = words.top_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
-    sides = [("positive", found.positive), ("negative", found.negative)]
-    scale = max([abs(weight) for _, side in sides for _, weight in side] or [1.0])
-    return [(name, [(word, weight, abs(weight) / scale) for word, weight in side]) for name, side in sides]
+class Side(NamedTuple):
+    """The strongest words in one direction: each with its weight, and the weight relative to the largest."""
+
+    title: str
+    kind: str  # the class of the style
+    words: list[tuple[str, float, float]]
+
+
+def _strongest_words(classifier: Classifier) -> list[Side]:
+    """Return the strongest words of each label; of labels in order those for polarity and for neutrality."""
+    sides: list[tuple[str, str, words.Ranking]]
+    if len(classifier.spec.labels) == 2:
+        found = words.top_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
+        sides = [("most positive", "positive", found.positive), ("most negative", "negative", found.negative)]
+    else:
+        of_sums = words.top_class_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES).sums
+        sides = []
+        for name, (high, low) in ((name, sides.items()) for name, sides in of_sums.items()):
+            if name == "neutrality":
+                sides += [(f"for the {high[0]}", "neutral", high[1]), (f"for the {low[0]}", "opinion", low[1])]
+            elif name in classifier.spec.labels:
+                sides.append((f"for {name}", "positive", high[1]))
+            else:
+                sides += [(f"for {high[0]}", "positive", high[1]), (f"for {low[0]}", "negative", low[1])]
+    scale = max([abs(weight) for _, _, side in sides for _, weight in side] or [1.0])
+    return [
+        Side(title, kind, [(word, weight, abs(weight) / scale) for word, weight in side])
+        for title, kind, side in sides
+        if side or kind in ("positive", "negative")
+    ]
 
 
 def _comparable(subjects: Sequence[Subject]) -> bool:
@@ -186,13 +224,15 @@ def _scores(subjects: Sequence[Subject]) -> list[tuple[str, list[str], str | Non
     comparable = _comparable(subjects)
     predictions = [subject.predictions for subject in subjects]
     rows: list[tuple[str, list[str], str | None]] = []
-    for name in ("n", *metrics.BETTER):
-        values = [None if each is None else each.scores[name] for each in predictions]
+    better = metrics.BETTER | metrics.CLASS_BETTER
+    kinds = [metrics.BETTER if each.positive.ndim == 1 else metrics.CLASS_BETTER for each in predictions if each]
+    for name in dict.fromkeys(("n", *(name for kind in kinds for name in kind))):
+        values = [None if each is None else each.scores.get(name) for each in predictions]
         shown = ["" if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
         best = None
         known = [value for value in values if value is not None]
         if comparable and name != "n" and len(set(known)) > 1:
-            best = shown[values.index((max if metrics.BETTER[name] == "higher" else min)(known))]
+            best = shown[values.index((max if better[name] == "higher" else min)(known))]
         rows.append((name.replace("_", " ") if name != "n" else "reviews", shown, best))
         if name == "accuracy":
             intervals = [None if each is None else each.scores["accuracy_interval"] for each in predictions]
@@ -208,7 +248,9 @@ def _paired_tests(subjects: Sequence[Subject]) -> list[str]:
     for other in others:
         a, b = first.predictions, other.predictions
         if a is not None and b is not None and reviews_fingerprint(first) == reviews_fingerprint(other):
-            verdict = metrics.verdict(metrics.mcnemar(a.label, a.positive, b.positive, a.weight))
+            # whether a prediction is right does not depend on how many labels there are
+            right_a, right_b = (~head.contradicts(each.positive, each.label) for each in (a, b))
+            verdict = metrics.verdict(metrics.mcnemar(np.ones(len(a.label)), right_a, right_b, a.weight))
             found.append(f"{first.name} and {other.name}: {verdict}")
     return found
 
@@ -218,6 +260,7 @@ class Mistake(NamedTuple):
 
     predicted: str
     score: float  # the probability of the predicted label
+    right: str | None  # the right label, if there are more than two
     body: str  # HTML, each word coloured by its contribution
 
 
@@ -231,18 +274,25 @@ def _mistakes(subject: Subject) -> list[Mistake]:
     mistakes = []
     for i in worst.tolist():
         text = reviews.text[i].as_py()
-        body = trusted(marked(text, explain.explain(subject.classifier, text)))
-        answer = head.answer(float(positive[i]))
-        mistakes.append(Mistake(answer.label, answer.score, body))
+        explanation = explain.explain(subject.classifier, text)
+        if positive.ndim == 1:
+            answer = head.answer(float(positive[i]))
+            mistakes.append(Mistake(answer.label, answer.score, None, trusted(marked(text, explanation.shown))))
+            continue
+        spec = subject.classifier.spec
+        predicted, right = (spec.labels[k] for k in (int(positive[i].argmax()), subject.predictions.label[i]))
+        body = trusted(marked(text, explain.difference(explanation, spec, predicted, right)))
+        mistakes.append(Mistake(predicted, float(positive[i].max()), right, body))
     return mistakes
 
 
 def _steps(classifier: Classifier, predictions: Predictions | None) -> list[dict[str, Any]]:
     """Return the drawings of one training step on each of a few reviews, with their titles."""
     if predictions is None or predictions.scored is None:
-        reviews = [("", *each) for each in _EXAMPLES]
+        ends = {"positive": classifier.spec.labels[-1], "negative": classifier.spec.labels[0]}
+        reviews = [("", text, ends[label]) for text, label in _EXAMPLES]
     else:
-        reviews = _example_reviews(predictions)
+        reviews = _example_reviews(predictions, classifier.spec.labels)
     steps = []
     for kind, text, label in reviews:
         try:
@@ -255,7 +305,7 @@ def _steps(classifier: Classifier, predictions: Predictions | None) -> list[dict
     return steps
 
 
-def _example_reviews(predictions: Predictions) -> list[tuple[str, str, str]]:
+def _example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABELS) -> list[tuple[str, str, str]]:
     """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label."""
     assert predictions.scored is not None
     label, positive, scored = predictions.label, predictions.positive, predictions.scored
@@ -267,14 +317,14 @@ def _example_reviews(predictions: Predictions) -> list[tuple[str, str, str]]:
     groups = [
         ("confident and wrong: ", ~right, -confidence),
         ("uncertain: ", np.ones(len(short), bool), confidence),
-        ("confident and right: ", right & (label[short] == 1), -confidence),
-        ("confident and right: ", right & (label[short] == 0), -confidence),
     ]
+    for number in dict.fromkeys((len(labels) - 1, 0, len(labels) // 2)):  # the ends, and the middle of more than two
+        groups.append(("confident and right: ", right & (label[short] == number), -confidence))
     chosen: dict[int, str] = {}
     for kind, mask, order in groups:
         if mask.any():
             chosen.setdefault(int(short[mask][np.argsort(order[mask], kind="stable")[0]]), kind)
-    return [(kind, scored.reviews.text[i].as_py(), head.LABELS[int(label[i])]) for i, kind in chosen.items()]
+    return [(kind, scored.reviews.text[i].as_py(), labels[int(label[i])]) for i, kind in chosen.items()]
 
 
 def _settings(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool]]:

@@ -23,7 +23,7 @@ class Predictions(NamedTuple):
     """The predictions of a model on n reviews."""
 
     label: Array  # (n,)
-    positive: Array  # (n,) the probability of positive
+    positive: Array  # (n,) the probability of positive; with K > 2 labels (n, K), that of each
     scores: dict[str, Any]
     scored: evaluate.ScoredReviews | None  # the reviews; None if only the recorded predictions are left
     weight: Array | None = None  # (n,) of each review; None: all have the same
@@ -144,8 +144,15 @@ def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out
             left_out.append(f"scores and mistakes: {error}")
             return None
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
-        return Predictions(*recorded[:2], metrics.scores(*recorded), None, recorded[2])
+        return Predictions(*recorded[:2], _scores(classifier, *recorded), None, recorded[2])
     if seen := scored.scores["in_training"]:
         left_out.append(f"new reviews: {seen:,} of {len(scored.reviews):,} are in the training data of the model")
     assert scored.reviews.label is not None
     return Predictions(scored.reviews.label, scored.positive, scored.scores, scored, scored.reviews.weight)
+
+
+def _scores(classifier: Classifier, label: Array, positive: Array, weight: Array | None) -> dict[str, Any]:
+    if positive.ndim == 1:
+        return metrics.scores(label, positive, weight)
+    names, ordered = classifier.spec.label_set
+    return metrics.class_scores(label, positive, weight, names=names, ordered=ordered)

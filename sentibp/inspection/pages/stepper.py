@@ -12,10 +12,11 @@ import numpy as np
 
 from sentibp.inspection.pages.charts import rounded
 from sentibp.inspection.pages.worksheet import lines_html
-from sentibp.inspection.trace import LayerTrace, Trace
+from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
+from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Array
 
 _UNITS = 16  # drawn of a layer
@@ -43,7 +44,7 @@ def drawing(trace: Trace) -> dict[str, Any]:
         "optimizer": type(trace.optimizer).__name__,
         "before": before._asdict(),
         "after": after._asdict(),
-        "target": label_number(trace.label),
+        "target": label_number(trace.label, trace.labels),
         "columns": layout.columns,
         "edges": layout.edges,
         "stages": [_stage(stage, all_stages, layout) for stage in all_stages if stage.kind != "backward"],
@@ -76,10 +77,28 @@ def _layout(trace: Trace) -> _Layout:
     for call in trace.layers:
         drawn = _add_layer(layout, call, trace, drawn)
     state = trace.outcomes[0]
-    for symbol, title, value in ("p", "the probability of positive", state.positive), ("L", "the loss", state.loss):
-        number = layout.add(symbol, title=title, units=[1], of=1, values=[rounded(value)])
+    if isinstance(state.positive, list):
+        _add_labels(layout, trace, state.positive)
+    else:
+        number = layout.add("p", title="the probability of positive", units=[1], of=1, values=[rounded(state.positive)])
         layout.edges.append({"from": number - 1, "to": number})
+    number = layout.add("L", title="the loss", units=[1], of=1, values=[rounded(state.loss)])
+    layout.edges.append({"from": number - 1, "to": number} | ({"all": True} if len(trace.labels) > 2 else {}))
     return layout
+
+
+def _add_labels(layout: _Layout, trace: Trace, probabilities: list[float]) -> None:
+    """Add the column of the probabilities of more than two labels: those whose logits are drawn."""
+    units = layout.columns[-1]["units"]
+    number = layout.add(
+        "p",
+        title="the probability of each label",
+        units=units,
+        entries=[f"p({trace.labels[unit - 1]})" for unit in units],
+        of=len(probabilities),
+        values=rounded(np.array(probabilities)[np.array(units) - 1]),
+    )
+    layout.edges.append({"from": number - 1, "to": number, "all": True})
 
 
 def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) -> Array:
@@ -87,7 +106,8 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
     is_bag = isinstance(call.layer, EmbeddingBag)
     has_weights = isinstance(call.layer, EmbeddingBag | Linear)
     source = layout.position["words" if is_bag else call.symbols.get("block", call.symbols["x"])]
-    units = _largest(call.dy[0], _UNITS) if has_weights else drawn
+    is_head = isinstance(call.layer, Scale | Cumulative)
+    units = _largest(call.dy[0], _UNITS) if has_weights or is_head else drawn
     number = layout.add(
         call.symbols["y"],
         title=f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}",
@@ -96,9 +116,10 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
         values=rounded(call.y[0, units]),
         gradients=rounded(call.dy[0, units]),
         length=rounded(np.linalg.norm(call.dy)),
-        **(_parameters(call, "bias", units) if "bias" in call.before else {}),
+        **({"entries": ["zu"[i] for i in units]} if call.symbols["y"] == PAIR else {}),
+        **(_parameters(call, "bias", units) if "bias" in call.before and not is_head else {}),
     )
-    edge: dict[str, Any] = {"from": source, "to": number}
+    edge: dict[str, Any] = {"from": source, "to": number} | ({"all": True} if is_head else {})
     if has_weights:
         edge["symbol"] = "w" if is_bag else call.symbols["weight"]
         edge |= {"shares": _shares(call, trace, drawn)} if is_bag else {}
@@ -151,13 +172,15 @@ def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, 
     known: set[str] = set()
     for each in all_stages[: all_stages.index(stage) + 1]:
         if each.kind == "logit":
-            known.add("z")
+            known.add(_logits(layout))
         elif each.kind in ("gradient", "joined") and each.traced is not None:
             known |= set(_known_gradients(each.kind, each.traced))
-    column = {"words": 0, "loss": len(layout.columns) - 1, "logit": layout.position["z"]}.get(stage.kind)
+    column = {"words": 0, "loss": len(layout.columns) - 1, "logit": layout.position[_logits(layout)]}.get(stage.kind)
     if stage.traced is not None:
         column = layout.position[stage.traced.symbols["y"]]
     title = _TITLES.get(stage.kind, stage.section.title)
+    if stage.kind == "logit" and _logits(layout) == "l":
+        title += "s"
     lines = list(stage.section.lines)
     if stage.kind == "logit":
         lines = [*all_stages[all_stages.index(stage) - 1].section.lines, *lines]
@@ -168,6 +191,11 @@ def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, 
         "column": column,
         "known": sorted(layout.position[symbol] for symbol in known) if stage.kind in backward else [],
     }
+
+
+def _logits(layout: _Layout) -> str:
+    """Return the symbol of the logits: l of more than two labels, or z."""
+    return "l" if "l" in layout.position else "z"
 
 
 def _known_gradients(kind: str, call: LayerTrace) -> list[str]:

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from sentibp.inspection.pages import charts
+from sentibp.data.labels import Classes
+from sentibp.inspection.pages import charts, class_charts
 from sentibp.inspection.pages.charts import Lines, Predictions, Words
 
 
@@ -137,3 +138,59 @@ def test_a_review_of_weight_k_is_shown_as_k_copies():
     for key in "roc", "reliability", "scores0":
         for (x, y), (other_x, other_y) in zip(once[key], copied[key], strict=True):
             assert x == pytest.approx(other_x) and y == pytest.approx(other_y), key
+
+
+# --- more than two labels
+
+
+STARS = Classes(("1", "2", "3"))
+
+
+def of_stars(classes=STARS, weight=None):
+    positive = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.0, 0.1, 0.9], [0.6, 0.2, 0.2]])
+    return Predictions(0, "a", np.array([0, 2, 2, 1]), positive, np.array([3, 4, 5, 6]), weight, classes)
+
+
+def test_several_labels_have_no_roc_but_places():
+    found = by_id(charts.predictions([of_stars()]))
+    assert list(found) == ["reliability", "lengths", "scores0"]
+    line, diagonal = found["reliability"]["data"]
+    assert line["x"] == pytest.approx([0.5, 0.6, 0.7, 0.9])
+    assert line["y"] == [0, 0, 1, 1]
+    assert diagonal["x"] == [0, 1]
+    bars = found["scores0"]["data"]
+    assert [bar["name"] for bar in bars] == ["is 1", "is 2", "is 3"]
+    assert [sum(bar["y"]) for bar in bars] == [1, 1, 2]
+    assert [bar["x"][bar["y"].index(1)] for bar in bars] == [0.225, 0.325, 0.675]
+    assert found["lengths"]["data"][0]["y"] == [1, 0, 1, 0]
+
+
+def test_labels_without_an_order_have_probabilities_of_the_predicted_one():
+    found = by_id(charts.predictions([of_stars(STARS._replace(ordered=False))]))
+    right, wrong = found["scores0"]["data"]
+    assert (right["name"], sum(right["y"]), wrong["name"], sum(wrong["y"])) == ("right", 2, "wrong", 2)
+
+
+def test_weights_of_several_labels_count():
+    found = by_id(charts.predictions([of_stars(weight=np.array([2.0, 0.5, 1.0, 0.5]))]))
+    assert [sum(bar["y"]) for bar in found["scores0"]["data"]] == [2, 0.5, 1.5]
+    assert found["scores0"]["layout"]["yaxis"]["title"]["text"] == "weight"
+    assert found["reliability"]["data"][0]["text"][0] == "weight 0.5"
+
+
+def test_with_two_labels_the_calibration_is_the_same():
+    positive, label = np.array([0.1, 0.4, 0.65, 0.95, 0.7]), np.array([0, 1, 1, 1, 0])
+    one = by_id(charts.predictions([Predictions(0, "a", label, positive, None)]))["reliability"]["data"][0]
+    both = np.stack((1 - positive, positive), axis=1)
+    wide = [each for each in class_charts.calibration_bins(Predictions(0, "a", label, both, None), 20)]
+    assert one["x"] == pytest.approx([each["confidence"] for each in wide])
+    assert one["y"] == pytest.approx([each["accuracy"] for each in wide])
+
+
+def test_the_map_of_labels_without_an_order_shows_which_label():
+    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["pear", "apple", "pear"])
+    chart = charts.word_map(0, "m", words)
+    (points,) = chart["data"]
+    assert points["marker"]["color"] == ["--run1", "--run0", "--run1"]
+    assert points["customdata"][1] == ["b", "apple +2.0000"]
+    assert "which label" in chart["about"]

@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 
+import heads
 import pytest
 
 from sentibp.errors import ConfigError, SentibpError
@@ -96,6 +97,39 @@ def test_the_contributions_add_up(session):
     assert len(response["parts"]) + response["others"][0] == len(
         play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).contributions
     )
+
+
+# --- more than two labels
+
+
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_a_model_with_several_labels_learns_and_forgets(new_classifier, head):
+    session = Session("model", heads.random_classifier(new_classifier, head, TEXTS, {"hidden": [4]}))
+    start, labels = numbers(session), list(session.classifier.spec.labels)
+    before = session.look(TEXTS[0], labels[1])
+    assert before["labels"] == labels
+    assert sum(before["probabilities"]) == pytest.approx(1)
+    assert (before["place"] is None) == (head == "softmax")
+    for each in before["sums"]:
+        total = each["bias"] + sum(value for _, value in each["parts"]) + each["others"][1]
+        assert total == pytest.approx(each["value"], abs=1e-6)
+    learned = session.learn(TEXTS[0], labels[1], "sgd", 0.1)
+    assert learned["probabilities"][1] > before["probabilities"][1]
+    assert learned["steps"] == [
+        [TEXTS[0], labels[1], pytest.approx(before["probabilities"][1]), pytest.approx(learned["probabilities"][1])]
+    ]
+    json.dumps(learned, allow_nan=False)
+    session.learn(TEXTS[1], labels[-1], None, None)
+    session.undo()
+    session.reset()
+    assert numbers(session) == start
+
+
+def test_a_label_that_is_none_of_the_model_is_refused(new_classifier):
+    session = Session("model", heads.random_classifier(new_classifier, "softmax", TEXTS))
+    for call in "look", "learn":
+        with pytest.raises(Refused, match="label: give fig, pear or apple"):
+            play._call_session(session, call, {"text": "good", "label": "positive"})
 
 
 # --- the server

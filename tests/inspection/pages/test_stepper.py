@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
+import heads
 import numpy as np
 import pytest
 
@@ -97,3 +98,26 @@ def test_no_words_and_markup(new_classifier):
     shown = stepper.drawing(trace_step(classifier, "a <script> good", "positive"))
     assert "<script" not in "".join(stage["html"] for stage in shown["stages"])
     assert "&lt;" in shown["stages"][0]["html"]
+
+
+@pytest.mark.parametrize("head", heads.HEADS)
+def test_the_head_of_several_labels_is_drawn(new_classifier, head):
+    classifier = heads.random_classifier(new_classifier, head, TEXTS, {"hidden": [3]})
+    drawing = stepper.drawing(trace_step(classifier, TEXTS[0], classifier.spec.labels[1]))
+    json.dumps(drawing, allow_nan=False)
+    symbols = [column["symbol"] for column in drawing["columns"]]
+    outputs = {"scale of 3": ["(z, u)"], "scale of 5": ["(z, u)"], "cumulative": ["z"]}.get(head, [])
+    assert symbols == ["words", "x", "z1", "h1", *outputs, "l", "p", "L"]
+    assert drawing["target"] == 1
+    l, p = drawing["columns"][-3:-1]
+    assert p["entries"] == [f"p({name})" for name in classifier.spec.labels]
+    assert p["values"] == pytest.approx(drawing["before"]["positive"], rel=1e-4)
+    assert l["gradients"] == pytest.approx(np.array(p["values"]) - np.eye(len(p["values"]))[1], abs=1e-4)
+    if outputs == ["(z, u)"]:
+        assert drawing["columns"][symbols.index("(z, u)")]["entries"] == ["z", "u"]
+    titles = [stage["title"] for stage in drawing["stages"]]
+    assert "Backward: the logits" in titles
+    stage = drawing["stages"][titles.index("Backward: the logits")]
+    assert stage["known"] == [stage["column"]] == [symbols.index("l")]
+    joined = [edge for edge in drawing["edges"] if edge.get("all")]
+    assert [edge["to"] for edge in joined] == [symbols.index(each) for each in (["l"] if outputs else []) + ["p", "L"]]

@@ -34,11 +34,15 @@
 
   function show(answer, name) {
     at("model").textContent = answer.model;
-    at("needle").style.width = `${100 * answer.positive}%`;
-    const score = answer.label === "positive" ? answer.positive : 1 - answer.positive;
-    at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
-    at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
-      + (answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "");
+    const unknown = answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "";
+    if (answer.probabilities) distribution(answer, unknown);
+    else {
+      at("needle").style.width = `${100 * answer.positive}%`;
+      const score = answer.label === "positive" ? answer.positive : 1 - answer.positive;
+      at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
+      at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
+        + unknown;
+    }
     at("marked").innerHTML = answer.html; // rendered, and escaped, by explanation.py
     contributions(answer);
     history(answer);
@@ -64,23 +68,53 @@
     return made;
   }
 
+  function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
+    const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
+    at("distribution").setAttribute("aria-label",
+      answer.labels.map((name, i) => `${name} ${answer.probabilities[i].toFixed(4)}`).join(", "));
+    at("distribution").replaceChildren(...answer.labels.map((name, i) => {
+      const column = document.createElement("div"), bar = document.createElement("div"), title = document.createElement("span");
+      bar.style.height = `${100 * answer.probabilities[i]}%`;
+      title.textContent = name;
+      column.title = `${name} ${answer.probabilities[i].toFixed(4)}`;
+      column.className = name === answer.label ? "predicted" : "";
+      column.append(bar, title);
+      return column;
+    }));
+    at("scale").hidden = at("ends").hidden = !placed;
+    if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
+    at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
+    at("logit").textContent = [placed ? `place ${answer.place.toFixed(4)}` : "",
+      ...answer.sums.map((each) => `${each.name} ${signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
+  }
+
   function contributions(answer) {
+    if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "logit"));
+    at("contributions").replaceChildren(...answer.sums.flatMap((each) => {
+      const title = document.createElement("h3");
+      title.textContent = each.name;
+      return [title, tableOf(each, each.name)];
+    }));
+  }
+
+  function tableOf(answer, sum) {
+    const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
     const table = document.createElement("table");
     const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
     table.append(row("th", ["word or n-gram", "contribution", ""]));
     for (const [name, value] of answer.parts) {
       const bar = document.createElement("div");
-      bar.className = value < 0 ? "negative" : "positive";
+      bar.className = colours[value < 0 ? 0 : 1];
       bar.style.setProperty("--share", `${(100 * Math.abs(value)) / largest}%`);
       const made = row("td", [name, signed(value), bar]);
       made.lastChild.className = "bar";
       table.append(made);
     }
-    const [count, sum] = answer.others;
-    if (count) table.append(row("td", [`${count} others`, signed(sum), ""]));
+    const [count, rest] = answer.others;
+    if (count) table.append(row("td", [`${count} others`, signed(rest), ""]));
     table.append(row("td", ["bias (an empty review)", signed(answer.bias), ""]));
-    table.append(row("td", ["logit (the sum)", signed(answer.logit), ""]));
-    at("contributions").replaceChildren(table);
+    table.append(row("td", [`${sum} (the sum)`, signed(answer.value ?? answer.logit), ""]));
+    return table;
   }
 
   function history(answer) {
@@ -89,7 +123,7 @@
     at("steps").start = answer.learned - answer.steps.length + 1;
     at("steps").replaceChildren(...answer.steps.map(([text, kind, before, after]) => {
       const item = document.createElement("li"), short = text.length > 60 ? `${text.slice(0, 59)}…` : text;
-      item.textContent = `“${short}” is ${kind}: positive ${before.toFixed(4)} → ${after.toFixed(4)}`;
+      item.textContent = `“${short}” is ${kind}: ${answer.probabilities ? kind : "positive"} ${before.toFixed(4)} → ${after.toFixed(4)}`;
       return item;
     }));
   }

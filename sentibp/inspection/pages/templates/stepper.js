@@ -2,7 +2,7 @@
 "use strict";
 
 function stepper(host) {
-  const BOX = 60, WORD = 128, TALL = 19, PITCH = 24, WIDE = 92, NARROW = 22, TOP = 26, BOTTOM = 36, SIDE = 6;
+  const BOX = 60, WORD = 128, TALL = 19, PITCH = 24, WIDE = 92, NARROW = 22, SPREAD = 46, TOP = 26, BOTTOM = 36, SIDE = 6;
   const MEANING = {
     weight: "Lines are weights: wider lines are larger, green is positive, red and dashed is negative.",
     gradient: "Lines that the backward pass has reached are the gradients of the weights: wider lines change the loss "
@@ -65,6 +65,8 @@ function stepper(host) {
     if (chosen) reveal(chosen.column);
   }
 
+  const entry = (column, row) => column.entries?.[row]
+    ?? (column.of > 1 ? `${column.symbol}[${column.units[row]}]` : column.symbol);
   const count = (column) => (column.names ?? column.units).length;
   const largest = (numbers) => Math.max(...numbers.flat().map(Math.abs), 0) || 1;
 
@@ -87,11 +89,15 @@ function stepper(host) {
 
   function shownIn(index) {
     const column = data.columns[index], stage = data.stages[at];
-    if (stage.kind === "after" && column.symbol === "p") return { name: "p", numbers: [data.after.positive] };
+    if (stage.kind === "after" && column.symbol === "p") return { name: "p", numbers: afterOf(column) };
     if (stage.kind === "after" && column.symbol === "L") return { name: "L", numbers: [data.after.loss] };
     if (stage.kind !== "after" && stage.known.includes(index))
       return { name: `d${column.symbol}`, numbers: column.gradients, gradient: true };
     return { name: column.symbol, numbers: column.values };
+  }
+  function afterOf(column) { // the probability after the update, or those of the labels that are drawn
+    const all = data.after.positive;
+    return Array.isArray(all) ? column.units.map((unit) => all[unit - 1]) : [all];
   }
   function reached(index) { // whether the forward pass has come this far
     const stage = data.stages[at];
@@ -119,7 +125,7 @@ function stepper(host) {
     let x = SIDE;
     const places = data.columns.map((column, index) => {
       const edge = data.edges.find((each) => each.to === index && !each.skip);
-      if (edge) x += edge.weights ? WIDE : NARROW;
+      if (edge) x += edge.weights ? WIDE : edge.all ? SPREAD : NARROW;
       const width = column.names ? WORD : BOX;
       const place = { x, width, top: TOP + ((most - count(column)) * PITCH) / 2 };
       x += width;
@@ -152,7 +158,9 @@ function stepper(host) {
       const faint = active ? "" : " faint-line";
       if (edge.skip) return skips(edge, places, middle, faint);
       if (!edge.weights)
-        return Array.from({ length: count(data.columns[edge.to]) }, (_, i) => line(i, i, { class: `plain${faint}` }));
+        return Array.from({ length: count(data.columns[edge.to]) }, (_, j) =>
+          (edge.all ? data.columns[edge.from].units.map((_, i) => i) : [j])
+            .map((i) => line(i, j, { class: `plain${faint}` }))).flat();
       const numbers = linesOf(edge), scale = largest(numbers);
       const picked = (i, j) => chosen && ((chosen.column === edge.to && chosen.row === j)
         || (chosen.column === edge.from && chosen.row === i));
@@ -188,7 +196,7 @@ function stepper(host) {
       const kind = column.names || !here || value === undefined ? "" : value < 0 ? "negative" : "positive";
       const picked = chosen?.column === index && chosen.row === row;
       const label = column.names ? clipped(column.names[row]) : here ? short(value) : "";
-      const name = column.names ? column.names[row] : `${shown.name}[${column.units[row]}] = ${here ? long(value) : "?"}`;
+      const name = column.names ? column.names[row] : `${column.entries ? `${shown.gradient ? "d" : ""}${column.entries[row]}` : `${shown.name}[${column.units[row]}]`} = ${here ? long(value) : "?"}`;
       const box = drawn("g", { class: `box ${kind}${picked ? " picked" : ""}${shown.gradient ? " gradient" : ""}` },
         drawn("title", {}, name),
         drawn("rect", { x, y: top + row * PITCH + 2, width, height: TALL, rx: 4,
@@ -222,7 +230,7 @@ function stepper(host) {
   function details({ column, row }) {
     const own = data.columns[column];
     if (own.names) return ofWord(row, own.names[row]);
-    const name = own.of > 1 ? `${own.symbol}[${own.units[row]}]` : own.symbol;
+    const name = entry(own, row);
     const facts = [`${name} = ${long(own.values[row])}`];
     if (own.gradients) facts.push(`d${name} = ${long(own.gradients[row])}`);
     if (own.bias) {
@@ -250,7 +258,7 @@ function stepper(host) {
   function ofWord(row, name) {
     const edge = data.edges.find((each) => each.from === 0), target = data.columns[edge.to];
     const rows = edge.weights[row].map((weight, j) =>
-      [`${target.symbol}[${target.units[j]}]`, weight, edge.gradient[row][j], edge.new[row][j]]);
+      [target.entries?.[j] ?? `${target.symbol}[${target.units[j]}]`, weight, edge.gradient[row][j], edge.new[row][j]]);
     return [element("p", {}, element("b", {}, name), ": its row of the embedding"),
       table(["to", "weight", "gradient", "new weight"], rows)];
   }
