@@ -87,7 +87,7 @@ def test_every_network_trains_on_the_sample(sentibp, name):
     text_column = ["--set", "data.text_column=text"]
     more = ["--set", "pretrain.source=sample", "--set", "pretrain.split=test"] if name == "imdb_pretrained" else []
     more += ["--set", "pretrain.labelled=sample"] if name == "rotten_tomatoes_pretrained" else []
-    source = {"three": "sample3", "stars": "sample5"}.get(name, "sample")
+    source = {"maybe": "sample3", "three": "sample3", "stars": "sample5"}.get(name, "sample")
     output = sentibp(
         "train", name, "--json", "--quiet", "--set", f"data.source={source}",
         "--set", "data.validation=0.1", *text_column,
