@@ -201,10 +201,11 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
         known = f"its accuracy on such reviews lies between {low:.2f} and {high:.2f} (95 % interval)"
     if source == "xor":  # a demonstration: no model of reviews
         return None
-    if source == "sample":
+    if source in ("sample", "sample3", "sample5"):
+        use = "run `sentibp train imdb`, or " if source == "sample" else ""
         return (
             f"a demo: trained on {reviews:,} short reviews that come with sentibp, {known}; "
-            "for real use, run `sentibp train imdb`, or give your own file with --set data.source=FILE"
+            f"for real use, {use}give your own file with --set data.source=FILE"
         )
     return f"trained on only {reviews:,} reviews, {known}; it takes about {_FEW:,} or more to rely on it"
 

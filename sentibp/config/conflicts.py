@@ -224,7 +224,7 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
 
 def _pretraining(config: Config) -> Iterator[Conflict]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
-    needed = pretrain.dim + 1 + 2 * (pretrain.labelled is not None)
+    needed = pretrain.dim + _outputs(config) + 2 * (pretrain.labelled is not None)
     if pretrain.vectors == "words" and dim < needed:
         message = f"the embedding has {dim} columns and needs {needed}; lower this, or write "
         message += set_option("model.embedding.dim", needed)
@@ -250,7 +250,6 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
     if config.data.labels is None or len(set(config.data.labels) - {IGNORE}) <= 2:
         return
     settings: tuple[tuple[Keys, str, bool, Any], ...] = (
-        (("pretrain", "vectors"), "pretraining is", config.pretrain.vectors != "none", "none"),
         (("train", "linear_member"), "the linear classifier beside the networks is", config.train.linear_member, False),
         (("text", "shifters"), "shifters are", config.text.shifters, False),
     )
@@ -301,10 +300,22 @@ def _no_refit(config: Config) -> Iterator[Conflict]:
         yield Conflict(path, message, ("train.schedule.name",))
 
 
+def _class_count(config: Config) -> int:
+    labels = config.data.labels
+    return 2 if labels is None else sum(name != IGNORE for name in labels)
+
+
+def _outputs(config: Config) -> int:
+    """Return the number of outputs of the network, below its head."""
+    classes, output = _class_count(config), config.model.output
+    if classes == 2 or output == "cumulative":
+        return 1
+    return classes if output == "softmax" or not config.data.ordered else 2
+
+
 def _head(config: Config) -> list[str]:
     """Return the layer after the output layer that has parameters, if there is one."""
-    labels, output = config.data.labels, config.model.output
-    classes = 2 if labels is None else sum(name != IGNORE for name in labels)
+    classes, output = _class_count(config), config.model.output
     if classes < 3 or output == "softmax" or (output == "auto" and not config.data.ordered):
         return []
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []

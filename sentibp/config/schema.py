@@ -169,8 +169,8 @@ class Data(_Section):
     """The reviews to train on."""
 
     source: Name | Annotated[list[Name], Field(min_length=1)] = "imdb"
-    """A built-in name (imdb, rotten_tomatoes, reviews, sample, xor), the id of a data set on the Hugging Face hub, the
-    path of a file or folder, or a list of these, which are read one after the other."""
+    """A built-in name (imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor), the id of a data set on the
+    Hugging Face hub, the path of a file or folder, or a list of these, which are read one after the other."""
     split: Name = "train"
     """The split to train on. It applies to built-in data, to data from the hub, and to a folder or zip archive with
     splits."""
@@ -473,9 +473,10 @@ class Pretrain(_Section):
     text_column: Name = "text"
     """The column with the text of the review."""
     labelled: Name | Annotated[list[Name], Field(min_length=1)] | None = None
-    """With vectors: words, labelled reviews of another kind: as data.source; their train split is read. Two columns of
-    the embedding, before those of the vectors, start from what their labels say about each feature. A linear classifier
-    predicts their sentences, and the networks learn from these predictions. null: none."""
+    """With vectors: words, labelled reviews of another kind: as data.source; their train split is read. Their
+    labels are negative and positive. Two columns of the embedding, before those of the vectors, start from what
+    these say about each feature. A linear classifier predicts their sentences, and the networks learn from these
+    predictions. null: none."""
     dim: Count = 300
     """The length of a vector. A higher value is slower, and often better."""
     vectors_from: Name | None = None

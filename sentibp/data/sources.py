@@ -7,11 +7,11 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -48,7 +48,27 @@ if TYPE_CHECKING:
 
 HUB_IDS = {"imdb": "stanfordnlp/imdb", "rotten_tomatoes": "cornell-movie-review-data/rotten_tomatoes"}
 
-SHIPPED = {"sample": ("train", "test"), "xor": ()}  # name -> its splits
+
+class Shipped(NamedTuple):
+    """A small data set that is installed with sentibp."""
+
+    files: Mapping[str, str]  # split -> file in data/; without splits, the key is ""
+    label: str = "label"  # the column
+    is_binary: bool = True  # its labels are negative and positive, whatever data.labels says
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of its splits, if it has any."""
+        return tuple(filter(None, self.files))
+
+
+_STARS = {"train": "stars_train.csv", "test": "stars_test.csv"}
+SHIPPED = {
+    "sample": Shipped({"train": "train.csv", "test": "test.csv"}),
+    "sample3": Shipped(_STARS, is_binary=False),
+    "sample5": Shipped(_STARS, "stars", is_binary=False),
+    "xor": Shipped({"": "xor.csv"}),
+}
 
 _WITHOUT = {"weight": "every review counts the same", "group": "its reviews may be of groups in the training data"}
 
@@ -183,7 +203,7 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
     for name in [source] if isinstance(source, str) else source:
         path = Path(os.path.expanduser(name))
         if name in NAMES:
-            what = None if SHIPPED.get(name, ("train",)) else f"the data set {name}"
+            what = f"the data set {name}" if name in SHIPPED and not SHIPPED[name].splits else None
         elif not os.path.exists(path) or readers.has_splits(path):
             what = None
         elif path.is_dir():
@@ -288,11 +308,11 @@ def _either(names: Sequence[str]) -> str:
 
 def _shipped(name: str, options: ReadOptions, split: str) -> Table:
     """Open a small data set that is installed with sentibp."""
-    splits = SHIPPED[name]
-    if splits and split not in splits:
-        raise NoSuchSplit(name, split, splits)
-    file = resources.resource_folder("data") / f"{split if splits else name}.csv"
-    return replace(readers.open_table(file, name, options), fixed_labels=True)
+    shipped = SHIPPED[name]
+    if shipped.splits and split not in shipped.splits:
+        raise NoSuchSplit(name, split, shipped.splits)
+    file = resources.resource_folder("data") / shipped.files[split if shipped.splits else ""]
+    return replace(readers.open_table(file, name, options), fixed_labels=shipped.is_binary)
 
 
 def _built_in(name: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Table:
@@ -310,9 +330,10 @@ def _built_in(name: str, options: ReadOptions, split: str, reached: Callable[[],
 
 
 def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
-    """Return the columns text and label of built-in data sets, whatever the columns of the user's files are called."""
+    """Return the columns of text and label of built-in data sets, whatever those of the user's files are called."""
     require_no_weights_or_groups(name, options, "has no {}s")
-    return ReadOptions("text", options.label and "label", most=options.most)
+    label = SHIPPED[name].label if name in SHIPPED else "label"
+    return ReadOptions("text", options.label and label, most=options.most)
 
 
 def _from_package(name: str, options: ReadOptions) -> Table:

@@ -13,7 +13,7 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.model.naive_bayes import binary_tasks, class_counts, log_ratio, positive_share, scale_columns
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad
-from sentibp.nn.losses import cross_entropy, loss_on
+from sentibp.nn.losses import logits_of, loss_on
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.threads import single_threaded_blas
 
@@ -78,32 +78,43 @@ def linear_start(
 
 
 def fit_output_layer(
-    x: Array, label: Array, decay: float = 0.0025, weight: Array | None = None, loss_weight: Array | None = None
-) -> tuple[Array, float]:
-    """Fit an output layer on fixed pooled vectors x (n, k). Return its weight (k,) and bias.
+    x: Array,
+    label: Array,
+    decay: float = 0.0025,
+    weight: Array | None = None,
+    loss_weight: Array | None = None,
+    head: Head | None = None,
+) -> tuple[Array, Array]:
+    """Fit an output layer on fixed pooled vectors x (n, k). Return its weight (k, m) and bias (m,).
 
     It minimizes the cross-entropy plus an L2 penalty on the weights of x, scaled to a standard deviation of 1. The
     problem is convex, so L-BFGS finds the minimum. The gradient is that of the layers. `weight` (n,) is that of each
-    review, and `loss_weight` (n,) the one in the loss, with a mean near 1.
+    review, and `loss_weight` (n,) the one in the loss, with a mean near 1. The parameters of the head are fitted, too;
+    None: two labels.
     """
+    head = head or Head()
     if weight is None:
         mean, deviation = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
     else:
         mean = np.average(x, axis=0, weights=weight)
         deviation = np.maximum(np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight)), 1e-9)
     inputs = ((x - mean) / deviation).astype(np.float64)
-    layer = Linear(np.zeros((inputs.shape[1], 1)), np.zeros(1))
-    column, bias = layer.params["weight"], layer.params["bias"]
+    m = head.outputs
+    layer = Linear(np.zeros((inputs.shape[1], m)), np.zeros(m))
+    columns, bias = layer.params["weight"], layer.params["bias"]
+    k = columns.size
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        column[:, 0], bias[:] = theta[:-1], theta[-1]
-        loss, dz = cross_entropy(layer.forward(inputs, train=True)[:, 0], label, loss_weight)
-        layer.backward(dz[:, None])
-        return loss, np.append(np.asarray(layer.grads["weight"])[:, 0], layer.grads["bias"])
+        columns[:], bias[:] = theta[:k].reshape(columns.shape), theta[k : k + m]
+        head.set(theta[k + m :])
+        loss, dy, d_head = head.loss(layer.forward(inputs, train=True), label, loss_weight)
+        layer.backward(dy)
+        return loss, np.concatenate((np.ravel(layer.grads["weight"]), np.ravel(layer.grads["bias"]), d_head))
 
-    theta = minimize(loss_and_gradient, len(column) + 1, decay)
-    scaled = theta[:-1] / deviation
-    return scaled.astype(np.float32), float(theta[-1] - scaled @ mean)
+    theta = minimize(loss_and_gradient, k + m + head.size, decay, k)
+    scaled = theta[:k].reshape(columns.shape) / deviation[:, None]
+    shift = [np.ascontiguousarray(column) @ mean for column in scaled.T]  # of every output
+    return scaled.astype(np.float32), theta[k : k + m] - np.array(shift)
 
 
 def fit_linear_network(
@@ -115,32 +126,39 @@ def fit_linear_network(
     padding: int,
     decay: float = 0.005,
     loss_weight: Array | None = None,
-) -> tuple[Array, Array, float]:
-    """Fit a network without hidden layers on one column of an embedding and on fixed pooled vectors x (n, k).
+    head: Head | None = None,
+) -> tuple[Array, Array, Array]:
+    """Fit a network without hidden layers on m columns of an embedding and on fixed pooled vectors x (n, k).
 
-    Return the column (V,), the weight of x (k,), and the bias. The loss is that of `fit_output_layer`. The penalty is
-    on the column divided by `scale` (V,), so that a feature with a large scale moves further.
+    Return the columns (V, m), the weight of x (k, m), and the bias (m,). There is a column for each output of the head,
+    whose parameters are fitted, too; None: two labels. The loss is that of `fit_output_layer`. The penalty is on the
+    columns divided by `scale` (V, m), so that a feature with a large scale moves further.
     """
-    bag = FastEmbeddingBag(np.zeros((len(scale), 1)), pooling, padding)
+    head = head or Head()
+    m = head.outputs
+    bag = FastEmbeddingBag(np.zeros(scale.shape), pooling, padding)
     batch = bag.index(features)
-    layer = Linear(np.zeros((x.shape[1], 1)), np.zeros(1))
-    column, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
+    layer = Linear(np.zeros((x.shape[1], m)), np.zeros(m))
+    columns, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
     inputs, row_scale = x.astype(np.float64), scale[batch.rows].astype(np.float64)
-    k = len(row_scale)
+    k = row_scale.size
+    w, b = k + weight.size, k + weight.size + m  # where the bias begins, and the parameters of the head
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        column[batch.rows, 0], weight[:, 0], bias[:] = row_scale * theta[:k], theta[k:-1], theta[-1]
-        z = bag.forward(batch, train=True) + layer.forward(inputs, train=True)
-        loss, dz = cross_entropy(z[:, 0], label, loss_weight)
-        bag.backward(dz[:, None])
-        layer.backward(dz[:, None])
-        d_column, d_weight = bag.grads["weight"], np.asarray(layer.grads["weight"])
-        assert isinstance(d_column, RowGrad)
-        d_rows = row_scale * d_column.values[:, 0]
-        return loss, np.concatenate((d_rows, d_weight[:, 0], np.asarray(layer.grads["bias"])))
+        columns[batch.rows], bias[:] = row_scale * theta[:k].reshape(row_scale.shape), theta[w:b]
+        weight[:] = theta[k:w].reshape(weight.shape)
+        head.set(theta[b:])
+        y = bag.forward(batch, train=True) + layer.forward(inputs, train=True)
+        loss, dy, d_head = head.loss(y, label, loss_weight)
+        bag.backward(dy)
+        layer.backward(dy)
+        d_columns = bag.grads["weight"]
+        assert isinstance(d_columns, RowGrad)
+        d_rows, d_weight = row_scale * d_columns.values, np.asarray(layer.grads["weight"])
+        return loss, np.concatenate((d_rows.ravel(), d_weight.ravel(), np.asarray(layer.grads["bias"]), d_head))
 
-    minimize(loss_and_gradient, k + len(weight) + 1, decay)
-    return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
+    minimize(loss_and_gradient, b + head.size, decay, w)
+    return columns.astype(np.float32), weight.astype(np.float32), bias.copy()
 
 
 def fit_linear_columns(
@@ -169,13 +187,14 @@ def fit_linear_columns(
     entry = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
     inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
     inputs_transposed, rows_transposed = csr_array(inputs.T), csr_array(rows.T)
-    scale, head = _scales(examples, rows_transposed, is_affix, entry, kind), _Head(kind, examples.classes.number)
+    scale, head = _scales(examples, rows_transposed, is_affix, entry, kind), Head(kind, examples.classes.number)
     k, m = scale.size, scale.size // features
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         head.set(theta[k + m :])
         y = inputs @ (rows @ (scale * theta[:k].reshape(scale.shape))) + theta[k : k + m]  # (n,) or (n, m)
-        loss, dy, d_head = head.loss(y, label, loss_weight)
+        loss, dy, d_head = head.loss(y.reshape(len(y), -1), label, loss_weight)
+        dy = dy.reshape(y.shape)
         d_weights = scale * (rows_transposed @ (inputs_transposed @ dy))
         return loss, np.concatenate((d_weights.ravel(), np.atleast_1d(dy.sum(axis=0)), d_head))
 
@@ -185,10 +204,12 @@ def fit_linear_columns(
     return rows @ (scale * theta[:k].reshape(scale.shape)).reshape(-1, m), theta[k : k + m], head.parameters
 
 
-class _Head:
+class Head:
     """A head by its name, as NetworkSpec has it, whose parameters are one vector."""
 
-    def __init__(self, kind: str, classes: int):
+    def __init__(self, kind: str = "sigmoid", classes: int = 2):
+        self.kind, self.classes = kind, classes
+        self.outputs = {"scale": 2, "softmax": classes}.get(kind, 1)  # of the layer below it
         zeros = np.zeros(classes - 2)
         self.layer: Layer | None = None
         if kind == "scale":
@@ -201,17 +222,19 @@ class _Head:
         self.size = sum(value.size for value in params.values())
 
     def set(self, values: Array) -> None:
+        """Set all parameters, (size,)."""
         for parameter in self.parameters.values():
             parameter[...] = values
 
     def loss(self, y: Array, label: Array, weight: Array | None) -> tuple[float, Array, Array]:
-        """Return the loss of outputs y, (n,) or (n, m), its derivative by y, and that by the parameters (size,)."""
-        loss = loss_on("cross_entropy")
+        """Return the loss of outputs y (n, m), its derivative by y (n, m), and that by the parameters (size,)."""
+        z = logits_of(y if self.layer is None else self.layer.forward(y, train=True))
+        loss, dz = loss_on("cross_entropy")(z, label, weight)
+        dz = dz.reshape(len(dz), -1)
         if self.layer is None:
-            return *loss(y, label, weight), np.zeros(0)
-        value, d_logits = loss(self.layer.forward(y.reshape(len(y), -1), train=True), label, weight)
-        dy = self.layer.backward(d_logits).reshape(y.shape)
-        return value, dy, np.concatenate([np.zeros(0), *map(np.asarray, self.layer.grads.values())])
+            return loss, dz, np.zeros(0)
+        dy = self.layer.backward(dz)
+        return loss, dy, np.concatenate([np.zeros(0), *map(np.asarray, self.layer.grads.values())])
 
 
 def _scales(examples: Examples, rows_transposed: csr_array, is_affix: Array, entry: Array, head: str) -> Array:
@@ -235,14 +258,16 @@ def _scales(examples: Examples, rows_transposed: csr_array, is_affix: Array, ent
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
-def minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
-    """Return the minimum (size,) of the loss plus an L2 penalty on all parameters but the last, the bias."""
-    from scipy.optimize import minimize
+def minimize(loss_and_gradient: LossAndGradient, size: int, decay: float, penalized: int | None = None) -> Array:
+    """Return the minimum (size,) of the loss plus an L2 penalty on the first `penalized` parameters.
 
+    None: on all but the last, the bias.
+    """
+    from scipy import optimize
+
+    function = _with_penalty(loss_and_gradient, decay, size - 1 if penalized is None else penalized)
     with single_threaded_blas:
-        theta = minimize(
-            _with_penalty(loss_and_gradient, decay, size - 1), np.zeros(size), jac=True, method="L-BFGS-B"
-        ).x
+        theta = optimize.minimize(function, np.zeros(size), jac=True, method="L-BFGS-B").x
     loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
     return theta
 

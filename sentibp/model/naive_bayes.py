@@ -28,7 +28,7 @@ def naive_bayes_columns(examples: Examples, vocabulary: Vocabulary, embedding: E
     polarity are: scaled to the same size, a neutrality of which the features say little would be mostly noise.
     """
     x, weight, n = examples.features, examples.weight, len(vocabulary)
-    ratios = np.stack([log_count_ratio(each, n) for each in binary_tasks(examples, head)], axis=1)
+    ratios = log_count_ratios(examples, n, head).T
     if head == "scale":
         first = scale_columns(ratios[:, :1], x, embedding, weight)
         size = np.abs(ratios[:, 0]).max(initial=0)
@@ -63,6 +63,11 @@ def scale_columns(columns: Array, x: Ragged, embedding: Embedding, weight: Array
     pooled = FastEmbeddingBag(columns, embedding.pooling, embedding.padding).forward(x.take(chosen))
     square = np.mean(pooled**2) if weight is None else np.average(np.mean(pooled**2, axis=1), weights=weight[chosen])
     return columns / max(float(np.sqrt(square)), 1e-6)
+
+
+def log_count_ratios(examples: Examples, features: int, head: str) -> Array:
+    """Return the log-count ratio of each feature for each of the m outputs of the head: (m, features)."""
+    return np.stack([log_count_ratio(each, features) for each in binary_tasks(examples, head)])
 
 
 def log_count_ratio(examples: Examples, features: int) -> Array:
@@ -114,7 +119,10 @@ def log_ratio(positive: Array, negative: Array, share: float) -> Array:
 
     The smoothing adds 2 to the counts of each feature, divided between the classes by their share of the reviews;
     `share` is that of the positive class. Adding 1 to both would give a feature that occurs once in the rarer class a
-    large ratio, and a feature that occurs once in the other class a ratio of almost 0.
+    large ratio, and a feature that occurs once in the other class a ratio of almost 0. If all reviews are of one class,
+    the ratios are 0: they say nothing.
     """
+    if not 0 < share < 1:
+        return np.zeros(len(positive), np.float32)
     p, q = positive + 2 * share, negative + 2 * (1 - share)
     return np.log((p / p.sum()) / (q / q.sum())).astype(np.float32)

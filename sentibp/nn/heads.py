@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sentibp.nn.arrays import Array
-from sentibp.nn.layers import Layer, Sequential, sigmoid
+from sentibp.nn.layers import Layer, Sequential
 
 
 def scale_shares(classes: int) -> Array:
@@ -70,19 +70,22 @@ class Cumulative(Layer):
 
     def thresholds(self) -> Array:
         """Return the thresholds (K - 1,): the sums of the distances, minus their median, so that the middle is 0."""
-        theta = np.concatenate(([0], np.cumsum(np.exp(self.params["gaps"])))).astype(self.params["gaps"].dtype)
-        return theta - np.median(theta)
+        gaps = self.params["gaps"]
+        theta = np.zeros(len(gaps) + 1, gaps.dtype)
+        np.cumsum(np.exp(gaps), out=theta[1:])
+        return theta - (theta[len(gaps) // 2] + theta[(len(gaps) + 1) // 2]) / 2
 
     def forward(self, x: Array, *, train: bool = False) -> Array:
         """(n, 1) -> (n, K) log-probabilities."""
         theta = self.thresholds()
         above = x - theta  # (n, K - 1): a of class k + 1, b of class k
         logits = np.zeros((len(x), len(theta) + 1), above.dtype)
-        logits[:, :-1] -= np.logaddexp(0, above)  # log(1 - sigmoid(b))
-        logits[:, 1:] -= np.logaddexp(0, -above)  # log sigmoid(a)
+        not_above, is_above = np.logaddexp(0, above), np.logaddexp(0, -above)
+        logits[:, :-1] -= not_above  # log(1 - sigmoid(b))
+        logits[:, 1:] -= is_above  # log sigmoid(a)
         logits[:, 1:-1] += np.log(-np.expm1(-np.diff(theta)))  # sigmoid(a) - sigmoid(b) has this factor, too
         if train:
-            self._saved = above
+            self._saved = np.exp(-not_above), np.exp(-is_above)
         return logits
 
     def backward(self, dy: Array) -> Array:
@@ -102,15 +105,16 @@ class Cumulative(Layer):
 
     def _above_gradient(self, dy: Array) -> Array:
         """Return d loss / d (z - theta): (n, K) -> (n, K - 1)."""
-        above = self._saved if self._saved is not None else self._take()  # it says what is missing
-        return dy[:, 1:] * sigmoid(-above) - dy[:, :-1] * sigmoid(above)
+        not_above, is_above = self._saved if self._saved is not None else self._take()  # it says what is missing
+        return dy[:, 1:] * not_above - dy[:, :-1] * is_above
 
     @staticmethod
     def _median_share(n: int) -> Array:
         """Return the share of each of n sorted numbers in their median: (n,)."""
         share = np.zeros(n)
-        share[[(n - 1) // 2, n // 2]] = 1
-        return share / share.sum()
+        share[(n - 1) // 2] += 0.5
+        share[n // 2] += 0.5
+        return share
 
 
 def split_head(network: Sequential) -> tuple[Sequential, Layer | None]:

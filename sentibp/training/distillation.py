@@ -10,17 +10,18 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sentibp.config.schema import Config
-from sentibp.data.examples import Examples, example_weights
+from sentibp.data.examples import Examples, class_shares, example_weights
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
 from sentibp.model.logistic_regression import fit_logistic_regression
-from sentibp.model.naive_bayes import log_count_ratio, scale_columns
+from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios, scale_columns
+from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import Vectors
 from sentibp.nn import Ragged
-from sentibp.nn.layers import Array, sigmoid
+from sentibp.nn.layers import Array, sigmoid, softmax
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.training.pretraining import PretrainingData, concatenate_reviews
 from sentibp.utils.arrow import to_numpy
@@ -37,12 +38,19 @@ def review_classifier(
 ) -> Classifier:
     """Return a classifier without hidden layers on the vectors of n-grams that `pretraining.review_vectors` learned.
 
-    Its embedding has a single column: the vectors times the weights of the output layer.
+    Its embedding has a column for each output: the vectors times the weights of the output layer.
     """
-    rows = pretrained.rows(len(vocabulary))
+    rows, head = pretrained.rows(len(vocabulary)), _head(config)
     x, loss_weight = _pool(rows, training.features, config), example_weights(config.train, training)
-    weight, bias = linear.fit_output_layer(x, training.label, weight=training.weight, loss_weight=loss_weight)
-    return _linear(config, vocabulary, _product(rows, weight), bias, seed)
+    weight, bias = linear.fit_output_layer(
+        x, training.label, weight=training.weight, loss_weight=loss_weight, head=head
+    )
+    return _linear(config, vocabulary, _product(rows, weight), bias, head, seed)
+
+
+def _head(config: Config) -> linear.Head:
+    spec = NetworkSpec.from_config(config)
+    return linear.Head(spec.head, len(spec.labels))
 
 
 def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
@@ -51,7 +59,7 @@ def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, se
     column, bias = fit_logistic_regression(
         training, len(vocabulary), embedding.pooling, embedding.padding, seed, loss_weight
     )
-    return _linear(config, vocabulary, column, bias, seed)
+    return _linear(config, vocabulary, column[:, None], np.array([bias]), _head(config), seed)
 
 
 def word_classifier(
@@ -59,50 +67,57 @@ def word_classifier(
 ) -> Classifier:
     """Return a classifier without hidden layers, at the minimum of its loss.
 
-    It has two inputs: the fixed `word_columns`, and a column of weights that it learns. A weight moves further if the
-    log-count ratio of its feature is large, in the training reviews or in the additional ones. This is naive-Bayes
-    logistic regression (Wang & Manning, 2012) with vectors as additional inputs.
+    It has two inputs: the fixed `word_columns`, and a column of weights for each output, which it learns. A weight
+    moves further if the log-count ratio of its feature is large, in the training reviews or in the additional ones.
+    This is naive-Bayes logistic regression (Wang & Manning, 2012) with vectors as additional inputs.
     """
-    n = len(vocabulary)
-    labelled = [] if extra.labelled is None else [_as_encoded(extra.labelled, vocabulary)]
-    ratios = [log_count_ratio(each, n) for each in (training, *labelled)]
-    scale = np.sqrt(np.sum(np.square(ratios), axis=0) + _BASE_SCALE)
-    column, bias = _fit_column(config, training, scale, columns, example_weights(config.train, training))
-    return _linear(config, vocabulary, column, bias, seed)
+    n, head = len(vocabulary), _head(config)
+    labelled = [] if extra.labelled is None else [log_count_ratio(_as_encoded(extra.labelled, vocabulary), n)]
+    ratios = log_count_ratios(training, n, NetworkSpec.from_config(config).head)
+    scales = [np.sqrt(np.sum(np.square([ratio, *labelled]), axis=0) + _BASE_SCALE) for ratio in ratios]
+    loss_weight = example_weights(config.train, training)
+    column, bias = _fit_columns(config, training, scales, columns, loss_weight, head=head)
+    return _linear(config, vocabulary, column, bias, head, seed)
 
 
-def _fit_column(
+def _fit_columns(
     config: Config,
     examples: Examples,
-    scale: Array,
+    scales: Sequence[Array],
     columns: Array,
     loss_weight: Array | None = None,
     decay: float = 0.005,
-) -> tuple[Array, float]:
-    """Fit a network without hidden layers on a trained column and on the fixed `columns` (V, k).
+    head: linear.Head | None = None,
+) -> tuple[Array, Array]:
+    """Fit a network without hidden layers on a trained column for each output, and on the fixed `columns` (V, k).
 
-    Return it as a single column (V,) and a bias. A weight moves further if its `scale` (V,) is large; only the ratios
-    between the scales matter.
+    Return it as a column for each output (V, m), and their biases (m,). A weight moves further if its scale is large,
+    of which there are m (V,); only the ratios between the scales of an output matter. `head` is as in `linear`.
     """
     x, lengths, weight = examples.features, examples.features.lengths, examples.weight
-    divided = _pool(np.ones((len(scale), 1), np.float32), x, config)[:, 0] / np.maximum(lengths, 1)  # 1 / the divisor
-    inputs = scale[x.ids] * np.repeat(divided, lengths)
-    square = np.mean(inputs**2) if weight is None else np.average(inputs**2, weights=np.repeat(weight, lengths))
-    scale = scale * (_COLUMN_SCALE / max(float(np.sqrt(square)), 1e-6))
+    ones = np.ones((len(columns), 1), np.float32)
+    divided = np.repeat(_pool(ones, x, config)[:, 0] / np.maximum(lengths, 1), lengths)  # 1 / the divisor
+    scaled = []
+    for scale in scales:
+        inputs = scale[x.ids] * divided
+        square = np.mean(inputs**2) if weight is None else np.average(inputs**2, weights=np.repeat(weight, lengths))
+        scaled.append(scale * (_COLUMN_SCALE / max(float(np.sqrt(square)), 1e-6)))
     embedding, fixed, label = config.model.embedding, _pool(columns, x, config), examples.label
-    column, weight, bias = linear.fit_linear_network(
-        x, scale, fixed, label, embedding.pooling, embedding.padding, decay, loss_weight
+    trained, weight, bias = linear.fit_linear_network(
+        x, np.stack(scaled, axis=1), fixed, label, embedding.pooling, embedding.padding, decay, loss_weight, head
     )
-    return column + _product(columns, weight), bias
+    return trained + _product(columns, weight), bias
 
 
 def _product(rows: Array, weight: Array) -> Array:
-    """Return rows @ weight: (V, k) @ (k,) -> (V,).
+    """Return rows @ weight: (V, k) @ (k, m) -> (V, m).
 
     OpenBLAS also computes with what an earlier product left in its buffer, and throws that away. If it was NaN, numpy
     warns of an invalid value, although every number of the result is right.
     """
     with np.errstate(invalid="ignore"):
+        if weight.shape[1] == 1:
+            return (rows @ weight[:, 0])[:, None]
         return rows @ weight
 
 
@@ -113,15 +128,20 @@ def _pool(rows: Array, x: Ragged, config: Config) -> Array:
     return np.concatenate([bag.forward(x.slice(start, min(start + _BLOCK, n))) for start in range(0, n, _BLOCK)])
 
 
-def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, seed: int) -> Classifier:
-    """Return the classifier whose logit is the pooled column (V,) plus the bias."""
+def _linear(
+    config: Config, vocabulary: Vocabulary, columns: Array, bias: Array, head: linear.Head, seed: int
+) -> Classifier:
+    """Return the classifier whose outputs are the pooled columns (V, m) plus the biases (m,), under the fitted head."""
+    m = columns.shape[1]
     settings = config.model_dump() | {"pretrain": {}}
-    settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [], 1
+    settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [], m
     settings["train"] |= {"linear_member": False, "learning_rates": {}, "freeze": []}  # these name hidden layers
     classifier = initial.build_classifier(Config.model_validate(settings), vocabulary, seed)
     params = classifier.network.params
-    params["embedding.weight"][:, 0] = column
-    params["output.weight"][:], params["output.bias"][:] = 1, bias
+    params["embedding.weight"][:] = columns
+    params["output.weight"][:], params["output.bias"][:] = np.eye(m), bias
+    for name, value in head.parameters.items():
+        params[name][:] = value
     return classifier
 
 
@@ -132,8 +152,9 @@ def word_columns(
 
     They are the vectors of words, scaled to the same length. If there are additional labelled reviews, two columns come
     before them: the log-count ratios in these reviews, and the weights of a network without hidden layers that learned
-    their sentences. Each sentence has the label of its review. For single sentences that label is often wrong, but the
-    errors cancel over many sentences.
+    their sentences. Their labels are negative and positive, whatever those of the training are. Each sentence has
+    the label of its review. For single sentences that label is often wrong, but the errors cancel over many
+    sentences.
     """
     n, embedding = len(vocabulary), config.model.embedding
     columns = []
@@ -141,9 +162,9 @@ def word_columns(
         ratio = log_count_ratio(_as_encoded(extra.labelled, vocabulary), n)
         x, review = sentences(extra.labelled.features, vocabulary)
         labelled = Examples(x, extra.labelled.label[review])
-        weight, _ = _fit_column(config, labelled, np.abs(ratio), ratio[:, None], decay=0.001)
-        for column in (ratio, weight):
-            columns.append(scale_columns(column[:, None], training.features, embedding, training.weight))
+        weight, _ = _fit_columns(config, labelled, [np.abs(ratio)], ratio[:, None], decay=0.001)
+        for column in (ratio[:, None], weight):
+            columns.append(scale_columns(column, training.features, embedding, training.weight))
     vectors = pretrained.rows(n, config.pretrain.dim)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     columns.append(scale_columns(vectors, training.features, embedding, training.weight))
@@ -187,14 +208,18 @@ def distillation_set(
     """
     additional = [extra.unlabelled] if extra.labelled is None else [extra.labelled.features, extra.unlabelled]
     x, _ = sentences(concatenate_reviews(additional), vocabulary)
-    probability = sigmoid(teacher.logits(x))
+    logits = teacher.logits(x)
+    several = logits.ndim == 2
+    probability = softmax(logits) if several else sigmoid(logits)
     n, m = len(training), len(probability)
     copies = max(round(m / n * _TRAINING_SHARE / (1 - _TRAINING_SHARE)), 1)
     weight = training.weight
     if weight is not None:
         weight = np.append(np.tile(weight / weight.mean(), copies), np.ones(m, np.float32))
-    label = np.append(np.tile(training.label, copies), probability)
-    examples = Examples(concatenate_reviews([training.features] * copies + [x]), label, weight)
+    label = class_shares(training).astype(probability.dtype) if several else training.label
+    label = np.concatenate([label] * copies + [probability])
+    features = concatenate_reviews([training.features] * copies + [x])
+    examples = replace(training, features=features, label=label, weight=weight)
     return DistillationSet(examples, np.append(np.tile(np.arange(n), copies), np.full(m, -1)))
 
 

@@ -16,7 +16,8 @@ from scipy.sparse import csr_array, diags_array
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.model.naive_bayes import log_count_ratio
+from sentibp.model.naive_bayes import log_count_ratios
+from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import Vectors, to_half_precision
 from sentibp.nn.layers import Array, Ragged
 from sentibp.training.events import Round
@@ -55,7 +56,8 @@ def learn_vectors(
         reviews = concatenate_reviews(texts)
         count = np.bincount(reviews.ids, minlength=n)
         n_features = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
-        ratio = log_count_ratio(training, n)[:n_features]
+        head = NetworkSpec.from_config(config).head
+        ratio = np.abs(log_count_ratios(training, n, head)).max(axis=0)[:n_features]  # the largest of all outputs
         vectors = yield from review_vectors(reviews, n_features, ratio, settings.dim, rng, done, state)
         return to_half_precision(np.arange(n_features, dtype=np.int32), vectors)
     if extra.labelled is not None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 SHIPPED = (
-    "article, deep_residual, deep_sigmoid, finetune, imdb, imdb_best, imdb_pretrained, quickstart, reviews, "
-    "rotten_tomatoes, rotten_tomatoes_pretrained, sst2, xor"
+    "article, deep_residual, deep_sigmoid, finetune, imdb, imdb_best, imdb_pretrained, maybe, quickstart, reviews, "
+    "rotten_tomatoes, rotten_tomatoes_pretrained, sst2, stars, three, xor"
 )
 
 
@@ -236,7 +236,7 @@ def test_data_files_with_invalid_content(fails, trained, name, content, message)
 
 
 def test_unknown_names_of_data(fails, trained):
-    assert "did you mean sample?" in fails(3, "eval", "--data", "sampel")
+    assert "did you mean sample or" in fails(3, "eval", "--data", "sampel")
     assert "imdb, rotten_tomatoes" in fails(3, "eval", "--data", "nothing like it")
 
 

@@ -643,8 +643,9 @@ def test_settings_of_other_classes():
     ]
     (line,) = complaints("train: {early_stopping: {metric: mae}}")
     assert line.endswith("mae is a score of more than two classes; write --set train.early_stopping.metric=f1")
-    assert complaints(three + "}\npretrain: {vectors: reviews}") == [
-        "mine.yaml:2: pretrain.vectors: pretraining is for two classes; with more, write --set pretrain.vectors=none"
+    assert complaints(three + "}\ntrain: {linear_member: true}") == [
+        "mine.yaml:2: train.linear_member: the linear classifier beside the networks is for two classes; with more, "
+        "write --set train.linear_member=false"
     ]
     assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
         "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"

@@ -158,9 +158,9 @@ def test_missing_sources(here):
         "a/b/c": "a/b/c: no such file, and no such folder",
         "imbd": "imbd: neither a file nor a known name; did you mean imdb?",
         "?": "?: neither a file nor a known name; "
-        "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
+        "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor",
         "x" * 5000: f"{'x' * 60}…: neither a file nor a known name; "
-        "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, xor",
+        "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor",
         "stanfordnlp/x": f"stanfordnlp/x: working offline, and this data set has no local copy in {here / 'cache'}; "
         "give a local file (CSV, TSV, JSONL, Parquet) instead",
         "glue:sst2": f"glue:sst2: working offline, and this data set has no local copy in {here / 'cache'}; "
@@ -315,6 +315,25 @@ def test_all_mistakes_are_reported_together():
 
 
 # Built-in names
+
+
+def test_samples_of_three_classes_and_of_five_stars():
+    """The same texts: 1 and 2 stars are negative, 3 neutral, 4 and 5 positive; they begin with those of `sample`."""
+    names = ["negative", "neutral", "positive"]
+    three = {"negative": ["negative"], "neutral": ["neutral"], "positive": ["positive"]}
+    stars = {str(number): [number] for number in range(1, 6)}
+    for split, counts in (("train", [84, 76, 240, 75, 85]), ("test", [18, 22, 60, 22, 18])):
+        a, b = load("sample3", labels=three, split=split), load("sample5", labels=stars, split=split)
+        assert a.names == tuple(names)
+        assert b.names == tuple("12345")
+        assert a.text.to_pylist() == b.text.to_pylist()
+        assert np.bincount(b.label).tolist() == counts
+        assert a.label.tolist() == [0 if star < 2 else 1 if star == 2 else 2 for star in b.label]
+        sample = load("sample", split=split)
+        known = dict(zip(sample.text.to_pylist(), sample.label.tolist(), strict=True))
+        found = dict(zip(a.text.to_pylist(), a.label.tolist(), strict=True))
+        assert all(found[text] == 2 * label for text, label in known.items())
+        assert {found[text] for text in found.keys() - known.keys()} == {1}
 
 
 def test_sample():

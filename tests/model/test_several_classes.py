@@ -141,12 +141,12 @@ def test_the_linear_start_is_at_a_minimum(head, k, monkeypatch):
         x, vocabulary.affix_pairs(), len(vocabulary), "mean", 10, None, head
     )
     pooled = EmbeddingBag(columns, "mean", 10).forward(x.features)
-    fitted = linear._Head(head, k)
+    fitted = linear.Head(head, k)
 
     def loss(shift, change):
         for name, value in fitted.parameters.items():
             value[...] = parameters[name] + change
-        return fitted.loss((pooled + bias + shift).reshape(len(label), -1).squeeze(), label, None)[0]
+        return fitted.loss((pooled + bias + shift).reshape(len(label), -1), label, None)[0]
 
     least = loss(0, 0)
     for i, size in ((i, size) for i in range(len(bias)) for size in (-0.02, 0.02)):

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from sentibp.data.examples import Examples
 from sentibp.model import linear
 from sentibp.nn.layers import EmbeddingBag, Ragged
-from sentibp.nn.losses import cross_entropy
+from sentibp.nn.losses import cross_entropy, softmax_cross_entropy
 from sentibp.training import pretraining, truncated_svd
 
 
@@ -128,7 +128,7 @@ def test_the_output_layer_is_at_the_minimum_of_loss_and_penalty():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((400, 3)).astype(np.float32) * [1, 10, 0.1] + [0, 5, 0]
     label = (x[:, 0] + x[:, 1] / 10 + rng.standard_normal(400) > 0.5).astype(np.int8)
-    weight, bias = linear.fit_output_layer(x, label, decay=0.01)
+    weight, bias = (each[..., 0] for each in linear.fit_output_layer(x, label, decay=0.01))
 
     def objective(weight, bias):
         return cross_entropy(x @ weight + bias, label)[0] + 0.01 / 2 * ((weight * x.std(axis=0)) ** 2).sum()
@@ -146,7 +146,8 @@ def test_the_linear_network_is_at_the_minimum_of_loss_and_penalty():
     x = rng.standard_normal((300, 2)).astype(np.float32)
     label = (x[:, 0] + rng.standard_normal(300) > 0).astype(np.int8)
     scale = np.array([1, 2, 0.5, 0, 1, 3, 1], np.float32)  # the fourth must not move; the last does not occur
-    column, weight, bias = linear.fit_linear_network(reviews, scale, x, label, "sqrt", 1, decay=0.02)
+    fitted = linear.fit_linear_network(reviews, scale[:, None], x, label, "sqrt", 1, decay=0.02)
+    column, weight, bias = (each[..., 0] for each in fitted)
     assert column[3] == column[6] == 0
 
     def objective(unscaled, weight, bias):
@@ -186,3 +187,66 @@ def test_only_words_removes_ngrams_and_keeps_the_order():
     words = pretraining.only_words(reviews, np.array([0, 2, 3]))  # feature 1 is an n-gram
     assert words.ids.tolist() == [0, 2, 2, 1, 1]
     assert words.offsets.tolist() == [0, 2, 3, 3, 5]
+
+
+HEADS = [("scale", 3), ("scale", 5), ("softmax", 3), ("cumulative", 4)]
+
+
+def logits(head: linear.Head, outputs: np.ndarray) -> np.ndarray:
+    return outputs if head.layer is None else head.layer.forward(outputs)
+
+
+def moved(head: linear.Head, step: np.ndarray) -> linear.Head:
+    """Return a head with the parameters of another, plus a step."""
+    other = linear.Head(head.kind, head.classes)
+    other.set(np.concatenate([np.zeros(0), *head.parameters.values()]) + step)
+    return other
+
+
+@pytest.mark.parametrize(("kind", "classes"), HEADS)
+def test_an_output_layer_of_several_classes_is_at_the_minimum(kind, classes):
+    """With labels that are numbers, and with labels that are probabilities."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 3)).astype(np.float32) * [1, 10, 0.1] + [0, 5, 0]
+    place = x[:, 0] + x[:, 1] / 10 + rng.standard_normal(400)
+    number = np.digitize(place, np.quantile(place, np.arange(1, classes) / classes)).astype(np.int8)
+    shares = rng.dirichlet(np.ones(classes), 400) / 2 + np.eye(classes)[number] / 2
+    for label in (number, shares):
+        head = linear.Head(kind, classes)
+        weight, bias = linear.fit_output_layer(x, label, decay=0.01, head=head)
+        assert weight.shape == (3, head.outputs)
+
+        def objective(head, weight, bias, label=label):
+            loss, _ = softmax_cross_entropy(logits(head, x @ weight + bias), label)
+            return loss + 0.01 / 2 * ((weight * x.std(axis=0)[:, None]) ** 2).sum()
+
+        minimum = objective(head, weight, bias)
+        for _ in range(20):
+            step = 0.02 * rng.standard_normal((4, head.outputs))
+            there = moved(head, 0.02 * rng.standard_normal(head.size))
+            assert objective(there, weight + step[:3] / x.std(axis=0)[:, None], bias + step[3]) > minimum - 1e-6
+
+
+@pytest.mark.parametrize(("kind", "classes"), HEADS)
+def test_a_linear_network_of_several_classes_is_at_the_minimum(kind, classes):
+    rng = np.random.default_rng(0)
+    reviews = ragged(*[rng.integers(0, 6, rng.integers(1, 5)).tolist() for _ in range(300)])
+    x = rng.standard_normal((300, 2)).astype(np.float32)
+    label = np.digitize(x[:, 0] + rng.standard_normal(300), np.linspace(-1, 1, classes - 1)).astype(np.int8)
+    head = linear.Head(kind, classes)
+    scale = np.array([1, 2, 0.5, 0, 1, 3, 1], np.float32)[:, None] * np.linspace(1, 2, head.outputs, dtype=np.float32)
+    columns, weight, bias = linear.fit_linear_network(reviews, scale, x, label, "sqrt", 1, decay=0.02, head=head)
+    assert columns.shape == (7, head.outputs)
+    assert not columns[[3, 6]].any()
+
+    def objective(head, unscaled, weight, bias):
+        pooled = EmbeddingBag((scale * unscaled).astype(np.float64), "sqrt", 1).forward(reviews)
+        penalty = 0.02 / 2 * (np.square(unscaled).sum() + np.square(weight).sum())
+        return softmax_cross_entropy(logits(head, pooled + x @ weight + bias), label)[0] + penalty
+
+    unscaled = np.divide(columns, scale, out=np.zeros_like(columns), where=scale > 0)
+    minimum = objective(head, unscaled, weight, bias)
+    for _ in range(30):
+        steps = [0.02 * rng.standard_normal(each.shape) for each in (unscaled, weight, bias)]
+        found = [each + step for each, step in zip((unscaled, weight, bias), steps, strict=True)]
+        assert objective(moved(head, 0.02 * rng.standard_normal(head.size)), *found) > minimum - 1e-6
