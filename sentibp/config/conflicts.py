@@ -106,8 +106,8 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     model = config.model
     if config.train.members > 1:
         key: Keys = ("train", "members")
-    elif config.pretrain.vectors == "reviews":
-        key = ("pretrain", "vectors")
+    elif config.pretrain.is_used:
+        key = ("pretrain", "vectors" if config.pretrain.vectors != "none" else "lexicon")
     else:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
@@ -119,22 +119,29 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
 
 def _pretraining(config: Config) -> Iterator[Conflict]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
-    needed = pretrain.dim + 1 + 2 * (pretrain.labelled is not None)
-    if pretrain.vectors == "words" and dim < needed:
-        message = f"the embedding has {dim} columns and needs {needed}; lower this, or write "
+    needed = pretrain.columns + 1  # one to learn
+    if pretrain.has_word_columns and dim < needed:
+        has_vectors = pretrain.vectors == "words"
+        message = f"the embedding has {dim} columns and needs {needed}; {'lower this, or ' * has_vectors}write "
         message += set_option("model.embedding.dim", needed)
-        yield Conflict(("pretrain", "dim"), message, ("model.embedding.dim",))
-    if pretrain.vectors != "words" and pretrain.labelled is not None:
-        message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
-        yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))
+        yield Conflict(("pretrain", "dim" if has_vectors else "lexicon"), message, ("model.embedding.dim",))
+    if not pretrain.has_word_columns and pretrain.labelled is not None:
+        message = f"only vectors: words and lexicon use it; remove it with {set_option('pretrain.labelled', None)}"
+        yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors", "pretrain.lexicon"))
+    if pretrain.vectors == "reviews" and pretrain.lexicon != "none":
+        message = "vectors: reviews uses no lexicon; remove it with "
+        message += f"{set_option('pretrain.lexicon', 'none')}, or write {set_option('pretrain.vectors', 'none')}"
+        yield Conflict(("pretrain", "lexicon"), message, ("pretrain.vectors",))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"
         yield Conflict(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
-    if pretrain.vectors != "none" and config.model.init_from is not None:
-        message = "a network cannot start from both a model and vectors; remove this, or write "
-        message += set_option("pretrain.vectors", "none")
-        yield Conflict(("model", "init_from"), message, ("pretrain.vectors",))
+    if pretrain.is_used and config.model.init_from is not None:
+        used = [key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none"]
+        what = {"vectors": "vectors", "lexicon": "a lexicon"}[used[0]]
+        message = f"a network cannot start from both a model and {what}; remove this, or write "
+        message += " ".join(set_option(f"pretrain.{key}", "none") for key in used)
+        yield Conflict(("model", "init_from"), message, ("pretrain.vectors", "pretrain.lexicon"))
 
 
 def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:

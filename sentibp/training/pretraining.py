@@ -61,7 +61,10 @@ def learn_vectors(
     if extra.labelled is not None:
         texts.append(extra.labelled.features)
     words = vocabulary.word_features[~vocabulary.is_affix[vocabulary.word_features]]
-    frequent = words[:_WORDS]
+    occurring = np.zeros(n, bool)  # words of a lexicon may occur in no review
+    for each in texts:
+        occurring[each.ids] = True
+    frequent = words[occurring[words]][:_WORDS]
     words_of_texts = only_words(concatenate_reviews(texts), words)
     vectors = yield from word_vectors(words_of_texts, len(frequent), settings.dim, rng, done, state)
     return to_half_precision(frequent, vectors)

@@ -192,7 +192,7 @@ def _differences(
     then, wanted = flatten(before.model_dump()), flatten(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
     keys = [key for key in keys if key not in ignored]
-    is_several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.vectors != "none"
+    is_several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.is_used
     may_change = _MAY_CHANGE[2:] if is_several or is_refit else _MAY_CHANGE
     lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may_change]
     if now.train.epochs < before.train.epochs and not lines:
