@@ -60,7 +60,7 @@ def load_lexicon(config: Config) -> Lexicon | None:
         return None
     try:
         content = (resources.files(_PACKAGE) / _FILE).read_bytes()
-    except (ModuleNotFoundError, OSError):
+    except (ImportError, OSError, TypeError):  # TypeError: a module of that name that is no package
         message = f"vader needs the package vadersentiment; {_INSTALL}, or write --set pretrain.lexicon=none"
         raise ConfigError(f"pretrain.lexicon: {message}") from None
     entries, ratings = _parse(content)
