@@ -70,8 +70,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     advice = []
     if 0 < labels < _FEW:
         advice.append(
-            f"{counted(labels, 'label')}: a lexicon helps if the texts are in English; remove `# ` from the lines below "
-            f"`# Few labels`, and pip install 'sentibp[lexicon]'"
+            f"{counted(labels, 'label')}: a lexicon helps if the texts are in English; pip install 'sentibp[lexicon]', and "
+            "remove `# ` from the settings below `# Few labels`"
         )
         lines += ["", *_few_labels(labels)]
     return Draft(lines, profile.rows, open_lines, list(table.notes), advice)

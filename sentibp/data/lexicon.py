@@ -68,7 +68,7 @@ def load_lexicon(config: Config) -> Lexicon | None:
     encoded = tokens.dictionary_encode()
     number = to_numpy(encoded.indices)
     total = np.bincount(number, np.array(ratings)[rows], minlength=len(encoded.dictionary))
-    mean = total / np.bincount(number, minlength=len(encoded.dictionary))  # of the entries that are one word in lower case
+    mean = total / np.bincount(number, minlength=len(encoded.dictionary))  # of the spellings of one word
     return Lexicon(encoded.dictionary, (mean / _LARGEST).astype(np.float32), hashlib.sha256(content).hexdigest())
 
 

@@ -133,9 +133,7 @@ def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, spelling: Spelling = _
     return Tokens(ids.array(), prefix_sums(lengths.array()), name_classes(words, spelling.classes))
 
 
-def single_tokens(
-    text: pa.LargeStringArray, spelling: Spelling = _SPELLING
-) -> tuple[np.ndarray, pa.LargeStringArray]:
+def single_tokens(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> tuple[np.ndarray, pa.LargeStringArray]:
     """Return the positions (k,) of the texts that are one token each, and these tokens (k,)."""
     tokens = tokenize(text, spelling)
     rows = np.flatnonzero(np.diff(tokens.offsets) == 1)

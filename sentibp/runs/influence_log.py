@@ -208,7 +208,9 @@ def _with_log(run: Path) -> str:
     config = load_config(name).config
     changes = {"train.members": 1} if config.train.members > 1 else {}
     if config.pretrain.is_used:
-        changes |= {f"pretrain.{key}": "none" for key in ("vectors", "lexicon") if getattr(config.pretrain, key) != "none"}
+        changes |= {
+            f"pretrain.{key}": "none" for key in ("vectors", "lexicon") if getattr(config.pretrain, key) != "none"
+        }
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
     options = "".join(f" {set_option(key, value)}" for key, value in changes.items())
     why = "only a single network without pretraining has one" if changes else "a resumed large training may have none"

@@ -301,11 +301,10 @@ def learn_vectors(
     if data.pretrained is not None:
         found = word_vectors.match_vectors(data.pretrained, data.vocabulary)
         path = shown(data.config.pretrain.vectors_from or "")
-        if not len(found.features):
+        known = int(pretraining.occurring(data.extra, len(data.vocabulary))[found.features].sum())
+        if not known:
             raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
-        yield Note(
-            f"{path}: {len(found.features):,} of its {len(data.pretrained.texts):,} vectors are of features here"
-        )
+        yield Note(f"{path}: {known:,} of its {len(data.pretrained.texts):,} vectors are of features here")
         return found
     kinds = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
     more = len(data.extra.unlabelled.offsets) - 1 + (len(data.extra.labelled or ()))

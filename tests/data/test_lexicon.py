@@ -41,7 +41,12 @@ def test_a_word_in_capitals_has_the_polarity_of_the_word(write_lexicon):
     tokens = tokenize(strings(["Good good BAD Bad film good film"]), lexicon.Spelling(lowercase=False))
     vocabulary, _ = vocabulary_build.build_vocabulary(tokens, 2, affixes=True)
     known = dict(zip(vocabulary.features().to_pylist(), found.column(vocabulary).tolist(), strict=True))
-    assert {word: value for word, value in known.items() if value} == {"Good": 0.5, "good": 0.5, "BAD": -0.75, "Bad": -0.5}
+    assert {word: value for word, value in known.items() if value} == {
+        "Good": 0.5,
+        "good": 0.5,
+        "BAD": -0.75,
+        "Bad": -0.5,
+    }
 
 
 def test_the_digest_is_that_of_the_file(write_lexicon):
