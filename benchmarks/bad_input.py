@@ -51,6 +51,16 @@ def cases() -> Iterator[tuple[str, str, bytes | None, list[str]]]:
     yield "gzip given as CSV", "packed.csv", gzip.compress(labelled + b"good,1\nbad,0\n"), evaluate
     yield "gzip cut off", "cut.csv", gzip.compress(labelled + b"good,1\nbad,0\n" * 99)[:-20], evaluate
     yield "gzip of 500 MB in 500 kB", "bomb.csv", None, evaluate
+    for name in ("field.csv.gz", "quoted.csv.gz", "line.txt.gz", "object.jsonl.gz", "text.json.gz"):
+        yield f"gzip of 1 GB in one record: {name}", name, None, predict
+    yield "gzip of 100 million empty lines, as CSV", "blank.csv.gz", None, predict
+    yield "gzip of 100 million empty lines, as JSON lines", "blank.jsonl.gz", None, predict
+    for name in ("holes.csv", "holes.jsonl", "holes.parquet", "holes.csv.gz"):
+        yield f"3 GB of holes: {name}", name, None, predict
+    yield "8 GB of holes as a model", "holes.safetensors", None, ["predict", "good", "--model"]
+    yield "4,096 texts of 200 kB in one row group", "long.parquet", None, predict
+    yield "4,096 references to a text of 1 MB", "references.parquet", None, predict
+    yield "a text of Parquet that is not UTF-8", "bytes.parquet", None, predict
     yield "a label column of NaN", "nan.csv", labelled + b"good,NaN\nbad,nan\n", evaluate
     yield "labels of JSON that are NaN", "nan.jsonl", b'{"text": "good", "label": NaN}\n' * 2, evaluate
     yield (
@@ -72,6 +82,13 @@ def _laughs() -> bytes:
 
 def large(path: Path) -> None:
     """Write one of the large files, in pieces."""
+    if path.stem == "holes" or path.name == "holes.csv.gz":
+        with open(path, "wb") as file:
+            file.truncate(8000 * MB if path.suffix == ".safetensors" else 3000 * MB)
+        return
+    if path.suffix == ".parquet":
+        _parquet(path)
+        return
     sentence = b"a good film and not a bad one, "
     many = 200 * MB // len(sentence)
     parts = {
@@ -82,14 +99,35 @@ def large(path: Path) -> None:
         "word.txt": (b"", b"abcdefgh", 25 * MB, b"\n"),
         "line.jsonl": (b'{"text": "', sentence, many, b'"}\n'),
         "array.json": (b'[{"text": "good"}', b', {"text": "a good film"}', 200 * MB // 25, b"]"),
+        "field.csv.gz": (b"text,label\n", sentence.replace(b",", b""), 1000 * MB // 30, b",1\ngood,0\n"),
+        "quoted.csv.gz": (b'text,label\n"', sentence + b"\n", 1000 * MB // 32, b'",1\ngood,0\n'),
+        "line.txt.gz": (b"", sentence, 1000 * MB // 31, b"\n"),
+        "object.jsonl.gz": (b'{"text": "', sentence, 1000 * MB // 31, b'"}\n'),
+        "text.json.gz": (b'[{"text": "', sentence, 1000 * MB // 31, b'"}, {"text": "good"}]'),
+        "blank.csv.gz": (b"text,label\n", b"\n", 100 * MB, b"good,1\n"),
+        "blank.jsonl.gz": (b"", b"\n", 100 * MB, b'{"text": "good"}\n'),
         "bomb.csv": (b"text,label\n", bytes(1000), 500_000, b"\n"),
     }
     start, middle, times, end = parts[path.name]
-    with gzip.open(path, "wb") if path.name == "bomb.csv" else open(path, "wb") as file:
+    is_packed = path.name == "bomb.csv" or path.suffix == ".gz"
+    with gzip.open(path, "wb", compresslevel=3) if is_packed else open(path, "wb") as file:
         file.write(start)
         for first in range(0, times, 100_000):
             file.write(middle * min(100_000, times - first))
         file.write(end)
+
+
+def _parquet(path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if path.stem == "references":
+        text = pa.DictionaryArray.from_arrays(pa.array([0] * 4096, pa.int32()), pa.array(["a good film " * 87_382]))
+    elif path.stem == "bytes":
+        text = pa.array([b"good", b"b\xff\xfe", b"bad"]).view(pa.string())
+    else:
+        text = pa.array([f"a good film {i} " * 12_500 for i in range(4096)])
+    parquet.write_table(pa.table({"text": text}), path, row_group_size=1 << 20)
 
 
 def run(arguments: list[str]) -> tuple[int, float, float, float, str]:

@@ -93,9 +93,11 @@ def same(found: classifier.Classifier, path: Path) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tries", type=int, default=10_000)
+    parser.add_argument("--small", action="store_true", help="200 tries")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", type=Path, help="a model file; default: that of quickstart")
     arguments = parser.parse_args()
+    arguments.tries = 200 if arguments.small else arguments.tries
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "damaged"
         source = arguments.model or experiment.train_model(load_config("quickstart"), Path(folder) / "run").model

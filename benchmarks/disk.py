@@ -1,6 +1,7 @@
 """Trainings on a disk that is too small, read-only, or gone: what is told, what is left, and does it go on later?
 
     python benchmarks/disk.py                 # as root, on Linux: it mounts a tmpfs
+    python benchmarks/disk.py --small         # a fifth of the disks
 
 Each disk has a little more room than the one before, from next to none to enough. On each a training is begun; where it
 fails, the disk is made large and the training gone on with.
@@ -8,6 +9,7 @@ fails, the disk is made large and the training gone on with.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -23,13 +25,16 @@ ONCE = "influence_log.safetensors"  # which may fail without an error
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="a fifth of the disks")
+    step = 60 if parser.parse_args().small else 12
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         disk = folder / "disk"
         disk.mkdir()
         run(folder, *TRAIN, "--out", "whole")
         seen: Counter[str] = Counter()
-        for kilobytes in range(4, 400, 12):
+        for kilobytes in range(4, 400, step):
             seen[full(folder, disk, kilobytes)] += 1
         for what, count in seen.items():
             print(f"{count:3} {what}")

@@ -256,9 +256,32 @@ def model_file(run: Path) -> str:
             "`vocabulary.words` is the text of all words, one a line. `vocabulary.features` has a row for each",
             "feature: the id of the feature that it extends by a word (or -1), and the id of that word.",
             "",
+            "## Compressed files",
+            "",
+            "`sentibp compress` writes other tensors for the vocabulary and its rows. Those of type uint8 are in zlib",
+            "format.",
+            "",
+            "| Tensor | What it holds |",
+            "| --- | --- |",
+            *[f"| `{name}` | {about} |" for name, about in COMPRESSED.items()],
+            "",
         ]
     )
 
+
+COMPRESSED = {
+    "vocabulary.levels": "The numbers of words and of n-grams in each level. The most frequent features come first. In "
+    "a level, words come before n-grams.",
+    "vocabulary.shared": "For each word, the number of bytes that it shares with the word before.",
+    "vocabulary.endings": "The other bytes of each word, and a line break. The words of a level are sorted.",
+    "vocabulary.prefixes": "For each n-gram, how far the feature that it extends is from that of the n-gram before, as "
+    "bytes of 7 bits, low bits first; the last is below 128.",
+    "vocabulary.ngrams": "Likewise the last word of each n-gram: how far it is from that of the n-gram before if both "
+    "extend the same feature, else its number.",
+    "embedding.codes": "The entries of the rows as whole numbers of 8 bits, column by column.",
+    "embedding.long": "The places of entries with more than 8 bits, and their numbers.",
+    "embedding.step": "What the whole numbers are multiplied by.",
+}
 
 HEADER = {
     "checksum": "SHA-256 of the settings, the vocabulary and the weights. A damaged file is refused.",

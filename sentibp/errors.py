@@ -5,29 +5,47 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2070))  # and the ends of lines of Unicode
 ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
-ESCAPES |= {number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+ESCAPES |= {number: f"\\u{number:04x}" for number in _BIDI}
 """For `str.translate`: characters that a terminal executes, that end a line, or change the direction of the text."""
 
 
-_LONG = re.compile(r"[\w.+-]{301,}")  # longer than a name of a file can be, such as a number of 4,000 digits
+_LONG_WORD = re.compile(r"[^\s,;]{301,}")  # longer than a name of a file can be, such as a number of 4,000 digits
+_LONGEST_LINE = 3000  # characters; the repair for a file of many columns is long
+_END = re.compile(r"(/[^/]{1,100})?[\])}:'\"]*$")
+
+
+def shortened(text: str) -> str:
+    """Return a text of one or more lines; very long words lose their end, and very long lines their middle.
+
+    So the place, at the beginning of a message, and the repair, at the end, are kept.
+    """
+    return "\n".join(map(_shortened_line, text.split("\n")))
+
+
+def _shortened_line(line: str) -> str:
+    line = _LONG_WORD.sub(_beginning, line)
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
 
 
 def _beginning(long: re.Match[str]) -> str:
-    return f"{long[0][:60]}…"
+    """Return the beginning of a long word, and the end of a path: its last name and the line."""
+    return f"{long[0][:60]}…{_END.search(long[0])[0]}"  # type: ignore[index]  # it matches the empty string, too
 
 
 class SentibpError(Exception):
     """A mistake that the user can repair. The command prints its `lines`, without a traceback.
 
     The lines may quote untrusted text. So control characters, which a terminal would execute, are escaped,
-    and very long words are cut.
+    and very long words and lines are cut.
     """
 
     exit_code = 1
 
     def __init__(self, *lines: str):
-        self.lines: Sequence[str] = tuple(_LONG.sub(_beginning, line).translate(ESCAPES) for line in lines)
+        self.lines: Sequence[str] = tuple(shortened(line.translate(ESCAPES)) for line in lines)
         super().__init__("\n".join(self.lines))
 
 

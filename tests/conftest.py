@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import quick_commands  # noqa: F401
 import yaml
 
 from sentibp.config.load import Resolved, load_config

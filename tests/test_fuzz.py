@@ -7,6 +7,8 @@ import targets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sentibp.errors import SentibpError
+
 JUNK = [
     b"\0",
     b"\xff",
@@ -40,7 +42,7 @@ def inputs(target: str) -> st.SearchStrategy[bytes]:
     return damaged(target) | st.binary(max_size=80)
 
 
-EXAMPLES = {"run": 40, "records": 25, "facts": 25, "command": 60, "stranger": 150}
+EXAMPLES = {"run": 60, "records": 60, "facts": 60, "stranger": 150, "tokenizer": 60, "workbook": 50}
 
 
 @pytest.mark.parametrize("target", targets.TARGETS)
@@ -69,4 +71,4 @@ def test_a_bug_is_detected():
     with pytest.raises(KeyError):
         broken(b"")
     with pytest.raises(AssertionError):
-        targets.ends_well(lambda: (_ for _ in ()).throw(targets.SentibpError("")))
+        targets.ends_well(lambda: (_ for _ in ()).throw(SentibpError("")))

@@ -39,6 +39,17 @@ def test_an_old_model_says_what_it_said(number):
 
 
 @pytest.mark.parametrize("number", FORMATS)
+def test_swapped_labels_are_refused(number, tmp_path):
+    content = (GOLDEN / f"format{number}.safetensors").read_bytes()
+    labels = [rb'["negative", "positive"]', rb'["positive", "negative"]']
+    before, after = (each.replace(b'"', b'\\"') for each in labels)
+    assert content.count(before) == 1
+    (tmp_path / "model.safetensors").write_bytes(content.replace(before, after))
+    with pytest.raises(DataError, match=r"damaged: its (labels|content)"):
+        model_file.load_model(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("number", FORMATS)
 def test_no_machine_can_say_otherwise(number):
     """Every sum is of multiples of a power of two, and even without their signs within 24 bits of it: no partial sum is
     rounded, in whatever order. If a golden file is made anew, this must hold of it."""
@@ -57,6 +68,18 @@ def test_no_machine_can_say_otherwise(number):
         active = np.maximum(hidden, 0)
         unsigned = active @ np.abs(tensors["output.weight"]) + np.abs(tensors["output.bias"])
         assert (unsigned * 2**18 < 2**24).all()
+
+
+def test_a_compressed_model_says_what_it_said():
+    """Its rows are those of the model, so that it says the same; but it respells unknown words."""
+    said = expected(5)
+    classifier = model_file.load_model(GOLDEN / "compressed5.safetensors")
+    assert classifier.vocabulary.respells
+    features, tokens, unknown = classifier.encode(strings(said))
+    logits = classifier.logits(features)
+    for i, told in enumerate(said.values()):
+        assert float(logits[i]).hex() == told["logit"]
+        assert (tokens[i], unknown[i]) == (told["tokens"], told["unknown"])
 
 
 def test_a_model_of_this_format_is_kept():

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import targets
 
 ROOT = Path(__file__).parent.parent
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/internals/reliability.md")}
@@ -34,6 +35,21 @@ def test_every_test_that_is_named_exists(page):
 def test_every_promise_names_a_test():
     assert len(ROWS) >= 15
     assert [row for row in ROWS if not named_tests(row)] == []
+
+
+def test_every_fuzz_target_has_its_figures():
+    """A new target is fuzzed, and its figures are recorded."""
+    table = PAGES["docs/internals/reliability.md"].partition("## Fuzzed inputs")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| (\w+): ", table)
+    assert sorted(rows) == sorted(targets.TARGETS)
+
+
+def test_the_long_tests_are_scripts_of_make_soak():
+    """Each figure that thousands of tries give can be repeated with one command."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name in "kills", "exits", "corruptions", "disk", "long_runs", "fuzz":
+        assert f"python benchmarks/{name}.py" in makefile
+        assert f"benchmarks/{name}.py" in PAGES["docs/internals/reliability.md"], name
 
 
 def test_missing_tests_are_found():

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
-from sentibp.errors import SentibpError
+from sentibp.errors import SentibpError, shortened
 from sentibp.utils.messages import TEXT_ESCAPES
 
 
@@ -44,6 +44,9 @@ def _errors_as_lines() -> Iterator[None]:
         for line in error.lines:
             print_message(line)
         raise typer.Exit(error.exit_code) from None
+    except MemoryError:
+        print_message("not enough memory; give smaller files or settings, or use a machine with more")
+        raise typer.Exit(3) from None
     except KeyboardInterrupt:
         print_message("interrupted")
         raise typer.Exit(130) from None
@@ -69,9 +72,9 @@ def _errors_as_lines() -> Iterator[None]:
 
 
 def _escape(error: Any) -> None:
-    """Escape control characters in a usage error, which quotes what was typed."""
+    """Escape control characters in a usage error, which quotes what was typed, and cut what is very long."""
     if hasattr(error, "format_message") and isinstance(error.message, str):
-        error.message = error.message.translate(TEXT_ESCAPES)
+        error.message = shortened(error.message.translate(TEXT_ESCAPES))
 
 
 def _suggest_setting(error: Any) -> None:
@@ -97,13 +100,16 @@ def _nowhere(stream: Any) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-Model = Annotated[
-    str,
-    typer.Option(
-        "-m",
-        "--model",
-        help="A run directory, its name in runs/, a model file, or `last`, the newest finished run here.",
-    ),
+_MODELS = (
+    "A run directory, its name in runs/, a model file, `builtin`, or `last`, the newest finished run here. Default: "
+    "last, or builtin if there is no run."
+)
+Model = Annotated[str | None, typer.Option("-m", "--model", help=_MODELS)]
+NamedModel = Annotated[str | None, typer.Argument(metavar="MODEL", help=_MODELS)]
+SameModel = Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")]
+RunModel = Annotated[
+    str | None,
+    typer.Option("-m", "--model", help="A run directory, its name in runs/, or `last`, the newest finished run here."),
 ]
 RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -168,6 +174,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "reproduce": "reproduce",
     "runs": "runs",
     "words": "words",
+    "compress": "compress",
     "bench": "bench",
     "config": "config",
     "cache": "cache",

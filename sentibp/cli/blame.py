@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Model
+from sentibp.cli import Json, RunModel
 from sentibp.cli.output import one_line, print_json, print_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def blame(
     word: Annotated[
         str | None, typer.Option(metavar="WORD", help="A word or n-gram of the model: explain its weight.")
     ] = None,
-    model: Model = "last",
+    model: RunModel = None,
     count: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many training reviews to print in each direction.")
     ] = 5,

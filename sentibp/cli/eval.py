@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Offline, SetData
+from sentibp.cli import Json, NamedModel, Offline, SameModel, SetData
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
@@ -32,14 +32,8 @@ Examples:
 
 
 def evaluate(
-    named: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
+    named: NamedModel = None,
+    model: SameModel = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +79,7 @@ def evaluate(
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
-    name, checks = named or model or "last", fail_under or []
+    name, checks = named or model, fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
@@ -95,7 +89,7 @@ def evaluate(
 
 
 def _evaluate_reviews(
-    name: str,
+    name: str | None,
     checks: list[str],
     json: bool,
     against: str | None,
@@ -114,7 +108,7 @@ def _evaluate_reviews(
     from sentibp.runs import find
 
     bounds = _bounds(checks, BETTER)
-    if name.lower().endswith(SUFFIXES):
+    if name is not None and name.lower().endswith(SUFFIXES):
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
@@ -129,11 +123,11 @@ def _evaluate_reviews(
         return _all_met(evaluation.scores, bounds, BETTER)
     other = model_file.load_model(file(against))
     comparison = compare.compare_models(classifier, other, data, split, *columns, overrides=overrides)
-    print_paired_scores(comparison, name, against, json)
+    print_paired_scores(comparison, name or find.shown_name(model), against, json)
     return _all_met(comparison.a, bounds, BETTER)
 
 
-def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -> bool:
+def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: bool) -> bool:
     """Score a model on the probes, and return whether all checks are met."""
     from sentibp.inspection import probes as inspection_probes
     from sentibp.model import file as model_file
@@ -142,8 +136,10 @@ def _evaluate_probes(name: str, checks: list[str], failures: bool, json: bool) -
     pairs = inspection_probes.load_probes()
     better = dict.fromkeys(("probes", *(pair.kind for pair in pairs)), "higher")
     bounds = _bounds(checks, better)
-    result = inspection_probes.run_probes(model_file.load_model(find.model_file(name)), pairs)
-    print_probes(result, failures, json)
+    classifier = model_file.load_model(find.model_file(name))
+    result = inspection_probes.run_probes(classifier, pairs)
+    further = inspection_probes.run_probes(classifier, inspection_probes.load_further_probes())
+    print_probes(result, further, failures, json)
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _all_met({"probes": result["probes"], **rates}, bounds, better)
 
@@ -235,25 +231,19 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
     print_text(f"\n{verdict(result.paired)}")
 
 
-def print_probes(result: dict[str, Any], failures: bool, json: bool) -> None:
-    """Print how many pairs pass, by kind, and the pairs that fail if `failures`."""
+def print_probes(result: dict[str, Any], further: dict[str, Any], failures: bool, json: bool) -> None:
+    """Print how many pairs pass, by kind, those of the further pairs, and the pairs that fail if `failures`."""
     if json:
-        print_json(result)
+        print_json(result | {"further": further})
         return
-    low, high = result["probes_interval"]
-    table(
-        ["kind", "pairs", "passed", "rate"],
-        [(kind, *each.values()) for kind, each in result["kinds"].items()]
-        + [
-            (
-                "in all",
-                result["n"],
-                result["passed"],
-                f"{result['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})",
-            )
-        ],
-    )
-    for failure in result["failures"] if failures else []:
+    rows = []
+    for prefix, each in ("", result), ("further ", further):
+        low, high = each["probes_interval"]
+        interval = f"{each['probes']:.4f}  (95 % interval {low:.4f} to {high:.4f})"
+        rows += [(prefix + kind, *passed.values()) for kind, passed in each["kinds"].items()]
+        rows.append((f"{prefix or 'in '}all", each["n"], each["passed"], interval))
+    table(["kind", "pairs", "passed", "rate"], rows)
+    for failure in result["failures"] + further["failures"] if failures else []:
         print_text(f"\n{failure['kind']}: expected {failure['expect']}")
         for positive, text in zip(failure["positive"], (failure["a"], failure["b"]), strict=True):
             print_text(f"  {positive:.4f}  {one_line(text)}")

@@ -43,7 +43,7 @@ Examples:
 
 def explain(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A review, in quotes.")],
-    model: Model = "last",
+    model: Model = None,
     flip: Annotated[
         bool, typer.Option("--flip", help="Also find the fewest words whose deletion changes the predicted label.")
     ] = False,

@@ -44,7 +44,7 @@ def gradcheck(
         typer.Option(
             "-m",
             "--model",
-            help="Check this model: a run directory, a model file, or `last`, the newest finished run here. "
+            help="Check this model: a run directory, a model file, `builtin`, or `last`, the newest finished run here. "
             "Default: last.",
         ),
     ] = None,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sentibp.errors import ESCAPES
+from sentibp.errors import ESCAPES, shortened
 from sentibp.utils.messages import TEXT_ESCAPES, print_message  # noqa: F401  # commands find all output here
 
 _JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
@@ -102,4 +102,10 @@ def fields(values: Mapping[str, str], width: int = 0) -> None:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value).translate(ESCAPES)
+    return (
+        ""
+        if value is None
+        else f"{value:.4f}"
+        if isinstance(value, float)
+        else shortened(str(value).translate(ESCAPES))
+    )

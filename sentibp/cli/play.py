@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json
+from sentibp.cli import Json, NamedModel, SameModel
 from sentibp.cli.output import print_json, print_message, print_text
 
 
@@ -22,14 +22,8 @@ Examples:
 
 
 def play(
-    named: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")] = None,
+    named: NamedModel = None,
+    model: SameModel = None,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0: any free one.")] = 0,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only print its address.")
@@ -50,7 +44,7 @@ def play(
     from sentibp.model import file
     from sentibp.runs import find
 
-    path = find.model_file(named or model or "last")
+    path = find.model_file(named or model)
     with pages_play.Server(pages_play.Session(str(path), file.load_model(path)), port) as server:
         for number in signal.SIGINT, signal.SIGTERM:
             signal.signal(number, signal.default_int_handler)  # so that the server is closed on SIGTERM, too

@@ -43,7 +43,7 @@ Examples:
 
 def predict(
     text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Reviews, each in quotes.")] = None,
-    model: Model = "last",
+    model: Model = None,
     input: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +86,7 @@ def predict(
     if bool(text) == (input is not None):
         raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
     from sentibp.cli.explain import may_colour
+    from sentibp.cli.prediction_progress import Counter
     from sentibp.model import file
     from sentibp.runs import find
 
@@ -101,7 +102,8 @@ def predict(
         options, split = _read_options(classifier, text_column, set_ or [])
         pieces = _input(input, options, split, format, keep)
     colours = explain and format is Format.table and output is None and may_colour()
-    with _sink(output, colours) as sink:
+    to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
+    with Counter(input is not None and not to_terminal) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
         else:
@@ -113,6 +115,7 @@ def predict(
             if explain and format is not Format.table:
                 records = _explained(records, piece, classifier)
             writer.write(piece, records)
+            counter.add(len(records))
         writer.close()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from types import TracebackType
 
 from sentibp.cli.output import print_message, printable
+from sentibp.cli.prediction_progress import is_live
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
@@ -18,8 +17,7 @@ class Progress:
 
     def __init__(self, quiet: bool = False):
         self.quiet = quiet
-        plain = {"NO_COLOR", "CI"} & os.environ.keys() or os.environ.get("TERM") == "dumb"
-        self.live = not quiet and sys.stderr.isatty() and not plain
+        self.live = not quiet and is_live()
         self.epochs = 0
         self.loss: float | None = None  # smoothed
 

@@ -64,7 +64,7 @@ def report(
     from sentibp.runs import find
 
     format_of(output, None, {".html": "html", ".htm": "html"}, None, "html")
-    inputs = [("the model", find.find_run(name)) for name in runs or ["last"]]
+    inputs = [("the model", find.find_run(name, builtin=True)) for name in runs or ["last"]]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
     plotly_script()  # if it is missing, this fails before the models are scored
     subjects = gather(runs or ["last"], DataOptions(data, split, text_column, label_column, tuple(set_ or ())))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json
+from sentibp.cli import Json, Model
 from sentibp.cli.output import print_content
 from sentibp.cli.output_file import format_of, save_output
 from sentibp.utils.paths import expand_home
@@ -53,14 +53,7 @@ Examples:
 def trace(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A review, in quotes.")] = None,
     label: Annotated[Label | None, typer.Option(help="The label of the review.")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help="A run directory, a model file, or `last`, the newest finished run here. Default: last.",
-        ),
-    ] = None,
+    model: Model = None,
     article: Annotated[
         bool,
         typer.Option(
@@ -111,7 +104,7 @@ def trace(
     from sentibp.model import file
     from sentibp.runs import find
 
-    classifier = worked_example.article_classifier() if article else file.load_model(find.model_file(model or "last"))
+    classifier = worked_example.article_classifier() if article else file.load_model(find.model_file(model))
     step = inspection_trace.trace_step(
         classifier,
         text if text is not None else "I love this movie",

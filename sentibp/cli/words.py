@@ -58,12 +58,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="words")
 
 
-def _load(model: str) -> Classifier | VectorFile:
+def _load(model: str | None) -> Classifier | VectorFile:
     """Load a classifier, or the vectors of a pretraining."""
     from sentibp.model import file, word_vectors
     from sentibp.runs import directory, find
 
-    path = find.find_run(model)
+    path = find.find_run(model, builtin=True)
     if path.name == directory.VECTORS or (path / directory.VECTORS).is_file():
         return word_vectors.load_vectors(find.vectors_file(path))
     return file.load_model(path)
@@ -72,7 +72,7 @@ def _load(model: str) -> Classifier | VectorFile:
 @commands.command(epilog="Examples: sentibp words neighbors great; sentibp words neighbors 'not good'")
 def neighbors(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A word, or an n-gram in quotes.")],
-    model: Model = "last",
+    model: Model = None,
     count: Count = 10,
     most_frequent: MostFrequent = 5_000,
     json: Json = False,
@@ -92,7 +92,7 @@ def analogy(
     a: Annotated[str, typer.Argument(help="A word, or an n-gram in quotes.")],
     b: Annotated[str, typer.Argument(help="A is to this word ...")],
     c: Annotated[str, typer.Argument(help="... as the answer is to this word.")],
-    model: Model = "last",
+    model: Model = None,
     count: Count = 10,
     most_frequent: MostFrequent = 5_000,
     json: Json = False,
@@ -109,7 +109,7 @@ def analogy(
 
 
 @commands.command(epilog="Example: sentibp words top --count 30")
-def top(model: Model = "last", count: Count = 20, most_frequent: MostFrequent = 5_000, json: Json = False) -> None:
+def top(model: Model = None, count: Count = 20, most_frequent: MostFrequent = 5_000, json: Json = False) -> None:
     """Print the words and n-grams with the largest weights.
 
     The weight of a feature is the logit of a review with only this feature, minus the logit of an empty review. Without

@@ -108,12 +108,16 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
         key: Keys = ("train", "members")
     elif config.pretrain.is_used:
         key = ("pretrain", "vectors" if config.pretrain.vectors != "none" else "lexicon")
+    elif config.text.shifters:
+        key = ("text", "shifters")
     else:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
-        message = "averaged networks have at most one hidden layer, with relu, without batch_norm and residual; change "
-        none = set_option(".".join(map(str, key)), 1 if key[0] == "train" else "none")
+        what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
+        message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
+        off = {"train": 1, "pretrain": "none", "text": False}
+        none = set_option(".".join(map(str, key)), off[str(key[0])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
+from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 # --- the kinds of values --------------------------------------------------------------------------------------
 
@@ -135,6 +136,9 @@ class Data(_Section):
     quoting: Literal["double", "backslash", "none"] | None = None
     """How a quote is written in a quoted text of a CSV or TSV file. double: as two quotes; backslash: after a
     backslash; none: quotes are plain characters, and no text is quoted. null: it is found."""
+    max_record_mb: Annotated[float, Field(gt=0, le=LARGEST_RECORD_MB)] = RECORD_MB
+    """The largest record, in MB: a line, a row, an object of JSON, or a text. A larger one is an error, for it is
+    usually a quote that is not closed, or no text, and reading it takes 20 times its size of memory."""
     labels: Labels | None = None
     """What the values of the label column mean. null: the usual names are recognised (0 and 1, neg and pos, negative
     and positive, ...)."""
@@ -173,6 +177,10 @@ class Text(_Section):
     """Whether a feature counts once in a review, however often it occurs there. What a review says again and again is
     often the name of a film or product, which says little about others. With init_from, the default is that of the
     model."""
+    shifters: bool = False
+    """Whether words of opinion have further features where they are negated (`not good`), conceded (`good, but`) or
+    boosted (`very good`). What these weigh is learned after the training, from English sentences that come with
+    sentibp. It helps with short texts. The network has at most one hidden layer, with relu."""
     affixes: bool = True
     """Whether the beginnings and endings that several words share are features too. The model uses them for words
     that it does not know. They do not count towards max_features."""

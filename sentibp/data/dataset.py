@@ -13,7 +13,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
-from sentibp.data.readers.table import MissingColumn, ReadOptions
+from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
 from sentibp.data.split import split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng
@@ -96,16 +96,17 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
     if not settings.is_used:
         return None, None
     labelled = unlabelled = None
+    most = sources.read_options(config.data).most
     if settings.labelled is not None:
         try:
-            labelled = sources.load_corpus(settings.labelled, split="train")
+            labelled = sources.load_corpus(settings.labelled, LABELLED._replace(most=most), split="train")
         except NoSuchSplit as error:
             raise DataError(f"pretrain.labelled: {error.name}: no split 'train'; name one of its files") from None
         data_corpus.require_both_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
         if settings.split != "unsupervised":
             sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")
-        options = ReadOptions(settings.text_column, encoding=config.data.encoding)
+        options = ReadOptions(settings.text_column, encoding=config.data.encoding, most=most)
         try:
             unlabelled = sources.load_corpus(settings.source, options, split=settings.split)
         except NoSuchSplit as error:

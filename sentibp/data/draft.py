@@ -70,8 +70,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     advice = []
     if 0 < labels < _FEW:
         advice.append(
-            f"{counted(labels, 'label')}: a lexicon helps if the texts are in English; pip install 'sentibp[lexicon]', and "
-            "remove `# ` from the settings below `# Few labels`"
+            f"{counted(labels, 'label')}: a lexicon helps if the texts are in English; pip install 'sentibp[lexicon]', "
+            "and remove `# ` from the settings below `# Few labels`"
         )
         lines += ["", *_few_labels(labels)]
     return Draft(lines, profile.rows, open_lines, list(table.notes), advice)
@@ -135,7 +135,7 @@ def _repair(message: str) -> tuple[str, Any] | None:
     for found in re.finditer(r"--set ((?:'[^']*'|\"[^\"]*\"|[^\s'\"])+)", message):
         key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
         section, _, key = key.partition(".")
-        if section == "data" and key in _REPAIRS:
+        if section == "data" and key in _REPAIRS and value != "NAME":  # which only the user knows
             return key, yaml.safe_load(value)
     return None
 

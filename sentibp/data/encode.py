@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
@@ -81,7 +82,9 @@ def encode(
 def cache_key(settings: Text, fingerprints: Mapping[str, Any], occurrences: bool) -> str:
     """Return the name of a cache entry: a digest of all that the encoding depends on."""
     versions = [platform.python_version(), np.__version__, pa.__version__]
-    return cache.key(settings.model_dump(), fingerprints, occurrences, versions, environment.source_digest(*SOURCES))
+    words = shifters.digest() if settings.shifters else ""
+    code = environment.source_digest(*SOURCES)
+    return cache.key(settings.model_dump(), fingerprints, occurrences, words, versions, code)
 
 
 def _encode(
@@ -104,6 +107,7 @@ def _encode(
         vocabulary = merge(vocabulary, vocabulary_of_words(pc.unique(known), settings.presence))
     if initial is not None or words:
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
+        learned = vocabulary.without_marked(learned) if settings.shifters else learned
     validation_text = strings([]) if validation is None else validation.text
     validation_tokens = tokenize(validation_text, Spelling.of(settings))
     near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
@@ -115,9 +119,10 @@ def _digest(words: pa.LargeStringArray) -> str:
     return hashlib.sha256("\n".join(words.to_pylist()).encode()).hexdigest()
 
 
-def vocabulary_settings(settings: Text) -> tuple[int, int, int | None, bool, bool]:
+def vocabulary_settings(settings: Text) -> tuple[int, int, int | None, bool, bool, bool]:
     """Return the settings that `build_vocabulary` takes, in its order."""
-    return settings.ngrams, settings.min_count, settings.max_features, settings.affixes, settings.presence
+    limits = settings.ngrams, settings.min_count, settings.max_features
+    return *limits, settings.affixes, settings.presence, settings.shifters
 
 
 def no_features(settings: Text, where: str) -> DataError:

@@ -18,9 +18,10 @@ import numpy as np
 from sentibp.data import token_classes
 from sentibp.data.folding import CONTEXT, Spelling, replacements
 from sentibp.data.ngram_counts import NONE
+from sentibp.data.shifters import Shifters
 from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize, tokenize
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.utils.arrow import from_numpy, index_of, strings
+from sentibp.utils.arrow import from_numpy, strings
 
 _COMBINING = re.compile(r"[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\U00016d63-\U00016d6a]")
 """Letters that are no marks but may combine with the preceding letter: Hangul jamo, Kirat Rai vowels."""
@@ -166,23 +167,26 @@ class Feature(NamedTuple):
     id: int
     first: int
     last: int
-    affix: str = ""  # the known beginning or ending of an unknown word
+    affix: str = ""  # the known beginning or ending of an unknown word, or a shifted word with its mark
 
 
 def find_features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
     """Return the features of one text, in the order of `Vocabulary.occurrences`, and for each token if it has any."""
-    known = index_of(tokens.words, vocabulary.words) != NONE
+    known = vocabulary.numbers(tokens.words) != NONE
     ids = vocabulary.occurrences(tokens).ids
     is_word = vocabulary.prefix[ids] == NONE  # an n-gram follows the word that it ends in
     has_affix = np.stack(vocabulary.longest_affixes(tokens.words, ~known)) != NONE
     alone = (known + has_affix.sum(axis=0))[tokens.ids]  # the number of features of each token that are no n-grams
+    if marked := vocabulary.marked_features(tokens.words):
+        for has, of in zip(Shifters(tokens.words).find(tokens.ids, tokens.offsets), marked, strict=True):
+            alone += has & (of[tokens.ids] != NONE)
     last = np.repeat(np.arange(len(alone)), alone)[np.cumsum(is_word) - 1]
     length = np.ones(len(ids), np.int64)
     prefix = vocabulary.prefix[ids]
     while (longer := prefix != NONE).any():
         length += longer
         prefix = np.where(longer, vocabulary.prefix[prefix], NONE)
-    is_affix = vocabulary.is_affix[ids]
+    is_affix = (vocabulary.is_affix | vocabulary.is_marked)[ids]
     affix = np.full(len(ids), "", object)
     affix[is_affix] = vocabulary.words.take(from_numpy(vocabulary.word[ids[is_affix]])).to_pylist()
     rows = zip(ids.tolist(), (last - length + 1).tolist(), last.tolist(), affix.tolist(), strict=True)

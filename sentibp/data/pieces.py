@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -26,6 +26,13 @@ class Piece(NamedTuple):
     objects: list[str] | None = None  # the text of the JSON object of each row (n,)
     keys: Sequence[str] = ()  # of the objects
     notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+
+    def split(self, rows: int) -> Iterator[Piece]:
+        """Yield the piece in pieces of at most this many rows, at least one."""
+        for start in range(0, max(len(self.text), 1), rows):
+            columns = {name: column.slice(start, rows) for name, column in self.columns.items()}
+            objects = None if self.objects is None else self.objects[start : start + rows]
+            yield Piece(self.text.slice(start, rows), columns, objects, self.keys, () if start else self.notes)
 
     @property
     def names(self) -> list[str]:

@@ -40,6 +40,7 @@ from sentibp.data.readers.table import (
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
+from sentibp.utils.limits import MB
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def read_options(settings: Data, *, labelled: bool = True, typed: Sequence[str] 
         sheet=settings.sheet,
         separator=settings.separator,
         quoting=settings.quoting,
+        most=round(settings.max_record_mb * MB),
         inherited=frozenset(() if typed is None else others),
     )
 
@@ -310,7 +312,7 @@ def _built_in(name: str, options: ReadOptions, split: str, reached: Callable[[],
 def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
     """Return the columns text and label of built-in data sets, whatever the columns of the user's files are called."""
     require_no_weights_or_groups(name, options, "has no {}s")
-    return ReadOptions("text", options.label and "label")
+    return ReadOptions("text", options.label and "label", most=options.most)
 
 
 def _from_package(name: str, options: ReadOptions) -> Table:

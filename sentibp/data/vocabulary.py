@@ -9,7 +9,7 @@ With `presence` (data/presence.py), each feature of a text is encoded once, at i
 
 Affixes may follow: beginnings and endings, `disapp~` and `~ing`, that at least two words share. A word that is not in
 the vocabulary has the features of its longest known beginning and ending. No token looks like an affix, since `~` is no
-letter.
+letter. Marked words may follow, such as `not~good`, which a word has beside its own features (data/shifters.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
 from sentibp.data.ngram_counts import NONE
+from sentibp.data.respelling import SHORTEST, without_doubled_letters
+from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
 from sentibp.utils.arrow import from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
@@ -49,6 +51,7 @@ class Vocabulary:
         self.prefix = prefix
         self.word = word
         self.presence = presence
+        self.respells = False  # whether an unknown word is read as the known word with the same letters; see `numbers`
 
     def __len__(self) -> int:
         return len(self.prefix)
@@ -95,9 +98,11 @@ class Vocabulary:
         return data_presence.distinct(occurrences) if self.presence else occurrences
 
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
-        number = index_of(tokens.words, self.words)
+        number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self._depth
+        marked = self.marked_features(tokens.words)
+        shifters = Shifters(tokens.words) if marked else None
         unknown_word = number == NONE
         affixes = self.longest_affixes(tokens.words, unknown_word) if self.is_affix.any() else ()
         for feature in affixes:
@@ -113,12 +118,30 @@ class Vocabulary:
                 index = index_of(from_numpy(pairs), known)
                 levels.append(np.where(index == NONE, NONE, pair_ids[index]))
             levels += [feature.take(tokens.ids[place]) for feature in affixes]
+            if shifters is not None:
+                found = zip(shifters.find(tokens.ids[place], offsets), marked, strict=True)
+                levels += [np.where(has, of.take(tokens.ids[place]), np.int32(NONE)) for has, of in found]
             return *interleave(levels, offsets, presence), unknown
 
         # each piece builds a hash table of the vocabulary, so it should not be much smaller than the vocabulary
         cut = cuts(tokens.offsets, max(2 * PIECE, len(self)))
         ids, lengths, unknown = build_arrays(parallel_map(piece, cut), np.int32, np.int64, np.int64)
         return Ragged(ids, prefix_sums(lengths)), unknown
+
+    def numbers(self, words: pa.LargeStringArray) -> np.ndarray:
+        """Return the number of each word among the words of the vocabulary, or NONE: (m,) int32.
+
+        If the vocabulary `respells`, an unknown word has the number of the most frequent word that differs from it in
+        doubled letters only.
+        """
+        number = index_of(words, self.words)
+        if self.respells and (rows := np.flatnonzero(number == NONE)).size:
+            unknown = words.take(from_numpy(rows))
+            keys, first = self._without_doubled_letters
+            place = index_of(without_doubled_letters(unknown), keys)
+            is_long = to_numpy(pc.utf8_length(unknown)) >= SHORTEST
+            number[rows] = np.where((place != NONE) & is_long, first[place], NONE)
+        return number
 
     def features(self) -> pa.LargeStringArray:
         """Return the text of each feature (V,): its words joined by spaces."""
@@ -144,6 +167,26 @@ class Vocabulary:
         is_affix[self.word_features] = ends[0] != ends[1]  # `~~` is a token
         return is_affix
 
+    @cached_property
+    def is_marked(self) -> np.ndarray:
+        """Whether each feature is a marked word: (V,) bool."""
+        is_marked = np.zeros(len(self), bool)
+        for mark in MARKS:
+            is_marked[self.word_features] |= to_numpy(pc.starts_with(self.words, mark))
+        return is_marked
+
+    def marked_features(self, words: pa.LargeStringArray) -> list[np.ndarray]:
+        """Return for each of MARKS the feature of each word (m,) with this mark, or NONE; nothing if there are none."""
+        if not self.is_marked.any():
+            return []
+        word_feature = np.append(self.word_features, np.int32(NONE))
+        return [word_feature.take(index_of(mark_words(words, mark), self.words), mode="wrap") for mark in MARKS]
+
+    def without_marked(self, texts: Ragged) -> Ragged:
+        """Return the features of each text without the marked words."""
+        kept = ~self.is_marked.take(texts.ids)
+        return Ragged(texts.ids[kept], prefix_sums(kept)[texts.offsets])
+
     def longest_affixes(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the longest known beginning and the longest known ending of each wanted word: feature ids, or NONE.
 
@@ -161,10 +204,11 @@ class Vocabulary:
         Both arrays are (k,) int32.
         """
         is_affix = self.is_affix[self.word_features]
+        is_plain = ~is_affix & ~self.is_marked[self.word_features]
         text, rows, columns = self.words, [], []
         is_beginning = is_affix & to_numpy(pc.ends_with(text, _MARK))
         for number, kinds in (
-            (np.flatnonzero(~is_affix), (0, 1)),
+            (np.flatnonzero(is_plain), (0, 1)),
             (np.flatnonzero(is_beginning), (0,)),
             (np.flatnonzero(is_affix & ~is_beginning), (1,)),
         ):
@@ -186,6 +230,14 @@ class Vocabulary:
         for kind, which, texts in enumerate_affixes(words):
             place = index_of(texts, known)
             yield kind, which[place != NONE], features[place[place != NONE]]
+
+    @cached_property
+    def _without_doubled_letters(self) -> tuple[pa.LargeStringArray, np.ndarray]:
+        """The distinct words without doubled letters, and the number of the first word that each stands for (k,)."""
+        encoded = without_doubled_letters(self.words).dictionary_encode()
+        first = np.zeros(len(encoded.dictionary), np.int32)
+        first[to_numpy(encoded.indices)[::-1]] = np.arange(len(self.words), dtype=np.int32)[::-1]
+        return encoded.dictionary, first
 
     @cached_property
     def _pair_ids(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from sentibp.data import vocabulary as vocabulary_module
 from sentibp.data.ngram_counts import NONE, Pairs
+from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.data.vocabulary import Vocabulary, enumerate_affixes, interleave, within
 from sentibp.nn import Ragged
@@ -46,6 +47,7 @@ def build_vocabulary(
     max_features: int | None = None,
     affixes: bool = False,
     presence: bool = False,
+    shifters: bool = False,
     occurrences: bool = False,
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary of the words and n-grams that occur at least `min_count` times, and the encoded texts.
@@ -54,7 +56,8 @@ def build_vocabulary(
     which are at least as frequent: if the limit cuts through features of equal count, a few less may remain. With
     `affixes`, the beginnings and endings that words share are added. With `presence`, a feature counts once in a text;
     for `min_count` and `max_features`, all its occurrences count. With `occurrences`, the texts are encoded as
-    `Vocabulary.occurrences` does it.
+    `Vocabulary.occurrences` does it. With `shifters`, the marked words of data/shifters.py are added; the encoded texts
+    are without them.
 
     Arrays with a number per token are spilled to disk (utils/spill.py). In memory are the distinct words and the
     features that occur `min_count` times, but at most twice `max_features` n-grams.
@@ -79,10 +82,12 @@ def build_vocabulary(
 
     if affixes:
         vocabulary = add_affixes(vocabulary)
-        if m < len(tokens.words) or max_features is not None:  # some words are not in it, and have affixes instead
-            return vocabulary, vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
-    ids, lengths = build_arrays(parallel_map(encode, cuts(tokens.offsets, _ORDERED)), np.int32, np.int64)
-    return vocabulary, Ragged(ids, prefix_sums(lengths))
+    if affixes and (m < len(tokens.words) or max_features is not None):  # words that are not in it have affixes instead
+        encoded = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
+    else:
+        ids, lengths = build_arrays(parallel_map(encode, cuts(tokens.offsets, _ORDERED)), np.int32, np.int64)
+        encoded = Ragged(ids, prefix_sums(lengths))
+    return add_words(vocabulary, marked_words(vocabulary.words)) if shifters else vocabulary, encoded
 
 
 def _frequent_words(
@@ -138,11 +143,15 @@ def add_affixes(vocabulary: Vocabulary) -> Vocabulary:
     shared = np.flatnonzero(count >= 2)
     shared = shared[to_numpy(pc.sort_indices(encoded.dictionary.take(from_numpy(shared))))]
     shared = shared[np.argsort(-count[shared], kind="stable")]
-    n, m = len(shared), len(vocabulary.words)
-    words = pa.concat_arrays([vocabulary.words, encoded.dictionary.take(from_numpy(shared))])
+    return add_words(vocabulary, encoded.dictionary.take(from_numpy(shared)))
+
+
+def add_words(vocabulary: Vocabulary, words: pa.LargeStringArray) -> Vocabulary:
+    """Return the vocabulary with `words` (n,) as further features, after the others."""
+    n, m = len(words), len(vocabulary.words)
     prefix = np.concatenate((vocabulary.prefix, np.full(n, NONE, np.int32)))
     word = np.concatenate((vocabulary.word, np.arange(m, m + n, dtype=np.int32)))
-    return Vocabulary(words, prefix, word, vocabulary.presence)
+    return Vocabulary(pa.concat_arrays([vocabulary.words, words]), prefix, word, vocabulary.presence)
 
 
 def _extend(

@@ -52,7 +52,8 @@ def find_counterfactual(classifier: Classifier, text: str, explanation: Explanat
     words = explanation.words
     tokens = tokenize(strings([text]), classifier.spec.spelling)
     side = 1.0 if explanation.logit >= 0 else -1.0
-    every_occurrence_counts = len(classifier.vocabulary.encode(tokens)[0].ids) == len(explanation.contributions)
+    adds_up = not classifier.vocabulary.is_marked.any()  # without `not`, other words are not negated
+    adds_up = adds_up and len(classifier.vocabulary.encode(tokens)[0].ids) == len(explanation.contributions)
     unigrams = bool((classifier.vocabulary.prefix == -1).all())
     relevant = [i for i, word in enumerate(words) if word.known or not unigrams]  # an unknown word separates n-grams
     order = sorted(relevant, key=lambda i: -side * words[i].contribution)
@@ -62,9 +63,9 @@ def find_counterfactual(classifier: Classifier, text: str, explanation: Explanat
 
     budget = _BUDGET // max(len(words), 1)
     sizes = _sizes(len(order), budget)
-    if unigrams and _is_sum(classifier) and every_occurrence_counts:
+    if unigrams and _is_sum(classifier) and adds_up:
         deletion, exact = search(tuple(order[:k]) for k in sizes), len(sizes) == len(order)
-    elif _is_sum_of_pairs(classifier) and every_occurrence_counts and len(words) ** 2 <= _LONGEST:
+    elif _is_sum_of_pairs(classifier) and adds_up and len(words) ** 2 <= _LONGEST:
         deletion, exact = search(_best_sets(classifier, tokens, [word.known for word in words], side)), True
     else:
         deletion, exact = _search_all(order, budget, search)

@@ -18,6 +18,7 @@ from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
+from sentibp.runs.find import builtin_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
@@ -155,6 +156,8 @@ def load_reviews(
 
 
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
+    if recorded.classifier.file == builtin_file():
+        raise DataError("the built-in model has no validation reviews of its own; name a file or data set with --data")
     other = "or name other reviews with --data"
     missing = f"the validation data of the training: {{}}; {other}"
     corpus = recorded.load(f"restore them, {other}", settings, missing)[1]

@@ -77,7 +77,7 @@ class Influences(NamedTuple):
     linear_start: bool  # whether the training started from a linear classifier, whose influence is unknown
 
 
-def of_text(name: str, text: str, count: int) -> Influences:
+def of_text(name: str | None, text: str, count: int) -> Influences:
     """Return the `count` training reviews with the largest influence on the prediction for a text, in each direction.
 
     `name` is that of a run. Raises ConfigError if no word of the text is known, DataError if the training data changed.
@@ -89,13 +89,13 @@ def of_text(name: str, text: str, count: int) -> Influences:
     return _influences(run, classifier, features, count)
 
 
-def of_word(name: str, word: str, count: int) -> Influences:
+def of_word(name: str | None, word: str, count: int) -> Influences:
     """Return the influences on the weight of a word or n-gram: on the logit of a review with this feature only."""
     run, classifier = _load_run(name)
     return _influences(run, classifier, Ragged(words.feature_rows(classifier, [word]), np.array([0, 1])), count)
 
 
-def _load_run(name: str) -> tuple[Path, Classifier]:
+def _load_run(name: str | None) -> tuple[Path, Classifier]:
     run = find.find_run(name, directory.MODEL)
     if not run.is_dir():
         name = f"-m {shlex.quote(str(run.parent))}" if (run.parent / "run.json").is_file() else "-m RUN"

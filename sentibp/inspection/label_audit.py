@@ -97,6 +97,8 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
     places = [find.find_run(name)] if find.find_pointer(name) else [Path(name), directory.ROOT / name]
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
+        if name == find.BUILTIN and not os.path.lexists(name):
+            find.find_run(name)  # ConfigError: it has no run directory
         return AuditTarget(load_config(name, overrides), name, None)
     best = directory.load_run_info(run).get("kept") or {}
     return AuditTarget(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), best.get("epoch"))

@@ -1,7 +1,8 @@
 """Behavioral tests: pairs of texts whose predictions must have a certain relation, whatever the training data.
 
-The pairs are in data/probes.csv; data/README.md describes each kind. Such tests were proposed by Ribeiro et al. 2020,
-"Beyond accuracy: behavioral testing of NLP models with CheckList".
+The pairs are in data/probes.csv, and further pairs of negation in data/probes_negation.csv; data/README.md describes
+each kind. Such tests were proposed by Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with
+CheckList".
 """
 
 from __future__ import annotations
@@ -58,6 +59,12 @@ def load_probes() -> list[Probe]:
         probe._replace(**dict(zip("ab", next(reviews), strict=True))) if probe.kind == LONG else probe
         for probe in probes
     ]
+
+
+def load_further_probes() -> list[Probe]:
+    """Load the further pairs of negation and litotes that are installed with sentibp."""
+    with open(resources.resource_folder("data") / "probes_negation.csv", encoding="utf-8", newline="") as file:
+        return [Probe(**row) for row in csv.DictReader(file)]
 
 
 def _long_reviews(opinions: Sequence[str], plot: Sequence[str]) -> Iterator[str]:

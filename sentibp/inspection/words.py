@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data.folding import Spelling
+from sentibp.data.shifters import MARKS
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
@@ -134,7 +135,10 @@ def _look_up(space: VectorSpace, texts: list[str]) -> Array:
 
 
 def _spelled(space: VectorSpace, text: str) -> str:
-    """Return a word or n-gram in the spelling of the vocabulary."""
+    """Return a word or n-gram in the spelling of the vocabulary; a shifted word, such as `not~good`, is its own."""
+    for mark in MARKS:
+        if text.startswith(mark):
+            return mark + _spelled(space, text.removeprefix(mark)).lower()
     tokens = tokenize(strings([text]), space.spelling)
     return " ".join(tokens.words[i].as_py() for i in tokens.ids.tolist())
 

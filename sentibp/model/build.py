@@ -15,6 +15,7 @@ from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils import environment
+from sentibp.utils.environment import size
 from sentibp.utils.rng import random_stream
 
 if TYPE_CHECKING:
@@ -55,12 +56,7 @@ def require_memory(config: Config, features: int) -> None:
         advice = "lower model.embedding.dim, or set text.max_features"
     else:
         what, advice = "model.hidden: the hidden layers need", "make them narrower"
-    raise ConfigError(f"{what} {_size(needed)}, and there are {_size(available)} of memory; {advice}")
-
-
-def _size(count: int) -> str:
-    """Return a number of bytes in GB, or in TB if it has more than a thousand of them."""
-    return f"{count / 1e12:,.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"
+    raise ConfigError(f"{what} {size(needed)}, and there are {size(available)} of memory; {advice}")
 
 
 def assemble(

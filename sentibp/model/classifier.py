@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.tokenizer import tokenize
+from sentibp.data.tokenizer import cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
 from sentibp.model.head import probability
@@ -18,6 +18,7 @@ from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.utils import tensor_file
+from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
 FORMAT = 5
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
-which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence). Older formats stay
-readable. Newer formats are refused."""
+which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, text.shifters, and
+compressed files: model/packing.py). Older formats stay readable. Newer formats are refused."""
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
+
+_FEATURES = 1 << 19  # of a block of long reviews: the rows of all are in memory at the same time
 
 
 class Prediction(NamedTuple):
@@ -82,7 +85,16 @@ class Classifier:
         """How the files of the training data were read, as fields of ReadOptions: what the settings say of it."""
         found = {key: self._data_setting(key, None) for key in ("columns", "encoding", "separator", "quoting", "sheet")}
         single = {key: value[0] for key, value in found.items() if value and key != "columns"}
-        return {**single, **({"names": found["columns"]} if found["columns"] else {})}
+        return {**single, **({"names": found["columns"]} if found["columns"] else {}), **self._largest_record()}
+
+    def _largest_record(self) -> dict[str, int]:
+        data = self.trained_with.get("data")
+        megabytes = data.get("max_record_mb") if isinstance(data, Mapping) else None
+        if megabytes is None:
+            return {}
+        if type(megabytes) not in (int, float) or not 0 < megabytes <= LARGEST_RECORD_MB:
+            raise DataError(f"the model's settings are damaged: data.max_record_mb: {megabytes!r:.40}; train again")
+        return {"most": round(megabytes * MB)}
 
     def _data_setting(self, key: str, default: str | None) -> tuple[str, ...]:
         """Return a setting that is a name or several. Prediction does without the schema, which checks it."""
@@ -118,11 +130,18 @@ class Classifier:
 
     def to_bytes(self) -> bytes:
         """Return the content of the model file. The same model gives the same bytes."""
+        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
+        return self.pack_file(self.tensors() | words)
+
+    def pack_file(self, tensors: Mapping[str, Array]) -> bytes:
+        """Return the content of a model file with the settings of the model and these tensors."""
         from importlib.metadata import version
 
         config = dict(self.trained_with)
         if "train" in config:  # how often a training writes checkpoints changes no weight
             config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}
+        if config.get("data", {}).get("max_record_mb") == RECORD_MB:  # nor does how much could be read
+            config["data"] = {key: value for key, value in config["data"].items() if key != "max_record_mb"}
         header = {
             "format": FORMAT,
             "version": version("sentibp"),
@@ -130,8 +149,7 @@ class Classifier:
             "labels": list(self.spec.labels),
             "scores": self.scores,
         }
-        words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return tensor_file.pack_tensor_file(header, self.tensors() | words)
+        return tensor_file.pack_tensor_file(header, tensors)
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
@@ -139,15 +157,24 @@ def predict_logits(network: nn.Sequential, features: Ragged) -> Array:
 
     The logit of a review is the same to the last bit, whatever the other reviews are.
     """
-    n = len(features.offsets) - 1
-    starts = range(0, n, _BLOCK)
 
-    def block(start: int) -> Array:
-        stop = min(start + _BLOCK, n)
+    def block(reviews: tuple[int, int]) -> Array:
+        start, stop = reviews
         ids, offsets = features.slice(start, stop)
         offsets = np.pad(offsets, (0, start + _BLOCK - stop), mode="edge")  # with empty reviews
         with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
             return network.forward(Ragged(ids, offsets))[: stop - start, 0]
 
     with single_threaded_blas:
-        return np.concatenate([np.zeros(0, np.float32), *parallel_map(block, starts)])
+        return np.concatenate([np.zeros(0, np.float32), *parallel_map(block, _blocks(features.offsets))])
+
+
+def _blocks(offsets: Array) -> Iterator[tuple[int, int]]:
+    """Yield ranges (start, stop) of at most _BLOCK reviews, of at most _FEATURES features unless a review has more."""
+    n = len(offsets) - 1
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        if offsets[stop] - offsets[start] <= _FEATURES:
+            yield start, stop
+        else:
+            yield from ((start + first, start + last) for first, last in cuts(offsets[start : stop + 1], _FEATURES))

@@ -10,9 +10,10 @@ import numpy as np
 
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
+from sentibp.model import packing
 from sentibp.model.build import assemble, parameter_shapes
 from sentibp.model.classifier import FORMAT, Classifier
-from sentibp.model.spec import NetworkSpec
+from sentibp.model.spec import NetworkSpec, require_labels
 from sentibp.nn.layers import Array
 from sentibp.runs import find
 from sentibp.utils import tensor_file
@@ -20,8 +21,10 @@ from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.stored_settings import complete_settings
 
 
-def load_model(name: str | Path = "last") -> Classifier:
-    """Read a model: a model file, a run directory, its name in runs/, or `last`, as the option -m takes it.
+def load_model(name: str | Path | None = "last") -> Classifier:
+    """Read a model: a model file, a run directory, its name in runs/, `last`, or `builtin`, as the option -m takes it.
+
+    None is `last`, or `builtin` if there is no run, as for a command without -m.
 
     ConfigError if there is none; DataError if it is not a model file, is damaged, or has a newer format.
     """
@@ -68,6 +71,7 @@ def _spec(settings: dict[str, Any], labels: Any) -> NetworkSpec:
     except KeyError:  # an earlier version wrote the file, without some settings: the schema has their defaults
         from sentibp.config.schema import Config
 
+        require_labels(labels)
         return NetworkSpec.from_config(Config.model_validate(settings))
 
 
@@ -78,8 +82,12 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if not isinstance(scores, dict):
         raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
     spec = _spec(settings, labels)
-    words, features = (tensors.pop(f"vocabulary.{name}") for name in ("words", "features"))
-    vocabulary = Vocabulary.from_tensors(words, features, spec.presence)
+    if "embedding.codes" in tensors:
+        vocabulary, rows = packing.unpack(tensors, spec.dim, spec.presence)
+        tensors["embedding.weight"] = rows.weight()
+    else:
+        words, features = (tensors.pop(f"vocabulary.{name}") for name in ("words", "features"))
+        vocabulary = Vocabulary.from_tensors(words, features, spec.presence)
     _check_tensors(spec, len(vocabulary), tensors)
     return Classifier(spec, vocabulary, assemble(spec, tensors), scores, settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ def build_classifier(
             start_linear(weights, config, *start)
         else:
             embedding[:, 0] = naive_bayes_column(examples, vocabulary, config.model.embedding)
+    if origin is None:
+        embedding[vocabulary.is_marked] = 0  # their weights are learned afterwards: training/shifters.py
     network = assemble_for_training(config, weights, seed)
     spec = NetworkSpec.from_config(config)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
@@ -167,6 +170,7 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
     try:
         with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             for number, content in enumerate(iter(lambda: file.readline(SMALL), b""), 1):
                 line = content.decode(errors="replace")
                 if len(content) == SMALL:
@@ -176,6 +180,9 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
                 if number == 1 and word.isdigit() and values.strip().isdigit():
                     continue  # word2vec and fastText begin with "count dim"
                 yield number, (word, values)
+            if file.tell() < size:
+                what = "has become shorter while it was read"
+                raise DataError(f"{path}: {what}; try again when no other program writes to it")
     except OSError as error:
         raise DataError(
             f"{path}: {error.strerror}; name a file of word vectors with --set model.embedding.vectors=PATH"

@@ -81,7 +81,7 @@ def fit_output_layer(
         layer.backward(dz[:, None])
         return loss, np.append(np.asarray(layer.grads["weight"])[:, 0], layer.grads["bias"])
 
-    theta = _minimize(loss_and_gradient, len(column) + 1, decay)
+    theta = minimize(loss_and_gradient, len(column) + 1, decay)
     scaled = theta[:-1] / deviation
     return scaled.astype(np.float32), float(theta[-1] - scaled @ mean)
 
@@ -119,7 +119,7 @@ def fit_linear_network(
         d_rows = row_scale * d_column.values[:, 0]
         return loss, np.concatenate((d_rows, d_weight[:, 0], np.asarray(layer.grads["bias"])))
 
-    _minimize(loss_and_gradient, k + len(weight) + 1, decay)
+    minimize(loss_and_gradient, k + len(weight) + 1, decay)
     return column[:, 0].astype(np.float32), weight[:, 0].astype(np.float32), float(bias[0])
 
 
@@ -167,7 +167,7 @@ def fit_linear_column(
     return rows @ (scale * theta[:-1]), float(theta[-1])
 
 
-def _minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
+def minimize(loss_and_gradient: LossAndGradient, size: int, decay: float) -> Array:
     """Return the minimum (size,) of the loss plus an L2 penalty on all parameters but the last, the bias."""
     from scipy.optimize import minimize
 

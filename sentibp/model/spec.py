@@ -71,8 +71,7 @@ class NetworkSpec:
         embedding, hidden = model["embedding"], model["hidden"]
         if not isinstance(hidden, list):
             raise ValueError(f"model.hidden is {hidden!r:.40}, not a list")
-        if tuple(labels) != LABELS:
-            raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
+        require_labels(labels)
         return cls(
             lowercase=lowercase,
             folding=folding,
@@ -87,6 +86,12 @@ class NetworkSpec:
             residual=_flag("model.residual", model["residual"]),
             math=_choice("train.math", train["math"], ("fast", "plain")),
         )
+
+
+def require_labels(labels: Any) -> None:
+    """Raise ValueError if these are not the labels of the answers, in their order: swapped, they turn every answer."""
+    if not isinstance(labels, list | tuple) or tuple(labels) != LABELS:
+        raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
 
 
 def spelling_from_mapping(text: Mapping[str, Any]) -> Spelling:

@@ -15,6 +15,10 @@ import numpy as np
 from sentibp.nn.arrays import Array, Ragged, RowGrad, take_rows
 from sentibp.nn.layers import EmbeddingBag
 
+_LONG = 1 << 24  # numbers in the rows of some reviews that are gathered at the same time
+
+_PAIRWISE_BLOCK = 128  # numbers that numpy adds in one loop
+
 
 class Indexed(NamedTuple):
     """A batch with its distinct ids: `reviews.ids` equals `rows[column]`."""
@@ -79,6 +83,30 @@ def _row_sums(weight: Array, x: Ragged) -> Array:
     """Return the sum of the rows of each review, (n, d). `reduceat` gives an empty review the row of the next one."""
     y = np.zeros((len(x.lengths), weight.shape[1]), weight.dtype)
     filled = x.lengths > 0
-    if filled.any():
+    if len(x.ids) * weight.shape[1] > _LONG:
+        for j in np.flatnonzero(filled):
+            y[j] = _row_sum(weight, x.ids[x.offsets[j] : x.offsets[j + 1]])
+    elif filled.any():
         y[filled] = np.add.reduceat(take_rows(weight, x.ids), x.offsets[:-1][filled], axis=0)
     return y
+
+
+def _row_sum(weight: Array, ids: Array) -> Array:
+    """Return the sum of the rows (d,) as `reduceat` computes it, with few of many rows in memory.
+
+    It adds the pairwise sum of the others to the first row.
+    """
+    if len(ids) * weight.shape[1] <= _LONG:
+        return np.add.reduceat(take_rows(weight, ids), [0], axis=0)[0]
+    return weight[ids[0]] + _pairwise_sum(weight, ids[1:])
+
+
+def _pairwise_sum(weight: Array, ids: Array) -> Array:
+    """Return the pairwise sum of the rows (d,), with the halves of numpy (pairwise_sum in loops_utils.h.src)."""
+    n = len(ids)
+    if n * weight.shape[1] <= _LONG or n <= _PAIRWISE_BLOCK:
+        rows = np.concatenate([np.zeros((1, weight.shape[1]), weight.dtype), take_rows(weight, ids)])
+        return np.add.reduceat(rows, [0], axis=0)[0]
+    half = n // 2
+    half -= half % 8
+    return _pairwise_sum(weight, ids[:half]) + _pairwise_sum(weight, ids[half:])

@@ -29,7 +29,7 @@ import numpy as np
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.records import METRICS, SCORES, Record
-from sentibp.utils import json_types
+from sentibp.utils import environment, json_types
 from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
@@ -53,6 +53,8 @@ MODEL = "model.safetensors"
 VALIDATED = "validated.safetensors"
 VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
+
+_NEEDED = 50  # bytes of memory for each stored prediction, while they are read
 
 _REVIEWS = OrNone(Complete({"reviews": int}))
 _OVER_SEEDS = Complete(dict.fromkeys(("mean", "standard_deviation", "min", "max"), float))
@@ -356,8 +358,11 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
     if not (path / PREDICTIONS).is_file():  # a pipe would block
         return None
     with data_error_if_unreadable():
-        open(path / PREDICTIONS, "rb").close()
+        open_regular(path / PREDICTIONS).close()
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
+        rows, available = parquet.read_metadata(path / PREDICTIONS).num_rows, environment.memory()
+        if available is not None and _NEEDED * rows > available:
+            raise ValueError(f"{rows:,} rows do not fit in memory")
         table = parquet.read_table(path / PREDICTIONS)
         weight = table["weight"].to_numpy() if "weight" in table.column_names else None
         return table["label"].to_numpy(), table["positive"].to_numpy(), weight

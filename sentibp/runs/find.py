@@ -1,8 +1,11 @@
-"""Find a run or a model by its name: a path, a directory in runs/, `last`, or a pointer file such as runs/last.
+"""Find a run or a model by its name: a path, a directory in runs/, `last`, `builtin`, or a pointer file (runs/last).
 
 A pointer file is a text file with the path of a run. Training writes two of them, runs/last and runs/started. The path
 is relative to the folder that holds runs/. If `last` is missing, or its run lacks the file that a command needs, the
 newest run beside it that has the file is used, and a line on stderr says so.
+
+`builtin` is the model that is installed with sentibp. A file or directory of that name comes first. Where no model is
+named, `last` is meant; if there is no run at all, the built-in model. A line on stderr says so in both cases.
 """
 
 from __future__ import annotations
@@ -17,6 +20,10 @@ from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import expand_home
 from sentibp.utils.repair import set_option
+from sentibp.utils.resources import resource_folder
+
+BUILTIN = "builtin"
+"""The name of the model that is installed with sentibp."""
 
 _POINTERS = ("last", "started")
 _LONGEST = 4096  # bytes of a path
@@ -28,13 +35,17 @@ _NO_RUN = (
 _NAME_ANOTHER = "name a run directory or a model file"
 
 
+class _NoRun(Exception):
+    """There is no finished run; the text is what to say."""
+
+
 def find_started(name: str = "last", pretraining: bool = False) -> Path:
     """Return the run directory to resume; `last` is the newest that was started here, finished or not.
 
     Raises ConfigError if there is none, or if it is a training and not a pretraining, or the other way round.
     """
     path = _newest_started(pretraining) if name == "last" else find_run(name)
-    if not (path / "run.json").is_file():
+    if not os.path.lexists(path / "run.json"):  # what is no file is an error of its own
         raise ConfigError(f"{path}: not the run directory of a training; see `sentibp runs list`")
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
@@ -42,19 +53,53 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     return path
 
 
-def find_run(name: str | Path = "last", needs: str | None = None) -> Path:
+def find_run(name: str | Path | None = "last", needs: str | None = None, builtin: bool = False) -> Path:
     """Return the run directory or model file of that name. ConfigError if there is none.
 
     `needs` is the file, MODEL or VECTORS, that the caller will open: a `last` without it is another run that has it.
+    `builtin` says whether the built-in model will do, which is a file without a run directory. It also stands in for
+    `last` if no name is given and there is no run.
     """
+    if name is None:
+        return _last_or_builtin(needs) if builtin else find_run("last", needs)
     name = os.fspath(name)
     pointer = find_pointer(name)
     if pointer is not None:
-        return _last(pointer, needs) if pointer.name == "last" else _follow(pointer)
+        try:
+            return _last(pointer, needs) if pointer.name == "last" else _follow(pointer)
+        except _NoRun as error:
+            raise ConfigError(f"{error}{f', or use the built-in model with -m {BUILTIN}' if builtin else ''}") from None
     for path in (expand_home(name), ROOT / name):
         if name and os.path.lexists(path):  # False, not an error, for names that no file can have
+            if name == BUILTIN:
+                print_message(f"{path}: used, because it is here; for the built-in model, work in another folder")
             return path
-    raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
+    if name != BUILTIN:
+        raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
+    if not builtin:
+        raise ConfigError(f"{name}: the built-in model has no run directory; name a run of a training of your own")
+    return builtin_file()
+
+
+def builtin_file() -> Path:
+    """Return the file of the built-in model."""
+    return resource_folder("data") / BUILTIN / MODEL
+
+
+def shown_name(model: Path) -> str:
+    """Return the name of the model file that is used where none is named."""
+    return BUILTIN if model == builtin_file() else "last"
+
+
+def _last_or_builtin(needs: str | None) -> Path:
+    pointer = find_pointer("last")
+    if pointer is None:
+        return find_run("last", needs)
+    try:
+        return _last(pointer, needs)
+    except _NoRun:
+        print_message(f"no trained model here: using the built-in model, -m {BUILTIN}")
+        return builtin_file()
 
 
 def find_pointer(name: str) -> Path | None:
@@ -70,9 +115,12 @@ def find_pointer(name: str) -> Path | None:
     return Path(name) if missing else None
 
 
-def model_file(name: str | Path = "last") -> Path:
-    """Return the model file of a run directory, or the file itself. ConfigError if there is none."""
-    path = find_run(name, MODEL)
+def model_file(name: str | Path | None = "last") -> Path:
+    """Return the model file of a run directory, or the file itself. ConfigError if there is none.
+
+    None is `last`; if there is no run at all, it is the built-in model, and a line on stderr says so.
+    """
+    path = find_run(name, MODEL, builtin=True)
     if not path.is_dir():
         return path
     if not (path / MODEL).is_file():
@@ -86,7 +134,7 @@ def model_file(name: str | Path = "last") -> Path:
     return path / MODEL
 
 
-def validated_file(name: str | Path = "last") -> Path:
+def validated_file(name: str | Path | None = "last") -> Path:
     """Return the model that the scores of a training are of: after a refit, the best model before it."""
     path = model_file(name)
     validated = path.parent / VALIDATED
@@ -122,7 +170,7 @@ def _last(pointer: Path, needs: str | None) -> Path:
             print_message(f"{pointer}: {fault}; using the newest run with {' or '.join(wanted)}, {path}")
             return path
     if target is None:
-        raise ConfigError(_NO_RUN.format(pointer))
+        raise _NoRun(_NO_RUN.format(pointer))
     if not os.path.exists(target):
         raise ConfigError(f"{target}: no such run or model; see `sentibp runs list`")
     return target  # the caller says what it lacks
@@ -154,7 +202,7 @@ def started_run() -> Path | None:
     if not os.path.lexists(ROOT / "started"):
         return None
     path = _read_pointer(ROOT / "started")
-    return path if (path / "run.json").is_file() else None
+    return path if os.path.lexists(path / "run.json") else None
 
 
 def _follow(pointer: Path) -> Path:

@@ -19,6 +19,7 @@ import numpy as np
 from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL
+from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import open_regular, unreadable, write_file
 
@@ -174,16 +175,14 @@ class SavedGradients(NamedTuple):
 
 def load_influence_log(run: Path) -> SavedGradients:
     """Read the influence log of a run. DataError if there is none, if it is damaged, or of another model."""
-    from safetensors import safe_open
-
     file, model = run / FILE, run / MODEL
     if not file.is_file() and (run / OLDER_FILE).is_file():
         file = run / OLDER_FILE
     if not file.is_file():
         raise DataError(f"{run}: has no {FILE}, which holds the gradient of each training review; {_with_log(run)}")
     try:
-        open(file, "rb").close()  # the library calls each fault a missing file
-        with data_error_if_damaged(file, "train the config again"), safe_open(file, framework="np") as content:
+        tensor_file.require_plausible(file, "log of gradients", "train the config again")
+        with data_error_if_damaged(file, "train the config again"), tensor_file.open_tensors(file) as content:
             facts = json.loads((content.metadata() or {})["sentibp"])
             last = "learning_rate" if "learning_rate" in content.keys() else "rate"  # noqa: SIM118  # no mapping
             dz, step, learning_rate = (content.get_tensor(name) for name in ("dz", "step", last))

@@ -224,13 +224,14 @@ def start_from_teacher(student: Classifier, teacher: Classifier, examples: Examp
     initial.start_linear(student.tensors(), config, column[:, 0], weight, float(tensors["output.bias"][0]))
 
 
-def shared_rows(training: Examples, features: int) -> Array:
-    """Return the feature whose embedding row each feature uses: (features,) int32.
+def shared_rows(training: Examples, vocabulary: Vocabulary) -> Array:
+    """Return the feature whose embedding row each feature uses: (V,) int32.
 
     Features that are rare in the labelled reviews share one row: the labels say too little about each of them.
     """
-    row = np.arange(features, dtype=np.int32)
-    rare = np.bincount(training.features.ids, minlength=features) < _MIN_COUNT
+    row = np.arange(len(vocabulary), dtype=np.int32)
+    rare = np.bincount(training.features.ids, minlength=len(row)) < _MIN_COUNT
+    rare[vocabulary.is_marked] = False  # the reviews are without them
     row[rare] = row[rare][:1]
     return row
 

@@ -31,6 +31,7 @@ from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_e
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shifters import with_shifters
 from sentibp.utils.paths import shown
 
 Events = Generator[Event, None, Classifier]
@@ -67,7 +68,7 @@ class Task(NamedTuple):
 
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
-    return config.train.members > 1 or config.pretrain.is_used
+    return config.train.members > 1 or config.pretrain.is_used or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
@@ -223,6 +224,8 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     else:
         kinds = [pretrained, members] if pretrained else [members]
         classifier = fold_classifiers(list(zip([*pretrained, *members], selection.mixture(kinds), strict=True)))
+    if config.text.shifters:
+        classifier = with_shifters(classifier)
     selection.ensemble_ended(seed, classifier)
     context.classifier = classifier
     return classifier
@@ -252,7 +255,7 @@ def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifie
     context.classifier = classifier
     checkpoints.member_finished(name, classifier)
     pretrained.append(classifier)
-    row = distillation.shared_rows(data.training, len(data.vocabulary))
+    row = distillation.shared_rows(data.training, data.vocabulary)
     validation = None if data.validation is None else distillation.with_shared_rows(data.validation, row)
     return Task(distillation.with_shared_rows(data.training, row), validation, row=row)
 

@@ -22,7 +22,7 @@ from sentibp.model import file as model_file
 from sentibp.runs import find
 from sentibp.utils import paths
 
-_FOUND: dict[str, Callable[[str], Path]] = {  # settings that may name a run directory, or `last`
+_FOUND: dict[str, Callable[[str], Path]] = {  # settings that may name a run directory, `last`, or `builtin`
     "model.init_from": find.model_file,
     "pretrain.vectors_from": find.vectors_file,
 }
@@ -49,7 +49,7 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
             notes += more
         if key in SOURCES:
             value, more = sources.resolve_source(value, base)
-        elif key in _FOUND and value == "last":
+        elif key in _FOUND and (value == "last" or (value == find.BUILTIN and not _is_in(base or Path(), value))):
             value, more = _find(key, value), ()
         else:
             value, more = paths.resolve(value, base)

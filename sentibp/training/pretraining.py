@@ -60,7 +60,7 @@ def learn_vectors(
         return to_half_precision(np.arange(n_features, dtype=np.int32), vectors)
     if extra.labelled is not None:
         texts.append(extra.labelled.features)
-    words = vocabulary.word_features[~vocabulary.is_affix[vocabulary.word_features]]
+    words = vocabulary.word_features[~(vocabulary.is_affix | vocabulary.is_marked)[vocabulary.word_features]]
     frequent = words[occurring(extra, n)[words]][:_WORDS]
     words_of_texts = only_words(concatenate_reviews(texts), words)
     vectors = yield from word_vectors(words_of_texts, len(frequent), settings.dim, rng, done, state)

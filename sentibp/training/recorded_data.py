@@ -52,7 +52,7 @@ class RecordedData:
         self.is_refit = False  # whether the model was trained on the validation reviews, too
         if file is None or file.name not in (directory.MODEL, directory.VALIDATED):
             return
-        if (file.parent / "run.json").is_file():
+        if os.path.lexists(file.parent / "run.json"):  # what is no file is an error
             info = directory.load_run_info(file.parent)
             self.run, self.facts = file.parent, info.get("data") or {}
             self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))

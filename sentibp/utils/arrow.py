@@ -83,10 +83,28 @@ def buffers(texts: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
     """Return the offsets (n + 1,) from 0 and a view of the UTF-8 bytes of texts without nulls. Undoes `segments`."""
     if not len(texts):
         return np.zeros(1, np.int64), np.zeros(0, np.uint8)
-    _, offsets, data = texts.buffers()
-    offsets = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets, data = offsets_of(texts), texts.buffers()[2]
     data = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
     return offsets - offsets[0], data
+
+
+def offsets_of(texts: pa.LargeStringArray) -> np.ndarray:
+    """Return where each of n > 0 texts begins and ends in the buffer of their bytes: (n + 1,) int64."""
+    return np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def dictionary_lengths(column: pa.DictionaryArray) -> np.ndarray:
+    """Return the number of bytes of each value (n,) int64; 8 for values that are no texts."""
+    values, indices = column.dictionary, pc.fill_null(column.indices.cast(pa.int64()), pa.scalar(0, pa.int64()))
+    if not len(values) or not _has_lengths(values.type):
+        return np.full(len(indices), 8, np.int64)
+    lengths = pc.fill_null(pc.binary_length(values).cast(pa.int64()), pa.scalar(0, pa.int64()))
+    return to_numpy(lengths)[to_numpy(indices)]
+
+
+def _has_lengths(kind: pa.DataType) -> bool:
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return is_text or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
 def prefix_sums(values: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sentibp.utils.files import open_regular, read_small_file
 from sentibp.utils.paths import expand_home
 
 _NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
@@ -61,7 +62,7 @@ def load(name: str) -> dict[str, np.ndarray] | None:
     if root is None or not os.path.isfile(root / name / "entry.json"):  # False, not an error, in another user's folder
         return None
     try:
-        digests = json.loads((root / name / "entry.json").read_text(encoding="utf-8"))["files"]
+        digests = json.loads(read_small_file(root / name / "entry.json"))["files"]
         if any(_digest(root / name / file) != digest for file, digest in digests.items()):
             raise ValueError("damaged")
         arrays = {file.removesuffix(".npy"): np.asarray(np.load(root / name / file, mmap_mode="r")) for file in digests}
@@ -105,7 +106,7 @@ def entries() -> list[Entry]:
     result = []
     for file in root.glob("*/entry.json") if root is not None else ():  # glob passes over folders of other users
         try:
-            about = str(json.loads(file.read_text(encoding="utf-8"))["about"])
+            about = str(json.loads(read_small_file(file))["about"])
             size = sum(path.stat().st_size for path in file.parent.iterdir())
             result.append(Entry(file.parent.name, about, size, file.stat().st_mtime))
         except (OSError, ValueError, KeyError, TypeError):
@@ -154,5 +155,5 @@ def _remove(entry: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

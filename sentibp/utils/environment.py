@@ -61,6 +61,13 @@ def memory() -> int | None:
     return min(limits, default=None)
 
 
+def size(count: int) -> str:
+    """Return a number of bytes in kB, MB, GB or TB."""
+    units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
+    unit, name = next((each for each in units if count >= each[0]), (1e3, "kB"))
+    return f"{count / unit:,.1f} {name}"
+
+
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return {key: [old, new]} for each difference in the `versions` and `machine` of two run.json.
 

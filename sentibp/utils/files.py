@@ -167,8 +167,12 @@ def unreadable(error: OSError, name: str = "", repair: str = "") -> str:
     place = name or shown(str(error.filename or "input"))
     if error.errno in (errno.EACCES, errno.EPERM):
         repair = "make it readable for you, or name another"
+    if isinstance(error, Unwritten):
+        repair = "copy it again"
     return f"{place}: {(error.strerror or str(error)).lower()}; {repair}".removesuffix("; ")
 
+
+_HOLE = 1_000_000  # bytes that were never written, from which on a file is damaged
 
 SMALL = 10_000_000  # bytes of a file, or of a line, that is read whole
 
@@ -186,15 +190,41 @@ def read_small_file(path: Path, most: int = SMALL) -> bytes:
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
-    """Open a regular file for reading. OSError for a pipe, which may never end, a device or a folder."""
+    """Open a regular file for reading. OSError for a pipe, which may never end, a device, a folder, or holes in it."""
     _require_regular(os.stat(path), path)  # before it is opened: a writer to a pipe must not see a reader come and go
     descriptor = os.open(path, _READ)
     try:
         _require_regular(os.fstat(descriptor), path)  # it may have been exchanged
+        _require_written(descriptor, path)
         return cast(io.BufferedReader, os.fdopen(descriptor, "rb"))
     except BaseException:
         os.close(descriptor)
         raise
+
+
+class Unwritten(OSError):
+    """Much of a file was never written."""
+
+
+def _require_written(descriptor: int, path: str | os.PathLike[str]) -> None:
+    """Raise an OSError if much of an open file was never written, as after a copy that was interrupted.
+
+    Such a file has a size, but no content on the disk: reading it gives zeros without end.
+    """
+    about = os.fstat(descriptor)
+    if about.st_size < _HOLE or about.st_blocks * 512 >= about.st_size or not hasattr(os, "SEEK_HOLE"):
+        return
+    start = end = 0
+    while end < about.st_size and end - start < _HOLE:
+        start = os.lseek(descriptor, end, os.SEEK_HOLE)  # the size of the file if there is none
+        try:
+            end = os.lseek(descriptor, start, os.SEEK_DATA)
+        except OSError:  # nothing follows
+            end = about.st_size
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    if end - start >= _HOLE:
+        fact = f"of its {about.st_size:,} bytes, those from byte {start:,} to {end:,} were never written"
+        raise Unwritten(errno.EIO, f"damaged: {fact}", os.fspath(path))
 
 
 def _require_regular(about: os.stat_result, path: str | os.PathLike[str]) -> None:

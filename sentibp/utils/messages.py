@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sentibp.errors import ESCAPES
+from sentibp.errors import ESCAPES, shortened
 
 TEXT_ESCAPES = {code: text for code, text in ESCAPES.items() if chr(code) not in "\n\t"}
 """For `str.translate`: as ESCAPES, for text that may have several lines."""
@@ -16,7 +16,7 @@ def print_message(line: str) -> None:
     if sys.stderr is None:  # the shell's 2>&-
         return
     try:
-        sys.stderr.write(f"{line.translate(TEXT_ESCAPES)}\n")
+        sys.stderr.write(f"{shortened(line.translate(TEXT_ESCAPES))}\n")
         sys.stderr.flush()
     except OSError:  # stderr is closed, or on a full disk; continue without it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -80,6 +80,24 @@ def build_arrays(batches: Iterable[Sequence[np.ndarray]], *dtypes: Any) -> list[
     return [builder.array() for builder in builders]
 
 
+def copy(file: IO[bytes], size: int) -> memoryview:
+    """Return the first `size` bytes of an open file, or fewer if it ends before. They are copied on the disk."""
+    with _file() as target, _data_error_if_full():
+        _reserve(target, size)
+        copied = 0
+        while copied < size and (count := _copy_piece(file, target, copied, size - copied)):
+            copied += count
+        return memoryview(mmap.mmap(target.fileno(), 0))[:copied]
+
+
+def _copy_piece(file: IO[bytes], target: IO[bytes], start: int, most: int) -> int:
+    """Copy up to `most` bytes from the place `start` to the same place, and return how many: 0 at the end."""
+    if hasattr(os, "copy_file_range"):
+        with contextlib.suppress(OSError):  # between two file systems, for example
+            return os.copy_file_range(file.fileno(), target.fileno(), most, start, start)
+    return os.pwrite(target.fileno(), os.pread(file.fileno(), min(most, IN_MEMORY), start), start)
+
+
 def advise_random(array: np.ndarray) -> np.ndarray:
     """Return the array. If it is mapped, advise the system that accesses are random.
 

@@ -7,19 +7,27 @@ accidental damage. It is no signature: someone who changes a file on purpose can
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from sentibp.errors import DataError
+from sentibp.utils import environment
 from sentibp.utils.files import open_regular, unreadable
 from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
+_NEEDED = 3  # bytes of memory for each byte of a file, while it is read and checked
+_COPIED = 1 << 20  # bytes that are copied at once
 _PIECE = 1 << 21  # bytes that one thread hashes at once
 
 
@@ -47,14 +55,11 @@ def read_tensor_file(
 
     DataError, with the repair, if the file cannot be read; ValueError if its header is not a JSON object.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with open_regular(path) as file:
-            size = int.from_bytes(file.read(8), "little")
-        if size > HEADER:  # checked before the header is read
-            raise DataError(f"{path}: not a {kind}, or damaged (a header of {size:,} bytes); {repair}")
-        with safe_open(path, framework="np") as file:
+        require_plausible(path, kind, repair)
+        with open_tensors(path) as file:
             text = (file.metadata() or {}).get(key)
             if text is None:
                 raise DataError(f"{path}: a safetensors file, but not a {kind} of sentibp; {give}")
@@ -67,6 +72,52 @@ def read_tensor_file(
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     return header, tensors
+
+
+@contextlib.contextmanager
+def open_tensors(path: Path) -> Iterator[Any]:
+    """Yield a copy of a safetensors file, opened by safetensors. OSError if it cannot be read, or becomes shorter.
+
+    safetensors maps the file into memory. If another program cuts off a mapped file, the system kills the process; our
+    copy nobody cuts off.
+    """
+    from safetensors import safe_open
+
+    with open_regular(path) as file, _unnamed_file() as (copy, name):
+        shutil.copyfileobj(file, copy, _COPIED)
+        copy.flush()
+        if copy.tell() < os.fstat(file.fileno()).st_size or file.tell() > os.fstat(file.fileno()).st_size:
+            raise OSError(
+                errno.EIO, "has changed while it was read; try again when no other program writes to it", path
+            )
+        with safe_open(name, framework="np") as tensors:
+            yield tensors
+
+
+@contextlib.contextmanager
+def _unnamed_file() -> Iterator[tuple[IO[bytes], str]]:
+    """Yield a file in memory, where the system has such files, and the path by which it can be opened again."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("tensors"), "w+b", 0) as file:
+            yield file, f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            yield file, file.name
+
+
+def require_plausible(path: Path, kind: str, repair: str) -> None:
+    """Raise a DataError if the header or the whole file is too large to be read. Nothing is allocated before.
+
+    OSError if the file cannot be read.
+    """
+    with open_regular(path) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+    if header > HEADER:
+        raise DataError(f"{path}: not a {kind}, or damaged (a header of {header:,} bytes); {repair}")
+    available = environment.memory()
+    if available is not None and _NEEDED * size > available:
+        there = environment.size(available)
+        raise DataError(f"{path}: a {kind} of {environment.size(size)} does not fit in memory ({there}); {repair}")
 
 
 def verify_checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, required: bool = True) -> None:

@@ -7,12 +7,14 @@ on the data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -63,9 +65,19 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+@contextlib.contextmanager
+def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of threads. At the end, and after an error, only what has begun is waited for."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield function(item) for each item, in order. The next result is computed while the caller uses the last one."""
-    with ThreadPoolExecutor(1) as pool:
+    with _pool(1) as pool:
         pending = None
         for item in items:
             following = pool.submit(function, item)
@@ -80,12 +92,17 @@ def parallel_map(function: Callable[[Item], Result], shards: Iterable[Item]) -> 
     """Yield function(shard) for each shard, in order, computed on all cores.
 
     The function must spend its time where the interpreter lock is released. Only a few shards and results are held at
-    a time, so that all of them need not fit in memory.
+    a time, so that all of them need not fit in memory. A single shard is computed in the thread of the caller.
     """
+    shards = iter(shards)
+    first = list(islice(shards, 2))
+    if len(first) < 2:  # such as one text to predict: starting a thread would take longer
+        yield from map(function, first)
+        return
     ahead = 2 * (os.cpu_count() or 1)
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for shard in shards:
+    with _pool(os.cpu_count()) as pool:
+        for shard in chain(first, shards):
             pending.append(pool.submit(function, shard))
             if len(pending) > ahead:
                 yield pending.popleft().result()

@@ -21,7 +21,11 @@ def test_the_json_output_has_the_rates_and_every_failure(sentibp):
     low, high = output["probes_interval"]
     assert low < output["probes"] < high
     assert len(output["failures"]) == output["n"] - output["passed"] > 0
-    for failure in output["failures"]:
+    further = output["further"]
+    assert further["n"] == len(probes.load_further_probes()) == 200
+    assert {name: kind["n"] for name, kind in further["kinds"].items()} == {"negation": 100, "litotes": 100}
+    assert len(further["failures"]) == further["n"] - further["passed"] > 0
+    for failure in [*output["failures"], *further["failures"]]:
         assert not probes.EXPECTATIONS[failure["expect"]](*failure["positive"])
 
 
@@ -34,12 +38,18 @@ def test_the_probabilities_are_those_of_predict(sentibp):
 def test_the_text_output_is_a_table_with_optional_failures(sentibp):
     plain = sentibp("eval", "--probes").out.splitlines()
     output = sentibp("eval", "--probes", "--json").json
-    assert [line.split()[0] for line in plain[1:-1]] == list(output["kinds"])
-    assert plain[-1].startswith("in all")
-    assert f"{output['probes']:.4f}" in plain[-1]
+    kinds = len(output["kinds"])
+    assert [line.split()[0] for line in plain[1 : kinds + 1]] == list(output["kinds"])
+    assert plain[kinds + 1].startswith("in all")
+    assert f"{output['probes']:.4f}" in plain[kinds + 1]
+    names = [line.split("  ")[0] for line in plain[kinds + 2 :]]
+    assert names == ["further negation", "further litotes", "further all"]
+    assert f"{output['further']['probes']:.4f}" in plain[-1]
     shown = sentibp("eval", "--probes", "--failures").out.splitlines()
     assert shown[: len(plain)] == plain
-    assert sum(": expected " in line for line in shown[len(plain) :]) == len(output["failures"])
+    assert sum(": expected " in line for line in shown[len(plain) :]) == sum(
+        len(each["failures"]) for each in (output, output["further"])
+    )
     assert max(map(len, shown)) <= 80
 
 

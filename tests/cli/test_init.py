@@ -142,6 +142,13 @@ def test_mistakes(sentibp, here):
     assert "no/such.yaml: " in sentibp("init", "reviews.csv", "--out", "no/such.yaml", code=2).err
 
 
+def test_a_file_whose_encoding_is_not_known(sentibp, here):
+    """The message says --set data.encoding=NAME, which is no encoding to try."""
+    Path("reviews.csv").write_bytes(b"text,label\ngood,1\na\xd7b,0\n")
+    assert "reviews.csv:3: " in (said := sentibp("init", "reviews.csv", code=3).err)
+    assert "--set data.encoding=NAME" in said
+
+
 @pytest.mark.parametrize("name", ["reviews.csv", "films"])
 def test_data_in_the_place_of_a_config(sentibp, here, name):
     (classes if name == "films" else labelled)(name)

@@ -49,6 +49,40 @@ def test_usage(fails, args, message):
     assert complaint.startswith(("Usage: sentibp ", "Error: "))
 
 
+LONG = ["q" * 5000, "-" + "9" * 5000, "../" * 2000, "good film " * 900, "{a: 1}," * 1000]
+
+
+@pytest.mark.parametrize("value", LONG, ids=lambda value: value[:4])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["{}"],
+        ["runs", "{}"],
+        ["train", "quickstart", "--{}"],
+        ["train", "quickstart", "--{}=3"],
+        ["train", "quickstart", "surplus", "{}"],
+        ["train", "quickstart", "--seed", "{}"],
+        ["train", "quickstart", "--set", "{}"],
+        ["train", "quickstart", "--set", "train.epochs={}"],
+        ["predict", "-m", "{}", "good"],
+        ["runs", "compare", "{}", "last"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_very_long_is_never_echoed_whole(fails, args, value):
+    complaint = fails(2, *(arg.format(value) for arg in args))
+    assert value not in complaint
+    assert max(map(len, complaint.splitlines())) < 3300
+
+
+@pytest.mark.parametrize(
+    "args", [["runs", "{}"], ["eval", "--{}"], ["eval", "-m", "{}"], ["eval", "--fail-under", "{}"]]
+)
+def test_what_changes_the_direction_of_text_is_escaped(fails, args):
+    complaint = fails(2, *(arg.format("ab\u202ecd\u200fe\x1b[2J") for arg in args))
+    assert "ab\\u202ecd\\u200fe\\x1b[2J" in complaint.replace("\\\\", "\\")
+
+
 def test_without_a_command_there_is_help(fails):
     for args in ([], ["runs"], ["config"]):
         assert "Commands:" in fails(2, *args)
@@ -120,7 +154,9 @@ def test_a_folder_instead_of_a_config(fails, trained):
 # 2: models
 
 
-@pytest.mark.parametrize("args", [["predict", "good"], ["eval"], ["runs", "compare", "last", "last"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [["predict", "-m", "last", "good"], ["eval", "last"], ["runs", "compare", "last", "last"]], ids=" ".join
+)
 def test_no_model_yet(fails, args):
     message = fails(2, *args)
     assert "`sentibp train quickstart`" in message
@@ -230,7 +266,7 @@ def test_a_training_that_diverges(sentibp, fails):
     assert last == "no epoch was finished"
     assert json.loads(Path("run/run.json").read_text())["outcome"] == "diverged"
     assert not Path("run/model.safetensors").exists()
-    assert "train quickstart" in fails(2, "predict", "good"), "it is not `last`"
+    assert "train quickstart" in fails(2, "predict", "-m", "last", "good"), "it is not `last`"
 
 
 # File names that are not valid UTF-8

@@ -357,6 +357,21 @@ def test_usage_errors_escape_what_was_typed(fails):
         assert "a\\u202eb" in fails(2, *command)
 
 
+@pytest.mark.parametrize("long", ["x" * 5000, "9" * 5000, "word " * 1000], ids=["word", "number", "words"])
+def test_usage_errors_shorten_what_was_typed(fails, long):
+    for command in (
+        [long],
+        ["predict", f"--{long}"],
+        ["predict", "good", "--format", long],
+        ["runs", "list", "--sort", long],
+        ["eval", "a", long],
+        ["train", "--seed", long],
+        ["train", "xor", "--set", long],
+        ["train", long.replace(" ", "_")],
+    ):
+        assert len(fails(2, *command)) < 3500, command[:2]
+
+
 def test_standard_input_that_is_closed(process):
     assert process("predict", "-i", "-", code=3, redirect="<&-").err.startswith("<stdin>: is closed")
 

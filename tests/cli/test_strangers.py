@@ -274,7 +274,7 @@ def test_no_file_of_a_run_is_waited_for_or_read_without_end(fails, run, here, pu
     for name, commands in {
         "metrics.jsonl": ["runs watch run", "runs flow run", "reproduce run", "report run --output page.html"],
         "config.yaml": ["runs watch run", "reproduce run", "train --resume run", "runs compare run run"],
-        "run.json": ["runs watch run", "reproduce run", "train --resume run", "runs flow run"],
+        "run.json": ["runs watch run", "reproduce run", "train --resume run", "runs flow run", "eval run"],
     }.items():
         kept = here / "kept"
         shutil.move(run / name, kept)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+
+from sentibp.cli import prediction_progress
 
 ESCAPE = "\x1b"
 
@@ -124,3 +128,34 @@ def test_a_review_cannot_command_the_terminal(terminal, trained, code, args):
 def test_joiners_of_words_and_emoji_are_shown(terminal, trained):
     text = "می\u200cخواهم good \U0001f468\u200d\U0001f469"
     assert text in terminal("predict", text).out
+
+
+def test_a_long_prediction_shows_its_progress(monkeypatch, capsys):
+    for variable in ("NO_COLOR", "CI"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich, which sees that pytest is no terminal
+    monkeypatch.setattr(prediction_progress, "_PATIENCE", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with prediction_progress.Counter(wanted=True) as counter:
+        counter.add(1000)
+        counter.add(234)
+    captured = capsys.readouterr()
+    assert "1,234 reviews, " in captured.err
+    assert captured.err.rindex("\x1b[?25h") > captured.err.rindex("\x1b[?25l"), "the cursor is visible"
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "isatty", "variable"), [(False, True, {}), (True, False, {}), (True, True, {"CI": "1"})]
+)
+def test_no_progress_where_nobody_looks(monkeypatch, capsys, wanted, isatty, variable):
+    for name in ("NO_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(prediction_progress, "_PATIENCE", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: isatty)
+    with prediction_progress.Counter(wanted) as counter:
+        counter.add(1000)
+    assert capsys.readouterr().err == ""

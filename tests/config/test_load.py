@@ -71,7 +71,7 @@ MISTAKES = {
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
-    "max_features, presence, affixes",
+    "max_features, presence, shifters, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; did you mean 'learning_rate'?",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
@@ -155,7 +155,7 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, presence, "
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, presence, shifters, "
     "affixes",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
@@ -682,6 +682,7 @@ data:
   sheet: null
   separator: null
   quoting: null
+  max_record_mb: 64.0
   labels: null
 text:
   lowercase: true
@@ -691,6 +692,7 @@ text:
   min_count: 1
   max_features: null
   presence: false
+  shifters: false
   affixes: true
 pretrain:
   vectors: none

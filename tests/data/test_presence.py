@@ -65,7 +65,7 @@ def test_every_way_to_encode_returns_the_same(corpus, ngrams, min_count, affixes
     build = lambda *options: vocabulary_build.build_vocabulary(tokens, ngrams, min_count, None, affixes, *options)  # noqa: E731
     counts, counted = build()
     vocabulary, encoded = build(True)
-    same, occurrences = build(True, True)
+    same, occurrences = build(True, False, True)
     assert vocabulary.presence
     assert same.presence
     assert not counts.presence

@@ -18,7 +18,8 @@ import numpy as np
 import runner
 
 from sentibp.config.load import load_config
-from sentibp.model import file
+from sentibp.model import file, packing
+from sentibp.model.classifier import Classifier
 from sentibp.utils.arrow import strings
 
 HERE = Path(__file__).parent
@@ -51,6 +52,7 @@ def main() -> None:
         tensor[...] = np.clip(np.round(tensor * 64), -256, 256) / 64
     content = classifier.to_bytes()
     (HERE / f"format{file.FORMAT}.safetensors").write_bytes(content)
+    (HERE / f"compressed{file.FORMAT}.safetensors").write_bytes(compressed(classifier))
     logits = classifier.logits(classifier.encode(strings(TEXTS))[0])
     expected = {
         text: {"logit": float(logit).hex(), "positive": float(positive).hex(), "tokens": tokens, "unknown": unknown}
@@ -59,6 +61,13 @@ def main() -> None:
         )
     }
     (HERE / f"format{file.FORMAT}.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def compressed(classifier: Classifier) -> bytes:
+    """Return the compressed file of the model, with the same numbers."""
+    tensors = classifier.tensors()
+    rows = packing.Rows((tensors.pop("embedding.weight") * 64).astype(np.int64), 1 / 64)
+    return classifier.pack_file(tensors | packing.pack(classifier.vocabulary, rows))
 
 
 if __name__ == "__main__":

@@ -120,6 +120,15 @@ def test_no_text_occurs_twice_in_a_kind(kind):
     assert not [text for text, count in Counter(texts).items() if count > 1]
 
 
+def test_the_further_pairs_are_well_formed_and_differ_from_the_others():
+    further = probes.load_further_probes()
+    assert Counter(probe.kind for probe in further) == {"negation": 100, "litotes": 100}
+    assert {probe.expect for probe in further} == {"opposite"}
+    texts = [text for probe in further for text in (probe.a, probe.b)]
+    assert len(set(texts)) == len(texts)
+    assert not set(texts) & {text for probe in ALL for text in (probe.a, probe.b)}
+
+
 def test_no_text_occurs_in_the_training_data():
     reviews = set()
     for name in ("train.csv", "test.csv"):

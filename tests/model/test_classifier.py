@@ -20,7 +20,7 @@ from sentibp.data import vocabulary_build
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
-from sentibp.model import initial, linear
+from sentibp.model import classifier, initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.nn import gradcheck
@@ -382,6 +382,21 @@ def damaged(valid_file: bytes, scratch: Path, tensors: dict | None = None, **hea
     content.pop("checksum")  # a file changed on purpose has a valid checksum
     scratch.write_bytes(tensor_file.pack_tensor_file(content, kept))
     return scratch
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["positive", "negative"], ["negative", "negative"], ["negative"], [], None, 5, {"negative": 0, "positive": 1}],
+    ids=str,
+)
+@pytest.mark.parametrize("older", [False, True])  # an earlier version did not write every setting
+def test_swapped_or_other_labels_are_refused(valid_file, scratch, labels, older):
+    header = json.loads(read_safetensors(valid_file)[0]["sentibp"])
+    if older:
+        del header["config"]["model"]["residual"]
+    assert load_model(damaged(valid_file, scratch, config=header["config"])).spec.labels == ("negative", "positive")
+    with pytest.raises(DataError, match="damaged: its labels are"):
+        load_model(damaged(valid_file, scratch, config=header["config"], labels=labels))
 
 
 def test_the_valid_file_loads(valid_file, scratch):
@@ -893,3 +908,34 @@ def test_large_data_starts_from_naive_bayes(monkeypatch):
     )
     assert all((tensor == large.tensors()[name]).all() for name, tensor in plain.tensors().items())
     assert not plain.tensors()["embedding.weight"][vocabulary.is_affix, 1:].any()
+
+
+def test_long_reviews_are_predicted_in_small_blocks(monkeypatch):
+    loaded = load_model(Path(__file__).parents[1] / "golden" / "format4.safetensors")
+    texts = to_arrow(["a good film " * n for n in (1, 500, 3, 0, 2000, 7)] * 20)
+    features, _, _ = loaded.encode(texts)
+    whole = loaded.logits(features)
+    monkeypatch.setattr(classifier, "_FEATURES", 1000)
+    assert loaded.logits(features).tobytes() == whole.tobytes()
+    blocks = list(classifier._blocks(features.offsets))
+    assert [a for a, _ in blocks[1:]] == [b for _, b in blocks[:-1]]
+    assert blocks[0][0] == 0
+    assert blocks[-1][1] == len(texts)
+    assert all(features.offsets[b] - features.offsets[a] <= 1000 for a, b in blocks if b - a > 1)
+
+
+@pytest.mark.parametrize("megabytes", [64.0, 100, 0.5])
+def test_the_largest_record_is_inherited_where_it_is_not_the_default(megabytes, tmp_path):
+    loaded = load_model(Path(__file__).parents[1] / "golden" / "format4.safetensors")
+    loaded.trained_with = dict(loaded.trained_with) | {"data": {"max_record_mb": megabytes, "text_column": "text"}}
+    (tmp_path / "m.safetensors").write_bytes(loaded.to_bytes())
+    saved = load_model(tmp_path / "m.safetensors")
+    assert saved.file_settings.get("most") == (None if megabytes == 64 else round(megabytes * 1e6))
+
+
+@pytest.mark.parametrize("megabytes", [0, -1, "64", 1e300, [], True, float("nan")])
+def test_a_largest_record_that_is_none(megabytes):
+    loaded = load_model(Path(__file__).parents[1] / "golden" / "format4.safetensors")
+    loaded.trained_with = {"data": {"max_record_mb": megabytes}}
+    with pytest.raises(DataError, match=r"data\.max_record_mb"):
+        _ = loaded.file_settings

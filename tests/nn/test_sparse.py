@@ -8,7 +8,7 @@ from builders import BATCHES, VOCABULARY, WIDTH, dense, fast_bag, numbers, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.nn import EmbeddingBag, Ragged
+from sentibp.nn import EmbeddingBag, Ragged, sparse
 from sentibp.nn.sparse import FastEmbeddingBag, _row_sums
 
 reviews = st.lists(st.lists(st.integers(0, VOCABULARY - 1), max_size=12), max_size=8)
@@ -76,3 +76,14 @@ def test_reduceat_alone_would_give_an_empty_review_its_neighbours_words():
     weight = np.eye(VOCABULARY)
     assert np.add.reduceat(weight[x.ids], x.offsets[:-1])[1].tolist() == weight[2].tolist()
     assert not _row_sums(weight, x)[1].any()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 8, 16, 17, 100])
+@pytest.mark.parametrize("gathered", [7, 1000, 33_333])
+def test_long_reviews_are_summed_with_few_rows_in_memory_and_the_same_bits(width, gathered, monkeypatch):
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((5000, width)).astype(np.float32)
+    x = Ragged(rng.integers(0, 5000, 40_000).astype(np.int32), np.array([0, 0, 5, 30_000, 39_999, 40_000]))
+    whole = _row_sums(weight, x)
+    monkeypatch.setattr(sparse, "_LONG", gathered * width)
+    assert _row_sums(weight, x).tobytes() == whole.tobytes()

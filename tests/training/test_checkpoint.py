@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import random
-import runpy
 from pathlib import Path
 
 import pytest
@@ -297,12 +297,15 @@ def test_temporary_files_of_a_killed_process_are_removed(interrupted):
     assert sorted(path.name for path in interrupted.glob(".*")) == [".notes.2024", ".notes.txt"]
 
 
-def test_trainings_killed_at_random_moments_resume(here):
-    """Processes get SIGKILL. `python benchmarks/kills.py` does this 50 times, for more kinds of training."""
-    kills = runpy.run_path(str(ROOT / "benchmarks" / "kills.py"))
-    overrides = ["train.epochs=5", "train.early_stopping=30", "train.word_dropout=0.3", "model.batch_norm=true"]
-    count = kills["killed_often"](overrides, 8, random.Random(), here)
-    assert count.kills == 8
+@pytest.mark.parametrize("kind", ["training: all that is random, early stopping", "pretraining"])
+def test_trainings_killed_at_random_moments_resume(here, monkeypatch, kind):
+    """Processes get SIGKILL. `python benchmarks/kills.py` does this 1,000 times, for more kinds of training."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    kills = importlib.import_module("kills")
+    command, overrides = next(how for name, how in kills.KINDS.items() if name.startswith(kind))
+    overrides = [each for each in overrides if "epochs" not in each] + ["train.epochs=3", "train.batch_size=64"]
+    count = kills.killed_often(command, overrides, 3, random.Random(), here)
+    assert count.kills == 3
     assert count.ended == count.same >= 1
 
 

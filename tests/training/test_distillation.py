@@ -12,6 +12,7 @@ import runner
 
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
+from sentibp.data.vocabulary_build import add_words
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate
 from sentibp.model import file, fold
@@ -76,10 +77,12 @@ def test_scaling_the_logit_does_not_change_the_original(new_classifier):
 
 def test_rare_features_share_a_row(new_classifier):
     training = Examples(Ragged(np.array([0, 0, 1, 2, 2, 3], np.int32), np.array([0, 3, 6])), np.array([0, 1], np.int8))
-    row = distillation.shared_rows(training, 6)
-    assert row.tolist() == [0, 1, 2, 1, 1, 1]
-    assert distillation.with_shared_rows(training, row).features.ids.tolist() == [0, 0, 1, 2, 2, 1]
     classifier = new_classifier(["a b c d e f"], text={"ngrams": 1}, model={"embedding": {"dim": 1}})
+    row = distillation.shared_rows(training, classifier.vocabulary)
+    assert row.tolist() == [0, 1, 2, 1, 1, 1]
+    with_marked = add_words(classifier.vocabulary, strings(["not~a"]))
+    assert distillation.shared_rows(training, with_marked).tolist() == [0, 1, 2, 1, 1, 1, 6]
+    assert distillation.with_shared_rows(training, row).features.ids.tolist() == [0, 0, 1, 2, 2, 1]
     classifier.tensors()["embedding.weight"][:, 0] = range(6)
     distillation.copy_shared_rows(classifier, row)
     assert classifier.tensors()["embedding.weight"][:, 0].tolist() == [0, 1, 2, 1, 1, 1]

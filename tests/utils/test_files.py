@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sentibp.errors import DataError
+from sentibp.utils import files
 from sentibp.utils.files import data_error_on_failure, open_output, remove_temporary_files, write_file
 
 
@@ -241,3 +242,35 @@ def test_a_long_name_can_be_written(tmp_path):
     name = "ü" * 120 + ".csv"
     output(tmp_path / name)
     assert os.listdir(tmp_path) == [name]
+
+
+HOLES = pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has holes")
+
+
+def sparse(path: Path, start: bytes, size: int, end: bytes = b"") -> Path:
+    with open(path, "wb") as file:
+        file.write(start)
+        file.truncate(size)
+        file.seek(size)
+        file.write(end)
+    if os.stat(path).st_blocks * 512 >= size:
+        pytest.skip("this file system writes holes")
+    return path
+
+
+@HOLES
+@pytest.mark.parametrize(("start", "end"), [(b"", b""), (b"text,label\n" * 10_000, b""), (b"", b"end" * 10_000)])
+def test_a_file_that_was_not_written_to_its_end(tmp_path, start, end):
+    path = sparse(tmp_path / "x.csv", start, 10_000_000, end)
+    with pytest.raises(files.Unwritten) as caught:
+        files.open_regular(path)
+    said = files.unreadable(caught.value, "x.csv", "name another")
+    assert said.startswith(f"x.csv: damaged: of its {10_000_000 + len(end):,} bytes, those from byte ")
+    assert said.endswith(" were never written; copy it again")
+
+
+@HOLES
+def test_small_holes_are_read(tmp_path):
+    path = sparse(tmp_path / "x", b"start", 500_000, b"x" * 1_000_000)
+    with files.open_regular(path) as file:
+        assert file.read(5) == b"start"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -109,4 +111,51 @@ def test_a_header_that_is_not_an_object(tmp_path, text):
     path = tmp_path / "file"
     path.write_bytes(safetensors.numpy.save(TENSORS, {"sentibp": text}))
     with pytest.raises(ValueError):
+        tensor_file.read_tensor_file(path)
+
+
+def test_a_file_that_does_not_fit_in_memory_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(tensor_file.pack_tensor_file({"format": 1}, {"a": np.zeros(1000, np.float32)}))
+    size = path.stat().st_size
+    monkeypatch.setattr(tensor_file.environment, "memory", lambda: 3 * size)
+    assert tensor_file.read_tensor_file(path)[1]["a"].shape == (1000,)
+    monkeypatch.setattr(tensor_file.environment, "memory", lambda: 3 * size - 1)
+    with pytest.raises(DataError, match=r"a model file of 4\.. kB does not fit in memory \(12\.. kB\); train again"):
+        tensor_file.read_tensor_file(path)
+
+
+def test_a_tensor_of_holes_is_not_read(tmp_path):
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2_500_000], "data_offsets": [0, 10_000_000]}}).encode()
+    path = tmp_path / "model.safetensors"
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 10_000_000)
+    if not hasattr(os, "SEEK_HOLE") or os.stat(path).st_blocks * 512 >= 10_000_000:
+        pytest.skip("this file system writes holes")
+    with pytest.raises(DataError, match=r"damaged: of its 10,000,... bytes, those from byte .* were never written"):
+        tensor_file.read_tensor_file(path)
+
+
+def test_a_file_that_is_cut_off_while_it_is_open_is_read_as_it_was(tmp_path):
+    """Mapped, it would end the process."""
+    path = tmp_path / "model.safetensors"
+    weight = np.arange(100_000.0)
+    path.write_bytes(tensor_file.pack_tensor_file({"a": 1}, {"weight": weight}))
+    with tensor_file.open_tensors(path) as tensors:
+        os.truncate(path, 100)
+        assert (tensors.get_tensor("weight") == weight).all()
+
+
+def test_a_file_that_is_cut_off_while_it_is_copied_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(tensor_file.pack_tensor_file({"a": 1}, {"weight": np.arange(100_000.0)}))
+    copy = shutil.copyfileobj
+
+    def cut_off(source, target, length):
+        copy(source, target, length)
+        os.truncate(path, 100)
+
+    monkeypatch.setattr(shutil, "copyfileobj", cut_off)
+    with pytest.raises(DataError, match=r"model.safetensors: has changed while it was read; try again when no other"):
         tensor_file.read_tensor_file(path)

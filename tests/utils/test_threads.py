@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -23,6 +24,12 @@ def test_results_come_in_order(spread, count):
 def test_an_error_reaches_the_caller(spread):
     with pytest.raises(ZeroDivisionError):
         list(spread(lambda number: 1 // number, [1, 0, 2]))
+
+
+def test_a_single_shard_starts_no_thread():
+    """Such as a single text to predict, for which a thread would take most of the time."""
+    assert list(parallel_map(lambda _: threading.get_ident(), ["one"])) == [threading.get_ident()]
+    assert threading.get_ident() not in parallel_map(lambda _: threading.get_ident(), ["one", "two"])
 
 
 def test_few_shards_are_taken_ahead():
@@ -53,3 +60,35 @@ def test_blas_is_limited_until_the_last_user_leaves():
             assert blas_threads() <= {1}
         assert blas_threads() <= {1}
     assert blas_threads() == before
+
+
+@each_way
+def test_a_consumer_that_leaves_waits_for_what_has_begun_only(spread):
+    started = []
+
+    def work(number):
+        started.append(number)
+        return number
+
+    results = spread(work, range(1000))
+    next(results)
+    results.close()
+    assert len(started) <= 2 * (os.cpu_count() or 1) + 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+
+
+@each_way
+def test_after_an_error_no_thread_is_left(spread):
+    with pytest.raises(ZeroDivisionError):
+        list(spread(lambda number: 1 // (number - 3), range(100)))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+
+
+@each_way
+def test_an_error_of_the_shards_themselves_reaches_the_caller(spread):
+    def shards():
+        yield 1
+        raise OSError("the file has gone")
+
+    with pytest.raises(OSError, match="has gone"):
+        list(spread(lambda number: number, shards()))

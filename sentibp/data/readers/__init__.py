@@ -18,6 +18,7 @@ from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
 from sentibp.data.readers.dialect import likely_separator
 from sentibp.data.readers.encoding import encoding_for, to_utf8
 from sentibp.data.readers.json_file import open_json
+from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
@@ -117,7 +118,10 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
     """Open text in UTF-8. A note says if the content is not what the suffix says."""
     if suffix in (*disguise.TABLES, ".txt") and not options.separator and disguise.is_json(data, options):
         return open_json(data, name, options).with_notes((f"{name}: read as JSON, which it is in spite of its name",))
-    if suffix in disguise.JSON and disguise.is_table(data):
+    if suffix in disguise.JSON and not disguise.is_table(data):
+        return open_json(data, name, options)
+    require_short_lines(data, name, options)
+    if suffix in disguise.JSON:
         return open_csv(data, name, options).with_notes((f"{name}: read as CSV, as it is no JSON",))
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix](data, name, options)
@@ -137,11 +141,8 @@ _BY_SUFFIX: dict[str, Callable[[memoryview, str, ReadOptions], Table]] = {
     ".tsv": open_tsv,
     ".tab": open_tsv,
     ".psv": partial(open_csv, separators=BAR),
-    ".jsonl": open_json,
-    ".ndjson": open_json,
-    ".json": open_json,
     ".txt": open_lines,
     ".ft": open_lines,
     "": open_lines,
 }
-SUFFIXES = (*(suffix for suffix in _BY_SUFFIX if suffix), ".parquet", ".xlsx", ".xlsm", ".zip", *PACKED)
+SUFFIXES = (*(suffix for suffix in _BY_SUFFIX if suffix), *disguise.JSON, ".parquet", ".xlsx", ".xlsm", ".zip", *PACKED)

@@ -16,9 +16,9 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.readers.content import unmarked
+from sentibp.data.readers.content import long_line, unmarked
 from sentibp.data.readers.encoding import choose_encoding, encoding_for, raise_not_utf8, undecodable
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.readers.table import UNKNOWN, ReadOptions, too_long
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -148,13 +148,22 @@ def everything(chunks: Iterable[bytes]) -> memoryview:
     return content.array().data
 
 
+class LongDocument(Exception):
+    """A stream begins with a JSON value on a line that is longer than a record may be."""
+
+
 class Blocks:
     """UTF-8 text in blocks of whole lines, as they arrive. The last line may have no end."""
 
-    def __init__(self, chunks: Iterable[bytes], name: str):
-        self.name = name
+    def __init__(self, chunks: Iterable[bytes], name: str, most: int):
+        """`most` is the number of bytes of a line."""
+        self.name, self._most = name, most
         self.line = 1  # the number of the first line of the block that was yielded last
-        self._blocks = self._whole_lines(chunks)
+        self._chunks = iter(chunks)
+        self._rest: list[bytes] = []  # what has been read and not been yielded
+        self._is_blank = True  # all that has been yielded
+        self._read = 1  # the number of the line after those that have been read
+        self._blocks = self._whole_lines()
         self._peeked: list[bytes] = []
 
     def head(self) -> bytes:
@@ -183,15 +192,43 @@ class Blocks:
                 raise_not_utf8(memoryview(block)[end:], self.name, self.line + block.count(b"\n", 0, end))
             yield block
 
-    @staticmethod
-    def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-        rest: list[bytes] = []
-        for chunk in chunks:
+    def whole(self) -> memoryview:
+        """Return all bytes, after a LongDocument."""
+        return everything(itertools.chain(self._peeked, self._rest, self._chunks))
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        """Yield blocks that end with a line. DataError for a line that is too long, LongDocument for such a value."""
+        size = 0
+        for chunk in self._chunks:
             end = chunk.rfind(b"\n") + 1
-            if end:
-                yield b"".join([*rest, chunk[:end]])
-                rest = []
-            if chunk[end:]:
-                rest.append(chunk[end:])
-        if rest:
-            yield b"".join(rest)
+            size += len(chunk)
+            if not end and size <= self._most:
+                self._rest.append(chunk)
+                continue
+            block = b"".join([*self._rest, chunk[:end] or chunk])
+            tail = chunk[end:] if end else b""
+            self._rest, size = [block, tail], len(tail)
+            self._require_short(block)
+            if not end:  # but lines that end otherwise
+                raise self._too_long(block, 0, len(block))
+            self._rest = [tail]
+            yield block
+        if size:
+            block = b"".join(self._rest)
+            self._require_short(block)
+            yield block
+
+    def _require_short(self, block: bytes) -> None:
+        """Count the lines of a block. DataError if one is too long, LongDocument if it begins the stream."""
+        if (found := long_line(memoryview(block), self._most)) is not None:
+            before, line = block[: found[0]], block[found[0] : found[0] + _READ].lstrip()
+            if self._is_blank and not before.strip() and line[:1] in (b"[", b"{"):
+                raise LongDocument
+            raise self._too_long(block, *found)
+        self._read += block.count(b"\n")
+        self._is_blank = self._is_blank and not block.strip()
+
+    def _too_long(self, block: bytes, start: int, end: int) -> DataError:
+        """Return the error for a line of a block; if it reaches to the end of what has been read, it may be longer."""
+        line = self._read + block.count(b"\n", 0, start)
+        return too_long(f"{self.name}:{line}", "a line", end - start if end < len(block) else UNKNOWN, self._most)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
-import itertools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from sentibp.data.readers.table import Batch
 
-_BLOCKS = (1 << 22, 1 << 26, 1 << 30)  # bytes that Arrow reads at once; a record must fit in one block
+_BLOCKS = (1 << 22, 1 << 26, 1 << 30, (1 << 31) - 1)  # bytes that Arrow reads at once; a record must fit in a block
+
+_BATCH = 1 << 24  # characters or bytes that Python processes at once, about
+
+Item = TypeVar("Item")
 
 ROWS = 4096  # records processed at once by Python
 
@@ -43,14 +47,16 @@ def _released(view: memoryview) -> bool:
     return True
 
 
-def continued(fast: Callable[[int], Generator[Any]], slow: Callable[[], Generator[Batch]]) -> Generator[Batch]:
+def continued(
+    fast: Callable[[int], Generator[Any]], slow: Callable[[], Generator[Batch]], most: int
+) -> Generator[Batch]:
     """Yield the batches of a reader of Arrow. Where it fails, continue with the slow reader at the same row.
 
-    `fast` gets the bytes that Arrow reads at once. It is called with more if a record does not fit. The slow reader
-    reads what Arrow cannot, or raises a DataError with the place and the repair.
+    `fast` gets the bytes that Arrow reads at once. It is called with more if a record does not fit, up to `most`
+    bytes. The slow reader reads what Arrow cannot, or raises a DataError with the place and the repair.
     """
     rows = 0
-    for block in _BLOCKS:
+    for block in _BLOCKS[: 1 + bisect.bisect_left(_BLOCKS, most)]:
         try:
             with contextlib.closing(fast(block)) as batches:
                 for batch in _from_row(batches, rows):
@@ -77,8 +83,20 @@ def _length(batch: Batch) -> int:
     return len(next(iter(batch.values()))) if batch else 0
 
 
-def batched(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield the items in lists of ROWS items."""
-    items = iter(items)
-    while batch := list(itertools.islice(items, ROWS)):
+def batched(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Yield the items in lists of ROWS items, or fewer if they are large. `size` returns the size of an item."""
+    batch: list[Item] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if len(batch) == ROWS or total >= _BATCH:
+            yield batch
+            batch, total = [], 0
+    if batch:
         yield batch
+
+
+def row_size(row: tuple[int, Sequence[Any]]) -> int:
+    """Return the number of characters in the fields of a row."""
+    return sum(map(len, row[1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.files import open_regular
@@ -21,13 +21,22 @@ _BLOCK = 1 << 17  # bytes processed at once in the processor's cache
 
 
 def read_bytes(path: Path) -> memoryview:
-    """Return the bytes of a file; a large file is memory-mapped. OSError if it cannot be read."""
+    """Return the bytes of a file. OSError if it cannot be read, DataError if another program shortens it meanwhile.
+
+    A large file is copied, so that it need not fit in memory. It is not mapped: where another program cuts off a mapped
+    file, as a log that is rotated, the system kills the process.
+    """
     if str(path) == os.devnull:
         return memoryview(b"")
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size <= spill.IN_MEMORY:
-            return memoryview(file.read())
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        size = os.fstat(file.fileno()).st_size
+        content = memoryview(file.read(size or -1)) if size <= spill.IN_MEMORY else spill.copy(file, size)
+    if len(content) < size:
+        raise DataError(
+            f"{path}: has become shorter while it was read, {len(content):,} bytes instead of {size:,}; "
+            "try again when no other program writes to it"
+        )
+    return content
 
 
 def as_file(data: memoryview) -> io.BufferedReader:
@@ -46,6 +55,53 @@ def line_chunks(data: memoryview, size: int | None = None) -> Iterator[bytes]:
             chunk = chunk[: chunk.rindex(b"\n") + 1]
         yield chunk
         start += len(chunk)
+
+
+def filled_lines(data: memoryview, first: int = 1) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the content of each line that is not blank. `first` is the number of the first line."""
+    for chunk in line_chunks(data, 1 << 16):
+        if chunk.isspace():  # much faster than line by line
+            first += chunk.count(b"\n")
+            continue
+        for line in io.BytesIO(chunk):
+            if line.strip():
+                yield first, line
+            first += 1
+
+
+def long_line(data: memoryview, most: int) -> tuple[int, int] | None:
+    """Return where the first line of more than `most` bytes begins and ends; None if there is none.
+
+    Only the ends of stretches of `most` bytes are read, so that a file without such lines takes no time.
+    """
+    start = 0
+    while start + most < len(data):
+        end = _last_break(data, start, start + most + 1)
+        if end < start:
+            return start, _next_break(data, start + most)
+        start = end + 1
+    return None
+
+
+def _last_break(data: memoryview, start: int, stop: int) -> int:
+    """Return the position of the last line break in data[start:stop], or -1."""
+    size = 1 << 12
+    while stop > start:
+        begin = max(start, stop - size)
+        piece = bytes(data[begin:stop])
+        if (found := max(piece.rfind(b"\n"), piece.rfind(b"\r"))) >= 0:
+            return begin + found
+        stop, size = begin, min(4 * size, CHUNK)
+    return -1
+
+
+def _next_break(data: memoryview, start: int) -> int:
+    """Return the position of the first line break from here on, or the end of the data."""
+    for begin in range(start, len(data), CHUNK):
+        piece = bytes(data[begin : begin + CHUNK])
+        if found := [at for at in (piece.find(b"\n"), piece.find(b"\r")) if at >= 0]:
+            return begin + min(found)
+    return len(data)
 
 
 def count_bytes(data: memoryview, wanted: bytes) -> list[int]:

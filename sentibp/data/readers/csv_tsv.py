@@ -9,14 +9,15 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sentibp.data.readers import dialect as dialects
-from sentibp.data.readers.batches import arrow_batches, batched, continued
+from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes
-from sentibp.data.readers.dialect import Dialect, MisplacedQuote, all_lines_have, head_lines, rows
+from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import own_names, require_header, suggested_names
 from sentibp.data.readers.spans import check_spans
-from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set
+from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.repair import set_option
@@ -24,6 +25,8 @@ from sentibp.utils.repair import set_option
 COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
 
 _SAMPLE = 200  # rows from which the header is judged
+
+_LOOK = 100_000  # lines in which these rows are looked for; the others may be blank
 
 SAMPLE_ROWS = 1000  # from which it is judged what values columns have
 
@@ -82,7 +85,7 @@ def find_layout(
     notes = [note] if note else []
     if quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
-    sample = list(itertools.islice(rows(data, dialect, line), _SAMPLE))
+    sample = list(itertools.islice(_short_rows(data, dialect, line, name, options, lines=_LOOK), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
     columns, is_named = tuple(first), options.names is None
     if options.names is not None and (note := own_names(first, header, options)):
@@ -97,6 +100,22 @@ def find_layout(
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
+
+
+def _short_rows(
+    data: memoryview, dialect: Dialect, line: int, name: str, options: ReadOptions, **how: Any
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows as `rows` does. DataError for one that is longer than data.max_record_mb."""
+    width = 0
+    try:
+        for row in rows(data, dialect, line, most=options.most, **how):
+            width = width or len(row[1])
+            yield row
+    except LongRow as error:
+        repair = "close its quote"
+        if all_lines_have(data, dialect.separator, width or 1):
+            repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
+        raise too_long(f"{name}:{error.line}", "a row", len(data), options.most, repair) from None
 
 
 def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOptions) -> bool:
@@ -134,11 +153,11 @@ def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
     index = [layout.columns.index(column) for column in wanted]
 
     def slow() -> Generator[Batch]:
-        for batch in batched(checked_rows(layout)):
+        for batch in batched(checked_rows(layout), row_size):
             yield {column: strings(row[i] for _, row in batch) for column, i in zip(wanted, index, strict=True)}
 
     found = 0
-    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow):
+    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow, layout.options.most):
         found += len(next(iter(batch.values()))) if batch else 0
         yield batch
     _check_quotes(layout, found)
@@ -173,15 +192,17 @@ def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int)
             yield dict(zip(wanted, batch.columns, strict=True))
 
 
-def _rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    return rows(layout.data, layout.dialect, layout.line, one_column=len(layout.columns) == 1)
+def _rows(layout: Layout, **how: Any) -> Iterator[tuple[int, list[str]]]:
+    how |= {"one_column": len(layout.columns) == 1}
+    return _short_rows(layout.data, layout.dialect, layout.line, layout.name, layout.options, **how)
 
 
 def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. DataError for the first malformed row."""
     name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
     try:
-        for line, fields in rows(layout.data, layout.dialect, layout.line, one_column=width == 1, strict=True):
+        how = {"one_column": width == 1, "strict": True}
+        for line, fields in _short_rows(layout.data, layout.dialect, layout.line, name, layout.options, **how):
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
                 found = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {width}"
@@ -216,8 +237,8 @@ def _check_quotes(layout: Layout, found: int) -> None:
     if dialect.quoting == "none" or not len(data):
         return
     quotes, breaks = count_bytes(data, b'"\n')
-    if breaks and found != breaks + (data[-1] != ord("\n")):
-        columns = typical_values(list(itertools.islice(_rows(layout), SAMPLE_ROWS)), layout)
+    if quotes and found != breaks + (data[-1] != ord("\n")):
+        columns = typical_values(list(itertools.islice(_rows(layout, lines=_LOOK), SAMPLE_ROWS)), layout)
         trusted = is_set("quoting", layout.options)
         layout.notes.extend(check_spans(data, layout.line, dialect, columns, layout.name, trusted=trusted))
     if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file

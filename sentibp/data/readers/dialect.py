@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -74,21 +75,50 @@ class MisplacedQuote(Exception):
         self.line = line
 
 
+class LongRow(MisplacedQuote):
+    """A row of more bytes than are allowed: probably a quote that is not closed."""
+
+    def __init__(self, line: int):
+        super().__init__(line, csv.Error("the row is too long"))
+
+
 def rows(
-    data: memoryview, dialect: Dialect, first: int = 1, *, one_column: bool = False, strict: bool = False
+    data: memoryview,
+    dialect: Dialect,
+    first: int = 1,
+    *,
+    one_column: bool = False,
+    strict: bool = False,
+    most: int = sys.maxsize,
+    lines: int = sys.maxsize,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. `first` is the first line. Blank lines in one column are empty texts.
 
-    If `strict`, quotes that do not fit the dialect are a MisplacedQuote.
+    If `strict`, quotes that do not fit the dialect are a MisplacedQuote. LongRow for a row of more than `most`
+    characters. Rows after so many `lines` are not read.
     """
     line = first
+    found = False
+    size = 0  # of the lines of a row that have been read
+
+    def counted(text: Iterable[str]) -> Iterator[str]:
+        nonlocal size
+        for each in text:
+            size += len(each)
+            if size > most:
+                raise LongRow(line)
+            yield each
+
     try:
         with long_fields(), io.TextIOWrapper(as_file(data), encoding="utf-8", newline="") as text:
-            reader = dialect.reader(text, strict=strict)
+            reader = dialect.reader(counted(text), strict=strict)
             for row in reader:
                 if row or one_column:
                     yield line, row or [""]
-                line = first + reader.line_num
+                    found = True
+                line, size = first + reader.line_num, 0
+                if found and reader.line_num >= lines:
+                    return
     except csv.Error as error:
         raise MisplacedQuote(line, error) from None
 
@@ -184,11 +214,13 @@ def find_quoting(
     if options.quoting is not None:
         return options.quoting, ""
     if separator in _UNQUOTED or plain:
-        return _quoting_if_any(data, separator, width, name, plain=plain)
+        return _quoting_if_any(data, separator, width, name, options.most, plain=plain)
     return _escapes(data, separator, width, name)
 
 
-def _quoting_if_any(data: memoryview, separator: str, width: int, name: str, *, plain: bool) -> tuple[Quoting, str]:
+def _quoting_if_any(
+    data: memoryview, separator: str, width: int, name: str, most: int, *, plain: bool
+) -> tuple[Quoting, str]:
     """Return what quotes mean in a file that may be unquoted, and a note."""
     found = 0
     proper: Counter[Quoting] = Counter()
@@ -201,12 +233,12 @@ def _quoting_if_any(data: memoryview, separator: str, width: int, name: str, *, 
         return escapes if escapes[0] == "backslash" else ("none", "")
     likely, other = ("backslash", "double") if proper["backslash"] > proper["double"] else ("double", "backslash")
     clearly = proper[likely] > 0.9 * found and found > 0.5 * min(_LINES, count_lines(data))
-    if clearly or proper[likely] == found or _is_strict(data, Dialect(separator, likely), width):
+    if clearly or proper[likely] == found or _is_strict(data, Dialect(separator, likely), width, most):
         escapes = ("double", "") if likely == "backslash" or plain else _escapes(data, separator, width, name)
-        if escapes[0] == "backslash" and _is_strict(data, Dialect(separator, "backslash"), width):
+        if escapes[0] == "backslash" and _is_strict(data, Dialect(separator, "backslash"), width, most):
             return escapes
         return likely, ""
-    if _is_strict(data, Dialect(separator, other), width):
+    if _is_strict(data, Dialect(separator, other), width, most):
         return other, ""
     if not all_lines_have(data, separator, width, or_more=plain):
         return likely, ""
@@ -215,10 +247,11 @@ def _quoting_if_any(data: memoryview, separator: str, width: int, name: str, *, 
     return "none", note
 
 
-def _is_strict(data: memoryview, dialect: Dialect, width: int) -> bool:
+def _is_strict(data: memoryview, dialect: Dialect, width: int, most: int) -> bool:
     """Return whether the whole file is well-formed in this dialect."""
     try:
-        return all(len(row) == width for _, row in rows(data, dialect, one_column=width == 1, strict=True))
+        found = rows(data, dialect, one_column=width == 1, strict=True, most=most)
+        return all(len(row) == width for _, row in found)
     except MisplacedQuote:
         return False
 

@@ -14,16 +14,19 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from sentibp.data.readers.batches import batched
+from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.header import own_names, require_header
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
+from sentibp.utils import environment
 from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
 
 _ROWS = 1 << 20  # of a sheet, the largest number that Excel has
+
+_NEEDED = 5  # bytes of memory for each byte of XML: openpyxl holds the texts of all cells
 
 _SAMPLE = 200  # rows from which the header is judged
 
@@ -51,8 +54,9 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     Every value becomes text, as in CSV: 1.0 becomes "1", an empty cell "", a date 2020-01-31, and a formula has the
     value that was saved with it. Rows without content are skipped. DataError if the workbook cannot be read.
     """
-    if sum(info.file_size for info in zip_members(data, name).values()) > LIMIT:
-        raise DataError(f"{name}: more than {LIMIT >> 30} GB of XML; save it as CSV")
+    total, available = sum(info.file_size for info in zip_members(data, name).values()), environment.memory()
+    if total > LIMIT or (available is not None and _NEEDED * total > available):
+        raise DataError(f"{name}: {environment.size(total)} of XML, which may not fit in memory; save it as CSV")
     require_unset(name, "cells of Excel are no text", options, ("separator", "quoting", "encoding"))
     sheets = _sheets(data, name)
     wanted = options.sheet if is_set("sheet", options) or options.sheet in sheets else None
@@ -74,7 +78,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
-        for batch in batched(content()):
+        for batch in batched(content(), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
     others = [title for title, has_content in sheets.items() if has_content and title != sheet]

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from sentibp.data.readers.batches import batched
+from sentibp.data.readers.content import read_bytes
 from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
 from sentibp.data.readers.splits import ALIASES, TABLES, NoSuchSplit, canonical, data_files, format_suffix, splits_of
-from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns, require_unset
+from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns, require_unset, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
@@ -70,7 +71,7 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
             raise NoSuchSplit(name, split, [child.name for child in splits])
         path, name = chosen[0], f"{name}/{chosen[0].name}"
         classes = _classes(path)
-    fixed = any(child.name.lower() in _POLARITY for child in classes)
+    fixed = all(child.name.lower() in _POLARITY for child in classes)
     return open_text_files(classes, name, options, fixed_labels=fixed, notes=_not_read(path, name, classes))
 
 
@@ -96,11 +97,11 @@ def open_text_files(
     label = options.label or "label"
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        for batch in batched(zip(files, places, strict=True)):
+        for batch in batched(zip(files, places, strict=True), lambda item: item[0].stat().st_size):
             try:
-                contents = [_utf8(_content(file), place, options) for file, place in batch]
+                contents = [_utf8(_content(file, place, options.most), place, options) for file, place in batch]
             except DataError:
-                read = (partial(_content, file) for file in files)
+                read = (partial(_content, *pair, options.most) for pair in zip(files, places, strict=True))
                 raise_undecodable(zip(read, places, strict=True), name, options.encoding)
                 raise
             offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
@@ -160,6 +161,8 @@ def _files(path: Path) -> list[Path]:
     return [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
 
 
-def _content(file: Path) -> memoryview:
+def _content(file: Path, place: str, most: int) -> memoryview:
     with data_error_if_unreadable():
-        return memoryview(file.read_bytes())
+        if (size := file.stat().st_size) > most:
+            raise too_long(place, "a text", size, most)
+        return read_bytes(file)

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sentibp.data.readers.content import as_file, first_bytes
+from sentibp.data.readers.content import filled_lines, first_bytes, long_line
 from sentibp.data.readers.json_lines import (
     LOOK,
     SHAPES,
@@ -22,13 +22,17 @@ from sentibp.data.readers.json_lines import (
     record_table,
     value_at,
 )
-from sentibp.data.readers.table import ReadOptions, Table, require_unset
+from sentibp.data.readers.table import ReadOptions, Table, require_unset, too_long
 from sentibp.errors import DataError
+from sentibp.utils import environment
+from sentibp.utils.environment import size
 from sentibp.utils.repair import set_option
 
 _DEPTH = 4  # of objects within objects that may hold the list
 
 _NAMED = "JSON objects name their values"
+
+_LIST, _OBJECT = 5, 12  # bytes of memory for a byte of a list, which is parsed one by one, and of an object
 
 _SOLID = re.compile(r"\S|\Z")
 
@@ -46,14 +50,27 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     if _has_lines(data, options):
         require_unset(name, _NAMED, options, ("names",))
         return open_json_lines(data, name, options)
+    _require_memory(data, name)
     return record_table(_find_rows(data, name, options), name, options)
+
+
+def _require_memory(data: memoryview, name: str) -> None:
+    """Raise a DataError if a document, which is held in memory as a whole, needs more than there is."""
+    needed = (_LIST if first_bytes(data, 1) == b"[" else _OBJECT) * len(data)
+    available = environment.memory()
+    if available is not None and needed > available:
+        fact = f"a JSON document of {size(len(data))} needs {size(needed)} of memory, and there are {size(available)}"
+        raise DataError(f"{name}: {fact}; write an object a line, for example with jq -c, as JSON lines")
 
 
 def _has_lines(data: memoryview, options: ReadOptions) -> bool:
     """Return whether the file has JSON lines: the first line is all of an object, and more follows or it has texts."""
-    if first_bytes(data, 1) not in (b"{", b"["):
-        return True  # and an error, if it is not empty
-    lines = (line for line in as_file(data) if line.strip())
+    first = first_bytes(data, 1)
+    if first != b"{":
+        return first != b"["  # and an error, if it is not empty
+    if (found := long_line(data, options.most)) is not None and not data[: found[0]].tobytes().strip():
+        return bool(first_bytes(data[found[1] :], 1))
+    lines = (line for _, line in filled_lines(data))
     try:
         value = json.loads(str(next(lines), "utf-8"), strict=False)
     except (ValueError, RecursionError):
@@ -75,9 +92,9 @@ def _has(record: Record, column: str) -> bool:
 class _Document:
     """The text of a JSON file, whose values are parsed one by one, so that the place of each is known."""
 
-    def __init__(self, data: memoryview, name: str):
+    def __init__(self, data: memoryview, name: str, options: ReadOptions):
         self.text = str(data, "utf-8")
-        self.name = name
+        self.name, self._most = name, options.most
         self._decoder = json.JSONDecoder(strict=False)
         self._line, self._counted = 1, 0  # the line of the position `_counted`
         self._end = 0
@@ -104,6 +121,11 @@ class _Document:
         except (ValueError, RecursionError) as error:
             raise self.error(position, json_reason(error)) from None
 
+    def _require_short(self, position: int, end: int) -> None:
+        """Raise a DataError for a record that is longer than data.max_record_mb; it has been parsed."""
+        if end - position > self._most:
+            raise too_long(f"{self.name}:{self.line(position)}", "a record", end - position, self._most)
+
     def error(self, position: int, reason: str) -> DataError:
         """Return the error that the text is not JSON at this position."""
         start = self.skip(0)
@@ -116,6 +138,7 @@ class _Document:
         position = self.skip(0)
         while position < len(self.text):
             value, end = self.value(position)
+            self._require_short(position, end)
             yield position, value
             position = self.skip(end)
             if self.text[position : position + 1] == ",":
@@ -149,6 +172,8 @@ class _Document:
                 key, end = self.value(end)
                 end = self.skip(self.skip(end) + 1)  # over the colon
             value, after = self.value(end)
+            if closing == "]":
+                self._require_short(end, after)
             yield key, end, value
             end = self.skip(after)
             if self.text[end : end + 1] == ",":
@@ -167,7 +192,7 @@ class _Document:
 
 def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
     """Return what reads the records, wherever the file has them."""
-    document = _Document(data, name)
+    document = _Document(data, name, options)
     start = document.skip(0)
     if document.text[start] == "[":
         _, first = next(document.elements(start), (0, {}))
@@ -189,7 +214,7 @@ def _find_table(value: Record, data: memoryview, name: str, options: ReadOptions
     if all(isinstance(value.get(column), list | dict) for column in texts):  # orient="columns", or to_dict("list")
         return functools.partial(_by_column, data, name, options, texts[0])
     if _has_objects(value) and _any_has_texts(value.values(), options):  # orient="index"
-        return functools.partial(_by_key, data, name)
+        return functools.partial(_by_key, data, name, options)
     return None
 
 
@@ -211,7 +236,7 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     column, inner = next(iter(value.items()))
     if any(key.isdigit() for key in inner):
         return functools.partial(_by_column, data, name, options, column)
-    return functools.partial(_by_key, data, name)
+    return functools.partial(_by_key, data, name, options)
 
 
 def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions, path: str = "") -> None:
@@ -264,7 +289,7 @@ def _several(
 
 def _concatenated(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of values that follow one another."""
-    document = _Document(data, name)
+    document = _Document(data, name, options)
     for position, value in document.values():
         line = document.line(position)
         yield line, _record(value, options, f"{name}:{line}")
@@ -274,22 +299,22 @@ def _listed(
     data: memoryview, name: str, options: ReadOptions, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of each element of the list at the end of a path of keys."""
-    document = _Document(data, name)
+    document = _Document(data, name, options)
     for position, value in document.elements(document.find(path)):
         line = document.line(position)
         yield line, _record(value, options, f"{name}:{line}")
 
 
-def _by_key(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
+def _by_key(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of an object {"0": {"text": ..., "label": ...}, "1": ...}."""
-    document = _Document(data, name)
+    document = _Document(data, name, options)
     for _, position, value in document.members(document.find(())):
         yield document.line(position), value
 
 
 def _by_column(data: memoryview, name: str, options: ReadOptions, text: str) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of an object {"text": {"0": ..., "1": ...}, "label": ...}, or with lists."""
-    document = _Document(data, name)
+    document = _Document(data, name, options)
     columns = {key: value for key, _, value in document.members(document.find(())) if isinstance(value, dict | list)}
     columns = {key: dict(enumerate(value)) if isinstance(value, list) else value for key, value in columns.items()}
     for _, column in options.wanted():

@@ -6,14 +6,15 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
-from sentibp.data.readers.content import as_file
+from sentibp.data.readers.content import filled_lines
+from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
@@ -30,12 +31,13 @@ _KINDS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 
 def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open a file with a JSON object on each line."""
+    require_short_lines(data, name, options)
     rows = functools.partial(_json_lines, data, name)
 
     def fast(samples: Record, wanted: list[str], block: int) -> Generator[Any]:
         return _arrow_json(data, _texts(options), samples, wanted, block)
 
-    return record_table(rows, name, options, fast, lambda: parse_lines(as_file(data), name))
+    return record_table(rows, name, options, fast, lambda: parse_lines(data, name))
 
 
 def record_table(
@@ -64,7 +66,7 @@ def record_table(
     def batches(wanted: list[str]) -> Generator[Batch]:
         slow = functools.partial(_json_batches, rows, name, _texts(options), wanted)
         if fast is not None and top.issuperset(wanted):
-            return continued(functools.partial(fast, samples, wanted), slow)
+            return continued(functools.partial(fast, samples, wanted), slow, options.most)
         return slow()
 
     def written() -> Iterator[JsonRow]:
@@ -118,23 +120,22 @@ def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list
     return arrow_batches(data, open_reader)
 
 
-def parse_lines(lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[JsonRow]:
+def parse_lines(data: memoryview, name: str, first: int = 1) -> Iterator[JsonRow]:
     """Yield (line, object, its text) for each line that is not blank. `first` is the number of the first line."""
-    for number, line in enumerate(lines, first):
-        if line.strip():
-            text = str(line, "utf-8")  # given bytes, json would guess the encoding
-            try:
-                value = json.loads(text, strict=False)
-            except (ValueError, RecursionError) as error:
-                repair = python_repair(text) or "write one object a line"
-                raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
-            if not isinstance(value, dict):
-                raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
-            yield number, value, text.strip()
+    for number, line in filled_lines(data, first):
+        text = str(line, "utf-8")  # given bytes, json would guess the encoding
+        try:
+            value = json.loads(text, strict=False)
+        except (ValueError, RecursionError) as error:
+            repair = python_repair(text) or "write one object a line"
+            raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
+        if not isinstance(value, dict):
+            raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
+        yield number, value, text.strip()
 
 
 def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
-    return ((line, value) for line, value, _ in parse_lines(as_file(data), name))
+    return ((line, value) for line, value, _ in parse_lines(data, name))
 
 
 def python_repair(text: str) -> str:
@@ -152,7 +153,7 @@ def json_reason(error: Exception) -> str:
 
 def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> Generator[Batch]:
     """Yield the wanted columns in batches, all as text. DataError for the first value of a wrong kind."""
-    for batch in batched(rows()):
+    for batch in batched(rows(), _record_size):
         for line, row in batch:
             for column in texts.intersection(wanted):
                 text_at(row, column, f"{name}:{line}")
@@ -160,6 +161,10 @@ def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> 
             column: strings(_json_text(value_at(row, column), column, f"{name}:{line}") for line, row in batch)
             for column in wanted
         }
+
+
+def _record_size(row: tuple[int, Record]) -> int:
+    return sum(len(value) for value in row[1].values() if isinstance(value, str))
 
 
 def _json_text(value: Any, column: str, place: str) -> str | None:

@@ -1,14 +1,33 @@
-"""Read Parquet files."""
+"""Read Parquet files in batches whose size in memory is bounded, however the file is divided."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import itertools
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches
 from sentibp.data.readers.table import Batch, ReadOptions, Table, require_unset
 from sentibp.errors import DataError
+from sentibp.utils.arrow import dictionary_lengths, from_numpy
+
+_BYTES = 1 << 25  # of a batch, about
+_ROWS = 1 << 14  # of a batch at most
+
+_SMALL = _BYTES // _ROWS  # bytes of a dictionary, none of whose values can make a batch too large
+
+_DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
+
+
+class NotUtf8(DataError):
+    """A text of a column is not UTF-8."""
+
+    def __init__(self, column: str, message: str):
+        super().__init__(message)
+        self.column = column
 
 
 def open_parquet(data: memoryview, name: str, options: ReadOptions) -> Table:
@@ -20,17 +39,209 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         try:
-            for batch in arrow_batches(data, lambda file: parquet.ParquetFile(file).iter_batches(columns=wanted)):
-                yield dict(zip(batch.schema.names, batch.columns, strict=True))
-        except (pa.ArrowException, OSError) as error:
-            raise _not_parquet(name, error) from None
+            yield from _batches(data, name, wanted)
+        except _InvalidText:  # of a dictionary, which Arrow itself checks, without saying where
+            for _ in _batches(_without_types(data), name, wanted):
+                pass
+            raise
 
-    try:
+    with _Unreadable(name):
         schema = parquet.read_schema(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        raise _not_parquet(name, error) from None
-    return Table(name, tuple(schema.names), batches, lambda row: f"{name}: row {row + 1}", header=name, types=schema)
+        columns = tuple(schema.names)
+    return Table(name, columns, batches, lambda row: f"{name}: row {row + 1}", header=name, types=schema)
 
 
-def _not_parquet(name: str, error: Exception) -> DataError:
-    return DataError(f"{name}: not Parquet: {str(error).splitlines()[0]}; fetch or write it again")
+def _batches(data: memoryview, name: str, wanted: list[str]) -> Generator[Batch]:
+    from pyarrow import parquet
+
+    check = _Check(name)
+    with _Unreadable(name):
+        metadata = parquet.read_metadata(pa.BufferReader(data))
+    groups = _groups(data, metadata, wanted)
+    while True:
+        with _Unreadable(name):
+            numbers, rows = next(groups, ([], 0))
+        if not numbers:
+            return
+        found = arrow_batches(data, _Opener(rows, numbers, wanted))
+        while True:
+            with _Unreadable(name):  # not around the yield: an error of the caller is no damage
+                batch = next(found, None)
+            if batch is None:
+                break
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            check(columns)
+            yield from _decoded(columns)
+
+
+def _without_types(data: memoryview) -> memoryview:
+    """Return the file without the types of Arrow, among them dictionaries; its strings are then plain."""
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    patched = bytes(data[-footer:]).replace(b"ARROW:schema", b"ARROW:ignore")
+    return memoryview(b"".join([data[:-footer], patched]))
+
+
+class _InvalidText(DataError):
+    """Arrow has found a text that is not UTF-8."""
+
+
+class _Unreadable:
+    """Turns the errors of Arrow into a DataError."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, MemoryError):
+            repair = "write it again with smaller pages, such as row_group_size=1000 of pandas and pyarrow"
+            raise DataError(f"{self.name}: a page of it is larger than the memory; {repair}") from None
+        if isinstance(error, UnicodeDecodeError):
+            raise DataError(f"{self.name}: the name of a column is not UTF-8; write it again") from None
+        if isinstance(error, pa.ArrowException | OSError | OverflowError):
+            lines = str(error).splitlines() or [type(error).__name__]
+            if "UTF8" in lines[0]:
+                raise _InvalidText(f"{self.name}: a text of it is not UTF-8, as Parquet has it; write it again")
+            raise DataError(f"{self.name}: not Parquet: {lines[0]}; fetch or write it again") from None
+
+
+class _Opener(NamedTuple):
+    """Opens what reads some row groups in batches. It keeps no reference to the file (see arrow_batches)."""
+
+    rows: int  # of a batch
+    groups: list[int]
+    columns: list[str]
+
+    def __call__(self, file: pa.BufferReader) -> Iterator[pa.RecordBatch]:
+        from pyarrow import parquet
+
+        opened = parquet.ParquetFile(file, pre_buffer=False)  # else whole row groups are in memory
+        return opened.iter_batches(self.rows, self.groups, self.columns)
+
+
+def _groups(data: memoryview, metadata: Any, wanted: Sequence[str]) -> Iterator[tuple[list[int], int]]:
+    """Yield row groups that are read together, and how many of their rows are read at once."""
+    paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
+    leaves = [i for i, path in enumerate(paths) if any(path == name or path.startswith(f"{name}.") for name in wanted)]
+    together: list[int] = []
+    total, least = 0, _ROWS
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        rows = _rows_at_once(data, group, number, leaves)
+        if together and (total + group.num_rows > _ROWS or min(rows, least) < _ROWS):
+            yield together, least
+            together, total, least = [], 0, _ROWS
+        together.append(number)
+        total, least = total + group.num_rows, min(least, rows)
+    if together:
+        yield together, least
+
+
+def _rows_at_once(data: memoryview, group: Any, number: int, leaves: Sequence[int]) -> int:
+    """Return how many rows of a row group take about _BYTES when they are decoded, at least 1."""
+    size = 0.0  # of a row
+    for leaf in leaves:
+        column = group.column(leaf)
+        mean = column.total_uncompressed_size / max(group.num_rows, 1)
+        if column.physical_type == "BYTE_ARRAY" and _DICTIONARIES & set(column.encodings):
+            if column.total_uncompressed_size > _SMALL:  # every row may be the longest value of the dictionary
+                mean = max(mean, _longest_value(data, number, column.path_in_schema))
+            else:
+                mean = column.total_uncompressed_size
+        size += mean
+    return int(min(max(_BYTES / max(size, 1), 1), _ROWS))
+
+
+def _longest_value(data: memoryview, group: int, path: str) -> int:
+    """Return the number of bytes of the longest value in the dictionary of a column."""
+    from pyarrow import parquet
+
+    def first(file: pa.BufferReader) -> Iterator[pa.RecordBatch]:
+        opened = parquet.ParquetFile(file, pre_buffer=False, read_dictionary=[path])
+        return opened.iter_batches(1, [group], [path])
+
+    longest = 0
+    found = arrow_batches(data, first)
+    for batch in itertools.islice(found, 1):
+        column = batch.column(0)
+        while pa.types.is_nested(column.type) and not pa.types.is_dictionary(column.type):
+            column = column.flatten()[0] if pa.types.is_struct(column.type) else column.flatten()
+        if pa.types.is_dictionary(column.type):
+            longest = _longest(column.dictionary)
+    found.close()
+    return longest
+
+
+def _longest(values: pa.Array) -> int:
+    import pyarrow.compute as pc
+
+    lengths = pc.max(pc.binary_length(values)).as_py() if len(values) else None
+    return lengths or 0
+
+
+def _decoded(columns: Batch) -> Iterator[Batch]:
+    """Yield the rows in batches that have about _BYTES at most when their dictionaries are resolved."""
+    size: np.ndarray | None = None
+    for column in columns.values():
+        if pa.types.is_dictionary(column.type):
+            each = dictionary_lengths(column)
+            size = each if size is None else size + each
+    if size is None or size.sum() <= _BYTES:
+        yield columns
+        return
+    ends = np.cumsum(size)
+    start = 0
+    while start < len(ends):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + _BYTES, side="right")))
+        yield {name: column.slice(start, stop - start) for name, column in columns.items()}
+        start = stop
+
+
+class _Check:
+    """Checks that texts are UTF-8, which Arrow takes for granted."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.rows = 0  # that have been checked
+        self._dictionaries: dict[str, pa.Array] = {}  # the one that was checked last for each column
+
+    def __call__(self, columns: Batch) -> None:
+        """Check the next rows. NotUtf8 for the first text that is not."""
+        for name, values in columns.items():
+            is_dictionary, known = pa.types.is_dictionary(values.type), self._dictionaries.get(name)
+            if is_dictionary and known is not None and _is_same(known, values.dictionary):
+                continue
+            if not _is_valid(values):
+                self._report(name, values)
+            elif is_dictionary:
+                self._dictionaries[name] = values.dictionary
+        self.rows += len(next(iter(columns.values())))
+
+    def _report(self, name: str, values: pa.Array) -> None:
+        for row in range(len(values)):
+            value = values.take(from_numpy(np.array([row])))
+            value = value.dictionary.take(value.indices) if pa.types.is_dictionary(value.type) else value
+            if not _is_valid(value):
+                place = f"{self.name}: row {self.rows + row + 1}"
+                raise NotUtf8(name, f"{place}: {name!r} is not UTF-8, as Parquet has it; write it again as UTF-8")
+        if not pa.types.is_dictionary(values.type):
+            raise DataError(f"{self.name}: {name!r} is damaged; fetch or write it again")
+
+
+def _is_same(one: pa.Array, other: pa.Array) -> bool:
+    """Return whether two arrays are the same values in memory."""
+    addresses = [[buffer and buffer.address for buffer in array.buffers()] for array in (one, other)]
+    return addresses[0] == addresses[1] and len(one) == len(other)
+
+
+def _is_valid(values: pa.Array) -> bool:
+    try:
+        values.validate(full=True)
+        if pa.types.is_dictionary(values.type):
+            values.dictionary.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

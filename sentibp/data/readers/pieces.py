@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,12 +12,23 @@ import pyarrow.compute as pc
 
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.json_lines import text_at, value_at, whole
-from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, joined_text, require_readable, same_type
+from sentibp.data.readers.parquet import NotUtf8
+from sentibp.data.readers.table import (
+    Batch,
+    JsonRow,
+    ReadOptions,
+    Table,
+    joined_text,
+    require_readable,
+    require_short,
+    same_type,
+)
 from sentibp.errors import DataError
-from sentibp.utils.arrow import scalar, strings
+from sentibp.utils.arrow import dictionary_lengths, scalar, strings
 
 _ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
-_BYTES = 1 << 25  # of a piece, about
+MOST_ROWS = 4 * _ROWS  # of a piece: empty rows take few bytes, and their answers many
+_BYTES = 1 << 25  # of a piece at most, unless a single row has more
 _MULTIPLE = 64  # of the rows of a piece, as many as the classifier computes together
 
 
@@ -53,31 +63,71 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
             repair = "rename one, or leave the columns of the input out with --no-keep"
             raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
         wanted = list(table.columns)
-    empty = True
-    with contextlib.closing(table.batches(wanted)) as batches:
+    empty, rows = True, 0
+    with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
             text = pc.fill_null(joined_text(batch, options), scalar(""))
+            require_short(text, options.most, lambda row, first=rows: table.where(first + row))
+            rows += len(text)
             yield Piece(text, {} if kept is Kept.nothing else {name: batch[name] for name in wanted})
             empty = False
     if empty:
         yield Piece(strings([]), {} if kept is Kept.nothing else {name: strings([]) for name in wanted})
 
 
+@contextlib.contextmanager
+def _kept_columns(options: ReadOptions) -> Iterator[None]:
+    """Add the repair to the error for a column that is only kept beside the texts."""
+    try:
+        yield
+    except NotUtf8 as error:
+        if error.column in {column for _, column in options.wanted()}:
+            raise
+        raise DataError(f"{error}, or leave the columns of the input out with --no-keep") from None
+
+
 def _regrouped(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Yield the rows in batches of at least _ROWS rows or _BYTES bytes, of a multiple of _MULTIPLE rows."""
+    """Yield the rows in batches of _ROWS rows or more, if these have at most _BYTES bytes; else of fewer rows.
+
+    The number of rows is a multiple of _MULTIPLE if they are that many. A row of more bytes is a batch by itself.
+    """
     held: list[Batch] = []
     rows = size = 0
-    for batch in batches:
-        first = next(iter(batch.values()))
+    for batch in _bounded(batches):
         held.append(batch)
-        rows, size = rows + len(first), size + sum(column.nbytes for column in batch.values())
-        if rows >= _MULTIPLE and (rows >= _ROWS or size >= _BYTES):
-            joined, whole = _concatenated(held), rows - rows % _MULTIPLE
+        rows, size = rows + _length(batch), size + _size(batch)
+        if rows >= _ROWS or size >= _BYTES:
+            joined, whole = _concatenated(held), rows - rows % _MULTIPLE or rows
             yield {name: column.slice(0, whole) for name, column in joined.items()}
             held = [{name: column.slice(whole) for name, column in joined.items()}] if rows > whole else []
             rows, size = rows - whole, 0
     if rows:
         yield _concatenated(held)
+
+
+def _bounded(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the rows in batches of at most MOST_ROWS rows and _BYTES bytes. A row of more bytes is a batch."""
+    for batch in batches:
+        rows = _length(batch)
+        few = rows <= MOST_ROWS and (rows == 1 or _size(batch) <= _BYTES)
+        if few:
+            yield batch
+            continue
+        half = (rows + 1) // 2
+        for start in 0, half:
+            yield from _bounded([{name: column.slice(start, half) for name, column in batch.items()}])
+
+
+def _length(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
+
+
+def _size(batch: Batch) -> int:
+    """Return the number of bytes of all values, each as often as it occurs, though a dictionary has it once."""
+    return sum(
+        int(dictionary_lengths(column).sum()) if pa.types.is_dictionary(column.type) else column.nbytes
+        for column in batch.values()
+    )
 
 
 def _concatenated(batches: list[Batch]) -> Batch:
@@ -88,16 +138,16 @@ def _concatenated(batches: list[Batch]) -> Batch:
 
 def grouped(rows: Iterable[JsonRow]) -> Iterator[list[JsonRow]]:
     """Yield rows in lists of _ROWS rows or about _BYTES bytes, at least one list."""
-    rows, empty = iter(rows), True
-    while group := list(itertools.islice(rows, _MULTIPLE)):
-        size = sum(len(row[2]) for row in group)
-        while len(group) < _ROWS and size < _BYTES and (more := list(itertools.islice(rows, _MULTIPLE))):
-            group += more
-            size += sum(len(row[2]) for row in more)
+    group: list[JsonRow] = []
+    size, empty = 0, True
+    for row in rows:
+        group.append(row)
+        size += len(row[2])
+        if len(group) == _ROWS or size >= _BYTES:
+            yield group
+            group, size, empty = [], 0, False
+    if group or empty:
         yield group
-        empty = False
-    if empty:
-        yield []
 
 
 def json_pieces(
@@ -113,6 +163,7 @@ def json_pieces(
             column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
         }
         text = pc.fill_null(joined_text(batch, options), scalar(""))
+        require_short(text, options.most, lambda row, group=group: f"{name}:{group[row][0]}")
         if columns is None:
             keys = list(dict.fromkeys(key for _, row, _ in group for key in row))
             yield Piece(text, objects=[content for _, _, content in group], keys=keys)

@@ -6,7 +6,6 @@ The first lines tell the format: JSON lines, CSV or TSV, fastText lines, or plai
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
@@ -15,11 +14,11 @@ from typing import IO, Any
 
 from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
-from sentibp.data.readers.arriving import Blocks, arriving, everything, in_utf8
+from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8
 from sentibp.data.readers.dialect import fields_of, head_lines
 from sentibp.data.readers.header import looks_like_data, suggested_names
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
-from sentibp.data.readers.pieces import json_pieces, table_pieces
+from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels
 from sentibp.data.readers.stream_tables import SEPARATORS, find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
@@ -44,14 +43,18 @@ def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) 
         yield from table_pieces(readers.open_content(everything(chunks), name, options, ""), options, kept)
         return
     text, notes = in_utf8(chunks, name, options)
-    for piece in _pieces(Blocks(text, name), name, options, kept):
-        yield piece._replace(notes=(*notes, *piece.notes))
+    for piece in _pieces(Blocks(text, name, options.most), name, options, kept):
+        yield from piece._replace(notes=(*notes, *piece.notes)).split(MOST_ROWS)
         notes = ()
 
 
 def _pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
     """Yield the rows of UTF-8 text, whose first lines tell the format."""
-    head = blocks.head()
+    try:
+        head = blocks.head()
+    except LongDocument:
+        yield from table_pieces(readers.open_content(blocks.whole(), name, options, ".json"), options, kept)
+        return
     lines = head_lines(memoryview(head))
     first = lines[0] if lines else ""
     if (record := _record(first)) is not None and not _holds_records(record, options):
@@ -117,7 +120,7 @@ def _json_groups(blocks: Blocks, name: str) -> Iterator[list[JsonRow]]:
     for block in blocks:
         rows = []
         try:
-            for row in parse_lines(io.BytesIO(block), name, blocks.line):
+            for row in parse_lines(memoryview(block), name, blocks.line):
                 rows.append(row)  # a list of all would be lost by an error
         except DataError:
             yield rows

@@ -19,7 +19,7 @@ from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.spans import SwallowedRows, check_spans
-from sentibp.data.readers.table import ReadOptions, is_set, joined_text, require_columns, resolved
+from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, joined_text, require_columns, resolved, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
 from sentibp.utils.repair import set_option
@@ -146,6 +146,9 @@ class _Rows:
                 yield _Lines(first, b"".join([*held, text[:done]]))
                 held, first = [], at + text.count(b"\n", 0, done)
             held += [text[done:]] if text[done:] else []
+            if sum(map(len, held)) > self._layout.options.most:
+                repair = self._repair(memoryview(b"".join(held)))
+                raise too_long(f"{self._layout.name}:{first}", "a row", UNKNOWN, self._layout.options.most, repair)
             if waiting > most:
                 repair = self._repair(memoryview(b"".join(held)))
                 raise DataError(f"{self._layout.name}:{first}: not CSV: a quote is not closed; {repair}")

@@ -15,11 +15,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.errors import DataError
-from sentibp.utils.arrow import TEXT, TextBuilder, scalar
+from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar
+from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.repair import set_option
 
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
@@ -80,6 +82,7 @@ class ReadOptions(NamedTuple):
     sheet: str | None = None  # of a workbook; None: the first that has content
     separator: str | None = None  # of the fields in a row; None: it is found
     quoting: Literal["double", "backslash", "none"] | None = None  # None: it is found
+    most: int = round(RECORD_MB * MB)  # bytes of a record
     inherited: frozenset[str] = frozenset()  # of these fields: those of a training, for files that they fit only
 
     def wanted(self) -> list[tuple[str, str]]:
@@ -149,9 +152,13 @@ def read_records(table: Table, options: ReadOptions) -> Records:
     texts = TextBuilder()
     arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
     names = list(dict.fromkeys(name for _, name in options.wanted()))
+    rows = 0
     with contextlib.closing(table.batches(names)) as batches:
         for batch in batches:
-            texts.append(joined_text(batch, options))
+            text = joined_text(batch, options)
+            require_short(text, options.most, lambda row, first=rows: table.where(first + row))
+            texts.append(text)
+            rows += len(text)
             for role, name in options.wanted():
                 if role != "text":
                     arrays[role].append(batch[name])
@@ -186,6 +193,31 @@ def same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
     if len(types) > 1:
         pieces = [piece.cast(TEXT) for piece in pieces]
     return pa.chunked_array(pieces, None if pieces else TEXT)
+
+
+UNKNOWN = LARGEST_RECORD_MB * MB  # the size of a record of which only the beginning has been read
+
+
+def too_long(place: str, what: str, size: int, most: int, repair: str = "") -> DataError:
+    """Return the error for a record that is longer than `most` bytes. `size` is its length, or an upper bound of it."""
+    megabytes = -(-size // MB)
+    if megabytes <= LARGEST_RECORD_MB:
+        larger = f"to read it: {set_option('data.max_record_mb', megabytes)}"
+    else:
+        larger = "cut it into several"
+    return DataError(
+        f"{place}: {what} of more than {most / MB:,.6g} MB; {', or '.join(filter(None, [repair, larger]))}"
+    )
+
+
+def require_short(texts: pa.LargeStringArray, most: int, where: Callable[[int], str]) -> None:
+    """Raise a DataError for the first text that is longer than `most` bytes. `where` returns the place of a row."""
+    if not len(texts) or texts.nbytes <= most:
+        return
+    length = np.diff(offsets_of(texts))
+    if len(long := np.flatnonzero(length > most)):
+        row = int(long[0])
+        raise too_long(where(row), "a text", int(length[row]), most)
 
 
 def require_readable(table: Table, options: ReadOptions) -> ReadOptions:

@@ -58,10 +58,14 @@ class DataOptions(NamedTuple):
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
     """Read the named runs and model files. Raises ConfigError, and DataError for unreadable files."""
-    paths = list(dict.fromkeys(find.find_run(name, directory.MODEL) for name in names))
-    short = [path.name if path.is_dir() else str(path) for path in paths]
+    paths = list(dict.fromkeys(find.find_run(name, directory.MODEL, builtin=True) for name in names))
+    short = [path.name if path.is_dir() else _shown(path) for path in paths]
     unique = short if len(set(short)) == len(short) else list(map(str, paths))
     return [_subject(path, name, data) for path, name in zip(paths, unique, strict=True)]
+
+
+def _shown(file: Path) -> str:
+    return find.BUILTIN if file == find.builtin_file() else str(file)
 
 
 def validation_fingerprint(facts: Mapping[str, Any]) -> str | None:
@@ -109,7 +113,9 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
 
 def _training_records(path: Path, left_out: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return run.json and the events of a run directory; empty ones, with a line in `left_out`, if there are none."""
-    if not path.is_dir():
+    if path == find.builtin_file():
+        left_out.append("training and environment: the built-in model has no run directory; name a run to see them")
+    elif not path.is_dir():
         left_out.append("training and environment: a model file does not contain them; give the run directory")
     elif not (path / "run.json").exists():
         left_out.append(f"training and environment: {path / 'run.json'} is missing")

@@ -101,6 +101,14 @@ def test_other_classes_are_labels(tmp_path):
     assert rows(read(tmp_path / "stars", "stars", BOTH)) == [(stars, stars) for stars in "12345"]
 
 
+def test_a_folder_of_one_polarity_and_another_class(tmp_path):
+    """data.labels says what they mean: neutral may be either."""
+    make_folder(tmp_path / "data", **{"pos/1.txt": "good", "neutral/1.txt": "so so"})
+    table = read(tmp_path / "data", "data", BOTH)
+    assert rows(table) == [("so so", "neutral"), ("good", "pos")]
+    assert not table.fixed_labels
+
+
 def test_files_of_splits(tmp_path):
     write(tmp_path, train_csv=csv("a", "b"), dev_csv=csv("c"), test_csv=csv("d"), README_md="")
     assert [texts(read(tmp_path, "x/", ReadOptions(), split)) for split in ("train", "validation", "dev", "test")] == [

@@ -9,6 +9,13 @@ import pytest
 from pyarrow import parquet
 from reading import complaint, parse, rows
 
+from sentibp.data import readers
+from sentibp.data.pieces import Kept
+from sentibp.data.readers import parquet as reader
+from sentibp.data.readers.pieces import table_pieces
+from sentibp.data.readers.table import LABELLED, ReadOptions
+from sentibp.errors import DataError
+
 
 def write_parquet(table: dict) -> bytes:
     out = io.BytesIO()
@@ -41,3 +48,80 @@ def test_parquet_mistakes():
         "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"
     )
     assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
+
+
+def unchecked(values: list[bytes], kind: pa.DataType | None = None) -> pa.Array:
+    """Return strings whose bytes nobody has checked."""
+    array = pa.array(values, pa.large_binary() if kind == pa.large_string() else pa.binary())
+    return array.view(kind or pa.string())
+
+
+@pytest.mark.parametrize("column", ["text", "label"])
+@pytest.mark.parametrize(
+    "encode",
+    [
+        unchecked,
+        lambda values: unchecked(values, pa.large_string()),
+        lambda values: pa.DictionaryArray.from_arrays(pa.array(range(len(values))), unchecked(values)),
+        lambda values: pa.ListArray.from_arrays(pa.array(range(len(values) + 1), pa.int32()), unchecked(values)),
+    ],
+    ids=["string", "large_string", "dictionary", "list"],
+)
+@pytest.mark.parametrize("row", [0, 2])
+def test_a_text_that_is_not_utf8(column, encode, row):
+    values = [b"good", b"bad", b"fine"]
+    values[row] = b"b\xff\xfe"
+    data = write_parquet({"text": ["a", "b", "c"], "label": [1, 0, 1]} | {column: encode(values)})
+    said = f"x.parquet: row {row + 1}: {column!r} is not UTF-8, as Parquet has it; write it again as UTF-8"
+    if "list" not in str(encode(values).type):
+        assert complaint(data, "x.parquet") == said
+    options = ReadOptions("other")
+    data = write_parquet({"other": ["a", "b", "c"], column: encode(values)})
+    with pytest.raises(DataError) as caught:
+        list(table_pieces(readers.open_content(data, "x.parquet", options, ".parquet"), options, Kept.typed))
+    assert str(caught.value) == f"{said}, or leave the columns of the input out with --no-keep"
+    assert list(table_pieces(readers.open_content(data, "x.parquet", options, ".parquet"), options, Kept.nothing))
+
+
+def test_a_column_name_that_is_not_utf8():
+    data = write_parquet({"text": ["a"], "label": [1], "xyxyxy": [1]}).replace(b"xyxyxy", b"xy\xffxyx")
+    assert complaint(data, "x.parquet").startswith("x.parquet: ")
+
+
+def test_many_references_to_one_long_text(monkeypatch):
+    """Each batch has few of them, whatever the file says of its types."""
+    monkeypatch.setattr(reader, "_BYTES", 10_000)
+    monkeypatch.setattr(reader, "_SMALL", 100)
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 300, pa.int32()), pa.array(["x" * 1000]))
+    for text in (long, long.cast(pa.string())):
+        data = write_parquet({"text": text, "label": [0, 1] * 150})
+        table = readers.open_content(data, "x.parquet", LABELLED, ".parquet")
+        lengths = [len(batch["text"]) for batch in table.batches(["text", "label"])]
+        assert sum(lengths) == 300
+        assert max(lengths) <= 10
+        assert rows(parse(data, "x.parquet")) == [("x" * 1000, i % 2) for i in range(300)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1000])
+def test_batches_are_bounded_whatever_the_row_groups(size, monkeypatch):
+    monkeypatch.setattr(reader, "_BYTES", 5000)
+    monkeypatch.setattr(reader, "_ROWS", 64)
+    texts = [f"{i} " + "x" * (i % 300) for i in range(1000)]
+    out = io.BytesIO()
+    written = pa.table({"text": texts, "label": [0, 1] * 500})
+    parquet.write_table(written, out, row_group_size=size, use_dictionary=False)
+    table = readers.open_content(out.getvalue(), "x.parquet", LABELLED, ".parquet")
+    found = list(table.batches(["text"]))
+    assert [text for batch in found for text in batch["text"].to_pylist()] == texts
+    assert max(len(batch["text"]) for batch in found) <= 64
+    assert max(batch["text"].nbytes for batch in found) <= 4 * 5000
+    assert table.where(999) == "x.parquet: row 1000"
+
+
+def test_a_page_that_does_not_fit_in_memory(monkeypatch):
+    def fail(*_: object) -> None:
+        raise pa.ArrowMemoryError("realloc of size 2147500032 failed")
+
+    monkeypatch.setattr(reader._Opener, "__call__", fail)
+    said = complaint(write_parquet({"text": ["a"], "label": [1]}), "x.parquet")
+    assert said.startswith("x.parquet: a page of it is larger than the memory; write it again with smaller pages")

@@ -1,0 +1,139 @@
+"""`sentibp compress`: a model in a small file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentibp.cli import Json, Offline, SameModel, SetData
+from sentibp.cli.output import print_json, print_message, print_text, size, table
+from sentibp.cli.output_file import require_no_input, save_output
+from sentibp.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from sentibp.export.compress import Report
+
+_UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+
+_SCORES = ("accuracy", "log_loss", "calibration_error")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp compress
+  sentibp compress runs/first --max-size 300kB --output small.safetensors
+  sentibp compress -m model.safetensors --data mine.csv --output runs/small"""
+    )(compress)
+
+
+def compress(
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A run directory, a model file, `builtin`, or `last`, the newest finished run here. Default: last.",
+        ),
+    ] = None,
+    model: SameModel = None,
+    max_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="The largest size of the file, such as 1MB or 300kB.")
+    ] = "1MB",
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR|FILE",
+            parser=expand_home,
+            help="A file that ends in .safetensors, or a folder, in which it is called model.safetensors. An existing "
+            "file is replaced.",
+        ),
+    ] = Path("compressed.safetensors"),
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A built-in name, a hub id, a file or a folder to score on. Default: the model's own validation data.",
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
+    text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    set_: SetData = None,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Write a model into a small file, and compare the two.
+
+    The file has the features that matter most, as many as fit, and about one byte for each of their numbers. Every
+    command reads it as it reads any other model. The table shows size, scores and probes before and after.
+    """
+    from sentibp.errors import ConfigError
+
+    if named is not None and model is not None:
+        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+    max_bytes = _bytes(max_size)
+    from sentibp.export import compress as export
+    from sentibp.runs import find
+
+    path = find.model_file(named or model or "last")
+    output = _file(output)
+    require_no_input(output, [("the model", path), ("the data", data or "")])
+    reviews = export.Reviews(data, split, text_column, label_column, tuple(set_ or ()))
+    content, report = export.compress_file(path, max_bytes, reviews)
+    if output.name == "model.safetensors":
+        output.parent.mkdir(parents=True, exist_ok=True)
+    save_output(output, content)
+    _print(output, report, json)
+
+
+def _bytes(text: str) -> int:
+    """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for."""
+    from sentibp.errors import ConfigError
+
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([a-z]*)", text.strip().lower())
+    if found is None or found[2] not in _UNITS or not 1 <= float(found[1]) * _UNITS[found[2]] < 1 << 60:
+        raise ConfigError(f"--max-size {text}: not a size; write, for example, --max-size 1MB or --max-size 300kB")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def _file(output: Path) -> Path:
+    """Return the file to write. ConfigError if it would be the model of a run."""
+    from sentibp.errors import ConfigError
+    from sentibp.runs.directory import MODEL
+
+    if output == Path("-"):
+        raise ConfigError("--output -: a model is a file; let its name end in .safetensors, or name a folder")
+    if output.suffix.lower() == ".safetensors" and not output.is_dir():
+        return output
+    if (output / "run.json").exists():
+        repair = f"write to another folder, or to a file, such as --output {output / 'compressed.safetensors'}"
+        raise ConfigError(f"--output {output}: is a run directory, whose model would be replaced; {repair}")
+    if output.suffix and not output.is_dir():
+        raise ConfigError(f"--output {output}: not a model file; let the name end in .safetensors, or name a folder")
+    return output / MODEL
+
+
+def _print(output: Path, report: Report, json: bool) -> None:
+    for note in report.notes:
+        print_message(note)
+    before, after = report.before, report.after
+    if json:
+        print_json({"output": str(output), **report._asdict()})
+        return
+    lines = [["size", *(size(each["bytes"]) for each in (before, after))]]
+    lines.append(["features", *(f"{each['features']:,}" for each in (before, after))])
+    lines += [[name.replace("_", " "), before[name], after[name]] for name in _SCORES if name in after]
+    lines.append(["probes", *(f"{each['probes']['passed']} of {each['probes']['n']}" for each in (before, after))])
+    table(["", "before", "after"], lines)
+    if report.paired is not None:
+        from sentibp.metrics import verdict
+
+        print_text(f"\n{after['n']:,} reviews: {verdict(report.paired)}")
+    print_text(f"\n{output}  {size(after['bytes'])}")

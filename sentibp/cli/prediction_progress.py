@@ -1,0 +1,59 @@
+"""The progress of a long prediction, on stderr. It loads nothing before there is something to show."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+_PATIENCE = 2  # seconds that a prediction takes before its progress is shown
+
+
+def is_live() -> bool:
+    """Return whether stderr is a terminal that can show a line that changes."""
+    plain = {"NO_COLOR", "CI"} & os.environ.keys() or os.environ.get("TERM") == "dumb"
+    return sys.stderr is not None and sys.stderr.isatty() and not plain
+
+
+class Counter:
+    """Shows on a terminal how many reviews have been predicted, if that takes longer than some seconds."""
+
+    def __init__(self, wanted: bool):
+        self.live = wanted and is_live()
+        self.bar: Any = None
+        self._began, self._count = time.monotonic(), 0
+
+    def __enter__(self) -> Counter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def add(self, count: int) -> None:
+        """Show that further reviews have been predicted."""
+        self._count += count
+        seconds = time.monotonic() - self._began
+        if not self.live or seconds < _PATIENCE:
+            return
+        self.bar = self.bar or self._started()
+        a_second = self._count / max(seconds, 1e-3)
+        self.bar.update(self.task, description=f"{self._count:,} reviews, {a_second:,.0f} a second")
+
+    def _started(self) -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+        )
+        self.task = bar.add_task("", total=None)
+        bar.start()
+        return bar

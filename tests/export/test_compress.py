@@ -1,0 +1,152 @@
+"""A compressed model: small enough, almost the same answers, and read as any other model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sentibp.errors import ConfigError, DataError
+from sentibp.export.compress import compress
+from sentibp.inspection.explain import explain
+from sentibp.model.build import assemble
+from sentibp.model.classifier import Classifier
+from sentibp.model.file import load_model
+from sentibp.utils.arrow import strings
+
+WORDS = [f"{beginning}{ending}" for beginning in ("go", "ba", "lo", "hi", "du") for ending in "abcdefghijklmnopqrst"]
+RNG = np.random.default_rng(0)
+TEXTS = [" ".join(RNG.choice(WORDS, RNG.integers(1, 40), p=np.arange(1, 101) / 5050)) for _ in range(400)]
+
+
+@pytest.fixture
+def build(new_classifier):
+    """A classifier with random weights: sections of the config are keyword arguments."""
+
+    def build(ngrams: int = 2, presence: bool = False, **model) -> Classifier:
+        embedding = {"dim": 6, **model.pop("embedding", {})}
+        text = {"ngrams": ngrams, "presence": presence}
+        classifier = new_classifier(TEXTS, text=text, model={"hidden": [5], **model, "embedding": embedding})
+        rng = np.random.default_rng(1)
+        tensors = {name: rng.normal(size=each.shape).astype(np.float32) for name, each in classifier.tensors().items()}
+        for name, tensor in tensors.items():
+            if name.endswith("variance"):
+                np.abs(tensor, out=tensor)
+        return replace(classifier, network=assemble(classifier.spec, tensors))
+
+    return build
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(content: bytes) -> Classifier:
+        (tmp_path / "small.safetensors").write_bytes(content)
+        return load_model(tmp_path / "small.safetensors")
+
+    return read
+
+
+MODELS = [
+    {},
+    {"hidden": []},
+    {"hidden": [], "embedding": {"dim": 1}},
+    {"hidden": [5, 4], "activation": "tanh"},
+    {"hidden": [5, 5], "batch_norm": True, "activation": "sigmoid"},
+    {"hidden": [6, 6], "residual": True},
+    {"embedding": {"pooling": "sum"}, "ngrams": 3},
+    {"embedding": {"pooling": "sqrt", "padding": 3}, "presence": True},
+    {"hidden": [40]},
+]
+
+
+@pytest.mark.parametrize("settings", MODELS, ids=str)
+def test_with_all_features_the_answers_are_the_same_but_for_rounding(settings, build, read):
+    model = build(**settings)
+    compressed = compress(model, 10_000_000)
+    small = read(compressed.to_bytes())
+    assert len(small.vocabulary) == len(model.vocabulary)
+    before, after = (each.logits(each.encode(strings(TEXTS))[0]) for each in (model, small))
+    assert np.corrcoef(before, after)[0, 1] > 0.999
+    np.testing.assert_array_equal(after, compressed.classifier.logits(compressed.classifier.encode(strings(TEXTS))[0]))
+    assert small.spec.dim == (1 if settings.get("hidden") == [] else small.spec.dim) <= model.spec.dim
+    assert small.training_config().model.embedding.dim == small.spec.dim
+
+
+@pytest.mark.parametrize("size", [4_000, 5_000, 8_000, 15_000, 30_000])
+@pytest.mark.parametrize("settings", [MODELS[0], MODELS[1], MODELS[5], MODELS[7]], ids=str)
+def test_the_size_is_kept(size, settings, build, read):
+    model = build(**settings)
+    content = compress(model, size).to_bytes(dict.fromkeys(map(str, range(15)), 0.12345678901234567))
+    assert len(content) <= size
+    assert content == compress(model, size).to_bytes(dict.fromkeys(map(str, range(15)), 0.12345678901234567))
+    small = read(content)
+    assert 0 < len(small.vocabulary) <= len(model.vocabulary)
+    positive = small.predict(strings(TEXTS)).positive
+    alone = [small.predict(strings([text])).positive[0] for text in TEXTS[:20]]
+    np.testing.assert_array_equal(positive[:20], alone)
+
+
+def test_more_room_keeps_more_features(build):
+    model = build()
+    counts = [len(compress(model, size).classifier.vocabulary) for size in (4_000, 8_000, 16_000)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+
+
+def test_the_features_that_matter_most_stay(build):
+    model = build(hidden=[])
+    rows = model.tensors()["embedding.weight"]
+    rows[:] = 0.01
+    loud = model.vocabulary.features().to_pylist().index("got got") if "got got" in TEXTS else 300
+    name = model.vocabulary.features()[loud].as_py()
+    rows[loud] = 5
+    small = compress(model, 4_000).classifier
+    kept = set(small.vocabulary.features().to_pylist())
+    assert name in kept
+    assert set(name.split()) <= kept  # with its words
+    assert len(kept) < len(rows)
+
+
+def test_an_explanation_adds_up(build, read):
+    small = read(compress(build(), 8_000).to_bytes())
+    for text in [*TEXTS[:10], "", "unknownword"]:
+        explanation = explain(small, text)
+        total = explanation.bias + sum(each.contribution for each in explanation.contributions)
+        assert total == pytest.approx(explanation.logit, abs=1e-4)
+
+
+def test_a_compressed_model_is_compressed_further(build, read):
+    small = read(compress(build(), 30_000).to_bytes())
+    smaller = read(compress(small, 6_000).to_bytes())
+    assert len(smaller.vocabulary) < len(small.vocabulary)
+    before, after = (each.predict(strings(TEXTS)).positive for each in (small, smaller))
+    assert np.corrcoef(before, after)[0, 1] > 0.5
+
+
+def test_a_model_without_a_message(build):
+    """All rows are zero, as in a network that has not learned."""
+    model = build()
+    model.tensors()["embedding.weight"][:] = 0
+    small = compress(model, 100_000).classifier
+    np.testing.assert_allclose(small.predict(strings(["gob"])).positive, model.predict(strings(["gob"])).positive)
+
+
+def test_a_size_that_is_too_small(build, complaint):
+    line = complaint(ConfigError, compress, build(hidden=[200, 200]), 20_000)
+    assert line.startswith("--max-size: the settings and layers of the model take 1")
+    needed = int(line.split("take ")[1].split(" bytes")[0].replace(",", ""))
+    compress(build(hidden=[200, 200]), needed)
+    assert complaint(ConfigError, compress, build(), 10)
+
+
+def test_a_damaged_file_is_refused(build, read):
+    content = compress(build(), 8_000).to_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(content) - 4_000, len(content), 30):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << rng.integers(8)
+        with pytest.raises(DataError, match=r"does not match its checksum|damaged"):
+            read(bytes(damaged))
+    with pytest.raises(DataError):
+        read(content[:-100])
