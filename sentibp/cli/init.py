@@ -37,8 +37,8 @@ def init(
     """Write a commented config for a file of reviews.
 
     It names the columns, lists the labels with their counts, and says what they mean where that is known. What only
-    you can know is left open, and named. With fewer than 2,000 labels, the settings of the config few_labels are in it
-    as comments.
+    you can know is left open, and named. With fewer than 2,000 labels of short texts, the settings of the config
+    few_labels are in it as comments.
     """
     from sentibp.data.draft import draft_config
     from sentibp.utils.files import write_file

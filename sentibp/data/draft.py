@@ -26,7 +26,8 @@ _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings 
 
 _SHOWN = 50  # characters of an example
 
-_FEW = 2000  # labels, below which a lexicon helps much
+_FEW = 2000  # labels, below which a lexicon helps
+_SHORT = 400  # characters of a text on average, below which it helps: in long reviews it did not
 _FEW_LABELS = "few_labels"  # the shipped config for them
 
 
@@ -66,7 +67,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
         "data:",
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
-    lines, labels = [*head, *(line for line, _ in body)], _count_labels(profile, table)
+    lines, labels = [*head, *(line for line, _ in body)], _count_labels_of_short_texts(profile, table)
     advice = []
     if 0 < labels < _FEW:
         advice.append(
@@ -77,8 +78,10 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     return Draft(lines, profile.rows, open_lines, list(table.notes), advice)
 
 
-def _count_labels(profile: Profile, table: Table) -> int:
-    """Return how many rows have a label; 0 if that is not known."""
+def _count_labels_of_short_texts(profile: Profile, table: Table) -> int:
+    """Return how many rows have a label; 0 if that is not known, or if the texts are long."""
+    if not any(column.name == profile.text and column.length < _SHORT for column in profile.columns):
+        return 0
     if table.fixed_labels:
         return profile.rows
     if profile.label is None or profile.label.counts is None:
