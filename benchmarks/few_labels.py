@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--vectors", help="a run of sentibp pretrain")
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000, 3000])
+    parser.add_argument("--only", default="", help="train only the ways whose names contain this")
     settings = parser.parse_args()
     corpus = sources.load_corpus(settings.source)
     text, label = corpus.text.combine_chunks(), corpus.label
@@ -67,8 +68,9 @@ def main() -> None:
     if settings.vectors:
         vectors = [*WORDS, f"pretrain.vectors_from={settings.vectors}"]
         no_lexicon = [*vectors, "pretrain.lexicon=none", "model.embedding.dim=101"]
-        ways["vectors, no lexicon"] = lambda *data: trained("few_labels", no_lexicon, *data)
+        ways["few_labels, vectors, no lexicon"] = lambda *data: trained("few_labels", no_lexicon, *data)
         ways["few_labels, vectors"] = lambda *data: trained("few_labels", [*vectors, "model.embedding.dim=102"], *data)
+    ways = {name: way for name, way in ways.items() if settings.only in name}
     for n in settings.sizes:
         for name, way in ways.items():
             scores = []
@@ -79,7 +81,7 @@ def main() -> None:
                 found = metrics.scores(label[others], positive)
                 scores.append((found["accuracy"], found["log_loss"]))
             accuracy, log_loss = np.mean(scores, axis=0)
-            print(f"{n:5}  {name:20} {accuracy:.3f} (sd {np.std(scores, axis=0)[0]:.3f})  {log_loss:.3f}", flush=True)
+            print(f"{n:5}  {name:31} {accuracy:.3f} (sd {np.std(scores, axis=0)[0]:.3f})  {log_loss:.3f}", flush=True)
 
 
 if __name__ == "__main__":

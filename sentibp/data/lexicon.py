@@ -26,7 +26,25 @@ if TYPE_CHECKING:
 
 _PACKAGE, _FILE = "vaderSentiment", "vader_lexicon.txt"
 _LARGEST = 4.0  # the largest absolute rating
+_USUAL = 0.4  # the share of reviews with a word of it, at least, in English: 0.85 of sentences
 _INSTALL = "pip install 'sentibp[lexicon]'"
+
+
+class Coverage(NamedTuple):
+    """How many of the reviews have a word of a lexicon."""
+
+    known: int
+    reviews: int
+
+    def __str__(self) -> str:
+        return f"lexicon: {self.known:,} of {self.reviews:,} training reviews have a word of it"
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know: a note if there are few."""
+        if self.known >= _USUAL * self.reviews:
+            return ()
+        repair = "it is for English; for other languages, use --set pretrain.lexicon=none"
+        return (f"pretrain.lexicon: only {self.known:,} of {self.reviews:,} training reviews have a word of it; {repair}",)
 
 
 class Lexicon(NamedTuple):
@@ -47,11 +65,10 @@ class Lexicon(NamedTuple):
         column[vocabulary.word_features] = np.where(place == -1, np.float32(0), self.polarity[place])
         return column
 
-    def coverage(self, reviews: Ragged, vocabulary: Vocabulary) -> str:
-        """Return in words how many reviews have a word of the lexicon. In another language, few have one."""
+    def coverage(self, reviews: Ragged, vocabulary: Vocabulary) -> Coverage:
+        """Return how many reviews have a word of the lexicon. In another language, few have one."""
         has_word = self.column(vocabulary)[reviews.ids] != 0
-        known = len(np.unique(reviews.review[has_word]))
-        return f"lexicon: {known:,} of {len(reviews.offsets) - 1:,} training reviews have a word of it"
+        return Coverage(len(np.unique(reviews.review[has_word])), len(reviews.offsets) - 1)
 
 
 def load_lexicon(config: Config) -> Lexicon | None:

@@ -211,6 +211,7 @@ def _with_log(run: Path) -> str:
             f"pretrain.{key}": "none" for key in ("vectors", "lexicon") if getattr(config.pretrain, key) != "none"
         }
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
+    changes |= {"text.shifters": False} if config.text.shifters else {}
     options = "".join(f" {set_option(key, value)}" for key, value in changes.items())
-    why = "only a single network without pretraining has one" if changes else "a resumed large training may have none"
+    why = "only a single network without pretraining and shifters has one" if changes else "a resumed large training may have none"
     return f"{why}: train it with `sentibp train {shlex.quote(str(name))}{options}`"

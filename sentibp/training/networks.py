@@ -272,7 +272,7 @@ def _word_task(
         if data.config.pretrain.vectors == "words":
             vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
         if data.lexicon is not None:
-            yield Note(data.lexicon.coverage(data.training.features, data.vocabulary))
+            yield Note(str(data.lexicon.coverage(data.training.features, data.vocabulary)))
         columns = distillation.word_columns(
             data.config, data.vocabulary, data.training, data.extra, vectors, data.lexicon
         )

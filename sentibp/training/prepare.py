@@ -105,6 +105,8 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled_features, unlabelled_features = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
+    if lexicon is not None:
+        notes = (*notes, *lexicon.coverage(occurrences, encoded.vocabulary).notes())
     independent = None
     if validation is not None:
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))

@@ -98,11 +98,17 @@ def test_few_labels_have_advice(sentibp, here, write_lexicon):
 
 
 def test_many_labels_have_no_advice(sentibp, here):
-    write("many.csv", ["text", "label"], [[text, i % 2] for i, text in enumerate(texts(40) * 50)])
+    write("many.csv", ["text", "label"], [[f"{text} {i}", i % 2] for i, text in enumerate(texts(40) * 50)])
     assert sentibp("init", "many.csv", "--json").json["advice"] == []
     assert "# Few labels" not in Path("many.yaml").read_text(encoding="utf-8")
-    write("open.csv", ["text", "label"], [[text, i % 2 if i < 30 else ""] for i, text in enumerate(texts(40) * 50)])
-    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("30 labels: ")
+    write(
+        "open.csv",
+        ["text", "label"],
+        [[f"{text} {i}", i % 2 if i < 300 else ""] for i, text in enumerate(texts(40) * 50)],
+    )
+    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("300 labels: ")
+    write("long.csv", ["text", "label"], [[text * 9, i % 2] for i, text in enumerate(texts())])
+    assert sentibp("init", "long.csv", "--json").json["advice"] == []
 
 
 def test_what_only_the_user_knows_is_named(sentibp, here):

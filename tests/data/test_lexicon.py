@@ -87,7 +87,8 @@ def test_coverage_counts_reviews(write_lexicon):
     write_lexicon({"good": 2.0, "bad": -2.0})
     vocabulary, reviews = vocabulary_build.build_vocabulary(tokenize(strings(["good bad", "", "film", "good good"])))
     found = lexicon.load_lexicon(settings())
-    assert found.coverage(reviews, vocabulary) == "lexicon: 2 of 4 training reviews have a word of it"
+    assert found.coverage(reviews, vocabulary) == (2, 4)
+    assert found.coverage(reviews, vocabulary).notes() == ()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vaderSentiment") is None, reason="the extra `lexicon` is not installed")

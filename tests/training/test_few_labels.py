@@ -61,6 +61,7 @@ KINDS = {
     "a hidden layer": ["model.hidden=[4]"],
     "more columns": ["model.embedding.dim=5"],
     "members and seeds": ["train.members=2", "train.seeds=2", "train.epochs=1"],
+    "shifters": ["text.shifters=true"],
     "mean": ["model.embedding.pooling=mean"],
     "sum": ["model.embedding.pooling=sum"],
     "no refit": ["train.refit=false"],
@@ -121,6 +122,7 @@ def test_reviews_without_a_word_of_the_lexicon(few, write_lexicon):
     notes = []
     outcome = runner.train_model(few(), Path("run"), watch=lambda e: notes.extend([e] * isinstance(e, Note)))
     assert "lexicon: 0 of 24 training reviews have a word of it" in [note.text for note in notes]
+    assert "pretrain.lexicon: only 0 of 24 training reviews have a word of it; " in "".join(outcome.notes)
     nothing, unseen, good, bad = positive(outcome, "it is", "splendid", "a good film", "a bad film")
     assert unseen == pytest.approx(nothing, abs=0.02)
     assert good > 0.5 > bad
