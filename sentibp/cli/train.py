@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
         epilog="""\b
 Examples:
   sentibp train quickstart
-  sentibp train imdb --set model.hidden=[32,16] --set train.optimizer.learning_rate=0.05
+  sentibp train imdb --set model.hidden=[32] --set train.optimizer.learning_rate=0.05
   sentibp train imdb --find-lr
   sentibp train mine.yaml --break "grad_norm > 100"
   sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy

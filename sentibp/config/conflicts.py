@@ -46,6 +46,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
+    yield from _groups_without_column(config)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
@@ -102,10 +103,19 @@ def _column_named_twice(data: Data) -> Iterator[Conflict]:
             yield Conflict(("data", "columns", i), f"{show(name)} is there twice; give each column its own name")
 
 
+def _groups_without_column(config: Config) -> Iterator[Conflict]:
+    if config.text.min_groups > 1 and config.data.group_column is None:
+        message = "no column says which reviews belong together (film, product, author); name it with "
+        message += f"--set data.group_column=NAME, or write {set_option('text.min_groups', 1)}"
+        yield Conflict(("text", "min_groups"), message, ("data.group_column",))
+
+
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     model = config.model
     if config.train.members > 1:
         key: Keys = ("train", "members")
+    elif config.train.linear_member:
+        key = ("train", "linear_member")
     elif config.pretrain.is_used:
         key = ("pretrain", "vectors" if config.pretrain.vectors != "none" else "lexicon")
     elif config.text.shifters:
@@ -116,8 +126,8 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     if deep or (model.hidden and model.activation != "relu"):
         what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
         message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
-        off = {"train": 1, "pretrain": "none", "text": False}
-        none = set_option(".".join(map(str, key)), off[str(key[0])])
+        off = {"members": 1, "linear_member": False, "vectors": "none", "shifters": False}
+        none = set_option(".".join(map(str, key)), off[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 
@@ -136,6 +146,11 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
         message = "vectors: reviews uses no lexicon; remove it with "
         message += f"{set_option('pretrain.lexicon', 'none')}, or write {set_option('pretrain.vectors', 'none')}"
         yield Conflict(("pretrain", "lexicon"), message, ("pretrain.vectors",))
+    if pretrain.has_word_columns and config.train.linear_member:
+        used = [key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none"][0]
+        message = f"{used}: {getattr(pretrain, used)} has such a classifier already; remove this, or write "
+        message += set_option("train.linear_member", False)
+        yield Conflict(("train", "linear_member"), message, ("pretrain.vectors", "pretrain.lexicon"))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"

@@ -17,7 +17,7 @@ from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
-from sentibp.data.tokenizer import single_tokens, tokenize
+from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
 from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.errors import DataError
@@ -97,7 +97,7 @@ def _encode(
 ) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, Spelling.of(settings))
-    vocabulary, learned = build_vocabulary(tokens, *vocabulary_settings(settings), occurrences)
+    vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences)
     if initial is not None:
         vocabulary = merge(initial, vocabulary)
     if not len(vocabulary):
@@ -119,16 +119,48 @@ def _digest(words: pa.LargeStringArray) -> str:
     return hashlib.sha256("\n".join(words.to_pylist()).encode()).hexdigest()
 
 
-def vocabulary_settings(settings: Text) -> tuple[int, int, int | None, bool, bool, bool]:
-    """Return the settings that `build_vocabulary` takes, in its order."""
-    limits = settings.ngrams, settings.min_count, settings.max_features
-    return *limits, settings.affixes, settings.presence, settings.shifters
+def learn_vocabulary(
+    settings: Text, tokens: Tokens, group: np.ndarray | None, occurrences: bool = False
+) -> tuple[Vocabulary, Ragged]:
+    """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text."""
+    return build_vocabulary(
+        tokens,
+        settings.ngrams,
+        settings.min_count,
+        settings.max_features,
+        settings.affixes,
+        settings.presence,
+        settings.shifters,
+        occurrences,
+        settings.min_groups,
+        group,
+    )
+
+
+def groups(corpora: Sequence[Corpus | None]) -> np.ndarray | None:
+    """Return a number for the group of each text of all corpora (n,) int32; None if the first corpus has no groups.
+
+    In a corpus without groups, each text is a group of its own.
+    """
+    if corpora[0] is None or corpora[0].group is None:
+        return None
+    numbers, used = [], 0
+    for corpus in corpora:
+        if corpus is not None:
+            own = np.arange(len(corpus)) if corpus.group is None else np.unique(corpus.group, return_inverse=True)[1]
+            numbers.append(own + used)
+            used += int(own.max(initial=-1)) + 1
+    return np.concatenate(numbers).astype(np.int32)
 
 
 def no_features(settings: Text, where: str) -> DataError:
     """Return the error for text of which no word becomes a feature."""
-    if settings.min_count == 1:
+    if settings.min_count == settings.min_groups == 1:
         return DataError(f"there is no word in {where}; give reviews with words")
+    if settings.min_groups > 1:
+        keep = f"{set_option('text.min_count', 1)} {set_option('text.min_groups', 1)}"
+        often = f"{settings.min_count} times and " * (settings.min_count > 1) + f"in {settings.min_groups} groups"
+        return DataError(f"no word occurs {often} in {where}; give more text, or keep rare words, too, with {keep}")
     repair = f"give more text, or keep rare words, too, with {set_option('text.min_count', 1)}"
     return DataError(f"no word occurs {settings.min_count} times in {where}; {repair}")
 

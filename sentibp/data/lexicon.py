@@ -44,7 +44,9 @@ class Coverage(NamedTuple):
         if self.known >= _USUAL * self.reviews:
             return ()
         repair = "it is for English; for other languages, use --set pretrain.lexicon=none"
-        return (f"pretrain.lexicon: only {self.known:,} of {self.reviews:,} training reviews have a word of it; {repair}",)
+        return (
+            f"pretrain.lexicon: only {self.known:,} of {self.reviews:,} training reviews have a word of it; {repair}",
+        )
 
 
 class Lexicon(NamedTuple):

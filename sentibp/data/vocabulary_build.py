@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,14 @@ from sentibp.utils.spill import build_arrays
 from sentibp.utils.threads import parallel_map
 
 _ORDERED = 1 << 18  # tokens whose features are put in order at once: they fit the cache of a core
+
+
+class _Least(NamedTuple):
+    """What a feature needs."""
+
+    count: int  # occurrences
+    in_groups: int  # groups in which it occurs
+    groups: Callable[[slice], np.ndarray] | None  # the groups of the tokens at some positions; None: they do not matter
 
 
 class _Ngrams(NamedTuple):
@@ -49,6 +57,8 @@ def build_vocabulary(
     presence: bool = False,
     shifters: bool = False,
     occurrences: bool = False,
+    min_groups: int = 1,
+    group: np.ndarray | None = None,
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary of the words and n-grams that occur at least `min_count` times, and the encoded texts.
 
@@ -57,19 +67,21 @@ def build_vocabulary(
     `affixes`, the beginnings and endings that words share are added. With `presence`, a feature counts once in a text;
     for `min_count` and `max_features`, all its occurrences count. With `occurrences`, the texts are encoded as
     `Vocabulary.occurrences` does it. With `shifters`, the marked words of data/shifters.py are added; the encoded texts
-    are without them.
+    are without them. If `group` (n,) int32 is the group of each text, a feature must occur in at least `min_groups` of
+    them.
 
     Arrays with a number per token are spilled to disk (utils/spill.py). In memory are the distinct words and the
     features that occur `min_count` times, but at most twice `max_features` n-grams.
     """
     pieces = [within(tokens.offsets, texts) for texts in cuts(tokens.offsets, vocabulary_module.PIECE)]
-    words, count, word = _frequent_words(tokens, pieces, min_count)
+    least = _Least(min_count, min_groups, None if group is None or min_groups == 1 else _of_tokens(tokens, group))
+    words, count, word = _frequent_words(tokens, pieces, least)
     m, alphabet = len(words), np.arange(len(words))
     by_length = [_Ngrams(np.full(m, NONE), alphabet, count, alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
     levels = [word]  # for each length, the number of the n-gram that ends at each token (t,)
     start = 0  # the number of the first n-gram of the largest length
     for _ in range(1, ngrams):
-        longer, level = _extend(by_length[-1], start, levels[-1], word, pieces, m, min_count, max_features)
+        longer, level = _extend(by_length[-1], start, levels[-1], word, pieces, m, least, max_features)
         start += len(by_length[-1].last)
         by_length.append(longer)
         levels.append(level)
@@ -90,8 +102,20 @@ def build_vocabulary(
     return add_words(vocabulary, marked_words(vocabulary.words)) if shifters else vocabulary, encoded
 
 
+def _of_tokens(tokens: Tokens, group: np.ndarray) -> Callable[[slice], np.ndarray]:
+    """Return a function that returns the group of each token at some positions, given that of each text (n,)."""
+
+    def groups(place: slice) -> np.ndarray:
+        text = np.searchsorted(tokens.offsets, [place.start, max(place.start, place.stop - 1)], side="right") - 1
+        texts = slice(int(text[0]), int(text[1]) + 1)
+        ends = np.clip(tokens.offsets[texts.start : texts.stop + 1], place.start, place.stop)
+        return np.repeat(group[texts], np.diff(ends)).astype(np.int32)
+
+    return groups
+
+
 def _frequent_words(
-    tokens: Tokens, pieces: Sequence[tuple[slice, np.ndarray]], min_count: int
+    tokens: Tokens, pieces: Sequence[tuple[slice, np.ndarray]], least: _Least
 ) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray]:
     """Return the frequent words in alphabetical order (m,), their counts (m,), and the word number of each token (t,).
 
@@ -101,7 +125,14 @@ def _frequent_words(
     count = np.zeros(distinct, np.int64)
     for piece_count in parallel_map(lambda piece: np.bincount(tokens.ids[piece[0]], minlength=distinct), pieces):
         count += piece_count
-    kept = np.flatnonzero(count >= min_count)
+    is_frequent = count >= least.count
+    if least.groups is not None:
+        pairs = Pairs(
+            [place for place, _ in pieces], lambda piece: tokens.ids[pieces[piece][0]].astype(np.int64), least.groups
+        )
+        found = parallel_map(lambda shard: pairs.count(shard, least.count, least.in_groups)[0], range(pairs.shards))
+        is_frequent = np.isin(np.arange(distinct), np.concatenate([*found]))
+    kept = np.flatnonzero(is_frequent)
     kept = kept[to_numpy(pc.sort_indices(tokens.words.take(from_numpy(kept))))]
     rank = np.full(distinct, NONE, np.int32)
     rank[kept] = np.arange(len(kept), dtype=np.int32)
@@ -161,7 +192,7 @@ def _extend(
     word: np.ndarray,
     pieces: Sequence[tuple[slice, np.ndarray]],
     m: int,
-    min_count: int,
+    least: _Least,
     limit: int | None,
 ) -> tuple[_Ngrams, np.ndarray]:
     """Return the n-grams that extend the `shorter` ones by a word, and the number of the one at each token (t,).
@@ -175,9 +206,9 @@ def _extend(
         place, offsets = pieces[piece]
         return vocabulary_module.pair_keys(level[place], word[place], offsets, m)
 
-    pairs = Pairs([place for place, _ in pieces], keys)
+    pairs = Pairs([place for place, _ in pieces], keys, least.groups)
     batches: list[_Ngrams] = []
-    counted = parallel_map(lambda shard: pairs.count(shard, min_count), range(pairs.shards))
+    counted = parallel_map(lambda shard: pairs.count(shard, least.count, least.in_groups), range(pairs.shards))
     for shard, (key, count, number) in enumerate(counted):
         prefix, last = np.divmod(key, max(m, 1))
         texts = np.column_stack((shorter.texts[prefix - start], last))

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sentibp.config.load import Resolved, override_data
-from sentibp.data import dataset, vocabulary_build
+from sentibp.data import dataset
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
-from sentibp.data.encode import no_features, vocabulary_settings
+from sentibp.data.encode import groups, learn_vocabulary, no_features
 from sentibp.data.examples import Examples, example_weights
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
@@ -89,7 +89,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     corpus = _sample(dataset.load_data(config)[0], reviews)
     settings = config.text
     tokens = tokenize(corpus.text, Spelling.of(settings))
-    vocabulary, features = vocabulary_build.build_vocabulary(tokens, *vocabulary_settings(settings))
+    vocabulary, features = learn_vocabulary(settings, tokens, groups([corpus]))
     origin = None
     if config.model.init_from is not None:
         origin = file.load_model(Path(config.model.init_from))

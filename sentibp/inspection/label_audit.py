@@ -27,10 +27,10 @@ from sentibp.config.load import Resolved, load_config
 from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
-from sentibp.data import dataset, vocabulary_build
+from sentibp.data import dataset
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
-from sentibp.data.encode import no_features, vocabulary_settings
+from sentibp.data.encode import groups, learn_vocabulary, no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
 from sentibp.data.split import fold_groups
@@ -181,7 +181,7 @@ def _folds(corpus: Corpus, label: Array, folds: int) -> Array:
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
     tokens = tokenize(corpus.text, Spelling.of(text))
-    vocabulary, features = vocabulary_build.build_vocabulary(tokens, *vocabulary_settings(text))
+    vocabulary, features = learn_vocabulary(text, tokens, groups([corpus]))
     if not len(vocabulary):
         raise no_features(text, f"{len(corpus):,} reviews")
     return vocabulary, features
@@ -233,6 +233,7 @@ def _single_network(settings: Config) -> Config:
     """Return settings for one network that learns from the reviews of its folds only."""
     values = settings.model_dump() | {"pretrain": {}}
     values["train"]["members"] = values["train"]["seeds"] = 1
+    values["train"]["linear_member"] = False
     values["model"]["init_from"] = None
     return Config.model_validate(values)
 
@@ -242,6 +243,7 @@ def _ignored_settings(settings: Config) -> Iterator[str]:
     used = {
         "pretrain": settings.pretrain.is_used,
         "train.members": settings.train.members > 1,
+        "train.linear_member": settings.train.linear_member,
         "model.init_from": settings.model.init_from is not None,
     }
     if names := [name for name, is_used in used.items() if is_used]:

@@ -71,6 +71,7 @@ def _folded_config(config: Config, dim: int, hidden: list[int]) -> Config:
     """Return settings that describe the folded network. The run's config.yaml says how it was trained."""
     plain = config.model_dump() | {"pretrain": {}}
     plain["model"]["embedding"]["dim"], plain["model"]["hidden"], plain["train"]["members"] = dim, hidden, 1
+    plain["train"]["linear_member"] = False
     return type(config).model_validate(plain)
 
 

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.data.dataset import load_data
-from sentibp.data.encode import vocabulary_settings
+from sentibp.data.encode import groups, learn_vocabulary
 from sentibp.data.examples import example_weights
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import tokenize
-from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.training.dry_run import PARTS, DryRun, estimate, timed_steps
 from sentibp.training.loop import take_batch
 from sentibp.training.networks import new_network
@@ -44,7 +43,7 @@ def measure_speed(data: TrainingData) -> Speed:
     corpus = corpus.take(np.arange(0, len(corpus), -(-len(corpus) // _REVIEWS)))
     seconds, tokens = _timed(lambda: tokenize(corpus.text, Spelling.of(settings)))
     count = len(tokens.ids)
-    build, (vocabulary, _) = _timed(lambda: build_vocabulary(tokens, *vocabulary_settings(settings)))
+    build, (vocabulary, _) = _timed(lambda: learn_vocabulary(settings, tokens, groups([corpus])))
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     batch = _batch_seconds(data)
     timed = timed_steps(data, _STEPS)

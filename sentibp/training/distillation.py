@@ -18,6 +18,7 @@ from sentibp.metrics import effective_number
 from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
+from sentibp.model.logistic_regression import fit_logistic_regression
 from sentibp.model.naive_bayes import log_count_ratio, scale_columns
 from sentibp.model.word_vectors import Vectors
 from sentibp.nn import Ragged
@@ -47,6 +48,15 @@ def review_classifier(
     x, loss_weight = _pool(rows, training.features, config), example_weights(config.train, training)
     weight, bias = linear.fit_output_layer(x, training.label, weight=training.weight, loss_weight=loss_weight)
     return _linear(config, vocabulary, _product(rows, weight), bias, seed)
+
+
+def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
+    """Return the classifier of train.linear_member: naive-Bayes logistic regression, a single column."""
+    embedding, loss_weight = config.model.embedding, example_weights(config.train, training)
+    column, bias = fit_logistic_regression(
+        training, len(vocabulary), embedding.pooling, embedding.padding, seed, loss_weight
+    )
+    return _linear(config, vocabulary, column, bias, seed)
 
 
 def word_classifier(
@@ -123,6 +133,7 @@ def _linear(config: Config, vocabulary: Vocabulary, column: Array, bias: float, 
     """Return the classifier whose logit is the pooled column (V,) plus the bias."""
     settings = config.model_dump() | {"pretrain": {}}
     settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [], 1
+    settings["train"] |= {"linear_member": False, "learning_rates": {}, "freeze": []}  # these name hidden layers
     classifier = initial.build_classifier(Config.model_validate(settings), vocabulary, seed)
     params = classifier.network.params
     params["embedding.weight"][:, 0] = column

@@ -68,7 +68,8 @@ class Task(NamedTuple):
 
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
-    return config.train.members > 1 or config.pretrain.is_used or config.text.shifters
+    train = config.train
+    return train.members > 1 or train.linear_member or config.pretrain.is_used or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
@@ -222,8 +223,9 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     if config.pretrain.has_word_columns:
         classifier = distillation.combine(pretrained[0], members)
     else:
-        kinds = [pretrained, members] if pretrained else [members]
-        classifier = fold_classifiers(list(zip([*pretrained, *members], selection.mixture(kinds), strict=True)))
+        kinds = [kind for kind in (_linear_members(context, seed), pretrained, members) if kind]
+        everyone = [member for kind in kinds for member in kind]
+        classifier = fold_classifiers(list(zip(everyone, selection.mixture(kinds), strict=True)))
     if config.text.shifters:
         classifier = with_shifters(classifier)
     selection.ensemble_ended(seed, classifier)
@@ -242,6 +244,14 @@ def _train_member(context: TrainingContext, seed: int, task: Task) -> Events:
     if task.columns is not None:
         member = fold_classifiers([(member, 1.0)])  # a single column, if it has no hidden layer
     return member
+
+
+def _linear_members(context: TrainingContext, seed: int) -> list[Classifier]:
+    """Return the classifier of train.linear_member, if it is wanted. It takes too little time for a checkpoint."""
+    data = context.data
+    if not data.config.train.linear_member:
+        return []
+    return [distillation.linear_member(data.config, data.vocabulary, data.training, seed)]
 
 
 def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifier]) -> Generator[Event, None, Task]:

@@ -139,6 +139,8 @@ def _facts(
 ) -> dict[str, Any]:
     """Return the sizes and fingerprints of the data, which the cache of encoded text depends on."""
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
+    if config.text.min_groups > 1 and training.group is not None:
+        facts["groups"] = {"fingerprint": hashlib.sha256(training.group.tobytes()).hexdigest()}
     if config.pretrain.is_used:
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
     return facts

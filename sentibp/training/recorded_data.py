@@ -148,6 +148,8 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
                 what, count = "lexicon of pretrain.lexicon has", "other words or polarities"
             elif name in SETTINGS:
                 what, count = f"file of {SETTINGS[name]} has", "other weights"
+            elif name == "groups":
+                what, count = "data have", "other groups in the column of data.group_column"
             else:
                 before, after = (0 if each is None else each["reviews"] for each in (facts, now.get(name)))
                 what, count = f"{name} data have", f"{before:,} reviews then, {after:,} now"

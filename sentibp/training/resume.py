@@ -21,6 +21,7 @@ from sentibp.training.checkpoint import Checkpoint, load_checkpoint, remove_chec
 from sentibp.training.diverged import lower_learning_rate
 from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
+from sentibp.training.networks import is_ensemble
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
@@ -192,7 +193,7 @@ def _differences(
     then, wanted = flatten(before.model_dump()), flatten(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
     keys = [key for key in keys if key not in ignored]
-    is_several = before.train.seeds > 1 or before.train.members > 1 or before.pretrain.is_used
+    is_several = before.train.seeds > 1 or is_ensemble(before)
     may_change = _MAY_CHANGE[2:] if is_several or is_refit else _MAY_CHANGE
     lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may_change]
     if now.train.epochs < before.train.epochs and not lines:

@@ -71,7 +71,7 @@ MISTAKES = {
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
-    "max_features, presence, shifters, affixes",
+    "min_groups, max_features, presence, shifters, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; did you mean 'learning_rate'?",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
@@ -155,8 +155,11 @@ MISTAKES = {
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
     "text: words": "text: 'words' is not a mapping; "
-    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, max_features, presence, shifters, "
-    "affixes",
+    "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, min_groups, "
+    "max_features, presence, shifters, affixes",
+    # groups
+    "text: {min_groups: 2}": "text.min_groups: no column says which reviews belong together (film, product, author); "
+    "name it with --set data.group_column=NAME, or write --set text.min_groups=1",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {4: positive}}": "data.labels.4: unknown key; write it the other way round: positive: [4]",
@@ -690,6 +693,7 @@ text:
   classes: []
   ngrams: 2
   min_count: 1
+  min_groups: 1
   max_features: null
   presence: false
   shifters: false
@@ -726,6 +730,7 @@ train:
   learning_rates: {}
   math: fast
   members: 1
+  linear_member: false
   calibrate: true
   refit: auto
   seed: 0

@@ -28,7 +28,7 @@ def key(fingerprints=FINGERPRINTS, occurrences=False, **settings) -> str:
 @pytest.mark.parametrize("name", Text.model_fields)
 def test_each_setting_of_text_changes_the_key(name):
     default = Text()
-    values = {"ngrams": 3, "min_count": 7, "max_features": 9, "folding": 1, "classes": ["url"]}
+    values = {"ngrams": 3, "min_count": 7, "min_groups": 3, "max_features": 9, "folding": 1, "classes": ["url"]}
     assert key(**{name: values.get(name, not getattr(default, name))}) != key()
 
 

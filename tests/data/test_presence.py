@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.data import presence, vocabulary_build
@@ -40,6 +40,7 @@ def check(lists):
 
 
 @pytest.mark.usefixtures("block")
+@settings(deadline=None)
 @given(reviews)
 def test_the_distinct_features_of_each_review_in_the_order_of_their_first_occurrence(lists):
     check(lists)
@@ -59,6 +60,7 @@ def test_distinct_features_of_all_reviews_together_are_detected(monkeypatch):
         check([[1, 2], [2, 1, 1]])
 
 
+@settings(max_examples=40, deadline=None)
 @given(texts, st.integers(1, 3), st.integers(1, 2), st.booleans())
 def test_every_way_to_encode_returns_the_same(corpus, ngrams, min_count, affixes):
     tokens = tokenize(strings(corpus))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -312,6 +312,25 @@ def test_kept_n_grams_come_with_their_prefix_and_words(corpus, options, limit):
     vocabulary = make(corpus, **options, max_features=limit)
     check_closed(vocabulary)
     assert vocabulary.words.take(pa.array(vocabulary.word[vocabulary.word_features])).equals(vocabulary.words)
+
+
+groups = st.lists(st.integers(0, 2), min_size=30, max_size=30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(corpora, st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), groups)
+def test_features_that_occur_in_enough_groups(corpus, ngrams, min_count, min_groups, group):
+    """Compare with the features of all texts, and in how many of the texts of a group each is found."""
+    tokens, group = tokens_of(corpus), np.resize(group, len(corpus)).astype(np.int32)
+    everything, encoded = build_vocabulary(tokens, ngrams, min_count)
+    where = [set(group[encoded.review[encoded.ids == i]].tolist()) for i in range(len(everything))]
+    names = everything.features().to_pylist()
+    expected = [name for name, groups in zip(names, where, strict=True) if len(groups) >= min_groups]
+    for context in nullcontext, in_pieces:
+        with context():
+            vocabulary, found = build_vocabulary(tokens, ngrams, min_count, min_groups=min_groups, group=group)
+        assert vocabulary.features().to_pylist() == expected
+        np.testing.assert_array_equal(found.ids, vocabulary.encode(tokens)[0].ids)
 
 
 @many

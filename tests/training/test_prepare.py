@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from runner import train_model
+from runner import resume, train_model
 
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
@@ -17,6 +17,7 @@ from sentibp.data.readers.table import MissingColumn
 from sentibp.errors import DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
+from sentibp.training.events import Epoch
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare
 from sentibp.utils.arrow import strings
@@ -115,6 +116,57 @@ def test_spellings_of_a_group(write_config, first, second):
     corpus, _ = dataset.load_data(write_config(data={"source": "x.csv", "group_column": "g", "validation": 0}).config)
     assert corpus.group[0] == corpus.group[1]
     assert len(np.unique(corpus.group)) == 4
+
+
+FILMS = {"data": {"source": "films.csv", "group_column": "film", "validation": 0}}
+
+
+def films(again: str) -> list[str]:
+    """Return 40 reviews of ten films. Each names its film, and all reviews of the film `again` say `yes`."""
+    films = [i // 4 for i in range(40)]
+    return [
+        f"film{film} is {'yes ' * (str(film) == again)}{['bad', 'good'][i % 2]},{i % 2},{film}"
+        for i, film in enumerate(films)
+    ]
+
+
+def test_words_of_few_groups_are_no_features(write_config, complaint):
+    write("films.csv", "text,label,film", films("3"))
+    text = {"ngrams": 1, "affixes": False}
+    known = lambda **more: set(prepare(write_config(**FILMS, text=text | more)).vocabulary.words.to_pylist())  # noqa: E731
+    assert known() == {"is", "good", "bad", "yes", *(f"film{i}" for i in range(10))}
+    assert known(min_groups=2) == {"is", "good", "bad"}
+    assert "no word occurs in 11 groups in the 40 training reviews; give" in complaint(DataError, known, min_groups=11)
+
+
+def test_the_cache_knows_the_groups(write_config):
+    text = {"ngrams": 1, "affixes": False, "min_groups": 2}
+    found = []
+    for column in ("{}", "0"):
+        write(
+            "films.csv",
+            "text,label,film",
+            [f"a film good,1,{column.format(i // 4)}" for i in range(20)] + ["bad film,0,x"],
+        )
+        data = prepare(write_config(**FILMS, text=text))
+        found.append((data.vocabulary.words.to_pylist(), data.facts["groups"]["fingerprint"]))
+    assert found[0][0] == ["film", "a", "good"]
+    assert found[1][0] == ["film"]
+    assert found[0][1] != found[1][1]
+
+
+def test_a_training_by_groups_is_resumed_on_the_same_groups(write_config, complaint):
+    write("films.csv", "text,label,film", films("3"))
+    resolved = write_config(**FILMS, text={"min_groups": 2}, train={"epochs": 2})
+
+    def stop(event):
+        if isinstance(event, Epoch):
+            raise KeyboardInterrupt
+
+    train_model(resolved, Path("run"), watch=stop)
+    write("films.csv", "text,label,film", [f"{row.rpartition(',')[0]},{i // 5}" for i, row in enumerate(films("3"))])
+    message = complaint(DataError, resume, Path("run"), resolved)
+    assert "the data have changed since it was trained: other groups in the column of data.group_column" in message
 
 
 def test_near_duplicates_name_the_columns_that_may_keep_them_together(write_config):

@@ -1,0 +1,172 @@
+"""Naive-Bayes logistic regression comes near the minimum of its loss, and is averaged with networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import runner
+from scipy.optimize import minimize
+
+from sentibp.config.load import load_config
+from sentibp.data.examples import Examples
+from sentibp.errors import ConfigError, DataError
+from sentibp.inspection import influence
+from sentibp.model import logistic_regression
+from sentibp.model.file import load_model
+from sentibp.model.logistic_regression import _Inputs, fit_logistic_regression
+from sentibp.model.naive_bayes import log_count_ratio
+from sentibp.nn import Ragged
+from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.training.prepare import prepare
+from sentibp.utils.arrow import strings
+
+FEATURES = 60
+
+
+def drawn(n: int, seed: int = 0) -> Examples:
+    """Return reviews in which some features tell the label, and others nothing."""
+    rng = np.random.default_rng(seed)
+    label, lengths = rng.integers(0, 2, n).astype(np.int8), rng.integers(0, 12, n)
+    telling = rng.random(lengths.sum()) < 0.3
+    ids = np.where(
+        telling,
+        2 * rng.integers(0, 10, lengths.sum()) + np.repeat(label, lengths),
+        rng.integers(0, FEATURES, lengths.sum()),
+    )
+    return Examples(Ragged(ids.astype(np.int32), np.concatenate(([0], np.cumsum(lengths)))), label)
+
+
+def dense(x: Ragged, pooling: str, padding: int) -> np.ndarray:
+    return FastEmbeddingBag(np.eye(FEATURES), pooling, padding).forward(x)
+
+
+def logits(examples: Examples, column, bias, pooling, padding) -> np.ndarray:
+    return dense(examples.features, pooling, padding) @ column + bias
+
+
+def loss(z, label) -> float:
+    return float(np.mean(np.logaddexp(0, z) - label * z))
+
+
+@pytest.mark.parametrize(("pooling", "padding"), [("mean", 10), ("sqrt", 0), ("sum", 0)])
+@pytest.mark.parametrize("n", [40, 3000])
+def test_the_loss_with_its_penalty_is_near_the_minimum(pooling, padding, n):
+    examples = drawn(n)
+    column, bias = fit_logistic_regression(examples, FEATURES, pooling, padding, 0)
+    x, ratio = dense(examples.features, pooling, padding), np.abs(log_count_ratio(examples, FEATURES)).astype(float)
+    ratio = np.where(ratio < 0.3, 0, ratio)
+    usual = np.mean(FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(examples.features))
+
+    def penalized(theta):
+        z = x @ (theta[:-1] * ratio * usual) + theta[-1]
+        return loss(z, examples.label) + theta[:-1] @ theta[:-1] / (2 * 0.3 * n)
+
+    reached = penalized(np.append(column / (np.where(ratio, ratio, 1) * usual), bias))
+    assert (column[ratio == 0] == 0).all()
+    least = minimize(penalized, np.zeros(FEATURES + 1)).fun
+    assert column.dtype == np.float32
+    assert reached - least < 0.1 * (penalized(np.zeros(FEATURES + 1)) - least)
+
+
+def test_the_gradient_is_the_transpose_of_the_sum():
+    rng, x = np.random.default_rng(0), drawn(50).features
+    inputs = _Inputs.centred(x, rng.random(50).astype(np.float32), FEATURES)
+    weight, dz = rng.standard_normal(FEATURES).astype(np.float32), rng.standard_normal(50).astype(np.float32)
+    assert dz @ inputs.forward(weight) == pytest.approx(inputs.backward(dz) @ weight, rel=1e-4)
+    assert inputs.forward(weight).mean() == pytest.approx(0, abs=1e-5), "the mean of the inputs is 0"
+
+
+def test_the_seed_determines_the_result():
+    first, same, other = (fit_logistic_regression(drawn(300), FEATURES, "mean", 10, seed)[0] for seed in (0, 0, 1))
+    assert first.tobytes() == same.tobytes() != other.tobytes()
+
+
+def test_the_weights_in_the_loss_count():
+    examples = drawn(400)
+    weight = np.where(examples.label == 1, 1.8, 0.2).astype(np.float32)
+    even, heavy = (fit_logistic_regression(examples, FEATURES, "mean", 0, 0, each) for each in (None, weight))
+    assert logits(examples, *heavy, "mean", 0).mean() > logits(examples, *even, "mean", 0).mean() + 0.5
+
+
+def test_features_that_tell_nothing():
+    """The bias is the answer."""
+    x = Ragged(np.zeros(300, np.int32), np.arange(301))
+    column, bias = fit_logistic_regression(Examples(x, (np.arange(300) % 3 > 0).astype(np.int8)), 2, "mean", 0, 0)
+    assert (column == 0).all()
+    assert bias == pytest.approx(np.log(2), abs=0.2)
+
+
+def test_large_steps_do_not_diverge(monkeypatch):
+    monkeypatch.setattr(_Inputs, "learning_rate", lambda self, square, batch: 1e4)
+    column, _ = fit_logistic_regression(drawn(300), FEATURES, "mean", 10, 0)
+    assert np.isfinite(column).all()
+
+
+def test_many_reviews_are_taken_in_larger_batches():
+    assert logistic_regression._LARGEST_BATCH >= 64
+    column, _ = fit_logistic_regression(drawn(70_000), FEATURES, "mean", 0, 0)
+    assert np.isfinite(column).all()
+
+
+@pytest.fixture
+def small(write_config):
+    def small(*overrides: str, **pretrain):
+        train = {"epochs": 2, "linear_member": True, "word_dropout": 0.0}
+        model = {"embedding": {"dim": 4}, "hidden": [3]}
+        return write_config(
+            "small.yaml", overrides, data={"source": "sample"}, model=model, train=train, pretrain=pretrain
+        )
+
+    return small
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_it_is_averaged_with_the_networks(small, members):
+    same = f"train.members={members}", "train.refit=false", "train.epochs=1", "train.learning_rates={hidden.0: 0.5}"
+    outcome = runner.train_model(small(*same), Path("run"))
+    trained = load_model(outcome.model)
+    assert trained.spec.hidden == (3 * members + 2,)
+    assert trained.spec.dim == 4 * members + 1
+    data = prepare(small())
+    column, bias = fit_logistic_regression(data.training, len(data.vocabulary), "mean", 10, 0)
+    linear = FastEmbeddingBag(column[:, None], "mean", 10).forward(data.validation.features)[:, 0] + bias
+    alone = load_model(runner.train_model(small(*same, "train.linear_member=false"), Path("alone")).model)
+    single = alone.logits(data.validation.features)
+    parts = np.stack([linear, single, np.ones(len(linear))], axis=1)
+    found = trained.logits(data.validation.features)
+    weights, *_ = np.linalg.lstsq(parts, found, rcond=None)
+    np.testing.assert_allclose(parts @ weights, found, atol=1e-4)
+    assert weights[0] > 0.01
+    assert trained.predict(strings(["a film"])).positive.shape == (1,)
+
+
+def test_what_needs_a_single_network_says_how(small, complaint):
+    runner.train_model(small(), Path("run"))
+    message = complaint(DataError, influence.of_text, "run", "a film", 3)
+    assert "train it with `sentibp train run/config.yaml --set train.linear_member=false`" in message
+
+
+def test_conflicts(small, complaint):
+    deep = complaint(ConfigError, small, "model.hidden=[3,3]")
+    assert "train.linear_member: averaged networks have at most one hidden layer" in deep
+    assert "or write --set train.linear_member=false" in deep
+    words = complaint(ConfigError, small, "pretrain.vectors=words", "pretrain.dim=2")
+    assert "train.linear_member: vectors: words has such a classifier already; remove this, or write --set" in words
+
+
+def test_a_killed_training_is_resumed_to_the_same_bytes(small):
+    whole = runner.train_model(small(), Path("whole"))
+    seen = []
+
+    def stop(event):
+        seen.append(event)
+        if len(seen) == 12:
+            raise KeyboardInterrupt
+
+    runner.train_model(small("train.checkpoint.every_steps=1"), Path("run"), watch=stop)
+    resumed = runner.resume(Path("run"), load_config(Path("run/config.yaml")))
+    assert load_model(resumed.model).tensors().keys() == load_model(whole.model).tensors().keys()
+    for name, tensor in load_model(whole.model).tensors().items():
+        np.testing.assert_array_equal(load_model(resumed.model).tensors()[name], tensor)
