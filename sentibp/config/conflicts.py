@@ -147,7 +147,7 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
         message += f"{set_option('pretrain.lexicon', 'none')}, or write {set_option('pretrain.vectors', 'none')}"
         yield Conflict(("pretrain", "lexicon"), message, ("pretrain.vectors",))
     if pretrain.has_word_columns and config.train.linear_member:
-        used = [key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none"][0]
+        used = next(key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none")
         message = f"{used}: {getattr(pretrain, used)} has such a classifier already; remove this, or write "
         message += set_option("train.linear_member", False)
         yield Conflict(("train", "linear_member"), message, ("pretrain.vectors", "pretrain.lexicon"))

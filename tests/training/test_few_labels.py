@@ -151,6 +151,7 @@ def test_words_that_only_the_file_of_vectors_has_are_features(few, has_source):
         (["pretrain.vectors=reviews"], "pretrain.lexicon=none"),
         (["model.init_from=few.csv"], "pretrain.lexicon=none"),
         (["model.hidden=[4,4]"], "pretrain.lexicon=none"),
+        (["train.linear_member=true"], "train.linear_member=false"),
     ],
 )
 def test_settings_that_do_not_fit_together(few, overrides, repair):
