@@ -27,7 +27,7 @@ from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
 _NEEDED = 3  # bytes of memory for each byte of a file, while it is read and checked
-_COPIED = 1 << 20  # bytes that are copied at once
+_COPIED = 1 << 16  # bytes that are copied at once
 _PIECE = 1 << 21  # bytes that one thread hashes at once
 
 
