@@ -126,7 +126,7 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     if deep or (model.hidden and model.activation != "relu"):
         what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
         message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
-        off = {"members": 1, "linear_member": False, "vectors": "none", "shifters": False}
+        off = {"members": 1, "linear_member": False, "vectors": "none", "lexicon": "none", "shifters": False}
         none = set_option(".".join(map(str, key)), off[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
