@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,22 @@ def complaint() -> Callable[..., str]:
         return text
 
     return lines
+
+
+@pytest.fixture
+def write_lexicon(tmp_path_factory, monkeypatch) -> Iterator[Callable[[Mapping[str, float]], Path]]:
+    """Put a lexicon in the place of VADER's: `write_lexicon({"good": 1.9})`. Its module cannot be imported."""
+    package = tmp_path_factory.mktemp("site") / "vaderSentiment"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "vaderSentiment.py").write_text("raise AssertionError('only the file of words is read')")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.delitem(sys.modules, "vaderSentiment", raising=False)
+
+    def write(ratings: Mapping[str, float]) -> Path:
+        path = package / "vader_lexicon.txt"
+        path.write_text("".join(f"{word}\t{rating}\t0.5\t[1, 2]\n" for word, rating in ratings.items()), "utf-8")
+        return path
+
+    yield write
+    sys.modules.pop("vaderSentiment", None)

@@ -37,7 +37,8 @@ def init(
     """Write a commented config for a file of reviews.
 
     It names the columns, lists the labels with their counts, and says what they mean where that is known. What only
-    you can know is left open, and named.
+    you can know is left open, and named. With fewer than 2,000 labels of short texts, the settings of the config
+    few_labels are in it as comments.
     """
     from sentibp.data.draft import draft_config
     from sentibp.utils.files import write_file
@@ -57,11 +58,13 @@ def init(
         print_message(note)
     if json:
         fill_in = [{"line": line, "what": what} for line, what in draft.open_lines]
-        print_json({"config": str(config), "rows": draft.rows, "fill_in": fill_in})
+        print_json({"config": str(config), "rows": draft.rows, "fill_in": fill_in, "advice": list(draft.advice)})
         return
     typer.echo(f"config   {config}, for {draft.rows:,} rows")
     for line, what in draft.open_lines:
         typer.echo(f"fill in  {config}:{line}: {what}")
+    for advice in draft.advice:
+        typer.echo(f"advice   {advice}")
     typer.echo(f"next     {'' if not draft.open_lines else 'then '}sentibp train {shlex.quote(str(config))}")
 
 

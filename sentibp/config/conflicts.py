@@ -207,8 +207,8 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
         key: Keys = ("train", "members")
     elif config.train.linear_member:
         key = ("train", "linear_member")
-    elif config.pretrain.vectors == "reviews":
-        key = ("pretrain", "vectors")
+    elif config.pretrain.is_used:
+        key = ("pretrain", "vectors" if config.pretrain.vectors != "none" else "lexicon")
     elif config.text.shifters:
         key = ("text", "shifters")
     else:
@@ -217,33 +217,41 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
     if deep or (model.hidden and model.activation != "relu"):
         what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
         message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
-        off = {"members": 1, "linear_member": False, "vectors": "none", "shifters": False}
+        off = {"members": 1, "linear_member": False, "vectors": "none", "lexicon": "none", "shifters": False}
         none = set_option(".".join(map(str, key)), off[str(key[1])])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 
 def _pretraining(config: Config) -> Iterator[Conflict]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
-    needed = pretrain.dim + _outputs(config) + 2 * (pretrain.labelled is not None)
-    if pretrain.vectors == "words" and dim < needed:
-        message = f"the embedding has {dim} columns and needs {needed}; lower this, or write "
+    needed = pretrain.columns + _outputs(config)  # columns to learn
+    if pretrain.has_word_columns and dim < needed:
+        has_vectors = pretrain.vectors == "words"
+        message = f"the embedding has {dim} columns and needs {needed}; {'lower this, or ' * has_vectors}write "
         message += set_option("model.embedding.dim", needed)
-        yield Conflict(("pretrain", "dim"), message, ("model.embedding.dim",))
-    if pretrain.vectors != "words" and pretrain.labelled is not None:
-        message = f"only vectors: words uses it; remove it with {set_option('pretrain.labelled', None)}"
-        yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors",))
-    if pretrain.vectors == "words" and config.train.linear_member:
-        message = "vectors: words has such a classifier already; remove this, or write "
+        yield Conflict(("pretrain", "dim" if has_vectors else "lexicon"), message, ("model.embedding.dim",))
+    if not pretrain.has_word_columns and pretrain.labelled is not None:
+        message = f"only vectors: words and lexicon use it; remove it with {set_option('pretrain.labelled', None)}"
+        yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors", "pretrain.lexicon"))
+    if pretrain.vectors == "reviews" and pretrain.lexicon != "none":
+        message = "vectors: reviews uses no lexicon; remove it with "
+        message += f"{set_option('pretrain.lexicon', 'none')}, or write {set_option('pretrain.vectors', 'none')}"
+        yield Conflict(("pretrain", "lexicon"), message, ("pretrain.vectors",))
+    if pretrain.has_word_columns and config.train.linear_member:
+        used = next(key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none")
+        message = f"{used}: {getattr(pretrain, used)} has such a classifier already; remove this, or write "
         message += set_option("train.linear_member", False)
-        yield Conflict(("train", "linear_member"), message, ("pretrain.vectors",))
+        yield Conflict(("train", "linear_member"), message, ("pretrain.vectors", "pretrain.lexicon"))
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"
         yield Conflict(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
-    if pretrain.vectors != "none" and config.model.init_from is not None:
-        message = "a network cannot start from both a model and vectors; remove this, or write "
-        message += set_option("pretrain.vectors", "none")
-        yield Conflict(("model", "init_from"), message, ("pretrain.vectors",))
+    if pretrain.is_used and config.model.init_from is not None:
+        used = [key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none"]
+        what = {"vectors": "vectors", "lexicon": "a lexicon"}[used[0]]
+        message = f"a network cannot start from both a model and {what}; remove this, or write "
+        message += " ".join(set_option(f"pretrain.{key}", "none") for key in used)
+        yield Conflict(("model", "init_from"), message, ("pretrain.vectors", "pretrain.lexicon"))
 
 
 def _only_two_classes(config: Config) -> Iterator[Conflict]:
@@ -252,6 +260,7 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
     settings: tuple[tuple[Keys, str, bool, Any], ...] = (
         (("train", "linear_member"), "the linear classifier beside the networks is", config.train.linear_member, False),
         (("text", "shifters"), "shifters are", config.text.shifters, False),
+        (("pretrain", "lexicon"), "a lexicon is", config.pretrain.lexicon != "none", "none"),
     )
     for key, what, is_used, off in settings:
         if is_used:

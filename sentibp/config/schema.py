@@ -484,6 +484,32 @@ class Pretrain(_Section):
     vectors, or `last`. Features are matched by their text. `vectors` and `dim` must be the same as there."""
     min_count: Count = 10
     """With vectors: reviews, how often a feature must occur in all reviews together to have a vector."""
+    lexicon: Literal["none", "vader"] = "none"
+    """A list of words with their polarity: how negative or positive each is. vader: the 7,500 English words of VADER
+    (`pip install 'sentibp[lexicon]'`). They are features whether the training data have them or not, and a column of
+    the embedding, before those of the vectors, starts from the polarities. Use it with up to a few thousand labelled
+    reviews in English, with vectors: none or words. Predictions do not need the package. none: no lexicon."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is learned before the training."""
+        return self.vectors != "none" or self.lexicon != "none"
+
+    @property
+    def has_word_columns(self) -> bool:
+        """Whether columns of the embedding start from what is known of words; then a teacher is trained on them."""
+        return self.vectors == "words" or self.lexicon != "none"
+
+    @property
+    def columns(self) -> int:
+        """The number of these columns."""
+        vectors = self.dim if self.vectors == "words" else 0
+        return vectors + (self.lexicon != "none") + 2 * (self.labelled is not None) if self.has_word_columns else 0
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_lexicon(self, serialize: Any) -> dict[str, Any]:
+        """Leave the lexicon out if there is none, as in the files of versions that did not have the setting."""
+        return {key: value for key, value in serialize(self).items() if key != "lexicon" or value != "none"}
 
 
 class Config(_Section):

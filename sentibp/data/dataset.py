@@ -97,7 +97,7 @@ def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
 def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]:
     """Return the labelled and the unlabelled reviews of pretraining; None where the config names none."""
     settings = config.pretrain
-    if settings.vectors == "none":
+    if not settings.is_used:
         return None, None
     labelled = unlabelled = None
     most = sources.read_options(config.data).most

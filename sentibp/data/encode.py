@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.overlap import near_duplicates
-from sentibp.data.tokenizer import Tokens, tokenize
-from sentibp.data.vocabulary import Vocabulary, merge
+from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
+from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
 from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
@@ -48,13 +50,17 @@ def encode(
     name: str,
     initial: Vocabulary | None = None,
     occurrences: bool = False,
+    words: Sequence[pa.LargeStringArray] = (),
 ) -> Encoded:
     """Return the features of all reviews, and the vocabulary of the `corpora`; the first is the training data.
 
     With `occurrences`, the features of the corpora are returned as often as they occur, whatever text.presence is.
     `fingerprints` identify the content of the data, and `name` describes them to people. An `initial` vocabulary keeps
-    its ids and is extended; then the cache is not used. DataError if no word is frequent enough.
+    its ids and is extended; then the cache is not used. The `words` are features even if no review has them; they
+    follow the others. DataError if no word is frequent enough.
     """
+    if words:
+        fingerprints = {**fingerprints, "words": [_digest(each) for each in words]}
     key = cache_key(settings, fingerprints, occurrences)
     arrays = cache.load(key) if initial is None else None
     if arrays is not None:
@@ -62,7 +68,7 @@ def encode(
         near = arrays["near_duplicate"]
         learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
     else:
-        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial, occurrences)
+        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial, occurrences, words)
         if initial is None:
             arrays = vocabulary.tensors() | {"near_duplicate": near}
             for k, ragged in ("training", learned), ("validation", held_out):
@@ -87,21 +93,30 @@ def _encode(
     validation: Corpus | None,
     initial: Vocabulary | None,
     occurrences: bool,
+    words: Sequence[pa.LargeStringArray],
 ) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, Spelling.of(settings))
     vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences)
     if initial is not None:
         vocabulary = merge(initial, vocabulary)
-        learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
-        learned = vocabulary.without_marked(learned) if settings.shifters else learned
     if not len(vocabulary):
         raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
+    for each in words:
+        _, known = single_tokens(each, Spelling.of(settings))
+        vocabulary = merge(vocabulary, vocabulary_of_words(pc.unique(known), settings.presence))
+    if initial is not None or words:
+        learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
+        learned = vocabulary.without_marked(learned) if settings.shifters else learned
     validation_text = strings([]) if validation is None else validation.text
     validation_tokens = tokenize(validation_text, Spelling.of(settings))
     near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
     held_out, _ = vocabulary.encode(validation_tokens)
     return vocabulary, learned, held_out, near
+
+
+def _digest(words: pa.LargeStringArray) -> str:
+    return hashlib.sha256("\n".join(words.to_pylist()).encode()).hexdigest()
 
 
 def learn_vocabulary(

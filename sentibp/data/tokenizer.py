@@ -133,6 +133,13 @@ def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, spelling: Spelling = _
     return Tokens(ids.array(), prefix_sums(lengths.array()), name_classes(words, spelling.classes))
 
 
+def single_tokens(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> tuple[np.ndarray, pa.LargeStringArray]:
+    """Return the positions (k,) of the texts that are one token each, and these tokens (k,)."""
+    tokens = tokenize(text, spelling)
+    rows = np.flatnonzero(np.diff(tokens.offsets) == 1)
+    return rows, tokens.words.take(from_numpy(tokens.ids[tokens.offsets[rows]]))
+
+
 def pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
     """Yield slices of about _PIECE_BYTES of text. A longer text is a slice on its own."""
     for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:

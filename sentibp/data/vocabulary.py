@@ -279,6 +279,12 @@ def enumerate_affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndar
                 yield kind, which, pc.binary_join_element_wise(mark, cut, nothing)
 
 
+def vocabulary_of_words(words: pa.LargeStringArray, presence: bool = False) -> Vocabulary:
+    """Return the vocabulary of these words (m,), all of which are distinct, in their order."""
+    n = len(words)
+    return Vocabulary(words, np.full(n, NONE, np.int32), np.arange(n, dtype=np.int32), presence)
+
+
 def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
     """Return the features of `old` with their ids, followed by those that only `new` has, words before n-grams.
 

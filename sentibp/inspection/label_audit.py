@@ -268,7 +268,7 @@ def _single_network(settings: Config) -> Config:
 def _ignored_settings(settings: Config) -> Iterator[str]:
     """Yield a note on the settings that an audit ignores."""
     used = {
-        "pretrain": settings.pretrain.vectors != "none",
+        "pretrain": settings.pretrain.is_used,
         "train.members": settings.train.members > 1,
         "train.linear_member": settings.train.linear_member,
         "model.init_from": settings.model.init_from is not None,

@@ -216,9 +216,14 @@ def _with_log(run: Path) -> str:
     config = load_config(name).config
     changes: dict[str, Any] = {"train.members": 1} if config.train.members > 1 else {}
     changes |= {"train.linear_member": False} if config.train.linear_member else {}
-    if config.pretrain.vectors != "none":
-        changes |= {"pretrain.vectors": "none"}
+    if config.pretrain.is_used:
+        changes |= {
+            f"pretrain.{key}": "none" for key in ("vectors", "lexicon") if getattr(config.pretrain, key) != "none"
+        }
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
+    changes |= {"text.shifters": False} if config.text.shifters else {}
     options = "".join(f" {set_option(key, value)}" for key, value in changes.items())
-    why = "only a single network without pretraining has one" if changes else "a resumed large training may have none"
+    why = "a resumed large training may have none"
+    if changes:
+        why = "only a single network without pretraining and shifters has one"
     return f"{why}: train it with `sentibp train {shlex.quote(str(name))}{options}`"

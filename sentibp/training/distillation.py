@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples, class_shares, example_weights
+from sentibp.data.lexicon import Lexicon
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
+from sentibp.metrics import effective_number
 from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
@@ -29,6 +31,9 @@ from sentibp.utils.arrow import to_numpy
 _BLOCK = 256  # reviews that are pooled at once
 _MIN_COUNT = 2  # occurrences in the labelled reviews that a feature needs for an embedding row that it does not share
 _COLUMN_SCALE = 2.5  # the root mean square of the inputs of the trained column; that of the fixed columns is about 1
+_LEXICON_SCALE = 3.0  # the same of the column of a lexicon, so that its weight is found with few reviews
+_DECAY = 0.005  # the L2 penalty of a teacher
+_SUM_DECAY = 24.0  # the same for the sum of the losses instead of their mean: it counts with fewer than 4,800 reviews
 _BASE_SCALE = 0.25  # added to the squared log-count ratios, so that features without a ratio are learned, too
 _TRAINING_SHARE = 0.2  # of the training reviews in the distillation set
 
@@ -76,8 +81,19 @@ def word_classifier(
     ratios = log_count_ratios(training, n, NetworkSpec.from_config(config).head)
     scales = [np.sqrt(np.sum(np.square([ratio, *labelled]), axis=0) + _BASE_SCALE) for ratio in ratios]
     loss_weight = example_weights(config.train, training)
-    column, bias = _fit_columns(config, training, scales, columns, loss_weight, head=head)
+    decay = max(_DECAY, _SUM_DECAY / effective_reviews(training))
+    column, bias = _fit_columns(config, training, scales, columns, loss_weight, decay, head)
     return _linear(config, vocabulary, column, bias, head, seed)
+
+
+def effective_reviews(examples: Examples) -> float:
+    """Return the effective number of distinct reviews (Kish, 1965). Copies count as one review of a larger weight."""
+    total: dict[tuple[bytes, int], float] = {}
+    x, weight = examples.features, np.ones(len(examples)) if examples.weight is None else examples.weight
+    for start, stop, label, each in zip(x.offsets, x.offsets[1:], examples.label, weight, strict=False):
+        key = x.ids[start:stop].tobytes(), int(label)
+        total[key] = total.get(key, 0.0) + float(each)
+    return effective_number(np.array(list(total.values())))
 
 
 def _fit_columns(
@@ -86,7 +102,7 @@ def _fit_columns(
     scales: Sequence[Array],
     columns: Array,
     loss_weight: Array | None = None,
-    decay: float = 0.005,
+    decay: float = _DECAY,
     head: linear.Head | None = None,
 ) -> tuple[Array, Array]:
     """Fit a network without hidden layers on a trained column for each output, and on the fixed `columns` (V, k).
@@ -146,15 +162,20 @@ def _linear(
 
 
 def word_columns(
-    config: Config, vocabulary: Vocabulary, training: Examples, extra: PretrainingData, pretrained: Vectors
+    config: Config,
+    vocabulary: Vocabulary,
+    training: Examples,
+    extra: PretrainingData,
+    pretrained: Vectors | None,
+    lexicon: Lexicon | None = None,
 ) -> Array:
     """Return the initial values of the last columns of the embedding: (V, k).
 
-    They are the vectors of words, scaled to the same length. If there are additional labelled reviews, two columns come
-    before them: the log-count ratios in these reviews, and the weights of a network without hidden layers that learned
-    their sentences. Their labels are negative and positive, whatever those of the training are. Each sentence has
-    the label of its review. For single sentences that label is often wrong, but the errors cancel over many
-    sentences.
+    They are the vectors of words, scaled to the same length, if there are `pretrained` vectors. A column with the
+    polarities of a lexicon comes before them. If there are additional labelled reviews, two columns come first: the
+    log-count ratios in these reviews, and the weights of a network without hidden layers that learned their sentences.
+    Their labels are negative and positive, whatever those of the training are. Each sentence has the label of its
+    review. For single sentences that label is often wrong, but the errors cancel over many sentences.
     """
     n, embedding = len(vocabulary), config.model.embedding
     columns = []
@@ -165,9 +186,16 @@ def word_columns(
         weight, _ = _fit_columns(config, labelled, [np.abs(ratio)], ratio[:, None], decay=0.001)
         for column in (ratio[:, None], weight):
             columns.append(scale_columns(column, training.features, embedding, training.weight))
-    vectors = pretrained.rows(n, config.pretrain.dim)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    columns.append(scale_columns(vectors, training.features, embedding, training.weight))
+    if lexicon is not None:
+        polarity = lexicon.column(vocabulary)[:, None]
+        if not polarity[training.features.ids].any():  # nothing says how much it matters
+            polarity[:] = 0
+        polarity = scale_columns(polarity, training.features, embedding, training.weight)
+        columns.append(np.float32(_LEXICON_SCALE) * polarity)
+    if pretrained is not None:
+        vectors = pretrained.rows(n, config.pretrain.dim)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        columns.append(scale_columns(vectors, training.features, embedding, training.weight))
     return np.concatenate(columns, axis=1)
 
 
@@ -221,6 +249,19 @@ def distillation_set(
     features = concatenate_reviews([training.features] * copies + [x])
     examples = replace(training, features=features, label=label, weight=weight)
     return DistillationSet(examples, np.append(np.tile(np.arange(n), copies), np.full(m, -1)))
+
+
+def start_from_teacher(student: Classifier, teacher: Classifier, examples: Examples) -> None:
+    """Let a network start as its teacher, in place. The first columns of its embedding are the teacher's."""
+    config, tensors = student.training_config(), teacher.tensors()
+    columns, weights = [], []
+    for own in tensors["embedding.weight"].T:
+        column = scale_columns(own[:, None], examples.features, config.model.embedding, examples.weight)
+        columns.append(column)
+        weights.append(float(np.abs(own).sum() / max(float(np.abs(column).sum()), 1e-6)))
+    head = {name: tensors[name] for name in ("scale.bias", "thresholds.gaps") if name in tensors}
+    start = linear.LinearStart(np.concatenate(columns, axis=1), np.array(weights), tensors["output.bias"], head)
+    initial.start_linear(student.tensors(), config, start)
 
 
 def shared_rows(training: Examples, vocabulary: Vocabulary) -> Array:

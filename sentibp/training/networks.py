@@ -63,13 +63,13 @@ class Task(NamedTuple):
     review: Array | None = None  # (m,) the training review that each example is; -1 if it is none. None: the same
     row: Array | None = None  # (V,) for each feature the one whose row it shares
     columns: Array | None = None  # (V, k) what the last columns of the embedding start from
+    teacher: Classifier | None = None  # what the networks start from
 
 
 def is_ensemble(config: Config) -> bool:
     """Return whether several classifiers are averaged."""
     train = config.train
-    is_several = train.members > 1 or train.linear_member or config.pretrain.vectors != "none"
-    return is_several or config.text.shifters
+    return train.members > 1 or train.linear_member or config.pretrain.is_used or config.text.shifters
 
 
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
@@ -207,7 +207,7 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     pretrained: list[Classifier] = []
     if config.pretrain.vectors == "reviews":
         task = yield from _review_task(context, seed, pretrained)
-    elif config.pretrain.vectors == "words":
+    elif config.pretrain.has_word_columns:
         task = yield from _word_task(context, seed, pretrained, None not in finished.values())
     else:
         task = Task(context.data.training, context.data.validation)
@@ -220,7 +220,7 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
         checkpoints.member_finished(str(each), member)
         members.append(member)
     selection = context.refit or context.selection
-    if config.pretrain.vectors == "words":
+    if config.pretrain.has_word_columns:
         classifier = distillation.combine(pretrained[0], members)
     else:
         kinds = [kind for kind in (_linear_members(context, seed), pretrained, members) if kind]
@@ -236,6 +236,8 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
 def _train_member(context: TrainingContext, seed: int, task: Task) -> Events:
     """Train a network of an ensemble, to its last epoch."""
     member = new_network(context.data, seed, task.columns)
+    if task.teacher is not None:
+        distillation.start_from_teacher(member, task.teacher, task.training)
     yield from train_network(context, seed, member, task, is_member=True)
     if task.row is not None:
         distillation.copy_shared_rows(member, task.row)
@@ -271,13 +273,19 @@ def _review_task(context: TrainingContext, seed: int, pretrained: list[Classifie
 def _word_task(
     context: TrainingContext, seed: int, pretrained: list[Classifier], all_finished: bool
 ) -> Generator[Event, None, Task]:
-    """Make the classifier on vectors of words, and the distillation set of its answers that the networks learn from."""
+    """Make the classifier on columns of words, and the distillation set of its answers that the networks learn from."""
     data, checkpoints = context.data, context.checkpoints
     name, columns = f"{seed}-pretrained", None
     classifier = checkpoints.load_member(name)
     if classifier is None or not all_finished:  # networks that are not finished start from the vectors
-        vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
-        columns = distillation.word_columns(data.config, data.vocabulary, data.training, data.extra, vectors)
+        vectors = None
+        if data.config.pretrain.vectors == "words":
+            vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
+        if data.lexicon is not None:
+            yield Note(str(data.lexicon.coverage(data.training.features, data.vocabulary)))
+        columns = distillation.word_columns(
+            data.config, data.vocabulary, data.training, data.extra, vectors, data.lexicon
+        )
         if classifier is None:
             classifier = distillation.word_classifier(
                 data.config, data.vocabulary, data.training, data.extra, columns, seed
@@ -291,7 +299,8 @@ def _word_task(
     count, students = np.count_nonzero(review < 0), data.config.train.members
     if count:
         yield Note(f"distillation: {students} networks learn from a classifier's answers to {count:,} sentences, too")
-    return Task(examples, data.validation, review, columns=columns)
+    has_start = data.lexicon is not None or not count  # networks with random weights learn too little from few reviews
+    return Task(examples, data.validation, review, columns=columns, teacher=classifier if has_start else None)
 
 
 def learn_vectors(
@@ -305,11 +314,10 @@ def learn_vectors(
     if data.pretrained is not None:
         found = word_vectors.match_vectors(data.pretrained, data.vocabulary)
         path = shown(data.config.pretrain.vectors_from or "")
-        if not len(found.features):
+        known = int(pretraining.occurring(data.extra, len(data.vocabulary))[found.features].sum())
+        if not known:
             raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
-        yield Note(
-            f"{path}: {len(found.features):,} of its {len(data.pretrained.texts):,} vectors are of features here"
-        )
+        yield Note(f"{path}: {known:,} of its {len(data.pretrained.texts):,} vectors are of features here")
         return found
     kinds = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}
     more = len(data.extra.unlabelled.offsets) - 1 + (len(data.extra.labelled or ()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from sentibp.config.load import Resolved
 from sentibp.config.schema import Config
@@ -19,6 +20,7 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.labels import BINARY, Classes, classes_of, counted, order_note
+from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
@@ -52,6 +54,7 @@ class TrainingData(NamedTuple):
     training: Examples
     validation: Examples | None
     independent: Array | None  # (n,) how much each validation review counts in a fit: 0 if training has nearly its text
+    lexicon: Lexicon | None  # of pretrain.lexicon
     extra: PretrainingData  # additional reviews for pretraining
     vocabulary: Vocabulary
     hashes: ReviewHashes  # of the reviews, for the run directory
@@ -74,7 +77,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
-    origin, pretrained = _origin(config), _pretrained(config)
+    origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
     training, validation = load_data(config)
     labelled, unlabelled = load_pretraining_data(config)
     corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
@@ -88,6 +91,8 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         hashes, known, more = _with_origin(hashes, origin, config)
         notes = (*notes, *more)
     facts = _facts(config, training, validation, labelled, unlabelled)
+    if lexicon is not None:
+        facts["lexicon"] = {"fingerprint": lexicon.digest}
     encoded = encode(
         config.text,
         (training, labelled, unlabelled),
@@ -95,11 +100,14 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         facts,
         str(config.data.source),
         None if origin is None else origin.vocabulary,
-        occurrences=config.pretrain.vectors != "none",  # it counts them, and reads their order
+        occurrences=config.pretrain.is_used,  # it counts them, and reads their order
+        words=_known_words(pretrained, lexicon),
     )
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled_features, unlabelled_features = encoded.learned
-    features = occurrences if config.pretrain.vectors == "none" else encoded.vocabulary.select(occurrences)
+    features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
+    if lexicon is not None:
+        notes = (*notes, *lexicon.coverage(occurrences, encoded.vocabulary).notes())
     classes = classes_of(config.data)
     independent = None
     if validation is not None:
@@ -111,6 +119,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         config=config,
         origin=origin,
         pretrained=pretrained,
+        lexicon=lexicon,
         training=_examples(training, features, classes),
         validation=_examples_or_none(validation, encoded.validation, classes),
         independent=independent,
@@ -134,7 +143,7 @@ def _facts(
     facts = {"training": data_facts(training), "validation": data_facts(validation)}
     if config.text.min_groups > 1 and training.group is not None:
         facts["groups"] = {"fingerprint": hashlib.sha256(training.group.tobytes()).hexdigest()}
-    if config.pretrain.vectors != "none":
+    if config.pretrain.is_used:
         facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
     return facts
 
@@ -199,6 +208,12 @@ def _pretrained(config: Config) -> word_vectors.VectorFile | None:
     if wrong:
         raise ConfigError(*wrong)
     return saved
+
+
+def _known_words(pretrained: word_vectors.VectorFile | None, lexicon: Lexicon | None) -> list[pa.LargeStringArray]:
+    """Return the words of which something is known, so that they are features even if no review has them."""
+    words = [] if lexicon is None else [lexicon.words]
+    return words if pretrained is None or pretrained.kind != "words" else [*words, pretrained.texts]
 
 
 def _files(config: Config) -> dict[str, Any]:

@@ -63,10 +63,18 @@ def learn_vectors(
     if extra.labelled is not None:
         texts.append(extra.labelled.features)
     words = vocabulary.word_features[~(vocabulary.is_affix | vocabulary.is_marked)[vocabulary.word_features]]
-    frequent = words[:_WORDS]
+    frequent = words[occurring(extra, n)[words]][:_WORDS]
     words_of_texts = only_words(concatenate_reviews(texts), words)
     vectors = yield from word_vectors(words_of_texts, len(frequent), settings.dim, rng, done, state)
     return to_half_precision(frequent, vectors)
+
+
+def occurring(extra: PretrainingData, features: int) -> Array:
+    """Return whether each feature occurs in a review: (features,) bool. Words of a lexicon or of a file may not."""
+    found = np.zeros(features, bool)
+    for reviews in (extra.training, extra.unlabelled, *([] if extra.labelled is None else [extra.labelled.features])):
+        found[reviews.ids] = True
+    return found
 
 
 def review_vectors(

@@ -144,7 +144,9 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
     """
     for name, facts in then.items():
         if facts != now.get(name):
-            if name in SETTINGS:
+            if name == "lexicon":
+                what, count = "lexicon of pretrain.lexicon has", "other words or polarities"
+            elif name in SETTINGS:
                 what, count = f"file of {SETTINGS[name]} has", "other weights"
             elif name == "groups":
                 what, count = "data have", "other groups in the column of data.group_column"

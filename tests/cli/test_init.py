@@ -80,6 +80,37 @@ def test_the_config_trains(sentibp, here, name, folder):
     sentibp("train", result["config"], "--quiet", "--set", "train.epochs=1", "--set", "model.embedding.dim=2")
 
 
+def test_few_labels_have_advice(sentibp, here, write_lexicon):
+    """Without its comment marks, the config has the settings of few_labels."""
+    write_lexicon({"good": 2.0, "bad": -2.0})
+    labelled("few.csv")
+    done = sentibp("init", "few.csv")
+    assert "advice   60 labels: a lexicon helps if the texts are in English; " in done.out
+    own, advice = Path("few.yaml").read_text(encoding="utf-8").split("\n# Few labels: 60.")
+    lines = advice.splitlines()
+    settings = [line.removeprefix("# ") for line in lines[lines.index("# text:") :]]
+    Path("few.yaml").write_text("\n".join([own, *settings]), encoding="utf-8")
+    found, expected = (sentibp("config", "show", name, "--json").json for name in ("few.yaml", "few_labels"))
+    assert {key: each["value"] for key, each in found.items() if not key.startswith("data.")} == {
+        key: each["value"] for key, each in expected.items() if not key.startswith("data.")
+    }
+    sentibp("train", "few.yaml", "--quiet")
+
+
+def test_many_labels_have_no_advice(sentibp, here):
+    write("many.csv", ["text", "label"], [[f"{text} {i}", i % 2] for i, text in enumerate(texts(40) * 50)])
+    assert sentibp("init", "many.csv", "--json").json["advice"] == []
+    assert "# Few labels" not in Path("many.yaml").read_text(encoding="utf-8")
+    write(
+        "open.csv",
+        ["text", "label"],
+        [[f"{text} {i}", i % 2 if i < 300 else ""] for i, text in enumerate(texts(40) * 50)],
+    )
+    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("300 labels: ")
+    write("long.csv", ["text", "label"], [[text * 9, i % 2] for i, text in enumerate(texts())])
+    assert sentibp("init", "long.csv", "--json").json["advice"] == []
+
+
 def test_what_only_the_user_knows_is_named(sentibp, here):
     write("moods.csv", ["Comment", "mood"], [[text, ["ja", "nein", ""][i % 3]] for i, text in enumerate(texts())])
     done = sentibp("init", "moods.csv")

@@ -368,6 +368,20 @@ def test_other_data(write_config, killed, complaint):
     assert "other texts, labels or weights" in complaint(DataError, resume_run, path)
 
 
+def test_a_killed_training_with_a_lexicon(small, killed, write_lexicon, complaint):
+    write_lexicon({"good": 2.0, "bad": -2.0, "splendid": 3.0})
+    resolved = small("pretrain.lexicon=vader", "train.members=2", "train.epochs=1")
+    whole = runner.train_model(resolved, Path("whole"))
+    for n in 3, 12, 17:  # before the first checkpoint, in the second member, near the end
+        path = killed(resolved, Path(f"broken-{n}"), n)
+        write_lexicon({"good": 2.0, "bad": -2.5})
+        text = complaint(DataError, resume_run, path)
+        assert "the lexicon of pretrain.lexicon has changed since it was trained: other words or polarities; " in text
+        write_lexicon({"good": 2.0, "bad": -2.0, "splendid": 3.0})
+        assert resume_run(path).digest == whole.digest
+        assert contents(path) == contents(whole.run)
+
+
 def test_a_changed_initial_model_is_refused(small, killed, complaint):
     runner.train_model(small("train.epochs=1"), Path("origin"))
     resolved = small("model.init_from=origin")

@@ -1,0 +1,110 @@
+"""A lexicon of opinion words: what people say about each word, for data with few labels.
+
+VADER (Hutto & Gilbert, 2014) has the mean rating of ten people for 7,500 English words, abbreviations and emoticons,
+from -4 to 4. The package vadersentiment brings it; only its file of words is read, and none of its modules is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.data.folding import Spelling
+from sentibp.data.tokenizer import single_tokens
+from sentibp.data.vocabulary import Vocabulary
+from sentibp.errors import ConfigError
+from sentibp.nn import Ragged
+from sentibp.utils.arrow import index_of, strings, to_numpy
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
+
+_PACKAGE, _FILE = "vaderSentiment", "vader_lexicon.txt"
+_LARGEST = 4.0  # the largest absolute rating
+_USUAL = 0.4  # the share of reviews with a word of it, at least, in English: 0.85 of sentences
+_INSTALL = "pip install 'sentibp[lexicon]'"
+
+
+class Coverage(NamedTuple):
+    """How many of the reviews have a word of a lexicon."""
+
+    known: int
+    reviews: int
+
+    def __str__(self) -> str:
+        return f"lexicon: {self.known:,} of {self.reviews:,} training reviews have a word of it"
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know: a note if there are few."""
+        if self.known >= _USUAL * self.reviews:
+            return ()
+        repair = "it is for English; for other languages, use --set pretrain.lexicon=none"
+        return (
+            f"pretrain.lexicon: only {self.known:,} of {self.reviews:,} training reviews have a word of it; {repair}",
+        )
+
+
+class Lexicon(NamedTuple):
+    """k words and their polarities."""
+
+    words: pa.LargeStringArray  # (k,) as tokens, distinct
+    polarity: np.ndarray  # (k,) float32, from -1 (negative) to 1 (positive)
+    digest: str  # SHA-256 of the file
+
+    def column(self, vocabulary: Vocabulary) -> np.ndarray:
+        """Return the polarity of each feature of a vocabulary: (V,) float32; 0 if it is no word of the lexicon.
+
+        A word in capitals has the polarity of the same word in lower case, unless the lexicon has it in capitals, too.
+        """
+        place = index_of(vocabulary.words, self.words)
+        place = np.where(place == -1, index_of(pc.utf8_lower(vocabulary.words), self.words), place)
+        column = np.zeros(len(vocabulary), np.float32)
+        column[vocabulary.word_features] = np.where(place == -1, np.float32(0), self.polarity[place])
+        return column
+
+    def coverage(self, reviews: Ragged, vocabulary: Vocabulary) -> Coverage:
+        """Return how many reviews have a word of the lexicon. In another language, few have one."""
+        has_word = self.column(vocabulary)[reviews.ids] != 0
+        return Coverage(len(np.unique(reviews.review[has_word])), len(reviews.offsets) - 1)
+
+
+def load_lexicon(config: Config) -> Lexicon | None:
+    """Return the lexicon of pretrain.lexicon; None if it is none. ConfigError if it is not installed, or damaged."""
+    if config.pretrain.lexicon == "none":
+        return None
+    try:
+        content = (resources.files(_PACKAGE) / _FILE).read_bytes()
+    except (ImportError, OSError, TypeError):  # TypeError: a module of that name that is no package
+        message = f"vader needs the package vadersentiment; {_INSTALL}, or write --set pretrain.lexicon=none"
+        raise ConfigError(f"pretrain.lexicon: {message}") from None
+    entries, ratings = _parse(content)
+    rows, tokens = single_tokens(strings(entries), Spelling.of(config.text))  # emoticons of several tokens are left out
+    encoded = tokens.dictionary_encode()
+    number = to_numpy(encoded.indices)
+    total = np.bincount(number, np.array(ratings)[rows], minlength=len(encoded.dictionary))
+    mean = total / np.bincount(number, minlength=len(encoded.dictionary))  # of the spellings of one word
+    return Lexicon(encoded.dictionary, (mean / _LARGEST).astype(np.float32), hashlib.sha256(content).hexdigest())
+
+
+def _parse(content: bytes) -> tuple[list[str], list[float]]:
+    """Return the entries of the file and their ratings. Each line is an entry, a tab, its mean rating, and more."""
+    entries, ratings = [], []
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            entry, rating, *_ = line.decode().split("\t")
+            ratings.append(float(rating))
+        except ValueError:  # UnicodeDecodeError is one
+            ratings.append(np.inf)
+            entry = ""
+        if not entry or not abs(ratings[-1]) <= _LARGEST:
+            message = f"{_FILE}:{number}: no word with a rating from -4 to 4; install the package vadersentiment again"
+            raise ConfigError(f"pretrain.lexicon: {message}, or write --set pretrain.lexicon=none")
+        entries.append(entry)
+    return entries, ratings
