@@ -45,12 +45,23 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     Raises ConfigError if there is none, or if it is a training and not a pretraining, or the other way round.
     """
     path = _newest_started(pretraining) if name == "last" else find_run(name)
-    if not os.path.lexists(path / "run.json"):  # what is no file is an error of its own
+    if _is_missing(path / "run.json"):  # what is there and cannot be read is an error of its own
         raise ConfigError(f"{path}: not the run directory of a training; see `sentibp runs list`")
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
         raise ConfigError(f"{path}: is a {what}; resume it with `sentibp {command} --resume {shlex.quote(str(path))}`")
     return path
+
+
+def _is_missing(path: Path) -> bool:
+    """Return whether there is surely nothing: a folder that cannot be searched may hold it."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file can have this name
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def find_run(name: str | Path | None = "last", needs: str | None = None, builtin: bool = False) -> Path:
