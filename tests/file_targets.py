@@ -22,16 +22,18 @@ import yaml
 from ending import ends_well, folder
 from pyarrow import parquet
 
-from sentibp.cli.prediction_writer import Format, answers, open_writer
+from sentibp.cli.prediction_writer import Format, open_writer
 from sentibp.config.load import load_config
 from sentibp.data import sources
 from sentibp.data.draft import draft_config
+from sentibp.data.labels import BINARY
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.encoding import encoding_advice, to_utf8
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import LABELLED, ReadOptions
 from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Prediction
+from sentibp.model.decision import answers, parse_decision
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".gz", ".csv.gz")
 SUFFIXES += (".xlsx", ".zip", ".csv.bz2", ".csv.xz", ".csv.zst")
@@ -335,14 +337,14 @@ def writer(content: bytes) -> None:
         if form is not Format.table:
             kept = {Format.csv: Kept.text, Format.tsv: Kept.text, Format.parquet: Kept.typed}.get(form, Kept.objects)
             rows, output = 0, bytearray()
-            writing = open_writer(form, output.extend)
+            writing = open_writer(form, output.extend, BINARY)
             if (pieces := ends_well(sources.read_pieces, str(path), ReadOptions(), kept)) is None:
                 continue
             while (piece := ends_well(next, pieces, None)) is not None:
                 n = len(piece.text)
                 numbers = Prediction(np.linspace(0, 1, n), np.arange(n), np.arange(n) // 2)
                 with contextlib.redirect_stderr(io.StringIO()):  # notes about names
-                    ends_well(writing.write, piece, answers(numbers))
+                    ends_well(writing.write, piece, answers(numbers, parse_decision(BINARY)))
                 rows += n
             writing.close()
             assert count_rows(bytes(output), form) == rows

@@ -324,7 +324,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "data/": ["train", "pretrain", "eval", "predict", "gradcheck", "audit", "report"],
 }
 
-NOT_OPTIONS = ("inspection/pages/charts.py",)  # colours of a style sheet
+NOT_OPTIONS = ("inspection/pages/charts.py", "inspection/pages/class_charts.py")  # colours of a style sheet
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
