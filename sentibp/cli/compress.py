@@ -80,12 +80,13 @@ def compress(
         raise ConfigError(f"{named} and -m {model}: two models; leave one out")
     max_bytes = _bytes(max_size)
     from sentibp.export import compress as export
+    from sentibp.inspection.evaluate import DataOptions
     from sentibp.runs import find
 
     path = find.model_file(named or model or "last")
     output = _file(output)
     require_no_input(output, [("the model", path), ("the data", data or "")])
-    reviews = export.Reviews(data, split, text_column, label_column, tuple(set_ or ()))
+    reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
     content, report = export.compress_file(path, max_bytes, reviews)
     if output.name == "model.safetensors":
         output.parent.mkdir(parents=True, exist_ok=True)

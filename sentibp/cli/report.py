@@ -59,8 +59,9 @@ def report(
 
     It needs the extra `report`: pip install 'sentibp[report]'.
     """
+    from sentibp.inspection.evaluate import DataOptions
     from sentibp.inspection.pages.report import plotly_script, report_page
-    from sentibp.inspection.pages.report_data import DataOptions, gather
+    from sentibp.inspection.pages.report_data import gather
     from sentibp.runs import find
 
     format_of(output, None, {".html": "html", ".htm": "html"}, None, "html")

@@ -22,6 +22,7 @@ from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.compare import compare_models
+from sentibp.inspection.evaluate import DataOptions
 from sentibp.inspection.probes import load_probes, run_probes
 from sentibp.model import packing
 from sentibp.model.build import assemble
@@ -38,21 +39,6 @@ _FINER = (2 * _STEPS, 4 * _STEPS, 8 * _STEPS)  # if all features fit
 _SCORES = 700  # bytes for the scores, which are measured later
 _CLOSE = 0.995  # of the largest size: near enough
 _BYTES = 3  # a first guess of the bytes for one feature
-
-
-class Reviews(NamedTuple):
-    """The reviews to score on: the arguments of `compare_models`. By default, the validation reviews of the model."""
-
-    source: str | None = None
-    split: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    overrides: tuple[str, ...] = ()  # of the data settings of the training
-
-    @property
-    def is_default(self) -> bool:
-        """Whether these are the validation reviews."""
-        return self.source is None and self.split is None
 
 
 class Report(NamedTuple):
@@ -96,7 +82,7 @@ def compress(classifier: Classifier, max_bytes: int) -> Compressed:
     return found
 
 
-def compress_file(path: Path, max_bytes: int, reviews: Reviews = Reviews()) -> tuple[bytes, Report]:  # noqa: B008  # a tuple
+def compress_file(path: Path, max_bytes: int, reviews: DataOptions = DataOptions()) -> tuple[bytes, Report]:  # noqa: B008  # a tuple
     """Return the content of the compressed file of a model file, and the scores before and after.
 
     A refit model has learned its validation reviews. The model before the refit is scored on them, compressed likewise.
@@ -105,7 +91,7 @@ def compress_file(path: Path, max_bytes: int, reviews: Reviews = Reviews()) -> t
     compressed = compress(model, max_bytes)
     scored, scored_compressed, notes = model, compressed, []
     validated = find.validated_file(path)
-    if reviews.is_default and validated != path:
+    if not reviews.is_named and validated != path:
         notes.append(f"scored {validated}, compressed likewise, because {path} was refit on these reviews, too")
         scored = load_model(validated)
         scored_compressed = compress(scored, max_bytes)
@@ -114,10 +100,10 @@ def compress_file(path: Path, max_bytes: int, reviews: Reviews = Reviews()) -> t
         result = compare_models(scored, scored_compressed.classifier, *reviews)
         notes += result.notes
     except DataError as error:
-        if not reviews.is_default or reviews.overrides:
+        if reviews.is_named or reviews.overrides:
             raise
         notes.append(f"no accuracy and no log loss: {error}")
-    content = compressed.to_bytes(result.b if result is not None and reviews.is_default else None)
+    content = compressed.to_bytes(result.b if result is not None and not reviews.is_named else None)
     before = _facts(model, os.path.getsize(path)) | ({} if result is None else result.a)
     after = _facts(compressed.classifier, len(content)) | ({} if result is None else result.b)
     return content, Report(before, after, None if result is None else result.paired, tuple(notes))

@@ -61,6 +61,21 @@ def few_reviews(scores: dict[str, Any]) -> list[str]:
     return [f"only {n:.3g} reviews{of}: only the interval says how good the model is; the calibration error is chance"]
 
 
+class DataOptions(NamedTuple):
+    """The reviews to score on: the arguments of `score_reviews`. By default, the validation reviews."""
+
+    source: str | None = None
+    split: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    overrides: tuple[str, ...] = ()  # of the data settings of the training
+
+    @property
+    def is_named(self) -> bool:
+        """Whether these are other reviews than the model's own validation reviews."""
+        return self.source is not None or self.split is not None
+
+
 class ScoredReviews(NamedTuple):
     """Reviews, the scores of a model on them, and its probabilities."""
 

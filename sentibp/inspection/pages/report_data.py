@@ -13,6 +13,7 @@ from sentibp import metrics
 from sentibp.data import corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate
+from sentibp.inspection.evaluate import DataOptions
 from sentibp.model import file
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
@@ -39,21 +40,6 @@ class Subject(NamedTuple):
     events: list[dict[str, Any]]  # the steps, epochs and gradient flows of the metrics log
     predictions: Predictions | None
     left_out: list[str]  # what the page does not show, and why
-
-
-class DataOptions(NamedTuple):
-    """The reviews to score on: the arguments of `evaluate.score_reviews`. By default, the validation reviews."""
-
-    source: str | None = None
-    split: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    overrides: tuple[str, ...] = ()  # of the data settings of the training
-
-    @property
-    def is_named(self) -> bool:
-        """Whether these are other reviews than the model's own validation reviews."""
-        return self.source is not None or self.split is not None
 
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple

@@ -14,8 +14,9 @@ import pytest
 import runner
 
 from sentibp.errors import ConfigError, DataError
+from sentibp.inspection.evaluate import DataOptions
 from sentibp.inspection.pages import report
-from sentibp.inspection.pages.report_data import DataOptions, Predictions, gather
+from sentibp.inspection.pages.report_data import Predictions, gather
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
 EVIL = "<script>document.title = 'obeyed'</script>"
