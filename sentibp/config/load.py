@@ -97,6 +97,35 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     return Resolved(config, _origins(config, source), path)
 
 
+DEFAULT = "default"
+"""The name that Python programs give to the defaults of the schema, where no config is named."""
+
+
+def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
+    """Read a config as `load_config` does, or take one from a mapping, or the defaults, with further settings.
+
+    `settings` are plain Python values by dotted keys. Raises ConfigError with one line for each mistake.
+    """
+    if isinstance(config, Mapping):
+        dotted_keys = {key: value for key, value in config.items() if "." in str(key)}
+        document = Document(deepcopy({key: config[key] for key in config if key not in dotted_keys}), {}, [])
+        _rename_earlier_keys(document)
+        path, source = Path("config.yaml"), _Source("config", document.value, {}, [])
+        settings = {**dotted_keys, **settings}
+    elif str(config) == DEFAULT:
+        path, source = Path(f"{DEFAULT}.yaml"), _Source(DEFAULT, {}, {}, [])
+    else:
+        path, shown = _find(config)
+        source = _read(config if _is_stream(config) else path, shown)
+    for order, key in enumerate(sorted(settings, key=lambda key: key.count("."))):  # a section before its settings
+        keys: Keys = tuple(key.split("."))
+        keys = RENAMED.get(keys, keys)
+        place = _Place(SIZE + order, f"{key.replace('.', '__')}={settings[key]!r:.200}", keys)
+        _set(source, keys, deepcopy(settings[key]), place)
+    checked = _resolve(source, ())
+    return Resolved(checked, _origins(checked, source), path)
+
+
 def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:
     """Return the settings of a section `data`, such as that of a trained model, with overrides `data.KEY=VALUE`.
 

@@ -49,6 +49,11 @@ def _load_both(config: Config, validation: str) -> tuple[Corpus, Corpus]:
         raise sources.other_columns(error, others, options, settings.split, alternative) from None
 
 
+def load_validation_source(config: Config) -> Corpus:
+    """Return the reviews of the source that data.validation names."""
+    return _load(config, "validation", str(config.data.validation))
+
+
 def _load_validation_split(config: Config, split: str) -> Corpus:
     try:
         return _load(config, split)

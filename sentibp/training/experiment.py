@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.load import Resolved
-from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import SentibpError
@@ -20,7 +19,7 @@ from sentibp.training.checkpoint import remove_checkpoint, restore_best
 from sentibp.training.diverged import Diverged, TrainingStopped
 from sentibp.training.events import Event
 from sentibp.training.networks import train_seed
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
 
@@ -103,7 +102,7 @@ class Training(Session):
             remove_checkpoint(self.run.path)  # from there it would diverge again
         if failed is not None:
             facts = postmortem.facts(failed)
-            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(failed.config)
+            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(self.context.data)
             lines += postmortem.lines(failed, corpus)
             try:
                 postmortem.save(folder, str(error), failed, corpus)
@@ -127,10 +126,10 @@ class Training(Session):
         return stopped
 
 
-def _training_reviews(config: Config) -> Corpus | None:
+def _training_reviews(data: TrainingData) -> Corpus | None:
     """Read the training reviews again: their text was released when they were encoded."""
     try:
-        return load_data(config)[0]
+        return load_data(data.config)[0] if data.given is None else data.given.load(data.config)[0]
     except (SentibpError, OSError):
         return None
 
