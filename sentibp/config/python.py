@@ -25,8 +25,8 @@ def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     InvalidSetting with a line for each argument that names no setting.
     """
-    require_keywords(arguments)
-    return {name.replace("__", "."): plain(value) for name, value in arguments.items()}
+    require_keywords(map(keyword, arguments))
+    return {keyword(name).replace("__", "."): plain(value) for name, value in arguments.items()}
 
 
 def require_keywords(names: Iterable[str]) -> None:
@@ -38,12 +38,15 @@ def require_keywords(names: Iterable[str]) -> None:
 
 @cache
 def _keywords() -> frozenset[str]:
-    return frozenset("__".join(path) for path, _ in schema_of_config().settings)
+    return frozenset("__".join(path) for path, _ in schema_of_config().settings if len(path) > 1)
 
 
 def _unknown(name: str) -> str:
+    if any(path == (name,) for path, _ in schema_of_config().settings):
+        example = min(each for each in _keywords() if each.startswith(f"{name}__"))
+        return f"{name}: a section; give its settings, such as {example}"
     path = tuple(filter(None, re.split(r"__|\.", name)))
-    meant = ["__".join(each) for each in schema_of_config().meant(path)] if path else []
+    meant = ["__".join(each) for each in (schema_of_config().meant(path) if path else ()) if len(each) > 1]
     meant = meant or difflib.get_close_matches(name, _keywords(), 1)
     known = f"did you mean {' or '.join(meant)}?" if meant else "write them as section__key, such as train__epochs=3"
     return f"{name}: no such setting; {known}"
@@ -76,7 +79,7 @@ def in_python(error: SentibpError) -> SentibpError:
 
 def line_in_python(line: str) -> str:
     """Return a message with each `--set KEY=VALUE` as the keyword argument."""
-    return re.sub(r"--set (?P<option>'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*)", _as_keyword, line)
+    return re.sub(r"--set (?P<option>(?='?[a-z_.]+=)(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*))", _as_keyword, line)
 
 
 def _as_keyword(match: re.Match[str]) -> str:

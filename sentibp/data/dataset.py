@@ -22,9 +22,15 @@ from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_text
 
 
+IN_MEMORY = "<memory>"
+"""The value of data.source, and of data.validation, for reviews that a Python program had in memory."""
+
+
 def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     """Return the training and validation reviews. The split depends only on the data, so runs are comparable."""
     settings, validation = config.data, config.data.validation
+    if settings.source == IN_MEMORY:
+        raise DataError("a Python program had the reviews of the training in memory")
     if settings.split != "train":
         sources.require_splits(settings.source, "--set data.split=train reads all of it")
     if isinstance(validation, str) and sources.is_source(validation):

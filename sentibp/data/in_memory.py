@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.corpus import Corpus, corpus_from_records, require_all_classes
+from sentibp.data.corpus import Corpus, corpus_from_records
 from sentibp.data.dataset import hold_out
-from sentibp.data.label_encoder import LabelEncoder, label_list
+from sentibp.data.label_encoder import label_list
 from sentibp.data.labels import IGNORED, Labels
 from sentibp.data.readers.table import Records
 from sentibp.errors import DataError, InvalidInput
@@ -21,10 +21,6 @@ from sentibp.utils.sequences import as_texts, require_sequence, to_list
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config, Data
-
-SOURCE = "<memory>"
-"""The value of data.source, and of data.validation, for reviews that no file has."""
-
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
@@ -42,20 +38,19 @@ class InMemory:
 
 def corpus_in_memory(
     texts: Any,
-    labels: Any,
-    encoder: LabelEncoder,
+    number: np.ndarray,
     class_names: tuple[str, ...],
     weight: Any = None,
     groups: Any = None,
-    names: tuple[str, str] = ("X", "y"),
+    names: tuple[str, str] = ("texts", "labels"),
 ) -> Corpus:
-    """Return reviews as a corpus. `names` are those of the first two arguments, for messages.
+    """Return reviews as a corpus. `number` (n,) int64 is that of their class, or IGNORED.
 
-    InvalidInput if the lengths differ, with the position of a text that is none, and of a wrong weight.
+    `names` are those of the arguments with texts and labels, for messages. InvalidInput if the lengths differ, with the
+    position of a text that is none, and of a wrong weight.
     """
     name, label_name = names
     text = as_texts(texts, name)
-    number = encoder.encode(labels, label_name)
     _require_length(len(number), len(text), label_name, name)
     mapping: Labels = {each: [i] for i, each in enumerate(class_names)}
     records = Records(
@@ -67,21 +62,22 @@ def corpus_in_memory(
         group=None if groups is None else _groups(groups, len(text), name),
     )
     ignored = {"ignore": [IGNORED]} if (number == IGNORED).any() else {}
-    corpus = corpus_from_records(records, {**mapping, **ignored})
-    require_all_classes(corpus, label_name)
-    return corpus
+    return corpus_from_records(records, {**mapping, **ignored})
 
 
 def _weights(weight: Any, count: int, name: str) -> pa.ChunkedArray:
-    if np.ndim(weight) == 0:  # the same for all
+    if isinstance(weight, int | float | np.number):  # the same for all
         weight = [weight] * count
     require_sequence(weight, "sample_weight", "weight")
     values = to_list(weight, "sample_weight")
     _require_length(len(values), count, "sample_weight", name)
     try:
-        return pa.chunked_array([from_numpy(np.array(values, np.float64))])
+        array = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise InvalidInput("sample_weight has values that are no numbers; give a number for each text") from None
+    if count and not array.any():
+        raise InvalidInput("sample_weight: the weights of all texts are zero; give one above zero")
+    return pa.chunked_array([from_numpy(array)])
 
 
 def _groups(groups: Any, count: int, name: str) -> pa.ChunkedArray:
@@ -112,9 +108,7 @@ def fitting_validation(corpus: Corpus, config: Config, *, is_chosen: bool) -> tu
     return share, None
 
 
-def write_reviews(
-    path: Path, data: Data, texts: Any, labels: Any, weight: Any = None, groups: Any = None
-) -> None:
+def write_reviews(path: Path, data: Data, texts: Any, labels: Any, weight: Any = None, groups: Any = None) -> None:
     """Write reviews to a Parquet file with the columns that the settings name. Read again, they are the same."""
     import pyarrow.parquet
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,12 +75,39 @@ def label_encoder(labels: Any, data: Data, name: str = "y") -> LabelEncoder:
     return _binary(distinct, keys) if len(distinct) == 2 else _several(distinct, keys, data, name)
 
 
+def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
+    """Return the class that each label means for a model (n,) int64, by its data.labels or the usual names.
+
+    IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none.
+    """
+    values = label_list(labels, name)
+    keys = list(map(label_key, values))
+    number = {key: default_class(key) for key in set(keys)} if data.labels is None else _meaning(data.labels)
+    unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
+    if unknown is not None:
+        names = ", ".join(class_names(data.labels))
+        raise InvalidInput(f"{name}[{unknown}] is {values[unknown]!r:.60}, and the classes of the model are {names}")
+    return np.array([number[key] for key in keys], np.int64)
+
+
+def _meaning(setting: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    """Return the number of the class of each normalized label in data.labels."""
+    names = class_names(setting)
+    return {
+        label_key(value): IGNORED if each == IGNORE else names.index(each)
+        for each, listed in setting.items()
+        for value in listed
+    }
+
+
 def label_list(labels: Any, name: str = "y") -> list[Any]:
     """Return labels as a list of plain values. InvalidInput with the position for one that is missing."""
     if labels is None:
         raise InvalidInput(f"{name} is None: this classifier requires y to be passed, but the target y is None")
     if getattr(labels, "ndim", 1) == 2 and labels.shape[1] == 1 and not hasattr(labels, "columns"):
-        warnings.warn(f"{name} is a column-vector; a 1d array was expected", _conversion_warning(), stacklevel=2)
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected", _conversion_warning(), stacklevel=2
+        )
         labels = labels.ravel()
     require_sequence(labels, name, "label")
     values = to_list(labels, name)
@@ -100,15 +127,12 @@ def _conversion_warning() -> type[Warning]:
 
 def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
     """Return the labels in ascending order, as an array of their type."""
+    if (other := next((value for value in values if not isinstance(value, str | int | float)), None)) is not None:
+        raise InvalidInput(f"Unknown label type: {name} has {other!r:.60}; give labels of bool, int or str")
     found = set(values)
-    for value in found:
-        if isinstance(value, float) and not value.is_integer():
-            raise InvalidInput(
-                f"Unknown label type: continuous: {name} has {value!r}; for classes such as 4.5 stars, write the "
-                "numbers as text"
-            )
-        if not isinstance(value, str | int | float):
-            raise InvalidInput(f"Unknown label type: {name} has {value!r:.60}; give labels of bool, int or str")
+    if (share := next((value for value in found if isinstance(value, float) and value % 1), None)) is not None:
+        repair = "for classes such as 4.5 stars, write the numbers as text"
+        raise InvalidInput(f"Unknown label type: continuous: {name} has {share!r}; {repair}")
     if len(kinds := {"text" if isinstance(value, str) else "numbers" for value in found}) > 1:
         raise InvalidInput(f"{name} has labels of several types: {' and '.join(sorted(kinds))}; give one")
     if len(found) > _MOST:
@@ -118,12 +142,7 @@ def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
 
 def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) -> LabelEncoder:
     """Return the encoder of labels that data.labels lists."""
-    names = class_names(setting)
-    meaning = {
-        label_key(value): IGNORED if each == IGNORE else names.index(each)
-        for each, listed in setting.items()
-        for value in listed
-    }
+    names, meaning = class_names(setting), _meaning(setting)
     values = distinct.tolist()
     unknown = [value for value in values if label_key(value) not in meaning]
     if unknown:
@@ -168,15 +187,17 @@ def _several(distinct: np.ndarray, keys: Sequence[str], data: Data, name: str) -
         ordered = order is not None and not any(map(is_number, keys))
         if order is not None and not ordered:
             notes = (
-                f"{name}: {len(keys)} numbers taken as classes without an order; if they have one, such as stars, write "
-                "data__ordered=True (False: they have none)",
+                f"{name}: {len(keys)} numbers taken as classes without an order; if they have one, as stars have, "
+                "write data__ordered=True (False: they have none)",
             )
     number = np.arange(len(keys))
     if ordered and order is not None:
         number = np.array([order.index(key) for key in keys])
     lists = {_name(values[i]): [values[i]] for i in np.argsort(number).tolist()}
     if IGNORE in lists:
-        raise InvalidInput(f"{name}: a class cannot be called {IGNORE!r}, which has a meaning in data.labels; rename it")
+        raise InvalidInput(
+            f"{name}: a class cannot be called {IGNORE!r}, which has a meaning in data.labels; rename it"
+        )
     numbers = dict(zip(values, number.tolist(), strict=True))
     return LabelEncoder(distinct, number, numbers, lists, None if given else ordered, notes)
 

@@ -11,7 +11,10 @@ from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note, text_hashes
+from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.examples import Examples
+from sentibp.data.in_memory import corpus_in_memory
+from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel, class_names
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.errors import ConfigError, DataError
@@ -22,6 +25,7 @@ from sentibp.runs.find import builtin_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.sequences import Texts
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
@@ -42,14 +46,33 @@ def evaluate_on(
     text_column: str | None = None,
     label_column: str | None = None,
     overrides: Sequence[str] = (),
+    *,
+    texts: Texts | None = None,
+    labels: Any = None,
+    sample_weight: Any = None,
 ) -> Evaluation:
-    """Score the model on a source, by default its test split. Without a source, use the model's validation data.
+    """Score the model on a source, by default its test split, or on texts and labels in memory.
+
+    Without a source and texts, use the model's validation data. The labels are the names of the model's classes, or the
+    values that data.labels of the training has for them.
 
     The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
     ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
+    if texts is not None:
+        if source is not None or split is not None:
+            raise ConfigError("give either a source or texts")
+        return _evaluate_in_memory(classifier, texts, labels, sample_weight)
     scored = score_reviews(classifier, source, split, text_column, label_column, overrides)
     return Evaluation(scored.scores, (*scored.reviews.notes, *few_reviews(scored.scores)))
+
+
+def _evaluate_in_memory(classifier: Classifier, texts: Texts, labels: Any, sample_weight: Any) -> Evaluation:
+    data = classifier.training_config().data
+    number = class_numbers(labels, data)
+    corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)
+    scores, _, _, notes = score_corpus(RecordedData(classifier), corpus)
+    return Evaluation(scores, (*corpus.notes, *notes, *few_reviews(scores)))
 
 
 def few_reviews(scores: dict[str, Any]) -> list[str]:
@@ -188,6 +211,9 @@ def load_reviews(
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     if recorded.classifier.file == builtin_file():
         raise DataError("the built-in model has no validation reviews of its own; name a file or data set with --data")
+    if recorded.config.data.source == IN_MEMORY:
+        repair = "name a file or data set with --data"
+        raise DataError(f"a Python program had the reviews of the training in memory; {repair}")
     other = "or name other reviews with --data"
     missing = f"the validation data of the training: {{}}; {other}"
     corpus = recorded.load(f"restore them, {other}", settings, missing)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Prediction:
     positive: Array  # (n,) float64, the probability of positive; with K > 2 labels (n, K), that of each label
     tokens: Array  # (n,) int64, how many tokens the text has
     unknown: Array  # (n,) int64, how many of them are not in the vocabulary
-    decision: Decision = Decision()  # how the labels follow from the probabilities
+    decision: Decision = field(default_factory=Decision)  # how the labels follow from the probabilities
 
     def __iter__(self) -> Iterator[Array]:
         return iter((self.positive, self.tokens, self.unknown))

@@ -32,14 +32,14 @@ from sentibp.utils.paths import expand_home
 from sentibp.utils.sequences import as_texts
 
 if TYPE_CHECKING:
-    from sentibp.inspection.explain import Explanation
     from sentibp.nn.layers import Array
     from sentibp.utils.sequences import Texts
 
     class _Estimator:
         def __sklearn_tags__(self) -> Any: ...
 
-    from sentibp.errors import InvalidSetting as NotFittedError
+    class NotFittedError(ValueError, AttributeError):
+        """The name that it has in scikit-learn."""
 
 else:
     try:
@@ -162,7 +162,8 @@ class SentimentClassifier(_Estimator):
 
     def predict(self, X: Texts) -> np.ndarray:
         """Return the most probable label of each text: (n,)."""
-        return self._encoder.decode(predicted(self._probability(X)))
+        number = predicted(self._probability(X))
+        return self._encoder.decode(number)
 
     def predict_proba(self, X: Texts) -> Array:
         """Return the probability of each class: (n, K) float64, in the order of `classes_`."""
@@ -191,8 +192,8 @@ class SentimentClassifier(_Estimator):
         weight = weight * (right != IGNORED)
         return float(np.average(right == number, weights=weight))
 
-    def explain(self, X: Texts) -> list[Explanation]:
-        """Return for each text how its words contribute to the prediction, as `sentibp explain` shows it."""
+    def explain(self, X: Texts) -> list[Any]:
+        """Return for each text an Explanation: how its words contribute to the prediction, as `sentibp.explain` does."""
         import sentibp  # by its public name: the folder `inspection` is above this one
 
         model = self._model()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sentibp.config import paths
 from sentibp.config.conflicts import find_conflicts
@@ -17,10 +17,10 @@ from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.python import in_python, keyword, line_in_python, plain, settings_of
 from sentibp.config.schema import Checkpoint, Config, Data
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus
-from sentibp.data.dataset import load_validation_source
-from sentibp.data.in_memory import SOURCE, InMemory, corpus_in_memory, fitting_validation, write_reviews
-from sentibp.data.label_encoder import LabelEncoder, label_encoder
+from sentibp.data.corpus import Corpus, require_all_classes
+from sentibp.data.dataset import IN_MEMORY, load_validation_source
+from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
+from sentibp.data.label_encoder import LabelEncoder, label_encoder, label_list
 from sentibp.data.labels import class_names
 from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError
 from sentibp.model.classifier import Classifier
@@ -32,10 +32,8 @@ from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
 from sentibp.utils.paths import absolute
+from sentibp.utils.sequences import Texts, as_texts
 from sentibp.utils.table import Table
-
-if TYPE_CHECKING:
-    from sentibp.utils.sequences import Texts
 
 _SHARE = 0.1  # of the reviews, to hold out where a config names a split
 _REVIEWS, _VALIDATION = "reviews.parquet", "validation_reviews.parquet"  # in a run directory
@@ -47,7 +45,7 @@ class Trained(NamedTuple):
     model: Classifier
     scores: dict[str, Any]  # of the model, on the validation reviews
     scored_on: str  # "validation", or "training" if no review was held out
-    history: Table  # a row for each epoch: its loss, and its scores on the validation reviews
+    history: Table  # a row for each epoch: its loss and validation scores; without the final training on all
     kept: dict[str, int]  # the seed and the epoch that the model is from
     digest: str  # SHA-256 of the model file
     refit: dict[str, Any] | None  # the data of the final training on all reviews, if there was one
@@ -112,7 +110,9 @@ def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[
         kind = type(config).__name__
         raise InvalidSetting(f"config is a {kind}; give the name or the path of a config, or a mapping of settings")
     with errors_in_python():
-        config = {key.replace("__", "."): plain(config[key]) for key in config} if isinstance(config, Mapping) else config
+        config = (
+            {key.replace("__", "."): plain(config[key]) for key in config} if isinstance(config, Mapping) else config
+        )
         return load_settings(config, settings_of(arguments))
 
 
@@ -132,6 +132,8 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
     """
     with tempfile.TemporaryDirectory(prefix="sentibp-") as folder, errors_in_python():
         try:
+            given = replace(given, texts=as_texts(given.texts, given.names[0]))
+            given = replace(given, labels=label_list(given.labels, given.names[1]))
             return _train(resolved, given, Path(folder) / "run", out, interruptible)
         except SentibpError as error:  # what was kept in the temporary folder is gone
             lines = [line for line in error.lines if folder not in line]
@@ -142,7 +144,9 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
     prepared = _prepare(resolved, given, out)
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
-    run = create_run(data.config, resolved.path, path, pointers=out is not None, data=data.facts, notes=list(data.notes))
+    run = create_run(
+        data.config, resolved.path, path, pointers=out is not None, data=data.facts, notes=list(data.notes)
+    )
     epochs: list[dict[str, Any]] = []
     with Training(data, run) as training:
         if out is not None:
@@ -151,9 +155,8 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
             for event in training:
                 if isinstance(event, NetworkStarted):
                     seed = event.seed
-                elif isinstance(event, Epoch):
-                    scores = {f"validation_{name}": event.scores[name] for name in _shown(event.scores)}
-                    epochs.append({"seed": seed, "epoch": event.epoch, "loss": event.loss, **scores})
+                elif isinstance(event, Epoch) and not training.context.log.refit:
+                    epochs.append({"seed": seed, "epoch": event.epoch, "loss": event.loss, **_shown(event.scores)})
         except KeyboardInterrupt:
             if not interruptible or training.context.classifier is None:
                 raise
@@ -161,8 +164,10 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
     return _trained(outcome, epochs, prepared.encoder, is_kept=out is not None)
 
 
-def _shown(scores: Mapping[str, Any] | None) -> list[str]:
-    return [] if scores is None else [name for name in ("accuracy", "log_loss", "macro_f1", "mae") if name in scores]
+def _shown(scores: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the scores on validation data that the history has."""
+    names = ("accuracy", "log_loss", "macro_f1", "mae")
+    return {f"validation_{name}": scores[name] for name in names if name in scores} if scores else {}
 
 
 def _trained(outcome: Outcome, epochs: list[dict[str, Any]], encoder: LabelEncoder, *, is_kept: bool) -> Trained:
@@ -200,7 +205,9 @@ def _prepare(resolved: Resolved, given: Given, out: Path | None) -> _Prepared:
     encoder = label_encoder(given.labels, resolved.config.data, given.names[1])
     config = _with_labels(_with_columns(resolved.config, given, out), encoder)
     names = class_names(config.data.labels)
-    corpus = corpus_in_memory(given.texts, given.labels, encoder, names, given.weight, given.groups, given.names)
+    number = encoder.encode(given.labels, given.names[1])
+    corpus = corpus_in_memory(given.texts, number, names, given.weight, given.groups, given.names)
+    require_all_classes(corpus, given.names[1], f"training needs both{' classes' * (len(names) == 2)}")
     config, notes = _with_paths(resolved._replace(config=config))
     config, validation, more = _with_validation(resolved, config, given, corpus, encoder)
     source = _source(resolved, config) if out is None else absolute(out / _REVIEWS)
@@ -249,7 +256,7 @@ def _source(resolved: Resolved, config: Config) -> str | list[str]:
     """
     origin = resolved.origins["data.source"]
     if origin == "default" or (_is_shipped(resolved) and origin != "--set"):
-        return SOURCE
+        return IN_MEMORY
     base = None if origin == "--set" else resolved.path.parent
     return sources.resolve_source(config.data.source, base)[0]
 
@@ -265,7 +272,7 @@ def _with_validation(
     key, value, notes = "data.validation", config.data.validation, ()
     if given.validation is not None:
         validation = _given_validation(given, config.data, encoder)
-        return paths.replace(config, key, SOURCE), validation, ()
+        return paths.replace(config, key, IN_MEMORY), validation, ()
     if isinstance(value, str) and sources.is_source(value):
         return config, load_validation_source(config), ()
     if isinstance(value, str):
@@ -281,7 +288,9 @@ def _given_validation(given: Given, data: Data, encoder: LabelEncoder) -> Corpus
         raise InvalidInput("validation: give (texts, labels) or (texts, labels, weights)")
     texts, labels, *weight = given.validation
     names = ("validation[0]", "validation[1]")
-    return corpus_in_memory(texts, labels, encoder, class_names(data.labels), *weight, names=names)
+    corpus = corpus_in_memory(texts, encoder.encode(labels, names[1]), class_names(data.labels), *weight, names=names)
+    require_all_classes(corpus, "validation", "scores need both")
+    return corpus
 
 
 def _keep_reviews(run: Path, data: Data, given: Given) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -59,18 +59,18 @@ def is_missing(value: Any) -> bool:
     """Return whether a value stands for none: None, NaN, pandas' NA or NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float | np.floating) and bool(value != value)
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def require_sequence(values: Any, name: str, what: str) -> None:
     """Raise InvalidInput if these are no values in an order, but a single one, a mapping, or a table."""
     if isinstance(values, str | bytes):
         raise InvalidInput(f"{name} is a single {what}; give a list, also of one: [{_short(values).split(' (')[0]}]")
-    if isinstance(values, Mapping | Set):
+    if isinstance(values, Mapping | set | frozenset):
         raise InvalidInput(f"{name} is a {type(values).__name__}; give a list, whose order is that of the result")
     if hasattr(values, "columns") or isinstance(values, pa.Table) or getattr(values, "ndim", 1) > 1:
         raise InvalidInput(f"{name} is a table; give one of its columns")
-    if not isinstance(values, Iterable):
+    if not isinstance(values, Iterable) and not hasattr(values, "__array__"):
         raise InvalidInput(f"{name} is {_short(values)}; give a list")
 
 
@@ -83,4 +83,4 @@ def to_list(values: Any, name: str) -> list[Any]:
         if array.ndim != 1:
             raise InvalidInput(f"{name} has the shape {array.shape}; give an array of one dimension")
         return array.tolist()
-    return list(values)
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
