@@ -153,6 +153,20 @@ def test_help_loads_nothing_heavy(command):
     assert not heavy & loaded_by(*command.split(), "--help")
 
 
+def test_commands_never_load_scikit_learn(here, new_classifier):
+    """Nor pandas, which it brings: they are for Python programs."""
+    (here / "reviews.csv").write_text("text,label\n" + "good,1\nbad,0\n" * 9)
+    (here / "small.yaml").write_text("data: {source: reviews.csv}\ntrain: {epochs: 1}\n")
+    for command in (
+        ["train", "small.yaml", "--out", "run"],
+        ["eval", "-m", "run"],
+        ["eval", "-m", "run", "--data", "reviews.csv"],
+        ["predict", "-m", "run", "good"],
+        ["explain", "-m", "run", "good"],
+    ):
+        assert not {"sklearn", "polars", "joblib", "sentibp.training.estimator"} & loaded_by(*command), command
+
+
 def test_predict_never_loads_datasets(here, new_classifier):
     (here / "model.safetensors").write_bytes(new_classifier(["good", "bad"]).to_bytes())
     loaded = loaded_by("predict", "-m", "model.safetensors", "a good film")

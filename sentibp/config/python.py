@@ -79,7 +79,9 @@ def in_python(error: SentibpError) -> SentibpError:
 
 def line_in_python(line: str) -> str:
     """Return a message with each `--set KEY=VALUE` as the keyword argument."""
-    return re.sub(r"--set (?P<option>(?='?[a-z_.]+=)(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*))", _as_keyword, line)
+    return re.sub(
+        r"--set (?P<option>(?='?[a-z_.]+=)(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*))", _as_keyword, line
+    )
 
 
 def _as_keyword(match: re.Match[str]) -> str:

@@ -21,7 +21,6 @@ from sentibp.utils import rng
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_text
 
-
 IN_MEMORY = "<memory>"
 """The value of data.source, and of data.validation, for reviews that a Python program had in memory."""
 

@@ -22,6 +22,7 @@ from sentibp.utils.sequences import as_texts, require_sequence, to_list
 if TYPE_CHECKING:
     from sentibp.config.schema import Config, Data
 
+
 @dataclass(frozen=True, eq=False)
 class InMemory:
     """Training reviews in memory, and validation reviews if these are given apart."""

@@ -140,7 +140,15 @@ METHODS = {
 
 
 def explain(classifier: Classifier, text: str) -> Explanation:
-    """Return the contribution of each word and n-gram of the text to each output of the classifier."""
+    """Return the contribution of each word and n-gram of the text to each output of the classifier.
+
+    >>> import sentibp
+    >>> explanation = sentibp.explain(sentibp.load_model("builtin"), "Not a good film, but a great cast")
+    >>> explanation.label
+    'negative'
+    >>> [word.text for word in explanation.words if abs(word.contribution) > 0.5]
+    ['good', 'great']
+    """
     spelling = classifier.spec.spelling
     tokens = tokenize(strings([text]), spelling)
     spans = locate(text, tokens, spelling)

@@ -43,7 +43,14 @@ _FEATURES = 1 << 19  # of a block of long reviews: the rows of all are in memory
 
 @dataclass(eq=False)
 class Classifier:
-    """A network with its vocabulary."""
+    """A network with its vocabulary.
+
+    >>> import sentibp
+    >>> classifier = sentibp.load_model("builtin")
+    >>> prediction = classifier.predict(["I love this movie", "not worth the ticket"])
+    >>> prediction.label.tolist(), prediction.positive.round(1).tolist()
+    (['positive', 'negative'], [1.0, 0.0])
+    """
 
     spec: NetworkSpec
     vocabulary: Vocabulary

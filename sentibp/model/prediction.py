@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The predictions for n texts. `positive, tokens, unknown = prediction` takes the arrays out."""
+    """The predictions for n texts. `positive, tokens, unknown = prediction` takes the arrays out.
+
+    >>> import sentibp
+    >>> prediction = sentibp.load_model("builtin").predict(["I love this movie", "not worth the ticket"])
+    >>> prediction.label.tolist()
+    ['positive', 'negative']
+    >>> [sorted(row) for row in prediction.to_dicts()][0]
+    ['label', 'positive', 'score', 'tokens', 'unknown']
+    >>> prediction.to_pandas()[["label", "tokens"]].to_dict("list")
+    {'label': ['positive', 'negative'], 'tokens': [4, 4]}
+    """
 
     positive: Array  # (n,) float64, the probability of positive; with K > 2 labels (n, K), that of each label
     tokens: Array  # (n,) int64, how many tokens the text has

@@ -62,7 +62,7 @@ else:
                 return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 
-class _NotFitted(InvalidSetting, NotFittedError):
+class NotFitted(InvalidSetting, NotFittedError):
     """A method was called before `fit`."""
 
 
@@ -152,7 +152,7 @@ class SentimentClassifier(_Estimator):
 
     def _model(self) -> Classifier:
         if not hasattr(self, "model_"):
-            raise _NotFitted(f"this {type(self).__name__} is not fitted yet; call fit first")
+            raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit first")
         return self.model_
 
     def _probability(self, X: Texts) -> Array:
@@ -193,7 +193,7 @@ class SentimentClassifier(_Estimator):
         return float(np.average(right == number, weights=weight))
 
     def explain(self, X: Texts) -> list[Any]:
-        """Return for each text an Explanation: how its words contribute to the prediction, as `sentibp.explain` does."""
+        """Return for each text an Explanation, how its words contribute to the prediction, as `sentibp.explain`."""
         import sentibp  # by its public name: the folder `inspection` is above this one
 
         model = self._model()

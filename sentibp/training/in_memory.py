@@ -141,7 +141,7 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
 
 
 def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, interruptible: bool) -> Trained:
-    prepared = _prepare(resolved, given, out)
+    prepared = prepare_reviews(resolved, given, out)
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
     run = create_run(
@@ -193,14 +193,16 @@ def _trained(outcome: Outcome, epochs: list[dict[str, Any]], encoder: LabelEncod
 # --- the settings and the reviews of the training
 
 
-class _Prepared(NamedTuple):
+class Prepared(NamedTuple):
+    """What a training on reviews in memory starts from."""
+
     config: Config
     reviews: InMemory
     encoder: LabelEncoder
     notes: tuple[str, ...]
 
 
-def _prepare(resolved: Resolved, given: Given, out: Path | None) -> _Prepared:
+def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepared:
     """Return the settings as they hold for reviews in memory, and the reviews."""
     encoder = label_encoder(given.labels, resolved.config.data, given.names[1])
     config = _with_labels(_with_columns(resolved.config, given, out), encoder)
@@ -216,7 +218,7 @@ def _prepare(resolved: Resolved, given: Given, out: Path | None) -> _Prepared:
         config = paths.replace(config, "data.validation", absolute(out / _VALIDATION))
     if conflicts := list(find_conflicts(config)):
         raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.message}" for each in conflicts))
-    return _Prepared(config, InMemory(corpus, validation), encoder, (*notes, *encoder.notes, *more))
+    return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *encoder.notes, *more))
 
 
 def _with_columns(config: Config, given: Given, out: Path | None) -> Config:

@@ -20,13 +20,22 @@ import sentibp
 from sentibp.cli import application
 from sentibp.config.load import load_config
 from sentibp.config.python import line_in_python
-from sentibp.data.dataset import load_data
+from sentibp.data.corpus import fingerprint
 from sentibp.errors import InvalidInput, InvalidSetting
 from sentibp.model.file import load_model
 from sentibp.training.diverged import Diverged
-from sentibp.training.reproduce import Reproduction
+from sentibp.training.in_memory import Given, prepare_reviews, resolve_settings
 
-GOOD = ["a good film", "what fun", "good fun", "so good", "fun and good", "a fine film", "fine acting", "what a fine end"]
+GOOD = [
+    "a good film",
+    "what fun",
+    "good fun",
+    "so good",
+    "fun and good",
+    "a fine film",
+    "fine acting",
+    "what a fine end",
+]
 BAD = ["a bad film", "how dull", "bad and dull", "so bad", "dull acting", "a poor film", "poor acting", "a dull end"]
 TEXTS = [f"{text} number {i}" for i in range(3) for text in GOOD + BAD]
 LABELS = (["pos"] * 8 + ["neg"] * 8) * 3
@@ -48,18 +57,17 @@ def test_a_model_its_scores_and_its_history():
     assert "data__validation=0.3" in " ".join(trained.notes)
 
 
-@pytest.mark.parametrize("kind", [list, np.array, pd.Series, pl.Series, pa.array], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [np.array, pd.Series, pl.Series, pa.array], ids=lambda kind: kind.__name__)
 def test_every_kind_of_sequence(kind):
-    expected = sentibp.train(SMALL, TEXTS, LABELS, sample_weight=[1.0] * 48).digest
-    weight = kind([1.0] * 48)
-    assert sentibp.train(SMALL, kind(TEXTS), kind(LABELS), sample_weight=weight).digest == expected
-    groups = kind([i // 4 for i in range(48)])
-    grouped = sentibp.train(SMALL, kind(TEXTS), kind(LABELS), groups=groups)
-    assert grouped.digest == sentibp.train(SMALL, TEXTS, LABELS, groups=[str(i // 4) for i in range(48)]).digest
+    weight, groups = [1.0 + i % 2 for i in range(48)], [i // 4 for i in range(48)]
 
+    def corpus(kind):
+        given = Given(kind(TEXTS), kind(LABELS), kind(weight), kind(groups))
+        return prepare_reviews(resolve_settings(SMALL, {}), given, None).reviews.training
 
-def test_texts_may_be_read_once_only():
-    assert sentibp.train(SMALL, iter(TEXTS), iter(LABELS)).digest == sentibp.train(SMALL, TEXTS, LABELS).digest
+    expected, found = corpus(list), corpus(kind)
+    assert fingerprint(found) == fingerprint(expected)
+    assert found.group.tolist() == expected.group.tolist()
 
 
 @pytest.mark.parametrize("setting", ["train__epochs", "train.epochs"])
@@ -118,26 +126,20 @@ def test_a_split_is_not_in_memory():
     ],
     ids=["words", "bool", "others", "stars", "ratings", "topics"],
 )
-@pytest.mark.parametrize("columns", [False, True])
-def test_a_run_directory_has_its_reviews(here, labels, settings, columns):
+def test_a_run_directory_has_its_reviews(here, labels, settings):
     weight = groups = None
-    if columns:
+    if settings:
         weight, groups = np.arange(48) % 4, [f"film {i // 3}" for i in range(48)]
     trained = sentibp.train(SMALL, TEXTS, labels, sample_weight=weight, groups=groups, out="mine", **settings)
     assert (trained.run, Path("runs", "last").read_text()) == (Path("mine"), "mine\n")
     assert trained.model.file == Path("mine", "model.safetensors")
     again = train_model(load_config("mine/config.yaml"), Path("again"))
     assert again.digest == trained.digest
-    assert load_data(load_config("mine/config.yaml").config)[0].group is None or columns
     evaluation = sentibp.evaluate(load_model("mine/validated.safetensors"))
     assert evaluation.scores["accuracy"] == trained.scores["accuracy"]
-    with Reproduction(Path("mine")) as reproduction:
-        for _ in reproduction:
-            pass
-        assert reproduction.finish()
 
 
-@pytest.mark.parametrize("command", [["eval", "-m", "mine"], ["blame", "-m", "mine", "good"], ["audit", "mine"]])
+@pytest.mark.parametrize("command", [["eval", "-m", "mine"], ["blame", "-m", "mine", "good"], ["reproduce", "mine"]])
 def test_commands_work_on_such_a_run(here, command):
     new = ["a good end", "fun", "a bad end", "dull"]
     sentibp.train(SMALL, TEXTS, LABELS, validation=(new, ["pos", "pos", "neg", "neg"]), out="mine")
@@ -169,7 +171,10 @@ def test_what_diverged_names_no_file_that_is_gone(here):
     ("line", "python"),
     [
         ("write --set data.validation=0.2", "write data__validation=0.2"),
-        ("write --set 'data.labels={negative: [0], positive: [4]}'; or", "write data__labels={'negative': [0], 'positive': [4]}; or"),
+        (
+            "write --set 'data.labels={negative: [0], positive: [4]}'; or",
+            "write data__labels={'negative': [0], 'positive': [4]}; or",
+        ),
         ("did you mean --set train.optimizer=adam?", "did you mean train__optimizer='adam'?"),
         ("with --set text.min_count=1 --set text.min_groups=1", "with text__min_count=1 text__min_groups=1"),
         ("write --set data.labels=[1,2,3]; then", "write data__labels=[1, 2, 3]; then"),
@@ -196,7 +201,7 @@ def test_an_interrupt_keeps_the_best_model(monkeypatch):
             yield event
 
     monkeypatch.setattr(experiment.Training, "events", interrupted)
-    trained = sentibp.train({**SMALL, "train": {"epochs": 9, "batch_size": 16}}, TEXTS, LABELS)
+    trained = sentibp.train({**SMALL, "train": {"epochs": 9, "batch_size": 16, "refit": False}}, TEXTS, LABELS)
     assert len(trained.history) < 9
     assert trained.model.answers(["good"])
     with pytest.raises(KeyboardInterrupt):
@@ -228,6 +233,9 @@ def test_a_saved_model_says_that_its_reviews_were_in_memory(here):
     sentibp.SentimentClassifier(SMALL).fit(TEXTS, LABELS).save("model.safetensors")
     result = CliRunner().invoke(application(), ["eval", "-m", "model.safetensors"])
     assert result.exit_code == 3
-    assert "a Python program had the reviews of the training in memory; name a file or data set with --data" in result.output
+    assert (
+        "a Python program had the reviews of the training in memory; name a file or data set with --data"
+        in result.output
+    )
     Path("f.csv").write_text("text,label\ngood,1\nbad,0\n")
     assert CliRunner().invoke(application(), ["eval", "-m", "model.safetensors", "--data", "f.csv"]).exit_code == 0

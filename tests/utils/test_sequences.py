@@ -88,9 +88,7 @@ def test_a_missing_text_is_named_by_its_position(values):
     with pytest.raises(InvalidInput) as caught:
         as_texts(values, "reviews")
     assert isinstance(caught.value, DataError | ValueError)
-    assert str(caught.value) == (
-        'reviews[2] is missing (None or NaN); leave it out, or write an empty text as ""'
-    )
+    assert str(caught.value) == ('reviews[2] is missing (None or NaN); leave it out, or write an empty text as ""')
 
 
 @pytest.mark.parametrize(
