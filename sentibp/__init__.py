@@ -28,7 +28,7 @@ _NAMES = {  # public name -> module, and its name there
     "Classifier": ("model.classifier", "Classifier"),
     "to_arrow": ("utils.arrow", "strings"),
     "SentibpError": ("errors", "SentibpError"),
-    "SentibpWarning": ("training.estimator", "SentibpWarning"),
+    "SentibpWarning": ("errors", "SentibpWarning"),
 }
 
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

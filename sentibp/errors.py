@@ -67,3 +67,7 @@ class InvalidSetting(ConfigError, ValueError):
 
 class InvalidInput(DataError, ValueError):
     """A text, a label or a weight that was given from Python is invalid."""
+
+
+class SentibpWarning(UserWarning):
+    """What was assumed of the data that a Python program has given, and how to say otherwise."""

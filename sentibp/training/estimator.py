@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -17,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sentibp.config.python import keyword, line_in_python, require_keywords
+from sentibp.config.python import keyword, require_keywords
 from sentibp.data.label_encoder import LabelEncoder, label_list
 from sentibp.data.labels import IGNORED
 from sentibp.errors import InvalidInput, InvalidSetting
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.head import predicted
-from sentibp.training.in_memory import Given, resolve_settings, train_given
+from sentibp.training.in_memory import given_reviews, resolve_settings, train_given
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, write_file
@@ -64,10 +63,6 @@ else:
 
 class NotFitted(InvalidSetting, NotFittedError):
     """A method was called before `fit`."""
-
-
-class SentibpWarning(UserWarning):
-    """What was assumed of the data that a Python program has given, and how to say otherwise."""
 
 
 class SentimentClassifier(_Estimator):
@@ -138,10 +133,8 @@ class SentimentClassifier(_Estimator):
         Raises InvalidSetting and InvalidInput, which are ValueErrors, and Diverged.
         """
         settings = {name: value for name, value in self.get_params().items() if name != "config"}
-        given = Given(X, y, sample_weight, groups, names=("X", "y"))
-        trained = train_given(resolve_settings(self.config, settings), given, interruptible=False)
-        for note in map(line_in_python, trained.encoder.notes):
-            warnings.warn(note, SentibpWarning, stacklevel=2)
+        given = given_reviews(X, y, sample_weight, groups, names=("X", "y"))
+        trained = train_given(resolve_settings(self.config, settings, given), given, interruptible=False)
         self._fitted(trained.model, trained.encoder)
         self.scores_, self.scored_on_, self.history_ = trained.scores, trained.scored_on, trained.history
         self.notes_, self.digest_ = trained.notes, trained.digest

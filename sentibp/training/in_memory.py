@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from sentibp.data.dataset import IN_MEMORY, load_validation_source
 from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
 from sentibp.data.label_encoder import LabelEncoder, label_encoder, label_list
 from sentibp.data.labels import class_names
-from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError
+from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError, SentibpWarning
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.runs.directory import create_run
@@ -31,6 +32,7 @@ from sentibp.training.experiment import Outcome, Training
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
+from sentibp.utils.label_key import LABELS
 from sentibp.utils.paths import absolute
 from sentibp.utils.sequences import Texts, as_texts
 from sentibp.utils.table import Table
@@ -100,12 +102,27 @@ def train(
     >>> len(trained.history), trained.scored_on
     (3, 'validation')
     """
-    given = Given(texts, labels, sample_weight, groups, validation)
-    return train_given(resolve_settings(config, settings), given, None if out is None else Path(out))
+    given = given_reviews(texts, labels, sample_weight, groups, validation)
+    return train_given(resolve_settings(config, settings, given), given, None if out is None else Path(out))
 
 
-def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[str, Any]) -> Resolved:
-    """Return the settings of a config with keyword arguments such as `train__epochs=3`. Raises InvalidSetting."""
+def given_reviews(
+    texts: Any,
+    labels: Any,
+    weight: Any = None,
+    groups: Any = None,
+    validation: Any = None,
+    names: tuple[str, str] = ("texts", "labels"),
+) -> Given:
+    """Return the arguments that are reviews; an iterator is read. InvalidInput for what is no text or no label."""
+    return Given(as_texts(texts, names[0]), label_list(labels, names[1]), weight, groups, validation, names)
+
+
+def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[str, Any], given: Given) -> Resolved:
+    """Return the settings of a config with keyword arguments such as `train__epochs=3`. Raises InvalidSetting.
+
+    Some are right for the classes or with the groups that are `given`, which the settings need not name.
+    """
     if not isinstance(config, str | Path | Mapping):
         kind = type(config).__name__
         raise InvalidSetting(f"config is a {kind}; give the name or the path of a config, or a mapping of settings")
@@ -113,7 +130,29 @@ def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[
         config = (
             {key.replace("__", "."): plain(config[key]) for key in config} if isinstance(config, Mapping) else config
         )
-        return load_settings(config, settings_of(arguments))
+        settings = settings_of(arguments)
+        try:
+            return load_settings(config, settings)
+        except ConfigError as error:
+            resolved = _resolve_with_reviews(config, settings, given)
+            if resolved is None:
+                raise error from None
+            return resolved
+
+
+def _resolve_with_reviews(
+    config: str | Path | Mapping[str, Any], settings: Mapping[str, Any], given: Given
+) -> Resolved | None:
+    """Return the settings if they are right for what is given, such as the weight of a third class; else None."""
+    try:
+        labels = label_encoder(given.labels, Data(), given.names[1]).setting
+        known = {"data.labels": labels} if labels is not None and len(labels) > len(LABELS) else {}
+        known |= {"data.group_column": "group"} if given.groups is not None else {}
+        resolved = load_settings(config, {**known, **settings})
+    except SentibpError:
+        return None
+    named = "data.labels" in settings or "data.labels" not in known
+    return resolved if named else resolved._replace(config=paths.replace(resolved.config, "data.labels", None))
 
 
 @contextmanager
@@ -132,8 +171,6 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
     """
     with tempfile.TemporaryDirectory(prefix="sentibp-") as folder, errors_in_python():
         try:
-            given = replace(given, texts=as_texts(given.texts, given.names[0]))
-            given = replace(given, labels=label_list(given.labels, given.names[1]))
             return _train(resolved, given, Path(folder) / "run", out, interruptible)
         except SentibpError as error:  # what was kept in the temporary folder is gone
             lines = [line for line in error.lines if folder not in line]
@@ -142,6 +179,8 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
 
 def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, interruptible: bool) -> Trained:
     prepared = prepare_reviews(resolved, given, out)
+    for note in prepared.encoder.notes:
+        warnings.warn(note, SentibpWarning, stacklevel=2)
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
     run = create_run(

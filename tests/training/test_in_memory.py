@@ -24,7 +24,7 @@ from sentibp.data.corpus import fingerprint
 from sentibp.errors import InvalidInput, InvalidSetting
 from sentibp.model.file import load_model
 from sentibp.training.diverged import Diverged
-from sentibp.training.in_memory import Given, prepare_reviews, resolve_settings
+from sentibp.training.in_memory import given_reviews, prepare_reviews, resolve_settings
 
 GOOD = [
     "a good film",
@@ -62,8 +62,8 @@ def test_every_kind_of_sequence(kind):
     weight, groups = [1.0 + i % 2 for i in range(48)], [i // 4 for i in range(48)]
 
     def corpus(kind):
-        given = Given(kind(TEXTS), kind(LABELS), kind(weight), kind(groups))
-        return prepare_reviews(resolve_settings(SMALL, {}), given, None).reviews.training
+        given = given_reviews(kind(TEXTS), kind(LABELS), kind(weight), kind(groups))
+        return prepare_reviews(resolve_settings(SMALL, {}, given), given, None).reviews.training
 
     expected, found = corpus(list), corpus(kind)
     assert fingerprint(found) == fingerprint(expected)
@@ -81,6 +81,25 @@ def test_nothing_is_kept_on_disk(here, monkeypatch, tmp_path_factory):
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     sentibp.train(SMALL, TEXTS, LABELS)
     assert os.listdir(here) == os.listdir(folder) == []
+
+
+def test_settings_may_be_for_the_classes_and_groups_that_are_given():
+    labels = [f"{label}{i % 2}" for i, label in enumerate(LABELS)]
+    weighted = sentibp.train(
+        SMALL,
+        TEXTS,
+        labels,
+        groups=[i // 4 for i in range(48)],
+        train__class_weight={"pos1": 2},
+        train__early_stopping__metric="macro_f1",
+        text__min_groups=2,
+    )
+    assert weighted.model.spec.labels == ("neg0", "neg1", "pos0", "pos1")
+    assert weighted.model.spec.ordered is False
+    with pytest.raises(InvalidSetting, match="'pos2' is not a class"):
+        sentibp.train(SMALL, TEXTS, labels, train__class_weight={"pos2": 2})
+    with pytest.raises(InvalidSetting, match="text__min_groups=2"):
+        sentibp.train(SMALL, TEXTS, LABELS, text__min_groups=2)
 
 
 def test_other_reviews_to_validate_on(here):
