@@ -180,7 +180,7 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
 def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, interruptible: bool) -> Trained:
     prepared = prepare_reviews(resolved, given, out)
     for note in prepared.encoder.notes:
-        warnings.warn(note, SentibpWarning, stacklevel=2)
+        warnings.warn(note, SentibpWarning, stacklevel=4)  # the line that calls `train` or `fit`
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
     run = create_run(

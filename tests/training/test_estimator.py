@@ -138,15 +138,13 @@ def test_it_is_the_end_of_a_pipeline():
 def test_a_grid_search_reaches_every_setting_in_two_processes():
     grid = {
         "train__optimizer__learning_rate": [1e-9, 0.1],
-        "model__hidden": [[], [2]],
         "train__optimizer": ["adagrad", "adam"],
     }
-    search = GridSearchCV(small(train__epochs=3), grid, cv=2, n_jobs=2, error_score="raise", scoring="neg_log_loss")
+    search = GridSearchCV(small(train__epochs=2), grid, cv=2, n_jobs=2, error_score="raise", scoring="neg_log_loss")
     search.fit(TEXTS, LABELS)
     assert search.best_params_["train__optimizer__learning_rate"] == 0.1
     settings = search.best_estimator_.model_.trained_with
     assert settings["train"]["optimizer"]["name"] == search.best_params_["train__optimizer"]
-    assert settings["model"]["hidden"] == search.best_params_["model__hidden"]
     np.testing.assert_array_equal(search.predict(["good fun", "bad"]), [1, 0])
 
 

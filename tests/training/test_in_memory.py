@@ -145,6 +145,7 @@ def test_a_split_is_not_in_memory():
     ],
     ids=["words", "bool", "others", "stars", "ratings", "topics"],
 )
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
 def test_a_run_directory_has_its_reviews(here, labels, settings):
     weight = groups = None
     if settings:
@@ -230,6 +231,7 @@ def test_an_interrupt_keeps_the_best_model(monkeypatch):
 # --- scores of other reviews in memory
 
 
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
 def test_evaluate_in_memory(here):
     trained = sentibp.train(SMALL, TEXTS, ["spam" if label == "pos" else "ham" for label in LABELS])
     evaluation = sentibp.evaluate(trained.model, texts=pd.Series(["good fun", "dull"]), labels=["spam", "ham"])
