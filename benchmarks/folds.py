@@ -5,8 +5,9 @@
 
 Of each fold, the rest is trained on, in the order of the data, of which the config holds out its own share; the fold
 only judges. If groups are known (data.group_column, or --films), there are folds of whole groups, and random ones
-beside them: the test set has other films, so the former rank settings as it does. --films is a Parquet file with `sha256`, of the stripped UTF-8 text
-of a review, and `film`, a number. --save writes the reviews with their groups, as a source for other commands.
+beside them: the test set has other films, so the former rank settings as it does. --films is a Parquet file with
+`sha256`, of the stripped UTF-8 text of a review, and `film`, a number. --save writes the reviews with their groups, as
+a source for other commands.
 
 With --against, both configs are trained on each fold, and compared in pairs: an exact test of the errors (McNemar), and
 the difference of the log losses with its standard error, in which the reviews of a group are one observation. Where a
