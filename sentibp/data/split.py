@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sentibp.data.corpus import Corpus
+from sentibp.data.corpus import Corpus, text_groups
 from sentibp.data.labels import counted
 from sentibp.errors import DataError
 from sentibp.utils.label_key import LABELS
@@ -138,3 +138,35 @@ def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random
         fold[i] = np.lexsort((have.sum(axis=1), load))[0]
         have[fold[i]] += counts[i]
     return fold[number]
+
+
+def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each review (n,): about the same number of each class in each.
+
+    The reviews of a group are in one fold; without groups, those with the same text. DataError if that leaves a fold,
+    or the rest, without a class.
+    """
+    if corpus.label is None:
+        raise ValueError("the corpus was loaded without labels")
+    if fits := _fold(corpus, corpus.label, folds, rng.spawn(1)[0]):
+        return fits[0]
+    unit = "review" if corpus.group is None else "group"
+    most = next((k for k in range(min(folds - 1, len(corpus)), 1, -1) if _fold(corpus, corpus.label, k, rng)), None)
+    repair = "give more reviews" if most is None else f"write --folds {most}"
+    raise DataError(f"--folds {folds}: too many: a class has no {unit} for each of them; {repair}{corpus.aside}")
+
+
+def _fold(corpus: Corpus, label: np.ndarray, folds: int, rng: np.random.Generator) -> tuple[np.ndarray] | None:
+    """Return the fold of each review, or None if a fold or the rest lacks a class."""
+    if corpus.group is not None:
+        fold = fold_groups(corpus.group, label, folds, rng)
+    else:
+        _, first, text = np.unique(text_groups(corpus), return_index=True, return_inverse=True)
+        order = rng.permutation(len(first))
+        order = order[np.argsort(label[first[order]], kind="stable")]  # the texts of a class follow each other
+        of_text = np.empty(len(first), np.int64)
+        of_text[order] = np.arange(len(first)) % folds
+        fold = of_text[text]
+    counts = np.bincount(len(corpus.names) * fold + label, minlength=len(corpus.names) * folds)
+    counts = counts.reshape(folds, -1)  # (folds, K)
+    return (fold,) if counts.all() and (counts < counts.sum(axis=0)).all() else None

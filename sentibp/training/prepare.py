@@ -71,21 +71,24 @@ def prepare(resolved: Resolved) -> TrainingData:
         return prepare_config(config, notes)
 
 
-def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
+def prepare_config(
+    config: Config, notes: tuple[str, ...] = (), corpora: tuple[Corpus, Corpus | None] | None = None
+) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
+    `corpora` are the training and validation reviews in the place of those that the config names, such as a fold.
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
     origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
-    training, validation = load_data(config)
+    training, validation = load_data(config) if corpora is None else corpora
     labelled, unlabelled = load_pretraining_data(config)
     corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
     notes = (*notes, *([order] if order else []), *(note for corpus in corpora for note in corpus.notes))
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
-    if validation is not None and isinstance(config.data.validation, str):
+    if validation is not None and corpora is None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, shown(config.data.validation))
     if origin is not None:
         hashes, known, more = _with_origin(hashes, origin, config)
