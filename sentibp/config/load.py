@@ -229,7 +229,7 @@ def _read(path: str | Path, shown: str) -> _Source:
 
 
 def read_document(path: str | Path, shown: str, wanted: str) -> Document:
-    """Read a YAML file, or a stream. ConfigError if it cannot be read, or is so long that it is not what is `wanted`."""
+    """Read a YAML file, or a stream. ConfigError if it cannot be read, or is too long to be what is `wanted`."""
     try:
         if _is_stream(path):
             with open(0 if str(path) == "-" else path, "rb", closefd=str(path) != "-") as file:

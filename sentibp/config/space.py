@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from itertools import product
 from pathlib import Path
@@ -66,7 +66,7 @@ class Dimension(NamedTuple):
         """Return a number of the range as a config has it: short, and within the range."""
         if self.whole:
             return round(number)
-        digits = _DIGITS + max(0, math.ceil(-math.log10((self.high - self.low) / max(abs(self.low), abs(self.high)))))
+        digits = _DIGITS + max(0, math.floor(-math.log10((self.high - self.low) / max(abs(self.low), abs(self.high)))))
         return min(max(float(f"{number:.{digits}g}"), self.low), self.high)
 
     @property
@@ -252,28 +252,14 @@ class _Reader:
 
     def _range(self, keys: tuple[str, ...], below: dict[str, Any], at: Keys, line: int) -> Dimension | None:
         """Return a range of numbers, or None if it is wrong."""
-        name = dotted(keys)
-        for key in below:
-            if key not in (*_KINDS, "step"):
-                repair = nearest(key, (*_KINDS, "step")) or f"; choose from {', '.join(_KINDS)}, step"
-                self._mistake(self.document.lines[*at, key], f"{name}: {key}: unknown key of a range{repair}")
-                return None
-        kinds = [kind for kind in _KINDS if kind in below]
-        if len(kinds) != 1:
-            self._mistake(line, f"{name}: a range is one of {', '.join(_KINDS)}; such as {{log: [0.01, 1]}}")
+        types = {str(option.get("type")) for option in schema_of_config().options_at(keys)}
+        fault_at, fault = _fault_of_range(below, types)
+        if fault:
+            self._mistake(self.document.lines.get((*at, fault_at), line), f"{dotted(keys)}: {fault}")
             return None
-        types = {str(option.get("type")) for option in schema_of_config().options_at(keys)} & {"integer", "number"}
-        kind, ends, where = kinds[0], below[kinds[0]], self.document.lines[*at, kinds[0]]
-        if not types and schema_of_config().options_at(keys):
-            self._mistake(line, f"{name}: takes no numbers; list its values, such as [a, b]")
-            return None
-        whole = kind == "int" or types == {"integer"}
-        if kind == "uniform" and types == {"integer"}:
-            self._mistake(where, f"{name}: takes whole numbers; write {{int: {show(ends)}}}")
-            return None
-        if (fault := _fault_of_ends(ends, kind, whole)) or (fault := _fault_of_step(below, ends, kind, whole)):
-            self._mistake(where, f"{name}: {fault}")
-            return None
+        kind = next(kind for kind in _KINDS if kind in below)
+        ends, where = below[kind], self.document.lines[*at, kind]
+        whole = kind == "int" or (types and types <= {"integer", "null"})
         right = [self._check_value(keys, end, (*at, kind, i), where) for i, end in enumerate(ends)]
         if not all(right):
             return None
@@ -282,7 +268,7 @@ class _Reader:
         if step is not None:
             step = int(step) if whole else float(step)
             high = low + math.floor((high - low) / step + 1e-9) * step  # the last value
-        return Dimension(keys, (), low, high, step, kind == "log", whole, line)
+        return Dimension(keys, (), low, high, step, kind == "log", bool(whole), line)
 
     def _check_value(self, keys: tuple[str, ...], value: Any, at: Keys, line: int) -> bool:
         """Return whether the schema takes a value; conflicts with other settings are looked at later."""
@@ -374,6 +360,25 @@ def _why_fixed(keys: tuple[str, ...]) -> str | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308  # not NaN, nor inf
+
+
+def _fault_of_range(below: Mapping[str, Any], types: Set[str]) -> tuple[str, str]:
+    """Return the key of a range that is wrong, and what is wrong; of a right one, both are empty."""
+    for key in below:
+        if key not in (*_KINDS, "step"):
+            repair = nearest(key, (*_KINDS, "step")) or f"; choose from {', '.join(_KINDS)}, step"
+            return key, f"{key}: unknown key of a range{repair}"
+    kinds = [kind for kind in _KINDS if kind in below]
+    if len(kinds) != 1:
+        return "", f"a range is one of {', '.join(_KINDS)}, such as {{log: [0.01, 1]}}"
+    kind, ends, numbers = kinds[0], below[kinds[0]], types & {"integer", "number"}
+    if types and not numbers:
+        return "", "takes no numbers; list its values, such as [a, b]"
+    if kind == "uniform" and numbers == {"integer"}:
+        return kind, f"takes whole numbers; write {{int: {show(ends)}}}"
+    whole = kind == "int" or numbers == {"integer"}
+    fault = _fault_of_ends(ends, kind, whole) or _fault_of_step(below, ends, kind, whole)
+    return kind, fault or ""
 
 
 def _fault_of_ends(ends: Any, kind: str, whole: bool) -> str | None:

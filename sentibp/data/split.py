@@ -148,15 +148,17 @@ def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator) -> np.ndar
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
-    if fits := _fold(corpus, corpus.label, folds, rng.spawn(1)[0]):
-        return fits[0]
+    fold = _fold(corpus, corpus.label, folds, rng)
+    if fold is not None:
+        return fold
     unit = "review" if corpus.group is None else "group"
-    most = next((k for k in range(min(folds - 1, len(corpus)), 1, -1) if _fold(corpus, corpus.label, k, rng)), None)
+    fewer = range(min(folds - 1, len(corpus)), 1, -1)
+    most = next((k for k in fewer if _fold(corpus, corpus.label, k, rng) is not None), None)
     repair = "give more reviews" if most is None else f"write --folds {most}"
     raise DataError(f"--folds {folds}: too many: a class has no {unit} for each of them; {repair}{corpus.aside}")
 
 
-def _fold(corpus: Corpus, label: np.ndarray, folds: int, rng: np.random.Generator) -> tuple[np.ndarray] | None:
+def _fold(corpus: Corpus, label: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray | None:
     """Return the fold of each review, or None if a fold or the rest lacks a class."""
     if corpus.group is not None:
         fold = fold_groups(corpus.group, label, folds, rng)
@@ -169,4 +171,4 @@ def _fold(corpus: Corpus, label: np.ndarray, folds: int, rng: np.random.Generato
         fold = of_text[text]
     counts = np.bincount(len(corpus.names) * fold + label, minlength=len(corpus.names) * folds)
     counts = counts.reshape(folds, -1)  # (folds, K)
-    return (fold,) if counts.all() and (counts < counts.sum(axis=0)).all() else None
+    return fold if counts.all() and (counts < counts.sum(axis=0)).all() else None
