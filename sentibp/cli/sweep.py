@@ -138,8 +138,8 @@ def run(
 ) -> None:
     """Train a config with many settings, and keep the best.
 
-    Each trial is a training on the same reviews. The folder keeps the settings and the metrics of all trials, the config
-    of the best (best.yaml) and its model. The same command resumes a sweep that was interrupted.
+    Each trial is a training on the same reviews. The folder keeps the settings and the metrics of all trials, the
+    config of the best (best.yaml) and its model. The same command resumes a sweep that was interrupted.
 
     It needs the extra `sweep`: pip install 'sentibp[sweep]'.
     """
