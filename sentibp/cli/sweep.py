@@ -194,8 +194,8 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
     deadline = sweep.Deadline(timeout)
     interrupt = Interrupt()
 
-    def stop() -> bool:
-        return interrupt.requested or deadline.is_over()
+    def stop() -> str:
+        return "interrupted" if interrupt.requested else "timeout" if deadline.is_over() else ""
 
     pool = trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)
     with sweep.Sweep(plan, folder, pool, stop) as found:
@@ -215,8 +215,9 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
 def print_result(result: Result, plan: Plan, json: bool) -> None:
     """Print how a sweep ended, and what to do next."""
     done, folder = sum(result.states.values()), shlex.quote(str(result.folder))
-    if result.outcome == "interrupted":
-        print_message(f"interrupted: {done} of {plan.trials} trials; to resume: sentibp sweep --resume {folder}")
+    if result.outcome != "finished":
+        what = "interrupted" if result.outcome == "interrupted" else "the time is over"
+        print_message(f"{what}: {done} of {plan.trials} trials have ended; to resume: sentibp sweep --resume {folder}")
     if json:
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in result._asdict().items()}
         best = None if result.best is None else result.best._asdict()

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from sentibp.config.load import RENAMED, check_settings, read_document
 from sentibp.config.messages import Complaint, dotted, nearest, show
@@ -332,8 +333,11 @@ def _combinations(dimensions: Sequence[Dimension]) -> list[dict[tuple[str, ...],
     keys = [dimension.keys for dimension in dimensions]
     if math.prod(map(len, examples)) <= _TRIED:
         return [dict(zip(keys, values, strict=True)) for values in product(*examples)]
-    chance = random.Random(0)
-    return [dict(zip(keys, map(chance.choice, examples), strict=True)) for _ in range(_TRIED)]
+    rng = np.random.default_rng(0)
+    return [
+        {name: values[rng.integers(len(values))] for name, values in zip(keys, examples, strict=True)}
+        for _ in range(_TRIED)
+    ]
 
 
 def _words(wrong: tuple[Keys, Complaint]) -> str:

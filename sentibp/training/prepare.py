@@ -83,9 +83,9 @@ def prepare_config(
     origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
     training, validation = load_data(config) if corpora is None else corpora
     labelled, unlabelled = load_pretraining_data(config)
-    corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
+    every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
-    notes = (*notes, *([order] if order else []), *(note for corpus in corpora for note in corpus.notes))
+    notes = (*notes, *([order] if order else []), *(note for corpus in every for note in corpus.notes))
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and corpora is None and isinstance(config.data.validation, str):

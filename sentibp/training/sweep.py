@@ -73,7 +73,7 @@ class Result(NamedTuple):
     """How a sweep ended."""
 
     folder: Path
-    outcome: str  # "finished", or "interrupted"
+    outcome: str  # "finished", "interrupted", or "timeout"
     best: TrialRecord | None
     settings: dict[str, Any]  # of the best trial
     states: dict[str, int]  # how many trials ended how
@@ -186,8 +186,8 @@ def _cost(plan: Plan, config: Config) -> Cost:
 class Sweep:
     """A sweep in its folder. Iterate over its events, then `finish` it."""
 
-    def __init__(self, plan: Plan, folder: SweepFolder, pool: Pool, stop: Callable[[], bool] = lambda: False):
-        """`stop` is asked all the time whether to interrupt the sweep. The folder is open."""
+    def __init__(self, plan: Plan, folder: SweepFolder, pool: Pool, stop: Callable[[], str] = lambda: ""):
+        """`stop` is asked all the time: "interrupted" or "timeout" ends the sweep, "" does not. The folder is open."""
         self.plan, self.folder, self.pool, self.stop = plan, folder, pool, stop
         repair_journal(folder.path / JOURNAL)
         self.study = Study(folder.path / JOURNAL, plan.space, plan.sampler, plan.seed, plan.metric)
@@ -272,7 +272,7 @@ class Sweep:
         best = self.best
         return Result(
             folder=self.folder.path,
-            outcome="finished" if not self.left else "interrupted",
+            outcome="finished" if not self.left else self.stop() or "interrupted",
             best=best,
             settings={} if best is None else _flat(self.study.values(best.number)),
             states=dict(Counter(record.state for record in self.records.values())),

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from sentibp.config.space import Dimension, Space
 from sentibp.errors import ConfigError, DataError
-from sentibp.training.trial import FAILED, FINISHED, Curve, TrialRecord, higher_is_better
+from sentibp.training.trial import FAILED, FINISHED, TrialRecord, higher_is_better
 from sentibp.utils.files import data_error_on_failure
 
 try:
@@ -39,7 +39,6 @@ Values = dict[tuple[str, ...], Any]
 _NAME = "sweep"
 _RECORD = "record"  # the user attribute with what became of a trial
 _STARTUP = 10  # random trials before the tree-structured Parzen estimator has something to learn from
-_SHOWN = 20  # characters of a damaged line
 
 
 class Asked(NamedTuple):
@@ -82,7 +81,7 @@ class Study:
             if trial.number != number:
                 raise ValueError(f"trial {number} is missing")
             if trial.state.is_finished():
-                _record(trial.user_attrs[_RECORD])
+                TrialRecord.from_json(trial.user_attrs[_RECORD])
             for dimension in self.space.dimensions:
                 if dimension.key in trial.params:
                     _value(dimension, trial.params[dimension.key])
@@ -128,7 +127,7 @@ class Study:
         """Return what became of all trials that have ended, by their numbers."""
         with self._quiet():
             ended = [trial for trial in self._trials() if trial.state.is_finished()]
-            return [_record(trial.user_attrs[_RECORD]) for trial in ended]
+            return [TrialRecord.from_json(trial.user_attrs[_RECORD]) for trial in ended]
 
     def values(self, number: int) -> Values:
         """Return the values of a trial."""
@@ -230,11 +229,6 @@ def _value(dimension: Dimension, param: Any) -> Any:
     if dimension.choices:
         return dimension.choices[dimension.texts.index(param)]
     return dimension.value(param)
-
-
-def _record(content: Mapping[str, Any]) -> TrialRecord:
-    curve: Curve = [(int(fold), float(share), float(value)) for fold, share, value in content["curve"]]
-    return TrialRecord(**{**content, "curve": curve})
 
 
 def repair_journal(path: Path) -> None:

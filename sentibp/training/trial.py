@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +46,11 @@ class TrialTask(NamedTuple):
     folds: int = 0  # 0: the config's own validation data
     rivals: tuple[Curve, ...] = ()  # of the trials that finished before; () prunes nothing
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TrialTask:
+        """Return the task whose fields were written as JSON."""
+        return cls(**{**content, "rivals": tuple(map(_curve, content["rivals"]))})
+
 
 class TrialRecord(NamedTuple):
     """What became of a trial."""
@@ -66,6 +71,15 @@ class TrialRecord(NamedTuple):
     data: list[str | None] | None = None  # the fingerprints of the training and validation reviews; of the first fold
     message: str | None = None  # why it did not finish
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TrialRecord:
+        """Return the record whose fields were written as JSON."""
+        return cls(**{**content, "curve": _curve(content["curve"])})
+
+
+def _curve(points: Sequence[Sequence[float]]) -> Curve:
+    return [(int(fold), float(share), float(value)) for fold, share, value in points]
+
 
 class _Interrupted(Exception):
     """The trial is to stop; it leaves no record."""
@@ -76,7 +90,7 @@ def higher_is_better(metric: str) -> bool:
     return _BETTER[metric] == "higher"
 
 
-def run_trial(task: TrialTask, stop: Callable[[], bool] = lambda: False) -> TrialRecord | None:
+def run_trial(task: TrialTask, stop: Callable[[], object] = lambda: False) -> TrialRecord | None:
     """Carry out a trial. Return None if `stop` said to interrupt it. Raises WriteError, as of a full disk."""
     began = time.monotonic()
     try:
@@ -94,7 +108,7 @@ def run_trial(task: TrialTask, stop: Callable[[], bool] = lambda: False) -> Tria
     return record._replace(seconds=round(time.monotonic() - began, 3))
 
 
-def _run(task: TrialTask, stop: Callable[[], bool]) -> TrialRecord:
+def _run(task: TrialTask, stop: Callable[[], object]) -> TrialRecord:
     config = Config.model_validate(task.config)
     corpora: list[tuple[Corpus, Corpus] | None] = [*load_folds(config, task.folds)] if task.folds else [None]
     outcomes: list[tuple[Outcome, NetworkStarted]] = []
@@ -119,7 +133,7 @@ def _train(
     fold: int,
     curve: Curve,
     outcomes: list[tuple[Outcome, NetworkStarted]],
-    stop: Callable[[], bool],
+    stop: Callable[[], object],
 ) -> Outcome | None:
     """Train on a fold, and add its outcome. Return None if the trial is hopeless."""
     facts = {"data": data.facts, "notes": list(data.notes), "command": []}
@@ -165,9 +179,10 @@ class _Progress:
         value = event.scores.get(self.metric)
         if value is None:
             return None
-        self.best = value if self.best is None else better(self.metric, value, self.best)
+        best = float(value) if self.best is None else better(self.metric, float(value), self.best)
+        self.best = best
         share = (self.started - 1 + event.epoch / self.epochs) / self.networks
-        return self.fold, round(share, 6), float(self.best)
+        return self.fold, round(share, 6), best
 
 
 def better(metric: str, a: float, b: float) -> float:

@@ -7,18 +7,19 @@ Another kind, such as the tasks of a cluster, needs no more.
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
-from sentibp.errors import SentibpError
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
+from sentibp.utils.files import WriteError
 
 _POLL = 0.2  # seconds between two looks at whether to stop
 
@@ -50,7 +51,7 @@ class Pool(Protocol):
 class SerialPool:
     """Runs each trial in this process, in `wait`."""
 
-    def __init__(self, stop: Callable[[], bool]):
+    def __init__(self, stop: Callable[[], object] = lambda: ""):
         self.stop = stop
         self.waiting: list[TrialTask] = []
 
@@ -112,7 +113,7 @@ class ProcessPool:
     def submit(self, task: TrialTask) -> None:
         """Give a trial to a process."""
         worker = self.idle.pop() if self.idle else self._start()
-        worker.connection.send(task)
+        worker.connection.send_bytes(json.dumps(task._asdict()).encode())
         self.busy[worker.connection] = worker, task
 
     def wait(self) -> list[TrialRecord]:
@@ -121,16 +122,16 @@ class ProcessPool:
         for ready in wait(list(self.busy), timeout=_POLL):
             worker, task = self.busy.pop(ready)  # type: ignore[index]
             try:
-                answer = worker.connection.recv()
+                answer = json.loads(worker.connection.recv_bytes())
             except (EOFError, OSError):
                 _end(worker)
                 message = f"its process ended: {_how(worker.process.exitcode)}"
                 records.append(TrialRecord(task.number, FAILED, message=message))
                 continue
-            if isinstance(answer, Exception):
-                raise answer
             self.idle.append(worker)
-            records.append(answer)
+            if "record" not in answer:
+                raise _error(answer)
+            records.append(TrialRecord.from_json(answer["record"]))
         return records
 
     def _start(self) -> _Worker:
@@ -183,16 +184,24 @@ def _work(connection: Connection, alive: Connection) -> None:
     threading.Thread(target=_end_with_pool, args=(alive,), daemon=True).start()
     while True:
         try:
-            task = connection.recv()
+            task = TrialTask.from_json(json.loads(connection.recv_bytes()))
         except (EOFError, OSError):
             return
+        answer: dict[str, Any] = {}
         try:
-            answer: Any = run_trial(task)
-        except SentibpError as error:
-            answer = error
+            record = run_trial(task)
+            assert record is not None  # nothing interrupts it but the end of the process
+            answer["record"] = record._asdict()
+        except WriteError as error:
+            answer["lines"] = list(error.lines)
         except Exception:
-            answer = RuntimeError(f"trial {task.number}:\n{traceback.format_exc()}")
-        connection.send(answer)
+            answer["fault"] = f"trial {task.number}:\n{traceback.format_exc()}"
+        connection.send_bytes(json.dumps(answer).encode())
+
+
+def _error(answer: Mapping[str, Any]) -> Exception:
+    """Return the error that ended a trial and ends the sweep."""
+    return WriteError(*answer["lines"]) if "lines" in answer else RuntimeError(answer["fault"])
 
 
 def _end_with_pool(alive: Connection) -> None:

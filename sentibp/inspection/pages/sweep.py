@@ -171,7 +171,7 @@ def _against(found: FoundSweep, finished: Sequence[_Trial], what: str) -> Chart:
     data.append(_points(found, finished[:1], "best", values[:1], "--positive", "star"))
     data[1]["marker"]["size"] = 13
     title, unit = ("time", "seconds") if what == "time" else ("size of the model", "MB")
-    about = f"The {name} of each finished trial against its {title}."
+    about = f"The {name} of each finished trial against {'its time' if what == 'time' else 'the size of its model'}."
     chart = new_chart(f"cost-{what}", f"{name.capitalize()} and {title}", about, data, unit, name)
     chart["layout"]["xaxis"] |= {"type": "log"} if min(values) > 0 else {}
     return chart
