@@ -189,8 +189,6 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
     from sentibp.cli.sweep_progress import SweepProgress
     from sentibp.training import sweep, sweep_folder, trial_pool
 
-    folder = sweep_folder.SweepFolder(path)
-    folder.open(plan)
     deadline = sweep.Deadline(timeout)
     interrupt = Interrupt()
 
@@ -198,7 +196,9 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
         return "interrupted" if interrupt.requested else "timeout" if deadline.is_over() else ""
 
     pool = trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)
-    with sweep.Sweep(plan, folder, pool, stop) as found:
+    with sweep_folder.SweepFolder(path) as folder:
+        folder.open(plan)
+        found = sweep.Sweep(plan, folder, pool, stop)
         progress = SweepProgress(plan, found.records, jobs, quiet)
         if not found.records and found.left:
             cost = sweep.estimate(plan)

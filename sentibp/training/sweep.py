@@ -1,6 +1,8 @@
 """A sweep: many trainings of a config with other settings, to find the best ones.
 
-    with Sweep(plan, folder, pool) as sweep:
+    with SweepFolder(path) as folder:
+        folder.open(plan)
+        sweep = Sweep(plan, folder, pool)
         for event in sweep:
             ...
         result = sweep.finish()
@@ -16,8 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
@@ -198,14 +199,6 @@ class Sweep:
             self._write_best(self.best)
         folder.strip(None if self.best is None else self.best.number)
         self.running = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.folder.close()
 
     @property
     def left(self) -> int:

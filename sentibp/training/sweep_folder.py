@@ -14,7 +14,8 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
 
 from sentibp.config.dump import dump
 from sentibp.config.schema import Config
@@ -96,11 +97,20 @@ def _change(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> st
 
 
 class SweepFolder:
-    """The folder of a sweep that this process alone writes."""
+    """The folder of a sweep, which this process alone writes from `open` until the end of the context."""
 
     def __init__(self, path: Path):
         self.path = path
         self._lock: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     def open(self, plan: Plan) -> None:
         """Create the folder, or open that of a sweep with the same plan.
@@ -133,11 +143,6 @@ class SweepFolder:
         except (ImportError, OSError):  # Windows; a file system without locks
             pass
         remove_temporary_files(self.path)
-
-    def close(self) -> None:
-        """Release the sweep to other processes."""
-        if self._lock is not None:
-            self._lock.close()
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""

@@ -21,7 +21,7 @@ import numpy as np
 from sentibp.config.space import Dimension, Space
 from sentibp.errors import ConfigError, DataError
 from sentibp.training.trial import FAILED, FINISHED, TrialRecord, higher_is_better
-from sentibp.utils.files import data_error_on_failure
+from sentibp.utils.files import data_error_if_unreadable, data_error_on_failure, open_regular
 
 try:
     import optuna
@@ -55,6 +55,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.journal, self.space, self.sampler, self.seed = journal, space, sampler, seed
         direction = "maximize" if higher_is_better(metric) else "minimize"
+        _require_json(journal)
         with self._quiet():
             try:
                 storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=_HeldLock()))  # type: ignore[arg-type]
@@ -232,23 +233,31 @@ def _value(dimension: Dimension, param: Any) -> Any:
 
 
 def repair_journal(path: Path) -> None:
-    """Cut off the line that a killed process, or a full disk, left unfinished. DataError if the journal is damaged."""
+    """Cut off the line that a killed process, or a full disk, left unfinished."""
     if not os.path.exists(path):
         return
     with data_error_on_failure(path), open(path, "rb+") as file:
         content = file.read()
         whole = content.rfind(b"\n") + 1
-        for number, line in enumerate(content[:whole].splitlines(), 1):
-            try:
-                json.loads(line)
-            except ValueError:
-                raise _damaged(path, f"line {number} is not JSON") from None
         if whole < len(content):
             file.truncate(whole)
 
 
+def _require_json(path: Path) -> None:
+    """Raise DataError if a line of the journal is not JSON; the last one may be unfinished."""
+    if not os.path.exists(path):
+        return
+    with data_error_if_unreadable(str(path)), open_regular(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                if line.endswith(b"\n"):
+                    json.loads(line)
+            except ValueError:
+                raise _damaged(path, f"line {number} is not JSON") from None
+
+
 def _damaged(path: Path, fault: object) -> DataError:
-    what = str(fault).strip() or type(fault).__name__
+    what = str(fault).strip("' ") or type(fault).__name__
     return DataError(f"{path}: damaged: {what[:200]}; restore it, or begin anew with another --out")
 
 
