@@ -281,7 +281,10 @@ def show(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Print the trials of a sweep, the best first, and how important each setting is."""
+    """Print the trials of a sweep, the best first.
+
+    With ten or more finished trials, also how important each setting is.
+    """
     from sentibp.inspection import sweep as inspection
 
     path = inspection.newest() if folder is None else folder

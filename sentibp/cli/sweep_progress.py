@@ -11,6 +11,7 @@ from typing import Any
 from sentibp.cli.output import duration, print_message, printable
 from sentibp.cli.prediction_progress import is_live
 from sentibp.cli.runs import short_names
+from sentibp.data.labels import counted
 from sentibp.training.sweep import TrialEnded, TrialStarted
 from sentibp.training.sweep_folder import Plan
 from sentibp.training.trial import FINISHED, TrialRecord, higher_is_better
@@ -57,14 +58,14 @@ class SweepProgress:
         """Say in one line what the sweep will take; `seconds` is the time of a trial."""
         if self.quiet:
             return
-        trials = self.plan.trials
+        trials = counted(self.plan.trials, "trial")
         if seconds is None:
-            print_message(f"{folder}: {trials} trials; their time is not known, as the first steps diverge")
+            print_message(f"{folder}: {trials}; their time is not known, as the first steps diverge")
             return
         at_once = f", {self.jobs} at the same time" if self.jobs > 1 else ""
         folds = f" on {self.plan.folds} folds" if self.plan.folds else ""
-        whole = duration(seconds * -(-trials // self.jobs))
-        print_message(f"{folder}: {trials} trials of about {duration(seconds)}{folds}{at_once}: about {whole} in all")
+        whole = duration(seconds * -(-self.plan.trials // self.jobs))
+        print_message(f"{folder}: {trials} of about {duration(seconds)}{folds}{at_once}: about {whole} in all")
 
     def show(self, event: TrialStarted | TrialEnded) -> None:
         """Show that a trial has begun or ended."""

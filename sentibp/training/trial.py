@@ -149,7 +149,8 @@ def _train(
             point = progress.seen(event)
             if point is not None:
                 curve.append(point)
-                if is_hopeless(curve, task.rivals, task.metric):
+                is_over = point[1] >= 1 and fold + 1 >= task.folds  # there is nothing left to save
+                if not is_over and is_hopeless(curve, task.rivals, task.metric):
                     training.is_resumable = False
                     training.finish()
                     return None

@@ -210,7 +210,7 @@ def test_a_trial_that_diverges_is_recorded_and_the_rest_goes_on(sweep):
     )
     assert done.result.states == {"diverged": 3, "refused": 2, "finished": 3}
     by_state = {record.state: record for record in done.records}
-    assert by_state["diverged"].message.startswith("diverged at step ")
+    assert by_state["diverged"].message.startswith("diverged ")
     assert by_state["refused"].message.startswith("model.residual: no hidden layer is as wide as its input")
     assert done.result.best.state == "finished"
     assert not list((done.folder / "trials").rglob("postmortem*")), "only the metrics are kept"
