@@ -37,7 +37,8 @@ def sweep_page(found: FoundSweep) -> bytes:
         metric=_words(found),
         states=", ".join(f"{count} {state}" for state, count in counts.items() if count),
         rows=[_row(found, record, settings) for record, settings in found.ranked()],
-        keys=[dimension.key for dimension in found.plan.space.dimensions],
+        others=[name.replace("_", " ") for name in _other_scores(found)],
+        keys=_keys(found),
         command=f"sentibp train {shlex.quote(str(found.folder / 'best.yaml'))}",
         charts=groups,
         numbers={"charts": [chart for group in groups.values() for chart in group]},
@@ -54,18 +55,21 @@ def _words(found: FoundSweep) -> str:
 def _row(found: FoundSweep, record: TrialRecord, settings: dict[str, Any]) -> dict[str, Any]:
     """Return a line of the table."""
     scores = record.scores or {}
-    others = [name for name in ("accuracy", "log_loss") if name != found.plan.metric]
     return {
         "number": record.number,
         "best": found.best is not None and record.number == found.best.number,
-        "state": record.state if record.message is None else f"{record.state}: {record.message}",
+        "state": "" if record.state == FINISHED else ": ".join(filter(None, [record.state, record.message])),
         "value": "" if record.value is None else f"{record.value:.4f}",
         "spread": "" if record.spread is None else f"± {record.spread:.4f}",
-        "other": [f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in others if name in scores],
+        "other": [f"{scores[name]:.4f}" if name in scores else "" for name in _other_scores(found)],
         "seconds": f"{record.seconds:,.1f}",
         "size": "" if record.model_bytes is None else f"{record.model_bytes / 1e6:,.2f}",
         "settings": [as_yaml(settings[key]) if key in settings else "" for key in _keys(found)],
     }
+
+
+def _other_scores(found: FoundSweep) -> list[str]:
+    return [name for name in ("accuracy", "log_loss") if name != found.plan.metric]
 
 
 def _keys(found: FoundSweep) -> list[str]:
