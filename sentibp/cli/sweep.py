@@ -322,13 +322,14 @@ def print_trials(found: Any, json: bool) -> None:
     columns = ["trial", "", plan.metric.replace("_", " "), *(["spread"] if plan.folds else []), "time", "size"]
     lines = []
     for record, settings in found.ranked():
-        line = [record.number, "" if record.state == "finished" else record.state, record.value]
+        state = "" if record.state == "finished" else record.state
+        line = [record.number, state if record.same_as is None else f"as {record.same_as}", record.value]
         line += [record.spread] if plan.folds else []
         line += [duration(record.seconds), None if record.model_bytes is None else size(record.model_bytes)]
         lines.append([*line, *(_yaml(settings[key]) if key in settings else "" for key in names)])
     table([*columns, *names.values()], lines)
     for record, _ in found.ranked():
-        if record.message:
+        if record.message and record.same_as is None:
             print_text(f"trial {record.number}: {record.message}")
     if found.running:
         print_text(f"running or interrupted: {', '.join(map(str, found.running))}")

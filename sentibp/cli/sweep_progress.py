@@ -88,6 +88,7 @@ class SweepProgress:
             what += ", the best so far" * event.is_best
         elif record.message:
             what += f": {record.message}"
+        what += "" if record.same_as is None else f", as trial {record.same_as} with the same settings"
         done = f"trial {record.number} ({len(self.records)} of {self.plan.trials})"
         return f"{done}: {what}; {duration(record.seconds)}; {self._words(event.settings)}"
 

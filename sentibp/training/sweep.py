@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sentibp.config.dump import digest
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
 from sentibp.config.schema import Config
@@ -33,7 +34,7 @@ from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.training.sweep_folder import BEST, JOURNAL, ROOT, Plan, SweepFolder
 from sentibp.training.sweep_study import Asked, Study, Values, best_of, repair_journal
-from sentibp.training.trial import FINISHED, REFUSED, Curve, TrialRecord, TrialTask
+from sentibp.training.trial import DIVERGED, FINISHED, REFUSED, Curve, TrialRecord, TrialTask
 from sentibp.training.trial_pool import Pool
 from sentibp.utils.repair import set_option
 
@@ -119,8 +120,8 @@ def plan_sweep(resolved: Resolved, space_file: Path, options: Options) -> tuple[
 def default_folder(plan: Plan) -> Path:
     """Return the folder of a sweep that is given none: the same plan has the same folder."""
     about = {key: value for key, value in plan.to_json().items() if key not in ("trials", "space_file")}
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return ROOT / f"{plan.name}-{digest[:6]}"
+    name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:6]
+    return ROOT / f"{plan.name}-{name}"
 
 
 def _metric(config: Config, wanted: str | None) -> str:
@@ -199,6 +200,10 @@ class Sweep:
             self._write_best(self.best)
         folder.strip(None if self.best is None else self.best.number)
         self.running = 0
+        self.known: dict[str, int] = {}  # the first trial of each config that ended by itself
+        for record in self.records.values():
+            if record.state in (FINISHED, DIVERGED):
+                self.known.setdefault(digest(trial_config(plan, self.study.values(record.number))), record.number)
 
     @property
     def left(self) -> int:
@@ -226,6 +231,11 @@ class Sweep:
         except ConfigError as error:
             yield self._ended(TrialRecord(asked.number, REFUSED, message="; ".join(error.lines)))
             return
+        first = self.known.get(digest(config))
+        if first is not None:  # the same settings give the same result
+            again = self.records[first]._replace(number=asked.number, same_as=first, seconds=0.0)
+            yield self._ended(again)
+            return
         rivals = tuple(self._curves()) if self.plan.prune else ()
         folder = str(self.folder.clear_trial(asked.number))
         settings = config.model_dump(mode="json")
@@ -251,6 +261,8 @@ class Sweep:
         is_best = self.best is not None and self.best.number == record.number
         if is_best:
             self._write_best(record)
+        if record.state in (FINISHED, DIVERGED):
+            self.known.setdefault(digest(trial_config(self.plan, values)), record.number)
         self.study.tell(record)
         self.folder.strip_one(record.number if not is_best else None if before is None else before.number)
         return TrialEnded(record, _flat(values), is_best)

@@ -70,6 +70,7 @@ class TrialRecord(NamedTuple):
     digest: str | None = None  # SHA-256 of the model file
     data: list[str | None] | None = None  # the fingerprints of the training and validation reviews; of the first fold
     message: str | None = None  # why it did not finish
+    same_as: int | None = None  # the trial that had the same settings, and whose result this is
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> TrialRecord:

@@ -216,6 +216,23 @@ def test_a_trial_that_diverges_is_recorded_and_the_rest_goes_on(sweep):
     assert not list((done.folder / "trials").rglob("postmortem*")), "only the metrics are kept"
 
 
+def test_the_same_settings_are_trained_once(sweep):
+    space = "train.optimizer.name: [adagrad, sgd]\ntrain.optimizer.rho: [0.5, 0.6]"  # which neither uses
+    with pytest.raises(ConfigError, match=r"rho: 0.5 fits no combination"):
+        sweep(space.replace("name: [adagrad, sgd]\ntrain.optimizer.", ""))
+    done = sweep(space, sampler="grid", trials=None)
+    assert [record.same_as is None for record in done.records].count(True) == 2
+    for record in done.records:
+        if record.same_as is not None:
+            first = done.records[record.same_as]
+            assert record == first._replace(number=record.number, same_as=first.number, seconds=0)
+            assert not (done.folder / "trials" / str(record.number)).exists()
+    assert done.result.best.same_as is None
+    part = sweep(space, sampler="grid", trials=None, out="part", stop_after=2)
+    assert part.result.outcome == "interrupted"
+    assert sweep(space, sampler="grid", trials=None, out="part").told() == done.told()
+
+
 def test_no_trial_may_be_finished(sweep):
     done = sweep("train.optimizer.learning_rate: [1.0e+30]", train={"optimizer": "sgd"}, trials=2)
     assert done.result.states == {"diverged": 2}

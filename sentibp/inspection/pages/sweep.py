@@ -58,7 +58,7 @@ def _row(found: FoundSweep, record: TrialRecord, settings: dict[str, Any]) -> di
     return {
         "number": record.number,
         "best": found.best is not None and record.number == found.best.number,
-        "state": "" if record.state == FINISHED else ": ".join(filter(None, [record.state, record.message])),
+        "state": _state(record),
         "value": "" if record.value is None else f"{record.value:.4f}",
         "spread": "" if record.spread is None else f"± {record.spread:.4f}",
         "other": [f"{scores[name]:.4f}" if name in scores else "" for name in _other_scores(found)],
@@ -66,6 +66,12 @@ def _row(found: FoundSweep, record: TrialRecord, settings: dict[str, Any]) -> di
         "size": "" if record.model_bytes is None else f"{record.model_bytes / 1e6:,.2f}",
         "settings": [as_yaml(settings[key]) if key in settings else "" for key in _keys(found)],
     }
+
+
+def _state(record: TrialRecord) -> str:
+    if record.same_as is not None:
+        return f"as trial {record.same_as}, with the same settings"
+    return "" if record.state == FINISHED else ": ".join(filter(None, [record.state, record.message]))
 
 
 def _other_scores(found: FoundSweep) -> list[str]:
@@ -77,7 +83,11 @@ def _keys(found: FoundSweep) -> list[str]:
 
 
 def _charts(found: FoundSweep) -> dict[str, list[Chart]]:
-    finished = [trial for trial in found.ranked() if trial[0].state == FINISHED and trial[0].value is not None]
+    finished = [
+        trial
+        for trial in found.ranked()
+        if trial[0].state == FINISHED and trial[0].value is not None and trial[0].same_as is None
+    ]
     if not finished:
         return {"progress": [], "settings": [], "cost": []}
     importances = [_importances(found)] if found.importances else []
