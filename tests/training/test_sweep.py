@@ -401,6 +401,7 @@ def test_a_full_disk_ends_the_sweep(sweep, monkeypatch):
         patch.setattr(directory, "write_file", full)
         sweep(trials=2)
     assert "cannot be written: No space left on device; make room on that disk" in str(caught.value)
+    assert "train --resume" not in str(caught.value), "a trial is not resumed"
     assert len(sweep(trials=2).records) == 2
 
 
