@@ -187,6 +187,7 @@ def _planned(folder: Path, trials: int | None) -> tuple[Plan, Sequence[str], Pat
 def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) -> Result:
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.sweep_progress import SweepProgress
+    from sentibp.data.labels import counted
     from sentibp.training import sweep, sweep_folder, trial_pool
 
     deadline = sweep.Deadline(timeout)
@@ -205,7 +206,7 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
             progress.notes(cost.notes)
             progress.cost(path, cost.seconds)
         elif not quiet:
-            print_message(f"{path}: {len(found.records)} of {plan.trials} trials are there; {found.left} left")
+            print_message(f"{path}: {counted(len(found.records), 'trial')} of before; {found.left} left")
         with progress:
             for event in found:
                 progress.show(event)

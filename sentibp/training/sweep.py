@@ -229,7 +229,8 @@ class Sweep:
         try:
             config = trial_config(self.plan, asked.values)
         except ConfigError as error:
-            yield self._ended(TrialRecord(asked.number, REFUSED, message="; ".join(error.lines)))
+            faults = "; ".join(line.partition("; ")[0] for line in error.lines)  # the repair is for a config
+            yield self._ended(TrialRecord(asked.number, REFUSED, message=faults))
             return
         first = self.known.get(digest(config))
         if first is not None:  # the same settings give the same result

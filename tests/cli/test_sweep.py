@@ -53,7 +53,7 @@ def test_what_a_sweep_prints(sentibp):
     assert out[-2:] == ["trials    3 finished", f"next      sentibp train {folder}/best.yaml"]
     again = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 3)
     assert again.out == result.out, "the same command finds the sweep again"
-    assert again.err.splitlines()[0] == f"{folder}: 3 of 3 trials are there; 0 left"
+    assert again.err.splitlines()[0] == f"{folder}: 3 trials of before; 0 left"
     assert sentibp("train", f"{folder}/best.yaml", "--quiet").out
 
 
@@ -100,7 +100,7 @@ def test_the_page(sentibp, swept, fails):
 
 def test_resume_with_more_trials(sentibp, swept, fails):
     result = sentibp("sweep", "--resume", swept, "--trials", 5)
-    assert result.err.splitlines()[0] == "found: 3 of 5 trials are there; 2 left"
+    assert result.err.splitlines()[0] == "found: 3 trials of before; 2 left"
     assert len(load_sweep(swept).trials) == 5
     assert fails(2, "sweep", "mine.yaml", "--resume", swept).startswith("--resume has the config, the space")
     assert fails(2, "sweep", "--resume", "gone") == (
