@@ -46,7 +46,7 @@ def test_what_a_sweep_prints(sentibp):
     assert "accuracy 0." in lines[1]
     assert "learning_rate=0." in lines[1]
     assert lines[4:] == [
-        "its score is the best of 3 on the same validation reviews: expect a little less on new reviews"
+        "its score is the best of 3 on the same validation reviews: expect less on new reviews"
     ]
     out = result.out.splitlines()
     assert out[0].startswith("best      trial ")
