@@ -5,6 +5,9 @@
 
 `shipped`: the best of some trials against the config `rotten_tomatoes`, on the same validation reviews, which are cut
 from the training split; then both are trained again on four fifths of that split, and scored on the last fifth.
+
+`autotune`: against fastText's autotune in the same time, on the same cores and the same file. A fifth of the training
+split is held out, on which neither is tuned. Each gets the rest, and holds out a tenth of that
 for its own choice; at the end each is trained on all of the rest with the settings that it chose. `--fasttext` is a
 Python that has the package fasttext (benchmarks/requirements.txt).
 """
