@@ -60,7 +60,7 @@ class SweepProgress:
             return
         trials = counted(self.plan.trials, "trial")
         if seconds is None:
-            print_message(f"{folder}: {trials}; their time is not known, as the first steps diverge")
+            print_message(f"{folder}: {trials}; their time is not known beforehand")
             return
         at_once = f", {self.jobs} at the same time" if self.jobs > 1 else ""
         folds = f" on {self.plan.folds} folds" if self.plan.folds else ""

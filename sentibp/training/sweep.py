@@ -24,7 +24,8 @@ from sentibp.config.dump import digest
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
 from sentibp.config.schema import Config
-from sentibp.config.space import Space, config_with, load_space
+from sentibp.config.space import GRID, Space, config_with
+from sentibp.config.space_file import load_space
 from sentibp.data.dataset import load_folds
 from sentibp.data.labels import classes_of
 from sentibp.errors import ConfigError, DataError
@@ -41,7 +42,6 @@ from sentibp.utils.repair import set_option
 TRIALS = 30
 """Of a sweep, unless another number is given, or it is a grid."""
 
-_GRID = 100_000  # the most points of a grid
 _METRICS = {2: ("accuracy", "log_loss", "f1", "roc_auc"), 3: ("accuracy", "log_loss", "macro_f1", "mae")}
 
 
@@ -97,7 +97,7 @@ def plan_sweep(resolved: Resolved, space_file: Path, options: Options) -> tuple[
         )
     trials = options.trials
     if options.sampler == "grid":
-        if space.grid_size > _GRID:
+        if space.grid_size > GRID:
             what = f"a grid of {space.grid_size:,} points is too large"
             raise ConfigError(f"{space.path}: {what}; give fewer values, or choose --sampler random")
         trials = min(trials or space.grid_size, space.grid_size)
@@ -182,7 +182,10 @@ def _cost(plan: Plan, config: Config) -> Cost:
     config = config.model_copy(update={"train": config.train.model_copy(update={"refit": False})})
     corpora = load_folds(config, plan.folds)[0] if plan.folds else None
     data = prepare_config(config, corpora=corpora)
-    return Cost(dry_run(data).seconds * max(plan.folds, 1), data.notes)
+    try:
+        return Cost(dry_run(data).seconds * max(plan.folds, 1), data.notes)
+    except ImportError:  # Windows does not say how much memory is used
+        return Cost(None, data.notes)
 
 
 class Sweep:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sentibp import metrics
 from sentibp.config.load import load_config
-from sentibp.config.space import load_space
+from sentibp.config.space_file import load_space
 from sentibp.data.dataset import load_folds
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.sweep import load_sweep
