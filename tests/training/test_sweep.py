@@ -292,6 +292,15 @@ def test_the_score_is_the_mean_over_folds_that_keep_groups_together(sweep, write
     assert done.result.run is None
 
 
+def test_folds_keep_blocks_of_rows_together(write_config, reviews):
+    config = write_config(**SMALL, data={"source": str(reviews), "block_size": 10}).config
+    rows = [json.loads(line)["text"] for line in reviews.read_text().splitlines()]
+    for training, validation in load_folds(config, 3):
+        blocks = [{rows.index(text) // 10 for text in part.text.to_pylist()} for part in (training, validation)]
+        assert blocks[0] | blocks[1] == set(range(6))
+        assert not blocks[0] & blocks[1]
+
+
 def test_several_classes(sweep, here):
     words = ("bad", "so", "good")
     rows = [{"text": f"{words[i % 3]} film {i}", "label": f"{words[i % 3]}"} for i in range(45)]
