@@ -115,7 +115,8 @@ def settings_with(base: Mapping[str, Any], values: Mapping[tuple[str, ...], Any]
             node = node[name]
         node[keys[-1]] = deepcopy(value)
     for name, choice in ("optimizer", Optimizer), ("schedule", Schedule):
-        chosen = (settings.get("train") or {}).get(name)
+        train = settings.get("train")
+        chosen = train.get(name) if isinstance(train, dict) else None
         if isinstance(chosen, dict) and not values.keys().isdisjoint({("train", name), ("train", name, "name")}):
             for unused in choice.unused(chosen.get("name", choice().name)):
                 chosen.pop(unused, None)

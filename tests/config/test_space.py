@@ -25,6 +25,7 @@ WRONG = {
     "model.hidden: [16]": "1: model.hidden: 16 is not a list; write [16]",
     "model.hidden: [[a]]": "1: model.hidden.0: 'a' is not a whole number",
     "model.activation: [rleu]": "1: model.activation: 'rleu' is not one of relu, tanh, sigmoid; did you mean 'relu'?",
+    "train: [true]": "1: train: true is not a mapping",
     "train.epochs: 5": "1: train.epochs: 5 is a single value; give a list of values, or a range",
     "train.epochs: []": "1: train.epochs: [] is empty; give at least one value",
     "train.epochs: {}": "1: train.epochs: {} is empty",
