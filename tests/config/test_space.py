@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.config.load import load_config
@@ -177,6 +177,7 @@ def test_the_settings_that_a_space_starts_from_are_those_of_the_config(name):
 ENDS = st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)).filter(lambda ends: ends[0] < ends[1])
 
 
+@settings(max_examples=60, deadline=None)
 @given(ENDS, st.floats(0, 1), st.booleans())
 def test_a_number_of_a_range_is_short_and_inside(ends, share, log):
     low, high = ends
@@ -189,6 +190,7 @@ def test_a_number_of_a_range_is_short_and_inside(ends, share, log):
     assert dimension.value(value) == value
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.one_of(
         st.lists(st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.integers())), min_size=1),
@@ -200,6 +202,7 @@ def test_choices_survive_json(choices):
     assert again == dimension
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_file_is_a_space_or_a_mistake(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -235,6 +238,7 @@ KEYS = [
 ]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4), st.booleans())
 def test_any_nested_value_is_a_space_or_a_mistake(tmp_path_factory, content, grid):
     path = tmp_path_factory.getbasetemp() / "nested.yaml"

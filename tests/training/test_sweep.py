@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 import pytest
 import runner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp import metrics
@@ -465,6 +465,7 @@ def test_optuna_says_nothing_and_reads_the_journal(sweep, capfd):
     assert study.best_trial.number == done.result.best.number
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(2, 6), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=60))
 def test_folds_cut_no_text_in_two(folds, rows):
     import pyarrow as pa
