@@ -23,6 +23,7 @@ COMMANDS = [
         "gradcheck",
         "report",
         "play",
+        "sweep show",
         "bench",
         "runs list",
         "runs compare",
@@ -37,7 +38,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config", "sweep", "sweep run"])
 def test_help(sentibp, command):
     result = sentibp(*command.split(), "--help")
     assert result.err == ""
@@ -56,7 +57,7 @@ def test_the_first_help_says_how_to_begin(sentibp):
 
 
 def test_every_command_is_listed_with_a_whole_sentence(sentibp):
-    for group in ([], ["runs"], ["words"], ["config"]):
+    for group in ([], ["runs"], ["words"], ["config"], ["sweep"]):
         listed = sentibp(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
         assert listed
         for line in listed:

@@ -13,8 +13,13 @@ import pytest
 import runner
 
 from sentibp.config.load import load_config
+from sentibp.config.space import Dimension, Space
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
+from sentibp.inspection.pages.sweep import sweep_page
+from sentibp.inspection.sweep import FoundSweep
+from sentibp.training.sweep_folder import Plan
+from sentibp.training.trial import TrialRecord
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -364,3 +369,30 @@ def test_play_with_several_labels(page: Page, several: dict[str, Path], kind: st
     assert page.complaints() == []
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=30) == 130
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Path, scheme: str):
+    dimensions = (
+        Dimension(("train", "optimizer", "learning_rate"), (), 0.01, 1.0, None, log=True),
+        Dimension(("train", "loss"), ("cross_entropy", EVIL)),
+        *(Dimension(("train", f"setting{i}"), (), 0, 9, None, whole=True) for i in range(8)),
+    )
+    trials = []
+    for i in range(12):
+        values = [0.01 * 1.4**i, ("cross_entropy", EVIL)[i % 2], *((i + each) % 10 for each in range(8))]
+        record = TrialRecord(i, "finished", 0.5 + i / 50, scores={"accuracy": 0.5}, seconds=1 + i, model_bytes=1000 * i)
+        settings = {each.key: value for each, value in zip(dimensions, values, strict=True)}
+        trials.append((record, settings))
+    plan = Plan("mine", {}, Space(dimensions, Path("s.yaml")), "tpe", 0, 0, "accuracy", True, 12)
+    importances = {each.key: 0.1 for each in dimensions}
+    found = FoundSweep(Path("sweep"), plan, trials, [], trials[-1][0], importances)
+    (tmp_path / "sweep.html").write_bytes(sweep_page(found))
+    page.open((tmp_path / "sweep.html").as_uri(), 360, scheme)
+    assert page.wait(DRAWN) == "5"
+    assert page.js("document.querySelectorAll('figure .main-svg').length") >= 5
+    assert page.js("document.querySelectorAll('#parallel .scatterlayer .trace').length") == 12
+    assert page.js(WIDER) <= 0
+    assert page.driver.title == "Sweep: sweep", "no markup is obeyed"
+    assert page.js("document.querySelector('#parallel').clientWidth") > 360, "it scrolls within its frame"
+    assert page.complaints() == []
