@@ -103,10 +103,10 @@ def fit_class_regression(
             z = np.stack([part.forward(column) for column in columns], axis=1) + bias  # (b, m)
             _, dz, d_head = head.loss(z, examples.label[chosen], None if loss_weight is None else loss_weight[chosen])
             left = 1 - (epoch * steps + step) / (_EPOCHS * steps)
-            for column, square, learning_rate, d in zip(columns, squares, learning_rates, dz.T, strict=True):
+            for j, learning_rate in enumerate(learning_rates):
                 rate = learning_rate * left
-                column -= np.float32(rate) * square * part.backward(d.astype(np.float32))
-                column *= np.float32(1 / (1 + rate * decay))
+                columns[j] -= np.float32(rate) * squares[j] * part.backward(dz[:, j].astype(np.float32))
+                columns[j] *= np.float32(1 / (1 + rate * decay))
             rate = min(*learning_rates, 1.0) * left
             bias -= rate * dz.sum(axis=0)
             head.set(head.values - rate * d_head)
@@ -114,7 +114,7 @@ def fit_class_regression(
     sample, own = inputs.take(chosen), None if loss_weight is None else loss_weight[chosen]
     z = np.stack([sample.forward(column) for column in columns], axis=1)
     bias = _best_biases(z.astype(np.float64), examples.label[chosen], own, head, bias)
-    return columns.T * usual, bias - (columns @ inputs.mean).astype(np.float64)
+    return np.ascontiguousarray(columns.T) * usual, bias - (columns @ inputs.mean).astype(np.float64)
 
 
 def _best_biases(z: Array, label: Array, loss_weight: Array | None, head: Head, bias: Array) -> Array:

@@ -141,7 +141,7 @@ def test_audit_and_train_on_its_file(sentibp, models, kind):
     command = result.out.splitlines()[-1].split("sentibp train ")[1]
     sentibp("train", *shlex.split(command), "--quiet", "--out", "again", "--set", "train.epochs=1")
     output = sentibp("audit", models[kind], "--folds", 2, "--limit", 1, "--json", "--quiet").json
-    assert list(output["suspects"][0]) == ["row", "label", "said", "score", "margin", "bias", "parts", "text"]
+    assert list(output["suspects"][0]) == ["row", "label", "predicted", "score", "margin", "bias", "parts", "text"]
 
 
 @each_kind

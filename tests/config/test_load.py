@@ -643,9 +643,8 @@ def test_settings_of_other_classes():
     ]
     (line,) = complaints("train: {early_stopping: {metric: mae}}")
     assert line.endswith("mae is a score of more than two classes; write --set train.early_stopping.metric=f1")
-    assert complaints(three + "}\ntrain: {linear_member: true}") == [
-        "mine.yaml:2: train.linear_member: the linear classifier beside the networks is for two classes; with more, "
-        "write --set train.linear_member=false"
+    assert complaints(three + "}\ntext: {shifters: true}\nmodel: {hidden: []}") == [
+        "mine.yaml:2: text.shifters: shifters are for two classes; with more, write --set text.shifters=false"
     ]
     assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
         "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"
