@@ -487,3 +487,23 @@ def test_init_offers_a_class_for_each_label(there, tmp_path):
     assert invoke("train", tmp_path / "five.yaml", "--quiet", "--out", run, "--json").json["scores"][
         "classes"
     ].keys() == {*"12345"}
+
+
+# --- compress -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_compressed_model_of_several_classes(there, tmp_path, kind):
+    """All classes stay, the answers hardly change, and every command reads the file."""
+    out, data = tmp_path / "small.safetensors", ["--data", f"{kind}-new.csv"]
+    result = invoke("compress", kind, "--max-size", "4kB", "--output", out, *data, "--json").json
+    assert out.stat().st_size == result["after"]["bytes"] <= 4_000
+    assert result["after"]["accuracy"] >= result["before"]["accuracy"] - 0.1
+    scores = invoke("eval", out, *data, "--json").json
+    assert scores["macro_f1"] == result["after"]["macro_f1"]
+    assert list(scores["classes"]) == list(invoke("eval", kind, *data, "--json").json["classes"])
+    text = "superb dull evening"
+    small, whole = (invoke("predict", "-m", each, text).jsonl[0]["probabilities"] for each in (out, kind))
+    assert small == pytest.approx(whole, abs=0.1)
+    for command in (["explain", text], ["words", "top"], ["trace", text, "--label", next(iter(WORDS[kind]))]):
+        assert invoke(*command, "-m", out).out

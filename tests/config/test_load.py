@@ -652,6 +652,28 @@ def test_settings_of_other_classes():
     assert read("data: {labels: [1, 2, 3, 4]}\ntrain: {freeze: [scale]}").train.freeze == ["scale"]
 
 
+def test_other_defaults_of_more_than_two_classes():
+    """They are no settings that were given: one that is given counts, and so does the network to start from."""
+    three = "data: {labels: [a, b, c]}\n"
+    for text, pooling, learning_rate in (
+        ("", "mean", 0.03),
+        ("data: {labels: {negative: [1], positive: [2], ignore: [3]}}", "mean", 0.03),
+        (three, "sqrt", 0.01),
+        (three + "train: {optimizer: adam}", "sqrt", 0.01),
+        (three + "train: {optimizer: {learning_rate: 0.03}}\nmodel: {embedding: {dim: 8}}", "sqrt", 0.03),
+        (three + "model: {embedding: {pooling: mean}}", "mean", 0.01),
+        (three + "model: {init_from: run}", "mean", 0.03),
+    ):
+        config = read(text)
+        assert (config.model.embedding.pooling, config.train.optimizer.learning_rate) == (pooling, learning_rate)
+        assert Config.model_validate(config.model_dump()) == config
+        assert Config.model_validate(config.model_dump(exclude_unset=True)) == config
+    resolved = load_config(mine(three))
+    assert resolved.origins["model.embedding.pooling"] == resolved.origins["train.optimizer.learning_rate"] == "default"
+    assert read("").train.optimizer.learning_rate == 0.03  # the default itself has not changed
+    assert read("", "data.labels=[1, 2, 3]").model.embedding.pooling == "sqrt"
+
+
 # --- the settings of a trained model ----------------------------------------------------------------------------
 
 
