@@ -202,6 +202,14 @@ def test_a_start_from_a_trained_model(there, tmp_path, quickstart):
     assert "accuracy" in invoke("train", "quickstart", *QUICK, *source("stars"), *again, "--out", tmp_path / "b").out
 
 
+@pytest.mark.parametrize("output", ["scale", "softmax"])
+def test_the_gradients_of_a_model_with_a_linear_member(there, tmp_path, output):
+    """Most words say little of neutrality, so that its units are at 0 in many reviews, where ReLU has no derivative."""
+    linear = ["--set", "train.linear_member=true", "--set", f"model.output={output}"]
+    invoke("train", "three", "--quiet", *linear, "--out", tmp_path / "run")
+    assert "no error is over" in invoke("gradcheck", "-m", tmp_path / "run").out
+
+
 # --- predict --------------------------------------------------------------------------------------------------
 
 
