@@ -530,7 +530,7 @@ def _with_default(section: Any, path: tuple[str, ...], value: Any) -> Any:
     if not rest and key in section.model_fields_set:
         return section
     changed = section.model_copy()  # it remembers which settings are given
-    changed.__dict__[key] = _with_default(getattr(section, key), tuple(rest), value) if rest else value
+    vars(changed)[key] = _with_default(getattr(section, key), tuple(rest), value) if rest else value
     return changed
 
 
@@ -549,7 +549,7 @@ class Config(_Section):
         names = set(self.data.labels or ()) - {IGNORE}
         if len(names) > 2 and self.model.init_from is None:  # a network is pooled as the one it starts from
             for (name, *path), value in OF_SEVERAL_CLASSES.items():
-                self.__dict__[name] = _with_default(getattr(self, name), tuple(path), value)
+                vars(self)[name] = _with_default(getattr(self, name), tuple(path), value)
         return self
 
     @model_validator(mode="after")

@@ -65,9 +65,9 @@ def scores(
         raise ValueError(f"predicted must have the shape of label, {np.shape(label)}, not {answer.shape}")
     given = weight
     label, positive, weight = _weighted(label, positive, weight)
-    predicted = (answer if given is None else answer[np.asarray(given) > 0]) == 1
-    tp, fp = _total(predicted & label, weight), _total(predicted & ~label, weight)
-    tn, fn = _total(~predicted & ~label, weight), _total(~predicted & label, weight)
+    is_positive = (answer if given is None else answer[np.asarray(given) > 0]) == 1
+    tp, fp = _total(is_positive & label, weight), _total(is_positive & ~label, weight)
+    tn, fn = _total(~is_positive & ~label, weight), _total(~is_positive & label, weight)
     total = tp + fp + tn + fn
     n = len(label) if weight is None else effective_number(weight)
     true_class = np.where(label, positive, 1 - positive)  # (n,) the probability of the true class

@@ -90,7 +90,7 @@ def fit_class_regression(
     usual = np.float32(np.mean(divisor))
     ratio = np.abs(log_count_ratios(examples, features, head.kind))  # (m, features)
     squares = np.where(ratio >= _LEAST_RATIO, ratio, 0) ** 2
-    inputs = _Inputs.centred(_only(x, squares.any(axis=0)), usual / divisor, features)
+    inputs = _Inputs.centred(_only(x, squares.max(axis=0) > 0), usual / divisor, features)
     batch = min(-(-n // _STEPS), _LARGEST_BATCH)
     steps = -(-n // batch)
     decay, learning_rates = 1 / (_C * n), [inputs.learning_rate(square, batch) for square in squares]
