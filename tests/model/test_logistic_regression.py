@@ -194,7 +194,7 @@ def test_a_class_without_reviews_and_features_that_tell_nothing(kind):
 @pytest.mark.parametrize("output", ["scale", "softmax", "cumulative"])
 def test_with_three_classes_it_is_averaged_with_the_network(write_config, output):
     def trained(name, *overrides):
-        model = {"embedding": {"dim": 4}, "hidden": [6], "output": output}
+        model = {"embedding": {"dim": 4, "pooling": "mean"}, "hidden": [6], "output": output}
         data = {"source": "sample3", "labels": ["negative", "neutral", "positive"]}
         train = {"epochs": 1, "linear_member": True, "word_dropout": 0.0, "refit": False, "calibrate": False}
         resolved = write_config("three.yaml", overrides, data=data, model=model, train=train)
