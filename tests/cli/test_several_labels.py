@@ -113,7 +113,7 @@ def test_words(sentibp, models, kind):
     else:
         assert list(output["sums"]) == ["polarity", "neutrality"][: 1 + (kind == "scale of 5")]
         best = output["sums"]["polarity"][labels(kind)[-1]]
-        assert [word["feature"][:2] for word in best] == [f"w{len(labels(kind)) - 1}"] * 3
+        assert [word["feature"][:2] for word in best[:2]] == [f"w{len(labels(kind)) - 1}"] * 2
         assert out.startswith("polarity\n")
     assert sentibp("words", "neighbors", "w0a", "-m", models[kind]).out
 
