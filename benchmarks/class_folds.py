@@ -92,7 +92,7 @@ def main() -> None:
     k, text = arguments.classes, np.array(texts, object)
     label = classes_of(rating, k, FILES[arguments.texts][1])
     order, fold = np.random.default_rng(7).permutation(len(text)), np.arange(len(text)) % FOLDS
-    contestants = {"sentibp": lambda *data: ours(*data, arguments.set)}
+    contestants = {"sentibp": lambda train, label, test, k: ours(train, label, test, k, arguments.set)}
     if not arguments.no_peers:
         contestants |= {"tf-idf LR": tfidf, "NB-LR": naive_bayes, "fastText": fasttext}
     print(f"{len(text):,} texts, shares {np.round(np.bincount(label) / len(label), 2).tolist()}; {', '.join(METRICS)}")
