@@ -241,8 +241,8 @@ class Words(NamedTuple):
     names: Sequence[str]
     vectors: Array  # (k, d)
     weight: Array  # (k,)
-    labels: Sequence[str] | None = None  # that each word speaks for, if the labels have no order
-    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights speak for, else
+    labels: Sequence[str] | None = None  # that each word is evidence for, if the labels have no order
+    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights are evidence for, else
 
 
 def word_map(number: int, name: str, words: Words) -> Chart:
@@ -259,7 +259,7 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     data = [_map_points(words, at)]
     colours = f"Green is evidence for {words.ends[1]}, red for {words.ends[0]}."
     if words.labels is not None:
-        colours = "The colour shows which label a word speaks for most."
+        colours = "The colour shows which label a word is most evidence for."
         data[0] |= _by_label(words, words.labels)
     about = (
         f"The embeddings of {len(words.names):,} frequent or strong words and n-grams, by their first two principal "
@@ -296,7 +296,7 @@ def _map_points(words: Words, at: Array) -> dict[str, Any]:
 
 
 def _by_label(words: Words, labels: Sequence[str]) -> dict[str, Any]:
-    """Return the colours and hints of the words on a map, by the label that each speaks for."""
+    """Return the colours and hints of the words on a map, by the label that each is evidence for."""
     kinds = sorted(set(labels))
     return {
         "marker": {"size": 6, "color": [f"--run{kinds.index(label) % _COLOURS}" for label in labels]},
