@@ -175,6 +175,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "runs": "runs",
     "words": "words",
     "compress": "compress",
+    "export": "export",
     "bench": "bench",
     "config": "config",
     "cache": "cache",

@@ -87,6 +87,7 @@ def make_payload(classifier: Classifier, decision: Decision) -> Payload:
             "layers": layers,
             "head": _head(classifier),
         },
+        "empty": expected(classifier, [""])[0].tolist(),  # where rounding decides, it decides as in sentibp
         "checks": {"texts": texts, "probabilities": expected(classifier, texts).tolist()},
     }
     for name in ("shared", "endings", "prefixes", "ngrams"):

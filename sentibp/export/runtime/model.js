@@ -114,6 +114,7 @@ class Model {
   }
 
   probabilities(ids) {
+    if (!ids.length) return [...this.settings.empty];
     const { outputs } = this.forward(this.pooled(ids));
     return HEADS[this.settings.network.head.kind](outputs, this.settings.network.head);
   }

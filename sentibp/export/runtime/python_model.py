@@ -102,6 +102,8 @@ class _Model:
 
     def probabilities(self, ids: list[int]) -> list[float]:
         """Return the probability of each label for the features of a text."""
+        if not ids:
+            return list(self.settings["empty"])
         network = self.settings["network"]
         x = self._pooled(ids)
         for layer in network["layers"]:
