@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentibp.export.files import about, javascript_data, read_runtime
+from sentibp.export.files import javascript_data, read_runtime
 from sentibp.export.payload import Payload
 from sentibp.inspection.pages.render import read_template, render, trusted
 
@@ -18,7 +18,6 @@ def html_file(payload: Payload) -> bytes:
         "export.html",
         style=trusted("".join(map(read_template, _STYLES))),
         script=trusted(code),
-        about=about(payload),
         labels=labels,
         several=len(labels) > 2,
         features=f"{payload.settings['features']:,}",

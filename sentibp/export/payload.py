@@ -39,6 +39,8 @@ class Payload:
 
     settings: dict[str, Any]
     arrays: dict[str, Array]
+    classifier: Classifier
+    order: Array  # (V,) the features of the classifier in the order of the export
 
     def to_base64(self) -> str:
         """Return everything as text, in lines."""
@@ -92,7 +94,7 @@ def make_payload(classifier: Classifier, decision: Decision) -> Payload:
     }
     for name in ("shared", "endings", "prefixes", "ngrams"):
         arrays[name] = np.frombuffer(getattr(contents, name), np.uint8)
-    return Payload(settings, arrays | _rows(classifier.tensors()["embedding.weight"][order]))
+    return Payload(settings, arrays | _rows(classifier.tensors()["embedding.weight"][order]), classifier, order)
 
 
 def _answer_settings(decision: Decision) -> dict[str, Any]:
