@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 from sentibp.data.folding import Spelling, replacements
 from sentibp.data.offsets import may_combine
 from sentibp.data.tokenizer import APOSTROPHE_1, MARK_CHARACTERS, SINGLE_CHARACTERS, SPACE_1
-from sentibp.utils.arrow import from_numpy, scalar, strings, to_numpy
+from sentibp.utils.arrow import from_numpy, prefix_sums, scalar, segments, strings, to_numpy
 
 _HANGUL = range(0xAC00, 0xD7A4)  # syllables, which are composed by arithmetic
 _SURROGATES = range(0xD800, 0xE000)
+_MARKS = (*range(0x300, 0x20000), *range(0xE0000, 0xE1000))  # other planes have no marks
 
 
 def character_tables(spelling: Spelling, punctuation: str | None = None) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def character_tables(spelling: Spelling, punctuation: str | None = None) -> dict
     tables = {
         "single": _matching(SINGLE_CHARACTERS),
         "marks": _matching(MARK_CHARACTERS),
-        "combining": _ranges(np.array([code for code in _codes().tolist() if may_combine(chr(code))])),
-        "spaces": _ranges(np.array([code for code in range(sys.maxunicode) if chr(code).isspace()])),
+        "combining": _ranges(np.array([code for code in _MARKS if may_combine(chr(code))])),
+        "spaces": _ranges(np.array([code for code in range(0x10000) if chr(code).isspace()])),
         "lower": _lower() if spelling.lowercase else [],
         "fold": _as_runs(replacements(spelling.lowercase)) if spelling.folding > 1 else [],
         "late": {"'": _matching(APOSTROPHE_1), " ": _matching(SPACE_1)} if spelling.folding == 1 else {},
@@ -51,7 +52,10 @@ def _codes() -> np.ndarray:
 
 @cache
 def _characters() -> pa.LargeStringArray:
-    return strings(map(chr, _codes().tolist()))
+    codes = _codes()
+    size = 1 + (codes > 0x7F).astype(np.int64) + (codes > 0x7FF) + (codes > 0xFFFF)  # bytes in UTF-8
+    content = codes.astype("<u4").tobytes().decode("utf-32-le").encode()
+    return segments(prefix_sums(size), content)
 
 
 def _matching(pattern: str) -> list[int]:
@@ -132,7 +136,7 @@ def _combining_classes() -> dict[str, list[int]]:
 
     Arrow does not tell the class. But it sorts marks by it: a mark comes before another whose class is higher.
     """
-    example = {unicodedata.combining(c): c for c in map(chr, range(sys.maxunicode, 0x2FF, -1))}
+    example = {unicodedata.combining(c): c for c in map(chr, _MARKS)}
     known = sorted(example)[1:]  # without 0
     texts = _characters()
     swapped = [_changes(scalar(example[230]), texts), _changes(texts, scalar(example[1]))]  # any mark swaps in one

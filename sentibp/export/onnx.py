@@ -48,16 +48,16 @@ def onnx_file(payload: Payload) -> bytes:
         raise ConfigError("--to onnx: the model is larger than 2 GB, which such a file cannot be; add --max-size 1GB")
     vocabulary = _reordered(payload.classifier.vocabulary, payload.order)
     checks = payload.settings["checks"]
-    ids = _padded(payload, checks["texts"])
+    ids = padded(payload, checks["texts"])
     model = _model(payload, ids, np.array(checks["probabilities"]))
     _add_metadata(model, payload, vocabulary)
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString(deterministic=True)
-    require_close(_run(content, ids), np.array(checks["probabilities"]), checks["texts"], "ONNX Runtime")
+    require_close(run(content, ids), np.array(checks["probabilities"]), checks["texts"], "ONNX Runtime")
     return content
 
 
-def _padded(payload: Payload, texts: list[str]) -> Array:
+def padded(payload: Payload, texts: list[str]) -> Array:
     """Return the features of each text in the order of the export, with -1 behind them: (n, longest) int64."""
     new = np.empty(len(payload.order), np.int64)
     new[payload.order] = np.arange(len(new))
@@ -68,7 +68,7 @@ def _padded(payload: Payload, texts: list[str]) -> Array:
     return ids
 
 
-def _run(content: bytes, ids: Array) -> Array:
+def run(content: bytes, ids: Array) -> Array:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

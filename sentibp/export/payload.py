@@ -67,7 +67,7 @@ def make_payload(classifier: Classifier, decision: Decision) -> Payload:
     order, contents = packing.pack_vocabulary(vocabulary)
     layers, arrays = _layers(classifier)
     texts = check_texts(classifier)
-    has_shifters = bool(vocabulary.is_marked.any())
+    has_shifters = bool((vocabulary.is_marked & ~vocabulary.is_affix).any())  # `but~` may be an affix, too
     rules = shifters.rules() if has_shifters else None
     settings = {
         "format": _FORMAT,
