@@ -95,6 +95,8 @@ def main() -> None:
             options: dict = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
             done = subprocess.run([*SENTIBP, *command], check=False, **options)
             codes[kind][done.returncode] += 1
+            if number % 50 == 49:
+                print(f"{number + 1:,} of {runs:,} runs, {len(wrong)} not as promised", file=sys.stderr, flush=True)
             if done.returncode != expected or "Traceback" in done.stderr or not done.stderr.strip():
                 wrong.append(kind)
                 print(json.dumps([kind, done.returncode, done.stdout[-300:], done.stderr[-1000:]]), file=sys.stderr)

@@ -52,7 +52,9 @@ def look(process: int, done: int) -> Look:
         line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines() if ":" in line
     )
     own, whole = (int(status[name].split()[0]) / 1e3 for name in ("RssAnon", "VmRSS"))
-    return Look(done, own, whole, len(os.listdir(f"/proc/{process}/fd")), int(status["Threads"]))
+    found = Look(done, own, whole, len(os.listdir(f"/proc/{process}/fd")), int(status["Threads"]))
+    print(*found, file=sys.stderr, flush=True)
+    return found
 
 
 def text(chance: random.Random) -> str:
@@ -83,7 +85,6 @@ def training(folder: Path, minutes: float, config: str) -> list[Look]:
             raise SystemExit(f"the training ended: exit code {process.returncode}")
         epochs = sum(b'"event": "epoch"' in line or b'"event":"epoch"' in line for line in log.open("rb"))
         found.append(look(process.pid, epochs))
-        print(*found[-1], file=sys.stderr, flush=True)
     process.send_signal(signal.SIGINT)
     code = process.wait(600)
     if code != 130:

@@ -421,7 +421,10 @@ def file_seeds(target: str) -> list[bytes]:
     if target == "packed":
         table = b'text,label\n"a ""good"", long\nfilm",1\nbad,0\n'
         return [bytes([kind, damage]) + table for kind in range(24) for damage in (0, 100, 150, 200)]
-    return [bytes([first]) + content for first, content in files]
+    found = [bytes([first]) + content for first, content in files]
+    if target == "draft":
+        found += [bytes([SUFFIXES.index(suffix)]) + b"a,a\nx,y\n" for suffix in (".csv", ".txt")]  # no name of its own
+    return found
 
 
 @cache

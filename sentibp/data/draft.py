@@ -50,6 +50,9 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     `overrides` are settings `data.KEY=VALUE` on how the file is read; the config has them, too.
     """
     settings, table = _open(path, name, _given(overrides))
+    if table.columns and min(map(table.columns.count, table.columns)) > 1:
+        repeated = [f"{column!r}" for column in dict.fromkeys(table.columns)]
+        raise DataError(*(f"{name}: several columns are called {column}; rename all but one" for column in repeated))
     profile = profile_table(table)
     if not profile.rows:
         raise DataError(f"{name}: empty; give a file with reviews")

@@ -19,7 +19,7 @@ from sentibp.data import token_classes
 from sentibp.data.folding import CONTEXT, Spelling, replacements
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.shifters import Shifters
-from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize, tokenize
+from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize_characters, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.utils.arrow import from_numpy, strings
 
@@ -132,7 +132,7 @@ def _characters(pieces: list[Piece], spelling: Spelling, coarse: bool = False) -
     ]
     groups = [pieces[start:stop] for start, stop in zip(starts, [*starts, len(pieces)][1:], strict=True)]
     single = spelling._replace(classes=())
-    normal = normalize(strings("".join(piece.content for piece in group) for group in groups), single)
+    normal = normalize_characters(strings("".join(piece.content for piece in group) for group in groups), single)
     characters = []
     for group, content in zip(groups, normal.to_pylist(), strict=True):
         same = len(content.replace(" ", "")) == len(group)
@@ -144,7 +144,7 @@ def _characters(pieces: list[Piece], spelling: Spelling, coarse: bool = False) -
                 start, end = next(place)[1:] if same else (group[0].start, group[-1].end)
                 characters.append(Piece(c, start, end))
     for pattern, placeholder in token_classes.compiled(spelling.classes):
-        characters = _replaced(characters, pattern, lambda match, mark=placeholder: mark, whole=False)
+        characters = _replaced(characters, pattern, lambda match, mark=f" {placeholder} ": mark, whole=False)
     return [c for c in characters if not _is_blank(c.content)]
 
 

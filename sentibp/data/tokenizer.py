@@ -76,7 +76,11 @@ def normalize(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> pa.L
     Tokens of a class become its placeholder (data/token_classes.py).
     """
     text = apply_where(text, pc.match_substring_regex(text, ENTITY), _unescape)
-    text = pc.replace_substring_regex(text, LINE_BREAK, "\n")
+    return normalize_characters(pc.replace_substring_regex(text, LINE_BREAK, "\n"), spelling)
+
+
+def normalize_characters(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray:
+    """Do the rest of `normalize` after entities and line breaks are resolved. What looks like an entity is none."""
     text = apply_where(text, pc.invert(pc.string_is_ascii(text)), lambda subset: _unify(subset, spelling))
     text = pc.utf8_lower(text) if spelling.lowercase else text
     return mark_classes(text, spelling.classes)

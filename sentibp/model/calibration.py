@@ -6,6 +6,8 @@ add a prior to the log loss, so that the number of reviews decides how far the r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sentibp.nn.layers import Array, sigmoid, softmax
@@ -19,8 +21,6 @@ _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
 _SHRINKING, _GROWING = 2.0, 16.0  # of a factor below 1, and above; in reviews
 _SHIFT = 2.0  # the standard deviation of the shift of a logit
 _MIXING = 1.0  # of the weight of a model in a mixture
-
-_SMALLEST = 1e-9  # weight of a model, in units of an equal share
 
 
 def fit_temperature(logits: Array, label: Array, weight: Array | None = None) -> float:
@@ -111,27 +111,54 @@ def mixture_weights(logits: Array, label: Array, weight: Array | None = None) ->
 
     No share is negative, and their sum is 1: how large the logit is, `fit_temperature` decides. The ratios are those at
     the least cross-entropy, with the same kind of prior on m times each weight as `fit_temperature` has on its factor.
-    A review of weight k counts as k reviews.
+    A review of weight k counts as k reviews. The sum is convex: Newton's method with halved steps finds the minimum.
     """
-    from scipy.optimize import minimize
-
     n, m = logits.shape[:2]
-    logits = logits.astype(np.float64)
     weight = np.ones(n) if weight is None else weight.astype(np.float64)
     if m == 1 or not weight.any():
         return np.full(m, 1 / m)
+    inputs = logits.reshape(n, m, -1).astype(np.float64) / m  # (n, m, 1) or (n, m, K)
+    loss_of = softmax_cross_entropy if logits.ndim == 3 else cross_entropy
 
     def loss_and_gradient(ratio: Array) -> tuple[float, Array]:
-        if logits.ndim == 3:
-            loss, dz = softmax_cross_entropy(np.einsum("nmk,m->nk", logits, ratio) / m, label, weight)
-            d_ratio = np.einsum("nmk,nk->m", logits, dz)
-        else:
-            loss, dz = cross_entropy(logits @ ratio / m, label, weight)  # (n, m) @ (m,) -> (n,)
-            d_ratio = logits.T @ dz
+        z = np.einsum("nmk,m->nk", inputs, ratio)
+        loss, dz = loss_of(z if logits.ndim == 3 else z[:, 0], label, weight)
+        d_ratio = np.einsum("nmk,nk->m", inputs, dz.reshape(n, -1))
         prior, d_prior = np.sum(ratio - 1 - np.log(ratio)), 1 - 1 / ratio
-        return loss + _MIXING / n * float(prior), d_ratio / m + _MIXING / n * d_prior
+        return n * loss + _MIXING * float(prior), n * d_ratio + _MIXING * d_prior
 
-    bounds = [(_SMALLEST, None)] * m
+    def curvature(ratio: Array) -> Array:
+        z = np.einsum("nmk,m->nk", inputs, ratio)
+        p = softmax(z) if logits.ndim == 3 else sigmoid(z)
+        spread = np.einsum("nk,nik,njk->ij", weight[:, None] * p, inputs, inputs)  # (m, m)
+        mean = np.einsum("nk,nik->ni", p, inputs)  # of the inputs, by the probabilities
+        return spread - (mean.T * weight) @ mean + _MIXING * np.diag(ratio**-2)
+
     with single_threaded_blas:
-        ratio = minimize(loss_and_gradient, np.ones(m), jac=True, method="L-BFGS-B", bounds=bounds).x
+        ratio = _newton(loss_and_gradient, curvature, np.ones(m))
     return ratio / ratio.sum()
+
+
+def _newton(
+    loss_and_gradient: Callable[[Array], tuple[float, Array]], curvature: Callable[[Array], Array], start: Array
+) -> Array:
+    """Return the positive point (m,) with the least convex loss: Newton's method, with steps halved until it falls.
+
+    Our own, because importing scipy.optimize takes a tenth of the time of `train imdb`.
+    """
+    point, (loss, gradient) = start, loss_and_gradient(start)
+    for _ in range(100):
+        step = np.linalg.solve(curvature(point), gradient)
+        for _ in range(40):
+            found = np.maximum(point - step, point / 3)
+            new_loss, new_gradient = loss_and_gradient(found)
+            if new_loss <= loss:
+                break
+            step = step / 2
+        else:
+            break  # no step lowers the loss: only rounding is left
+        is_over = np.abs(found - point).max() < 1e-9 * point.max()
+        point, loss, gradient = found, new_loss, new_gradient
+        if is_over:
+            break
+    return point

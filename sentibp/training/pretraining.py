@@ -14,12 +14,14 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from sentibp.config.schema import Config
-from sentibp.data.examples import Examples
+from sentibp.data.examples import Examples, example_weights
 from sentibp.data.vocabulary import Vocabulary
+from sentibp.model.logistic_regression import fit_logistic_regression
 from sentibp.model.naive_bayes import log_count_ratios
 from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import Vectors, to_half_precision
-from sentibp.nn.layers import Array, Ragged
+from sentibp.nn.layers import Array, Ragged, sigmoid
+from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.training.events import Round
 from sentibp.training.truncated_svd import RoundState, truncated_svd
 from sentibp.utils.rng import random_stream
@@ -57,7 +59,8 @@ def learn_vectors(
         count = np.bincount(reviews.ids, minlength=n)
         n_features = max(int(np.searchsorted(-count, -settings.min_count, side="right")), 1)  # ids are by frequency
         head = NetworkSpec.from_config(config).head
-        ratio = np.abs(log_count_ratios(training, n, head)).max(axis=0)[:n_features]  # the largest of all outputs
+        known = training if head != "sigmoid" else with_answers(config, vocabulary, training, extra.unlabelled, seed)
+        ratio = np.abs(log_count_ratios(known, n, head)).max(axis=0)[:n_features]  # the largest of all outputs
         vectors = yield from review_vectors(reviews, n_features, ratio, settings.dim, rng, done, state)
         return to_half_precision(np.arange(n_features, dtype=np.int32), vectors)
     if extra.labelled is not None:
@@ -67,6 +70,26 @@ def learn_vectors(
     words_of_texts = only_words(concatenate_reviews(texts), words)
     vectors = yield from word_vectors(words_of_texts, len(frequent), settings.dim, rng, done, state)
     return to_half_precision(frequent, vectors)
+
+
+def with_answers(config: Config, vocabulary: Vocabulary, training: Examples, unlabelled: Ragged, seed: int) -> Examples:
+    """Return the training reviews, and the unlabelled ones with the answers of a linear classifier as their labels.
+
+    Most n-grams of the unlabelled reviews are in no training review. From the answers they get a log-count ratio, too.
+    A single round of self-training (Scudder, 1965), with probabilities instead of labels.
+    """
+    x, n = vocabulary.select(unlabelled), len(unlabelled.offsets) - 1
+    if n == 0:
+        return training
+    pooling, padding = config.model.embedding.pooling, config.model.embedding.padding
+    loss_weight = example_weights(config.train, training)
+    column, bias = fit_logistic_regression(training, len(vocabulary), pooling, padding, seed, loss_weight)
+    answer = sigmoid(FastEmbeddingBag(column[:, None], pooling, padding).forward(x)[:, 0].astype(np.float64) + bias)
+    return Examples(
+        concatenate_reviews([training.features, x]),
+        np.concatenate([training.label.astype(np.float64), answer]),
+        None if training.weight is None else np.append(training.weight, np.ones(n, np.float32)),
+    )
 
 
 def occurring(extra: PretrainingData, features: int) -> Array:

@@ -176,3 +176,13 @@ def test_rows_without_a_label_are_left_out(sentibp, here):
     write("some.csv", ["text", "label"], [[text, i % 2 if i % 5 else ""] for i, text in enumerate(texts())])
     sentibp("init", "some.csv")
     assert '    ignore: [""]  # reviews to leave out, and 12 rows without a label\n' in Path("some.yaml").read_text()
+
+
+@pytest.mark.parametrize(("name", "header"), [("two.csv", "a,a"), ("two.tsv", "\t"), ("two.csv", "a,b,a,b")])
+def test_columns_that_all_share_their_names(sentibp, here, name, header):
+    """No column can be chosen by its name, so the repair is in the file."""
+    separator = "\t" if name.endswith("tsv") else ","
+    Path(name).write_text(f"{header}\n" + separator.join(["x"] * (header.count(separator) + 1)) + "\n")
+    names = dict.fromkeys(header.split(separator))
+    lines = [f"{name}: several columns are called {column!r}; rename all but one\n" for column in names]
+    assert sentibp("init", name, code=3).err == "".join(lines)

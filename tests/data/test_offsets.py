@@ -196,3 +196,16 @@ def test_a_class_of_tokens_has_the_position_of_the_whole():
         ("of", "of"),
         ("<number>", "10"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling", "spans"),
+    [
+        ("http://t.co/aB1<url>", Spelling(False, 1, ("url", "email")), ["http://t.co/aB1", "<url>"]),
+        ("3<number>4", Spelling(classes=("number",)), ["3", "<number>", "4"]),
+        ("&amp;lt;👨‍👩‍👧", AS_EVER, ["&amp;", "lt", ";", "👨‍👩‍👧"]),  # not `<`: entities are resolved once
+        ("&amp;lt;br /&amp;gt;👨‍👩‍👧", AS_EVER, ["&amp;", "lt", ";", "br", "/", "&amp;", "gt", ";", "👨‍👩‍👧"]),
+    ],
+)
+def test_what_looks_like_a_class_or_an_entity_after_normalization(text, spelling, spans):
+    assert [text[span.start : span.end] for span in offsets.token_spans(text, spelling)] == spans

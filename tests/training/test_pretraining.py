@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,11 +10,15 @@ import pytest
 from runner import nobody, result
 from scipy.sparse import csr_array
 
+from sentibp.config.load import load_config
 from sentibp.data.examples import Examples
+from sentibp.data.vocabulary import vocabulary_of_words
 from sentibp.model import linear
+from sentibp.model.naive_bayes import log_count_ratio
 from sentibp.nn.layers import EmbeddingBag, Ragged
 from sentibp.nn.losses import cross_entropy, softmax_cross_entropy
 from sentibp.training import pretraining, truncated_svd
+from sentibp.utils.arrow import strings
 
 
 def svd(matrix, dim: int, seed: int, *resumed, seen=nobody):
@@ -250,3 +255,23 @@ def test_a_linear_network_of_several_classes_is_at_the_minimum(kind, classes):
         steps = [0.02 * rng.standard_normal(each.shape) for each in (unscaled, weight, bias)]
         found = [each + step for each, step in zip((unscaled, weight, bias), steps, strict=True)]
         assert objective(moved(head, 0.02 * rng.standard_normal(head.size)), *found) > minimum - 1e-6
+
+
+def test_unlabelled_reviews_are_labelled_by_the_answers_of_a_linear_classifier():
+    """An n-gram of the unlabelled reviews gets a ratio by the words beside it, as if its reviews had labels."""
+    good, bad, often_with_good, often_with_bad, everywhere = range(5)
+    training = Examples(ragged(*[[good, everywhere], [bad, everywhere]] * 40), np.tile([1, 0], 40).astype(np.int8))
+    unlabelled = ragged(*[[good, often_with_good, everywhere], [bad, often_with_bad, everywhere]] * 60)
+    config = load_config("imdb_pretrained").config
+    vocabulary = vocabulary_of_words(strings(["good", "bad", "often with good", "often with bad", "everywhere"]), True)
+    known = pretraining.with_answers(config, vocabulary, training, unlabelled, 0)
+    assert len(known) == 80 + 120
+    np.testing.assert_array_equal(known.label[:80], training.label)
+    assert (known.label[80::2] > 0.8).all() and (known.label[81::2] < 0.2).all()
+    ratio = log_count_ratio(known, 5)
+    assert ratio[often_with_good] > 1 > abs(ratio[everywhere]) < 0.1 and ratio[often_with_bad] < -1
+    weighted = replace(training, weight=np.ones(80, np.float32))
+    answers = pretraining.with_answers(config, vocabulary, weighted, unlabelled, 0)
+    np.testing.assert_allclose(answers.label, known.label, atol=1e-6)
+    np.testing.assert_array_equal(answers.weight, np.ones(200))
+    assert pretraining.with_answers(config, vocabulary, training, ragged(), 0) is training

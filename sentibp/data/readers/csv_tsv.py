@@ -189,7 +189,7 @@ def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int)
     )
     with contextlib.closing(arrow_batches(layout.data, open_reader)) as batches:
         for batch in batches:
-            yield dict(zip(wanted, batch.columns, strict=True))
+            yield {column: batch.column(names[i]) for column, i in zip(wanted, index, strict=True)}
 
 
 def _rows(layout: Layout, **how: Any) -> Iterator[tuple[int, list[str]]]:
