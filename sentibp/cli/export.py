@@ -84,6 +84,8 @@ def export(
     from sentibp.model.file import load_model
     from sentibp.runs import find
 
+    if output == Path("-"):
+        raise ConfigError("--output -: an export is a file; name one, such as --output model.html")
     target = exports.target_of(to, "" if output is None else output.suffix)
     output = output or Path(_NAMES[target])
     path = find.model_file(named or model)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import zlib
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sentibp.data.ngram_counts import NONE
+from sentibp.data.tokenizer import ENTITY
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.export.checks import TOLERANCE, require_close
@@ -214,13 +216,19 @@ def _add_metadata(model: ModelProto, payload: Payload, vocabulary: Vocabulary) -
     """Add what turns texts into features: docs/guide/exports.md describes the keys."""
     settings = payload.settings
     text, tables = settings["text"], settings["characters"]
+    capitals = {c: c.lower() for c in ascii_uppercase} if text["lowercase"] else {}
+    has_affixes = bool(vocabulary.is_affix.any())
+    is_simple = text["folding"] > 1 and not (settings["shifters"] or settings["respells"] or has_affixes)
+    single = f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[{_pattern(tables['single'])}])[{_pattern(tables['marks'])}]*"
+    word = "[0-9A-Za-z\x80-\U0010ffff]+"
     reader = {
         "labels": settings["labels"],
         "replace": _mapping(tables["fold"]),
-        "lower": _mapping(tables["lower"]),
-        "single": _pattern(tables["single"]),
-        "marks": _pattern(tables["marks"]),
-        "token": "['`]" if text["folding"] > 1 else "'",
+        "lower": capitals | _mapping(tables["lower"]),
+        "entity": ENTITY,
+        "alone": f"{single}(?:\u200d{single})*",
+        "token": f"{word}(?:['`]{word})*|([!-~])\\1*",
+        "simple": is_simple,  # the reader in docs/guide/exports.md knows all that the model needs
         **{key: text[key] for key in ("lowercase", "folding", "context", "patterns", "classes")},
         **{key: settings[key] for key in ("presence", "respells", "shifters", "checks", "sentibp")},
     }

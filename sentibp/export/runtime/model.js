@@ -332,11 +332,14 @@ class Text {
     this.entity = this.entity.bind(this);
   }
 
-  normalize(text, classes = true) {
-    text = text.replace(ENTITY, this.entity).replace(LINE_BREAK, "\n");
+  normalize(text) {
+    return this.normalizeCharacters(text.replace(ENTITY, this.entity).replace(LINE_BREAK, "\n"), this.classes);
+  }
+
+  normalizeCharacters(text, classes) {
     if (!ASCII.test(text)) text = this.unify(text);
     text = this.lower(text);
-    if (classes) for (const [pattern, mark] of this.classes) text = text.replace(pattern, (_, a, b) => `${a} ${mark} ${b}`);
+    for (const [pattern, mark] of classes) text = text.replace(pattern, (_, a, b) => `${a} ${mark} ${b}`);
     return text;
   }
 
@@ -545,14 +548,14 @@ function normalized(text, pieces, coarse) { // the characters of the normalized 
   }
   let characters = [];
   for (const group of groups) {
-    const content = [...text.normalize(group.map(([c]) => c).join(""), false)];
+    const content = [...text.normalizeCharacters(group.map(([c]) => c).join(""), [])];
     const places = content.filter((c) => c !== " ").length === group.length ? [...group] : [];
     for (const c of content) {
       const [, start, end] = (c === " " ? null : places.shift()) ?? [c, group[0][1], group.at(-1)[2]];
       characters.push([c, start, end]);
     }
   }
-  for (const [pattern, mark] of text.classes) characters = replaced(characters, pattern, () => mark, false);
+  for (const [pattern, mark] of text.classes) characters = replaced(characters, pattern, () => ` ${mark} `, false);
   return characters.filter(([c]) => c > " " && c !== "\x7f");
 }
 

@@ -247,13 +247,14 @@ class _Text:
         self.spaces = set(_expand(tables["spaces"]))
         self._token = _TOKEN if settings["folding"] > 1 else _OLD_TOKEN
 
-    def normalize(self, text: str, classes: bool = True) -> str:
-        text = _ENTITY.sub(_entity, text)
-        text = _LINE_BREAK.sub("\n", text)
+    def normalize(self, text: str) -> str:
+        return self.normalize_characters(_LINE_BREAK.sub("\n", _ENTITY.sub(_entity, text)), self.classes)
+
+    def normalize_characters(self, text: str, classes: list) -> str:
         if not text.isascii():
             text = self._unify(text)
         text = text.translate(self.lower)
-        for pattern, mark in self.classes if classes else ():
+        for pattern, mark in classes:
             text = pattern.sub(rf"\1 {mark} \2", text)
         return text
 
@@ -425,12 +426,12 @@ class _Places:
                 groups.append([piece])
         characters = []
         for group in groups:
-            content = self._text.normalize("".join(piece[0] for piece in group), classes=False)
+            content = self._text.normalize_characters("".join(piece[0] for piece in group), [])
             whole = group[0][1], group[-1][2]
             places = iter([piece[1:] for piece in group] if len(content.replace(" ", "")) == len(group) else ())
             characters += [(c, *(whole if c == " " else next(places, whole))) for c in content]
         for pattern, mark in self._text.classes:
-            characters = _replaced(characters, pattern, lambda match, mark=mark: mark, whole=False)
+            characters = _replaced(characters, pattern, lambda match, mark=mark: f" {mark} ", whole=False)
         return [each for each in characters if each[0] > " " and each[0] != "\x7f"]
 
     def _combines(self, before: str, character: str, coarse: bool) -> bool:
