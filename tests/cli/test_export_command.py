@@ -57,7 +57,7 @@ def test_a_largest_size(sentibp, trained):
     assert result.json["bytes"] == Path("small.py").stat().st_size <= whole - 8000
     assert result.json["features"] <= result.json["of"] == 414
     assert f"{result.json['features']} of 414 features fit" in result.err
-    assert run_python("small.py", TEXT)[0]["label"] == "positive"
+    assert run_python("small.py", TEXT)[0]["tokens"] == 9
     exact = sentibp("export", "--to", "python", "--max-size", str(whole), "-o", "exact.py", "--json").json
     assert (exact["features"], exact["difference"]) == (414, 0.0)
     assert Path("exact.py").read_bytes() == Path("model.py").read_bytes()
@@ -105,7 +105,7 @@ def test_onnx_is_missing(fails, trained, monkeypatch):
 
 
 def test_labels_are_no_code(sentibp, here):
-    evil = ['*/ """ import os', "</script><script>alert(1)</script>", "`${alert(1)}`", "\u2028\\"]
+    evil = ['*/ """ import os', "</script><script>alert(1)</script>", "`${alert(1)}`", "\\u{2028}\\"]
     rows = "".join(json.dumps({"text": f"word{i % 4} film number {i}", "label": evil[i % 4]}) + "\n" for i in range(80))
     Path("reviews.jsonl").write_text(rows)
     labels = {f"data.labels={json.dumps(evil)}", "data.ordered=false", "data.source=reviews.jsonl", "train.epochs=1"}
