@@ -166,7 +166,8 @@
       const scale = largest(column.values), x = leftOf(index), w = widthOf(index);
       const made = column.units.map((_, row) => {
         const value = column.values[row], label = column.labels[row], picked = chosen?.column === index && chosen.row === row;
-        const content = index ? short(value) : label.length > 18 ? `${label.slice(0, 17)}…` : label;
+        const isLabel = index === columns.length - 1 && column.of > 1, named = `${checkedModel().settings.labels[column.units[row]]}`;
+        const content = isLabel ? `${named.length > 4 ? `${named.slice(0, 3)}…` : named} ${value.toFixed(2)}` : index ? short(value) : label.length > 18 ? `${label.slice(0, 17)}…` : label;
         const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
           drawn("title", {}, `${label}: ${signed(value)}`),
           drawn("rect", { x, y: topOf(index) + row * PITCH + 2, width: w, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
