@@ -2,9 +2,10 @@
 
     python benchmarks/parity.py builtin runs/stars --texts 10000
 
-The texts are reviews of words of data/, all scripts, emoji, entities, random characters, and a few of up to a megabyte. Compared
-are labels, probabilities, counts, the features, and the places of all tokens (of texts up to 20,000 characters). Prints a row for
-each model and program: the largest difference of a probability, and how many texts differ in anything else.
+The texts are reviews of words of data/, all scripts, emoji, entities, random characters, and a few of up to a
+megabyte. Compared are labels, probabilities, counts, the features, and the places of all tokens (of texts up to 20,000
+characters). Prints a row for each model and program: the largest difference of a probability, and how many texts differ
+in anything else.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ const points = (text) => {{ // the number of characters before each place
 }};
 const answersOf = ({{ predict, features, tokens }}, texts) => texts.map((text) => {{
   const at = points(text), place = at.length <= {LOCATED} + 1 || [...text].length <= {LOCATED};
-  return [predict(text), features(text), place ? tokens(text).map((each) => [each.text, at[each.start], at[each.end]]) : null];
+  const located = () => tokens(text).map((each) => [each.text, at[each.start], at[each.end]]);
+  return [predict(text), features(text), place ? located() : null];
 }});
 """
 NODE = (

@@ -101,8 +101,8 @@ def _print(output: Path, target: str, exported: Exported, json: bool) -> None:
     count = len(exported.content)
     if exported.features < exported.of or exported.difference:
         print_message(
-            f"{exported.features:,} of {exported.of:,} features fit; probabilities of the test texts differ from those of "
-            f"the model by up to {exported.difference:.4f}; `sentibp compress` scores a model of such a size"
+            f"{exported.features:,} of {exported.of:,} features fit; probabilities of the test texts differ from "
+            f"those of the model by up to {exported.difference:.4f}; `sentibp compress` scores a model of such a size"
         )
     elif count > _LARGE and target != "onnx":
         print_message(f"{size(count)} take a while to load; --max-size 1MB keeps what matters most")

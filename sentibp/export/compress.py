@@ -62,9 +62,7 @@ class Compressed(NamedTuple):
         return scored.pack_file(self.tensors)
 
 
-def compress(
-    classifier: Classifier, max_bytes: int, measure: Callable[[Compressed], int] | None = None
-) -> Compressed:
+def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compressed], int] | None = None) -> Compressed:
     """Return the model with as many features as fit into a file of `max_bytes`. ConfigError if not a single one fits.
 
     A model that was compressed already may be compressed further. `measure` returns the size of the file; without it,

@@ -59,5 +59,3 @@ def _check_python(code: str, payload: Payload) -> None:
     model = module["_Model"](module["_DATA"])
     found = np.array([model.probabilities(model.features(text)[0]) for text in checks["texts"]])
     require_close(found, np.array(checks["probabilities"]), checks["texts"], "Python")
-
-

@@ -71,12 +71,13 @@ def padded(payload: Payload, texts: list[str]) -> Array:
 
 
 def run(content: bytes, ids: Array) -> Array:
+    """Return the probabilities that ONNX Runtime computes: (n, length) int64 -> (n, K) float64."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return session.run(["probabilities"], {"ids": ids})[0]
+    return np.asarray(session.run(["probabilities"], {"ids": ids})[0])
 
 
 class _Graph:
@@ -114,7 +115,11 @@ def _model(payload: Payload, ids: Array, wanted: Array) -> ModelProto:
     found = _probabilities(graph, payload, "ids")
     graph.prefix = "check_"
     checked = _probabilities(graph, payload, graph.constant("check.ids", ids))
-    error = graph.node("ReduceMax", graph.node("Abs", graph.node("Sub", checked, graph.constant("check.probabilities", wanted))), keepdims=0)
+    error = graph.node(
+        "ReduceMax",
+        graph.node("Abs", graph.node("Sub", checked, graph.constant("check.probabilities", wanted))),
+        keepdims=0,
+    )
     is_right = graph.node("LessOrEqual", error, graph.constant("tolerance", np.float64(TOLERANCE)))
     answer = [is_right, found, graph.constant("nan", np.float64("nan"))]
     graph.nodes.append(helper.make_node("Where", answer, ["probabilities"], name="answer"))

@@ -423,7 +423,9 @@ def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):
     assert "its contribution" in page.text("#unit")
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
     assert page.text("#unit b") == "hidden.0[2]"
-    rows = page.js("[...document.querySelectorAll('#unit tr')].map((row) => Number(row.cells[1].textContent.replace('−', '-')))")
+    rows = page.js(
+        "[...document.querySelectorAll('#unit tr')].map((row) => Number(row.cells[1].textContent.replace('−', '-')))"
+    )
     assert sum(rows[:-1]) == pytest.approx(rows[-1], abs=0.002)
     page.press(Keys.ESCAPE)
     assert page.text("#unit") == ""
@@ -442,7 +444,8 @@ def test_an_exported_page_fits_a_phone_and_has_enough_contrast(page: Page, expor
 
 
 CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
-  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const made = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const canvas = made.getContext("2d", { willReadFrequently: true });
   const over = (colours) => {
     canvas.clearRect(0, 0, 1, 1);
     for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
@@ -452,7 +455,8 @@ CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
     const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const behind = (element) => (element ? [...behind(element.parentElement), getComputedStyle(element).backgroundColor] : ["white"]);
+  const behind = (element) =>
+    (element ? [...behind(element.parentElement), getComputedStyle(element).backgroundColor] : ["white"]);
   const found = [];
   for (const element of document.querySelectorAll("body *")) {
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
@@ -461,7 +465,8 @@ CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
     const rect = isDrawn ? element.parentElement.querySelector(":scope > rect") : null;
     const layers = [...behind(isDrawn ? document.body : element), ...(rect ? [getComputedStyle(rect).fill] : [])];
     const [a, b] = [light(over([...layers, isDrawn ? style.fill : style.color])), light(over(layers))];
-    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), `${element.tagName} ${element.className.baseVal ?? element.className} ${element.textContent.slice(0, 30)}`]);
+    const name = `${element.tagName} ${element.getAttribute("class")} ${element.textContent.slice(0, 30)}`;
+    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), name]);
   }
   return found;
 })()"""

@@ -60,9 +60,16 @@ def test_every_character_is_normalized_as_by_the_tokenizer(payload):
     for spelling in Spelling(), Spelling(lowercase=False), Spelling(folding=1):
         settings = {**payload.settings["text"], "lowercase": spelling.lowercase, "folding": spelling.folding}
         text = run_module(read_runtime("python_model.py"))["_Text"](settings, character_tables(spelling))
-        codes = [*range(0x20, 0x3200), *range(0x3200, 0xD7FF, 97), *range(0xF900, 0x10000), *range(0x10000, 0x32000, 23)]
+        codes = [
+            *range(0x20, 0x3200),
+            *range(0x3200, 0xD7FF, 97),
+            *range(0xF900, 0x10000),
+            *range(0x10000, 0x32000, 23),
+        ]
         for around in ("{}", "a{}\u0301b", "\u1100{} x"):
-            pieces = ["".join(around.format(chr(code)) + " " for code in codes[i : i + 64]) for i in range(0, len(codes), 64)]
+            pieces = [
+                "".join(around.format(chr(code)) + " " for code in codes[i : i + 64]) for i in range(0, len(codes), 64)
+            ]
             wanted = normalize(strings(pieces), spelling).to_pylist()
             assert [text.normalize(piece) for piece in pieces] == wanted
 
@@ -83,9 +90,14 @@ def expand(ranges: list[int]) -> list[int]:
 def test_a_changed_weight_is_noticed(payload):
     rows = payload.arrays["rows"].copy()
     rows[np.abs(payload.arrays["rows"]).argmax()] *= -1
-    changed = payload.__class__(payload.settings, {**payload.arrays, "output.bias": payload.arrays["output.bias"] + 1e-3}, payload.classifier, payload.order)
+    changed = payload.__class__(
+        payload.settings,
+        {**payload.arrays, "output.bias": payload.arrays["output.bias"] + 1e-3},
+        payload.classifier,
+        payload.order,
+    )
     code = read_runtime("python_model.py").replace('_DATA = ""', f'_DATA = """{changed.to_base64()}"""')
-    with pytest.raises(RuntimeError, match="test text .* export again"):
+    with pytest.raises(RuntimeError, match=r"test text .* export again"):
         run_module(code)["predict"]("good")
 
 
@@ -94,10 +106,12 @@ def test_no_export_that_does_not_repeat_its_texts_is_written(payload, complaint)
 
     checks = payload.settings["checks"]
     wrong = {**checks, "probabilities": [[0.5, 0.5] for _ in checks["texts"]]}
-    changed = payload.__class__({**payload.settings, "checks": wrong}, payload.arrays, payload.classifier, payload.order)
+    changed = payload.__class__(
+        {**payload.settings, "checks": wrong}, payload.arrays, payload.classifier, payload.order
+    )
     assert "nothing was written" in complaint(DataError, python_file, changed)
     if pytest.importorskip("onnxruntime"):
-        from sentibp.export.onnx import onnx_file, padded, run
+        from sentibp.export.onnx import onnx_file
 
         assert "in ONNX Runtime" in complaint(DataError, onnx_file, changed)
 
@@ -114,7 +128,8 @@ def test_a_damaged_file_gives_no_answer(payload, tmp_path):
     broken = javascript[:place] + ("A" if javascript[place] != "A" else "B") + javascript[place + 1 :]
     (tmp_path / "broken.mjs").write_text(broken)
     (tmp_path / "whole.mjs").write_text(javascript)
-    code = 'import {{ predict }} from "./{}.mjs"; try {{ console.log(predict("good").label) }} catch (e) {{ console.log(e.message) }}'
+    code = 'import {{ predict }} from "./{}.mjs"; try {{ console.log(predict("good").label) }} '
+    code += "catch (e) {{ console.log(e.message) }}"
     (tmp_path / "run.mjs").write_text(code.format("broken"))
     done = subprocess.run(["node", "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "export again" in done.stdout

@@ -154,8 +154,8 @@ def test_chromium(models, expected, tmp_path):
             result = driver.execute_async_script(
                 f"""{JAVASCRIPT}
                 const [code, texts, done] = arguments, blob = new Blob([code], {{ type: "text/javascript" }});
-                import(URL.createObjectURL(blob)).then((module) => done(JSON.stringify(answersOf(module, texts, {LOCATED}))),
-                  (error) => done(String(error)));""",
+                const found = (module) => done(JSON.stringify(answersOf(module, texts, {LOCATED})));
+                import(URL.createObjectURL(blob)).then(found, (error) => done(String(error)));""",
                 javascript_file(payload).decode(),
                 TEXTS,
             )
@@ -202,5 +202,7 @@ def test_old_model_files(tmp_path):
 
 def test_the_python_module_needs_the_standard_library_alone():
     code = Path(importlib.import_module("sentibp.export.runtime").__file__).with_name("python_model.py").read_text()
-    imported = {line.split()[1].partition(".")[0] for line in code.splitlines() if line.startswith(("import ", "from "))}
+    imported = {
+        line.split()[1].partition(".")[0] for line in code.splitlines() if line.startswith(("import ", "from "))
+    }
     assert imported <= {*sys.stdlib_module_names}

@@ -54,7 +54,9 @@ def _checked_model() -> _Model:
     for text, expected in zip(checks["texts"], checks["probabilities"]):
         found = model.probabilities(model.features(text)[0])
         if not all(abs(a - b) <= _TOLERANCE for a, b in zip(found, expected)):  # NaN is not close
-            raise RuntimeError(f"this model is damaged: the test text {text!r} has {found}, not {expected}; export again")
+            raise RuntimeError(
+                f"this model is damaged: the test text {text!r} has {found}, not {expected}; export again"
+            )
     return model
 
 
@@ -218,7 +220,7 @@ def _decide(each: list[float], shape: dict) -> int:
 
 _ENTITY = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _LINE_BREAK = re.compile("(?i)<br[\t\n\f\r ]*/?>", re.ASCII)
-_TOKEN = re.compile("[0-9A-Za-z\x80-\U0010ffff]+(?:{0}[0-9A-Za-z\x80-\U0010ffff]+)*|([\x21-\x7e])\\1*".format("['`]"))
+_TOKEN = re.compile("[0-9A-Za-z\x80-\U0010ffff]+(?:['`][0-9A-Za-z\x80-\U0010ffff]+)*|([\x21-\x7e])\\1*")
 _OLD_TOKEN = re.compile("[0-9A-Za-z\x80-\U0010ffff]+(?:'[0-9A-Za-z\x80-\U0010ffff]+)*|([\x21-\x7e])\\1*")
 
 
@@ -485,7 +487,7 @@ class _Vocabulary:
     def encode(self, words: list[str]) -> tuple[list[int], int]:
         """Return the features in the order in which they end, and the number of unknown words."""
         ids, unknown, m = [], 0, len(self._words)
-        shifted = self._shifters.find(words) if self._shifters else None
+        shifted, lower = (self._shifters.find(words), self._shifters.words) if self._shifters else (None, [])
         last = [_NONE] * self._depth
         known: dict = {}
         for i, word in enumerate(words):
@@ -494,14 +496,14 @@ class _Vocabulary:
             number, affixes = known[word]
             level = [_NONE if number == _NONE else self._feature[number]]
             for before in last[:-1]:
-                is_known = before != _NONE and number != _NONE
+                is_known = _NONE not in (before, number)
                 level.append(self._pairs.get(before * m + number, _NONE) if is_known else _NONE)
             ids += [feature for feature in level if feature != _NONE]
             ids += affixes
             unknown += number == _NONE and not affixes
             last = level
             for mark in shifted[i] if shifted else ():
-                found = self._number.get(mark + self._shifters.words[i])
+                found = self._number.get(mark + lower[i])
                 ids += [] if found is None else [self._feature[found]]
         return list(dict.fromkeys(ids)) if self._presence else ids, unknown
 
@@ -551,7 +553,9 @@ class _Shifters:
         self._punctuation = re.compile(f"[{_set(tables['punctuation'])}]+")
         self._lower = _table(tables["lower"])
         self._lower.update({code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
-        self._sets = {key: set(value) for key, value in self._rules.items() if isinstance(value, list) and key != "pairs"}
+        self._sets = {
+            key: set(value) for key, value in self._rules.items() if isinstance(value, list) and key != "pairs"
+        }
         self._pairs = [{tuple(pair) for pair in pairs} for pairs in self._rules["pairs"]]
         self._booster = re.compile(self._rules["booster"])
         self.words: list[str] = []
