@@ -443,15 +443,12 @@ function composer(tables) { // a function that converts to NFC, with the tables 
     return result.join("");
   }
   function normal(text) {
-    const all = [...text].flatMap(decomposed), sorted = [];
-    let marks = [];
-    const flush = () => (sorted.push(...marks.sort((a, b) => of(a) - of(b))), (marks = []));
-    for (const c of all) {
-      if (of(c)) marks.push(c);
-      else flush(), sorted.push(c);
+    const groups = [[]]; // a letter and its marks, which are sorted by their class
+    for (const c of [...text].flatMap(decomposed)) {
+      if (of(c)) groups.at(-1).push(c);
+      else groups.push([c]);
     }
-    flush();
-    return composed(sorted);
+    return composed(groups.flatMap((group) => group.sort((a, b) => of(a) - of(b))));
   }
   return (text) => text.replace(pattern, normal);
 }

@@ -18,7 +18,7 @@
     made.append(...content);
     return made;
   }
-  const largest = (numbers) => Math.max(1e-12, ...numbers.map(Math.abs));
+  const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
   const byAmount = (numbers) => numbers.map((value, i) => [Math.abs(value), i]).sort((a, b) => b[0] - a[0] || a[1] - b[1])
     .map(([, i]) => i);
   let waiting = 0, chosen = null, columns = [], edges = [], gap = 84;
