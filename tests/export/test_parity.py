@@ -25,7 +25,15 @@ from sentibp.utils.arrow import strings
 NODE = shutil.which("node")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NAMES = [*exports.MODELS, "compressed"]
-TEXTS = exports.texts_of_every_kind(100)
+LONG = [
+    "a" + "\u0301" * 2000,
+    "\u0327\u0301" * 900,
+    "\U0001f468\u200d" * 500,
+    "&amp;" * 500,
+    "a'" * 900,
+    "\u1100\u1161\u11a8" * 300,
+]
+TEXTS = exports.texts_of_every_kind(94) + LONG
 LOCATED = 36  # of these texts the places of tokens are compared, too, and of a third the explanations
 JAVASCRIPT = """
 const points = (text, end) => [...text.slice(0, end)].length; // places in characters, as in Python

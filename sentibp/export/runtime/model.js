@@ -546,9 +546,10 @@ function normalized(text, pieces, coarse) { // the characters of the normalized 
   let characters = [];
   for (const group of groups) {
     const content = [...text.normalizeCharacters(group.map(([c]) => c).join(""), [])];
-    const places = content.filter((c) => c !== " ").length === group.length ? [...group] : [];
+    const places = content.filter((c) => c !== " ").length === group.length ? group : [];
+    let at = 0;
     for (const c of content) {
-      const [, start, end] = (c === " " ? null : places.shift()) ?? [c, group[0][1], group.at(-1)[2]];
+      const [, start, end] = (c === " " ? null : places[at++]) ?? [c, group[0][1], group.at(-1)[2]];
       characters.push([c, start, end]);
     }
   }
