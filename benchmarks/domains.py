@@ -39,8 +39,7 @@ def split_set(name: str, films: Path | None, folder: Path, fold: int) -> None:
     part = kinds.get("groups", kinds["random"])
     assert corpus.label is not None
     table = pa.table({"text": corpus.text, "label": from_numpy(np.asarray(corpus.label))})
-    rows = np.random.default_rng(fold).permutation(np.flatnonzero(part != fold))
-    parquet.write_table(table.take(from_numpy(rows)), folder / f"{name}.parquet")
+    parquet.write_table(table.filter(from_numpy(part != fold)), folder / f"{name}.parquet")
     parquet.write_table(table.filter(from_numpy(part == fold)), folder / f"{name}.held-out.parquet")
 
 

@@ -3,10 +3,11 @@
     python benchmarks/folds.py imdb --films films.parquet --against imdb --against-set text.presence=false
     python benchmarks/folds.py imdb_best --set train.refit=true
 
-Of each fold, the rest is trained on, of which the config holds out its own share; the fold only judges. If groups are
-known (data.group_column, or --films), there are folds of whole groups, and random ones beside them: the test set has
-other films, so the former rank settings as it does. --films is a Parquet file with `sha256`, of the stripped UTF-8 text
-of a review, and `film`, a number. --save writes the reviews with their groups, as a source for other commands.
+Of each fold, the rest is trained on, in the order of the data, of which the config holds out its own share; the fold
+only judges. If groups are known (data.group_column, or --films), there are folds of whole groups, and random ones
+beside them: the test set has other films, so the former rank settings as it does. --films is a Parquet file with
+`sha256`, of the stripped UTF-8 text of a review, and `film`, a number. --save writes the reviews with their groups, as
+a source for other commands.
 
 With --against, both configs are trained on each fold, and compared in pairs: an exact test of the errors (McNemar), and
 the difference of the log losses with its standard error, in which the reviews of a group are one observation. Where a
@@ -34,7 +35,10 @@ from sentibp.data.split import fold_groups
 from sentibp.training import experiment
 from sentibp.utils.arrow import from_numpy
 
-COLUMNS = ["data.text_column=text", "data.label_column=label", "data.labels=null", "data.weight_column=null"]
+COLUMNS = [
+    *("data.text_column=text", "data.label_column=label", "data.labels=null", "data.weight_column=null"),
+    "data.group_column=null",
+]
 
 
 class Entry(NamedTuple):
@@ -71,7 +75,7 @@ def trained(entry: Entry, files: dict[str, Path], overrides: list[str], seed: in
     """Train on a file. Yield the name of each model that remains, and its probabilities of the fold."""
     text = parquet.read_table(files["fold"], columns=["text"])["text"]
     resolved: Resolved = load_config(
-        entry.config, [*entry.overrides, *overrides, f"data.source={files['training']}", f"train.seed={seed}"]
+        entry.config, [*overrides, *entry.overrides, f"data.source={files['training']}", f"train.seed={seed}"]
     )
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, "run")
@@ -88,19 +92,18 @@ def judge(entries: list[Entry], corpus: Corpus, group: np.ndarray | None, fold: 
     """Print the scores on each fold, and return the probabilities of each model for all reviews (n,)."""
     label, positive = np.asarray(corpus.label), {}
     columns: dict[str, Any] = {"text": corpus.text, "label": from_numpy(label)}
-    overrides = [*COLUMNS, "data.group_column=null"]
-    if kind == "groups" and group is not None:
-        columns["group"], overrides = from_numpy(group), [*COLUMNS, "data.group_column=group"]
+    if group is not None:
+        columns["group"] = from_numpy(group)  # for --set data.group_column=group
     reviews = pa.table(columns)
     for number in range(int(fold.max()) + 1):
         held_out = np.flatnonzero(fold == number)
-        training = np.random.default_rng(number).permutation(np.flatnonzero(fold != number))
+        training = np.flatnonzero(fold != number)
         with tempfile.TemporaryDirectory() as folder:
             files = {name: Path(folder, f"{name}.parquet") for name in ("training", "fold")}
             for path, rows in zip(files.values(), (training, held_out), strict=True):
                 parquet.write_table(reviews.take(from_numpy(rows)), path)
             for entry in entries:
-                for name, answers in trained(entry, files, overrides, seed):
+                for name, answers in trained(entry, files, COLUMNS, seed):
                     positive.setdefault(name, np.zeros(len(label)))[held_out] = answers
                     print_row(kind, number, name, metrics.scores(label[held_out], answers))
     return positive

@@ -54,6 +54,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
     yield from _groups_without_column(config)
+    yield from _blocks_and_groups(config)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
     yield from _unused("schedule", config.train.schedule)
@@ -199,6 +200,12 @@ def _groups_without_column(config: Config) -> Iterator[Conflict]:
         message = "no column says which reviews belong together (film, product, author); name it with "
         message += f"--set data.group_column=NAME, or write {set_option('text.min_groups', 1)}"
         yield Conflict(("text", "min_groups"), message, ("data.group_column",))
+
+
+def _blocks_and_groups(config: Config) -> Iterator[Conflict]:
+    if config.data.block_size > 1 and config.data.group_column is not None:
+        message = f"data.group_column says which reviews stay together; write {set_option('data.block_size', 1)}"
+        yield Conflict(("data", "block_size"), message, ("data.group_column",))
 
 
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:

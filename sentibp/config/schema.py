@@ -188,6 +188,10 @@ class Data(_Section):
     group_column: Name | None = None
     """The column with the group of each review: its film, product, author or thread. The reviews of a group are either
     all in the training data or all in the validation data. null: every review is a group of its own."""
+    block_size: Count = 1
+    """How many neighbouring rows stay together when reviews are held out, or cut into folds. Neighbours are often of
+    the same film, product or author, if the rows were never shuffled: a block of 100 keeps most of them on one side, so
+    that the validation reviews are of things that training has not seen. 1: every review may be chosen by itself."""
     columns: Annotated[list[Name], Field(min_length=1)] | None = None
     """The names of the columns of a file that has no header, from left to right, such as `[label, text]`. null: the
     first line of a CSV or TSV file names its columns."""

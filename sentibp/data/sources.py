@@ -297,9 +297,13 @@ def _looks_like_path(source: str) -> bool:
 def _no_such_file(source: str) -> str:
     path = Path(os.path.expanduser(source))
     if not path.parent.is_dir():
-        return f"{source}: no such file, and no such folder"
-    near = difflib.get_close_matches(path.name, list_folder(path.parent), 3)
-    return f"{source}: no such file" + (f"; did you mean {_either(near)}?" if near else "")
+        return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
+    names = list_folder(path.parent)
+    if near := difflib.get_close_matches(path.name, names, 3):
+        return f"{source}: no such file; did you mean {_either(near)}?"
+    files = sorted(name for name in names if name.lower().endswith(readers.SUFFIXES))
+    there = f"; its folder has {', '.join(files[:5])}" if files else ""
+    return f"{source}: no such file; give the path of a file or folder of reviews{there}"
 
 
 def _either(names: Sequence[str]) -> str:

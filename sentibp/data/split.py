@@ -16,22 +16,35 @@ from sentibp.utils.repair import set_option
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
 
 
-def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator) -> tuple[Corpus, Corpus]:
+def groups_of(corpus: Corpus, block_size: int) -> tuple[np.ndarray | None, str]:
+    """Return the group of each review (n,), or None if each is its own, and the setting that made the groups.
+
+    Without data.group_column, neighbouring rows may be groups: blocks, as in the blocked cross-validation of Roberts et
+    al. (2017, "Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic structure").
+    """
+    if corpus.group is not None:
+        return corpus.group, "data.group_column"
+    return (np.arange(len(corpus)) // block_size if block_size > 1 else None), "data.block_size"
+
+
+def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator, block_size: int = 1) -> tuple[Corpus, Corpus]:
     """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
 
-    The reviews of a group lie on one side. DataError if a class has too few reviews, or groups, for both.
+    The reviews of a group, or of a block of neighbouring rows, lie on one side. DataError if a class has too few
+    reviews, or groups, for both.
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
     notes = []
-    if corpus.group is None:
+    group, key = groups_of(corpus, block_size)
+    if group is None:
         chosen = _choose_reviews(corpus, corpus.label, share, rng)
     else:
-        chosen = _choose_groups(corpus.group, corpus.label, corpus.names, share, rng)
-        if len(np.unique(corpus.group)) == len(corpus):
-            notes.append("data.group_column: has another value for each review, so it keeps none together")
+        chosen = _choose_groups(group, corpus.label, corpus.names, share, rng, key)
+        if len(np.unique(group)) == len(corpus):
+            notes.append(f"{key}: has another value for each review, so it keeps none together")
         elif abs(chosen.mean() - share) > _FAR * share:
-            notes.append(f"data.group_column: its groups are large: {chosen.mean():.1%} of the reviews are held out")
+            notes.append(f"{key}: its groups are large: {chosen.mean():.1%} of the reviews are held out")
     training, validation = corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
     return replace(training, notes=(*corpus.notes, *notes)), validation
 
@@ -63,7 +76,7 @@ def _possible_share(counts: np.ndarray) -> float:
 
 
 def _choose_groups(
-    group: np.ndarray, label: np.ndarray, names: Sequence[str], share: float, rng: np.random.Generator
+    group: np.ndarray, label: np.ndarray, names: Sequence[str], share: float, rng: np.random.Generator, key: str
 ) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool, the same for all reviews of a group.
 
@@ -84,9 +97,12 @@ def _choose_groups(
         for name, count in zip(names, rest, strict=True):
             if not count:
                 lacking = f"{name} review" if tuple(names) == LABELS else f"review of {name}"
+                repair = "set data.group_column to a column with more groups"
+                if key == "data.block_size":
+                    repair = f"make them smaller with {set_option(key, max(len(group) // 100, 1))}"
                 raise DataError(
-                    f"data.group_column: with {counted(len(counts), 'group')}, no {lacking} is left for {kind}; "
-                    "set data.group_column to a column with more groups, or hold out none with --set data.validation=0"
+                    f"{key}: with {counted(len(counts), 'group')}, no {lacking} is left for {kind}; "
+                    f"{repair}, or hold out none with --set data.validation=0"
                 )
     return chosen[number]
 

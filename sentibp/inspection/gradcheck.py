@@ -102,7 +102,6 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     assert corpus.label is not None
     examples = Examples(features, corpus.label, corpus.weight, classes_of(config.data))
     classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, examples)
-    _move_zero_biases(classifier)
     return classifier, examples
 
 
@@ -116,12 +115,15 @@ def _encoded(classifier: Classifier, corpus: Corpus) -> Examples:
     return Examples(classifier.encode(corpus.text)[0], corpus.label, corpus.weight, classifier.spec.label_set)
 
 
-def _move_zero_biases(classifier: Classifier) -> None:
-    """Move biases that are 0 a little: ReLU has no derivative at 0, the input of a unit without other input."""
+def _move_zero_biases(network: Sequential) -> None:
+    """Move each bias that is 0 a little: ReLU has no derivative at 0, the input of a unit without other input.
+
+    A network has such units before its training, and where a linear classifier is part of it.
+    """
     rng = random_stream(0, "gradcheck biases")
-    for value in classifier.network.params.values():
-        if value.ndim == 1 and not value.any():
-            value[...] = 0.01 * rng.standard_normal(value.shape)
+    for value in network.params.values():
+        if value.ndim == 1:
+            value[...] = np.where(value == 0, 0.01 * rng.standard_normal(value.shape), value)
 
 
 def check_gradients(classifier: Classifier, examples: Examples, tolerance: float = TOLERANCE) -> GradientCheck:
@@ -133,6 +135,7 @@ def check_gradients(classifier: Classifier, examples: Examples, tolerance: float
     loss = loss_on(settings.loss)
     weight = example_weights(settings, examples)
     network = _in_float64(classifier.network)
+    _move_zero_biases(network)
     copy = replace(classifier, network=network)
     reached = _reached(copy, Examples(examples.features, examples.label, weight, examples.classes), settings.batch_size)
     n = min(_COMPARED, len(examples))

@@ -34,7 +34,7 @@ from sentibp.data.encode import groups, learn_vocabulary, no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
 from sentibp.data.labels import classes_of
-from sentibp.data.split import fold_groups
+from sentibp.data.split import fold_groups, groups_of
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, difference, explain
@@ -49,6 +49,7 @@ from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
+from sentibp.utils.repair import set_option
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -127,7 +128,7 @@ def audit_labels(
         watch(Note(note))
     assert corpus.label is not None
     label, n = corpus.label, len(corpus)
-    fold = _folds(corpus, label, folds)
+    fold = _folds(corpus, label, folds, settings.data.block_size)
     folds = int(fold.max()) + 1
     vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
@@ -179,11 +180,12 @@ def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
     return settings, corpus, (*notes, *corpus.notes, *_ignored_settings(settings))
 
 
-def _folds(corpus: Corpus, label: Array, folds: int) -> Array:
-    """Return the fold of each review (n,). Reviews of a group are in one fold, and so are equal texts."""
-    if corpus.group is None:
+def _folds(corpus: Corpus, label: Array, folds: int, block_size: int) -> Array:
+    """Return the fold of each review (n,). Reviews of a group or block are in one fold, and else equal texts."""
+    group, key = groups_of(corpus, block_size)
+    if group is None:
         return _split_folds(data_corpus.text_groups(corpus), label, folds)
-    return _group_folds(corpus.group, label, folds)
+    return _group_folds(group, label, folds, key)
 
 
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
@@ -243,15 +245,15 @@ def _split_folds(group: Array, label: Array, folds: int) -> Array:
     return fold[group]
 
 
-def _group_folds(group: Array, label: Array, folds: int) -> Array:
-    """Return the fold of each review (n,) with groups of data.group_column. DataError if folds lack a class."""
+def _group_folds(group: Array, label: Array, folds: int, key: str) -> Array:
+    """Return the fold of each review (n,) with the groups of the setting `key`. DataError if folds lack a class."""
     fold = fold_groups(group, label, folds, random_stream(0, "folds"))
     for number in range(int(fold.max()) + 1):
         if len(np.unique(label[fold != number])) < len(np.unique(label)):
             classes = "one class only" if len(np.unique(label)) == 2 else "not all classes"
             raise DataError(
-                f"data.group_column: its groups leave a fold whose other folds have {classes}; "
-                "set data.group_column to a column with more groups, or --set data.group_column=null"
+                f"{key}: its groups leave a fold whose other folds have {classes}; "
+                f"have more and smaller groups, or none: {set_option(key, 1 if key == 'data.block_size' else None)}"
             )
     return fold
 

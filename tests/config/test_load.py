@@ -160,6 +160,8 @@ MISTAKES = {
     # groups
     "text: {min_groups: 2}": "text.min_groups: no column says which reviews belong together (film, product, author); "
     "name it with --set data.group_column=NAME, or write --set text.min_groups=1",
+    "data: {group_column: film, block_size: 5}": "data.block_size: data.group_column says which reviews stay together; "
+    "write --set data.block_size=1",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {4: positive}}": "data.labels.4: unknown key; write it the other way round: positive: [4]",
@@ -730,6 +732,7 @@ data:
   label_column: label
   weight_column: null
   group_column: null
+  block_size: 1
   columns: null
   encoding: null
   sheet: null

@@ -148,14 +148,15 @@ def test_a_built_in_name_takes_precedence_over_a_path(here):
 
 
 def test_missing_sources(here):
+    give = "give the path of a file or folder of reviews"
     labelled(0, 1)
     (here / "data").mkdir()
     for source, expected in {
         "reviws.csv": "reviws.csv: no such file; did you mean reviews.csv?",
-        "./nothing": "./nothing: no such file",
-        "data/x.jsonl.gz": "data/x.jsonl.gz: no such file",
-        "nowhere/x.csv": "nowhere/x.csv: no such file, and no such folder",
-        "a/b/c": "a/b/c: no such file, and no such folder",
+        "./nothing": f"./nothing: no such file; {give}; its folder has reviews.csv",
+        "data/x.jsonl.gz": f"data/x.jsonl.gz: no such file; {give}",
+        "nowhere/x.csv": f"nowhere/x.csv: no such file, and no such folder; {give}",
+        "a/b/c": f"a/b/c: no such file, and no such folder; {give}",
         "imbd": "imbd: neither a file nor a known name; did you mean imdb?",
         "?": "?: neither a file nor a known name; "
         "give a path, a hub id, or one of: imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor",
@@ -601,7 +602,7 @@ def test_texts_of_files():
     assert texts_of(write("x.csv", "body,label\n,\nNA,1\n"), ReadOptions("body")) == ["", "NA"]
     assert texts_of(write("x.jsonl", '{"text": null}\n{"text": "a"}')) == ["", "a"]
     assert texts_of(write("x.txt", "")) == []
-    with pytest.raises(DataError, match=r"^imdb: no such file$"):
+    with pytest.raises(DataError, match=r"^imdb: no such file; give the path"):
         texts_of("imdb")
 
 

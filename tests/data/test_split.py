@@ -151,3 +151,26 @@ def test_folds_of_several_classes_are_about_equal():
     for each in range(4):
         counts = np.bincount(fold[label == each], minlength=5)
         assert counts.max() - counts.min() < 0.1 * counts.mean()
+
+
+def test_neighbours_stay_together():
+    """As reviews of a film that follow one another do. The sources are read one after the other."""
+    label = np.repeat([0, 1], 600)
+    whole = replace(corpus(np.arange(1200), label), group=None)
+    training, validation = split_corpus(whole, 0.1, np.random.default_rng(0), block_size=20)
+    number = [int(text.split()[1]) for text in validation.text.to_pylist()]
+    assert len(number) == 120 and np.bincount(validation.label).tolist() == [60, 60]
+    assert sorted(np.bincount(np.array(number) // 20).tolist())[-6:] == [20] * 6 and number == sorted(number)
+    assert training.notes == ("read",) and training.group is None
+
+
+def test_a_column_of_groups_is_not_cut_into_blocks():
+    whole = corpus(np.arange(40) % 10, np.tile([0, 1], 20))
+    training, validation = split_corpus(whole, 0.2, np.random.default_rng(0), block_size=7)
+    assert not set(training.group) & set(validation.group)
+
+
+def test_blocks_that_leave_no_review_of_a_class():
+    whole = replace(corpus(np.arange(40), np.tile([0, 1], 20)), group=None)
+    with pytest.raises(DataError, match=r"data.block_size: with 1 group, .*smaller with --set data.block_size=1, or"):
+        split_corpus(whole, 0.1, np.random.default_rng(0), block_size=100)

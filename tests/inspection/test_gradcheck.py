@@ -6,14 +6,19 @@ import json
 
 import heads
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sentibp.config.load import load_config
+from sentibp.data.examples import Examples
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import gradcheck
+from sentibp.model.file import load_model
 from sentibp.nn import layers
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.training.experiment import train_model
+from sentibp.utils.arrow import strings
 
 KINDS = {
     "linear": ["model.hidden=[]"],
@@ -108,7 +113,7 @@ def test_the_share_of_entries_that_gradients_reach():
 def test_a_kink_of_relu_is_not_a_mistake(new_classifier, examples_of):
     """A unit that is at its kink for one direction is not for others. Biases of 0 are moved."""
     classifier, examples = gradcheck.build_with_sample(load_config("quickstart"), 16)
-    assert all(value.any() for value in classifier.network.params.values())
+    assert not classifier.network.params["hidden.0.bias"].any()
     assert gradcheck.check_gradients(classifier, examples).ok
 
 
@@ -185,3 +190,14 @@ def test_a_planted_mistake_in_a_head_is_found(monkeypatch, tmp_path, head, layer
     assert [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"] == [
         "scale.bias" if layer is Scale else "thresholds.gaps"
     ]
+
+
+def test_a_linear_classifier_in_a_network_has_units_without_input(here, write_config):
+    """It passes through relu(z) and relu(-z). In a review without its features, both are at their kink."""
+    resolved = write_config(train={"linear_member": True, "epochs": 1}, data={"source": "sample"})
+    outcome = train_model(resolved)
+    classifier = load_model(outcome.model)
+    assert (classifier.network.params["hidden.0.bias"] == 0).sum() >= 2
+    unknown = pa.chunked_array([strings(["zzz", "qqq", *["good film", "bad film"] * 7])])
+    examples = Examples(classifier.encode(unknown)[0], np.tile([0, 1], 8).astype(np.int8))
+    assert gradcheck.check_gradients(classifier, examples).ok

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import heads
 import numpy as np
+import pyarrow as pa
 import pytest
 import runner
 
 from sentibp.config.load import load_config
 from sentibp.data import sources, vocabulary_build
+from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.data.readers.table import LABELLED
 from sentibp.data.tokenizer import tokenize
@@ -20,6 +22,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import label_audit
 from sentibp.inspection.label_audit import audit_labels, confident_issues, resolve_target
 from sentibp.nn.layers import sigmoid
+from sentibp.utils.arrow import strings
 
 SMALL = ["train.epochs=3"]
 
@@ -165,6 +168,14 @@ def test_folds_of_groups(write_config, complaint, monkeypatch):
     assert len({line.rpartition(",")[2] for line in lines[1:]}) == 20
     write([[*row[:2], row[1]] for row in rows], header=("text", "label", "film"))  # a group for each class
     assert complaint(DataError, audit_labels, config, 5, 3).startswith("data.group_column: its groups leave a fold")
+
+
+def test_neighbouring_rows_are_in_one_fold():
+    label = np.repeat([0, 1], 50)
+    corpus = Corpus(pa.chunked_array([strings(["a"] * 100)]), label)
+    fold = label_audit._folds(corpus, label, 5, 5)
+    assert (fold.reshape(-1, 5) == fold[::5, None]).all()
+    assert np.bincount(fold).tolist() == [20] * 5
 
 
 def test_confident_issues():
