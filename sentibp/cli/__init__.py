@@ -196,6 +196,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "words": "words",
     "compress": "compress",
     "sweep": "sweep",
+    "export": "export",
     "bench": "bench",
     "config": "config",
     "cache": "cache",
