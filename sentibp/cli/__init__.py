@@ -117,7 +117,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 def _offline(wanted: bool) -> bool:
     if wanted:
-        from sentibp.data.hub import go_offline
+        from sentibp.utils.hub_client import go_offline
 
         go_offline()
     return wanted

@@ -114,7 +114,7 @@ def _check_network(
     json: bool,
 ) -> bool:
     """Check a model or config, print the result, and return whether all gradients are right."""
-    from sentibp.data.hub import go_offline
+    from sentibp.utils.hub_client import go_offline
     from sentibp.inspection import gradcheck as inspection_gradcheck
     from sentibp.nn.gradcheck import TOLERANCE
 
