@@ -101,8 +101,8 @@ def _nowhere(stream: Any) -> None:
 
 
 _MODELS = (
-    "A run directory, its name in runs/, a model file, `builtin`, or `last`, the newest finished run here. Default: "
-    "last, or builtin if there is no run."
+    "A run directory, its name in runs/, a model file, `builtin`, hf://USER/NAME of the Hugging Face hub, or `last`, "
+    "the newest finished run here. Default: last, or builtin if there is no run."
 )
 Model = Annotated[str | None, typer.Option("-m", "--model", help=_MODELS)]
 NamedModel = Annotated[str | None, typer.Argument(metavar="MODEL", help=_MODELS)]
@@ -175,6 +175,8 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "runs": "runs",
     "words": "words",
     "compress": "compress",
+    "card": "card",
+    "push": "push",
     "bench": "bench",
     "config": "config",
     "cache": "cache",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from sentibp.errors import ConfigError
@@ -20,7 +21,7 @@ from sentibp.runs import hub_model
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
-from sentibp.utils.paths import expand_home
+from sentibp.utils.paths import expand_home, shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.resources import resource_folder
 
@@ -157,6 +158,16 @@ def validated_file(name: str | Path | None = "last") -> Path:
     path = model_file(name)
     validated = path.parent / VALIDATED
     return validated if path.name == MODEL and validated.is_file() else path
+
+
+def local_model(name: str) -> Path:
+    """Return the path that a setting or option names. A model of the hub is downloaded; other names are only shown."""
+    return hub_model.download(name) if hub_model.is_hub_name(name) else Path(shown(name))
+
+
+def with_hub_models_local(names: Sequence[str]) -> list[str]:
+    """Return the names, with the local file in the place of each model of the hub, so that the hub is asked once."""
+    return [str(find_run(name, MODEL, builtin=True)) if hub_model.is_hub_name(name) else name for name in names]
 
 
 def vectors_file(name: str | Path) -> Path:

@@ -61,7 +61,9 @@ def parse(name: str) -> HubName:
     revision = revision.removesuffix(f"/{FILE}").rstrip("/")
     require_repository(repository, name, PREFIX)
     if at and (not _REVISION.fullmatch(revision) or ".." in revision):
-        raise ConfigError(f"{name}: {revision or 'nothing'} after the @ is no revision; write {PREFIX}{repository}@main")
+        raise ConfigError(
+            f"{name}: {revision or 'nothing'} after the @ is no revision; write {PREFIX}{repository}@main"
+        )
     return HubName(repository, revision or None)
 
 
@@ -80,6 +82,18 @@ def pinned_name(file: Path | str | None) -> str | None:
     return f"{PREFIX}{found[1]}/{found[2]}@{found[3]}" if found else None
 
 
+def repository_of(file: Path) -> str | None:
+    """Return USER/NAME if this file was downloaded from the hub, else None."""
+    found = pinned_name(file)
+    return found.removeprefix(PREFIX).partition("@")[0] if found else None
+
+
+def as_json(*files: Path | None) -> dict[str, str]:
+    """Return what a JSON object says of the files of the models that it is about: the commit, if one is of the hub."""
+    names = zip(("model", "against_model"), map(pinned_name, files), strict=False)
+    return {key: name for key, name in names if name is not None}
+
+
 def download(name: str) -> Path:
     """Return the model file of the hub, in the cache of huggingface_hub. A line on stderr says which commit it is.
 
@@ -95,7 +109,7 @@ def download(name: str) -> Path:
         path = _fetch(hub_name)
     pinned = pinned_name(path)
     if pinned is not None and pinned != str(hub_name):
-        print_message(f"{hub_name}: {pinned}")
+        print_message(f"{hub_name}: using {pinned}")
     return path
 
 
@@ -146,8 +160,6 @@ def _require_plausible(name: HubName, size: int | None) -> None:
         raise DataError(f"{name}: {environment.size(size)} do not fit in memory ({there}); name a smaller model")
     from huggingface_hub import HfApi
 
-    header = HfApi(endpoint=endpoint()).parse_safetensors_file_metadata(
-        name.repository, FILE, revision=name.revision
-    )
+    header = HfApi(endpoint=endpoint()).parse_safetensors_file_metadata(name.repository, FILE, revision=name.revision)
     if "sentibp" not in (header.metadata or {}):
         raise DataError(f"{name}: its {FILE} ({environment.size(size)}) is no model of sentibp; name another")

@@ -75,6 +75,8 @@ def _explained(error: Exception, name: str, revision: str | None) -> SentibpErro
     status = _status(error)
     if status is None and isinstance(error, OSError) and error.filename is not None:  # of the cache
         return DataError(f"{error.filename}: {error.strerror}; name a place that you may write to with HF_HOME")
+    if status == 401 and "redentials" not in str(getattr(error, "server_message", None) or error):
+        status = 404  # so the hub answers without a token, be the repository private or missing
     fact = _missing(error, revision) or _REFUSALS.get(status or 0)
     if fact is not None:
         return (DataError if status == 429 else ConfigError)(f"{name}: {fact}")
