@@ -104,7 +104,7 @@ def _prepare_repository(api: HfApi, repository: str, revision: str | None, priva
     is_private = bool(api.model_info(repository).private)
     if private and not is_private:
         raise ConfigError(
-            f"--private: {repository} is there, and public; make it private on its settings page, or choose another name"
+            f"--private: {repository} is public; make it private on its settings page, or choose another name"
         )
     if revision not in (None, "main"):
         api.create_branch(repository, branch=str(revision), exist_ok=True)

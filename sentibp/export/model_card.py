@@ -6,10 +6,9 @@ It has numbers, names of classes and settings. No text of a review is in it, no 
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +21,8 @@ from sentibp.config.schema import Config
 from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.sources import HUB_IDS, SHIPPED
 from sentibp.errors import ConfigError
+from sentibp.export import hub_header
+from sentibp.export.hub_header import METRICS, interval_of, is_hub_id, number
 from sentibp.inspection.probes import load_further_probes, load_probes, run_probes
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_header, load_model
@@ -39,21 +40,6 @@ _MARKUP = re.compile(r"([\\`*\[\]<>|~&#])|(?<![^\W_])_|_(?![^\W_])")  # an under
 
 _ENGLISH = {*HUB_IDS, *HUB_IDS.values(), *SHIPPED, "reviews", "stanfordnlp/sst2"}
 """Data sets in English."""
-
-_METRICS = {  # name of a score -> its name in the card, and its type on the hub
-    "accuracy": ("accuracy", "accuracy"),
-    "precision": ("precision", "precision"),
-    "recall": ("recall", "recall"),
-    "f1": ("F1", "f1"),
-    "macro_f1": ("macro-F1", "f1"),
-    "roc_auc": ("ROC AUC", "roc_auc"),
-    "mae": ("mean absolute error, in classes", "mae"),
-    "quadratic_weighted_kappa": ("quadratic weighted kappa", "quadratic_weighted_kappa"),
-    "ranked_probability_score": ("ranked probability score", "ranked_probability_score"),
-    "log_loss": ("log loss", "log_loss"),
-    "brier": ("Brier score", "brier_score"),
-    "calibration_error": ("calibration error", "expected_calibration_error"),
-}
 
 _DATA = {
     "training": "training",
@@ -106,7 +92,7 @@ def write_card(path: Path, about: About = About()) -> Card:  # noqa: B008  # a t
     require_about(about)
     subject = _subject(path)
     facts = _facts(subject, about)
-    text = _environment().get_template("model_card.md").render(facts | {"header": _header(facts, subject, about)})
+    text = _environment().get_template("model_card.md").render(facts | {"header": _header(subject, facts, about)})
     return Card(re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n", facts)
 
 
@@ -197,7 +183,8 @@ def _network(subject: _Subject) -> str:
     hidden = ", ".join(map(str, spec.hidden))
     layers = f"hidden layers of {hidden} ({spec.activation})" if spec.hidden else "no hidden layer"
     parts = [f"embedding of {spec.dim} numbers, {spec.pooling} over the text", layers]
-    parts.append(f"words and phrases of up to {subject.config.text.ngrams} words")
+    most = subject.config.text.ngrams
+    parts.append("single words" if most == 1 else f"words and phrases of up to {most} words")
     if train.members > 1:
         parts.append(f"the average of {train.members} networks")
     if train.linear_member:
@@ -244,32 +231,13 @@ def _data_notes(subject: _Subject) -> list[str]:
 
 
 def _is_public(name: str) -> bool:
-    return name in SHIPPED or name == "reviews" or name in HUB_IDS.values() or _is_hub_id(name)
-
-
-def _is_hub_id(name: str) -> bool:
-    """Return whether a source is a data set of the hub, and not a path."""
-    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", name, re.ASCII)) and not name.startswith(".")
-
-
-def _number(value: Any) -> float | None:
-    """Return a score as a number, or None. A model file may come from a stranger."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
-
-
-def _interval(scores: Mapping[str, Any]) -> tuple[float, float] | None:
-    values = scores.get("accuracy_interval")
-    if not isinstance(values, list | tuple) or len(values) != 2:
-        return None
-    low, high = map(_number, values)
-    return None if low is None or high is None else (low, high)
+    return name in SHIPPED or name == "reviews" or name in HUB_IDS.values() or is_hub_id(name)
 
 
 def _score_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
-    rows, interval = [], _interval(scores)
-    for key, (name, _) in _METRICS.items():
-        value = _number(scores.get(key))
+    rows, interval = [], interval_of(scores)
+    for key, (name, _) in METRICS.items():
+        value = number(scores.get(key))
         if value is not None:
             note = f"95 % interval {interval[0]:.4f} to {interval[1]:.4f}" if key == "accuracy" and interval else ""
             rows.append({"name": name, "value": f"{value:.4f}", "note": note})
@@ -282,14 +250,14 @@ def _class_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
         return []
     rows = []
     for name, each in classes.items():
-        values = {key: _number(each.get(key)) for key in ("n", "precision", "recall", "f1")} if each else {}
+        values = {key: number(each.get(key)) for key in ("n", "precision", "recall", "f1")} if each else {}
         shown = {key: "" if v is None else f"{v:,.6g}" if key == "n" else f"{v:.4f}" for key, v in values.items()}
         rows.append({"name": str(name), **shown})
     return rows
 
 
 def _scored_on(subject: _Subject) -> str:
-    n, worth = _number(subject.scores.get("n")), _number(subject.scores.get("effective_n"))
+    n, worth = number(subject.scores.get("n")), number(subject.scores.get("effective_n"))
     if n is None:
         return ""
     which = subject.info.get("scored_on") or "validation"
@@ -300,7 +268,7 @@ def _scored_on(subject: _Subject) -> str:
 
 
 def _calibration(subject: _Subject) -> str:
-    error = _number(subject.scores.get("calibration_error"))
+    error = number(subject.scores.get("calibration_error"))
     if error is None:
         return ""
     fitted = " They were fitted on the validation reviews." if subject.config.train.calibrate else ""
@@ -312,7 +280,7 @@ def _calibration(subject: _Subject) -> str:
 def _evidence(subject: _Subject) -> float:
     """Return how many reviews of equal weight the scores are of."""
     scores = subject.scores
-    return _number(scores.get("effective_n")) or _number(scores.get("n")) or 0
+    return number(scores.get("effective_n")) or number(scores.get("n")) or 0
 
 
 def _probes(classifier: Classifier) -> list[dict[str, Any]]:
@@ -338,13 +306,9 @@ def _limits(subject: _Subject, about: About, probes: Sequence[Mapping[str, Any]]
     else:
         lines.append("Negation: a sum of words and short phrases does not follow it over a distance.")
     lines.append("Sarcasm, comparisons and quotations are read literally.")
-    lines.append(
-        "Other domains: it knows the words of its training reviews. On other kinds of text it is worse, and as sure."
-    )
+    lines.append("Other domains: it knows the words of its training reviews. On other texts it is worse, and as sure.")
     languages = ", ".join(_languages(subject, about)) or "the language of its training reviews"
-    lines.append(
-        f"Languages: it was trained for {languages}. A text without a known word gets the same answer as no text."
-    )
+    lines.append(f"Languages: {languages}. A text without a known word gets the same answer as an empty one.")
     lines.append("Bias: names, places and groups may have weights, for reviews that have them are not balanced.")
     lines.append("Do not decide about people with it.")
     return lines
@@ -388,9 +352,7 @@ def _reproduction(subject: _Subject, digest: str) -> dict[str, list[str]]:
     elif subject.path.name == directory.VALIDATED and subject.info.get("refit"):
         text.append("This is the model before the final training on all data, validated.safetensors of the run.")
     elif subject.info and subject.info.get("digest") == digest:
-        text.append(
-            f"The same versions, settings, data and kind of processor give the same file: digest {digest[:12]}..."
-        )
+        text.append(f"The same versions, settings, data and kind of processor give the same file, {digest[:12]}...")
     else:
         text.append("The file was changed after the training (compressed, for example), so its digest is another.")
     return {"text": text, "commands": [install, train]}
@@ -401,52 +363,15 @@ def _versions(subject: _Subject) -> dict[str, str]:
     return {name: value for name, value in {"sentibp": subject.version, **recorded}.items() if value and name != "code"}
 
 
-def _header(facts: Mapping[str, Any], subject: _Subject, about: About) -> str:
-    """Return the YAML header of the hub."""
-    import yaml
-
-    spec = subject.classifier.spec
-    tags = ["text-classification", *(["sentiment-analysis"] if spec.ordered else []), "safetensors"]
-    public = [HUB_IDS.get(name, name).partition(":")[0] for name in subject.sources]
-    header: dict[str, Any] = {
-        "library_name": "sentibp",
-        "license": about.license or "unknown",
-        "language": _languages(subject, about) or None,
-        "pipeline_tag": "text-classification",
-        "tags": tags,
-        "datasets": [name for name in public if _is_hub_id(name)] or None,
-        "metrics": list(dict.fromkeys(kind for _, kind, _ in _values(subject.scores))) or None,
-    }
-    results = _model_index(facts, subject)
-    if results:
-        header["model-index"] = [{"name": str(facts["title"]).rpartition("/")[2], "results": [results]}]
-    kept = {key: value for key, value in header.items() if value is not None}
-    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=1000)
-
-
-def _values(scores: Mapping[str, Any]) -> Iterable[tuple[str, str, float]]:
-    """Yield the name, the type on the hub, and the value of each score."""
-    for key, (name, kind) in _METRICS.items():
-        value = _number(scores.get(key))
-        if value is not None:
-            yield name, kind, value
-
-
-def _model_index(facts: Mapping[str, Any], subject: _Subject) -> dict[str, Any] | None:
-    metrics = []
-    for name, kind, value in _values(subject.scores):
-        metric: dict[str, Any] = {"type": kind, "value": value, "name": name}
-        if kind == "accuracy" and (interval := _interval(subject.scores)):
-            metric["args"] = {"interval": list(interval), "confidence": 0.95, "n": subject.scores.get("n")}
-        metrics.append(metric)
-    if not metrics:
-        return None
-    source = HUB_IDS.get(subject.sources[0], subject.sources[0])
-    is_hub = len(subject.sources) == 1 and _is_hub_id(source)
-    name = f"{source}, held-out reviews" if is_hub else "held-out reviews of the author"
-    dataset = {"name": name, "type": source if is_hub else "reviews"}
-    task = "Sentiment analysis" if facts["ordered"] else "Text classification"
-    return {"task": {"type": "text-classification", "name": task}, "dataset": dataset, "metrics": metrics}
+def _header(subject: _Subject, facts: Mapping[str, Any], about: About) -> str:
+    return hub_header.write_header(
+        title=str(facts["title"]).rpartition("/")[2],
+        license=about.license,
+        languages=_languages(subject, about),
+        sources=[HUB_IDS.get(name, name) for name in subject.sources],
+        scores=subject.scores,
+        is_sentiment=subject.classifier.spec.ordered,
+    )
 
 
 def _escaped(text: str) -> str:
