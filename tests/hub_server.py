@@ -1,4 +1,4 @@
-"""A Hugging Face hub on loopback: the part of its protocol that huggingface_hub and datasets speak with models and data.
+"""A Hugging Face hub on loopback: what huggingface_hub and datasets use of its protocol.
 
 It keeps repositories in memory, with commits, branches and files. Large files are uploaded by the basic transfer of
 Git LFS, and their SHA-256 is verified. It records every request, and what was uploaded.
@@ -202,7 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
                 repository.refs[branch] = repository.refs["main"]
                 raise _Answer(201)
             case ["refs"]:
-                branches = [{"name": n, "ref": f"refs/heads/{n}", "targetCommit": c} for n, c in repository.refs.items()]
+                branches = [
+                    {"name": n, "ref": f"refs/heads/{n}", "targetCommit": c} for n, c in repository.refs.items()
+                ]
                 raise _Answer(200, {"branches": branches, "converts": [], "tags": []})
             case ["preupload", revision]:
                 self._require_token(write=True)
@@ -228,9 +230,11 @@ class _Handler(BaseHTTPRequestHandler):
         name = key.partition("/")[2]
         siblings = [{"rfilename": path} for path in repository.commits[oid]]
         more = {"cardData": {}, "createdAt": "2026-01-01T00:00:00.000Z", "lastModified": "2026-01-01T00:00:00.000Z"}
-        return {"id": name, "modelId": name, "sha": oid, "private": repository.private, "siblings": siblings} | more | {
-            "disabled": False, "gated": False, "tags": [], "downloads": 0, "likes": 0
-        }
+        return (
+            {"id": name, "modelId": name, "sha": oid, "private": repository.private, "siblings": siblings}
+            | more
+            | {"disabled": False, "gated": False, "tags": [], "downloads": 0, "likes": 0}
+        )
 
     def _entry(self, path: str, content: bytes) -> dict[str, Any]:
         entry = {"type": "file", "oid": git_oid(content), "size": len(content), "path": path}

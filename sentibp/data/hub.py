@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.table import Batch, Table
 from sentibp.errors import DataError
-from sentibp.utils.hub_client import HubUnreachable, endpoint, go_offline, is_offline, prepare_client
+from sentibp.utils.hub_client import HubUnreachable, endpoint, go_offline, is_offline, prepare_client, status_of
+
+_NO_SUCH = "the hub has no such data set, or it is not public; check its name"
 
 
 def list_folder(folder: Path) -> list[str]:
@@ -46,7 +48,7 @@ def load_from_hub(
     try:
         dataset_split = datasets.load_dataset(dataset, config, split=split)
     except DatasetNotFoundError:
-        raise DataError(f"{name}: the hub has no such data set, or it is not public; check its name") from None
+        raise DataError(f"{name}: {_NO_SUCH}") from None
     except Exception as error:  # the library and its transport raise anything
         raise _hub_error(name, split, error) from None
 
@@ -70,6 +72,8 @@ def _hub_error(name: str, split: str, error: Exception) -> DataError:
     text = (str(error).splitlines() or [type(error).__name__])[0]
     choice = re.search(r"(?:Should be one of|available configs:) *\[(.*?)\]", " ".join(str(error).split()))
     options = choice[1].replace("'", "") if choice else ""
+    if status_of(error) in (401, 404):  # so the hub answers if a data set is missing or private
+        return DataError(f"{name}: {_NO_SUCH}")
     if "nknown split" in text:
         return NoSuchSplit(name, split, options.split(", ") if options else [])
     if options:

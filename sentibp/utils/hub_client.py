@@ -54,25 +54,26 @@ def errors_in_one_line(name: str, revision: str | None = None) -> Iterator[None]
     except SentibpError:
         raise
     except Exception as error:  # the client and its transport raise anything
-        raise _explained(error, name, revision) from None
+        cause = error.__cause__ if isinstance(error, RuntimeError) else None  # of an upload that failed in a thread
+        raise _explained(cause if isinstance(cause, Exception) else error, name, revision) from None
 
 
 def is_unreachable(error: Exception) -> bool:
     """Return whether the hub did not answer, or answered that it is out of order."""
-    status = _status(error)
+    status = status_of(error)
     names = {kind.__name__ for kind in type(error).__mro__}  # the transport is httpx, requests or another
     transport = {"TransportError", "TimeoutException", "ConnectionError", "OfflineModeIsEnabled"}
     return (status is None and bool(names & transport)) or (status is not None and status >= 500)
 
 
-def _status(error: Exception) -> int | None:
+def status_of(error: Exception) -> int | None:
     """Return the HTTP status of the hub's answer, or None if it gave none."""
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _explained(error: Exception, name: str, revision: str | None) -> SentibpError:
     """Return the error in one line."""
-    status = _status(error)
+    status = status_of(error)
     if status is None and isinstance(error, OSError) and error.filename is not None:  # of the cache
         return DataError(f"{error.filename}: {error.strerror}; name a place that you may write to with HF_HOME")
     if status == 401 and "redentials" not in str(getattr(error, "server_message", None) or error):
