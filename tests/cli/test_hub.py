@@ -208,7 +208,6 @@ def test_built_in_data_sets(server, run):
     splits = {"train": ([1, 0], 120, 0), "validation": ([1, 0], 44, 1000), "test": ([-1], 20, 2000)}
     files = {f"data/{s}-00000-of-00001.parquet": table("sentence", a[0], names, *a[1:]) for s, a in splits.items()}
     server.add("stanfordnlp/sst2", files, "datasets")
-    other_data = ["eval", "-m", "imdb", "--data", "stanfordnlp/sst2"]
     results = run(
         ["train", "sst2", *quick, "--out", "sst2", "--json"],
         ["train", "imdb", *quick, "--out", "imdb", "--json"],
