@@ -133,21 +133,16 @@ def test_old_and_compressed_models(name):
     assert header(text)["library_name"] == "sentibp"
 
 
-def test_names_of_classes_are_no_markup(here):
-    path = Path(__file__).parent.parent / "golden" / "format6.safetensors"
-    model = load_model(path)
-    odd = ("<b>bad</b>", "a|b", "`x`\n# y")
-    spec = replace(model.spec, labels=odd, ordered=False)
-    settings = dict(model.trained_with)
-    settings["data"] = dict(settings["data"]) | {"labels": {name: [name] for name in odd}, "ordered": False}
-    settings["model"] = dict(settings["model"]) | {"output": "softmax"}
-    if model.spec.head != "softmax":
-        pytest.skip("the file has another head")
-    (here / "odd.safetensors").write_bytes(replace(model, spec=spec, trained_with=settings, scores={}).to_bytes())
+@pytest.mark.parametrize("ordered", [True, False])
+def test_names_of_classes_are_no_markup(here, new_classifier, ordered):
+    odd = ["<b>bad</b>", "a|b", "`x` # y_z"]
+    model = new_classifier(["a good film", "a bad film"], data={"labels": odd, "ordered": ordered})
+    (here / "odd.safetensors").write_bytes(model.to_bytes())
     text = write_card(here / "odd.safetensors").text
-    assert r"\<b\>bad\</b\>, a\|b, \`x\` \# y" in text
-    assert "sentiment-analysis" not in text
+    assert r"\<b\>bad\</b\>, a\|b, \`x\` \# y_z" in text
+    assert ("sentiment-analysis" in text) == ("**Probes**" in text) == ordered
     assert "model-index" not in header(text)
+    assert "````yaml\n" not in text  # the settings have one backtick only
 
 
 def test_wrong_scores_of_a_stranger_are_left_out(here, quickstart_run):
