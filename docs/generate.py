@@ -72,7 +72,7 @@ WHILE_TRAINING = {
 
 EXIT_CODES = {
     0: "Done.",
-    1: "A check was not met: `eval --fail-under`, `gradcheck`, `reproduce`, or `train --break`.",
+    1: "A check was not met (`eval --fail-under`, `gradcheck`, `reproduce`, `train --break`); a `sweep` has no result.",
     2: "Wrong usage or a mistake in the config.",
     3: "A file, data set or model cannot be read, or a result cannot be written.",
     4: "The numbers are no longer finite: the training diverged.",

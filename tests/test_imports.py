@@ -145,7 +145,7 @@ print(json.dumps(sorted(sys.modules)))
     "command",
     [
         *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play"),
-        *("reproduce", "runs compare", "config show"),
+        *("reproduce", "runs compare", "config show", "sweep", "sweep run", "sweep show"),
     ],
 )
 def test_help_loads_nothing_heavy(command):
@@ -172,6 +172,15 @@ def test_predict_never_loads_datasets(here, new_classifier):
     loaded = loaded_by("predict", "-m", "model.safetensors", "a good film")
     assert "safetensors" in loaded  # it did predict
     assert not {"datasets", "huggingface_hub"} & loaded
+
+
+def test_only_a_sweep_loads_optuna(here):
+    settings = ("data.source=sample", "text.ngrams=1", "model.embedding.dim=1", "model.hidden=[]", "train.epochs=1")
+    sets = [word for setting in settings for word in ("--set", setting)]
+    for command in (["train", "quickstart", *sets, "--out", "run"], ["eval", "run"], ["predict", "-m", "run", "good"]):
+        loaded = loaded_by(*command)
+        assert "numpy" in loaded
+        assert not {"optuna", "plotly", "sqlalchemy", "multiprocessing.connection"} & loaded
 
 
 @pytest.mark.parametrize(("format", "loads"), [("text", False), ("html", True)])

@@ -79,7 +79,7 @@ def compress(
 
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out")
-    max_bytes = _bytes(max_size)
+    max_bytes = parse_size(max_size)
     from sentibp.export import compress as export
     from sentibp.inspection.evaluate import DataOptions
     from sentibp.runs import find, hub_model
@@ -95,7 +95,7 @@ def compress(
     _print(output, report, json, hub_model.as_json(path))
 
 
-def _bytes(text: str) -> int:
+def parse_size(text: str) -> int:
     """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for."""
     from sentibp.errors import ConfigError
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
@@ -15,7 +17,7 @@ from sentibp.data.labels import OpenLabels
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
-from sentibp.data.split import split_corpus
+from sentibp.data.split import fold_corpus, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng
 from sentibp.utils.paths import shown
@@ -84,6 +86,17 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
     if isinstance(share, str) or share == 0:
         return corpus, None
     return split_corpus(corpus, share, rng.random_stream(0, "split"), config.data.block_size)
+
+
+def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
+    """Return the training and the validation reviews of each fold of the reviews that the config trains on.
+
+    The folds depend only on the data. DataError if there are too few reviews, or groups, for so many folds.
+    """
+    corpus = _load(config, config.data.split)
+    fold = fold_corpus(corpus, folds, rng.random_stream(0, "folds"), config.data.block_size)
+    numbers = range(folds)
+    return [(corpus.take(np.flatnonzero(fold != i)), corpus.take(np.flatnonzero(fold == i))) for i in numbers]
 
 
 def _load(config: Config, split: str, validation: str | None = None) -> Corpus:

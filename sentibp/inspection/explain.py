@@ -186,7 +186,7 @@ def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
 def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: str) -> Sum:
     """Return the sum for one of more than two labels against another: the logit of the first minus that of the other.
 
-    With the head `cumulative` the logits are no sums: it is the polarity, with the sign that speaks for the first.
+    With the head `cumulative` the logits are no sums: it is the polarity, with the sign that is evidence for the first.
     """
     a, b = spec.labels.index(label), spec.labels.index(other)
     constant = 0.0

@@ -12,7 +12,7 @@ import numpy as np
 from sentibp.data.labels import Classes
 from sentibp.errors import ConfigError
 from sentibp.metrics import decide
-from sentibp.model.head import expected_number, place, score_of
+from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Decision(NamedTuple):
         binary = probability.ndim == 1
         if self.threshold is None and self.cost is None:
             return decide(probability) if binary else probability.argmax(axis=1)
-        each = np.stack((1 - probability, probability), axis=1) if binary else probability
+        each = each_probability(probability)
         if self.cost is not None:
             costs = each @ self.cost
             return 1 - costs[:, ::-1].argmin(axis=1) if binary else costs.argmin(axis=1)  # at 0.5 it is positive

@@ -45,6 +45,8 @@ class Training(Session):
     """A training in a run directory. Iterate over its events, then `finish` it."""
 
     refit: dict[str, Any] | None = None
+    with_refit = True
+    """Whether to do the final training, if the settings ask for it. A trial of a sweep does without."""
 
     def events(self) -> Generator[Event, None, None]:
         """Train each seed, then all data if the settings ask for it. Raises Diverged, BreakConditionMet, DataError."""
@@ -62,7 +64,7 @@ class Training(Session):
         for seed in range(first, settings.seed + settings.seeds) if not context.checkpoints.refit else ():
             classifier = yield from train_seed(context, seed)
             context.selection.seed_ended(seed, classifier, context.data.training)
-        if is_refit(context.data):
+        if self.with_refit and is_refit(context.data):
             self.refit = yield from refit(context)
 
     def finish(self) -> Outcome:

@@ -74,23 +74,32 @@ def prepare(resolved: Resolved) -> TrainingData:
         return prepare_config(config, notes)
 
 
-def prepare_config(config: Config, notes: tuple[str, ...] = (), given: InMemory | None = None) -> TrainingData:
+def prepare_config(
+    config: Config,
+    notes: tuple[str, ...] = (),
+    given: InMemory | None = None,
+    fold: tuple[Corpus, Corpus] | None = None,
+) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
-    Reviews that are `given` are taken instead of those that the config names.
+    Instead of the reviews that the config names, those are taken that are `given`, or the training and validation
+    reviews of a `fold`.
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
     origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
-    training, validation = load_data(config) if given is None else given.load(config)
+    if fold is not None:
+        training, validation = fold
+    else:
+        training, validation = load_data(config) if given is None else given.load(config)
     labelled, unlabelled = load_pretraining_data(config)
-    corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
+    every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
-    notes = (*notes, *([order] if order else []), *(note for corpus in corpora for note in corpus.notes))
+    notes = (*notes, *([order] if order else []), *(note for corpus in every for note in corpus.notes))
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
-    if validation is not None and isinstance(config.data.validation, str):
+    if validation is not None and fold is None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, shown(config.data.validation))
     if origin is not None:
         hashes, known, more = _with_origin(hashes, origin, config)
