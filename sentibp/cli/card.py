@@ -55,9 +55,9 @@ def card(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a model card: what a model was trained on, how good it is, its limits, how to use and reproduce it.
+    """Write a model card.
 
-    The card is Markdown with the header of the Hugging Face hub. It has no text of a review, and no path of this
+    It says what the model was trained on, how good it is, what its limits are, and how to use and reproduce it. The card is Markdown with the header of the Hugging Face hub. It has no text of a review, and no path of this
     machine. Of a run it knows more than of a model file alone.
     """
     from sentibp.errors import ConfigError
