@@ -57,8 +57,9 @@ def card(
 ) -> None:
     """Write a model card.
 
-    It says what the model was trained on, how good it is, what its limits are, and how to use and reproduce it. The card is Markdown with the header of the Hugging Face hub. It has no text of a review, and no path of this
-    machine. Of a run it knows more than of a model file alone.
+    It says what the model was trained on, how good it is, what its limits are, and how to use and reproduce it. It is
+    Markdown with the header of the Hugging Face hub, and has no text of a review and no path of this machine. Of a run
+    it knows more than of a model file alone.
     """
     from sentibp.errors import ConfigError
     from sentibp.export.model_card import About, write_card
