@@ -101,8 +101,8 @@ def _nowhere(stream: Any) -> None:
 
 
 _MODELS = (
-    "A run directory, its name in runs/, a model file, `builtin`, or `last`, the newest finished run here. Default: "
-    "last, or builtin if there is no run."
+    "A run directory, its name in runs/, a model file, `builtin`, hf://USER/NAME of the Hugging Face hub, or `last`, "
+    "the newest finished run here. Default: last, or builtin if there is no run."
 )
 Model = Annotated[str | None, typer.Option("-m", "--model", help=_MODELS)]
 NamedModel = Annotated[str | None, typer.Argument(metavar="MODEL", help=_MODELS)]
@@ -117,7 +117,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 def _offline(wanted: bool) -> bool:
     if wanted:
-        from sentibp.data.hub import go_offline
+        from sentibp.utils.hub_client import go_offline
 
         go_offline()
     return wanted
@@ -197,6 +197,8 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "compress": "compress",
     "sweep": "sweep",
     "export": "export",
+    "card": "card",
+    "push": "push",
     "bench": "bench",
     "config": "config",
     "cache": "cache",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +82,7 @@ def compress(
     max_bytes = parse_size(max_size)
     from sentibp.export import compress as export
     from sentibp.inspection.evaluate import DataOptions
-    from sentibp.runs import find
+    from sentibp.runs import find, hub_model
 
     path = find.model_file(named or model or "last")
     output = _file(output)
@@ -91,7 +92,7 @@ def compress(
     if output.name == "model.safetensors":
         output.parent.mkdir(parents=True, exist_ok=True)
     save_output(output, content)
-    _print(output, report, json)
+    _print(output, report, json, hub_model.as_json(path))
 
 
 def parse_size(text: str) -> int:
@@ -121,12 +122,12 @@ def _file(output: Path) -> Path:
     return output / MODEL
 
 
-def _print(output: Path, report: Report, json: bool) -> None:
+def _print(output: Path, report: Report, json: bool, origin: Mapping[str, str]) -> None:
     for note in report.notes:
         print_message(note)
     before, after = report.before, report.after
     if json:
-        print_json({"output": str(output), **report._asdict()})
+        print_json({"output": str(output), **report._asdict(), **origin})
         return
     lines = [["size", *(size(each["bytes"]) for each in (before, after))]]
     lines.append(["features", *(f"{each['features']:,}" for each in (before, after))])

@@ -113,7 +113,7 @@ def _evaluate_reviews(
     from sentibp.inspection import evaluate as inspection_evaluate
     from sentibp.model import file as model_file
     from sentibp.model.decision import parse_decision
-    from sentibp.runs import find
+    from sentibp.runs import find, hub_model
 
     if name is not None and name.lower().endswith(SUFFIXES):
         raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
@@ -133,13 +133,14 @@ def _evaluate_reviews(
         evaluation = inspection_evaluate.evaluate_on(
             classifier, data, split, *columns, overrides=overrides, decision=decision
         )
-        print_scores(evaluation, json)
+        print_scores(evaluation, json, hub_model.as_json(scored))
         return _all_met(evaluation.scores, bounds, better)
     other = model_file.load_model(file(against))
     comparison = compare.compare_models(
         classifier, other, data, split, *columns, overrides=overrides, decision=decision
     )
-    print_paired_scores(comparison, name or find.shown_name(model), against, json)
+    origin = hub_model.as_json(scored, other.file)
+    print_paired_scores(comparison, name or find.shown_name(model), against, json, origin)
     return _all_met(comparison.a, bounds, better)
 
 
@@ -156,7 +157,7 @@ def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: 
     """Score a model on the probes, and return whether all checks are met."""
     from sentibp.inspection import probes as inspection_probes
     from sentibp.model import file as model_file
-    from sentibp.runs import find
+    from sentibp.runs import find, hub_model
 
     classifier = model_file.load_model(find.model_file(name))
     pairs = inspection_probes.load_probes(classifier.spec.label_set)
@@ -164,7 +165,7 @@ def _evaluate_probes(name: str | None, checks: list[str], failures: bool, json: 
     bounds = _bounds(checks, better)
     result = inspection_probes.run_probes(classifier, pairs)
     further = inspection_probes.run_probes(classifier, inspection_probes.load_further_probes())
-    print_probes(result, further, failures, json)
+    print_probes(result, further, failures, json, hub_model.as_json(classifier.file))
     rates = {kind: each["rate"] for kind, each in result["kinds"].items()}
     return _all_met({"probes": result["probes"], **rates}, bounds, better)
 
@@ -205,15 +206,15 @@ def _failed_check(value: float | None, metric: str, bound: float, better: str) -
     return None
 
 
-def print_scores(result: Evaluation, json: bool) -> None:
-    """Print the scores of a model."""
+def print_scores(result: Evaluation, json: bool, origin: Mapping[str, str]) -> None:
+    """Print the scores of a model. `origin` is what the JSON object says of a model of the hub."""
     from sentibp.metrics import BETTER, CLASS_BETTER
 
     for note in result.notes:
         print_message(note)
     scores = result.scores
     if json:
-        print_json(scores)
+        print_json({**scores, **origin})
         return
     low, high = scores["accuracy_interval"]
     names = [name for name in (CLASS_BETTER if "classes" in scores else BETTER) if name in scores]
@@ -268,12 +269,12 @@ def _weighted(scores: Mapping[str, Any]) -> str:
     return f"  (weighted; worth {scores['effective_n']:,.0f} of equal weight)" if "effective_n" in scores else ""
 
 
-def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
-    """Print the scores of two models on the same reviews, and whether they differ."""
+def print_paired_scores(result: Comparison, a: str, b: str, json: bool, origin: Mapping[str, str]) -> None:
+    """Print the scores of two models on the same reviews, and whether they differ. `origin` is as in print_scores."""
     for note in result.notes:
         print_message(note)
     if json:
-        print_json({**result.a, "against": result.b, "paired": result.paired})
+        print_json({**result.a, "against": result.b, "paired": result.paired, **origin})
         return
     table(
         ["score", a, b],
@@ -288,10 +289,15 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool) -> None:
     print_text(f"\n{verdict(result.paired)}")
 
 
-def print_probes(result: dict[str, Any], further: dict[str, Any], failures: bool, json: bool) -> None:
-    """Print how many pairs pass, by kind, those of the further pairs, and the pairs that fail if `failures`."""
+def print_probes(
+    result: dict[str, Any], further: dict[str, Any], failures: bool, json: bool, origin: Mapping[str, str]
+) -> None:
+    """Print how many pairs pass, by kind, those of the further pairs, and the pairs that fail if `failures`.
+
+    `origin` is as in `print_scores`.
+    """
     if json:
-        print_json(result | {"further": further})
+        print_json({**result, "further": further, **origin})
         return
     rows = []
     for prefix, each in ("", result), ("further ", further):

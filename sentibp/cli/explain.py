@@ -73,7 +73,7 @@ def explain(
     from sentibp.inspection import counterfactual
     from sentibp.inspection import explain as inspection_explain
     from sentibp.model import file
-    from sentibp.runs import find
+    from sentibp.runs import find, hub_model
 
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
@@ -82,7 +82,8 @@ def explain(
     searched = flip or flip_to is not None
     change = counterfactual.find_counterfactual(classifier, text, explanation, flip_to) if searched else None
     if json or format is Format.json:
-        print_json(record(explanation) | ({"flip": _flip_dict(explanation, change)} if change else {}))
+        origin = hub_model.as_json(classifier.file)
+        print_json(record(explanation) | origin | ({"flip": _flip_dict(explanation, change)} if change else {}))
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 

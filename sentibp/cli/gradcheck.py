@@ -114,10 +114,12 @@ def _check_network(
     json: bool,
 ) -> bool:
     """Check a model or config, print the result, and return whether all gradients are right."""
-    from sentibp.data.hub import go_offline
     from sentibp.inspection import gradcheck as inspection_gradcheck
     from sentibp.nn.gradcheck import TOLERANCE
+    from sentibp.runs import find
+    from sentibp.utils.hub_client import go_offline
 
+    model = find.with_hub_models_local([model])[0] if config is None else model
     go_offline()  # the training data are in the local cache already
     if config is None:
         classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)

@@ -65,10 +65,11 @@ def report(
     from sentibp.runs import find
 
     format_of(output, None, {".html": "html", ".htm": "html"}, None, "html")
-    inputs = [("the model", find.find_run(name, builtin=True)) for name in runs or ["last"]]
+    runs = find.with_hub_models_local(runs or ["last"])
+    inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
     plotly_script()  # if it is missing, this fails before the models are scored
-    subjects = gather(runs or ["last"], DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
+    subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]

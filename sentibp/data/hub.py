@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.table import Batch, Table
 from sentibp.errors import DataError
+from sentibp.utils.hub_client import HubUnreachable, endpoint, go_offline, is_offline, prepare_client, status_of
+
+_NO_SUCH = "the hub has no such data set, or it is not public; check its name"
 
 
 def list_folder(folder: Path) -> list[str]:
@@ -21,24 +24,6 @@ def list_folder(folder: Path) -> list[str]:
         return sorted(os.listdir(folder))
     except OSError:
         return []
-
-
-_QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "DO_NOT_TRACK": "1"}
-"""Environment variables that disable telemetry. The libraries read them when they are imported."""
-
-
-def go_offline() -> None:
-    """Use only the local cache for hub data, in this process and the processes it starts."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-
-
-def is_offline() -> bool:
-    """Return whether the hub must not be contacted."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-
-
-class HubUnreachable(DataError):
-    """The hub does not answer, and the data set is not in the local cache."""
 
 
 def load_from_hub(
@@ -56,16 +41,14 @@ def load_from_hub(
                 "give a local file (CSV, TSV, JSONL, Parquet) instead"
             )
         go_offline()  # otherwise the library retries for minutes
-    os.environ |= _QUIET
-    for variable in "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS":
-        os.environ.setdefault(variable, "1")
+    prepare_client()
     import datasets
     from datasets.exceptions import DatasetNotFoundError
 
     try:
         dataset_split = datasets.load_dataset(dataset, config, split=split)
     except DatasetNotFoundError:
-        raise DataError(f"{name}: the hub has no such data set, or it is not public; check its name") from None
+        raise DataError(f"{name}: {_NO_SUCH}") from None
     except Exception as error:  # the library and its transport raise anything
         raise _hub_error(name, split, error) from None
 
@@ -89,6 +72,8 @@ def _hub_error(name: str, split: str, error: Exception) -> DataError:
     text = (str(error).splitlines() or [type(error).__name__])[0]
     choice = re.search(r"(?:Should be one of|available configs:) *\[(.*?)\]", " ".join(str(error).split()))
     options = choice[1].replace("'", "") if choice else ""
+    if status_of(error) in (401, 404):  # so the hub answers if a data set is missing or private
+        return DataError(f"{name}: {_NO_SUCH}")
     if "nknown split" in text:
         return NoSuchSplit(name, split, options.split(", ") if options else [])
     if options:
@@ -110,10 +95,9 @@ def is_hub_reachable(timeout: float = 3.0) -> bool:
 
 
 def _answers(timeout: float) -> bool:
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         try:
-            socket.getaddrinfo(urlsplit(endpoint).hostname, None)
+            socket.getaddrinfo(urlsplit(endpoint()).hostname, None)
         except OSError:
             return False  # offline; detected before urllib is imported
     from ssl import SSLError
@@ -121,7 +105,7 @@ def _answers(timeout: float) -> bool:
     from urllib.request import Request, urlopen
 
     try:
-        urlopen(Request(endpoint, method="HEAD"), timeout=timeout).close()
+        urlopen(Request(endpoint(), method="HEAD"), timeout=timeout).close()
     except HTTPError as error:
         return error.code < 500
     except URLError as error:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from sentibp.data import hub, readers
 from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
-from sentibp.data.hub import HubUnreachable, list_folder, load_from_hub
+from sentibp.data.hub import list_folder, load_from_hub
 from sentibp.data.labels import Labels
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
@@ -40,6 +40,7 @@ from sentibp.data.readers.table import (
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
+from sentibp.utils.hub_client import HubUnreachable
 from sentibp.utils.limits import MB
 from sentibp.utils.repair import set_option
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -94,7 +93,7 @@ def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Exa
     vocabulary, features = learn_vocabulary(settings, tokens, groups([corpus]))
     origin = None
     if config.model.init_from is not None:
-        origin = file.load_model(Path(config.model.init_from))
+        origin = file.load_model(find.local_model(config.model.init_from))
         vocabulary = data_vocabulary.merge(origin.vocabulary, vocabulary)
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):

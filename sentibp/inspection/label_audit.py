@@ -44,7 +44,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.head import answer, answer_of_logit, probability, score_of
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
-from sentibp.runs import directory, find
+from sentibp.runs import directory, find, hub_model
 from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_gone, resolve_paths
@@ -99,7 +99,7 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
     places = [find.find_run(name)] if find.find_pointer(name) else [Path(name), directory.ROOT / name]
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
-        if name == find.BUILTIN and not os.path.lexists(name):
+        if (name == find.BUILTIN and not os.path.lexists(name)) or hub_model.is_hub_name(name):
             find.find_run(name)  # ConfigError: it has no run directory
         return AuditTarget(load_config(name, overrides), name, None)
     best = directory.load_run_info(run).get("kept") or {}

@@ -15,25 +15,43 @@ from sentibp.model.build import assemble, parameter_shapes
 from sentibp.model.classifier import FORMAT, Classifier
 from sentibp.model.spec import NetworkSpec, require_labels
 from sentibp.nn.layers import Array
-from sentibp.runs import find
+from sentibp.runs import find, hub_model
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.stored_settings import complete_settings
 
 
 def load_model(name: str | Path | None = "last") -> Classifier:
-    """Read a model: a model file, a run directory, its name in runs/, `last`, or `builtin`, as the option -m takes it.
+    """Read a model: a model file, a run directory, its name in runs/, `last`, `builtin`, or one of the Hugging Face
+    hub, such as hf://USER/NAME, as the option -m takes it.
 
     None is `last`, or `builtin` if there is no run, as for a command without -m.
 
     ConfigError if there is none; DataError if it is not a model file, is damaged, or has a newer format.
     """
     path = find.model_file(name)
+    pinned = hub_model.pinned_name(path)
+    if pinned is None:
+        return replace(_read(path, "train again or copy it anew"), file=Path(path))
     try:
-        with data_error_if_damaged(path, "train again or copy it anew"):
-            return replace(_restore(*tensor_file.read_tensor_file(path)), file=Path(path))
+        return replace(_read(path, "name another model"), file=Path(path))
+    except DataError as error:  # the name says more than a path in the cache
+        raise DataError(str(error).replace(str(path), pinned)) from None
+
+
+def _read(path: Path, repair: str) -> Classifier:
+    try:
+        with data_error_if_damaged(path, repair):
+            return _restore(*tensor_file.read_tensor_file(path, repair=repair))
     except _NewerFormat as error:
         raise DataError(f"{path}: {error}; update sentibp") from None
+
+
+def load_header(path: Path) -> dict[str, Any]:
+    """Return the header of a model file: format, version, settings, labels, scores. DataError as `load_model`."""
+    with data_error_if_damaged(path, "train again or copy it anew"):
+        header, _ = tensor_file.read_tensor_file(path)
+        return {"version": "unknown"} | header
 
 
 def load_spec(path: Path) -> NetworkSpec:

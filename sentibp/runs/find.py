@@ -1,4 +1,5 @@
-"""Find a run or a model by its name: a path, a directory in runs/, `last`, `builtin`, or a pointer file (runs/last).
+"""Find a run or a model by its name: a path, a directory in runs/, `last`, `builtin`, a pointer file (runs/last), or
+a model of the Hugging Face hub (hf://USER/NAME, see `hub_model`).
 
 A pointer file is a text file with the path of a run. Training writes two of them, runs/last and runs/started. The path
 is relative to the folder that holds runs/. If `last` is missing, or its run lacks the file that a command needs, the
@@ -12,13 +13,15 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from sentibp.errors import ConfigError
+from sentibp.runs import hub_model
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
-from sentibp.utils.paths import expand_home
+from sentibp.utils.paths import expand_home, shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.resources import resource_folder
 
@@ -68,8 +71,8 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
     """Return the run directory or model file of that name. ConfigError if there is none.
 
     `needs` is the file, MODEL or VECTORS, that the caller will open: a `last` without it is another run that has it.
-    `builtin` says whether the built-in model will do, which is a file without a run directory. It also stands in for
-    `last` if no name is given and there is no run.
+    `builtin` says whether a model without a run directory will do: the built-in model, or one of the hub, which is
+    downloaded. The built-in model also stands in for `last` if no name is given and there is no run.
     """
     if name is None:
         return _last_or_builtin(needs) if builtin else find_run("last", needs)
@@ -85,6 +88,11 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
             if name == BUILTIN:
                 print_message(f"{path}: used, because it is here; for the built-in model, work in another folder")
             return path
+    if hub_model.is_hub_name(name):
+        if not builtin:
+            hub_model.parse(name)
+            raise ConfigError(f"{name}: a model of the hub has no run directory; name a run of a training of your own")
+        return hub_model.download(name)
     if name != BUILTIN:
         raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
     if not builtin:
@@ -150,6 +158,16 @@ def validated_file(name: str | Path | None = "last") -> Path:
     path = model_file(name)
     validated = path.parent / VALIDATED
     return validated if path.name == MODEL and validated.is_file() else path
+
+
+def local_model(name: str) -> Path:
+    """Return the path that a setting or option names. A model of the hub is downloaded; other names are only shown."""
+    return hub_model.download(name) if hub_model.is_hub_name(name) else Path(shown(name))
+
+
+def with_hub_models_local(names: Sequence[str]) -> list[str]:
+    """Return the names, with the local file in the place of each model of the hub, so that the hub is asked once."""
+    return [str(find_run(name, MODEL, builtin=True)) if hub_model.is_hub_name(name) else name for name in names]
 
 
 def vectors_file(name: str | Path) -> Path:

@@ -19,7 +19,7 @@ from sentibp.config.schema import Config, Text
 from sentibp.data import sources
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import file as model_file
-from sentibp.runs import find
+from sentibp.runs import find, hub_model
 from sentibp.utils import paths
 
 _FOUND: dict[str, Callable[[str], Path]] = {  # settings that may name a run directory, `last`, or `builtin`
@@ -49,6 +49,8 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
             notes += more
         if key in SOURCES:
             value, more = sources.resolve_source(value, base)
+        elif key == "model.init_from" and hub_model.is_hub_name(value):
+            value, more = _pinned(key, value), ()  # the commit, which names the same model for ever
         elif key in _FOUND and (value == "last" or (value == find.BUILTIN and not _is_in(base or Path(), value))):
             value, more = _find(key, value), ()
         else:
@@ -57,7 +59,7 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
         notes += more
         config = replace(config, key, value)
     if "model.init_from" in keys and config.model.init_from is not None:
-        text = _text_of_origin(config.text, Path(paths.shown(config.model.init_from)))
+        text = _text_of_origin(config.text, find.local_model(config.model.init_from))
         config = config.model_copy(update={"text": text})
     return config, tuple(dict.fromkeys(notes))
 
@@ -120,6 +122,10 @@ def explained_if_gone(resolved: Resolved, config: Config) -> Iterator[None]:
 def _is_stored(resolved: Resolved) -> bool:
     """Return whether the settings are the copy in a run directory."""
     return (resolved.path.parent / "run.json").is_file()
+
+
+def _pinned(key: str, name: str) -> str:
+    return str(hub_model.pinned_name(_find(key, name)))
 
 
 def _find(key: str, name: str) -> str:

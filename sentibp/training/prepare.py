@@ -32,6 +32,7 @@ from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
+from sentibp.runs import find, hub_model
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
@@ -208,7 +209,7 @@ def _how_to_group(config: Config, training: Corpus, otherwise: str) -> str:
 def _origin(config: Config) -> Classifier | None:
     """Load the model of model.init_from."""
     path = config.model.init_from
-    return None if path is None else model_file.load_model(Path(shown(path)))
+    return None if path is None else model_file.load_model(find.local_model(path))
 
 
 def _pretrained(config: Config) -> word_vectors.VectorFile | None:
@@ -244,9 +245,12 @@ def _files(config: Config) -> dict[str, Any]:
     }
     fingerprints = {}
     for key, path in paths.items():
-        if path is not None and os.path.isfile(path):  # a missing file is reported where it is read
-            with open_regular(path) as file:
+        local = None if path is None else find.local_model(path)
+        if local is not None and os.path.isfile(local):  # a missing file is reported where it is read
+            with open_regular(local) as file:
                 fingerprints[key] = {"fingerprint": hashlib.file_digest(file, "sha256").hexdigest()}
+            if (pinned := hub_model.pinned_name(local)) is not None:
+                fingerprints[key]["model"] = pinned
     return fingerprints
 
 

@@ -17,7 +17,7 @@ from sentibp.inspection.evaluate import DataOptions
 from sentibp.model import file
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
-from sentibp.runs import directory, find, records
+from sentibp.runs import directory, find, hub_model, records
 
 
 class Predictions(NamedTuple):
@@ -51,7 +51,7 @@ def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subj
 
 
 def _shown(file: Path) -> str:
-    return find.BUILTIN if file == find.builtin_file() else str(file)
+    return find.BUILTIN if file == find.builtin_file() else hub_model.pinned_name(file) or str(file)
 
 
 def validation_fingerprint(facts: Mapping[str, Any]) -> str | None:

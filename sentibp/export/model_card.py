@@ -1,0 +1,396 @@
+"""The model card: what a stranger must know to use a model, in Markdown with the header of the Hugging Face hub.
+
+It has numbers, names of classes and settings. No text of a review is in it, no folder, and nothing of the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sentibp.config import shipped
+from sentibp.config.dump import dump
+from sentibp.config.load import load_config
+from sentibp.config.paths import FILES, get, with_names_only
+from sentibp.config.schema import Config
+from sentibp.data.dataset import IN_MEMORY
+from sentibp.data.sources import HUB_IDS, SHIPPED
+from sentibp.errors import ConfigError
+from sentibp.export import hub_header
+from sentibp.export.hub_header import METRICS, interval_of, is_hub_id, number
+from sentibp.inspection.probes import load_further_probes, load_probes, run_probes
+from sentibp.model.classifier import Classifier
+from sentibp.model.file import load_header, load_model
+from sentibp.runs import directory, hub_model
+from sentibp.runs.find import BUILTIN, builtin_file
+from sentibp.training.prepare import FEW
+from sentibp.utils import environment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+_MARKUP = re.compile(r"([\\`*\[\]<>|~&#])|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word is no markup
+
+_ENGLISH = {*HUB_IDS, *HUB_IDS.values(), *SHIPPED, "reviews", "stanfordnlp/sst2"}
+"""Data sets in English."""
+
+_DATA = {
+    "training": "training",
+    "validation": "validation",
+    "labelled": "labelled reviews of the pretraining",
+    "unlabelled": "unlabelled reviews of the pretraining",
+}
+
+
+class Card(NamedTuple):
+    """A model card: its text, and the facts that it states."""
+
+    text: str
+    facts: dict[str, Any]
+
+
+class About(NamedTuple):
+    """What only the author of a model knows."""
+
+    repository: str | None = None  # USER/NAME on the hub
+    license: str | None = None
+    languages: tuple[str, ...] = ()
+
+
+class _Subject(NamedTuple):
+    """A model, and what is recorded beside its file."""
+
+    path: Path
+    classifier: Classifier
+    config: Config  # names of files without their folders
+    info: Mapping[str, Any]  # run.json; {} for a model file alone
+    version: str
+    is_refit: bool
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        return self.info.get("scores") or self.classifier.scores
+
+    @property
+    def sources(self) -> list[str]:
+        source = self.config.data.source
+        return [source] if isinstance(source, str) else list(source)
+
+
+def write_card(path: Path, about: About = About()) -> Card:  # noqa: B008  # a tuple
+    """Return the card of a model file. What run.json beside it records is in it, too.
+
+    ConfigError if `about` is wrong, DataError if the model or run.json is damaged.
+    """
+    require_about(about)
+    subject = _subject(path)
+    facts = _facts(subject, about)
+    text = _environment().get_template("model_card.md").render(facts | {"header": _header(subject, facts, about)})
+    return Card(re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n", facts)
+
+
+def require_about(about: About) -> None:
+    """Raise ConfigError if the license or a language cannot be one that the hub knows."""
+    if about.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", about.license):
+        raise ConfigError(f"--license {about.license}: not the short name of a license; write, for example, mit")
+    for language in about.languages:
+        if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]+)*|multilingual|code", language):
+            raise ConfigError(f"--language {language}: not the code of a language; write, for example, en")
+    if about.repository is not None:
+        hub_model.require_repository(about.repository, about.repository)
+
+
+def _subject(path: Path) -> _Subject:
+    classifier = load_model(path)
+    header = load_header(path)
+    info: Mapping[str, Any] = {}
+    config = classifier.training_config()
+    if path.name in (directory.MODEL, directory.VALIDATED) and os.path.lexists(path.parent / "run.json"):
+        info = directory.load_run_info(path.parent)
+        if (path.parent / "config.yaml").is_file():
+            config = load_config(path.parent / "config.yaml").config
+    is_refit = bool(info.get("refit")) and path.name == directory.MODEL
+    is_refit |= not info and bool(classifier.scores) and config.data.validation == 0
+    return _Subject(path, classifier, with_names_only(config), info, str(header["version"]), is_refit)
+
+
+def _facts(subject: _Subject, about: About) -> dict[str, Any]:
+    """Return what the template shows."""
+    classifier, content = subject.classifier, subject.path.read_bytes()
+    classes = classifier.spec.labels
+    probes = _probes(classifier)
+    settings = "" if _shipped_config(subject.config) else dump(subject.config)
+    digest = hashlib.sha256(content).hexdigest()
+    return {
+        "title": about.repository or _name(subject),
+        "model_name": _model_name(subject, about),
+        "summary": _summary(subject),
+        "classes": list(classes),
+        "ordered": classifier.spec.ordered,
+        "size": {
+            "bytes": environment.size(len(content)),
+            "features": f"{len(classifier.vocabulary):,}",
+            "parameters": f"{sum(tensor.size for tensor in classifier.tensors().values()):,}",
+        },
+        "network": _network(subject),
+        "digest": digest,
+        "data": _data(subject),
+        "data_notes": _data_notes(subject),
+        "scores": _score_rows(subject.scores),
+        "scored_on": _scored_on(subject),
+        "class_scores": _class_rows(subject.scores),
+        "calibration": _calibration(subject),
+        "probes": probes,
+        "limits": _limits(subject, about, probes),
+        "reproduce": _reproduction(subject, digest),
+        "settings": settings,
+        "fence": "`" * max(3, 1 + max(map(len, re.findall("`+", settings)), default=0)),
+        "versions": _versions(subject),
+    }
+
+
+def _name(subject: _Subject) -> str:
+    if subject.path == builtin_file():
+        return f"sentibp {BUILTIN}"
+    return hub_model.repository_of(subject.path) or "A classifier of sentibp"
+
+
+def _model_name(subject: _Subject, about: About) -> str:
+    """Return what -m takes to use the model."""
+    if subject.path == builtin_file() and about.repository is None:
+        return BUILTIN
+    repository = about.repository or hub_model.repository_of(subject.path)
+    return f"hf://{repository}" if repository else directory.MODEL
+
+
+def _summary(subject: _Subject) -> str:
+    names = subject.classifier.spec.labels
+    if not subject.classifier.spec.ordered:
+        return f"A text classifier of {len(names)} classes."
+    what = "positive or negative" if len(names) == 2 else f"one of {len(names)} classes from {names[0]} to {names[-1]}"
+    return f"A sentiment classifier: it tells whether a review is {what}, and with which probability."
+
+
+def _network(subject: _Subject) -> str:
+    spec, train = subject.classifier.spec, subject.config.train
+    hidden = ", ".join(map(str, spec.hidden))
+    layers = f"hidden layers of {hidden} ({spec.activation})" if spec.hidden else "no hidden layer"
+    parts = [f"embedding of {spec.dim} numbers, {spec.pooling} over the text", layers]
+    most = subject.config.text.ngrams
+    parts.append("single words" if most == 1 else f"words and phrases of up to {most} words")
+    if train.members > 1:
+        parts.append(f"the average of {train.members} networks")
+    if train.linear_member:
+        parts.append("averaged with a linear classifier")
+    return "; ".join(parts)
+
+
+def _data(subject: _Subject) -> list[dict[str, Any]]:
+    """Return the number and the fingerprint of the reviews of each kind."""
+    recorded = subject.info.get("data") or {}
+    if subject.is_refit and subject.info:
+        recorded = {"final training": subject.info["refit"], **recorded}
+    rows = []
+    for key, each in recorded.items():
+        if each and "reviews" in each and (key in _DATA or key == "final training"):
+            fingerprint = each.get("fingerprint")
+            rows.append({"name": _DATA.get(key, key), "reviews": f"{each['reviews']:,}", "fingerprint": fingerprint})
+    return rows
+
+
+def _data_notes(subject: _Subject) -> list[str]:
+    notes = []
+    hub = [HUB_IDS.get(name, name) for name in subject.sources]
+    known = [name for name in hub if _is_public(name)]
+    if known:
+        notes.append(f"Data: {', '.join(known)}, split {subject.config.data.split}.")
+    elif subject.sources == [IN_MEMORY]:
+        notes.append("The reviews were in the memory of a Python program. They are not published here.")
+    else:
+        notes.append("The reviews are files of the author. They are not published here.")
+    if subject.is_refit:
+        notes.append(
+            "The validation reviews chose the best model. Then it was trained again on all reviews, theirs included, "
+            "so the scores are those of the model before."
+        )
+    start = [key for key in FILES if get(subject.config, key) is not None]
+    if start:
+        notes.append(f"The training started from other weights: {', '.join(start)} in the settings below.")
+    if subject.info:
+        notes.append("A fingerprint is the SHA-256 of texts, labels and weights: the same data have the same one.")
+    else:
+        notes.append("The model file alone does not say how many reviews it has learned from.")
+    return notes
+
+
+def _is_public(name: str) -> bool:
+    return name in SHIPPED or name == "reviews" or name in HUB_IDS.values() or is_hub_id(name)
+
+
+def _score_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
+    rows, interval = [], interval_of(scores)
+    for key, (name, _) in METRICS.items():
+        value = number(scores.get(key))
+        if value is not None:
+            note = f"95 % interval {interval[0]:.4f} to {interval[1]:.4f}" if key == "accuracy" and interval else ""
+            rows.append({"name": name, "value": f"{value:.4f}", "note": note})
+    return rows
+
+
+def _class_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
+    classes = scores.get("classes")
+    if not isinstance(classes, Mapping):
+        return []
+    rows = []
+    for name, each in classes.items():
+        values = {key: number(each.get(key)) for key in ("n", "precision", "recall", "f1")} if each else {}
+        shown = {key: "" if v is None else f"{v:,.6g}" if key == "n" else f"{v:.4f}" for key, v in values.items()}
+        rows.append({"name": str(name), **shown})
+    return rows
+
+
+def _scored_on(subject: _Subject) -> str:
+    n, worth = number(subject.scores.get("n")), number(subject.scores.get("effective_n"))
+    if n is None:
+        return ""
+    which = subject.info.get("scored_on") or "validation"
+    line = f"On {n:,.6g} {which} reviews"
+    if worth is not None:
+        line += f" with weights, worth {worth:,.0f} of equal weight"
+    return f"{line}, which training did not learn from. They chose the best epoch, so expect slightly less of others."
+
+
+def _calibration(subject: _Subject) -> str:
+    error = number(subject.scores.get("calibration_error"))
+    if error is None:
+        return ""
+    fitted = " They were fitted on the validation reviews." if subject.config.train.calibrate else ""
+    few = _evidence(subject) < FEW
+    chance = " With so few reviews, this number is chance." if few else ""
+    return f"The probabilities are off by {error:.4f} on average (expected calibration error).{fitted}{chance}"
+
+
+def _evidence(subject: _Subject) -> float:
+    """Return how many reviews of equal weight the scores are of."""
+    scores = subject.scores
+    return number(scores.get("effective_n")) or number(scores.get("n")) or 0
+
+
+def _probes(classifier: Classifier) -> list[dict[str, Any]]:
+    """Return how many pairs of each kind pass. Classes without an order have none."""
+    if not classifier.spec.ordered:
+        return []
+    result = run_probes(classifier, load_probes(classifier.spec.label_set))
+    further = run_probes(classifier, load_further_probes())
+    rows = [{"kind": kind, "n": each["n"], "passed": each["passed"]} for kind, each in result["kinds"].items()]
+    rows += [{"kind": f"further {k}", "n": each["n"], "passed": each["passed"]} for k, each in further["kinds"].items()]
+    return [*rows, {"kind": "all", "n": result["n"] + further["n"], "passed": result["passed"] + further["passed"]}]
+
+
+def _limits(subject: _Subject, about: About, probes: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    n = _evidence(subject)
+    if subject.scores and n < 10 * FEW:
+        lines.append(f"The scores are of {n:,.0f} reviews only: trust the interval, and not the numbers.")
+    negation = [row for row in probes if "negation" in row["kind"]]
+    if negation:
+        passed, pairs = sum(row["passed"] for row in negation), sum(row["n"] for row in negation)
+        lines.append(f'Negation: {passed} of {pairs} pairs such as "good" and "not good" are told apart.')
+    else:
+        lines.append("Negation: a sum of words and short phrases does not follow it over a distance.")
+    lines.append("Sarcasm, comparisons and quotations are read literally.")
+    lines.append("Other domains: it knows the words of its training reviews. On other texts it is worse, and as sure.")
+    languages = ", ".join(_languages(subject, about)) or "the language of its training reviews"
+    lines.append(f"Languages: {languages}. A text without a known word gets the same answer as an empty one.")
+    lines.append("Bias: names, places and groups may have weights, for reviews that have them are not balanced.")
+    lines.append("Do not decide about people with it.")
+    return lines
+
+
+def _languages(subject: _Subject, about: About) -> list[str]:
+    return list(about.languages) or (["en"] if all(name in _ENGLISH for name in subject.sources) else [])
+
+
+@cache
+def _shipped_digests() -> dict[str, str]:
+    """Return the configs that come with the program: their settings as YAML, and their names."""
+    return {dump(load_config(name).config): name for name, _ in shipped.shipped()}
+
+
+def _shipped_config(config: Config) -> str | None:
+    """Return the name of the shipped config with these settings, if there is one."""
+    return _shipped_digests().get(dump(config))
+
+
+def _reproduction(subject: _Subject, digest: str) -> dict[str, list[str]]:
+    config, name = subject.config, _shipped_config(subject.config)
+    install = f"pip install 'sentibp=={subject.version}'"
+    if subject.path == builtin_file():
+        return {"text": ["It comes with sentibp: `pip install sentibp` installs this file."], "commands": []}
+    text = []
+    if name is None:
+        text.append("Save the settings below as config.yaml.")
+    if config.data.source == IN_MEMORY:
+        text.append("Then give the same texts and labels to `sentibp.train` in Python.")
+        train = 'python -c "import sentibp; help(sentibp.train)"'
+    else:
+        train = f"sentibp train {name or 'config.yaml'} --json"
+    needed = [each for each in subject.sources if not _is_public(each) and each != IN_MEMORY]
+    needed += [str(get(config, key)) for key in FILES if get(config, key) is not None]
+    needed = [each for each in needed if not hub_model.is_hub_name(each)]
+    if needed:
+        text.append(f"You need these files of the author, in the folder of config.yaml: {', '.join(needed)}.")
+    if subject.is_refit and not subject.info:
+        text.append("The settings are those of the final training on all data; the file does not have those before it.")
+    elif subject.path.name == directory.VALIDATED and subject.info.get("refit"):
+        text.append("This is the model before the final training on all data, validated.safetensors of the run.")
+    elif subject.info and subject.info.get("digest") == digest:
+        text.append(f"The same versions, settings, data and kind of processor give the same file, {digest[:12]}...")
+    else:
+        text.append("The file was changed after the training (compressed, for example), so its digest is another.")
+    return {"text": text, "commands": [install, train]}
+
+
+def _versions(subject: _Subject) -> dict[str, str]:
+    recorded = subject.info.get("versions") or {}
+    return {name: value for name, value in {"sentibp": subject.version, **recorded}.items() if value and name != "code"}
+
+
+def _header(subject: _Subject, facts: Mapping[str, Any], about: About) -> str:
+    return hub_header.write_header(
+        title=str(facts["title"]).rpartition("/")[2],
+        license=about.license,
+        languages=_languages(subject, about),
+        sources=[HUB_IDS.get(name, name) for name in subject.sources],
+        scores=subject.scores,
+        is_sentiment=subject.classifier.spec.ordered,
+    )
+
+
+def _escaped(text: str) -> str:
+    """Return a text as Markdown shows it in one line, with no markup of its own."""
+    printable = "".join(c if c.isprintable() else " " for c in str(text))
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(printable.split()))
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    found = Environment(  # the filter md escapes what is not the template's own; HTML escapes would be shown
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters["md"] = _escaped
+    return found

@@ -1,0 +1,171 @@
+"""Model cards: what they say of runs, model files, refits and several classes, and what they must not say."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import shlex
+import shutil
+from contextlib import chdir
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from command import invoke
+
+from sentibp.errors import ConfigError
+from sentibp.export.model_card import About, write_card
+from sentibp.model.file import load_model
+from sentibp.runs.find import builtin_file
+
+SECRET = "zanzibar"  # a word of one review: no feature, for a word must occur twice
+
+
+def header(text: str) -> dict:
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A run of an ensemble on a file in a folder with a name of its own, refit on all reviews."""
+    folder = tmp_path_factory.mktemp("anna_secret")
+    rows = [
+        f"a {adjective} film number {i % 7},{label}"
+        for i in range(40)
+        for adjective, label in (("good", 1), ("bad", 0))
+    ]
+    rows[5] = f"the {SECRET} was good,1"
+    (folder / "mine.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    with chdir(folder):
+        settings = ["data.source=mine.csv", "train.epochs=1", "train.members=2", "train.refit=true"]
+        invoke("train", "quickstart", "--quiet", "--out", "run", *[w for s in settings for w in ("--set", s)])
+    return folder / "run"
+
+
+def test_nothing_of_the_machine_and_no_text(run):
+    for path in run / "model.safetensors", run / "validated.safetensors":
+        card = write_card(path, About("ann/first"))
+        said = card.text + json.dumps(card.facts)
+        for secret in "anna_secret", SECRET, str(run.parent), str(Path.home()), getpass.getuser() + "/", "good film":
+            assert secret not in said
+        assert not re.search(r"(?<![\w:/.])/(home|root|tmp|Users|var)\b", said)
+
+
+def test_a_refit_ensemble(run):
+    facts = json.loads((run / "run.json").read_text())
+    text = write_card(run / "model.safetensors").text
+    assert facts["digest"] in text
+    for part in "training", "validation":
+        assert facts["data"][part]["fingerprint"] in text
+    assert f"| final training | {facts['refit']['reviews']} |" in text
+    assert "the average of 2 networks" in text
+    assert "trained again on all reviews" in text
+    assert "trust the interval" in text
+    assert "mine.csv" in text  # the name that the settings need
+    assert "You need these files of the author" in text
+    assert "language" not in header(text)
+
+
+def test_the_header_is_what_the_hub_reads(quickstart_run):
+    from huggingface_hub import ModelCard
+
+    scores = json.loads((quickstart_run / "run.json").read_text())["scores"]
+    text = write_card(quickstart_run / "model.safetensors", About("ann/first", "mit", ("en", "de"))).text
+    read = ModelCard(text).data
+    assert (read.library_name, read.license, read.language) == ("sentibp", "mit", ["en", "de"])
+    assert read.model_name == "first"
+    results = {result.metric_type: result for result in read.eval_results}
+    assert results["accuracy"].metric_value == scores["accuracy"]
+    assert results["accuracy"].metric_args["interval"] == scores["accuracy_interval"]
+    assert results["log_loss"].metric_value == scores["log_loss"]
+
+
+@pytest.fixture(scope="module")
+def quickstart_run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with chdir(folder):
+        invoke("train", "quickstart", "--quiet", "--out", "run")
+    return folder / "run"
+
+
+def test_the_commands_of_the_card_are_right(quickstart_run, here):
+    """Those that use the model run; the one that trains gives the same file."""
+    digest = json.loads((quickstart_run / "run.json").read_text())["digest"]
+    shutil.copy(quickstart_run / "model.safetensors", here)
+    (here / "reviews.csv").write_text("text\na good film\n")
+    text = write_card(quickstart_run / "model.safetensors").text
+    lines = [line for block in re.findall(r"^```bash\n(.*?)^```", text, re.S | re.M) for line in block.splitlines()]
+    results = [invoke(*shlex.split(line)[1:]) for line in lines if line.startswith("sentibp ")]
+    assert len(results) == 4
+    assert results[-1].json["digest"] == digest
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    exec(code, {})
+
+
+def test_settings_that_are_no_shipped_config_are_in_the_card(quickstart_run, here):
+    invoke("train", "quickstart", "--quiet", "--out", "run", "--set", "train.epochs=1")
+    text = write_card(here / "run" / "model.safetensors").text
+    (config,) = re.findall(r"^```yaml\n(.*?)^```", text, re.S | re.M)
+    (here / "config.yaml").write_text(config)
+    done = invoke("train", "config.yaml", "--json")
+    assert done.json["digest"] in text
+    assert "sentibp train quickstart" in write_card(quickstart_run / "model.safetensors").text
+
+
+def test_a_model_file_alone(quickstart_run, here):
+    shutil.copy(quickstart_run / "model.safetensors", here / "alone.safetensors")
+    text = write_card(here / "alone.safetensors").text
+    assert "does not say how many reviews" in text
+    assert "95 % interval" in text
+
+
+def test_the_built_in_model():
+    text = write_card(builtin_file()).text
+    assert "-m builtin\n" in text
+    assert header(text)["datasets"] == ["stanfordnlp/imdb", "cornell-movie-review-data/rotten_tomatoes"]
+
+
+@pytest.mark.parametrize("name", ["format1", "format2", "format3", "format4", "format5", "format6", "compressed5"])
+def test_old_and_compressed_models(name):
+    text = write_card(Path(__file__).parent.parent / "golden" / f"{name}.safetensors").text
+    assert header(text)["library_name"] == "sentibp"
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_names_of_classes_are_no_markup(here, new_classifier, ordered):
+    odd = ["<b>bad</b>", "a|b", "`x` # y_z"]
+    model = new_classifier(["a good film", "a bad film"], data={"labels": odd, "ordered": ordered})
+    (here / "odd.safetensors").write_bytes(model.to_bytes())
+    text = write_card(here / "odd.safetensors").text
+    assert r"\<b\>bad\</b\>, a\|b, \`x\` \# y_z" in text
+    assert ("sentiment-analysis" in text) == ("**Probes**" in text) == ordered
+    assert "model-index" not in header(text)
+    assert "````yaml\n" not in text  # the settings have one backtick only
+
+
+def test_wrong_scores_of_a_stranger_are_left_out(here, quickstart_run):
+    model = load_model(quickstart_run / "model.safetensors")
+    scores = {"accuracy": "<b>", "log_loss": float("inf"), "n": None, "classes": [1], "accuracy_interval": ["a", 2]}
+    (here / "odd.safetensors").write_bytes(replace(model, scores=scores).to_bytes())
+    text = write_card(here / "odd.safetensors").text
+    assert "<b>" not in text
+    assert "model-index" not in header(text)
+
+
+@pytest.mark.parametrize("about", [About(license="MIT License"), About(languages=("English",)), About("no")])
+def test_wrong_options(about):
+    with pytest.raises(ConfigError, match="write"):
+        write_card(builtin_file(), about)
+
+
+def test_the_command(here, quickstart_run):
+    shown = invoke("card", quickstart_run)
+    done = invoke("card", "-m", quickstart_run, "--output", "card.md")
+    assert (here / "card.md").read_text() == shown.out
+    assert done.out.startswith("card.md  ")
+    facts = invoke("card", quickstart_run, "--json").json
+    assert facts["digest"] in shown.out
+    assert "two models" in invoke("card", "a", "-m", "b", code=2).err
+    assert "let the name end in" in invoke("card", quickstart_run, "--output", "card.pdf", code=2).err
