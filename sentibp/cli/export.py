@@ -88,6 +88,8 @@ def export(
         raise ConfigError("--output -: an export is a file; name one, such as --output model.html")
     target = exports.target_of(to, "" if output is None else output.suffix)
     output = output or Path(_NAMES[target])
+    if target == "python":
+        exports.require_free_name(output)
     path = find.model_file(named or model)
     require_no_input(output, [("the model", path)])
     classifier = load_model(path)

@@ -17,6 +17,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
+    from sentibp.config.load import Resolved
     from sentibp.training.sweep import Result
     from sentibp.training.sweep_folder import Plan
     from sentibp.training.trial import TrialRecord
@@ -143,7 +144,6 @@ def run(
 
     It needs the extra `sweep`: pip install 'sentibp[sweep]'.
     """
-    from sentibp.config.load import load_config
     from sentibp.training import sweep
 
     if timeout is not None and not timeout > 0:
@@ -152,10 +152,11 @@ def run(
         _require_alone(config, space, out, set_, folds, metric)
         plan, notes, path = _planned(resume, trials)
     else:
+        _require_no_folder(config, space)
         if config is None or space is None:
             raise typer.BadParameter(f"Missing argument '{'CONFIG' if config is None else 'SPACE'}'")
         wanted = sweep.Options(trials, sampler.value, seed, folds or 0, metric and metric.value, prune)
-        plan, notes = sweep.plan_sweep(load_config(config, set_ or []), space, wanted)
+        plan, notes = sweep.plan_sweep(_load_config(config, space, set_ or []), space, wanted)
         path = out or sweep.default_folder(plan)
     for note in () if quiet else notes:
         print_message(note)
@@ -165,6 +166,38 @@ def run(
         raise typer.Exit(130)
     if result.best is None:
         raise typer.Exit(4 if set(result.states) == {"diverged"} else 1)
+
+
+def _require_no_folder(*names: str | Path | None) -> None:
+    """Raise ConfigError if CONFIG or SPACE is the folder of a sweep."""
+    from sentibp.training.sweep_folder import ABOUT
+
+    for name in names:
+        if name is not None and (expand_home(name) / ABOUT).is_file():
+            command = f"sentibp sweep --resume {shlex.quote(str(name))}"
+            raise ConfigError(f"{name}: the folder of a sweep, not a config and a space; to resume it: {command}")
+
+
+def _load_config(config: str, space: Path, overrides: Sequence[str]) -> Resolved:
+    """Read the config. If the two were swapped, the error says so."""
+    from sentibp.config.load import load_config
+
+    try:
+        return load_config(config, overrides)
+    except ConfigError:
+        if not _is_space(config) or _is_space(space):
+            raise
+    right = shlex.join(["sentibp", "sweep", str(space), config])
+    raise ConfigError(f"{config}: is a space, and the config comes first; write {right}")
+
+
+def _is_space(name: str | Path) -> bool:
+    from sentibp.config.space_file import is_space
+
+    try:
+        return is_space(Path(name))
+    except ConfigError:  # no file, or no YAML
+        return False
 
 
 def _require_alone(*others: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sentibp.config import yaml_file
 from sentibp.config.yaml_file import Keys
+from sentibp.utils.repair import PLACEHOLDER, as_yaml
 
 NOUNS = {
     "string": "text",
@@ -198,6 +199,10 @@ class Schema:
         *above, key = map(str, path)
         if above == ["data", "labels"] and value in ("negative", "positive"):
             return Complaint("unknown key", f"write it the other way round: {value}: [{key}]")
+        if "." in key and (found := self.meant((*above, *key.split(".")))):
+            ask, end = ("write", "") if dotted(found[0]) == dotted(path) else ("did you mean", "?")
+            nested = _nested(found[0][len(above) :] if found[0][: len(above)] == tuple(above) else found[0], value)
+            return Complaint("unknown key", f"a config is nested; {ask} {nested}{end}", keys=found)
         meant = self.meant(tuple(map(str, path)))
         sections = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
         if sections:
@@ -226,6 +231,15 @@ class Schema:
             best = close(".".join((*above, *last)), map(dotted, same))
             same = [keys for keys in same if dotted(keys) == best]
         return (found or same)[:3]
+
+
+def _nested(keys: Sequence[str], value: Any) -> str:
+    """Return a setting as a config has it, such as `train: {epochs: 3}`."""
+    inner = value
+    for key in reversed(keys[1:]):
+        inner = {key: inner}
+    text = f"{keys[0]}: {as_yaml(inner)}"
+    return text if len(text) <= 100 else _nested(keys, PLACEHOLDER)
 
 
 def words(options: Options, *, brief: bool = False) -> str:

@@ -14,6 +14,7 @@ from sentibp.config.messages import dotted
 from sentibp.config.reference import BARE
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.errors import ConfigError
+from sentibp.utils.repair import as_yaml
 
 _DIGITS = 3  # of a number from a range, where the range is wide
 
@@ -49,6 +50,14 @@ class Dimension(NamedTuple):
             return round(number)
         digits = _DIGITS + max(0, math.floor(-math.log10((self.high - self.low) / max(abs(self.low), abs(self.high)))))
         return min(max(float(f"{number:.{digits}g}"), self.low), self.high)
+
+    @property
+    def written(self) -> str:
+        """The choices or the range as a space has them, such as `{int: [1, 4]}`."""
+        if self.choices:
+            return as_yaml(self.choices)
+        kind = "log" if self.log else "int" if self.whole else "uniform"
+        return as_yaml({kind: [self.low, self.high]} | ({} if self.step is None else {"step": self.step}))
 
     @property
     def examples(self) -> list[Any]:

@@ -58,6 +58,14 @@ def load_space(path: Path, base: Mapping[str, Any], *, grid: bool = False) -> Sp
     return Space(tuple(dimensions), path, notes)
 
 
+def is_space(path: Path) -> bool:
+    """Return whether a file gives each setting several values or a range. ConfigError if it cannot be read."""
+    path = expand_home(path)
+    document = read_document(path, str(path), "a search space, not data")
+    values = list(_Reader(str(path), document, {}, False).written()) if isinstance(document.value, dict) else []
+    return bool(values) and all(isinstance(each, list) or _is_range(each) for each in values)
+
+
 class _Reader:
     """Reads a space, and collects the mistakes: (line, text)."""
 
@@ -89,12 +97,16 @@ class _Reader:
         self._sections_of_null(found)
         return list(found.values())
 
+    def written(self) -> Iterator[Any]:
+        """Yield what is written for each setting."""
+        return (below for _, below, _ in self._entries(self.document.value, (), ()))
+
     def _entries(self, node: dict[str, Any], keys: Keys, at: Keys) -> Iterator[tuple[tuple[str, ...], Any, Keys]]:
         """Yield each setting, what is written for it, and where."""
         for key, below in node.items():
             path = keys_of(".".join([*map(str, keys), str(key)]))
             path = tuple(map(str, RENAMED.get(path, path)))
-            if isinstance(below, dict) and below and self._is_section(path) and not below.keys() & {*_KINDS, "step"}:
+            if isinstance(below, dict) and below and self._is_section(path) and not _is_range(below):
                 yield from self._entries(below, path, (*at, key))
             else:
                 yield path, below, (*at, key)
@@ -219,6 +231,10 @@ def _combinations(dimensions: Sequence[Dimension]) -> list[dict[tuple[str, ...],
         {name: values[rng.integers(len(values))] for name, values in zip(keys, examples, strict=True)}
         for _ in range(_TRIED)
     ]
+
+
+def _is_range(below: Any) -> bool:
+    return isinstance(below, dict) and bool(below.keys() & {*_KINDS, "step"})
 
 
 def _words(wrong: tuple[Keys, Complaint]) -> str:

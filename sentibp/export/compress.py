@@ -9,6 +9,7 @@ writes what remains.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -236,7 +237,8 @@ def _largest(
         if size <= max_bytes:
             fitting, low = found, (count, size)
         elif count == 1:
-            raise ConfigError(f"--max-size: the settings and layers of the model take {size:,} bytes alone")
+            least = f"give at least --max-size {math.ceil(size / 1000)}kB"
+            raise ConfigError(f"--max-size: the settings and layers of the model take {size:,} bytes alone; {least}")
         else:
             high = (count, size)
         if fitting is not None and (low[1] > _CLOSE * max_bytes or low[0] + 1 >= high[0]):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +61,14 @@ def export_model(classifier: Classifier, target: str, decision: Decision, max_by
     texts = check_texts(classifier)
     difference = np.abs(expected(found.classifier, texts) - expected(classifier, texts)).max()
     return Exported(content, len(found.classifier.vocabulary), total, float(difference))
+
+
+def require_free_name(output: Path) -> None:
+    """Raise ConfigError if a module of this name would hide one of Python's own, such as json.py."""
+    if output.stem in sys.stdlib_module_names:
+        free = shlex.quote(str(output.with_name(f"{output.stem}_model{output.suffix}")))
+        what = f"Python has a module {output.stem} of its own, which this file would hide"
+        raise ConfigError(f"--output {output}: {what}; write --output {free}")
 
 
 def target_of(given: str | None, suffix: str) -> str:

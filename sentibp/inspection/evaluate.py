@@ -19,7 +19,7 @@ from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel, class_names
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.errors import ConfigError, DataError
-from sentibp.model.classifier import Classifier
+from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Decision
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
@@ -64,6 +64,7 @@ def evaluate_on(
     The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
     ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
+    require_classifier(classifier)
     if texts is not None:
         if source is not None or split is not None:
             raise ConfigError("give either a source or texts")

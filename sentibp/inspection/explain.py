@@ -29,7 +29,8 @@ import numpy as np
 from sentibp.data.labels import Classes
 from sentibp.data.offsets import Feature, feature_span, find_features, locate
 from sentibp.data.tokenizer import tokenize
-from sentibp.model.classifier import Classifier
+from sentibp.errors import InvalidInput
+from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.head import answer_of_logit, place, predicted, probability
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
@@ -149,6 +150,9 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     >>> [word.text for word in explanation.words if abs(word.contribution) > 0.5]
     ['good', 'great']
     """
+    require_classifier(classifier)
+    if not isinstance(text, str):
+        raise InvalidInput(f"text is of type {type(text).__name__}; give one text, a str; explain several one by one")
     spelling = classifier.spec.spelling
     tokens = tokenize(strings([text]), spelling)
     spans = locate(text, tokens, spelling)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sentibp.data.tokenizer import cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.errors import DataError
+from sentibp.errors import DataError, InvalidInput
 from sentibp.model.decision import Costs, parse_decision
 from sentibp.model.head import probability
 from sentibp.model.prediction import Prediction
@@ -170,6 +170,18 @@ class Classifier:
             "scores": self.scores,
         }
         return tensor_file.pack_tensor_file(header | dict(more or {}), tensors)
+
+
+def require_classifier(value: object) -> None:
+    """Raise InvalidInput if the argument of a public function is not a model, but its name or an estimator, say."""
+    if not isinstance(value, Classifier):
+        if hasattr(value, "model_"):
+            repair = "give its attribute model_"
+        elif isinstance(value, str | Path):
+            repair = f"write sentibp.load_model({str(value)[:100]!r})"
+        else:
+            repair = "give what sentibp.load_model returns"
+        raise InvalidInput(f"classifier is of type {type(value).__name__}, not a model; {repair}")
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:

@@ -149,8 +149,26 @@ def model_file(name: str | Path | None = "last") -> Path:
                 f"{shlex.quote(f'{path}/config.yaml')} {set_option('pretrain.vectors_from', str(path))}`, or name a "
                 "trained run"
             )
+        if what := of_a_sweep(path):
+            raise ConfigError(what)
         raise ConfigError(f"{path}: has no {MODEL}; its training has none yet, or it is not a run directory")
     return path / MODEL
+
+
+def of_a_sweep(path: Path) -> str | None:
+    """Return what to say of the folder of a sweep, of its trial, or of a fold of a trial; None of all others."""
+    absolute = Path(os.path.abspath(path))
+    near = [absolute, *absolute.parents[1:3]]
+    depth = next((n for n, each in enumerate(near) if (each / "sweep.json").is_file()), None)
+    if depth is None:
+        return None
+    kinds = "a sweep", "a trial of a sweep, which keeps the model of the best only", "a fold of a trial of a sweep"
+    config = path / "config.yaml"
+    if depth != 1 or not config.is_file():  # a trial on folds has none
+        best = near[depth] / "best.yaml"
+        config = best if path.is_absolute() else Path(os.path.relpath(best))
+    what = "its config" if config.parent == path else "the best config"
+    return f"{path}: {kinds[depth]}; train {what} with `sentibp train {shlex.quote(str(config))}`"
 
 
 def validated_file(name: str | Path | None = "last") -> Path:

@@ -16,6 +16,7 @@ from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.file import load_model
 from sentibp.runs import directory
+from sentibp.runs.find import of_a_sweep
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, StartRecord, StepRecord, read_records
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Event, NetworkStarted
@@ -53,6 +54,9 @@ class Reproduction:
 
     def __init__(self, path: Path):
         self.path = path
+        is_trial = (path / "run.json").is_file() and not path.name.startswith("fold-")
+        if not is_trial and (what := of_a_sweep(path)):
+            raise ConfigError(what)
         self.then = directory.load_run_info(path)
         if directory.is_pretraining(self.then):
             raise ConfigError(
@@ -66,6 +70,8 @@ class Reproduction:
         self.folder = tempfile.TemporaryDirectory(prefix="sentibp-")
         run = directory.create_run(data.config, path, Path(self.folder.name), pointers=False)
         self.training = Training(data, run)
+        if self.digest is not None and self.then.get("refit", self) is None:  # a trial of a sweep ends before the refit
+            self.training.with_refit = False
         self.difference: dict[str, Any] | None = None
         self.names: list[str] = []  # of the tensors, in the order of their checksums
         self.epochs = self.steps = 0
@@ -117,6 +123,8 @@ class Reproduction:
 
     def _is_same_model(self) -> bool:
         """Return whether both models predict with the same numbers: another version may write another header."""
+        if not (self.path / directory.MODEL).is_file():  # as of a trial of a sweep that is not the best
+            return False
         models = [load_model(path / directory.MODEL) for path in (self.path, self.training.run.path)]
         specs = [(model.spec, model.scores) for model in models]
         tensors = [model.tensors() | model.vocabulary.tensors() for model in models]

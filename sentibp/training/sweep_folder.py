@@ -26,6 +26,7 @@ from sentibp.runs.records import METRICS
 from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, read_small_file, remove_temporary_files, unreadable, write_file
+from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
 ABOUT, JOURNAL, BEST, TRIALS, PAGE = "sweep.json", "journal.log", "best.yaml", "trials", "sweep.html"
@@ -74,26 +75,20 @@ class Plan(NamedTuple):
 
     def differences(self, other: Plan) -> list[str]:
         """Return what another plan has changed, a line each: its name, this value, the other."""
-        mine, theirs = self.to_json(), other.to_json()
-        lines = []
-        for part in "config", "space":
-            before, after = ({**each[part]} for each in (mine, theirs))
-            if part == "config":
-                before, after = (flatten(_complete(each)) for each in (before, after))
-            for key in dict.fromkeys((*before, *after)):
-                if before.get(key) != after.get(key):
-                    lines.append(f"{'' if part == 'config' else 'the space of '}{key}: {_change(before, after, key)}")
-        options = ("sampler", "seed", "folds", "metric", "prune")
-        lines += [f"--{key}: {_change(mine, theirs, key)}" for key in options if mine[key] != theirs[key]]
-        return lines
+        before, after = self._written(), other._written()
+        changed = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+        return [f"{key}: {before.get(key, 'none')} -> {after.get(key, 'none')}" for key in changed]
+
+    def _written(self) -> dict[str, str]:
+        """Return all that must stay the same, as a user writes it: settings, ranges of the space, options."""
+        settings = flatten(Config.model_validate(self.config).model_dump(mode="json"))
+        space = {f"the space of {each.key}": each.written for each in self.space.dimensions}
+        options = {f"--{key}": getattr(self, key) for key in ("sampler", "seed", "folds", "metric", "prune")}
+        return _as_yaml(settings) | space | _as_yaml(options)
 
 
-def _complete(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return Config.model_validate(settings).model_dump(mode="json")
-
-
-def _change(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> str:
-    return " -> ".join(json.dumps(each[key], ensure_ascii=False) if key in each else "none" for each in (before, after))
+def _as_yaml(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {key: as_yaml(value) for key, value in settings.items()}
 
 
 class SweepFolder:

@@ -63,10 +63,22 @@ def test_a_largest_size(sentibp, trained):
     assert Path("exact.py").read_bytes() == Path("model.py").read_bytes()
 
 
-def test_a_size_that_is_too_small(fails, trained):
+def test_a_size_that_is_too_small(fails, sentibp, trained):
     line = fails(2, "export", "--to", "js", "--max-size", "10kB")
     assert "--max-size" in line
     assert not Path("model.mjs").exists()
+    assert sentibp("export", "--to", "js", *line.partition("give at least ")[2].split()).code == 0
+
+
+@pytest.mark.parametrize("name", ["json.py", "re.py", "sub/zlib.py"])
+def test_a_module_must_not_hide_one_of_python(fails, sentibp, trained, name):
+    Path("sub").mkdir()
+    line = fails(2, "export", "-o", name)
+    assert line.startswith(f"--output {name}: Python has a module {Path(name).stem} of its own")
+    free = line.partition("write --output ")[2]
+    sentibp("export", "-o", free)
+    assert run_python(free, TEXT)
+    sentibp("export", "-o", Path(name).with_suffix(".mjs"))  # it hides nothing
 
 
 def test_another_decision(sentibp, trained):

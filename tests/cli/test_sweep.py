@@ -113,6 +113,13 @@ def test_a_changed_config_is_refused_by_name(fails):
         "found: began with other settings; choose another --out, or change these back:",
         "  train.batch_size: 64 -> 8",
     ]
+    Path("space.yaml").write_text(SPACE.replace("[0.01, 1]}", "[0.1, 1]}").replace("[1, 2]", "{int: [1, 2]}"))
+    message = fails(2, "sweep", "mine.yaml", "space.yaml", "--out", "found", "--sampler", "random")
+    assert message.splitlines()[1:] == [
+        "  the space of train.optimizer.learning_rate: {log: [0.01, 1.0]} -> {log: [0.1, 1.0]}",
+        "  the space of train.epochs: [1, 2] -> {int: [1, 2]}",
+        "  --sampler: tpe -> random",
+    ]
 
 
 @pytest.mark.usefixtures("files")
@@ -139,6 +146,30 @@ def test_mistakes_are_lines_with_the_exit_code_of_usage(fails, sentibp):
     )
     assert "no such file" in fails(3, "sweep", "mine.yaml", "space.yaml", "--set", "data.source=gone.csv")
     assert not list(Path("sweeps").glob("*/trials/*"))
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("space", [SPACE, "train: {epochs: [0, 1], lr: {log: [1, 2]}}\n"])  # also one with mistakes
+def test_a_space_before_its_config_is_named(fails, space):
+    Path("my space.yaml").write_text(space)
+    said = "my space.yaml: is a space, and the config comes first; write sentibp sweep {} 'my space.yaml'"
+    for config in "mine.yaml", "quickstart":
+        assert fails(2, "sweep", "my space.yaml", config) == said.format(config)
+    Path("faulty.yaml").write_text("data: {source: sample}\nmodel: {hiden: [1]}\n")
+    assert "did you mean 'hidden'?" in fails(2, "sweep", "faulty.yaml", "mine.yaml")
+    assert "my space.yaml:1: " in fails(2, "sweep", "my space.yaml", "my space.yaml")
+    assert "gone.yaml" in fails(2, "sweep", "gone.yaml", "mine.yaml")
+
+
+def test_a_folder_of_a_sweep_is_no_config(fails, sentibp, swept):
+    said = "found: the folder of a sweep, not a config and a space; to resume it: sentibp sweep --resume found"
+    assert fails(2, "sweep", "found") == fails(2, "sweep", "resume", "found") == said
+    (other,) = [each for each in Path("found/trials").glob("*") if not (each / "model.safetensors").exists()][:1]
+    line = fails(2, "predict", "-m", other, "a text")
+    assert line.startswith(f"{other}: a trial of a sweep, which keeps the model of the best only; train its config")
+    *words, config = line.partition("`sentibp ")[2].rstrip("`").split()
+    assert sentibp(*words, config).code == 0
+    assert "sentibp train found/best.yaml" in fails(2, "predict", "-m", "found", "a text")
 
 
 @pytest.mark.usefixtures("files")

@@ -69,6 +69,11 @@ MISTAKES = {
     "data: {init: he}": "data.init: unknown key; 'init' belongs to 'model.embedding' or 'model'",
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
+    "train.epochs: 3": "train.epochs: unknown key; a config is nested; write train: {epochs: 3}",
+    "model.embedding: {dim: 2}": "model.embedding: unknown key; a config is nested; write model: {embedding: {dim: 2}}",
+    "train: {optimizer.learning_rate: 1}": "train.optimizer.learning_rate: unknown key; a config is nested; write "
+    "optimizer: {learning_rate: 1}",
+    "train.lr: 1": "train.lr: unknown key; a config is nested; did you mean train: {optimizer: {learning_rate: 1}}?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
     "min_groups, max_features, presence, shifters, affixes",

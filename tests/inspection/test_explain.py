@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import types
 from dataclasses import replace
 
 import heads
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sentibp
 from sentibp.data.tokenizer import tokenize
+from sentibp.errors import InvalidInput
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection.explain import explain
 from sentibp.nn import Layer, Sequential
@@ -245,3 +249,18 @@ def test_with_two_labels_softmax_would_give_the_sums_of_one_logit():
     )
     assert names == ("a", "b")
     assert contrasts.tolist() == [[1, -1], [-1, 1]]
+
+
+def test_what_is_no_model_or_no_text_is_refused_with_the_repair():
+    model = sentibp.load_model("builtin")
+    for text in ["a"], b"a", None, 3:
+        with pytest.raises(InvalidInput, match=f"text is of type {type(text).__name__}; give one text"):
+            sentibp.explain(model, text)  # type: ignore[arg-type]
+    score = lambda value: sentibp.evaluate(value, texts=["a"], labels=[1])  # noqa: E731
+    for call in lambda value: sentibp.explain(value, "a"), score:
+        with pytest.raises(InvalidInput, match=re.escape("write sentibp.load_model('last')")):
+            call("last")
+        with pytest.raises(InvalidInput, match="give its attribute model_"):
+            call(types.SimpleNamespace(model_=model))
+        with pytest.raises(InvalidInput, match=re.escape("give what sentibp.load_model returns")):
+            call(None)

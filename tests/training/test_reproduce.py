@@ -22,6 +22,9 @@ from sentibp.training import events as training_events
 from sentibp.training import loop, networks
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Step
+from sentibp.training.sweep import Options, Sweep, plan_sweep
+from sentibp.training.sweep_folder import SweepFolder
+from sentibp.training.trial_pool import SerialPool
 from sentibp.utils import environment, tensor_file
 
 SMALL = {
@@ -68,6 +71,29 @@ def test_a_training_is_reproduced(small, overrides, epochs):
     assert result.changed == {}
     assert Path("runs/last").read_text() == last
     assert len(list(directory.list_runs())) == 1, "no run is left behind"
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_trial_of_a_sweep_is_reproduced_without_the_refit(small, complaint, folds):
+    Path("space.yaml").write_text("train.optimizer.learning_rate: [0.1, 0.01]\n")
+    resolved = small("train.refit=true", "train.epochs=1")
+    plan, _ = plan_sweep(resolved, Path("space.yaml"), Options(trials=2, folds=folds))
+    with SweepFolder(Path("found")) as folder:
+        folder.open(plan)
+        sweep = Sweep(plan, folder, SerialPool(lambda: ""), lambda: "")
+        list(sweep)
+        best = sweep.finish().best
+    assert best is not None
+    if folds:
+        for path in "found", "found/trials/0", "found/trials/0/fold-1":
+            assert "sentibp train found/best.yaml" in complaint(ConfigError, reproduce, Path(path))
+        return
+    for number in 0, 1:  # one of them has no model any more
+        result = reproduce(Path(f"found/trials/{number}"))
+        assert result.same
+        assert result.whole
+        assert result.epochs == 1
+    assert "sentibp train found/best.yaml" in complaint(ConfigError, reproduce, Path("found"))
 
 
 def test_an_interrupted_training_is_reproduced_up_to_its_last_step(small):

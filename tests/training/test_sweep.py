@@ -331,11 +331,11 @@ def test_another_sweep_in_the_same_folder_is_refused(sweep):
     sweep(trials=1)
     changed = {
         "train.epochs: 2 -> 3": {"train": {"epochs": 3}},
-        "the space of train.epochs": {"space": SPACE.replace("[1, 2]", "[1, 3]")},
+        "the space of train.epochs: {int: [1, 2]} -> {int: [1, 3]}": {"space": SPACE.replace("[1, 2]", "[1, 3]")},
         "--seed: 0 -> 1": {"seed": 1},
         "--folds: 0 -> 2": {"folds": 2},
-        '--metric: "accuracy" -> "log_loss"': {"metric": "log_loss"},
-        '--sampler: "tpe" -> "random"': {"sampler": "random"},
+        "--metric: accuracy -> log_loss": {"metric": "log_loss"},
+        "--sampler: tpe -> random": {"sampler": "random"},
         "--prune: true -> false": {"prune": False},
     }
     for what, options in changed.items():
