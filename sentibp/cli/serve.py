@@ -103,17 +103,17 @@ def serve(
     def load_model() -> ServedModel:
         return load(find.model_file(model))
 
-    listener = bind(host, port)
-    if token is None and not listener.is_loopback:
-        listener.socket.close()
-        raise ConfigError(
-            f"--host {host}: other machines can reach this address, so requests need a token; write one with "
-            f"{_NEW_TOKEN} and add --token-file token.txt, or set {TOKEN}"
-        )
     limits = Limits(largest, max_texts, max_length, timeout, max_waiting)
-    server = Server(listener, limits, Access(token, listener.hosts), load_model)
-    path = server.service.model.classifier.file
-    code = server.serve_until_stopped(lambda: _print_start(listener, path, token, json))
+    listener = bind(host, port)
+    with listener.socket:
+        if token is None and not listener.is_loopback:
+            raise ConfigError(
+                f"--host {host}: other machines can reach this address, so requests need a token; write one with "
+                f"{_NEW_TOKEN} and add --token-file token.txt, or set {TOKEN}"
+            )
+        server = Server(listener, limits, Access(token, listener.hosts), load_model)
+        path = server.service.model.classifier.file
+        code = server.serve_until_stopped(lambda: _print_start(listener, path, token, json))
     print_message("ended: all requests are answered" if code == 0 else "interrupted: all requests are answered")
     raise typer.Exit(code)
 

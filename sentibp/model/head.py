@@ -35,13 +35,19 @@ def probability(logits: Array) -> Array:
 
 def place(probabilities: Array) -> Array:
     """Return the expected place on the scale of ordered labels, from 0, the worst, to 1, the best: (n, K) -> (n,)."""
-    return probabilities @ (np.arange(probabilities.shape[1]) / (probabilities.shape[1] - 1))
+    return _expected(probabilities, np.arange(probabilities.shape[1]) / (probabilities.shape[1] - 1))
 
 
 def expected_number(probabilities: Array, classes: Classes) -> Array | None:
     """Return the expected value of labels that are numbers, such as stars: (n, K) -> (n,). None for other labels."""
     keys = [label_key(name) for name in classes.names]
-    return probabilities @ np.array(keys, np.float64) if classes.ordered and all(map(is_number, keys)) else None
+    numbered = classes.ordered and all(map(is_number, keys))
+    return _expected(probabilities, np.array(keys, np.float64)) if numbered else None
+
+
+def _expected(probabilities: Array, values: Array) -> Array:
+    """(n, K), (K,) -> (n,). Row by row: the last bit of a product by BLAS depends on the number of rows."""
+    return (probabilities * values).sum(axis=1)
 
 
 def answer(positive: float) -> Answer:

@@ -148,7 +148,7 @@ async def _refused(request: Request, refusal: HTTPException) -> Response:
     if refusal.status_code == 404:
         reason = f"no such path; there are {', '.join(PATHS)}"
     elif refusal.status_code == 405:
-        reason = f"wrong method; this path takes {headers['Allow']}"
+        reason = f"wrong method; this path takes {' or '.join(sorted(headers['Allow'].split(', ')))}"
     return error(refusal.status_code, reason, headers)
 
 

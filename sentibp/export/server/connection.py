@@ -52,6 +52,13 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._wait_for_head()
 
+    def eof_received(self) -> bool:
+        """Answer a client that has sent a whole request and closed its side; return whether to stay open for that."""
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP."""
         self._refuse(400, _NOT_HTTP)
