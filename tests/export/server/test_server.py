@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import heads
@@ -207,6 +208,19 @@ def test_a_slow_request_is_given_up(server):
             while part := connection.recv(1 << 16):
                 received += part
         assert refusals(received) == [408]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the files of a process")
+def test_a_client_that_does_not_read_is_given_up(server):
+    request = f"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+    with server.open(request * 2000) as connection:
+        connection.recv(1)
+        folder, deadline = f"/proc/{server.process.pid}/fd", time.monotonic() + 20
+        before = len(os.listdir(folder))
+        while len(os.listdir(folder)) >= before:  # the connection is open
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert server.ask("good").status == 200
 
 
 def test_malformed_requests_are_refused_in_json(server):
