@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
@@ -71,7 +72,7 @@ WHILE_TRAINING = {
 
 EXIT_CODES = {
     0: "Done.",
-    1: "A check was not met: `eval --fail-under`, `gradcheck`, `reproduce`, or `train --break`.",
+    1: "A check was not met (`eval --fail-under`, `gradcheck`, `reproduce`, `train --break`); a `sweep` has no result.",
     2: "Wrong usage or a mistake in the config.",
     3: "A file, data set or model cannot be read, or a result cannot be written.",
     4: "The numbers are no longer finite: the training diverged.",
@@ -347,6 +348,9 @@ def signature(value: Any) -> str:
         for each in plain.parameters.values()
     ]
     parameters = [each.split(" = <")[0] + " = ..." if " = <" in each else each for each in parameters]
+    kinds = [each.kind for each in plain.parameters.values()]
+    if inspect.Parameter.KEYWORD_ONLY in kinds:
+        parameters.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
     answer = "" if plain.return_annotation is plain.empty else f" -> {_Bare(plain.return_annotation)!r}"
     text = f"({', '.join(parameters)}){answer}"
     return text if len(text) < 90 else "(\n    " + ",\n    ".join(parameters) + f",\n){answer}"
@@ -373,18 +377,26 @@ def python() -> str:
     ]
     for name in sentibp.__all__:
         value = getattr(sentibp, name)
-        about = inspect.getdoc(value) or ""
+        about = about_of(value)
         shown = "" if inspect.isclass(value) and issubclass(value, Exception) else signature(value)
         lines += ["", f"## sentibp.{name}", "", "```python", f"{name}{shown}", "```", "", about]
         for method in _methods(value) if inspect.isclass(value) else ():
             member = inspect.getattr_static(value, method)
-            text = inspect.getdoc(getattr(value, method)) or ""
+            member = member.__func__ if isinstance(member, classmethod) else member
+            text = about_of(getattr(value, method))
             shown = signature(getattr(value, method)) if inspect.isfunction(member) else ""
             lines += ["", f"### {name}.{method}", "", "```python", f"{method}{shown}", "```", "", text]
     lines += ["", "## Types of results"]
     for kind in _result_types():
-        lines += ["", f"### {kind.__name__}", "", "```python", *fields_of(kind), "```", "", inspect.getdoc(kind) or ""]
+        lines += ["", f"### {kind.__name__}", "", "```python", *fields_of(kind), "```", "", about_of(kind)]
     return "\n".join(lines) + "\n"
+
+
+def about_of(value: Any) -> str:
+    """Return the docstring with its examples as blocks of code."""
+    return re.sub(
+        r"(?ms)^>>>.*?(?=^$|\Z)", lambda example: f"```pycon\n{example[0].rstrip()}\n```\n", inspect.getdoc(value) or ""
+    ).rstrip()
 
 
 def _methods(kind: type) -> list[str]:
@@ -392,7 +404,8 @@ def _methods(kind: type) -> list[str]:
     return [
         name
         for name, value in vars(kind).items()
-        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property | cached_property))
+        if not name.startswith("_")
+        and (inspect.isfunction(value) or isinstance(value, property | cached_property | classmethod))
     ]
 
 
@@ -401,10 +414,12 @@ def _result_types() -> Iterator[type]:
     import sentibp
 
     for function, name in (
+        (sentibp.train, "Trained"),
         (sentibp.load_config, "Resolved"),
         (sentibp.train_model, "Outcome"),
         (sentibp.evaluate, "Evaluation"),
         (sentibp.Classifier, "Prediction"),
+        (sentibp.explain, "Explanation"),
     ):
         yield getattr(import_module(function.__module__), name)
 

@@ -2,9 +2,10 @@
 
     import sentibp
 
-    outcome = sentibp.train_model(sentibp.load_config("quickstart"))
-    classifier = sentibp.load_model(outcome.model)
-    classifier.predict(sentibp.to_arrow(["I love this movie"])).positive
+    trained = sentibp.train("default", texts, labels)
+    trained.model.predict(["I love this movie"]).to_dicts()
+
+    classifier = sentibp.SentimentClassifier("default").fit(texts, labels)  # as scikit-learn has it
 
 Names are resolved on first use (PEP 562), so that importing the package costs nothing.
 """
@@ -15,8 +16,11 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {  # public name -> module, and its name there
+    "SentimentClassifier": ("training.estimator", "SentimentClassifier"),
+    "train": ("training.in_memory", "train"),
     "train_model": ("training.experiment", "train_model"),
     "evaluate": ("inspection.evaluate", "evaluate_on"),
+    "explain": ("inspection.explain", "explain"),
     "load_config": ("config.load", "load_config"),
     "load_model": ("model.file", "load_model"),
     "find_model": ("runs.find", "model_file"),
@@ -24,6 +28,7 @@ _NAMES = {  # public name -> module, and its name there
     "Classifier": ("model.classifier", "Classifier"),
     "to_arrow": ("utils.arrow", "strings"),
     "SentibpError": ("errors", "SentibpError"),
+    "SentibpWarning": ("errors", "SentibpWarning"),
 }
 
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

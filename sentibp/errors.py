@@ -59,3 +59,15 @@ class DataError(SentibpError):
     """A file, data set or model cannot be read or is invalid."""
 
     exit_code = 3
+
+
+class InvalidSetting(ConfigError, ValueError):
+    """A setting that was given from Python is invalid."""
+
+
+class InvalidInput(DataError, ValueError):
+    """A text, a label or a weight that was given from Python is invalid."""
+
+
+class SentibpWarning(UserWarning):
+    """What was assumed of the data that a Python program has given, and how to say otherwise."""

@@ -110,3 +110,25 @@ def test_the_paired_test_counts_answers_of_any_number_of_classes():
 def test_bad_arguments_are_named(label, probability, weight, problem):
     with pytest.raises(ValueError, match=problem):
         class_scores(label, probability, weight, names=("a", "b", "c"))
+
+
+def test_given_predictions_are_scored_in_place_of_the_most_probable():
+    rng = np.random.default_rng(5)
+    y, p = rng.integers(0, 4, 50), rng.dirichlet(np.ones(4), 50)
+    weight, given = rng.integers(0, 3, 50).astype(float), rng.integers(0, 4, 50)
+    found = class_scores(y, p, weight, given, names="abcd")
+    kept = weight > 0
+    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(y, given, sample_weight=weight))
+    assert found["mae"] == pytest.approx(oracle.mean_absolute_error(y, given, sample_weight=weight))
+    kappa = oracle.cohen_kappa_score(y, given, weights="quadratic", sample_weight=weight)
+    assert found["quadratic_weighted_kappa"] == pytest.approx(kappa)
+    usual = class_scores(y, p, weight, names="abcd")
+    for name in "log_loss", "brier", "calibration_error", "ranked_probability_score":
+        assert found[name] == usual[name]
+    assert class_scores(y, p, weight, p.argmax(axis=1), names="abcd", ordered=False) == class_scores(
+        y, p, weight, names="abcd", ordered=False
+    )
+    assert sum(each["n"] for each in found["classes"].values()) == weight[kept].sum()
+    for wrong in given[:-1], given + 1, np.where(given == 2, 1.5, given):
+        with pytest.raises(ValueError, match="predicted must be"):
+            class_scores(y, p, None, wrong, names="abcd")

@@ -19,7 +19,8 @@ GUIDE = sorted(GUIDES.glob("*.md"))
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "data/README.md", ROOT / "benchmarks/RESULTS.md"]
 LARGE = {path.stem for path in (ROOT / "configs").glob("*.yaml")} - {"quickstart", "maybe", "stars", "three", "xor"}
 WRONG = "data: {source: sample}\n\nmodel:\n  hiden: [8]\n\ntrain:\n  epochs: three\n"
-SAME_OUTPUT = ("sentibp trace --article", "sentibp train mine.yaml", "sentibp train wrong.yaml")  # whatever the model
+SAME_OUTPUT = ("sentibp trace --article", "sentibp train mine.yaml", "sentibp train wrong.yaml")
+SAME_OUTPUT += ("sentibp sweep shop.yaml wrong.yaml",)  # whatever the model
 
 
 def prose(page: Path) -> str:

@@ -145,7 +145,7 @@ print(json.dumps(sorted(sys.modules)))
     "command",
     [
         *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play", "serve"),
-        *("reproduce", "runs compare", "config show"),
+        *("reproduce", "runs compare", "config show", "sweep", "sweep run", "sweep show"),
     ],
 )
 def test_help_loads_nothing_heavy(command):
@@ -153,11 +153,34 @@ def test_help_loads_nothing_heavy(command):
     assert not heavy & loaded_by(*command.split(), "--help")
 
 
+def test_commands_never_load_scikit_learn(here, new_classifier):
+    """Nor pandas, which it brings: they are for Python programs."""
+    (here / "reviews.csv").write_text("text,label\n" + "good,1\nbad,0\n" * 9)
+    (here / "small.yaml").write_text("data: {source: reviews.csv}\ntrain: {epochs: 1}\n")
+    for command in (
+        ["train", "small.yaml", "--out", "run"],
+        ["eval", "-m", "run"],
+        ["eval", "-m", "run", "--data", "reviews.csv"],
+        ["predict", "-m", "run", "good"],
+        ["explain", "-m", "run", "good"],
+    ):
+        assert not {"sklearn", "polars", "joblib", "sentibp.training.estimator"} & loaded_by(*command), command
+
+
 def test_predict_never_loads_datasets(here, new_classifier):
     (here / "model.safetensors").write_bytes(new_classifier(["good", "bad"]).to_bytes())
     loaded = loaded_by("predict", "-m", "model.safetensors", "a good film")
     assert "safetensors" in loaded  # it did predict
     assert not {"datasets", "huggingface_hub"} & loaded
+
+
+def test_only_a_sweep_loads_optuna(here):
+    settings = ("data.source=sample", "text.ngrams=1", "model.embedding.dim=1", "model.hidden=[]", "train.epochs=1")
+    sets = [word for setting in settings for word in ("--set", setting)]
+    for command in (["train", "quickstart", *sets, "--out", "run"], ["eval", "run"], ["predict", "-m", "run", "good"]):
+        loaded = loaded_by(*command)
+        assert "numpy" in loaded
+        assert not {"optuna", "plotly", "sqlalchemy", "multiprocessing.connection"} & loaded
 
 
 @pytest.mark.parametrize(("format", "loads"), [("text", False), ("html", True)])

@@ -463,3 +463,17 @@ def test_the_module_imports_numpy_only():
     found |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
     found = {name for name in found if not name.startswith("sentibp.metrics")}
     assert found <= {"__future__", "collections.abc", "math", "numpy", "numpy.typing", "statistics", "typing"}
+
+
+def test_given_labels_are_scored_in_place_of_those_of_the_threshold():
+    rng = np.random.default_rng(3)
+    label, positive, weight = rng.integers(0, 2, 40), rng.random(40), rng.integers(0, 3, 40)
+    given = rng.integers(0, 2, 40)
+    found, usual = (metrics.scores(label, positive, weight, each) for each in (given, None))
+    assert found["accuracy"] == pytest.approx(np.average(given == label, weights=weight))
+    assert {name: found[name] for name in ("roc_auc", "log_loss", "brier", "calibration_error")} == {
+        name: usual[name] for name in ("roc_auc", "log_loss", "brier", "calibration_error")
+    }
+    assert metrics.scores(label, positive, weight, metrics.decide(positive)) == usual
+    with pytest.raises(ValueError, match="predicted must have the shape of label"):
+        metrics.scores(label, positive, None, given[:-1])

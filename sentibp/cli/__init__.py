@@ -141,6 +141,26 @@ SetData = Annotated[
     ),
 ]
 
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold",
+        metavar="[CLASS=]P",
+        help="Predict the class (of two: positive) if its probability is at least P, else the most probable of the "
+        "others. Default: the most probable class.",
+    ),
+]
+Cost = Annotated[
+    str | None,
+    typer.Option(
+        "--cost",
+        metavar="COSTS",
+        help="Predict the class with the least expected cost. A mistake costs as many classes as it is away "
+        "(`distance`), their square (`squared`), or what a matrix in JSON says: a row for each right class, in the "
+        "order of the model, a column for each predicted one.",
+    ),
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -176,6 +196,8 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "runs": "runs",
     "words": "words",
     "compress": "compress",
+    "sweep": "sweep",
+    "export": "export",
     "bench": "bench",
     "config": "config",
     "cache": "cache",

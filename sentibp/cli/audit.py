@@ -104,7 +104,7 @@ def _to_dict(issue: LabelIssue, several: bool) -> dict[str, Any]:
     return {
         "row": issue.row,
         "label": issue.label,
-        "said": issue.predicted,
+        "predicted" if several else "said": issue.predicted,
         "score" if several else "positive": issue.positive,
         "margin" if several else "logit": issue.logit,
         "bias": issue.bias,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, NamedModel, Offline, SameModel, SetData
+from sentibp.cli import Cost, Json, NamedModel, Offline, SameModel, SetData, Threshold
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Examples:
   sentibp eval --data mine.csv --label-column stars --json
   sentibp eval runs/first --against last
   sentibp eval --probes --failures
+  sentibp eval --data mine.csv --threshold 0.7
   sentibp eval --data mine.csv --fail-under accuracy=0.9 --fail-under log_loss=0.3""",
     )(evaluate)
 
@@ -50,6 +51,8 @@ def evaluate(
         str | None,
         typer.Option(metavar="MODEL", help="Score this model on the same reviews, and test whether the two differ."),
     ] = None,
+    threshold: Threshold = None,
+    cost: Cost = None,
     probes: Annotated[
         bool,
         typer.Option("--probes", help="Behavioral tests: score the pairs of texts that are installed with sentibp."),
@@ -73,9 +76,12 @@ def evaluate(
 
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
+    decided = {"--threshold": threshold, "--cost": cost}
     source = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
     if probes and (
-        extra := [option for option, value in {**source, "--set": set_, "--against": against}.items() if value]
+        extra := [
+            option for option, value in {**source, "--set": set_, "--against": against, **decided}.items() if value
+        ]
     ):
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
@@ -84,7 +90,7 @@ def evaluate(
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
-        met = _evaluate_reviews(name, checks, json, against, *source.values(), overrides=set_ or [])
+        met = _evaluate_reviews(name, checks, json, against, *source.values(), overrides=set_ or [], decided=decided)
     if not met:
         raise typer.Exit(1)
 
@@ -98,6 +104,7 @@ def _evaluate_reviews(
     split: str | None,
     *columns: str | None,
     overrides: list[str],
+    decided: Mapping[str, str | None],
 ) -> bool:
     """Score a model on labelled reviews, alone or against another, and return whether all checks are met."""
     from sentibp.data.readers import SUFFIXES
@@ -105,6 +112,7 @@ def _evaluate_reviews(
     from sentibp.inspection import compare
     from sentibp.inspection import evaluate as inspection_evaluate
     from sentibp.model import file as model_file
+    from sentibp.model.decision import parse_decision
     from sentibp.runs import find
 
     if name is not None and name.lower().endswith(SUFFIXES):
@@ -114,16 +122,23 @@ def _evaluate_reviews(
     model = find.model_file(name)
     scored = file(model)
     classifier = model_file.load_model(scored)
-    better = _better(classifier.spec.label_set)
+    classes = classifier.spec.label_set
+    is_decided = any(value is not None for value in decided.values())
+    decision = parse_decision(classes, decided["--threshold"], decided["--cost"]) if is_decided else None
+    better = _better(classes)
     bounds = _bounds(checks, better)
     if scored != model:
         print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
-        evaluation = inspection_evaluate.evaluate_on(classifier, data, split, *columns, overrides=overrides)
+        evaluation = inspection_evaluate.evaluate_on(
+            classifier, data, split, *columns, overrides=overrides, decision=decision
+        )
         print_scores(evaluation, json)
         return _all_met(evaluation.scores, bounds, better)
     other = model_file.load_model(file(against))
-    comparison = compare.compare_models(classifier, other, data, split, *columns, overrides=overrides)
+    comparison = compare.compare_models(
+        classifier, other, data, split, *columns, overrides=overrides, decision=decision
+    )
     print_paired_scores(comparison, name or find.shown_name(model), against, json)
     return _all_met(comparison.a, bounds, better)
 

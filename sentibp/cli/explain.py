@@ -215,8 +215,9 @@ def _meaning(explanation: Explanation, shown: int) -> str:
     if explanation.sums[0].name in explanation.classes.names:
         more = f"; the {shown} most probable are shown, JSON has all" if shown < len(names) else ""
         return f"each column: the logit of a label minus the mean logit of the others; bias: of an empty review{more}"
-    middle = "; neutrality above 0 speaks for the middle, below 0 for the ends" if len(explanation.sums) > 1 else ""
-    return f"polarity above 0 speaks for {names[-1]}, below 0 for {names[0]}{middle}; bias: of an empty review"
+    has_middle = len(explanation.sums) > 1
+    middle = "; neutrality above 0 is evidence for the middle, below 0 for the ends" if has_middle else ""
+    return f"polarity above 0 is evidence for {names[-1]}, below 0 for {names[0]}{middle}; bias: of an empty review"
 
 
 def _short(text: str, width: int = 30) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Model, SetData
+from sentibp.cli import Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import format_of, output_file, require_no_input
 from sentibp.cli.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, open_writer, table_line
@@ -79,23 +79,8 @@ def predict(
         bool,
         typer.Option("--keep/--no-keep", help="Write the columns of --input before those of the prediction."),
     ] = True,
-    threshold: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[CLASS=]P",
-            help="Predict the class (of two: positive) if its probability is at least P, else the most probable of the "
-            "others. Default: the most probable class.",
-        ),
-    ] = None,
-    cost: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COSTS",
-            help="Predict the class with the least expected cost. A mistake costs as many classes as it is away "
-            "(`distance`), their square (`squared`), or what a matrix in JSON says: a row for each right class, in the "
-            "order of the model, a column for each predicted one.",
-        ),
-    ] = None,
+    threshold: Threshold = None,
+    cost: Cost = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,

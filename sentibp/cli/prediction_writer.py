@@ -60,24 +60,14 @@ class Writer(Protocol):
 
 def open_writer(format: Format, sink: Sink, classes: Classes) -> Writer:
     """Return the writer of a format but `table`. `sink` takes the bytes; `classes` are those of the model."""
-    from sentibp.model.decision import answer_columns
+    from sentibp.model.decision import answer_columns, table_columns
 
     keys = answer_columns(classes)
     if format is Format.parquet:
-        return _Parquet(sink, _table_columns(keys, classes))
+        return _Parquet(sink, table_columns(keys, classes))
     if format in (Format.csv, Format.tsv):
-        return _Delimited(sink, _table_columns(keys, classes), "," if format is Format.csv else "\t")
+        return _Delimited(sink, table_columns(keys, classes), "," if format is Format.csv else "\t")
     return _Json(sink, keys, array=format is Format.json)
-
-
-def _table_columns(keys: Sequence[str], classes: Classes) -> list[str]:
-    """Return the columns of a prediction in a table, which has one for the probability of each class."""
-    of_classes = [_probability_column(name) for name in classes.names]
-    return [column for key in keys for column in (of_classes if key == "probabilities" else [key])]
-
-
-def _probability_column(name: str) -> str:
-    return f"probability_{name}"
 
 
 @contextlib.contextmanager
@@ -157,13 +147,14 @@ class _Delimited:
         self._begun = False
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
+        from sentibp.model.decision import table_values
         from sentibp.utils.arrow import strings
 
         if not self._begun:
             names = [*piece.names, *_Names().among(piece.names, self._columns).values()]
             self._sink(self._lines([strings([name]) for name in names]))
             self._begun = True
-        own = [strings(map(_cell, values)) for values in _answer_values(answers, self._columns)]
+        own = [strings(map(_cell, values)) for values in table_values(answers, self._columns)]
         self._sink(self._lines([*map(_as_text, piece.columns.values()), *own]))
 
     def _lines(self, columns: list[pa.LargeStringArray]) -> memoryview:
@@ -241,17 +232,10 @@ class _ArrowFile:
         self.closed = True
 
 
-def _answer_values(answers: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
-    """Return the values of each column of the predictions; None where an answer has none."""
-    if answers and "probabilities" in answers[0]:
-        own = [{_probability_column(key): value for key, value in each["probabilities"].items()} for each in answers]
-        answers = [each | probabilities for each, probabilities in zip(answers, own, strict=True)]
-    return [[answer.get(column) for answer in answers] for column in columns]
-
-
 def _answer_arrays(answers: Sequence[dict[str, Any]], columns: Sequence[str]) -> dict[str, pa.Array]:
     import numpy as np
 
+    from sentibp.model.decision import table_values
     from sentibp.utils.arrow import from_numpy, strings
 
     def array(column: str, values: list[Any]) -> pa.Array:
@@ -259,7 +243,7 @@ def _answer_arrays(answers: Sequence[dict[str, Any]], columns: Sequence[str]) ->
             return strings(values)
         return from_numpy(np.array(values, np.int64 if column in ("tokens", "unknown") else np.float64))
 
-    return {column: array(column, each) for column, each in zip(columns, _answer_values(answers, columns), strict=True)}
+    return {column: array(column, each) for column, each in zip(columns, table_values(answers, columns), strict=True)}
 
 
 def _cell(value: str | float | None) -> str | None:

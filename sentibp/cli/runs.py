@@ -69,7 +69,7 @@ def print_runs(runs: Sequence[RunSummary], json: bool) -> None:
     if json:
         print_json([run._asdict() for run in runs])
         return
-    names = _short_names({key for run in runs for key in run.settings})
+    names = short_names({key for run in runs for key in run.settings})
     columns = ["run", "start", "outcome", "n", "accuracy", "95 % interval", "log_loss", "time"]
     lines, notes = [_run_cells(run) for run in runs], [_run_notes(run, names) for run in runs]
     width = max(len("  ".join(cells)) for cells in padded([columns, *lines]))
@@ -107,7 +107,7 @@ def _run_notes(run: RunSummary, names: Mapping[str, str]) -> str:
     return ", ".join(["pretraining", *notes] if run.kind == "pretraining" else notes)
 
 
-def _short_names(keys: Collection[str]) -> dict[str, str]:
+def short_names(keys: Collection[str]) -> dict[str, str]:
     """Return the last word of each dotted key, or as many as tell it from the others."""
     names = {}
     for key in keys:

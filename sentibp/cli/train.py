@@ -227,11 +227,11 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
 
 
 def _summary(scores: dict[str, Any]) -> str:
-    low, high = scores["accuracy_interval"]
-    interval = f"[{low:.4f}, {high:.4f}]"
-    more = {"macro-F1": "macro_f1", "MAE": "mae"}  # of more than two classes
-    rest = "".join(f"{shown} {scores[name]:.4f}, " for shown, name in more.items() if name in scores)
-    return f"accuracy {scores['accuracy']:.4f} {interval}, {rest}log loss {scores['log_loss']:.4f}, n {scores['n']:,}"
+    names = {"accuracy": "accuracy", "macro-F1": "macro_f1", "MAE": "mae", "log loss": "log_loss"}
+    parts = [f"{shown} {scores[name]:.4f}" for shown, name in names.items() if name in scores]
+    if parts and "accuracy_interval" in scores:
+        parts[0] += " [{:.4f}, {:.4f}]".format(*scores["accuracy_interval"])
+    return ", ".join([*parts, *([f"n {scores['n']:,}"] if "n" in scores else [])])  # a run.json may lack some
 
 
 def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: bool) -> None:

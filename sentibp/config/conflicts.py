@@ -265,7 +265,6 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
     if config.data.labels is None or len(set(config.data.labels) - {IGNORE}) <= 2:
         return
     settings: tuple[tuple[Keys, str, bool, Any], ...] = (
-        (("train", "linear_member"), "the linear classifier beside the networks is", config.train.linear_member, False),
         (("text", "shifters"), "shifters are", config.text.shifters, False),
         (("pretrain", "lexicon"), "a lexicon is", config.pretrain.lexicon != "none", "none"),
     )

@@ -97,6 +97,35 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     return Resolved(config, _origins(config, source), path)
 
 
+DEFAULT = "default"
+"""The name that Python programs give to the defaults of the schema, where no config is named."""
+
+
+def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
+    """Read a config as `load_config` does, or take one from a mapping, or the defaults, with further settings.
+
+    `settings` are plain Python values by dotted keys. Raises ConfigError with one line for each mistake.
+    """
+    if isinstance(config, Mapping):
+        dotted_keys = {key: value for key, value in config.items() if "." in str(key)}
+        document = Document(deepcopy({key: config[key] for key in config if key not in dotted_keys}), {}, [])
+        _rename_earlier_keys(document)
+        path, source = Path("config.yaml"), _Source("config", document.value, {}, [])
+        settings = {**dotted_keys, **settings}
+    elif str(config) == DEFAULT:
+        path, source = Path(f"{DEFAULT}.yaml"), _Source(DEFAULT, {}, {}, [])
+    else:
+        path, shown = _find(config)
+        source = _read(config if _is_stream(config) else path, shown)
+    for order, key in enumerate(sorted(settings, key=lambda key: key.count("."))):  # a section before its settings
+        keys: Keys = tuple(key.split("."))
+        keys = RENAMED.get(keys, keys)
+        place = _Place(SIZE + order, f"{key.replace('.', '__')}={settings[key]!r:.200}", keys)
+        _set(source, keys, deepcopy(settings[key]), place)
+    checked = _resolve(source, ())
+    return Resolved(checked, _origins(checked, source), path)
+
+
 def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:
     """Return the settings of a section `data`, such as that of a trained model, with overrides `data.KEY=VALUE`.
 
@@ -118,7 +147,7 @@ def _resolve(source: _Source, overrides: Sequence[str], section: str | None = No
     for i, override in enumerate(overrides):
         _override(source, override, SIZE + i, section)
     _forget_settings_of_replaced_methods(source)
-    config, wrong = _check(source.settings)
+    config, wrong = check_settings(source.settings)
     mistakes = source.mistakes + [_mistake(source, at, complaint) for at, complaint in wrong]
     if mistakes or config is None:
         lines = list(dict.fromkeys(map(str, sorted(mistakes, key=lambda mistake: mistake.place.order))))
@@ -218,6 +247,18 @@ def _is_stream(name: str | Path) -> bool:
 
 def _read(path: str | Path, shown: str) -> _Source:
     """Read the settings of a file, or of a stream."""
+    document = read_document(path, shown, "a config, not data")
+    if not isinstance(document.value, dict | None):
+        sections = ", ".join(f"'{section}:'" for section in Config.model_fields)
+        raise ConfigError(f"{shown}:1: {show(document.value)} is not a config; begin with {sections}")
+    _rename_earlier_keys(document)
+    places = {at: _Place(line, f"{shown}:{line}") for at, line in document.lines.items()}
+    mistakes = [_Mistake(_Place(n, f"{shown}:{n}"), at, message) for n, at, message in document.mistakes]
+    return _Source(shown, document.value or {}, places, mistakes)
+
+
+def read_document(path: str | Path, shown: str, wanted: str) -> Document:
+    """Read a YAML file, or a stream. ConfigError if it cannot be read, or is too long to be what is `wanted`."""
     try:
         if _is_stream(path):
             with open(0 if str(path) == "-" else path, "rb", closefd=str(path) != "-") as file:
@@ -228,18 +269,11 @@ def _read(path: str | Path, shown: str) -> _Source:
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror or error}") from None
     if len(data) > SIZE:
-        raise ConfigError(f"{shown}: longer than {SIZE // 1000} kB; give a config, not data")
+        raise ConfigError(f"{shown}: longer than {SIZE // 1000} kB; give {wanted}")
     try:
-        document = yaml_file.parse(data)
+        return yaml_file.parse(data)
     except yaml_file.YamlError as error:
         raise ConfigError(f"{shown}:{error.line}: {error}") from None
-    if not isinstance(document.value, dict | None):
-        sections = ", ".join(f"'{section}:'" for section in Config.model_fields)
-        raise ConfigError(f"{shown}:1: {show(document.value)} is not a config; begin with {sections}")
-    _rename_earlier_keys(document)
-    places = {at: _Place(line, f"{shown}:{line}") for at, line in document.lines.items()}
-    mistakes = [_Mistake(_Place(n, f"{shown}:{n}"), at, message) for n, at, message in document.mistakes]
-    return _Source(shown, document.value or {}, places, mistakes)
 
 
 def _override(source: _Source, override: str, order: int, section: str | None = None) -> None:
@@ -318,7 +352,7 @@ def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
 # --- checking -------------------------------------------------------------------------------------------------
 
 
-def _check(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Complaint]]]:
+def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Complaint]]]:
     """Return the config, or None and all mistakes: the path and the complaint of each."""
     try:
         return Config.model_validate(settings), []

@@ -276,7 +276,7 @@ class Embedding(_Section):
     """The length of a row. Raise it if there is much training data."""
     pooling: Literal["mean", "sum", "sqrt"] = "mean"
     """How the rows of a review are combined. mean: their mean; sum: their sum; sqrt: their sum divided by the square
-    root of their number."""
+    root of their number. With more than two classes the default is sqrt, unless init_from is set."""
     padding: Whole = 10
     """The number of zero rows that are added to each review. They have an effect with pooling mean and sqrt. Raise it
     if the predictions for short texts are overconfident."""
@@ -338,7 +338,8 @@ class Optimizer(_Choice):
     name: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = "adagrad"
     """The method. `optimizer: adam` is short for `optimizer: {name: adam}`."""
     learning_rate: Positive = 0.03
-    """The learning rate. Lower it if the loss jumps or grows. Raise it if the loss hardly falls."""
+    """The learning rate. Lower it if the loss jumps or grows. Raise it if the loss hardly falls. With more than two
+    classes the default is 0.01, unless init_from is set."""
     momentum: Share = 0.9
     """momentum, nesterov: how much of the previous step is added to the next."""
     beta1: Share = 0.9
@@ -516,6 +517,23 @@ class Pretrain(_Section):
         return {key: value for key, value in serialize(self).items() if key != "lexicon" or value != "none"}
 
 
+OF_SEVERAL_CLASSES: dict[tuple[str, ...], Any] = {
+    ("model", "embedding", "pooling"): "sqrt",
+    ("train", "optimizer", "learning_rate"): 0.01,
+}
+"""The defaults that are others with more than two classes. Their linear start leaves less for the network to learn."""
+
+
+def _with_default(section: Any, path: tuple[str, ...], value: Any) -> Any:
+    """Return the section with another default of the setting at a path, if that is not given."""
+    key, *rest = path
+    if not rest and key in section.model_fields_set:
+        return section
+    changed = section.model_copy()  # it remembers which settings are given
+    vars(changed)[key] = _with_default(getattr(section, key), tuple(rest), value) if rest else value
+    return changed
+
+
 class Config(_Section):
     """All settings of a training."""
 
@@ -524,6 +542,15 @@ class Config(_Section):
     pretrain: Pretrain = Pretrain()
     model: Model = Model()
     train: Train = Train()
+
+    @model_validator(mode="after")
+    def _set_defaults_of_several_classes(self) -> Config:
+        """Set the defaults that depend on the number of classes. They do not count as given."""
+        names = set(self.data.labels or ()) - {IGNORE}
+        if len(names) > 2 and self.model.init_from is None:  # a network is pooled as the one it starts from
+            for (name, *path), value in OF_SEVERAL_CLASSES.items():
+                vars(self)[name] = _with_default(getattr(self, name), tuple(path), value)
+        return self
 
     @model_validator(mode="after")
     def _check_conflicts(self) -> Config:

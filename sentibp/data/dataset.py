@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import sources
@@ -15,16 +17,21 @@ from sentibp.data.labels import OpenLabels
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
-from sentibp.data.split import split_corpus
+from sentibp.data.split import fold_corpus, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_text
 
+IN_MEMORY = "<memory>"
+"""The value of data.source, and of data.validation, for reviews that a Python program had in memory."""
+
 
 def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     """Return the training and validation reviews. The split depends only on the data, so runs are comparable."""
     settings, validation = config.data, config.data.validation
+    if settings.source == IN_MEMORY:
+        raise DataError("a Python program had the reviews of the training in memory")
     if settings.split != "train":
         sources.require_splits(settings.source, "--set data.split=train reads all of it")
     if isinstance(validation, str) and sources.is_source(validation):
@@ -47,6 +54,11 @@ def _load_both(config: Config, validation: str) -> tuple[Corpus, Corpus]:
     except MissingColumn as error:
         others = [settings.source] if isinstance(settings.source, str) else settings.source
         raise sources.other_columns(error, others, options, settings.split, alternative) from None
+
+
+def load_validation_source(config: Config) -> Corpus:
+    """Return the reviews of the source that data.validation names."""
+    return _load(config, "validation", str(config.data.validation))
 
 
 def _load_validation_split(config: Config, split: str) -> Corpus:
@@ -74,6 +86,17 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
     if isinstance(share, str) or share == 0:
         return corpus, None
     return split_corpus(corpus, share, rng.random_stream(0, "split"), config.data.block_size)
+
+
+def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
+    """Return the training and the validation reviews of each fold of the reviews that the config trains on.
+
+    The folds depend only on the data. DataError if there are too few reviews, or groups, for so many folds.
+    """
+    corpus = _load(config, config.data.split)
+    fold = fold_corpus(corpus, folds, rng.random_stream(0, "folds"), config.data.block_size)
+    numbers = range(folds)
+    return [(corpus.take(np.flatnonzero(fold != i)), corpus.take(np.flatnonzero(fold == i))) for i in numbers]
 
 
 def _load(config: Config, split: str, validation: str | None = None) -> Corpus:

@@ -50,11 +50,11 @@ _SCRIPTS = (
     "\u17dd-\u17ff\u1810-\u18af\u1a20-\u1c7f\ua800-\uabff\U00010e80-\U00011fff]"
 )
 _EMOJI = "[\xa9\xae\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
-_INVISIBLE = "[\u200c\u200d\U000e0020-\U000e007f]"
+INVISIBLE = "[\u200c\u200d\U000e0020-\U000e007f]"
 CONTEXT = (
     "(\u200c)\u200c+",
     f"({_SCRIPTS}+(?:[\u200c\u200d]+{_SCRIPTS}+)*|\U0001f3f4[\U000e0020-\U000e007f]+|{_EMOJI}(?:\u200d{_EMOJI})*)"
-    f"|{_INVISIBLE}+",
+    f"|{INVISIBLE}+",
 )
 """Patterns, for RE2 and for Python. The first group of each match remains."""
 
@@ -104,7 +104,7 @@ def fold(text: pa.LargeStringArray, lowercase: bool) -> pa.LargeStringArray:
         text = strings(joined.split(_BORDER))
     if not np.isin(found, _CONTEXTUAL).any():
         return text
-    return apply_where(text, pc.match_substring_regex(text, _INVISIBLE), _fold_in_context)
+    return apply_where(text, pc.match_substring_regex(text, INVISIBLE), _fold_in_context)
 
 
 def _replace_longer(text: str, characters: Sequence[str], lowercase: bool) -> str:

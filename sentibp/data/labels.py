@@ -70,6 +70,11 @@ def classes_of(data: Data) -> Classes:
     return Classes(class_names(data.labels), data.ordered)
 
 
+def default_class(key: str) -> int | None:
+    """Return the class that a normalized label means by its usual name: 0 negative, 1 positive; None for others."""
+    return _DEFAULT.get(key)
+
+
 def class_names(labels: Labels | None) -> tuple[str, ...]:
     """Return the names of the classes in `data.labels`, in their order."""
     return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)

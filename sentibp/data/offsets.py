@@ -152,6 +152,11 @@ def _combines(before: str, character: str, coarse: bool) -> bool:
     """Return whether a character may combine with the preceding ones."""
     if coarse:
         return not (before.isspace() or character.isspace())
+    return may_combine(character)
+
+
+def may_combine(character: str) -> bool:
+    """Return whether a character is a mark, or a letter that combines as marks do."""
     if character < "\u0300":
         return False
     return unicodedata.category(character)[0] == "M" or _COMBINING.match(character) is not None

@@ -20,7 +20,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +70,24 @@ _INSIDE = list("-'`*/~_&")  # punctuation marks that end no scope
 _INSIDE_SENTENCE = [*_INSIDE, ","]
 
 _BEFORE = np.int64(-1) << 40  # a position before all texts
+
+
+def rules() -> dict[str, Any]:
+    """Return the words that `Shifters` knows, as plain values: exports carry them."""
+    return {
+        "marks": MARKS,
+        "reach": REACH,
+        "negators": _NEGATORS,
+        "conjunctions": _CONJUNCTIONS,
+        "conceding": _CONCEDING,
+        "boosters": _BOOSTERS,
+        "booster": _BOOSTER,
+        "noBoosters": _NO_BOOSTERS,
+        "inside": _INSIDE,
+        "insideSentence": _INSIDE_SENTENCE,
+        "pairs": (_NEGATING_PAIRS, _EXCEPTIONS, _ADDING, _NO_CONTRAST),
+        "punctuation": "[\\pP\\pS]",
+    }
 
 
 class Shifters:

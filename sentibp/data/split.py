@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sentibp.data.corpus import Corpus
+from sentibp.data.corpus import Corpus, text_groups
 from sentibp.data.labels import counted
 from sentibp.errors import DataError
 from sentibp.utils.label_key import LABELS
@@ -154,3 +154,40 @@ def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random
         fold[i] = np.lexsort((have.sum(axis=1), load))[0]
         have[fold[i]] += counts[i]
     return fold[number]
+
+
+def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, block_size: int = 1) -> np.ndarray:
+    """Return the fold of each review (n,): about the same number of each class in each.
+
+    The reviews of a group, or of a block of neighbouring rows, are in one fold; without them, those with the same text.
+    DataError if that leaves a fold, or the rest, without a class.
+    """
+    if corpus.label is None:
+        raise ValueError("the corpus was loaded without labels")
+    group, key = groups_of(corpus, block_size)
+    fold = _fold(corpus, corpus.label, group, folds, rng)
+    if fold is not None:
+        return fold
+    unit = "review" if group is None else f"group ({key})"
+    fewer = range(min(folds - 1, len(corpus)), 1, -1)
+    most = next((k for k in fewer if _fold(corpus, corpus.label, group, k, rng) is not None), None)
+    repair = "give more reviews" if most is None else f"write --folds {most}"
+    raise DataError(f"--folds {folds}: too many: a class has no {unit} for each of them; {repair}{corpus.aside}")
+
+
+def _fold(
+    corpus: Corpus, label: np.ndarray, group: np.ndarray | None, folds: int, rng: np.random.Generator
+) -> np.ndarray | None:
+    """Return the fold of each review, or None if a fold or the rest lacks a class."""
+    if group is not None:
+        fold = fold_groups(group, label, folds, rng)
+    else:
+        _, first, text = np.unique(text_groups(corpus), return_index=True, return_inverse=True)
+        order = rng.permutation(len(first))
+        order = order[np.argsort(label[first[order]], kind="stable")]  # the texts of a class follow each other
+        of_text = np.empty(len(first), np.int64)
+        of_text[order] = np.arange(len(first)) % folds
+        fold = of_text[text]
+    counts = np.bincount(len(corpus.names) * fold + label, minlength=len(corpus.names) * folds)
+    counts = counts.reshape(folds, -1)  # (folds, K)
+    return fold if counts.all() and (counts < counts.sum(axis=0)).all() else None

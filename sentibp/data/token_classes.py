@@ -52,6 +52,11 @@ def spellings(classes: tuple[str, ...]) -> list[tuple[str, str]]:
     return found
 
 
+def placeholders(classes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return each of the classes with its placeholder."""
+    return [(name, _PLACEHOLDERS[name]) for name in classes]
+
+
 def mark_classes(text: pa.LargeStringArray, classes: tuple[str, ...]) -> pa.LargeStringArray:
     """Replace each token of the classes by its placeholder, with a space on both sides."""
     for pattern, placeholder in spellings(classes):

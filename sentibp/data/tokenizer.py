@@ -33,16 +33,21 @@ LINE_BREAK = r"(?i)<br[\t\n\f\r ]*/?>"
 
 # For text that is not pure ASCII (RE2 syntax). L, M, N: letters, marks, numbers; Z, Cc: separators, controls;
 # Cf: invisible characters, which stay where they are unless they act as spaces.
-_APOSTROPHE_1 = r"[\x{2019}\x{02bc}\x{ff07}]"  # of folding 1, as are the spaces; folding 2 has a table
-_SPACE_1 = (  # Unicode separators except the plain space; some controls; zero-width characters
+APOSTROPHE_1 = r"[\x{2019}\x{02bc}\x{ff07}]"  # of folding 1, as are the spaces; folding 2 has a table
+SPACE_1 = (  # Unicode separators except the plain space; some controls; zero-width characters
     r"[\x{80}-\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
 )
 _MAY_COMBINE = r"[^\x00-\x{2ff}]"  # below U+0300 every character is in NFC
-_MARKS = r"[\pM\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]*"  # accents, variation selectors, skin tones, tags of flags
+MARK_CHARACTERS = r"[\pM\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]"
+"""Accents, variation selectors, skin tones, tags of flags."""
+SINGLE_CHARACTERS = (
+    r"[^\x00-\x7f\pL\pM\pN\p{Cf}]"  # punctuation, symbols, emoji
+    r"|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+)
+"""Characters that are a token each, with the marks after them."""
 _SINGLE = (
     r"(?:[\x{1f1e6}-\x{1f1ff}]{2}"  # a flag consists of two regional indicators
-    r"|[^\x00-\x7f\pL\pM\pN\p{Cf}]"  # punctuation, symbols, emoji
-    r"|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])" + _MARKS
+    rf"|{SINGLE_CHARACTERS}){MARK_CHARACTERS}*"
 )
 _ALONE = rf"{_SINGLE}(?:\x{{200d}}{_SINGLE})*"  # several emoji joined into one, such as a family
 
@@ -107,8 +112,8 @@ def _unify(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray
     if spelling.folding > 1:
         text = _without_dot(text) if DOTTED_I.encode() in buffers(text)[1].tobytes() else text
     else:
-        text = pc.replace_substring_regex(text, _APOSTROPHE_1, "'")
-        text = pc.replace_substring_regex(text, _SPACE_1, " ")
+        text = pc.replace_substring_regex(text, APOSTROPHE_1, "'")
+        text = pc.replace_substring_regex(text, SPACE_1, " ")
     return pc.replace_substring_regex(text, _ALONE, r" \0 ")
 
 

@@ -78,7 +78,7 @@ class Vocabulary:
             raise ValueError("the vocabulary names a word that it does not hold")
         if not np.array_equal(word[vocabulary.word_features], np.arange(len(vocabulary.words))):
             raise ValueError("the vocabulary's words are not each a feature, in order")
-        _ = vocabulary._depth  # ValueError if it is too large
+        _ = vocabulary.depth  # ValueError if it is too large
         return vocabulary
 
     def encode(self, tokens: Tokens) -> tuple[Ragged, np.ndarray]:
@@ -100,7 +100,7 @@ class Vocabulary:
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
         number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
-        pair_ids, known, depth = self._pair_ids, self._known_pairs, self._depth
+        pair_ids, known, depth = self._pair_ids, self._known_pairs, self.depth
         marked = self.marked_features(tokens.words)
         shifters = Shifters(tokens.words) if marked else None
         unknown_word = number == NONE
@@ -258,7 +258,7 @@ class Vocabulary:
         return Lookup(from_numpy(keys))
 
     @cached_property
-    def _depth(self) -> int:
+    def depth(self) -> int:
         """The largest number of words in a feature. ValueError if it exceeds LONGEST, since a long chain takes long."""
         depth, prefix = 1, self._pair_ids
         while len(prefix := prefix[self.prefix[prefix] != NONE]):

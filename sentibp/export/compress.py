@@ -62,24 +62,30 @@ class Compressed(NamedTuple):
         return scored.pack_file(self.tensors)
 
 
-def compress(classifier: Classifier, max_bytes: int) -> Compressed:
+def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compressed], int] | None = None) -> Compressed:
     """Return the model with as many features as fit into a file of `max_bytes`. ConfigError if not a single one fits.
 
-    A model that was compressed already may be compressed further.
+    A model that was compressed already may be compressed further. `measure` returns the size of the file; without it,
+    that of a model file.
     """
+    measure = measure or _model_file_size
     rows, weights = _rotated(classifier, _ENERGY)
     order = np.argsort(-_importance(rows, classifier.vocabulary), kind="stable")
 
     def build(count: int) -> Compressed:
         return _packed(classifier, rows, weights, _with_origins(classifier.vocabulary, order[:count]), _STEPS)
 
-    found = _largest(build, len(order), max_bytes)
+    found = _largest(build, measure, len(order), max_bytes)
     if len(found.classifier.vocabulary) == len(classifier.vocabulary):  # there may be room for more precision
         rows, weights = _rotated(classifier, 1)
         for steps in _FINER:
             finer = _packed(classifier, rows, weights, np.ones(len(order), bool), steps)
-            found = finer if len(finer.to_bytes()) <= max_bytes - _SCORES else found
+            found = finer if measure(finer) <= max_bytes else found
     return found
+
+
+def _model_file_size(compressed: Compressed) -> int:
+    return len(compressed.to_bytes()) + _SCORES
 
 
 def compress_file(path: Path, max_bytes: int, reviews: DataOptions = DataOptions()) -> tuple[bytes, Report]:  # noqa: B008  # a tuple
@@ -215,25 +221,26 @@ def _with_dim(settings: Mapping[str, Any], dim: int) -> dict[str, Any]:
     return {**settings, "model": {**model, "embedding": {**model["embedding"], "dim": dim}}}
 
 
-def _largest(build: Callable[[int], Compressed], total: int, max_bytes: int) -> Compressed:
+def _largest(
+    build: Callable[[int], Compressed], measure: Callable[[Compressed], int], total: int, max_bytes: int
+) -> Compressed:
     """Return the model with the largest number of features, up to `total`, whose file has at most `max_bytes`.
 
     The size is almost linear in the number, so that a few guesses come near enough.
     """
-    limit = max_bytes - _SCORES
     fitting, low, high = None, (0, 0), (total + 1, 0)
-    count = max(min(total, limit // _BYTES), 1)
+    count = max(min(total, max_bytes // _BYTES), 1)
     while True:
         found = build(count)
-        size = len(found.to_bytes())
-        if size <= limit:
+        size = measure(found)
+        if size <= max_bytes:
             fitting, low = found, (count, size)
         elif count == 1:
-            raise ConfigError(f"--max-size: the settings and layers of the model take {size + _SCORES:,} bytes alone")
+            raise ConfigError(f"--max-size: the settings and layers of the model take {size:,} bytes alone")
         else:
             high = (count, size)
-        if fitting is not None and (low[1] > _CLOSE * limit or low[0] + 1 >= high[0]):
+        if fitting is not None and (low[1] > _CLOSE * max_bytes or low[0] + 1 >= high[0]):
             return fitting
         each = (high[1] - low[1]) / (high[0] - low[0]) if high[1] else size / count
-        guess = low[0] + int(((1 + _CLOSE) / 2 * limit - low[1]) / max(each, 0.1))
+        guess = low[0] + int(((1 + _CLOSE) / 2 * max_bytes - low[1]) / max(each, 0.1))
         count = max(low[0] + 1, min(guess, high[0] - 1))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sentibp import metrics
 from sentibp.errors import ConfigError
 from sentibp.inspection.evaluate import few_reviews, load_reviews, score_corpus
 from sentibp.model.classifier import Classifier
+from sentibp.model.decision import Decision
+from sentibp.nn.layers import Array
 from sentibp.training.recorded_data import RecordedData
 
 
@@ -29,8 +33,9 @@ def compare_models(
     text_column: str | None = None,
     label_column: str | None = None,
     overrides: Sequence[str] = (),
+    decision: Decision | None = None,
 ) -> Comparison:
-    """Score both models on the reviews that `evaluate_on` uses for `a`.
+    """Score both models on the reviews that `evaluate_on` uses for `a`, and by the same `decision`.
 
     Raises ConfigError if they have other classes, and else as `evaluate_on` does.
     """
@@ -42,9 +47,17 @@ def compare_models(
         )
     recorded_a, recorded_b = RecordedData(a), RecordedData(b)
     corpus = load_reviews(recorded_a, source, split, text_column, label_column, overrides)
-    scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model")
-    scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, "the second model")
+    scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model", decision)
+    scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, "the second model", decision)
     assert corpus.label is not None
+    if decision is not None:  # the test compares the most probable labels: those that are decided on, for certain
+        positive_a, positive_b = (_certain(decision, each) for each in (positive_a, positive_b))
     paired = metrics.mcnemar(corpus.label, positive_a, positive_b, corpus.weight)
     notes = (*corpus.notes, *notes_a, *notes_b, *few_reviews(scores_a))
     return Comparison(scores_a, scores_b, paired, tuple(dict.fromkeys(notes)))
+
+
+def _certain(decision: Decision, positive: Array) -> Array:
+    """Return probabilities of 0 and 1 of the labels that a decision chooses, in the same shape."""
+    numbers = decision.numbers(positive)
+    return numbers.astype(np.float64) if positive.ndim == 1 else np.eye(positive.shape[1])[numbers]

@@ -7,21 +7,27 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from sentibp import metrics
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note, text_hashes
+from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.examples import Examples
+from sentibp.data.in_memory import corpus_in_memory
+from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel, class_names
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.classifier import Classifier
+from sentibp.model.decision import Decision
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.runs.find import builtin_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.sequences import Texts
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
@@ -42,14 +48,38 @@ def evaluate_on(
     text_column: str | None = None,
     label_column: str | None = None,
     overrides: Sequence[str] = (),
+    *,
+    decision: Decision | None = None,
+    texts: Texts | None = None,
+    labels: Any = None,
+    sample_weight: Any = None,
 ) -> Evaluation:
-    """Score the model on a source, by default its test split. Without a source, use the model's validation data.
+    """Score the model on a source, by default its test split, or on texts and labels in memory.
+
+    Without a source and texts, use the model's validation data. The labels are the names of the model's classes, or the
+    values that data.labels of the training has for them.
+
+    With a `decision`, the labels that it chooses are scored, instead of the most probable ones.
 
     The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
     ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
-    scored = score_reviews(classifier, source, split, text_column, label_column, overrides)
+    if texts is not None:
+        if source is not None or split is not None:
+            raise ConfigError("give either a source or texts")
+        return _evaluate_in_memory(classifier, texts, labels, sample_weight, decision)
+    scored = score_reviews(classifier, source, split, text_column, label_column, overrides, decision)
     return Evaluation(scored.scores, (*scored.reviews.notes, *few_reviews(scored.scores)))
+
+
+def _evaluate_in_memory(
+    classifier: Classifier, texts: Texts, labels: Any, sample_weight: Any, decision: Decision | None
+) -> Evaluation:
+    data = classifier.training_config().data
+    number = class_numbers(labels, data)
+    corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)
+    scores, _, _, notes = score_corpus(RecordedData(classifier), corpus, decision=decision)
+    return Evaluation(scores, (*corpus.notes, *notes, *few_reviews(scores)))
 
 
 def few_reviews(scores: dict[str, Any]) -> list[str]:
@@ -92,12 +122,13 @@ def score_reviews(
     text_column: str | None = None,
     label_column: str | None = None,
     overrides: Sequence[str] = (),
+    decision: Decision | None = None,
 ) -> ScoredReviews:
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
     recorded = RecordedData(classifier)
     corpus = load_reviews(recorded, source, split, text_column, label_column, overrides)
-    scores, positive, tokens, notes = score_corpus(recorded, corpus)
-    if source is None and split is None and recorded.run is None and not overrides:
+    scores, positive, tokens, notes = score_corpus(recorded, corpus, decision=decision)
+    if source is None and split is None and recorded.run is None and not overrides and decision is None:
         notes = (*notes, *_unlike_training(classifier.scores, scores))
     return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes)), scores, positive, tokens)
 
@@ -114,7 +145,7 @@ def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def score_corpus(
-    recorded: RecordedData, corpus: Corpus, model: str = "the model"
+    recorded: RecordedData, corpus: Corpus, model: str = "the model", decision: Decision | None = None
 ) -> tuple[dict[str, Any], Array, Array, tuple[str, ...]]:
     """Return the scores on labelled reviews, the probabilities of positive (n,) float64, the token counts (n,), notes.
 
@@ -127,6 +158,9 @@ def score_corpus(
     scores, logits = evaluate(
         classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set)
     )
+    positive = probability(logits)
+    if decision is not None:
+        scores = _scores_of(decision, corpus, positive)
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     hashes = text_hashes(corpus.text)
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)
@@ -134,7 +168,17 @@ def score_corpus(
     if seen:
         what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
         notes = (f"{what}: expect less of new reviews", *notes)
-    return scores, probability(logits), tokens, notes
+    return scores, positive, tokens, notes
+
+
+def _scores_of(decision: Decision, corpus: Corpus, positive: Array) -> dict[str, Any]:
+    """Return the scores of the labels that a decision chooses, given the probabilities of positive (n,), or (n, K)."""
+    label, predicted = corpus.label, decision.numbers(positive)
+    assert label is not None
+    if positive.ndim == 1:
+        return metrics.scores(label, positive, corpus.weight, predicted)
+    names, ordered = decision.classes
+    return metrics.class_scores(label, positive, corpus.weight, predicted, names=names, ordered=ordered)
 
 
 def _require_same_classes(classifier: Classifier, corpus: Corpus) -> None:
@@ -188,6 +232,9 @@ def load_reviews(
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     if recorded.classifier.file == builtin_file():
         raise DataError("the built-in model has no validation reviews of its own; name a file or data set with --data")
+    if recorded.config.data.source == IN_MEMORY:
+        repair = "name a file or data set with --data"
+        raise DataError(f"a Python program had the reviews of the training in memory; {repair}")
     other = "or name other reviews with --data"
     missing = f"the validation data of the training: {{}}; {other}"
     corpus = recorded.load(f"restore them, {other}", settings, missing)[1]

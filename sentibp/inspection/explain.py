@@ -170,7 +170,15 @@ METHODS = {
 
 
 def explain(classifier: Classifier, text: str) -> Explanation:
-    """Return the contribution of each word and n-gram of the text to each output of the classifier."""
+    """Return the contribution of each word and n-gram of the text to each output of the classifier.
+
+    >>> import sentibp
+    >>> explanation = sentibp.explain(sentibp.load_model("builtin"), "Not a good film, but a great cast")
+    >>> explanation.label
+    'negative'
+    >>> [word.text for word in explanation.words if abs(word.contribution) > 0.5]
+    ['good', 'great']
+    """
     spelling = classifier.spec.spelling
     tokens = tokenize(strings([text]), spelling)
     spans = locate(text, tokens, spelling)
@@ -208,7 +216,7 @@ def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
 def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: str) -> Sum:
     """Return the sum for one of more than two labels against another: the logit of the first minus that of the other.
 
-    With the head `cumulative` the logits are no sums: it is the polarity, with the sign that speaks for the first.
+    With the head `cumulative` the logits are no sums: it is the polarity, with the sign that is evidence for the first.
     """
     a, b = spec.labels.index(label), spec.labels.index(other)
     constant = 0.0

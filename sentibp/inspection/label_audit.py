@@ -321,7 +321,7 @@ def _scaled(issue: LabelIssue, factor: float, calibrated: Array) -> LabelIssue:
 
 
 COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
-_CLASS_COLUMNS = ("text", "label", "said", "score", "suspect", "row")  # the score is the probability of what is said
+_CLASS_COLUMNS = ("text", "label", "predicted", "score", "suspect", "row")  # the score is the probability of the latter
 
 
 def to_csv(result: LabelAudit) -> bytes:
@@ -338,8 +338,8 @@ def to_csv(result: LabelAudit) -> bytes:
         rows = result.order[start : start + _BLOCK]
         for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
             shown = result.positive[i]
-            said = names[int(shown.argmax())] if several else answer(float(shown)).label
-            row = [text, names[corpus.label[i]], said, f"{shown.max():.4f}"]
+            predicted = names[int(shown.argmax())] if several else answer(float(shown)).label
+            row = [text, names[corpus.label[i]], predicted, f"{shown.max():.4f}"]
             row += ["yes" if result.confident[i] else "", i + 1, *(repr(values[i].item()) for values in extra.values())]
             writer.writerow(row)
     return content.getvalue().encode()

@@ -218,7 +218,7 @@ def _norm_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
 
 
 def _epsilon(traced: LayerTrace) -> str:
-    return f"{traced.layer._EPSILON:g}"  # type: ignore[attr-defined]
+    return f"{traced.layer.EPSILON:g}"  # type: ignore[attr-defined]
 
 
 def _residual_forward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:

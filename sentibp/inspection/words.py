@@ -84,12 +84,12 @@ class TopFeatures(NamedTuple):
 class ClassFeatures(NamedTuple):
     """The features with the largest weights for each sum of a model with more than two labels."""
 
-    sums: dict[str, dict[str, Ranking]]  # the name of the sum -> what large and small values speak for -> features
+    sums: dict[str, dict[str, Ranking]]  # name of the sum -> what large and small values are evidence for -> features
     linear: bool  # whether each sum of a review is a constant plus the pooled weights of its features
 
 
 MIDDLE, ENDS = "middle", "ends"
-"""What a large and a small neutrality speak for."""
+"""What a large and a small neutrality are evidence for."""
 
 
 def top_features(classifier: Classifier, count: int, most_frequent: int) -> TopFeatures:

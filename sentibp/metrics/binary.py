@@ -39,8 +39,13 @@ def decide(positive: ArrayLike) -> np.ndarray:
     return (_probabilities(positive) >= THRESHOLD).astype(np.int64)
 
 
-def scores(label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> dict[str, Any]:
+def scores(
+    label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None, predicted: ArrayLike | None = None
+) -> dict[str, Any]:
     """Return all metrics of a set of predictions, as plain Python values for JSON.
+
+    `predicted` (n,) are the predicted labels; None: those of `decide`. The area under the curve, log loss, Brier score
+    and calibration error are of the probabilities, whatever is predicted.
 
     - `n`, the number of examples whose weight is not 0; with weights also `effective_n`, see `effective_number`.
     - `confusion`: the number of `true_positive`, `false_positive`, `true_negative`, `false_negative`; with weights, the
@@ -55,10 +60,14 @@ def scores(label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = Non
     - `brier` in [0, 1]: the mean of (positive - label)^2 (Brier 1950 sums over both classes: twice this value).
     - `calibration_error` in [0, 1]: see `calibration_error`, with ten bins.
     """
+    answer = decide(positive) if predicted is None else np.asarray(predicted)
+    if predicted is not None and answer.shape != np.shape(label):
+        raise ValueError(f"predicted must have the shape of label, {np.shape(label)}, not {answer.shape}")
+    given = weight
     label, positive, weight = _weighted(label, positive, weight)
-    predicted = decide(positive) == 1
-    tp, fp = _total(predicted & label, weight), _total(predicted & ~label, weight)
-    tn, fn = _total(~predicted & ~label, weight), _total(~predicted & label, weight)
+    is_positive = (answer if given is None else answer[np.asarray(given) > 0]) == 1
+    tp, fp = _total(is_positive & label, weight), _total(is_positive & ~label, weight)
+    tn, fn = _total(~is_positive & ~label, weight), _total(~is_positive & label, weight)
     total = tp + fp + tn + fn
     n = len(label) if weight is None else effective_number(weight)
     true_class = np.where(label, positive, 1 - positive)  # (n,) the probability of the true class

@@ -38,6 +38,7 @@ def class_scores(
     label: ArrayLike,
     probability: ArrayLike,
     weight: ArrayLike | None = None,
+    predicted: ArrayLike | None = None,
     *,
     names: Sequence[str],
     ordered: bool = True,
@@ -45,20 +46,23 @@ def class_scores(
     """Return all metrics of a set of predictions, as plain Python values for JSON.
 
     - `n`, `effective_n`, `accuracy`, `accuracy_interval`, `log_loss` as in `scores`. The predicted class is the one
-      with the largest probability, the first of several.
+      with the largest probability, the first of several, or that of `predicted` (n,), from 0 to K - 1.
     - `macro_f1` in [0, 1]: the mean of the F1 of all classes that occur, or are predicted.
-    - of ordered classes, `mae` in [0, K - 1]: the mean distance, in classes, from the right one to `median_class`;
-      `quadratic_weighted_kappa` in [-1, 1] of `median_class` (Cohen 1968): 1 is perfect, 0 is chance; None if it is
-      undefined; and `ranked_probability_score` in [0, 1] (Epstein 1969): the mean squared error of the K - 1 cumulative
-      probabilities, 0 is perfect. A mistake by one class costs less than one by four.
+    - of ordered classes, `mae` in [0, K - 1]: the mean distance, in classes, from the right one to `median_class`, or
+      to that of `predicted`; `quadratic_weighted_kappa` in [-1, 1] of the same classes (Cohen 1968): 1 is perfect, 0 is
+      chance; None if it is undefined; and `ranked_probability_score` in [0, 1] (Epstein 1969): the mean squared error
+      of the K - 1 cumulative probabilities, 0 is perfect. A mistake by one class costs less than one by four.
     - `brier` in [0, 2]: the mean of the sum over classes of (probability - 1[class is right])^2 (Brier 1950).
-    - `calibration_error` in [0, 1]: as in `binary`, with ten bins of the probability of the predicted class in [0, 1].
+    - `calibration_error` in [0, 1]: as in `binary`, with ten bins of the largest probability in [0, 1].
     - `classes`: for each name `n`, `precision`, `recall` and `f1` in [0, 1]; 0.0 where the denominator is 0.
     - `confusion`: for each right class, how often each class is predicted, as a mapping of names.
     """
     y, p, w = _checked(label, probability, weight)
-    classes, predicted = p.shape[1], p.argmax(axis=1)
-    confusion = _confusion(y, predicted, w, classes)
+    given = None if predicted is None else _checked_classes(predicted, np.shape(probability))
+    if given is not None and weight is not None:
+        given = given[np.asarray(weight) > 0]
+    classes, likely = p.shape[1], p.argmax(axis=1)
+    confusion = _confusion(y, likely if given is None else given, w, classes)
     n = len(y) if weight is None else effective_number(w)
     accuracy = float(np.trace(confusion) / confusion.sum())
     of_right = p[np.arange(len(y)), y]
@@ -73,10 +77,10 @@ def class_scores(
         "accuracy": accuracy,
         "accuracy_interval": list(wilson_interval(min(accuracy * n, n), n)),
         "macro_f1": float(np.mean(f1)),
-        **(_ordered_scores(y, p, w) if ordered else {}),
+        **(_ordered_scores(y, p, w, given) if ordered else {}),
         "log_loss": abs(float(np.average(np.log(np.maximum(of_right, np.finfo(np.float64).tiny)), weights=w))),
         "brier": float(np.average(((p - np.eye(classes)[y]) ** 2).sum(axis=1), weights=w)),
-        "calibration_error": _calibration_error(p[np.arange(len(y)), predicted], predicted == y, w),
+        "calibration_error": _calibration_error(p.max(axis=1), likely == y, w),
         "classes": dict(zip(names, per_class, strict=True)),
         "confusion": {name: dict(zip(names, row, strict=True)) for name, row in zip(names, cells, strict=True)},
     }
@@ -91,15 +95,15 @@ def median_class(probability: ArrayLike) -> np.ndarray:
     return (np.cumsum(p, axis=1)[:, :-1] < 0.5 * p.sum(axis=1, keepdims=True)).sum(axis=1)
 
 
-def _ordered_scores(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> dict[str, Any]:
-    classes, median = p.shape[1], median_class(p)
+def _ordered_scores(y: np.ndarray, p: np.ndarray, w: np.ndarray, given: np.ndarray | None) -> dict[str, Any]:
+    classes, predicted = p.shape[1], median_class(p) if given is None else given
     distance = (np.arange(classes)[:, None] - np.arange(classes)) ** 2
-    observed = _confusion(y, median, w, classes)
+    observed = _confusion(y, predicted, w, classes)
     expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
     by_chance = float((distance * expected).sum())
     reached = (np.arange(classes - 1) >= y[:, None]).astype(np.float64)  # (n, K - 1) the right cumulative distribution
     return {
-        "mae": float(np.average(np.abs(median - y), weights=w)),
+        "mae": float(np.average(np.abs(predicted - y), weights=w)),
         "quadratic_weighted_kappa": 1 - float((distance * observed).sum()) / by_chance if by_chance else None,
         "ranked_probability_score": float(
             np.average(((np.cumsum(p, axis=1)[:, :-1] - reached) ** 2).mean(axis=1), weights=w)
@@ -131,6 +135,14 @@ def _calibration_error(confidence: np.ndarray, is_right: np.ndarray, w: np.ndarr
     total = np.bincount(index, w, minlength=bins)
     gap = np.bincount(index, w * (is_right - confidence), minlength=bins)
     return float(np.abs(gap).sum() / total.sum())
+
+
+def _checked_classes(predicted: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Return predicted classes (n,). ValueError if there are others than the probabilities (n, K) have."""
+    found = np.asarray(predicted)
+    if found.shape != shape[:1] or not np.isin(found, np.arange(shape[-1])).all():
+        raise ValueError(f"predicted must be (n,), each from 0 to {shape[-1] - 1}")
+    return found.astype(np.int64)
 
 
 def _checked(

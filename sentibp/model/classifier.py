@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from sentibp.data.tokenizer import cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError
+from sentibp.model.decision import Costs, parse_decision
 from sentibp.model.head import probability
+from sentibp.model.prediction import Prediction
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.nn.losses import logits_of
 from sentibp.utils import tensor_file
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
+from sentibp.utils.sequences import Texts, as_texts
 from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
-    from sentibp.model.decision import Costs
 
 
 FORMAT = 6
@@ -40,17 +41,16 @@ _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its ca
 _FEATURES = 1 << 19  # of a block of long reviews: the rows of all are in memory at the same time
 
 
-class Prediction(NamedTuple):
-    """The predictions for n texts."""
-
-    positive: Array  # (n,) float64, the probability of positive; with K > 2 labels (n, K), that of each label
-    tokens: Array  # (n,) int64, how many tokens the text has
-    unknown: Array  # (n,) int64, how many of them are not in the vocabulary
-
-
 @dataclass(eq=False)
 class Classifier:
-    """A network with its vocabulary."""
+    """A network with its vocabulary.
+
+    >>> import sentibp
+    >>> classifier = sentibp.load_model("builtin")
+    >>> prediction = classifier.predict(["I love this movie", "not worth the ticket"])
+    >>> prediction.label.tolist(), prediction.positive.round(1).tolist()
+    (['positive', 'negative'], [1.0, 0.0])
+    """
 
     spec: NetworkSpec
     vocabulary: Vocabulary
@@ -113,9 +113,9 @@ class Classifier:
         """Return all tensors of the network by name: parameters, and the running averages of batch norm."""
         return {**self.network.params, **self.network.buffers}
 
-    def encode(self, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Ragged, Array, Array]:
+    def encode(self, text: Texts) -> tuple[Ragged, Array, Array]:
         """Return the features of n texts, the number of their tokens (n,), and of unknown tokens (n,)."""
-        tokens = tokenize(text, self.spec.spelling)
+        tokens = tokenize(as_texts(text), self.spec.spelling)
         features, unknown = self.vocabulary.encode(tokens)
         return features, np.diff(tokens.offsets), unknown
 
@@ -123,35 +123,37 @@ class Classifier:
         """Return the logit of each of n reviews (n,), or that of each of K labels (n, K). Uses all cores."""
         return predict_logits(self.network, features)
 
-    def predict(self, text: pa.LargeStringArray | pa.ChunkedArray) -> Prediction:
-        """Return the predictions for n texts. A text without a known token is predicted as an empty review."""
+    def predict(self, text: Texts, threshold: str | float | None = None, cost: Costs | None = None) -> Prediction:
+        """Return the predictions for n texts. A text without a known token is predicted as an empty review.
+
+        The texts are a list of str, a numpy array, a Series of pandas or polars, or an Arrow array. `threshold` and
+        `cost` choose the labels as the options of `sentibp predict` do. InvalidInput, with the position, for None, NaN
+        and other values that are no text; also for a single str, which is no list.
+        """
+        decision = parse_decision(self.spec.label_set, threshold, cost)
         features, tokens, unknown = self.encode(text)
+        return Prediction(probability(self.checked_logits(features)), tokens, unknown, decision)
+
+    def checked_logits(self, features: Ragged) -> Array:
+        """Return the logits as float64. DataError if one is not a number."""
         logits = self.logits(features).astype(np.float64)
         if np.isnan(logits).any():
             first = int(np.argwhere(np.isnan(logits))[0, 0]) + 1
             raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
-        return Prediction(probability(logits), tokens, unknown)
+        return logits
 
     def answers(
-        self,
-        text: pa.LargeStringArray | pa.ChunkedArray,
-        threshold: str | float | None = None,
-        cost: Costs | None = None,
+        self, text: Texts, threshold: str | float | None = None, cost: Costs | None = None
     ) -> list[dict[str, Any]]:
-        """Return the label, its probability and more of n texts, as `sentibp predict` writes them.
+        """Return `predict(text, threshold, cost).to_dicts()`."""
+        return self.predict(text, threshold, cost).to_dicts()
 
-        `threshold` and `cost` choose the label as the options of that command do (`decision.parse_decision`).
-        """
-        from sentibp.model.decision import answers, parse_decision
-
-        return answers(self.predict(text), parse_decision(self.spec.label_set, threshold, cost))
-
-    def to_bytes(self) -> bytes:
-        """Return the content of the model file. The same model gives the same bytes."""
+    def to_bytes(self, more: Mapping[str, Any] | None = None) -> bytes:
+        """Return the content of the model file, with `more` in its header. The same model gives the same bytes."""
         words = {f"vocabulary.{name}": tensor for name, tensor in self.vocabulary.tensors().items()}
-        return self.pack_file(self.tensors() | words)
+        return self.pack_file(self.tensors() | words, more)
 
-    def pack_file(self, tensors: Mapping[str, Array]) -> bytes:
+    def pack_file(self, tensors: Mapping[str, Array], more: Mapping[str, Any] | None = None) -> bytes:
         """Return the content of a model file with the settings of the model and these tensors."""
         from importlib.metadata import version
 
@@ -167,7 +169,7 @@ class Classifier:
             "labels": list(self.spec.labels),
             "scores": self.scores,
         }
-        return tensor_file.pack_tensor_file(header, tensors)
+        return tensor_file.pack_tensor_file(header | dict(more or {}), tensors)
 
 
 def predict_logits(network: nn.Sequential, features: Ragged) -> Array:

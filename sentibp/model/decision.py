@@ -12,11 +12,11 @@ import numpy as np
 from sentibp.data.labels import Classes
 from sentibp.errors import ConfigError
 from sentibp.metrics import decide
-from sentibp.model.head import expected_number, place, score_of
+from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
 
 if TYPE_CHECKING:
-    from sentibp.model.classifier import Prediction
+    from sentibp.model.prediction import Prediction
 
 Costs = str | Sequence[Sequence[float]]
 
@@ -37,7 +37,7 @@ class Decision(NamedTuple):
         binary = probability.ndim == 1
         if self.threshold is None and self.cost is None:
             return decide(probability) if binary else probability.argmax(axis=1)
-        each = np.stack((1 - probability, probability), axis=1) if binary else probability
+        each = each_probability(probability)
         if self.cost is not None:
             costs = each @ self.cost
             return 1 - costs[:, ::-1].argmin(axis=1) if binary else costs.argmin(axis=1)  # at 0.5 it is positive
@@ -131,3 +131,21 @@ def answer_columns(classes: Classes) -> tuple[str, ...]:
     numbers = ("expected",) if expected_number(np.zeros((0, classes.number)), classes) is not None else ()
     ordered = ("place",) if classes.ordered else ()
     return "label", "score", "probabilities", *ordered, *numbers, "tokens", "unknown", "note"
+
+
+def table_columns(keys: Sequence[str], classes: Classes) -> list[str]:
+    """Return the columns of predictions in a table, which has one for the probability of each class."""
+    of_classes = [_probability_column(name) for name in classes.names]
+    return [column for key in keys for column in (of_classes if key == "probabilities" else [key])]
+
+
+def table_values(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
+    """Return the values of each column of a table of predictions; None where a prediction has none."""
+    if records and "probabilities" in records[0]:
+        own = [{_probability_column(key): value for key, value in each["probabilities"].items()} for each in records]
+        records = [each | probabilities for each, probabilities in zip(records, own, strict=True)]
+    return [[record.get(column) for record in records] for column in columns]
+
+
+def _probability_column(name: str) -> str:
+    return f"probability_{name}"

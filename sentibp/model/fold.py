@@ -54,7 +54,8 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
     The members share one vocabulary. Each has no hidden layer, or one with ReLU. The embeddings are concatenated, and
     so are the hidden units; the weights between one member's embedding and another's units are zero. Each output of a
     member without a hidden layer becomes a column of the embedding. If other members have a hidden layer, this column
-    passes through two units, as z = relu(z) - relu(-z).
+    passes through two units, as z = relu(z) - relu(-z). With more than two classes, z is the output with its bias: a
+    neutrality of 0 is common, and there the units have no derivative.
     """
     deep, m = any(classifier.spec.hidden for classifier, _ in members), members[0][0].spec.outputs
     columns, blocks, biases, outputs, bias = [], [], [], [], np.zeros(m, np.float32)
@@ -62,7 +63,9 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
     for classifier, weight in members:
         tensors = classifier.tensors()
         embedding, output = tensors["embedding.weight"], tensors["output.weight"] * np.float32(weight)
-        bias = bias + tensors["output.bias"] * np.float32(weight)
+        own_bias = tensors["output.bias"] * np.float32(weight)
+        in_units = deep and m > 1 and not classifier.spec.hidden
+        bias = bias if in_units else bias + own_bias
         if classifier.spec.hidden:
             columns.append(embedding)
             blocks.append(tensors["hidden.0.weight"])
@@ -71,7 +74,7 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
         else:
             columns.append(embedding @ output)  # (V, d) @ (d, m) -> (V, m)
             blocks.append(pairs)
-            biases.append(np.zeros(2 * m, np.float32))
+            biases.append(own_bias @ pairs if in_units else np.zeros(2 * m, np.float32))
             outputs.append(pairs.T)
     if not deep:
         weights = {"embedding.weight": sum(columns[1:], columns[0]), "output.weight": np.eye(m, dtype=np.float32)}

@@ -40,9 +40,19 @@ def place(probabilities: Array) -> Array:
 
 def expected_number(probabilities: Array, classes: Classes) -> Array | None:
     """Return the expected value of labels that are numbers, such as stars: (n, K) -> (n,). None for other labels."""
+    numbers = class_numbers(classes)
+    return None if numbers is None else _expected(probabilities, numbers)
+
+
+def class_numbers(classes: Classes) -> Array | None:
+    """Return the numbers that ordered labels are, such as stars: (K,) float64. None for other labels."""
     keys = [label_key(name) for name in classes.names]
-    numbered = classes.ordered and all(map(is_number, keys))
-    return _expected(probabilities, np.array(keys, np.float64)) if numbered else None
+    return np.array(keys, np.float64) if classes.ordered and all(map(is_number, keys)) else None
+
+
+def each_probability(positive: Array) -> Array:
+    """Return the probability of each label: from that of positive (n,), or as it is (n, K) -> (n, K)."""
+    return np.stack((1 - positive, positive), axis=1) if positive.ndim == 1 else positive
 
 
 def _expected(probabilities: Array, values: Array) -> Array:

@@ -221,6 +221,11 @@ class Head:
         self.parameters = {f"{name}.{key}": value for key, value in params.items()}  # at most one
         self.size = sum(value.size for value in params.values())
 
+    @property
+    def values(self) -> Array:
+        """All parameters, (size,)."""
+        return np.concatenate([np.zeros(0), *self.parameters.values()])
+
     def set(self, values: Array) -> None:
         """Set all parameters, (size,)."""
         for parameter in self.parameters.values():

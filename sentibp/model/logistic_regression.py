@@ -11,7 +11,8 @@ import numpy as np
 
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import cuts
-from sentibp.model.naive_bayes import log_count_ratio
+from sentibp.model.linear import Head, minimize
+from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios
 from sentibp.nn.layers import Array, Ragged, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import prefix_sums
@@ -27,6 +28,7 @@ _LARGEST_BATCH = 512  # reviews
 _PIECE = 1 << 20  # ids that one thread processes at once
 _BIAS_SAMPLE = 4096  # reviews on which the bias is fitted at the end
 _NEWTON_STEPS = 20
+_BIAS_DECAY = 0.001  # the penalty on the last change of the biases of several outputs
 _SAMPLE = 512  # reviews from which the curvature of the loss is estimated
 
 
@@ -67,6 +69,68 @@ def fit_logistic_regression(
     own = None if loss_weight is None else loss_weight[chosen]
     bias = _best_bias(inputs.take(chosen).forward(column), label[chosen], own)
     return column * usual, bias - float(inputs.mean @ column)
+
+
+def fit_class_regression(
+    examples: Examples,
+    features: int,
+    pooling: str,
+    padding: int,
+    seed: int,
+    head: Head,
+    loss_weight: Array | None = None,
+) -> tuple[Array, Array]:
+    """Fit the same classifier with the m outputs of a head for K > 2 classes. Its parameters are fitted, too.
+
+    Return the columns (features, m) float32, as an embedding has them, and the biases (m,). The value of a feature for
+    an output is its log-count ratio there.
+    """
+    x, n, m = examples.features, len(examples), head.outputs
+    divisor = FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0].astype(np.float32)  # (n,)
+    usual = np.float32(np.mean(divisor))
+    ratio = np.abs(log_count_ratios(examples, features, head.kind))  # (m, features)
+    squares = np.where(ratio >= _LEAST_RATIO, ratio, 0) ** 2
+    inputs = _Inputs.centred(_only(x, squares.max(axis=0) > 0), usual / divisor, features)
+    batch = min(-(-n // _STEPS), _LARGEST_BATCH)
+    steps = -(-n // batch)
+    decay, learning_rates = 1 / (_C * n), [inputs.learning_rate(square, batch) for square in squares]
+    columns, bias, rng = np.zeros((m, features), np.float32), np.zeros(m), random_stream(seed, "logistic regression")
+    for epoch in range(_EPOCHS):
+        order = rng.permutation(n)
+        for step in range(steps):
+            chosen = order[step * batch : (step + 1) * batch]
+            part = inputs.take(chosen)
+            z = np.stack([part.forward(column) for column in columns], axis=1) + bias  # (b, m)
+            _, dz, d_head = head.loss(z, examples.label[chosen], None if loss_weight is None else loss_weight[chosen])
+            left = 1 - (epoch * steps + step) / (_EPOCHS * steps)
+            for j, learning_rate in enumerate(learning_rates):
+                rate = learning_rate * left
+                columns[j] -= np.float32(rate) * squares[j] * part.backward(dz[:, j].astype(np.float32))
+                columns[j] *= np.float32(1 / (1 + rate * decay))
+            rate = min(*learning_rates, 1.0) * left
+            bias -= rate * dz.sum(axis=0)
+            head.set(head.values - rate * d_head)
+    chosen = np.arange(0, n, -(-n // _BIAS_SAMPLE))
+    sample, own = inputs.take(chosen), None if loss_weight is None else loss_weight[chosen]
+    z = np.stack([sample.forward(column) for column in columns], axis=1)
+    bias = _best_biases(z.astype(np.float64), examples.label[chosen], own, head, bias)
+    return np.ascontiguousarray(columns.T) * usual, bias - (columns @ inputs.mean).astype(np.float64)
+
+
+def _best_biases(z: Array, label: Array, loss_weight: Array | None, head: Head, bias: Array) -> Array:
+    """Return the biases (m,) with which the loss of the outputs z (n, m) is smallest, and set the head's parameters.
+
+    A weak penalty keeps them near `bias` and the parameters that the head has, for the sample may lack a class.
+    """
+    m, start = len(bias), np.concatenate((bias, head.values))
+
+    def loss_and_gradient(change: Array) -> tuple[float, Array]:
+        theta = start + change
+        head.set(theta[m:])
+        loss, dz, d_head = head.loss(z + theta[:m], label, loss_weight)
+        return loss, np.concatenate((dz.sum(axis=0), d_head))
+
+    return (start + minimize(loss_and_gradient, len(start), _BIAS_DECAY, len(start)))[:m]
 
 
 def _best_bias(z: Array, label: Array, loss_weight: Array | None) -> float:

@@ -46,27 +46,44 @@ def pack(vocabulary: Vocabulary, rows: Rows) -> dict[str, Array]:
 
     `unpack` restores them with other ids: within a level, the order of the features is lost.
     """
+    order, contents = pack_vocabulary(vocabulary)
+    codes = rows.codes[order].T.ravel()  # entries of the same column are alike
+    short = np.clip(codes, -_SHORT, _SHORT)
+    long = np.flatnonzero(codes != short)
+    return {
+        "vocabulary.levels": contents.levels,
+        "vocabulary.shared": _deflate(contents.shared),
+        "vocabulary.endings": _deflate(contents.endings),
+        "vocabulary.prefixes": _deflate(contents.prefixes),
+        "vocabulary.ngrams": _deflate(contents.ngrams),
+        "embedding.codes": _deflate(short.astype(np.int8).tobytes()),
+        "embedding.long": np.stack((long, codes[long])),
+        "embedding.step": np.array([rows.step], np.float32),
+    }
+
+
+class Contents(NamedTuple):
+    """A vocabulary in few bytes: see docs/reference/model-file.md."""
+
+    levels: Array  # (levels, 2) the numbers of words and of n-grams
+    shared: bytes
+    endings: bytes
+    prefixes: bytes
+    ngrams: bytes
+
+
+def pack_vocabulary(vocabulary: Vocabulary) -> tuple[Array, Contents]:
+    """Return the features (V,) in the order of their new ids, and the vocabulary in few bytes, not yet deflated."""
     level = np.searchsorted(_LEVELS, np.arange(len(vocabulary)), side="right")
     words = vocabulary.words.to_pylist()
     by_text = sorted(vocabulary.word_features.tolist(), key=lambda i: (level[i], words[vocabulary.word[i]].encode()))
     order, pairs = _order(vocabulary, level, np.array(by_text, np.int64))
     prefixes, ngram_words = _differences(pairs)
-    codes = rows.codes[order].T.ravel()  # entries of the same column are alike
-    short = np.clip(codes, -_SHORT, _SHORT)
-    long = np.flatnonzero(codes != short)
     shared, endings = _front_code([f"{words[vocabulary.word[i]]}\n".encode() for i in by_text])
     is_word = (vocabulary.prefix == NONE)[order]
     counts = [np.bincount(level[order][kind], minlength=len(_LEVELS) + 1) for kind in (is_word, ~is_word)]
-    return {
-        "vocabulary.levels": np.stack(counts, axis=1),
-        "vocabulary.shared": _deflate(shared),
-        "vocabulary.endings": _deflate(endings),
-        "vocabulary.prefixes": _deflate(_to_varints(prefixes)),
-        "vocabulary.ngrams": _deflate(_to_varints(ngram_words)),
-        "embedding.codes": _deflate(short.astype(np.int8).tobytes()),
-        "embedding.long": np.stack((long, codes[long])),
-        "embedding.step": np.array([rows.step], np.float32),
-    }
+    levels = np.stack(counts, axis=1)
+    return order, Contents(levels, shared, endings, to_varints(prefixes), to_varints(ngram_words))
 
 
 def unpack(tensors: dict[str, Array], dim: int, presence: bool = False) -> tuple[Vocabulary, Rows]:
@@ -200,7 +217,7 @@ def _front_decode(shared: Array, endings: Array) -> Array:
     return text
 
 
-def _to_varints(values: Array) -> bytes:
+def to_varints(values: Array) -> bytes:
     """Return numbers (n,) int64 from 0 on, each as bytes of 7 bits, low bits first; the last byte is below 128."""
     pieces = [values >> shift & 127 for shift in range(0, max(int(values.max(initial=0)).bit_length(), 1), 7)]
     size = np.ones(len(values), np.int64)
@@ -215,7 +232,7 @@ def _to_varints(values: Array) -> bytes:
 
 
 def _from_varints(content: Array) -> Array:
-    """Return the numbers (n,) int64. Undoes `_to_varints`."""
+    """Return the numbers (n,) int64. Undoes `to_varints`."""
     ends = np.flatnonzero(content < 128)
     size = np.diff(ends, prepend=-1)
     if size.max(initial=1) > 8 or (len(content) and content[-1] >= 128):

@@ -277,7 +277,7 @@ class BatchNorm(Layer):
     one of the batch, without the factor m / (m - 1) of the paper.
     """
 
-    _EPSILON = 1e-5
+    EPSILON = 1e-5
     _MOMENTUM = 0.9  # the share of the old running average in the new one
 
     def __init__(self, scale: Array, shift: Array, mean: Array, variance: Array):
@@ -293,7 +293,7 @@ class BatchNorm(Layer):
             mean[:] = momentum * mean + (1 - momentum) * batch_mean
             variance[:] = momentum * variance + (1 - momentum) * batch_variance
             mean, variance = batch_mean, batch_variance
-        std = np.sqrt(variance + np.asarray(self._EPSILON, x.dtype))
+        std = np.sqrt(variance + np.asarray(self.EPSILON, x.dtype))
         x_hat = (x - mean) / std
         if train:
             self._saved = x_hat, std

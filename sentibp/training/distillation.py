@@ -18,7 +18,7 @@ from sentibp.metrics import effective_number
 from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
-from sentibp.model.logistic_regression import fit_logistic_regression
+from sentibp.model.logistic_regression import fit_class_regression, fit_logistic_regression
 from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios, scale_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import Vectors
@@ -59,12 +59,17 @@ def _head(config: Config) -> linear.Head:
 
 
 def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, seed: int) -> Classifier:
-    """Return the classifier of train.linear_member: naive-Bayes logistic regression, a single column."""
-    embedding, loss_weight = config.model.embedding, example_weights(config.train, training)
+    """Return the classifier of train.linear_member: naive-Bayes logistic regression, a column for each output."""
+    embedding, loss_weight, head = config.model.embedding, example_weights(config.train, training), _head(config)
+    if head.kind != "sigmoid":
+        columns, biases = fit_class_regression(
+            training, len(vocabulary), embedding.pooling, embedding.padding, seed, head, loss_weight
+        )
+        return _linear(config, vocabulary, columns, biases, head, seed)
     column, bias = fit_logistic_regression(
         training, len(vocabulary), embedding.pooling, embedding.padding, seed, loss_weight
     )
-    return _linear(config, vocabulary, column[:, None], np.array([bias]), _head(config), seed)
+    return _linear(config, vocabulary, column[:, None], np.array([bias]), head, seed)
 
 
 def word_classifier(

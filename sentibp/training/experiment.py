@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config.load import Resolved
-from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.errors import SentibpError
@@ -20,7 +19,7 @@ from sentibp.training.checkpoint import remove_checkpoint, restore_best
 from sentibp.training.diverged import Diverged, TrainingStopped
 from sentibp.training.events import Event
 from sentibp.training.networks import train_seed
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
 
@@ -46,6 +45,8 @@ class Training(Session):
     """A training in a run directory. Iterate over its events, then `finish` it."""
 
     refit: dict[str, Any] | None = None
+    with_refit = True
+    """Whether to do the final training, if the settings ask for it. A trial of a sweep does without."""
 
     def events(self) -> Generator[Event, None, None]:
         """Train each seed, then all data if the settings ask for it. Raises Diverged, BreakConditionMet, DataError."""
@@ -63,7 +64,7 @@ class Training(Session):
         for seed in range(first, settings.seed + settings.seeds) if not context.checkpoints.refit else ():
             classifier = yield from train_seed(context, seed)
             context.selection.seed_ended(seed, classifier, context.data.training)
-        if is_refit(context.data):
+        if self.with_refit and is_refit(context.data):
             self.refit = yield from refit(context)
 
     def finish(self) -> Outcome:
@@ -103,7 +104,7 @@ class Training(Session):
             remove_checkpoint(self.run.path)  # from there it would diverge again
         if failed is not None:
             facts = postmortem.facts(failed)
-            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(failed.config)
+            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(self.context.data)
             lines += postmortem.lines(failed, corpus)
             try:
                 postmortem.save(folder, str(error), failed, corpus)
@@ -127,10 +128,10 @@ class Training(Session):
         return stopped
 
 
-def _training_reviews(config: Config) -> Corpus | None:
+def _training_reviews(data: TrainingData) -> Corpus | None:
     """Read the training reviews again: their text was released when they were encoded."""
     try:
-        return load_data(config)[0]
+        return load_data(data.config)[0] if data.given is None else data.given.load(data.config)[0]
     except (SentibpError, OSError):
         return None
 

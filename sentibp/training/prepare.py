@@ -19,6 +19,7 @@ from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
+from sentibp.data.in_memory import InMemory
 from sentibp.data.labels import BINARY, Classes, classes_of, counted, order_note
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
@@ -61,6 +62,7 @@ class TrainingData(NamedTuple):
     facts: dict[str, Any]  # sizes and fingerprints of the data, for run.json
     notes: tuple[str, ...]  # messages for the user about the data
     seconds: float  # the time of loading and encoding
+    given: InMemory | None = None  # the reviews, if a Python program has given them
     before: int | None = None  # in the refit: the number of features of the chosen model
 
 
@@ -71,21 +73,32 @@ def prepare(resolved: Resolved) -> TrainingData:
         return prepare_config(config, notes)
 
 
-def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
+def prepare_config(
+    config: Config,
+    notes: tuple[str, ...] = (),
+    given: InMemory | None = None,
+    fold: tuple[Corpus, Corpus] | None = None,
+) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
+
+    Instead of the reviews that the config names, those are taken that are `given`, or the training and validation
+    reviews of a `fold`.
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
     origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
-    training, validation = load_data(config)
+    if fold is not None:
+        training, validation = fold
+    else:
+        training, validation = load_data(config) if given is None else given.load(config)
     labelled, unlabelled = load_pretraining_data(config)
-    corpora = [each for each in (training, validation, labelled, unlabelled) if each is not None]
+    every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
-    notes = (*notes, *([order] if order else []), *(note for corpus in corpora for note in corpus.notes))
+    notes = (*notes, *([order] if order else []), *(note for corpus in every for note in corpus.notes))
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
-    if validation is not None and isinstance(config.data.validation, str):
+    if validation is not None and fold is None and isinstance(config.data.validation, str):
         require_separate(validation, repeated, shown(config.data.validation))
     if origin is not None:
         hashes, known, more = _with_origin(hashes, origin, config)
@@ -114,7 +127,9 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
         independent = data_corpus.independent_weights(validation, seen)
         near = np.delete(encoded.near_duplicate, repeated)
-        notes = (*notes, *_validation_notes(config, training, validation, hashes, len(repeated), near, independent))
+        how = "" if given is None else "say which belong together (sentence, film, product, author) with groups="
+        about = hashes, len(repeated), near, independent, how
+        notes = (*notes, *_validation_notes(config, training, validation, *about))
     return TrainingData(
         config=config,
         origin=origin,
@@ -128,6 +143,7 @@ def prepare_config(config: Config, notes: tuple[str, ...] = ()) -> TrainingData:
         facts=facts | _files(config),
         hashes=hashes,
         notes=tuple(dict.fromkeys(notes)),
+        given=given,
         seconds=time.monotonic() - start,
     )
 
@@ -156,27 +172,30 @@ def _validation_notes(
     repeated: int,
     near: Array,
     independent: Array,
+    how_to_group: str,
 ) -> list[str]:
     """Return what the user should know of the validation reviews: how much they say about new ones.
 
     `repeated` of them are training reviews, `near` says whether the others are near-duplicates, `independent` (n,) how
-    much each counts in a fit.
+    much each counts in a fit, `how_to_group` how the reviews of a group are named, if it is not by a column.
     """
     counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
-    repair = _how_to_group(config, training) if has_many_near_duplicates(*counts[2:]) else ""
+    repair = _how_to_group(config, training, how_to_group) if has_many_near_duplicates(*counts[2:]) else ""
     notes = overlap_notes(*counts, repair) + group_notes(training, validation)
     notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
     is_grouped = validation.group is not None
     return notes + few_notes(config, len(validation), float(independent.sum()), is_grouped=is_grouped)
 
 
-def _how_to_group(config: Config, training: Corpus) -> str:
+def _how_to_group(config: Config, training: Corpus, otherwise: str) -> str:
     """Return how near-duplicates are kept on one side of the cut."""
     settings = config.data
     if training.group is not None:
         return "the groups of data.group_column do not keep them together"
     if isinstance(settings.validation, str):
         return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
+    if otherwise:
+        return otherwise
     columns = group_columns(settings.source, settings)
     if not columns:
         return "no column of the data seems to say which reviews belong together (sentence, film, product, author)"

@@ -42,7 +42,8 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     averaged, the factor and the shift of calibration.
     """
     selection = context.selection
-    data = prepare_config(refit_config(context.data.config))._replace(before=len(context.data.vocabulary))
+    given = context.data.given
+    data = prepare_config(refit_config(context.data.config), given=given)._replace(before=len(context.data.vocabulary))
     yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
     fixed = FixedSelection(selection)
     is_resumed = context.checkpoints.refit

@@ -140,14 +140,18 @@ def remove_temporary_files(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+class WriteError(DataError):
+    """A file cannot be written: the disk is full, or the folder is not writable."""
+
+
 @contextlib.contextmanager
 def data_error_on_failure(path: Path, advice: str = "") -> Iterator[None]:
-    """Turn an OSError in writing `path` into a DataError with the place, the reason, the repair and the `advice`."""
+    """Turn an OSError in writing `path` into a WriteError with the place, the reason, the repair and the `advice`."""
     try:
         yield
     except OSError as error:
         repair = "; ".join(filter(None, [_REPAIRS.get(error.errno or 0, ""), advice]))
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}; {repair}".rstrip("; ")) from None
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}; {repair}".rstrip("; ")) from None
 
 
 @contextlib.contextmanager

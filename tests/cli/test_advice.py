@@ -318,13 +318,16 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "runs/directory.py": ["train", "pretrain"],
     "runs/gradient_flow.py": ["runs flow"],
     "runs/find.py": ["train", "pretrain"],
+    "training/sweep": ["sweep run"],
     "training/": ["train"],
+    "config/space": ["sweep run"],
     "model/initial.py": ["train"],
     "config/": ["train", "pretrain", "eval", "gradcheck", "audit", "report", "bench", "config show"],
+    "data/split.py": ["sweep run"],
     "data/": ["train", "pretrain", "eval", "predict", "gradcheck", "audit", "report"],
 }
 
-NOT_OPTIONS = ("inspection/pages/charts.py", "inspection/pages/class_charts.py")  # colours of a style sheet
+NOT_OPTIONS = tuple(f"inspection/pages/{name}.py" for name in ("charts", "class_charts", "sweep"))  # style sheets
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -202,6 +202,14 @@ def test_a_start_from_a_trained_model(there, tmp_path, quickstart):
     assert "accuracy" in invoke("train", "quickstart", *QUICK, *source("stars"), *again, "--out", tmp_path / "b").out
 
 
+@pytest.mark.parametrize("output", ["scale", "softmax"])
+def test_the_gradients_of_a_model_with_a_linear_member(there, tmp_path, output):
+    """Most words say little of neutrality, so that its units are at 0 in many reviews, where ReLU has no derivative."""
+    linear = ["--set", "train.linear_member=true", "--set", f"model.output={output}"]
+    invoke("train", "three", "--quiet", *linear, "--out", tmp_path / "run")
+    assert "no error is over" in invoke("gradcheck", "-m", tmp_path / "run").out
+
+
 # --- predict --------------------------------------------------------------------------------------------------
 
 
@@ -354,6 +362,67 @@ def test_the_scores_of_three_classes(there):
     assert not {"mae", "quadratic_weighted_kappa", "ranked_probability_score"} & set(unordered)
 
 
+def right_labels(file: str) -> list[str]:
+    return [line.rpartition(",")[2] for line in Path(file).read_text().splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("three", ["--threshold", "neutral=0"]),
+        ("three", ["--cost", "[[0,900,900],[1,0,1],[1,1,0]]"]),
+        ("stars", ["--cost", "[[0,1,4,9,16],[1,0,1,4,9],[4,1,0,1,4],[900,4,1,0,1],[900,9,4,1,0]]"]),
+        ("topics", ["--threshold", "price=0"]),
+    ],
+)
+def test_the_scores_of_what_is_decided(there, model, options):
+    """They are those of the labels that `predict` gives with the same options."""
+    args = ["eval", model, "--data", f"{model}-new.csv", "--json"]
+    scores, usual = invoke(*args, *options).json, invoke(*args).json
+    out = invoke("predict", "-m", model, "-i", f"{model}-new.csv", "--no-keep", *options).jsonl
+    names, pairs = list(scores["classes"]), [*zip(right_labels(f"{model}-new.csv"), out, strict=True)]
+    for right, row in scores["confusion"].items():
+        assert row == {name: sum((y, each["label"]) == (right, name) for y, each in pairs) for name in names}
+    assert scores["accuracy"] == pytest.approx(np.mean([y == each["label"] for y, each in pairs]))
+    assert scores["confusion"] != usual["confusion"]
+    for name in {"log_loss", "brier", "calibration_error", "ranked_probability_score"} & set(scores):
+        assert scores[name] == usual[name]
+    if model != "topics":
+        far = [abs(names.index(y) - names.index(each["label"])) for y, each in pairs]
+        assert scores["mae"] == pytest.approx(np.mean(far))
+
+
+def test_two_classes_are_scored_by_a_threshold(quickstart, there):
+    args = ["eval", quickstart, "--data", "sample", "--split", "test", "--json"]
+    scores, usual = invoke(*args, "--threshold", "0.9").json, invoke(*args).json
+    assert scores["recall"] < usual["recall"]
+    assert (scores["roc_auc"], scores["log_loss"]) == (usual["roc_auc"], usual["log_loss"])
+    assert invoke(*args, "--threshold", "0.5").json == usual == invoke(*args, "--cost", "[[0,1],[1,0]]").json
+    paired = invoke(*args, "--against", quickstart, "--threshold", "0.9").json
+    assert paired["accuracy"] == paired["against"]["accuracy"] == scores["accuracy"]
+    met = invoke(*args, "--threshold", "0.9", "--fail-under", f"recall={usual['recall']}", code=1)
+    assert "--fail-under recall=" in met.err
+
+
+def test_two_models_are_compared_by_what_is_decided(there, tmp_path):
+    args = ["eval", "stars", "--data", "stars-new.csv", "--json", "--cost", "[[0,0,0,0,0]" + ",[9,9,9,9,9]" * 4 + "]"]
+    done = invoke(*args, "--against", "stars").json  # every label costs the same: the first is decided on
+    assert done["accuracy"] == pytest.approx(0.2)
+    assert done["paired"]["a_only"] == done["paired"]["b_only"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--threshold", "0.7"], "of which class? write, for example, --threshold 'positive=0.7'"),
+        (["--threshold", "neutral=0.2", "--cost", "distance"], "are two ways to decide; give one of them"),
+        (["--probes", "--threshold", "neutral=0.2"], "has its own texts, and scores one model; leave out --threshold"),
+    ],
+)
+def test_wrong_decisions_of_eval(there, options, says):
+    assert says in refused(2, "eval", "three", *options)
+
+
 @pytest.mark.parametrize(
     "metric", ["accuracy", "macro_f1", "mae", "quadratic_weighted_kappa", "ranked_probability_score"]
 )
@@ -426,3 +495,23 @@ def test_init_offers_a_class_for_each_label(there, tmp_path):
     assert invoke("train", tmp_path / "five.yaml", "--quiet", "--out", run, "--json").json["scores"][
         "classes"
     ].keys() == {*"12345"}
+
+
+# --- compress -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_compressed_model_of_several_classes(there, tmp_path, kind):
+    """All classes stay, the answers hardly change, and every command reads the file."""
+    out, data = tmp_path / "small.safetensors", ["--data", f"{kind}-new.csv"]
+    result = invoke("compress", kind, "--max-size", "4kB", "--output", out, *data, "--json").json
+    assert out.stat().st_size == result["after"]["bytes"] <= 4_000
+    assert result["after"]["accuracy"] >= result["before"]["accuracy"] - 0.1
+    scores = invoke("eval", out, *data, "--json").json
+    assert scores["macro_f1"] == result["after"]["macro_f1"]
+    assert list(scores["classes"]) == list(invoke("eval", kind, *data, "--json").json["classes"])
+    text = "superb dull evening"
+    small, whole = (invoke("predict", "-m", each, text).jsonl[0]["probabilities"] for each in (out, kind))
+    assert small == pytest.approx(whole, abs=0.1)
+    for command in (["explain", text], ["words", "top"], ["trace", text, "--label", next(iter(WORDS[kind]))]):
+        assert invoke(*command, "-m", out).out

@@ -85,7 +85,9 @@ def test_configs_on_rotten_tomatoes_train(sentibp, name):
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"finetune", "quickstart"}))
 def test_every_network_trains_on_the_sample(sentibp, name):
     text_column = ["--set", "data.text_column=text"]
-    more = ["--set", "pretrain.source=sample", "--set", "pretrain.split=test"] if name == "imdb_pretrained" else []
+    more = []
+    if name == "imdb_pretrained":
+        more = ["--set", "pretrain.source=sample", "--set", "pretrain.split=test", "--set", "data.block_size=1"]
     more += ["--set", "pretrain.labelled=sample"] if name == "rotten_tomatoes_pretrained" else []
     source = {"maybe": "sample3", "three": "sample3", "stars": "sample5"}.get(name, "sample")
     output = sentibp(

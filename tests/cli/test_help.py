@@ -24,6 +24,8 @@ COMMANDS = [
         "report",
         "play",
         "serve",
+        "sweep show",
+        "export",
         "bench",
         "runs list",
         "runs compare",
@@ -38,7 +40,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config", "sweep", "sweep run"])
 def test_help(sentibp, command):
     result = sentibp(*command.split(), "--help")
     assert result.err == ""
@@ -57,7 +59,7 @@ def test_the_first_help_says_how_to_begin(sentibp):
 
 
 def test_every_command_is_listed_with_a_whole_sentence(sentibp):
-    for group in ([], ["runs"], ["words"], ["config"]):
+    for group in ([], ["runs"], ["words"], ["config"], ["sweep"]):
         listed = sentibp(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
         assert listed
         for line in listed:
@@ -75,7 +77,8 @@ def test_version(process):
         (["--help"], ["numpy", "pyarrow", "datasets", "rich", "pydantic"]),
         (["train", "--help"], ["numpy", "pyarrow", "datasets", "rich"]),
         (["pretrain", "--help"], ["numpy", "pyarrow", "datasets", "rich", "scipy"]),
-        (["predict", "good"], ["datasets", "rich", "starlette", "uvicorn"]),
+        (["predict", "good"], ["datasets", "rich", "onnx", "onnxruntime", "sentibp.export", "starlette", "uvicorn"]),
+        (["export", "--to", "js"], ["datasets", "rich", "onnx", "onnxruntime"]),
         (["explain", "good", "--flip"], ["datasets", "rich", "pydantic", "sentibp.config.schema", "scipy"]),
         (["trace", "good", "--label", "negative"], ["datasets", "rich", "pydantic", "sentibp.config.schema", "scipy"]),
         (["train", "quickstart", "--quiet"], ["datasets", "rich", "starlette", "uvicorn"]),

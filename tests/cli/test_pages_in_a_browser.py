@@ -9,12 +9,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import exports
 import pytest
 import runner
 
 from sentibp.config.load import load_config
+from sentibp.config.space import Dimension, Space
+from sentibp.export.export import export_model
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
+from sentibp.inspection.pages.sweep import sweep_page
+from sentibp.inspection.sweep import FoundSweep
+from sentibp.model.decision import Decision
+from sentibp.training.sweep_folder import Plan
+from sentibp.training.trial import TrialRecord
+from sentibp.utils.arrow import strings
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -364,3 +373,139 @@ def test_play_with_several_labels(page: Page, several: dict[str, Path], kind: st
     assert page.complaints() == []
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=30) == 130
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Path, scheme: str):
+    dimensions = (
+        Dimension(("train", "optimizer", "learning_rate"), (), 0.01, 1.0, None, log=True),
+        Dimension(("train", "loss"), ("cross_entropy", EVIL)),
+        *(Dimension(("train", f"setting{i}"), (), 0, 9, None, whole=True) for i in range(8)),
+    )
+    trials = []
+    for i in range(12):
+        values = [0.01 * 1.4**i, ("cross_entropy", EVIL)[i % 2], *((i + each) % 10 for each in range(8))]
+        record = TrialRecord(i, "finished", 0.5 + i / 50, scores={"accuracy": 0.5}, seconds=1 + i, model_bytes=1000 * i)
+        settings = {each.key: value for each, value in zip(dimensions, values, strict=True)}
+        trials.append((record, settings))
+    plan = Plan("mine", {}, Space(dimensions, Path("s.yaml")), "tpe", 0, 0, "accuracy", True, 12)
+    importances = {each.key: 0.1 for each in dimensions}
+    found = FoundSweep(Path("sweep"), plan, trials, [], trials[-1][0], importances)
+    (tmp_path / "sweep.html").write_bytes(sweep_page(found))
+    page.open((tmp_path / "sweep.html").as_uri(), 360, scheme)
+    assert page.wait(DRAWN) == "5"
+    assert page.js("document.querySelectorAll('figure .main-svg').length") >= 5
+    assert page.js("document.querySelectorAll('#parallel .scatterlayer .trace').length") == 12
+    assert page.js(WIDER) <= 0
+    assert page.driver.title == "Sweep: sweep", "no markup is obeyed"
+    assert page.js("document.querySelector('#parallel').clientWidth") > 360, "it scrolls within its frame"
+    assert page.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Any]]:
+    """Return the address of an exported page for a model with two labels and one with five, and the models."""
+    folder = tmp_path_factory.mktemp("exported")
+    found = {}
+    for name in ("shifters", "stars"):
+        classifier = exports.random_model(name)
+        content = export_model(classifier, "html", Decision(classifier.spec.label_set)).content
+        (folder / f"{name}.html").write_bytes(content)
+        found[name] = (folder / f"{name}.html").as_uri(), classifier
+    broken = content.decode()
+    place = broken.index("const DATA = `") + 4000
+    (folder / "broken.html").write_text(broken[:place] + broken[place + 4 :])
+    found["broken"] = (folder / "broken.html").as_uri(), None
+    return found
+
+
+READY = "document.body.dataset.ready"
+
+
+def type_text(page: Page, text: str) -> None:
+    box = page.find("#text")
+    box.clear()
+    box.send_keys(text)
+
+
+@pytest.mark.parametrize("name", ["shifters", "stars"])
+def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: str):
+    url, classifier = exported[name]
+    page.open(url)
+    page.wait(READY)
+    for text in ("not a good film, but lovely music", f"{EVIL} good", "xyzzy"):
+        type_text(page, text)
+        (answer,) = classifier.answers(strings([text]))
+        page.wait(f"document.getElementById('prediction').textContent === '{answer['label']} {answer['score']:.4f}'")
+        assert page.text("#marked") == text
+        assert page.js("document.querySelectorAll('#network .box').length") > 2
+    assert page.driver.title == "What does the model say?"
+    assert page.complaints() == []
+
+
+def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):
+    from selenium.webdriver.common.keys import Keys
+
+    page.open(exported["shifters"][0])
+    page.wait(READY)
+    page.find("#text").click()
+    page.press(Keys.TAB, Keys.TAB)  # past the summary
+    assert page.js("document.activeElement.id") == "network"
+    page.press(Keys.ARROW_RIGHT)
+    assert "its contribution" in page.text("#unit")
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
+    assert page.text("#unit b") == "hidden.0[2]"
+    rows = page.js(
+        "[...document.querySelectorAll('#unit tr')].map((row) => Number(row.cells[1].textContent.replace('−', '-')))"
+    )
+    assert sum(rows[:-1]) == pytest.approx(rows[-1], abs=0.002)
+    page.press(Keys.ESCAPE)
+    assert page.text("#unit") == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["shifters", "stars"])
+def test_an_exported_page_fits_a_phone_and_has_enough_contrast(page: Page, exported, name: str, scheme: str):
+    page.open(exported[name][0], 360, scheme)
+    page.wait(READY)
+    assert page.js(WIDER) <= 0
+    ratios = page.js(CONTRASTS)
+    assert len(ratios) > 20
+    assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
+    assert page.complaints() == []
+
+
+CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
+  const made = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const canvas = made.getContext("2d", { willReadFrequently: true });
+  const over = (colours) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) =>
+    (element ? [...behind(element.parentElement), getComputedStyle(element).backgroundColor] : ["white"]);
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.getClientRects().length || ["SCRIPT", "STYLE", "title"].includes(element.tagName)) continue;
+    const style = getComputedStyle(element), isDrawn = element.tagName === "text";
+    const rect = isDrawn ? element.parentElement.querySelector(":scope > rect") : null;
+    const layers = [...behind(isDrawn ? document.body : element), ...(rect ? [getComputedStyle(rect).fill] : [])];
+    const [a, b] = [light(over([...layers, isDrawn ? style.fill : style.color])), light(over(layers))];
+    const name = `${element.tagName} ${element.getAttribute("class")} ${element.textContent.slice(0, 30)}`;
+    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), name]);
+  }
+  return found;
+})()"""
+
+
+def test_a_damaged_page_refuses_to_answer(page: Page, exported):
+    page.open(exported["broken"][0])
+    page.wait("!document.getElementById('error').hidden")
+    assert "does not answer: this model is damaged" in page.text("#error")
+    assert not page.find("#result").is_displayed()

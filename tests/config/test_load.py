@@ -645,14 +645,35 @@ def test_settings_of_other_classes():
     ]
     (line,) = complaints("train: {early_stopping: {metric: mae}}")
     assert line.endswith("mae is a score of more than two classes; write --set train.early_stopping.metric=f1")
-    assert complaints(three + "}\ntrain: {linear_member: true}") == [
-        "mine.yaml:2: train.linear_member: the linear classifier beside the networks is for two classes; with more, "
-        "write --set train.linear_member=false"
+    assert complaints(three + "}\ntext: {shifters: true}\nmodel: {hidden: []}") == [
+        "mine.yaml:2: text.shifters: shifters are for two classes; with more, write --set text.shifters=false"
     ]
     assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
         "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"
     ]
     assert read("data: {labels: [1, 2, 3, 4]}\ntrain: {freeze: [scale]}").train.freeze == ["scale"]
+
+
+def test_other_defaults_of_more_than_two_classes():
+    """They are no settings that were given: one that is given counts, and so does the network to start from."""
+    three = "data: {labels: [a, b, c]}\n"
+    for text, pooling, learning_rate in (
+        ("", "mean", 0.03),
+        ("data: {labels: {negative: [1], positive: [2], ignore: [3]}}", "mean", 0.03),
+        (three, "sqrt", 0.01),
+        (three + "train: {optimizer: adam}", "sqrt", 0.01),
+        (three + "train: {optimizer: {learning_rate: 0.03}}\nmodel: {embedding: {dim: 8}}", "sqrt", 0.03),
+        (three + "model: {embedding: {pooling: mean}}", "mean", 0.01),
+        (three + "model: {init_from: run}", "mean", 0.03),
+    ):
+        config = read(text)
+        assert (config.model.embedding.pooling, config.train.optimizer.learning_rate) == (pooling, learning_rate)
+        assert Config.model_validate(config.model_dump()) == config
+        assert Config.model_validate(config.model_dump(exclude_unset=True)) == config
+    resolved = load_config(mine(three))
+    assert resolved.origins["model.embedding.pooling"] == resolved.origins["train.optimizer.learning_rate"] == "default"
+    assert read("").train.optimizer.learning_rate == 0.03  # the default itself has not changed
+    assert read("", "data.labels=[1, 2, 3]").model.embedding.pooling == "sqrt"
 
 
 # --- the settings of a trained model ----------------------------------------------------------------------------

@@ -394,8 +394,8 @@ def test_texts_without_a_token_between_others(ngrams):
 )
 def test_the_depth_is_that_of_the_longest_feature_kept(texts, min_count, depth):
     vocabulary = make(split(*texts), ngrams=3, min_count=min_count)
-    assert vocabulary._depth == depth
-    assert vocabulary._depth == max([1, *(len(text.split()) for text in vocabulary.features().to_pylist())])
+    assert vocabulary.depth == depth
+    assert vocabulary.depth == max([1, *(len(text.split()) for text in vocabulary.features().to_pylist())])
 
 
 def test_encoding_looks_no_deeper_than_needed(monkeypatch):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from heads import HEADS, random_classifier
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.export.compress import compress
@@ -85,6 +86,27 @@ def test_the_size_is_kept(size, settings, build, read):
     positive = small.predict(strings(TEXTS)).positive
     alone = [small.predict(strings([text])).positive[0] for text in TEXTS[:20]]
     np.testing.assert_array_equal(positive[:20], alone)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("model", [{"hidden": []}, {"hidden": [7]}, {"hidden": [6, 6], "residual": True}], ids=str)
+def test_a_model_of_several_classes(head, model, new_classifier, read):
+    whole = random_classifier(new_classifier, head, TEXTS, model | {"embedding": {"dim": 6}}, text={"ngrams": 2})
+    large, small = (read(compress(whole, size).to_bytes()) for size in (10_000_000, 6_000))
+    assert large.spec.labels == small.spec.labels == whole.spec.labels
+    assert small.spec.head == whole.spec.head
+    before, after, rough = (each.predict(strings(TEXTS)).positive for each in (whole, large, small))
+    assert np.abs(before - after).max() < 0.05
+    assert np.mean(before.argmax(axis=1) == after.argmax(axis=1)) > 0.97
+    assert rough.shape == before.shape
+    np.testing.assert_allclose(rough.sum(axis=1), 1, atol=1e-5)
+    assert len(compress(whole, 6_000).to_bytes()) <= 6_000
+    assert 0 < len(small.vocabulary) < len(whole.vocabulary) == len(large.vocabulary)
+    explanation = explain(small, TEXTS[0])
+    for each in explanation.sums:
+        assert each.bias + sum(piece.contribution for piece in each.contributions) == pytest.approx(
+            each.value, abs=1e-3
+        )
 
 
 def test_more_room_keeps_more_features(build):

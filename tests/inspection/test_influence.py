@@ -218,7 +218,8 @@ def train_several(path, head, *overrides: str):
 def test_the_influences_on_a_label_add_up_to_the_first_order(tmp_path, head):
     """Where the logits are linear in the rows, their change is that of the outputs by all steps, to the first order."""
     sgd = "train.optimizer={name: sgd, learning_rate: 0.2}"
-    run = train_several(tmp_path, head, sgd, "train.epochs=1", "model.embedding.init=normal")
+    mean = "model.embedding.pooling=mean"
+    run = train_several(tmp_path, head, sgd, mean, "train.epochs=1", "model.embedding.init=normal")
     trained = model_file.load_model(run / "model.safetensors")
     settings = load_config(run / "config.yaml").config
     corpus, _ = dataset.load_data(settings)

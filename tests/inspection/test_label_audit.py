@@ -260,7 +260,7 @@ def test_planted_errors_among_several_labels_come_first(head):
         own = {text: 0.0 for text in issue.text.split()}
         own |= {each.text: each.contribution for each in issue.contributions}
         if head != "cumulative":  # its one output has words for the ends only
-            assert sum(own[word] for word in issue.text.split()[:3]) > 0, "the words speak for the predicted label"
+            assert sum(own[word] for word in issue.text.split()[:3]) > 0, "they are evidence for the predicted label"
 
 
 @pytest.mark.usefixtures("here")
@@ -271,7 +271,7 @@ def test_the_file_of_several_labels_can_be_trained_on():
     Path("audited.csv").write_bytes(label_audit.to_csv(result))
     with open("audited.csv", newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
-    assert list(found[0]) == ["text", "label", "said", "score", "suspect", "row"]
+    assert list(found[0]) == ["text", "label", "predicted", "score", "suspect", "row"]
     assert sorted((row["text"], row["label"]) for row in found) == sorted(rows)
     assert all(0 < float(row["score"]) <= 1 for row in found)
     again = audit_sample("data.source=audited.csv", changes[1])

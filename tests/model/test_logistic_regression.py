@@ -7,17 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import runner
-from scipy.optimize import minimize
+from scipy.optimize import check_grad, minimize
 
 from sentibp.config.load import load_config
 from sentibp.data.examples import Examples
+from sentibp.data.labels import Classes
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import influence
 from sentibp.model import logistic_regression
 from sentibp.model.file import load_model
-from sentibp.model.logistic_regression import _Inputs, fit_logistic_regression
-from sentibp.model.naive_bayes import log_count_ratio
+from sentibp.model.linear import Head
+from sentibp.model.logistic_regression import _Inputs, fit_class_regression, fit_logistic_regression
+from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios
 from sentibp.nn import Ragged
+from sentibp.nn.heads import split_head
+from sentibp.nn.layers import softmax
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.training.prepare import prepare
 from sentibp.utils.arrow import strings
@@ -108,6 +112,113 @@ def test_many_reviews_are_taken_in_larger_batches():
     assert logistic_regression._LARGEST_BATCH >= 64
     column, _ = fit_logistic_regression(drawn(70_000), FEATURES, "mean", 0, 0)
     assert np.isfinite(column).all()
+
+
+HEADS = [("scale", 3), ("scale", 5), ("softmax", 4), ("cumulative", 3)]
+
+
+def of_classes(k: int, n: int, seed: int = 0) -> Examples:
+    """Return reviews of K classes; a third of the features tell the class."""
+    rng = np.random.default_rng(seed)
+    label, lengths = rng.integers(0, k, n).astype(np.int8), rng.integers(0, 12, n)
+    telling = k * rng.integers(0, 4, lengths.sum()) + np.repeat(label, lengths)
+    ids = np.where(rng.random(lengths.sum()) < 0.3, telling, rng.integers(0, FEATURES, lengths.sum()))
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    return Examples(Ragged(ids.astype(np.int32), offsets), label, None, Classes(tuple(map(str, range(k)))))
+
+
+@pytest.mark.parametrize(("kind", "k"), HEADS)
+@pytest.mark.parametrize(("pooling", "padding"), [("mean", 10), ("sqrt", 0)])
+def test_under_each_head_the_loss_is_near_the_minimum(kind, k, pooling, padding):
+    n, examples, head = 3000, of_classes(k, 3000), Head(kind, k)
+    columns, bias = fit_class_regression(examples, FEATURES, pooling, padding, 0, head)
+    x = dense(examples.features, pooling, padding)
+    ratio = np.abs(log_count_ratios(examples, FEATURES, kind)).T.astype(float)  # (V, m)
+    ratio = np.where(ratio < 0.3, 0, ratio)
+    usual, size = np.mean(FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(examples.features)), ratio.size
+
+    def penalized(theta):
+        head.set(theta[size + head.outputs :])
+        y = x @ (theta[:size].reshape(ratio.shape) * ratio * usual) + theta[size : size + head.outputs]
+        loss, dy, d_head = head.loss(y, examples.label, None)
+        d = np.concatenate(((x.T @ dy * ratio * usual).ravel(), dy.sum(axis=0), d_head))
+        d[:size] += theta[:size] / (0.3 * n)
+        return loss + theta[:size] @ theta[:size] / (2 * 0.3 * n), d
+
+    start = np.zeros(size + head.outputs + head.size)
+    reached = np.concatenate(((columns / (np.where(ratio, ratio, 1) * usual)).ravel(), bias, head.values))
+    assert check_grad(lambda t: penalized(t)[0], lambda t: penalized(t)[1], reached) < 1e-5
+    assert (columns[ratio == 0] == 0).all()
+    assert columns.shape == (FEATURES, head.outputs) and columns.dtype == np.float32
+    (found, _), least, (nothing, _) = penalized(reached), minimize(penalized, start, jac=True).fun, penalized(start)
+    assert found - least < 0.1 * (nothing - least)
+
+
+def test_of_several_classes_the_weights_in_the_loss_count():
+    examples = of_classes(3, 400)
+    weight = np.where(examples.label == 1, 2.4, 0.3).astype(np.float32)
+    even, heavy = (_class_logits(examples, Head("scale", 3), each) for each in (None, weight))
+    assert (heavy.argmax(axis=1) == 1).mean() > (even.argmax(axis=1) == 1).mean() + 0.2
+
+
+def _class_logits(examples, head, weight):
+    columns, bias = fit_class_regression(examples, FEATURES, "mean", 0, 0, head, weight)
+    assert head.layer is not None
+    return head.layer.forward(dense(examples.features, "mean", 0) @ columns + bias)
+
+
+@pytest.mark.parametrize(("kind", "k"), HEADS)
+def test_of_several_classes_the_seed_determines_the_result(kind, k):
+    def fitted(seed):
+        head = Head(kind, k)
+        columns, bias = fit_class_regression(of_classes(k, 300), FEATURES, "mean", 10, seed, head)
+        return columns.tobytes() + bias.tobytes() + head.values.tobytes()
+
+    assert fitted(0) == fitted(0) != fitted(1)
+
+
+@pytest.mark.parametrize("kind", ["scale", "softmax", "cumulative"])
+def test_a_class_without_reviews_and_features_that_tell_nothing(kind):
+    """The bias is the answer, and it is finite."""
+    x, head = Ragged(np.zeros(300, np.int32), np.arange(301)), Head(kind, 4)
+    label = np.where(np.arange(300) % 3 > 0, 2, 1).astype(np.int8)
+    examples = Examples(x, label, None, Classes(("a", "b", "c", "d")))
+    columns, bias = fit_class_regression(examples, 2, "mean", 0, 0, head)
+    assert (columns == 0).all()
+    z = bias[None, :] if head.layer is None else head.layer.forward(bias[None, :])
+    p = softmax(z)[0]
+    assert p[1] == pytest.approx(1 / 3, abs=0.05)
+    assert p[2] == pytest.approx(2 / 3, abs=0.05)
+
+
+@pytest.mark.parametrize("output", ["scale", "softmax", "cumulative"])
+def test_with_three_classes_it_is_averaged_with_the_network(write_config, output):
+    def trained(name, *overrides):
+        model = {"embedding": {"dim": 4, "pooling": "mean"}, "hidden": [6], "output": output}
+        data = {"source": "sample3", "labels": ["negative", "neutral", "positive"]}
+        train = {"epochs": 1, "linear_member": True, "word_dropout": 0.0, "refit": False, "calibrate": False}
+        resolved = write_config("three.yaml", overrides, data=data, model=model, train=train)
+        outcome = runner.train_model(resolved, Path(name))
+        return load_model(outcome.model), prepare(resolved)
+
+    both, data = trained("both")
+    head = Head(output, 3)
+    assert both.spec.hidden == (6 + 2 * head.outputs,)
+    assert both.spec.dim == 4 + head.outputs
+    columns, bias = fit_class_regression(data.training, len(data.vocabulary), "mean", 10, 0, head)
+    alone, _ = trained("alone", "train.linear_member=false")
+    x = data.validation.features
+
+    def outputs(classifier):
+        network, _ = split_head(classifier.network)
+        return network.forward(x)
+
+    linear = FastEmbeddingBag(columns, "mean", 10).forward(x) + bias
+    parts = np.stack([linear.ravel(), outputs(alone).ravel()], axis=1)
+    weights, *_ = np.linalg.lstsq(parts, outputs(both).ravel(), rcond=None)
+    np.testing.assert_allclose(parts @ weights, outputs(both).ravel(), atol=1e-3)
+    assert weights.sum() == pytest.approx(1, abs=1e-3)
+    assert weights.min() > 0.01
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_a_bomb_is_refused_before_it_is_inflated():
 
 @given(st.lists(st.integers(0, 2**50), max_size=50))
 def test_varints(values):
-    content = np.frombuffer(packing._to_varints(np.array(values, np.int64)), np.uint8)
+    content = np.frombuffer(packing.to_varints(np.array(values, np.int64)), np.uint8)
     assert packing._from_varints(content).tolist() == values
 
 
@@ -97,7 +97,7 @@ def damaged() -> list[tuple[str, object]]:
     n = len(vocabulary)
 
     def varints(*values: int) -> np.ndarray:
-        return packing._deflate(packing._to_varints(np.array(values, np.int64)))
+        return packing._deflate(packing.to_varints(np.array(values, np.int64)))
 
     def raw(content: bytes) -> np.ndarray:
         return packing._deflate(content)

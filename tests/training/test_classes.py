@@ -39,6 +39,7 @@ KINDS = {
     "no order": ["data.ordered=false", "train.early_stopping={metric: macro_f1, patience: 1}", "train.epochs=4"],
     "balanced": ["train.class_weight=balanced", "train.math=plain"],
     "members": ["train.members=2", "train.epochs=1"],
+    "a linear member": ["train.linear_member=true", "train.members=2", "train.epochs=1"],
     "vectors of reviews": ["pretrain={vectors: reviews, dim: 5, min_count: 2}", "train.epochs=1"],
     "vectors of words": ["pretrain={vectors: words, dim: 4}", "train.members=2", "train.epochs=1"],
     "vectors of words, softmax": ["pretrain={vectors: words, dim: 4}", "train.epochs=1", "model.output=softmax"],

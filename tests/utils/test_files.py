@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sentibp.errors import DataError
 from sentibp.utils import files
-from sentibp.utils.files import data_error_on_failure, open_output, remove_temporary_files, write_file
+from sentibp.utils.files import WriteError, data_error_on_failure, open_output, remove_temporary_files, write_file
 
 
 def test_a_file_is_written(tmp_path):
@@ -76,7 +75,7 @@ def test_an_error_has_its_repair(tmp_path, complaint, kind, repair):
             raise OSError(kind, os.strerror(kind))
 
     text = f"{tmp_path}/model: cannot be written: {os.strerror(kind)}; {repair}; then go on"
-    assert complaint(DataError, fail) == text
+    assert complaint(WriteError, fail) == text
 
 
 def test_only_temporary_files_of_this_writer_are_removed(tmp_path, monkeypatch):

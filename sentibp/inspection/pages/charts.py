@@ -88,9 +88,9 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
     about_gradient = "The L2 norm of the gradient of all weights, averaged over neighbouring steps."
     about_accuracy = "On the validation reviews, after each epoch."
     charts = [
-        _chart("loss", "Loss", about_loss, loss, "step", "loss"),
-        _chart("accuracy", "Accuracy", about_accuracy, accuracy, "step", "accuracy"),
-        _chart("gradient", "Gradient norm", about_gradient, gradient, "step", "norm", log=True),
+        new_chart("loss", "Loss", about_loss, loss, "step", "loss"),
+        new_chart("accuracy", "Accuracy", about_accuracy, accuracy, "step", "accuracy"),
+        new_chart("gradient", "Gradient norm", about_gradient, gradient, "step", "norm", log=True),
     ]
     if accuracy:  # for the single point of one epoch plotly would draw an axis up to 2
         values = [value for line in accuracy for value in line["y"]]
@@ -126,7 +126,7 @@ def _flow(run: Lines) -> list[Chart]:
         "The gradient norm of each layer, from the first layer (dark) to the output (bright). Layers whose lines are "
         "far apart learn at different speeds; a layer near zero does not learn."
     ) + (f" The first of {len(seeds)} networks is shown." if len(seeds) > 1 else "")
-    return [_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "norm", log=True)]
+    return [new_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "norm", log=True)]
 
 
 def predictions(models: Sequence[Predictions]) -> list[Chart]:
@@ -138,16 +138,16 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
     if roc := [_roc(each) for each in binary if 0 < np.sum(each.label) < len(each.label)]:  # of both classes
         about = "The true positive rate against the false positive rate, at every threshold."
         lines, axes = [*roc, _diagonal([0, 1])], ("false positive rate", "true positive rate")
-        charts.append(_chart("roc", "ROC", about, lines, *axes, square=True))
+        charts.append(new_chart("roc", "ROC", about, lines, *axes, square=True))
     about = (
         "How often predictions are right, by the probability of the predicted label, with 95 % intervals. On the "
         "dotted line the probabilities are right; below it the model is overconfident."
     )
     lines = [*map(_reliability, models), _diagonal([0.5 if len(binary) == len(models) else 0, 1])]
-    charts.append(_chart("reliability", "Calibration", about, lines, "probability", "accuracy"))
+    charts.append(new_chart("reliability", "Calibration", about, lines, "probability", "accuracy"))
     if lengths := [_by_length(each) for each in models if each.tokens is not None]:
         about = "Six groups of reviews of equal size, from the shortest to the longest, with 95 % intervals."
-        charts.append(_chart("lengths", "Accuracy by length", about, lengths, "words", "accuracy"))
+        charts.append(new_chart("lengths", "Accuracy by length", about, lengths, "words", "accuracy"))
     return charts + [_histogram(each) for each in models]
 
 
@@ -214,7 +214,7 @@ def _histogram(each: Predictions) -> Chart:
             }
         )
     about = "The probabilities of positive and of negative reviews. The ones on the wrong side of 0.5 are mistakes."
-    chart = _chart(
+    chart = new_chart(
         f"scores{each.number}",
         f"Probabilities: {each.name}",
         about,
@@ -229,7 +229,7 @@ def _histogram(each: Predictions) -> Chart:
 def _class_histogram(each: Predictions) -> Chart:
     data, title, about, axis = class_charts.histogram_data(each, _BINS)
     unit = "reviews" if each.weight is None else "weight"
-    chart = _chart(f"scores{each.number}", f"{title}: {each.name}", about, data, axis, unit)
+    chart = new_chart(f"scores{each.number}", f"{title}: {each.name}", about, data, axis, unit)
     chart["layout"] |= {"barmode": "stack", "bargap": 0}
     chart["layout"]["xaxis"]["range"] = [0, 1]
     return chart
@@ -241,8 +241,8 @@ class Words(NamedTuple):
     names: Sequence[str]
     vectors: Array  # (k, d)
     weight: Array  # (k,)
-    labels: Sequence[str] | None = None  # that each word speaks for, if the labels have no order
-    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights speak for, else
+    labels: Sequence[str] | None = None  # that each word is evidence for, if the labels have no order
+    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights are evidence for, else
 
 
 def word_map(number: int, name: str, words: Words) -> Chart:
@@ -259,14 +259,14 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     data = [_map_points(words, at)]
     colours = f"Green is evidence for {words.ends[1]}, red for {words.ends[0]}."
     if words.labels is not None:
-        colours = "The colour shows which label a word speaks for most."
+        colours = "The colour shows which label a word is most evidence for."
         data[0] |= _by_label(words, words.labels)
     about = (
         f"The embeddings of {len(words.names):,} frequent or strong words and n-grams, by their first two principal "
         f"components. {colours} Point at a word, or type it below."
     )
     x, y = (f"component {i + 1} ({share[i]:.0%} of the variance)" for i in range(2))
-    chart = _chart(f"map{number}", f"Map of the embedding: {name}", about, data, x, y)
+    chart = new_chart(f"map{number}", f"Map of the embedding: {name}", about, data, x, y)
     chart["layout"] |= {"showlegend": False, "height": 420}
     return chart | {"find": True}
 
@@ -296,7 +296,7 @@ def _map_points(words: Words, at: Array) -> dict[str, Any]:
 
 
 def _by_label(words: Words, labels: Sequence[str]) -> dict[str, Any]:
-    """Return the colours and hints of the words on a map, by the label that each speaks for."""
+    """Return the colours and hints of the words on a map, by the label that each is evidence for."""
     kinds = sorted(set(labels))
     return {
         "marker": {"size": 6, "color": [f"--run{kinds.index(label) % _COLOURS}" for label in labels]},
@@ -343,9 +343,10 @@ def _diagonal(ends: list[float]) -> Chart:
             "line": {"color": "--faint", "width": 1, "dash": "dot"}}  # fmt: skip
 
 
-def _chart(
+def new_chart(
     id: str, title: str, about: str, data: list[Chart], x: str, y: str, log: bool = False, square: bool = False
 ) -> Chart:
+    """Return a chart for a page: its data in plotly's terms, its title, and what it shows."""
     layout: dict[str, Any] = {"height": _HEIGHT, "xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
     if log:
         layout["yaxis"] |= {"type": "log", "exponentformat": "power"}

@@ -73,6 +73,6 @@ def histogram_data(each: Predictions, bins: int) -> tuple[list[dict[str, Any]], 
 
 
 def strongest_labels(weight: Array, names: Sequence[str]) -> tuple[list[str], Array]:
-    """Return the label that each word speaks for most (k,), and its weight there (k,), from the weights (k, K)."""
+    """Return the label that each word is most evidence for (k,), and its weight there (k,), from the weights (k, K)."""
     best = weight.argmax(axis=1)
     return [str(names[i]) for i in best.tolist()], weight[np.arange(len(weight)), best]

@@ -51,19 +51,19 @@ _EXAMPLES = (("I love this movie", "positive"), ("not worth the ticket", "negati
 """The reviews of the stepper if there are no validation reviews."""
 
 
-def plotly_script() -> str:
-    """Return the script of plotly. Raises ConfigError if plotly is not installed."""
+def plotly_script(extra: str = "report") -> str:
+    """Return the script of plotly. Raises ConfigError if plotly is not installed, which the `extra` brings."""
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
-        raise ConfigError(f"a report needs {missing}: pip install 'sentibp[report]'") from None
+        raise ConfigError(f"a {extra} needs {missing}: pip install 'sentibp[{extra}]'") from None
     return get_plotlyjs()
 
 
 def report_page(subjects: Sequence[Subject]) -> bytes:
     """Return the page. Raises ConfigError if plotly is not installed."""
-    scripts = [_unix(script) for script in (plotly_script(), *map(read_template, ("stepper.js", "report.js")))]
+    scripts = [unix_lines(script) for script in (plotly_script(), *map(read_template, ("stepper.js", "report.js")))]
     with single_threaded_blas:
         content = _content(subjects)
     html = render(
@@ -82,7 +82,7 @@ def policy(scripts: Iterable[str]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
 
 
-def _unix(script: str) -> str:
+def unix_lines(script: str) -> str:
     """Return the script with the line ends that a browser converts all others to, before it computes the digest."""
     return script.replace("\r\n", "\n").replace("\r", "\n")
 

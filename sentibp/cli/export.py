@@ -1,0 +1,113 @@
+"""`sentibp export`: a model in one file, for other languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentibp.cli import Json, NamedModel, SameModel
+from sentibp.cli.output import print_json, print_message, print_text, size
+from sentibp.cli.output_file import require_no_input, save_output
+from sentibp.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from sentibp.export.export import Exported
+
+_NAMES = {"html": "model.html", "js": "model.mjs", "python": "model.py", "onnx": "model.onnx"}
+
+_LARGE = 10_000_000  # bytes from which on a page or module takes long to load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp export --to html
+  sentibp export runs/first --to js --max-size 300kB --output sentiment.mjs
+  sentibp export -m builtin --output sentiment.py"""
+    )(export)
+
+
+def export(
+    named: NamedModel = None,
+    model: SameModel = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="TARGET",
+            help="html: a page that works offline; js: an ES module; python: a module of the standard library alone; "
+            "onnx: a network for ONNX Runtime. Default: what the name of the output says.",
+        ),
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="The largest size of the file, such as 1MB or 300kB: a larger model loses features and precision.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", parser=expand_home, help="Default: model.html, .mjs, .py or .onnx."
+        ),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(metavar="[CLASS=]P", help="Answer CLASS (with two classes: positive) from this probability on."),
+    ] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(metavar="COST", help="Answer the label of least expected cost: distance, squared, or a matrix."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a model as one file that needs nothing else.
+
+    The file holds the model, test texts, and their probabilities. It refuses to answer if it cannot repeat them to
+    0.000001. The answers are those of `sentibp predict`, in any version of Python, Node, or browser. --to onnx needs
+    the extra `export`: pip install 'sentibp[export]'.
+    """
+    from sentibp.errors import ConfigError
+
+    if named is not None and model is not None:
+        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+    from sentibp.cli.compress import parse_size
+
+    max_bytes = None if max_size is None else parse_size(max_size)
+    from sentibp.export import export as exports
+    from sentibp.model.decision import parse_decision
+    from sentibp.model.file import load_model
+    from sentibp.runs import find
+
+    if output == Path("-"):
+        raise ConfigError("--output -: an export is a file; name one, such as --output model.html")
+    target = exports.target_of(to, "" if output is None else output.suffix)
+    output = output or Path(_NAMES[target])
+    path = find.model_file(named or model)
+    require_no_input(output, [("the model", path)])
+    classifier = load_model(path)
+    decision = parse_decision(classifier.spec.label_set, threshold, cost)
+    exported = exports.export_model(classifier, target, decision, max_bytes)
+    save_output(output, exported.content)
+    _print(output, target, exported, json)
+
+
+def _print(output: Path, target: str, exported: Exported, json: bool) -> None:
+    count = len(exported.content)
+    if exported.features < exported.of or exported.difference:
+        print_message(
+            f"{exported.features:,} of {exported.of:,} features fit; probabilities of the test texts differ from "
+            f"those of the model by up to {exported.difference:.4f}; `sentibp compress` scores a model of such a size"
+        )
+    elif count > _LARGE and target != "onnx":
+        print_message(f"{size(count)} take a while to load; --max-size 1MB keeps what matters most")
+    if json:
+        facts = {key: value for key, value in exported._asdict().items() if key != "content"}
+        print_json({"output": str(output), "to": target, "bytes": count, **facts})
+        return
+    print_text(f"{output}  {size(count)}, {exported.features:,} features")

@@ -1,0 +1,344 @@
+"""`sentibp sweep CONFIG SPACE` and `sentibp sweep show DIR`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sentibp.cli import Json, Offline, Set
+from sentibp.cli.output import duration, print_json, print_message, print_text, size, table
+from sentibp.errors import ConfigError
+from sentibp.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from sentibp.training.sweep import Result
+    from sentibp.training.sweep_folder import Plan
+    from sentibp.training.trial import TrialRecord
+
+
+class _RunByDefault(TyperGroup):
+    """`sentibp sweep CONFIG SPACE` is short for `sentibp sweep run CONFIG SPACE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+commands = typer.Typer(
+    cls=_RunByDefault,
+    help="Find good settings: train a config with many, and keep the best.\n\n"
+    "`sentibp sweep CONFIG SPACE` is short for `sentibp sweep run CONFIG SPACE`.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="sweep")
+
+
+class Sampler(StrEnum):
+    """How the settings of a trial are chosen."""
+
+    tpe = "tpe"
+    random = "random"
+    grid = "grid"
+
+
+class Metric(StrEnum):
+    """A score."""
+
+    accuracy = "accuracy"
+    log_loss = "log_loss"
+    f1 = "f1"
+    roc_auc = "roc_auc"
+    macro_f1 = "macro_f1"
+    mae = "mae"
+
+
+@commands.command(
+    epilog="""\b
+Examples:
+  sentibp sweep rotten_tomatoes space.yaml --trials 50
+  sentibp sweep mine.yaml space.yaml --jobs 2 --timeout 600
+  sentibp sweep mine.yaml space.yaml --folds 5 --metric log_loss
+  sentibp sweep --resume sweeps/mine-1a2b3c --trials 100
+  sentibp sweep show sweeps/mine-1a2b3c --html"""
+)
+def run(
+    config: Annotated[
+        str | None,
+        typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.", show_default=False),
+    ] = None,
+    space: Annotated[
+        Path | None,
+        typer.Argument(metavar="SPACE", help="A YAML file with the settings to try.", show_default=False),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=100_000, help="How many trainings. Default: 30; of a grid, all points."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Stop after this time; the same command resumes.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=256, help="How many trials run at the same time.")] = 1,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            min=2,
+            max=100,
+            help="Score each trial on K folds of the training reviews, which keep groups (data.group_column) "
+            "together. Default: on the validation reviews of the config.",
+        ),
+    ] = None,
+    sampler: Annotated[
+        Sampler,
+        typer.Option(
+            help="How settings are chosen. tpe: near those that were good (tree-structured Parzen estimator); random; "
+            "grid: all combinations."
+        ),
+    ] = Sampler.tpe,
+    metric: Annotated[
+        Metric | None,
+        typer.Option(help="The score to improve. Default: that which selects the best epoch; else accuracy."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="Of the choice of settings.")] = 0,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune/--no-prune", help="Stop trials that are behind three quarters of the finished ones."),
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=expand_home,
+            metavar="DIR",
+            help="The folder of the sweep. Default: a name in sweeps/, by its content.",
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            parser=expand_home, metavar="DIR", help="Resume the sweep in a folder; CONFIG and SPACE are left out."
+        ),
+    ] = None,
+    set_: Set = None,
+    offline: Offline = False,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while it runs.")] = False,
+) -> None:
+    """Train a config with many settings, and keep the best.
+
+    Each trial is a training on the same reviews. The folder keeps the settings and the metrics of all trials, the
+    config of the best (best.yaml) and its model. The same command resumes a sweep that was interrupted.
+
+    It needs the extra `sweep`: pip install 'sentibp[sweep]'.
+    """
+    from sentibp.config.load import load_config
+    from sentibp.training import sweep
+
+    if timeout is not None and not timeout > 0:
+        raise typer.BadParameter("a number of seconds above 0", param_hint="--timeout")
+    if resume is not None:
+        _require_alone(config, space, out, set_, folds, metric)
+        plan, notes, path = _planned(resume, trials)
+    else:
+        if config is None or space is None:
+            raise typer.BadParameter(f"Missing argument '{'CONFIG' if config is None else 'SPACE'}'")
+        wanted = sweep.Options(trials, sampler.value, seed, folds or 0, metric and metric.value, prune)
+        plan, notes = sweep.plan_sweep(load_config(config, set_ or []), space, wanted)
+        path = out or sweep.default_folder(plan)
+    for note in () if quiet else notes:
+        print_message(note)
+    result = _run(plan, path, jobs, timeout, quiet)
+    print_result(result, plan, json)
+    if result.outcome == "interrupted":
+        raise typer.Exit(130)
+    if result.best is None:
+        raise typer.Exit(4 if set(result.states) == {"diverged"} else 1)
+
+
+def _require_alone(*others: Any) -> None:
+    if any(others):
+        raise ConfigError(
+            "--resume has the config, the space and the options of the sweep; leave out all but --trials, "
+            "--timeout and --jobs"
+        )
+
+
+def _planned(folder: Path, trials: int | None) -> tuple[Plan, Sequence[str], Path]:
+    """Return what the sweep in a folder searches, perhaps with more trials."""
+    from sentibp.training.sweep_folder import load_plan
+
+    plan = load_plan(folder)
+    most = plan.space.grid_size if plan.sampler == "grid" else trials
+    return plan._replace(trials=min(trials, most or trials) if trials else plan.trials), (), folder
+
+
+def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) -> Result:
+    from sentibp.cli.interrupts import Interrupt
+    from sentibp.cli.sweep_progress import SweepProgress
+    from sentibp.data.labels import counted
+    from sentibp.training import sweep, sweep_folder, trial_pool
+
+    deadline = sweep.Deadline(timeout)
+    interrupt = Interrupt()
+
+    def stop() -> str:
+        return "interrupted" if interrupt.requested else "timeout" if deadline.is_over() else ""
+
+    pool = trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)
+    with sweep_folder.SweepFolder(path) as folder:
+        folder.open(plan)
+        found = sweep.Sweep(plan, folder, pool, stop)
+        progress = SweepProgress(plan, found.records, jobs, quiet)
+        if not found.records and found.left:
+            cost = sweep.estimate(plan)
+            progress.notes(cost.notes)
+            progress.cost(path, cost.seconds)
+        elif not quiet:
+            print_message(f"{path}: {counted(len(found.records), 'trial')} of before; {found.left} left")
+        with progress:
+            for event in found:
+                progress.show(event)
+        return found.finish()
+
+
+def print_result(result: Result, plan: Plan, json: bool) -> None:
+    """Print how a sweep ended, and what to do next."""
+    done, folder = sum(result.states.values()), shlex.quote(str(result.folder))
+    if result.outcome != "finished":
+        what = "interrupted" if result.outcome == "interrupted" else "the time is over"
+        print_message(f"{what}: {done} of {plan.trials} trials have ended; to resume: sentibp sweep --resume {folder}")
+    if json:
+        plain = {key: str(value) if isinstance(value, Path) else value for key, value in result._asdict().items()}
+        best = None if result.best is None else result.best._asdict()
+        print_json(plain | {"best": best, "metric": plan.metric, "trials": plan.trials})
+        return
+    if result.best is None:
+        print_message(f"no trial is finished; see `sentibp sweep show {folder}`")
+        return
+    print_text(f"best      trial {result.best.number}: {_score(result.best, plan)}")
+    for key, value in result.settings.items():
+        print_text(f"          {key}: {_yaml(value)}")
+    print_text(f"trials    {states(result.states)}")
+    print_text(f"next      sentibp train {shlex.quote(str(result.config))}")
+    if done > 1:
+        on = f"{plan.folds} folds" if plan.folds else "validation reviews"
+        print_message(f"its score is the best of {done} on the same {on}: expect less on new reviews")
+
+
+def states(counts: Mapping[str, int]) -> str:
+    """Return how many trials ended how, as `28 finished, 2 pruned`."""
+    from sentibp.training.trial import STATES
+
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state))
+
+
+def _score(record: TrialRecord, plan: Plan) -> str:
+    """Return the scores of a finished trial, that of the metric first."""
+    values = {plan.metric: record.value, **(record.scores or {})}
+    shown = [f"{plan.metric.replace('_', ' ')} {record.value:.4f}"]
+    if record.spread is not None:
+        shown[0] += f" (standard deviation {record.spread:.4f} over {plan.folds} folds)"
+    names = [name for name in ("accuracy", "log_loss") if name != plan.metric]
+    shown += [f"{name.replace('_', ' ')} {values[name]:.4f}" for name in names if name in values]
+    if record.model_bytes is not None:
+        shown.append(size(record.model_bytes))
+    return ", ".join([*shown, duration(record.seconds)])
+
+
+def _yaml(value: Any) -> str:
+    from sentibp.utils.repair import as_yaml
+
+    return as_yaml(value)
+
+
+@commands.command(epilog="Examples: sentibp sweep show; sentibp sweep show sweeps/mine-1a2b3c --html")
+def show(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=expand_home,
+            metavar="[DIR]",
+            help="The folder of a sweep. Default: the newest in sweeps/.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page with charts: sweep.html in the folder, or --output.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(parser=expand_home, metavar="FILE", help="With --html, where to write the page.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print the trials of a sweep, the best first.
+
+    With ten or more finished trials, also how important each setting is.
+    """
+    from sentibp.inspection import sweep as inspection
+
+    path = inspection.newest() if folder is None else folder
+    found = inspection.load_sweep(path)
+    if output is not None and not html:
+        raise ConfigError("--output: is for the page; add --html")
+    if html:
+        _write_page(found, output or path / "sweep.html", json)
+        return
+    print_trials(found, json)
+
+
+def _write_page(found: Any, output: Path, json: bool) -> None:
+    from sentibp.cli.output_file import format_of, save_output
+    from sentibp.inspection.pages.sweep import sweep_page
+
+    format_of(output, None, {".html": "html", ".htm": "html"}, None, "html")
+    content = sweep_page(found)
+    save_output(output, content)
+    if json:
+        print_json({"output": str(output), "bytes": len(content)})
+    else:
+        print_text(f"{output}  {size(len(content))}: a page on {len(found.trials)} trials")
+
+
+def print_trials(found: Any, json: bool) -> None:
+    """Print a line for each trial, the best first."""
+    if json:
+        print_json(found.to_json())
+        return
+    from sentibp.cli.runs import short_names
+
+    plan = found.plan
+    names = short_names([dimension.key for dimension in plan.space.dimensions])
+    columns = ["trial", "", plan.metric.replace("_", " "), *(["spread"] if plan.folds else []), "time", "size"]
+    lines = []
+    for record, settings in found.ranked():
+        state = "" if record.state == "finished" else record.state
+        line = [record.number, state if record.same_as is None else f"as {record.same_as}", record.value]
+        line += [record.spread] if plan.folds else []
+        line += [duration(record.seconds), None if record.model_bytes is None else size(record.model_bytes)]
+        lines.append([*line, *(_yaml(settings[key]) if key in settings else "" for key in names)])
+    table([*columns, *names.values()], lines)
+    for record, _ in found.ranked():
+        if record.message and record.same_as is None:
+            print_text(f"trial {record.number}: {record.message}")
+    if found.running:
+        print_text(f"running or interrupted: {', '.join(map(str, found.running))}")
+    if found.importances:
+        print_text("\nimportance of each setting for being among the best (PED-ANOVA)")
+        width = max(map(len, found.importances))
+        for key, share in found.importances.items():
+            print_text(f"{key:<{width}}  {share:4.0%}  {'#' * round(40 * share)}".rstrip())
+    if found.best is not None:
+        print_text(f"\nbest      trial {found.best.number}: {_score(found.best, plan)}")
+        print_text(f"next      sentibp train {shlex.quote(str(found.folder / 'best.yaml'))}")

@@ -1,0 +1,207 @@
+"""Labels as Python programs have them, of any type, as the numbers of classes, and back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sentibp.data.label_mapping import class_order, suggest
+from sentibp.data.labels import IGNORED, class_names, default_class
+from sentibp.errors import InvalidInput
+from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
+from sentibp.utils.sequences import is_missing, require_sequence, to_list
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Data
+
+_MOST = 100  # classes, as config/conflicts.py has it
+
+
+@dataclass(frozen=True, eq=False)
+class LabelEncoder:
+    """Which label is which class of a model.
+
+    `classes` are the labels in ascending order, as scikit-learn has them. If several labels are one class, they are
+    the names of the classes.
+    """
+
+    classes: np.ndarray  # (K,) of the type of the labels
+    number: np.ndarray  # (K,) int64: the number that each has in the model
+    numbers: dict[Any, int]  # label -> number; IGNORED for those to leave out
+    setting: dict[str, list[Any]] | None = None  # data.labels, if the labels are not the usual ones
+    ordered: bool | None = None  # data.ordered, if it follows from the labels
+    notes: tuple[str, ...] = ()  # what was assumed
+
+    def encode(self, labels: Any, name: str = "y") -> np.ndarray:
+        """Return the number of the class of each label (n,) int64, or IGNORED. InvalidInput for an unknown label."""
+        values = label_list(labels, name)
+        unknown = next((i for i, value in enumerate(values) if value not in self.numbers), None)
+        if unknown is not None:
+            known = ", ".join(map(repr, self.numbers))
+            raise InvalidInput(f"{name}[{unknown}] is {values[unknown]!r:.60}, and the labels are {known}")
+        return np.array([self.numbers[value] for value in values], np.int64)
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the labels (n,) of numbers of classes (n,)."""
+        return self.classes[self.place[numbers]]
+
+    @property
+    def place(self) -> np.ndarray:
+        """The position in `classes` of the class of each number: (K,) int64."""
+        return np.argsort(self.number)
+
+
+def label_encoder(labels: Any, data: Data, name: str = "y") -> LabelEncoder:
+    """Return which class each label means: by data.labels if it is set, else by the usual names, else by their order.
+
+    InvalidInput if they are no labels, or data.labels does not have them.
+    """
+    values = label_list(labels, name)
+    if not values:
+        raise InvalidInput(f"{name} is empty: 0 sample(s) (reviews) given; give at least one of each class")
+    distinct = _distinct(values, name)
+    if data.labels is not None:
+        return _of_setting(distinct, data.labels, name)
+    keys = [label_key(value) for value in distinct.tolist()]
+    if len(distinct) == 1:
+        raise InvalidInput(f"all labels are {distinct[0]!r}, one class; training needs at least two classes")
+    if "" in keys or len(set(keys)) < len(keys):
+        same = [value for value, key in zip(distinct.tolist(), keys, strict=True) if not key or keys.count(key) > 1]
+        raise InvalidInput(f"{name}: {', '.join(map(repr, same))}: empty, or the same but for capitals; rename them")
+    return _binary(distinct, keys) if len(distinct) == 2 else _several(distinct, keys, data, name)
+
+
+def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
+    """Return the class that each label means for a model (n,) int64, by its data.labels or the usual names.
+
+    IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none.
+    """
+    values = label_list(labels, name)
+    keys = list(map(label_key, values))
+    number = {key: default_class(key) for key in set(keys)} if data.labels is None else _meaning(data.labels)
+    unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
+    if unknown is not None:
+        names = ", ".join(class_names(data.labels))
+        raise InvalidInput(f"{name}[{unknown}] is {values[unknown]!r:.60}, and the classes of the model are {names}")
+    return np.array([number[key] for key in keys], np.int64)
+
+
+def _meaning(setting: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    """Return the number of the class of each normalized label in data.labels."""
+    names = class_names(setting)
+    return {
+        label_key(value): IGNORED if each == IGNORE else names.index(each)
+        for each, listed in setting.items()
+        for value in listed
+    }
+
+
+def label_list(labels: Any, name: str = "y") -> list[Any]:
+    """Return labels as a list of plain values. InvalidInput with the position for one that is missing."""
+    if labels is None:
+        raise InvalidInput(f"{name} is None: this classifier requires y to be passed, but the target y is None")
+    if getattr(labels, "ndim", 1) == 2 and labels.shape[1] == 1 and not hasattr(labels, "columns"):
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected", _conversion_warning(), stacklevel=2
+        )
+        labels = labels.ravel()
+    require_sequence(labels, name, "label")
+    values = to_list(labels, name)
+    for position, value in enumerate(values):
+        if is_missing(value):
+            raise InvalidInput(f"{name}[{position}] is missing (Input {name} contains NaN or None); leave it out")
+    return values
+
+
+def _conversion_warning() -> type[Warning]:
+    try:
+        from sklearn.exceptions import DataConversionWarning
+    except ImportError:
+        return UserWarning
+    return DataConversionWarning
+
+
+def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
+    """Return the labels in ascending order, as an array of their type."""
+    if (other := next((value for value in values if not isinstance(value, str | int | float)), None)) is not None:
+        raise InvalidInput(f"Unknown label type: {name} has {other!r:.60}; give labels of bool, int or str")
+    found = set(values)
+    if (share := next((value for value in found if isinstance(value, float) and value % 1), None)) is not None:
+        repair = "for classes such as 4.5 stars, write the numbers as text"
+        raise InvalidInput(f"Unknown label type: continuous: {name} has {share!r}; {repair}")
+    if len(kinds := {"text" if isinstance(value, str) else "numbers" for value in found}) > 1:
+        raise InvalidInput(f"{name} has labels of several types: {' and '.join(sorted(kinds))}; give one")
+    if len(found) > _MOST:
+        raise InvalidInput(f"{name} has {len(found):,} different labels; give at most {_MOST}")
+    return np.array(sorted(found))
+
+
+def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) -> LabelEncoder:
+    """Return the encoder of labels that data.labels lists."""
+    names, meaning = class_names(setting), _meaning(setting)
+    values = distinct.tolist()
+    unknown = [value for value in values if label_key(value) not in meaning]
+    if unknown:
+        listed = ", ".join(repr(value) for values in setting.values() for value in values)
+        raise InvalidInput(
+            f"{name}: {', '.join(map(repr, unknown[:8]))}: in no list of data.labels, which has {listed}; correct it, "
+            "or leave it out with data__labels=None"
+        )
+    numbers = {value: meaning[label_key(value)] for value in values}
+    of_class = [[value for value in values if numbers[value] == number] for number in range(len(names))]
+    if missing := [each for each, found in zip(names, of_class, strict=True) if not found]:
+        raise InvalidInput(f"{name}: no label is of the class {', '.join(missing)}; training needs all classes")
+    if all(len(found) == 1 for found in of_class):
+        classes = np.array([found[0] for found in of_class])
+    else:
+        classes = np.array(names)
+    number = np.argsort(classes, kind="stable")
+    return LabelEncoder(classes[number], number, numbers)
+
+
+def _binary(distinct: np.ndarray, keys: Sequence[str]) -> LabelEncoder:
+    usual = [default_class(key) for key in keys]
+    values = distinct.tolist()
+    if set(usual) == {0, 1}:
+        number = np.array(usual)
+        return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)))
+    meant, notes = suggest(keys), ()
+    if len(meant.negative) == len(meant.positive) == 1:
+        number = np.array([int(key in meant.positive) for key in keys])
+    else:
+        number = np.array([0, 1])
+        notes = (f"{values[1]!r} is taken as positive and {values[0]!r} as negative: scikit-learn's order",)
+    lists = {LABELS[n]: [value] for n, value in sorted(zip(number.tolist(), values, strict=True))}
+    return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)), lists, notes=notes)
+
+
+def _several(distinct: np.ndarray, keys: Sequence[str], data: Data, name: str) -> LabelEncoder:
+    """Return the encoder of more than two classes. They are in order only if words say so, or data.ordered is set."""
+    values, order = distinct.tolist(), class_order(keys)
+    given, notes, ordered = "ordered" in data.model_fields_set, (), data.ordered
+    if not given:
+        ordered = order is not None and not any(map(is_number, keys))
+        if order is not None and not ordered:
+            notes = (
+                f"{name}: {len(keys)} numbers taken as classes without an order; if they have one, as stars have, "
+                "write data__ordered=True (False: they have none)",
+            )
+    number = np.arange(len(keys))
+    if ordered and order is not None:
+        number = np.array([order.index(key) for key in keys])
+    lists = {_name(values[i]): [values[i]] for i in np.argsort(number).tolist()}
+    if IGNORE in lists:
+        raise InvalidInput(
+            f"{name}: a class cannot be called {IGNORE!r}, which has a meaning in data.labels; rename it"
+        )
+    numbers = dict(zip(values, number.tolist(), strict=True))
+    return LabelEncoder(distinct, number, numbers, lists, None if given else ordered, notes)
+
+
+def _name(value: Any) -> str:
+    """Return the name of the class of a label, as data.labels gives it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

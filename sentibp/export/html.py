@@ -1,0 +1,27 @@
+"""The page of an export: it works offline, and shows how the model comes to its answer."""
+
+from __future__ import annotations
+
+from sentibp.export.files import javascript_data, read_runtime
+from sentibp.export.payload import Payload
+from sentibp.inspection.pages.render import read_template, render, trusted
+
+_STYLES = ("style.css", "classes.css", "export.css")
+_EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
+
+
+def html_file(payload: Payload) -> bytes:
+    """Return a page that holds the model."""
+    labels = payload.settings["labels"]
+    code = "".join((read_runtime("model.js"), javascript_data(payload), read_template("export.js")))
+    page = render(
+        "export.html",
+        style=trusted("".join(map(read_template, _STYLES))),
+        script=trusted(code),
+        labels=labels,
+        several=len(labels) > 2,
+        features=f"{payload.settings['features']:,}",
+        version=payload.settings["sentibp"],
+        example=_EXAMPLE,
+    )
+    return page.encode()

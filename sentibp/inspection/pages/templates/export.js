@@ -1,0 +1,259 @@
+// The page: the answer, the contribution of each word, and the forward pass, for the text that is typed.
+{
+  const at = (id) => document.getElementById(id);
+  const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 62, WORD = 132, TALL = 20, PITCH = 25, TOP = 26, BOTTOM = 22;
+  const SVG = "http://www.w3.org/2000/svg";
+  const signed = (value) => `${value <= -0.00005 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  const short = (value) => { // at most 8 characters
+    const size = Math.abs(value);
+    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? value.toExponential(1) : value.toFixed(size < 10 ? 4 : 2);
+  };
+  const element = (name, attributes, ...content) => fill(document.createElement(name), attributes, content);
+  const drawn = (name, attributes, ...content) => fill(document.createElementNS(SVG, name), attributes, content);
+  function fill(made, attributes, content) {
+    for (const [key, value] of Object.entries(attributes)) {
+      if (key === "share") made.style.setProperty("--share", `${value}%`); // style attributes are not allowed in SVG by all
+      else made.setAttribute(key, value);
+    }
+    made.append(...content);
+    return made;
+  }
+  const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
+  const byAmount = (numbers) => numbers.map((value, i) => [Math.abs(value), i]).sort((a, b) => b[0] - a[0] || a[1] - b[1])
+    .map(([, i]) => i);
+  let waiting = 0, chosen = null, columns = [], edges = [], gap = 84;
+
+  function look() {
+    const text = at("text").value;
+    const isLong = text.length > LONG;
+    const answer = isLong ? predict(text) : explain(text);
+    showAnswer(answer);
+    for (const id of ["words-title", "marked", "legend", "parts", "drawing"]) at(id).hidden = isLong;
+    if (isLong) at("more").textContent += `; texts of more than ${LONG.toLocaleString("en")} characters are not explained`;
+    else {
+      showWords(text, shownSum(answer));
+      showContributions(answer);
+      draw(text, answer);
+    }
+  }
+
+  function showAnswer(answer) {
+    const unknown = answer.note ?? (answer.unknown ? `${answer.unknown} of ${answer.tokens} words unknown` : "");
+    at("prediction").textContent = `${answer.label} ${answer.score.toFixed(4)}`;
+    const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)}`,
+      answer.expected === undefined ? "" : `expected ${answer.expected.toFixed(2)}`, unknown];
+    at("more").textContent = more.filter(Boolean).join(", ");
+    if (answer.probabilities) showDistribution(answer);
+    else at("needle").style.width = `${100 * answer.positive}%`;
+  }
+
+  function showDistribution(answer) {
+    const rows = about().labels.map((label) => [label, answer.probabilities[label]]);
+    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${p.toFixed(4)}`).join(", "));
+    at("distribution").replaceChildren(...rows.map(([label, p]) => {
+      const bar = element("div", {});
+      bar.style.height = `${100 * p}%`;
+      return element("div", { title: `${label} ${p.toFixed(4)}`, class: label === answer.label ? "predicted" : "" },
+        bar, element("span", {}, label));
+    }));
+    at("scale").hidden = at("ends").hidden = answer.place === undefined;
+    at("scale").firstElementChild.style.left = `${100 * (answer.place ?? 0)}%`;
+  }
+
+  const shownSum = (answer) => answer.sums.find(({ name }) => name === answer.label) ?? answer.sums[0];
+  const sideOf = ({ name }, value) =>
+    (name === "neutrality" ? (value > 0 ? "neutral" : "opinion") : value > 0 ? "positive" : "negative");
+  const isContrast = (answer) => about().labels.includes(answer.sums[0].name);
+  const titleOf = (answer, { name }) => (isContrast(answer) ? `${name} against the rest` : name);
+
+  function showWords(text, each) {
+    const scale = largest(each.words.map(({ contribution }) => contribution)), pieces = [];
+    let done = 0;
+    for (const { start, end, contribution, known } of each.words) {
+      const from = Math.max(start, done);
+      pieces.push(text.slice(done, from));
+      done = Math.max(done, end);
+      pieces.push(element("mark", {
+        class: known ? (contribution ? sideOf(each, contribution) : "") : "unknown",
+        title: known ? signed(contribution) : "unknown", share: Math.round((45 * Math.abs(contribution)) / scale),
+      }, text.slice(from, done)));
+    }
+    at("marked").replaceChildren(...pieces, text.slice(done));
+    const [plus, minus] = about().labels.includes(each.name) ? [each.name, "the rest"] : about().labels.slice().reverse().filter((_, i, all) => i === 0 || i === all.length - 1);
+    at("legend").textContent = each.words.length
+      ? `Green and underlined speaks for ${plus}, red and dashed for ${minus}; dotted words are unknown.` : "";
+  }
+
+  function showContributions(answer) {
+    const sums = isContrast(answer) ? [shownSum(answer)] : answer.sums;
+    at("contributions").replaceChildren(...sums.flatMap((each) =>
+      [element("h3", {}, titleOf(answer, each)), element("div", { class: "scroll" }, tableOf(each))]));
+  }
+
+  function tableOf(each) {
+    const order = byAmount(each.contributions.map(({ contribution }) => contribution));
+    const parts = order.slice(0, ROWS).map((i) => each.contributions[i]), rest = order.slice(ROWS);
+    const scale = largest(parts.map(({ contribution }) => contribution));
+    const row = (name, value, bar = "") => element("tr", {}, element("td", {}, name), element("td", {}, signed(value)),
+      element("td", { class: "bar" }, bar));
+    const heads = ["word or n-gram", "contribution", ""].map((head) => element("th", {}, head));
+    const rows = parts.map(({ text, contribution }) => row(text, contribution,
+      element("div", { class: sideOf(each, contribution), share: Math.round((100 * Math.abs(contribution)) / scale) })));
+    if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => each.contributions[i].contribution))));
+    rows.push(row("an empty text", each.bias), row("the sum", each.value));
+    return element("table", {}, element("tr", {}, ...heads), ...rows);
+  }
+
+  // --- the forward pass
+
+  function draw(text, answer) {
+    const { settings, arrays, rows } = checkedModel(), { ids, found } = checkedModel().encode(valid(text));
+    const { network: { dim, layers } } = settings, divisor = checkedModel().divisor(ids.length);
+    const first = answer.sums[0].contributions, of = new Map(), names = new Map();
+    found.forEach(({ id }, i) => {
+      of.set(id, (of.get(id) ?? 0) + first[i].contribution);
+      names.set(id, first[i].text);
+    });
+    const counts = new Map();
+    for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+    const all = [...of.keys()], drawnIds = byAmount(all.map((id) => of.get(id))).slice(0, UNITS).map((i) => all[i]);
+    const column = (name, values, label) => {
+      const units = byAmount(values).slice(0, UNITS).sort((a, b) => a - b);
+      return { name, units, of: values.length, values: units.map((i) => values[i]), labels: units.map(label ?? ((i) => `${name}[${i + 1}]`)) };
+    };
+    columns = [{ name: "words", units: drawnIds, of: all.length, values: drawnIds.map((id) => of.get(id)),
+      labels: drawnIds.map((id) => (counts.get(id) > 1 ? `${names.get(id)} ×${counts.get(id)}` : names.get(id))) },
+    ...answer.layers.map(({ name, values }) => column(name, values))];
+    edges = [null, drawnIds.map((id) => columns[1].units.map((j) => (counts.get(id) * rows[id * dim + j]) / divisor))];
+    layers.forEach((layer, k) => {
+      const weight = arrays[layer.weight], m = arrays[layer.bias].length, before = columns[k + 1];
+      edges.push(before.units.map((i, row) => columns[k + 2].units.map((j) => before.values[row] * weight[i * m + j])));
+    });
+    const probabilities = answer.probabilities ? settings.labels.map((label) => answer.probabilities[label]) : [answer.positive];
+    columns.push(column(answer.probabilities ? "p" : settings.labels[1], probabilities, (k) => `p(${answer.probabilities ? settings.labels[k] : settings.labels[1]})`));
+    edges.push(null);
+    if (chosen && chosen.row >= (columns[chosen.column]?.units.length ?? 0)) chosen = null;
+    picture();
+  }
+
+  const widthOf = (index) => (index === 0 ? WORD : BOX);
+  const leftOf = (index) => 6 + (index ? WORD + (index - 1) * BOX + index * gap : 0);
+  function fitGap() { // between columns: as wide as the page allows, within limits
+    const free = at("network").parentElement.clientWidth - 12 - WORD - (columns.length - 1) * BOX;
+    gap = Math.min(Math.max(free / (columns.length - 1), 70), 170);
+  }
+
+  function picture() {
+    fitGap();
+    const most = Math.max(1, ...columns.map(({ units }) => units.length));
+    const height = TOP + most * PITCH + BOTTOM, width = leftOf(columns.length - 1) + BOX + 6;
+    const topOf = (index) => TOP + ((most - columns[index].units.length) * PITCH) / 2;
+    const middle = (index, row) => topOf(index) + row * PITCH + PITCH / 2;
+    const lines = columns.slice(1).flatMap((column, k) => {
+      const index = k + 1, scale = largest((edges[index] ?? [[1]]).flat());
+      return columns[k].units.flatMap((_, i) => column.units.map((_, j) => {
+        const value = edges[index]?.[i][j] ?? 0, isPlain = !edges[index];
+        if (!isPlain && Math.abs(value) < scale / 200) return null;
+        const picked = chosen && ((chosen.column === index && chosen.row === j) || (chosen.column === k && chosen.row === i));
+        return drawn("line", {
+          x1: leftOf(k) + widthOf(k), y1: middle(k, i), x2: leftOf(index), y2: middle(index, j),
+          class: `${isPlain ? "plain" : value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}`,
+          "stroke-width": isPlain ? 1 : (0.3 + (4.7 * Math.abs(value)) / scale).toFixed(2),
+        });
+      })).filter(Boolean);
+    });
+    const boxes = columns.flatMap((column, index) => {
+      const scale = largest(column.values), x = leftOf(index), w = widthOf(index);
+      const made = column.units.map((_, row) => {
+        const value = column.values[row], label = column.labels[row], picked = chosen?.column === index && chosen.row === row;
+        const isLabel = index === columns.length - 1 && column.of > 1, named = `${checkedModel().settings.labels[column.units[row]]}`;
+        const content = isLabel ? `${named.length > 4 ? `${named.slice(0, 3)}…` : named} ${value.toFixed(2)}` : index ? short(value) : label.length > 18 ? `${label.slice(0, 17)}…` : label;
+        const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
+          drawn("title", {}, `${label}: ${signed(value)}`),
+          drawn("rect", { x, y: topOf(index) + row * PITCH + 2, width: w, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
+          drawn("text", { x: index ? x + w / 2 : x + 6, y: topOf(index) + row * PITCH + 16, "text-anchor": index ? "middle" : "start" }, content));
+        box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
+        return box;
+      });
+      const head = drawn("text", { x: x + w / 2, y: 16, class: "head" }, column.name);
+      const note = column.of > column.units.length ? [drawn("text", { x: x + w / 2, y: height - 6, class: "note" }, `${column.units.length} of ${column.of}`)] : [];
+      return [...made, head, ...note];
+    });
+    for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) at("network").setAttribute(key, value);
+    at("network").classList.toggle("choosing", chosen !== null);
+    at("network").setAttribute("aria-label", `The forward pass: ${columns.map(({ name }) => name).join(", ")}. `
+      + "Arrow keys choose a box, whose number is explained below the drawing.");
+    at("network").replaceChildren(...lines, ...boxes);
+    at("unit").replaceChildren(...(chosen ? details(chosen) : []));
+  }
+
+  function details({ column, row }) {
+    const own = columns[column], before = columns[column - 1], name = own.labels[row];
+    const title = element("p", {}, element("b", {}, name), ` = ${signed(own.values[row])}`);
+    if (column === 0) title.append(", its contribution to the output");
+    if (!edges[column]) return [title];
+    const { settings: { network: { layers } }, arrays } = checkedModel(), layer = column > 1 ? layers[column - 2] : null;
+    const bias = layer ? arrays[layer.bias][own.units[row]] : 0, parts = edges[column].map((values) => values[row]);
+    const rows = byAmount(parts).map((i) => [before.labels[i], parts[i]]);
+    if (before.of > parts.length) {
+      rows.push([`${before.of - parts.length} others`, linearOf(column, own.units[row]) - bias - sum(parts)]);
+    }
+    if (layer) rows.push(["bias", bias]);
+    const what = layer?.activation ? `the sum, before ${layer.activation}${layer.residual ? " and the skip connection" : ""}` : "the sum";
+    rows.push([what, linearOf(column, own.units[row])]);
+    return [title, element("div", { class: "scroll" }, element("table", {}, ...rows.map(([from, value]) =>
+      element("tr", {}, element("td", {}, from), element("td", {}, signed(value))))))];
+  }
+
+  function linearOf(column, unit) { // the value of a unit before its activation
+    const found = checkedModel(), x = found.pooled(found.encode(valid(at("text").value)).ids);
+    return column === 1 ? x[unit] : found.forward(x).steps[column - 2].z[unit];
+  }
+
+  function choose(next) {
+    chosen = next;
+    picture();
+    if (!chosen) return;
+    const place = at("network").parentElement;
+    place.scrollLeft = leftOf(chosen.column) + widthOf(chosen.column) / 2 - place.clientWidth / 2;
+  }
+
+  at("network").addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (event.key === "Escape") choose(null);
+    else if (moves[event.key]) {
+      const limit = (value, count) => Math.min(Math.max(value, 0), count - 1);
+      const start = columns.findIndex(({ units }) => units.length);
+      const column = chosen ? limit(chosen.column + moves[event.key][0], columns.length) : start;
+      const row = chosen ? limit(chosen.row + moves[event.key][1], columns[column].units.length) : 0;
+      if (row >= 0) choose({ column, row });
+    } else return;
+    event.preventDefault();
+  });
+
+  function refuse(error) {
+    at("status").hidden = at("result").hidden = true;
+    at("error").hidden = false;
+    at("error").textContent = `The page does not answer: ${error.message}`;
+  }
+  function safely(step) {
+    try {
+      step();
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  addEventListener("resize", () => columns.length && picture());
+  at("text").addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => safely(look), 100);
+  });
+  setTimeout(() => safely(() => { // after the page is painted: a large model takes a moment
+    checkedModel();
+    at("status").hidden = true;
+    at("result").hidden = false;
+    look();
+    document.body.dataset.ready = "yes";
+  }), 30);
+}

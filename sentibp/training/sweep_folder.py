@@ -1,0 +1,213 @@
+"""The folder of a sweep.
+
+sweep.json     the config, the search space and the options, which do not change
+journal.log    the trials, as Optuna's journal
+best.yaml      the config of the best trial so far: training it gives its model
+trials/N/      the run directory of trial N: its config and metrics; of the best trial, its model too
+sweep.html     the page that `sentibp sweep show --html` writes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
+
+from sentibp.config.dump import dump
+from sentibp.config.schema import Config
+from sentibp.config.space import Dimension, Space
+from sentibp.errors import ConfigError
+from sentibp.runs.compare import flatten
+from sentibp.runs.records import METRICS
+from sentibp.utils import json_types
+from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.files import data_error_on_failure, read_small_file, remove_temporary_files, unreadable, write_file
+
+ROOT = Path("sweeps")
+ABOUT, JOURNAL, BEST, TRIALS, PAGE = "sweep.json", "journal.log", "best.yaml", "trials", "sweep.html"
+
+_FORMAT = 1
+_KEPT = {"config.yaml", "run.json", METRICS}  # of a trial that is not the best
+_TYPES: dict[str, Any] = {
+    "format": int,
+    "name": str,
+    "config": dict[str, Any],
+    "space": dict[str, Any],
+    "space_file": str,
+    "sampler": str,
+    "seed": int,
+    "folds": int,
+    "metric": str,
+    "prune": bool,
+    "trials": int,
+}
+
+
+class Plan(NamedTuple):
+    """What a sweep searches, and how. Only `trials` may change when it is resumed."""
+
+    name: str  # of the config, for people
+    config: dict[str, Any]  # its settings, with absolute paths
+    space: Space
+    sampler: str
+    seed: int
+    folds: int  # 0: the config's own validation data
+    metric: str
+    prune: bool
+    trials: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as sweep.json has it."""
+        space = {dimension.key: dimension.to_json() for dimension in self.space.dimensions}
+        return {"format": _FORMAT} | self._asdict() | {"space": space, "space_file": str(self.space.path)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Plan:
+        """Return what `to_json` described."""
+        dimensions = tuple(Dimension.from_json(key, each) for key, each in content["space"].items())
+        space = Space(dimensions, Path(content["space_file"]))
+        return cls(**{name: content[name] for name in cls._fields if name != "space"}, space=space)
+
+    def differences(self, other: Plan) -> list[str]:
+        """Return what another plan has changed, a line each: its name, this value, the other."""
+        mine, theirs = self.to_json(), other.to_json()
+        lines = []
+        for part in "config", "space":
+            before, after = ({**each[part]} for each in (mine, theirs))
+            if part == "config":
+                before, after = (flatten(_complete(each)) for each in (before, after))
+            for key in dict.fromkeys((*before, *after)):
+                if before.get(key) != after.get(key):
+                    lines.append(f"{'' if part == 'config' else 'the space of '}{key}: {_change(before, after, key)}")
+        options = ("sampler", "seed", "folds", "metric", "prune")
+        lines += [f"--{key}: {_change(mine, theirs, key)}" for key in options if mine[key] != theirs[key]]
+        return lines
+
+
+def _complete(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return Config.model_validate(settings).model_dump(mode="json")
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> str:
+    return " -> ".join(json.dumps(each[key], ensure_ascii=False) if key in each else "none" for each in (before, after))
+
+
+class SweepFolder:
+    """The folder of a sweep, which this process alone writes from `open` until the end of the context."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    def open(self, plan: Plan) -> None:
+        """Create the folder, or open that of a sweep with the same plan.
+
+        ConfigError if it is another sweep, or another process runs it.
+        """
+        about = self.path / ABOUT
+        if self.path.exists() and not about.exists() and not (self.path.is_dir() and self._is_only_begun()):
+            raise ConfigError(f"--out {self.path}: already there, and not a sweep; choose a new directory")
+        with data_error_on_failure(about, "or choose another place with --out DIR"):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        if about.exists():
+            before = load_plan(self.path)
+            if changed := before.differences(plan):
+                first = f"{self.path}: began with other settings; choose another --out, or change these back:"
+                raise ConfigError(first, *(f"  {line}" for line in changed[:20]))
+        self.write(ABOUT, (json.dumps(plan.to_json(), indent=2) + "\n").encode())
+
+    def lock(self) -> None:
+        """Keep other processes from this sweep until this one ends. ConfigError if one has it."""
+        with data_error_on_failure(self.path / ".lock"):
+            self._lock = open(self.path / ".lock", "ab")  # noqa: SIM115
+        try:
+            import fcntl
+
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{self.path}: another process runs it; wait until it ends, or stop it") from None
+        except (ImportError, OSError):  # Windows; a file system without locks
+            pass
+        remove_temporary_files(self.path)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all."""
+        with data_error_on_failure(self.path / name, "then the same command resumes the sweep"):
+            write_file(self.path / name, content)
+
+    def write_best(self, config: Config, about: str) -> None:
+        """Write the config of the best trial."""
+        self.write(BEST, f"# {about}\n{dump(config)}".encode())
+
+    def trial(self, number: int) -> Path:
+        """Return the run directory of a trial."""
+        return self.path / TRIALS / str(number)
+
+    def clear_trial(self, number: int) -> Path:
+        """Remove what an interrupted trial left, and return the place for a new run directory."""
+        path = self.trial(number)
+        shutil.rmtree(path, ignore_errors=True)
+        with data_error_on_failure(path, "then the same command resumes the sweep"):
+            path.parent.mkdir(exist_ok=True)
+        return path
+
+    def strip(self, best: int | None) -> None:
+        """Remove all but settings and metrics from the trials that have ended and are not the best."""
+        for path in (self.path / TRIALS).glob("*"):
+            if path.name != str(best) and path.is_dir():
+                strip_trial(path)
+
+    def strip_one(self, number: int | None) -> None:
+        """Remove all but settings and metrics from a trial that has ended and is not the best."""
+        if number is not None and self.trial(number).is_dir():
+            strip_trial(self.trial(number))
+
+    def _is_only_begun(self) -> bool:
+        """Return whether the folder holds at most what a sweep that was killed in its first moment leaves."""
+        return all(each.name == ".lock" or each.name.endswith(".sentibp-tmp") for each in self.path.iterdir())
+
+
+def strip_trial(path: Path) -> None:
+    """Remove all but the settings and the metrics of a trial: models take room."""
+    for each in path.iterdir():
+        with contextlib.suppress(OSError):
+            if each.is_dir() and each.name.startswith("fold-"):
+                strip_trial(each)
+            elif each.is_dir():
+                shutil.rmtree(each)
+            elif each.name not in _KEPT:
+                each.unlink()
+
+
+def load_plan(path: Path) -> Plan:
+    """Return what the sweep in a folder searches. ConfigError if the folder is none, DataError if it is damaged."""
+    file = path / ABOUT
+    if not file.is_file():
+        raise ConfigError(f"{path}: not the folder of a sweep; name one that `sentibp sweep` made")
+    try:
+        with data_error_if_damaged(file, "restore it, or begin anew with another --out"):
+            content = json_types.parse(read_small_file(file))
+            json_types.check(content, json_types.Complete(_TYPES), "")
+            if content["format"] > _FORMAT:
+                raise ValueError(f"format {content['format']}, of a later version of sentibp")
+            plan = Plan.from_json(content)
+            Config.model_validate(plan.config)
+            return plan
+    except OSError as error:
+        from sentibp.errors import DataError
+
+        raise DataError(unreadable(error, str(file))) from None

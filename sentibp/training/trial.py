@@ -1,0 +1,245 @@
+"""One trial of a sweep: a training with the settings to try, stopped early if it is hopeless.
+
+`run_trial` is a function of its arguments alone, and returns a small record: it gives the same wherever it runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sentibp import metrics
+from sentibp.config.schema import Config
+from sentibp.data.corpus import Corpus
+from sentibp.data.dataset import load_folds
+from sentibp.errors import SentibpError
+from sentibp.runs.directory import create_run
+from sentibp.training.diverged import Diverged
+from sentibp.training.events import Epoch, Event, NetworkStarted
+from sentibp.training.experiment import Outcome, Training
+from sentibp.training.prepare import TrainingData, prepare_config
+from sentibp.utils.files import WriteError
+
+FINISHED, PRUNED, DIVERGED, REFUSED, FAILED = "finished", "pruned", "diverged", "refused", "failed"
+STATES = (FINISHED, PRUNED, DIVERGED, REFUSED, FAILED)
+"""How a trial ends. refused: its settings do not fit together; failed: an error, or its process was killed."""
+
+_RIVALS = 5  # finished trials, before one can be hopeless
+_HOPELESS = 0.25  # the share of the finished trials that a hopeless one is behind, when they were as far
+
+_BETTER = metrics.BETTER | metrics.CLASS_BETTER
+
+Curve = list[tuple[int, float, float]]  # after each epoch: the fold, the share of its training, the best score so far
+
+
+class TrialTask(NamedTuple):
+    """All that a trial needs."""
+
+    number: int
+    config: dict[str, Any]  # as Config.model_validate takes it, with absolute paths
+    folder: str  # to be made: the run directory, or with folds, the folder of their run directories
+    metric: str
+    folds: int = 0  # 0: the config's own validation data
+    rivals: tuple[Curve, ...] = ()  # of the trials that finished before; () prunes nothing
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TrialTask:
+        """Return the task whose fields were written as JSON."""
+        return cls(**{**content, "rivals": tuple(map(_curve, content["rivals"]))})
+
+
+class TrialRecord(NamedTuple):
+    """What became of a trial."""
+
+    number: int
+    state: str
+    value: float | None = None  # of the metric; with folds, their mean
+    spread: float | None = None  # the standard deviation over the folds
+    folds: list[float] | None = None  # the value of each
+    scores: dict[str, float] | None = None  # all scores; with folds, their means
+    curve: Curve = []  # noqa: RUF012  # never changed
+    seconds: float = 0.0
+    model_bytes: int | None = None
+    features: int | None = None
+    parameters: int | None = None
+    epoch: int | None = None  # that was best
+    digest: str | None = None  # SHA-256 of the model file
+    data: list[str | None] | None = None  # the fingerprints of the training and validation reviews; of the first fold
+    message: str | None = None  # why it did not finish
+    same_as: int | None = None  # the trial that had the same settings, and whose result this is
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TrialRecord:
+        """Return the record whose fields were written as JSON."""
+        return cls(**{**content, "curve": _curve(content["curve"])})
+
+
+def _curve(points: Sequence[Sequence[float]]) -> Curve:
+    return [(int(fold), float(share), float(value)) for fold, share, value in points]
+
+
+class _Interrupted(Exception):
+    """The trial is to stop; it leaves no record."""
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return whether a higher score is better."""
+    return _BETTER[metric] == "higher"
+
+
+def run_trial(task: TrialTask, stop: Callable[[], object] = lambda: False) -> TrialRecord | None:
+    """Carry out a trial. Return None if `stop` said to interrupt it. Raises WriteError, as of a full disk."""
+    began = time.monotonic()
+    try:
+        record = _run(task, stop)
+    except _Interrupted:
+        return None
+    except WriteError:
+        raise
+    except Diverged as error:
+        record = TrialRecord(task.number, DIVERGED, message=error.lines[0])
+    except SentibpError as error:
+        record = TrialRecord(task.number, FAILED, message="; ".join(error.lines))
+    except MemoryError:
+        record = TrialRecord(task.number, FAILED, message="not enough memory")
+    return record._replace(seconds=round(time.monotonic() - began, 3))
+
+
+def _run(task: TrialTask, stop: Callable[[], object]) -> TrialRecord:
+    config = Config.model_validate(task.config)
+    corpora: list[tuple[Corpus, Corpus] | None] = [*load_folds(config, task.folds)] if task.folds else [None]
+    outcomes: list[tuple[Outcome, NetworkStarted]] = []
+    curve: Curve = []
+    fingerprints: list[str | None] = []
+    for fold, both in enumerate(corpora):
+        if stop():
+            raise _Interrupted
+        data = prepare_config(config, fold=both)
+        fingerprints = fingerprints or _fingerprints(data)
+        folder = Path(task.folder) / f"fold-{fold}" if task.folds else Path(task.folder)
+        outcome = _train(task, data, folder, fold, curve, outcomes, stop)
+        if outcome is None:
+            return TrialRecord(task.number, PRUNED, curve=curve, data=fingerprints)
+    return _finished(task, curve, outcomes)._replace(data=fingerprints)
+
+
+def _train(
+    task: TrialTask,
+    data: TrainingData,
+    folder: Path,
+    fold: int,
+    curve: Curve,
+    outcomes: list[tuple[Outcome, NetworkStarted]],
+    stop: Callable[[], object],
+) -> Outcome | None:
+    """Train on a fold, and add its outcome. Return None if the trial is hopeless."""
+    facts = {"data": data.facts, "notes": list(data.notes), "command": []}
+    run = create_run(data.config, Path("trial.yaml"), folder, pointers=False, **facts)
+    run.advice = "then the same command resumes the sweep"
+    with Training(data, run) as training:
+        training.with_refit = False
+        progress = _Progress(data.config, task.metric, fold)
+        for event in training:
+            if stop():
+                training.is_resumable = False  # it is run again from its beginning
+                training.finish()
+                raise _Interrupted
+            point = progress.seen(event)
+            if point is not None:
+                curve.append(point)
+                is_over = point[1] >= 1 and fold + 1 >= task.folds  # there is nothing left to save
+                if not is_over and is_hopeless(curve, task.rivals, task.metric):
+                    training.is_resumable = False
+                    training.finish()
+                    return None
+        outcome = training.finish()
+    assert progress.network is not None
+    outcomes.append((outcome, progress.network))
+    return outcome
+
+
+class _Progress:
+    """Follows the epochs of all networks of a training."""
+
+    def __init__(self, config: Config, metric: str, fold: int):
+        self.networks = config.train.seeds * config.train.members
+        self.metric, self.fold, self.epochs = metric, fold, config.train.epochs
+        self.started = 0
+        self.network: NetworkStarted | None = None  # the last
+        self.best: float | None = None
+
+    def seen(self, event: Event) -> tuple[int, float, float] | None:
+        """Return the next point of the curve, after an epoch with a score."""
+        if isinstance(event, NetworkStarted):
+            self.started += 1
+            self.network = event
+        if not isinstance(event, Epoch) or event.scores is None:
+            return None
+        value = event.scores.get(self.metric)
+        if value is None:
+            return None
+        best = float(value) if self.best is None else better(self.metric, float(value), self.best)
+        self.best = best
+        share = (self.started - 1 + event.epoch / self.epochs) / self.networks
+        return self.fold, round(share, 6), best
+
+
+def better(metric: str, a: float, b: float) -> float:
+    """Return the better of two scores."""
+    return max(a, b) if higher_is_better(metric) else min(a, b)
+
+
+def is_hopeless(curve: Curve, rivals: Sequence[Curve], metric: str) -> bool:
+    """Return whether a trial is behind three quarters of the finished ones, as they were at this share of the fold.
+
+    It is the percentile rule of Optuna's pruners, by shares of the training: trials differ in their number of epochs.
+    """
+    fold, share, value = curve[-1]
+    seen = list(_at(rivals, fold, share))
+    if len(seen) < _RIVALS:
+        return False
+    sign = 1 if higher_is_better(metric) else -1
+    return sign * value < float(np.quantile(sign * np.array(seen), _HOPELESS))
+
+
+def _at(rivals: Sequence[Curve], fold: int, share: float) -> Iterator[float]:
+    """Yield the score of each rival that had one by then."""
+    for curve in rivals:
+        values = [value for its, at, value in curve if its == fold and at <= share + 1e-9]
+        if values:
+            yield values[-1]
+
+
+def _finished(task: TrialTask, curve: Curve, outcomes: Sequence[tuple[Outcome, NetworkStarted]]) -> TrialRecord:
+    """Return the record of a trial that trained to its end."""
+    every = [outcome.scores or {} for outcome, _ in outcomes]
+    names = [name for name in _BETTER if all(isinstance(scores.get(name), int | float) for scores in every)]
+    scores = {name: float(np.mean([each[name] for each in every])) for name in names}
+    if task.metric not in scores:
+        return TrialRecord(task.number, FAILED, message=f"there is no {task.metric} on these validation reviews")
+    values = [float(each[task.metric]) for each in every]
+    sizes = [outcome.model.stat().st_size for outcome, _ in outcomes if outcome.model is not None]
+    outcome, network = outcomes[-1]
+    return TrialRecord(
+        task.number,
+        FINISHED,
+        value=scores[task.metric],
+        spread=metrics.spread(values)["standard_deviation"] if task.folds else None,
+        folds=values if task.folds else None,
+        scores=scores,
+        curve=curve,
+        model_bytes=max(sizes, default=None),
+        features=network.features,
+        parameters=network.parameters,
+        epoch=outcome.kept["epoch"] if outcome.kept and not task.folds else None,
+        digest=None if task.folds else outcome.digest,
+    )
+
+
+def _fingerprints(data: TrainingData) -> list[str | None]:
+    facts = (data.facts[kind] for kind in ("training", "validation"))
+    return [each and each["fingerprint"] for each in facts]

@@ -1,0 +1,118 @@
+"""`sentibp export`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TARGETS = {"html": "model.html", "js": "model.mjs", "python": "model.py"}
+TEXT = "I love this movie, it is not dull"
+
+
+def run_python(file: str, *texts: str) -> list[dict]:
+    done = subprocess.run([sys.executable, "-I", file, *texts], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.split("\n")[:-1]]
+
+
+def test_a_file_for_each_target(sentibp, trained):
+    for target, name in TARGETS.items():
+        lines = sentibp("export", "--to", target).out.splitlines()
+        assert lines == [lines[0]]
+        assert lines[0].startswith(f"{name}  ")
+        assert lines[0].endswith(" 414 features")
+        first = Path(name).read_bytes()
+        assert sentibp("export", trained, "-o", name).out.splitlines() == lines  # the name says the target
+        assert Path(name).read_bytes() == first
+
+
+def test_the_module_answers_as_predict_does(sentibp, trained):
+    sentibp("export", "--to", "python")
+    wanted = sentibp("predict", TEXT, "", "xyzzy").jsonl
+    for found, each in zip(run_python("model.py", TEXT, "", "xyzzy"), wanted, strict=True):
+        assert found.keys() <= each.keys()
+        assert all(found[key] == pytest.approx(each[key], abs=1e-6) for key in found)
+
+
+def test_onnx(sentibp, trained):
+    pytest.importorskip("onnxruntime")
+    facts = sentibp("export", "--to", "onnx", "--json").json
+    assert facts == {
+        "output": "model.onnx",
+        "to": "onnx",
+        "bytes": Path("model.onnx").stat().st_size,
+        "features": 414,
+        "of": 414,
+        "difference": 0.0,
+    }
+
+
+def test_a_largest_size(sentibp, trained):
+    whole = sentibp("export", "--to", "python", "--json").json["bytes"]
+    result = sentibp("export", "--to", "python", "--max-size", str(whole - 8000), "-o", "small.py", "--json")
+    assert result.json["bytes"] == Path("small.py").stat().st_size <= whole - 8000
+    assert result.json["features"] <= result.json["of"] == 414
+    assert f"{result.json['features']} of 414 features fit" in result.err
+    assert run_python("small.py", TEXT)[0]["tokens"] == 9
+    exact = sentibp("export", "--to", "python", "--max-size", str(whole), "-o", "exact.py", "--json").json
+    assert (exact["features"], exact["difference"]) == (414, 0.0)
+    assert Path("exact.py").read_bytes() == Path("model.py").read_bytes()
+
+
+def test_a_size_that_is_too_small(fails, trained):
+    line = fails(2, "export", "--to", "js", "--max-size", "10kB")
+    assert "--max-size" in line
+    assert not Path("model.mjs").exists()
+
+
+def test_another_decision(sentibp, trained):
+    sentibp("export", "--to", "python", "--threshold", "0.9999")
+    assert run_python("model.py", TEXT)[0]["label"] == "negative"
+    sentibp("export", "--to", "python", "--cost", "[[0, 1], [1000, 0]]")
+    assert run_python("model.py", "a dull mess")[0]["label"] == "positive"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give --to with one of html, js, python, onnx"),
+        (["--to", "pdf"], "--to pdf: not one of html, js, python, onnx"),
+        (["--to", "js", "-o", "model.py"], "the name of the output says python"),
+        (["-o", "model.txt"], "give --to with one of"),
+        (["--to", "js", "--max-size", "small"], "--max-size small: not a size"),
+        (["--to", "js", "-m", "a", "b"], "two models"),
+        (["--to", "js", "--threshold", "7"], "--threshold 7"),
+        (["--to", "js", "-o", "-"], "--output -: an export is a file"),
+    ],
+)
+def test_mistakes(fails, trained, arguments, said):
+    assert said in fails(2, "export", *arguments)
+
+
+def test_the_model_is_not_overwritten(fails, trained):
+    model = os.path.relpath(trained / "model.safetensors")
+    assert "write to another file" in fails(2, "export", "--to", "js", "-o", model)
+
+
+def test_onnx_is_missing(fails, trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert "pip install 'sentibp[export]'" in fails(2, "export", "--to", "onnx")
+    assert not Path("model.onnx").exists()
+
+
+def test_labels_are_no_code(sentibp, here):
+    evil = ['*/ """ import os', "</script><script>alert(1)</script>", "`${alert(1)}`", "\\u{2028}\\"]
+    rows = "".join(json.dumps({"text": f"word{i % 4} film number {i}", "label": evil[i % 4]}) + "\n" for i in range(80))
+    Path("reviews.jsonl").write_text(rows)
+    labels = {f"data.labels={json.dumps(evil)}", "data.ordered=false", "data.source=reviews.jsonl", "train.epochs=1"}
+    settings = [word for each in sorted(labels) for word in ("--set", each)]
+    sentibp("train", "quickstart", *settings, "--quiet", "--out", "run")
+    wanted = sentibp("predict", "-m", "run", "word1 film").jsonl[0]
+    for target in TARGETS:
+        sentibp("export", "run", "--to", target)
+    assert run_python("model.py", "word1 film")[0]["label"] == wanted["label"]
+    assert Path("model.html").read_text().count("<script") == 1

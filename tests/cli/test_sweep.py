@@ -1,0 +1,216 @@
+"""`sentibp sweep` and `sentibp sweep show`, as they are typed. With the real Optuna."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from sentibp.inspection.sweep import load_sweep
+
+SMALL = """\
+data: {source: sample, validation: 0.2}
+text: {ngrams: 1, min_count: 3, affixes: false}
+model: {embedding: {dim: 2, init: normal}, hidden: []}
+train: {epochs: 1, batch_size: 64}
+"""
+SPACE = "train.optimizer.learning_rate: {log: [0.01, 1]}\ntrain.epochs: [1, 2]\n"
+
+
+@pytest.fixture
+def files(here) -> None:
+    """A config and a space in the working directory."""
+    Path("mine.yaml").write_text(SMALL)
+    Path("space.yaml").write_text(SPACE)
+
+
+@pytest.fixture
+def swept(sentibp, files) -> Path:
+    """The folder of a sweep of three trials."""
+    sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 3, "--out", "found")
+    return Path("found")
+
+
+@pytest.mark.usefixtures("files")
+def test_what_a_sweep_prints(sentibp):
+    result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 3)
+    lines = result.err.splitlines()
+    folder = lines[0].partition(":")[0]
+    assert folder.startswith("sweeps/mine-")
+    assert lines[0].startswith(f"{folder}: 3 trials of about ")
+    assert [line.partition(":")[0] for line in lines[1:4]] == [f"trial {i} ({i + 1} of 3)" for i in range(3)]
+    assert "accuracy 0." in lines[1]
+    assert "learning_rate=0." in lines[1]
+    assert lines[4:] == ["its score is the best of 3 on the same validation reviews: expect less on new reviews"]
+    out = result.out.splitlines()
+    assert out[0].startswith("best      trial ")
+    assert out[-2:] == ["trials    3 finished", f"next      sentibp train {folder}/best.yaml"]
+    again = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 3)
+    assert again.out == result.out, "the same command finds the sweep again"
+    assert again.err.splitlines()[0] == f"{folder}: 3 trials of before; 0 left"
+    assert sentibp("train", f"{folder}/best.yaml", "--quiet").out
+
+
+def test_json_and_quiet(sentibp, swept):
+    result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 4, "--out", "found", "--json", "--quiet")
+    assert result.err == ""
+    found = result.json
+    assert found["outcome"] == "finished"
+    assert found["states"] == {"finished": 4}
+    assert found["best"]["value"] == found["best"]["scores"]["accuracy"]
+    assert set(found["settings"]) == {"train.optimizer.learning_rate", "train.epochs"}
+    assert Path(found["config"]).exists()
+    assert Path(found["run"], "model.safetensors").exists()
+    shown = sentibp("sweep", "show", "found", "--json").json
+    assert [trial["number"] for trial in shown["trials"]] == [0, 1, 2, 3]
+    assert shown["best"] == found["best"]["number"]
+    assert shown["trials"][shown["best"]]["settings"] == found["settings"]
+
+
+def test_show(sentibp, swept):
+    result = sentibp("sweep", "show", swept)
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["trial", "accuracy", "time", "size", "learning_rate", "epochs"]
+    values = [float(line.split()[1]) for line in lines[1:4]]
+    assert values == sorted(values, reverse=True)
+    assert lines[-1] == "next      sentibp train found/best.yaml"
+
+
+def test_show_takes_the_newest(sentibp, files, fails):
+    assert fails(2, "sweep", "show") == "no sweep here (there is none in sweeps/); name its folder"
+    sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 1)
+    assert sentibp("sweep", "show", "--json").json["sweep"].startswith("sweeps/mine-")
+    assert fails(2, "sweep", "show", "space.yaml").startswith("space.yaml: not the folder of a sweep")
+
+
+def test_the_page(sentibp, swept, fails):
+    assert sentibp("sweep", "show", swept, "--html").out.startswith("found/sweep.html  ")
+    page = Path("found/sweep.html").read_text()
+    assert "<title>Sweep: found</title>" in page
+    assert sentibp("sweep", "show", swept, "--html", "--output", "a.html", "--json").json["output"] == "a.html"
+    assert Path("a.html").read_bytes() == Path("found/sweep.html").read_bytes(), "the same trials, the same bytes"
+    assert "--html" in fails(2, "sweep", "show", swept, "--output", "b.html")
+
+
+def test_resume_with_more_trials(sentibp, swept, fails):
+    result = sentibp("sweep", "--resume", swept, "--trials", 5)
+    assert result.err.splitlines()[0] == "found: 3 trials of before; 2 left"
+    assert len(load_sweep(swept).trials) == 5
+    assert fails(2, "sweep", "mine.yaml", "--resume", swept).startswith("--resume has the config, the space")
+    assert fails(2, "sweep", "--resume", "gone") == (
+        "gone: not the folder of a sweep; name one that `sentibp sweep` made"
+    )
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_changed_config_is_refused_by_name(fails):
+    message = fails(2, "sweep", "mine.yaml", "space.yaml", "--out", "found", "--set", "train.batch_size=8")
+    assert message.splitlines() == [
+        "found: began with other settings; choose another --out, or change these back:",
+        "  train.batch_size: 64 -> 8",
+    ]
+
+
+@pytest.mark.usefixtures("files")
+def test_mistakes_are_lines_with_the_exit_code_of_usage(fails, sentibp):
+    Path("space.yaml").write_text("train.epochs: [0]\ntrain.lr: [1]\n")
+    assert fails(2, "sweep", "mine.yaml", "space.yaml").splitlines() == [
+        "space.yaml:1: train.epochs: 0 is too small; give a whole number of at least 1",
+        "space.yaml:2: train.lr: unknown key; did you mean 'train.optimizer.learning_rate'?",
+    ]
+    assert "Missing argument 'SPACE'" in fails(2, "sweep", "mine.yaml")
+    assert "Missing argument 'CONFIG'" in fails(2, "sweep", "--trials", 3)
+    Path("space.yaml").write_text(SPACE)
+    for option, value in [
+        *(("--trials", each) for each in (0, -1, "x")),
+        *(("--timeout", each) for each in (0, -1, "nan")),
+        *(("--jobs", 0), ("--folds", 1), ("--seed", -1), ("--sampler", "best"), ("--metric", "f2")),
+    ]:
+        assert option in fails(2, "sweep", "mine.yaml", "space.yaml", option, value)
+    assert "--metric mae: not a score of these classes" in fails(
+        2, "sweep", "mine.yaml", "space.yaml", "--metric", "mae"
+    )
+    assert "space.yaml:1: train.optimizer.learning_rate: a grid needs steps" in fails(
+        2, "sweep", "mine.yaml", "space.yaml", "--sampler", "grid"
+    )
+    assert "no such file" in fails(3, "sweep", "mine.yaml", "space.yaml", "--set", "data.source=gone.csv")
+    assert not list(Path("sweeps").glob("*/trials/*"))
+
+
+@pytest.mark.usefixtures("files")
+def test_a_timeout_keeps_what_is_done(sentibp):
+    result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 10_000, "--timeout", "0.000001", code=1)
+    assert "the time is over: 0 of 10000 trials have ended; to resume: sentibp sweep --resume sweeps/m" in result.err
+    folder = next(Path("sweeps").iterdir())
+    assert sentibp("sweep", "--resume", folder, "--trials", 1).out.splitlines()[0].startswith("best      trial 0")
+
+
+@pytest.mark.usefixtures("files")
+def test_all_trials_diverge(sentibp):
+    Path("space.yaml").write_text("train.optimizer: [{name: sgd, learning_rate: 1.0e+30}]")
+    result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 2, "--json", code=4)
+    assert result.json["states"] == {"diverged": 2}
+
+
+@pytest.mark.usefixtures("files")
+def test_folds(sentibp):
+    result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 1, "--folds", 2, "--metric", "log_loss")
+    assert "(standard deviation 0." in result.out
+    assert ": 1 trial of about " in result.err
+    assert " on 2 folds" in result.err
+    assert "spread" in sentibp("sweep", "show").out
+
+
+def test_a_killed_sweep_resumes_and_ends_as_if_it_had_not_been(start, sentibp, swept):
+    command = ("sweep", "mine.yaml", "space.yaml", "--trials", "3", "--out", "killed")
+    process = start(*command)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(b"trial 0 "):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (Path("killed") / "trials" / "2" / "model.safetensors").exists()
+    sentibp(*command)
+    a, b = (load_sweep(Path(folder)).trials for folder in ("found", "killed"))
+    assert [(record._replace(seconds=0), settings) for record, settings in a] == [
+        (record._replace(seconds=0), settings) for record, settings in b
+    ]
+
+
+@pytest.mark.usefixtures("files")
+def test_ctrl_c_ends_after_a_moment_and_says_how_to_resume(start):
+    process = start("sweep", "mine.yaml", "space.yaml", "--trials", "1000", "--jobs", "2", "--out", "stopped", "--json")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(b"trial 0 "):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert b"to resume: sentibp sweep --resume stopped" in err
+    assert b"Traceback" not in err
+    assert json.loads(out)["outcome"] == "interrupted"
+
+
+@pytest.mark.usefixtures("files")
+def test_a_terminal_shows_a_table_that_goes_away(terminal):
+    result = terminal("sweep", "mine.yaml", "space.yaml", "--trials", "2")
+    assert "2 of 2 trials" in result.err or "1 of 2 trials" in result.err
+    assert result.err.rindex("\x1b[?25h") > result.err.rindex("\x1b[?25l"), "the cursor is visible"
+    assert "\x1b" not in result.out
+    assert result.out.startswith("best      trial ")
+
+
+@pytest.mark.usefixtures("files")
+def test_without_optuna_a_line_says_how_to_install_it(process):
+    Path("absent").mkdir()
+    Path("absent/optuna.py").write_text("raise ModuleNotFoundError(\"No module named 'optuna'\", name='optuna')")
+    path = os.pathsep.join(["absent", *sys.path])
+    for words in (["mine.yaml", "space.yaml"], ["show", "found"]):
+        result = process("sweep", *words, env={"PYTHONPATH": path}, code=2)
+        assert result.err == "a sweep needs optuna: pip install 'sentibp[sweep]'\n"

@@ -1,0 +1,611 @@
+"""The estimator in the hands of scikit-learn itself: its checks, its searches, its folds; and without it."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from runner import train_model
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import validate_data
+
+import sentibp
+from sentibp import SentibpError, SentibpWarning, SentimentClassifier
+from sentibp.config.load import load_config
+from sentibp.errors import DataError, InvalidInput, InvalidSetting
+from sentibp.utils import tensor_file
+
+SMALL = {"text": {"affixes": False}, "model": {"embedding": {"dim": 2}, "hidden": [2]}, "train": {"epochs": 1}}
+GOOD = [
+    "a good film",
+    "what fun",
+    "good fun",
+    "so good",
+    "fun and good",
+    "a fine film",
+    "fine acting",
+    "what a fine end",
+]
+BAD = ["a bad film", "how dull", "bad and dull", "so bad", "dull acting", "a poor film", "poor acting", "a dull end"]
+PLAIN = ["a film of two hours", "shot in a town", "it has a sequel", "in colour", "a plot in three acts", "out now"]
+TEXTS = [f"{text} number {i}" for i in range(3) for text in GOOD + BAD]
+SIGNS = np.array([1] * len(GOOD) + [0] * len(BAD) * 1, int)
+LABELS = np.tile(SIGNS, 3)
+
+
+def small(**settings) -> SentimentClassifier:
+    return SentimentClassifier(SMALL, **settings)
+
+
+# --- scikit-learn's checks
+
+
+class NumbersAsTexts(SentimentClassifier):
+    """Turns the numbers of scikit-learn's checks into words. For an estimator of texts, most checks are not made."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        tags.input_tags.one_d_array = tags.input_tags.string = False
+        tags.classifier_tags.poor_score = True  # of rounded numbers, of which no word is near another
+        return tags
+
+    def texts(self, X, reset: bool = False) -> list[str]:
+        if not reset:
+            self._model()
+        rows = validate_data(self, X, reset=reset)
+        return [" ".join(f"c{i}v{round(float(value))}" for i, value in enumerate(row)) for row in rows]
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        return super().fit(self.texts(X, reset=True), y, sample_weight, groups)
+
+    def predict(self, X):
+        return super().predict(self.texts(X))
+
+    def predict_proba(self, X):
+        return super().predict_proba(self.texts(X))
+
+    def decision_function(self, X):
+        return super().decision_function(self.texts(X))
+
+    def score(self, X, y, sample_weight=None):
+        return super().score(self.texts(X), y, sample_weight)
+
+
+EXPECTED_TO_FAIL = {
+    "check_do_not_raise_errors_in_init_or_set_params": "takes **settings for a parameter of the name 'settings'",
+    "check_sample_weight_equivalence_on_dense_data": "copies are other batches, and others of them are held out; "
+    "tests/training/test_weights.py has what holds: the gradient and the scores are the same",
+}
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it says that checks of numbers are not made
+    of_texts = parametrize_with_checks([small()])
+
+
+@of_texts
+def test_checks_of_an_estimator_of_texts(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([NumbersAsTexts(SMALL)], expected_failed_checks=lambda _: EXPECTED_TO_FAIL)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_checks_on_numbers_as_words(estimator, check):
+    check(estimator)
+
+
+# --- composition
+
+
+def test_it_is_the_end_of_a_pipeline():
+    pipeline = make_pipeline(FunctionTransformer(lambda texts: [text.lower() for text in texts]), small())
+    assert is_classifier(pipeline)
+    pipeline.set_params(sentimentclassifier__train__epochs=2, sentimentclassifier__text__lowercase=False)
+    pipeline.fit([text.upper() for text in TEXTS], LABELS)
+    assert len(pipeline[-1].history_) == 2
+    np.testing.assert_array_equal(pipeline.predict(["GOOD FUN", "DULL"]), [1, 0])
+
+
+def test_a_grid_search_reaches_every_setting_in_two_processes():
+    grid = {
+        "train__optimizer__learning_rate": [1e-9, 0.1],
+        "train__optimizer": ["adagrad", "adam"],
+    }
+    search = GridSearchCV(small(train__epochs=2), grid, cv=2, n_jobs=2, error_score="raise", scoring="neg_log_loss")
+    search.fit(TEXTS, LABELS)
+    assert search.best_params_["train__optimizer__learning_rate"] == 0.1
+    settings = search.best_estimator_.model_.trained_with
+    assert settings["train"]["optimizer"]["name"] == search.best_params_["train__optimizer"]
+    np.testing.assert_array_equal(search.predict(["good fun", "bad"]), [1, 0])
+
+
+def test_a_wrong_value_in_a_grid_is_named_also_from_another_process():
+    search = GridSearchCV(small(), {"train__epochs": [1, "three"]}, cv=2, n_jobs=2, error_score="raise")
+    with pytest.raises(InvalidSetting, match="train__epochs='three': 'three' is not a whole number"):
+        search.fit(TEXTS, LABELS)
+
+
+def test_folds_of_groups():
+    """The words of a group are known only if the group is in the training data."""
+    groups = np.repeat(np.arange(8), 6)
+    texts = [f"w{group} {i}" for i, group in enumerate(groups)]
+    labels = groups % 2
+    p = cross_val_predict(small(), texts, labels, groups=groups, cv=GroupKFold(4), method="predict_proba")
+    assert p.shape == (48, 2)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert cross_val_score(small(train__epochs=5), texts, labels, cv=StratifiedKFold(4, shuffle=True)).mean() > 0.9
+    assert (p.argmax(axis=1) == labels).mean() < 0.9
+
+
+def test_calibration_takes_weights():
+    weight = np.where(LABELS == 1, 2.0, 1.0)
+    calibrated = CalibratedClassifierCV(small(train__calibrate=False), cv=2)
+    calibrated.fit(TEXTS, LABELS, sample_weight=weight)
+    assert calibrated.predict_proba(["good"])[0, 1] > calibrated.predict_proba(["dull"])[0, 1]
+
+
+def test_learning_curve():
+    sizes, training, test = learning_curve(small(), TEXTS, LABELS, train_sizes=[0.5, 1.0], cv=2, shuffle=True)
+    assert sizes.tolist() == [12, 24]
+    assert training.shape == test.shape == (2, 2)
+
+
+@pytest.mark.parametrize("voting", ["soft", "hard"])
+def test_votes_and_stacks_with_another_classifier_of_texts(voting):
+    labels = np.array(["dull", "fine"])[LABELS]
+    other = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    both = [("ours", small()), ("theirs", other)]
+    np.testing.assert_array_equal(
+        VotingClassifier(both, voting=voting).fit(TEXTS, labels).predict(["good fun", "bad dull"]), ["fine", "dull"]
+    )
+    if voting == "soft":
+        stack = StackingClassifier(both, cv=2).fit(TEXTS, labels)
+        np.testing.assert_array_equal(stack.predict(["good fun", "bad and dull"]), ["fine", "dull"])
+
+
+def test_other_meta_estimators_that_take_texts():
+    labels = np.array(["dull", "fine", "plain"])[[*LABELS, *[2] * len(PLAIN)]]
+    one = OneVsRestClassifier(small()).fit([*TEXTS, *PLAIN], labels)
+    assert one.predict_proba(["good fun"]).shape == (1, 3)
+    column = np.array(TEXTS, object)[:, None]  # bagging wants rows and columns
+    first = FunctionTransformer(lambda rows: [row[0] for row in rows])
+    bag = BaggingClassifier(make_pipeline(first, small()), 2, random_state=0).fit(column, LABELS)
+    assert bag.score(column, LABELS) > 0.9
+
+
+def test_metadata_routing():
+    import sklearn
+
+    weight = np.ones(len(TEXTS))
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = small().set_fit_request(sample_weight=True, groups=False).set_score_request(sample_weight=False)
+        done = cross_validate(estimator, TEXTS, LABELS, cv=2, params={"sample_weight": weight}, error_score="raise")
+    assert len(done["test_score"]) == 2
+
+
+# --- parameters
+
+
+def test_parameters_are_config_settings():
+    estimator = SentimentClassifier("quickstart", train__epochs=3, **{"data.validation": 0.2})
+    assert estimator.get_params() == {"config": "quickstart", "train__epochs": 3, "data__validation": 0.2}
+    again = clone(estimator.set_params(model__hidden=[4], **{"train.epochs": 4}))
+    assert again.get_params() == {
+        "config": "quickstart",
+        "train__epochs": 4,
+        "data__validation": 0.2,
+        "model__hidden": [4],
+    }
+    assert repr(again) == repr(estimator)
+    assert "train__epochs=4" in repr(again)
+    assert again.set_params(config="imdb").config == "imdb"
+    assert "quickstart" in estimator._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("name", "repair"),
+    [
+        ("train__epoch", "no such setting; did you mean train__epochs?"),
+        ("epochs", "no such setting; did you mean train__epochs?"),
+        ("train__lr", "no such setting; did you mean train__optimizer__learning_rate?"),
+        ("zzz", "no such setting; write them as section__key, such as train__epochs=3"),
+        ("train", "a section; give its settings, such as train__batch_size"),
+    ],
+)
+def test_an_unknown_setting_is_refused_at_once(name, repair):
+    for call in SentimentClassifier, small().set_params:
+        with pytest.raises(ValueError, match=name) as caught:
+            call(**{name: 1})
+        assert isinstance(caught.value, SentibpError)
+        assert str(caught.value) == f"{name}: {repair}"
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "message"),
+    [
+        ("default", {"train__epochs": 0}, "train__epochs=0: 0 is too small; give a whole number of at least 1"),
+        ("default", {"train__optimizer": "sdg"}, "train__optimizer='sdg': 'sdg'"),
+        ("quikstart", {}, "quikstart: no such file; shipped: "),
+        ({"train": {"epochs": 0}, "modle": {}}, {}, "config: modle: unknown key; did you mean 'model'?"),
+        (3, {}, "config is a int; give the name or the path of a config, or a mapping of settings"),
+        ("default", {"data__labels": {"good": [1]}}, "data__labels"),
+    ],
+)
+def test_wrong_settings_are_named_when_they_are_used(config, settings, message):
+    estimator = SentimentClassifier(config, **settings)
+    with pytest.raises(InvalidSetting) as caught:
+        estimator.fit(TEXTS, LABELS)
+    assert message in str(caught.value)
+    assert "--set" not in str(caught.value)
+
+
+def test_settings_may_be_numbers_of_numpy_and_paths(here):
+    Path("mine.yaml").write_text("train: {epochs: 2}\n")
+    estimator = SentimentClassifier(
+        Path("mine.yaml"), train__optimizer__learning_rate=np.float32(0.25), model__hidden=(np.int64(3),)
+    )
+    assert len(estimator.fit(TEXTS, LABELS).history_) == 2
+    settings = estimator.model_.trained_with
+    assert (settings["train"]["optimizer"]["learning_rate"], settings["model"]["hidden"]) == (0.25, [3])
+
+
+# --- labels
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [True, False],
+        [1, 0],
+        [1, -1],
+        [2, 1],
+        [1.0, 0.0],
+        ["positive", "negative"],
+        ["pos", "neg"],
+        ["gut", "schlecht"],
+        ["ham", "spam"],
+        ["spam", "ham"],
+        ["fresh", "rotten"],
+        ["ignore", "keep"],
+        ["Yes ", "no"],
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_two_labels_come_back_as_given(labels, tmp_path):
+    good, bad = labels
+    estimator = small().fit(TEXTS, [good if label else bad for label in LABELS])
+    assert estimator.classes_.tolist() == sorted(labels)
+    assert type(estimator.predict(["good"]).tolist()[0]) is type(good)
+    assert estimator.predict(["good fun", "bad and dull"]).tolist() == labels
+    p, z = estimator.predict_proba(TEXTS), estimator.decision_function(TEXTS)
+    np.testing.assert_array_equal(estimator.classes_[p.argmax(axis=1)], estimator.predict(TEXTS))
+    np.testing.assert_allclose(1 / (1 + np.exp(-z)), p[:, 1], rtol=1e-6)
+    assert estimator.score(TEXTS, np.array(labels)[1 - LABELS]) == 1
+    estimator.save(tmp_path / "model")
+    for other in SentimentClassifier.load(tmp_path / "model"), pickle.loads(pickle.dumps(estimator)):
+        np.testing.assert_array_equal(other.classes_, estimator.classes_)
+        assert other.classes_.dtype == estimator.classes_.dtype
+        np.testing.assert_array_equal(other.predict_proba(TEXTS), p)
+        np.testing.assert_array_equal(other.decision_function(TEXTS), z)
+        assert other.score(TEXTS, np.array(labels)[1 - LABELS]) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "order", "ordered"),
+    [
+        (["negative", "neutral", "positive"], ("negative", "neutral", "positive"), True),
+        (["bad", "mixed", "a good one"], ("a good one", "bad", "mixed"), False),
+        (["very bad", "bad", "good"], ("very bad", "bad", "good"), True),
+        ([1, 2, 3], ("1", "2", "3"), False),
+        ([30, 20, 10], ("10", "20", "30"), False),
+        (["z", "m", "a"], ("a", "m", "z"), False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_several_labels_come_back_as_given(labels, order, ordered, tmp_path):
+    texts = [*TEXTS, *PLAIN * 3]
+    number = np.array([2 if label else 0 for label in LABELS] + [1] * 3 * len(PLAIN))
+    estimator = small(train__epochs=8, model__embedding__dim=8, model__hidden=[]).fit(texts, np.array(labels)[number])
+    assert estimator.classes_.tolist() == sorted(labels)
+    assert estimator.model_.spec.labels == order
+    assert estimator.model_.spec.ordered is ordered
+    assert estimator.predict(["bad and dull", "good fun"]).tolist() == [labels[0], labels[2]]
+    p, z = estimator.predict_proba(texts), estimator.decision_function(texts)
+    assert p.shape == z.shape == (len(texts), 3)
+    np.testing.assert_array_equal(estimator.classes_[p.argmax(axis=1)], estimator.predict(texts))
+    np.testing.assert_array_equal(p.argmax(axis=1), z.argmax(axis=1))
+    estimator.save(tmp_path / "model")
+    loaded = SentimentClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(texts), estimator.predict(texts))
+    np.testing.assert_array_equal(loaded.predict_proba(texts), p)
+
+
+def test_what_is_assumed_of_labels_is_said():
+    texts, number = [*TEXTS, *PLAIN], [*LABELS, *[2] * len(PLAIN)]
+    with pytest.warns(SentibpWarning, match="3 numbers taken as classes without an order.*data__ordered=True"):
+        small().fit(texts, number)
+    with pytest.warns(SentibpWarning, match="'spam' is taken as positive and 'ham' as negative"):
+        small().fit(TEXTS, np.array(["ham", "spam"])[LABELS])
+    for silent in small(data__ordered=True), small(data__ordered=False):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert silent.fit(texts, number).model_.spec.ordered is silent.data__ordered
+
+
+def test_data_labels_says_what_ratings_mean():
+    """Several labels may be one class, and labels may be left out, as on the command line."""
+    stars = [5 - i % 2 if label else 1 + i % 2 for i, label in enumerate(LABELS)]
+    estimator = small(data__labels={"negative": [1, 2], "positive": [4, 5], "ignore": [3]})
+    estimator.fit([*TEXTS, "zzz"], [*stars, 3])
+    assert estimator.classes_.tolist() == ["negative", "positive"]
+    assert estimator.predict(["good fun", "dull"]).tolist() == ["positive", "negative"]
+    assert estimator.score([*TEXTS, "zzz"], [*stars, 3]) == 1
+    assert "zzz" not in estimator.model_.vocabulary.features().to_pylist()
+    loaded = pickle.loads(pickle.dumps(estimator))
+    assert loaded.score([*TEXTS, "zzz"], [*stars, 3]) == 1
+    with pytest.raises(InvalidInput, match=r"y: 0: in no list of data\.labels"):
+        estimator.fit(TEXTS, [0] * 24 + [1] * 24)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        (["a", None], [0, 1], r"X\[1\] is missing \(None or NaN\)"),
+        (["a", float("nan")], [0, 1], r"X\[1\] is missing"),
+        (["a", 3], [0, 1], r"X\[1\] is 3 \(int\), which is no text; give a str"),
+        (["a", b"b"], [0, 1], r"X\[1\] is b'b' \(bytes\), which is no text; decode it"),
+        ("a text", [0], "X is a single text; give a list, also of one: \\['a text'\\]"),
+        (["a", "b"], [0, None], r"y\[1\] is missing"),
+        (["a", "b"], [0.0, float("nan")], r"y\[1\] is missing"),
+        (["a", "b"], [0, 1, 1], "y has 3 values, and X 2"),
+        (["a", "b"], None, "requires y to be passed"),
+        (["a", "b"], [0.5, 1.5], "Unknown label type: continuous"),
+        (["a", "b"], ["a", "A"], "the same but for capitals"),
+        (["a", "b"], ["a", 1], "labels of several types"),
+        (["a", "b"], [1, 1], "one class"),
+        (["a", "b"], [[1, 0], [0, 1]], "Unknown label type"),
+        ([], [], "y is empty"),
+        ({"a": 1}, [0], "X is a dict"),
+        (["", " "], [0, 1], "there is no word in the 2 training reviews"),
+        (["a", "b", "c"], ["ignore", "keep", "x"], "a class cannot be called 'ignore'"),
+    ],
+)
+def test_wrong_reviews_are_named(texts, labels, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        small().fit(texts, labels)
+    assert isinstance(caught.value, DataError)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1.0] * 47, "sample_weight has 47 values, and X 48"),
+        ([1.0] * 47 + [-1], r"X\[47\]: weight -1.0; give a finite number, not below 0"),
+        ([1.0] * 47 + [float("nan")], r"X\[47\]: weight nan"),
+        (["a"] * 48, "sample_weight has values that are no numbers"),
+    ],
+)
+def test_wrong_weights_are_named(weight, message):
+    with pytest.raises(InvalidInput, match=message):
+        small().fit(TEXTS, LABELS, sample_weight=weight)
+
+
+# --- validation, weights, groups
+
+
+def test_validation_is_as_on_the_command_line():
+    held_out = small().fit(TEXTS, LABELS)
+    assert (held_out.scored_on_, held_out.scores_["n"]) == ("validation", 4)
+    none = small(data__validation=0).fit(TEXTS, LABELS)
+    assert (none.scored_on_, none.scores_["n"]) == ("training", 48)
+    stopped = small(train__epochs=30, train__early_stopping=1, train__optimizer__learning_rate=1e-9)
+    assert len([row for row in stopped.fit(TEXTS, LABELS).history_ if row["validation_accuracy"] is not None]) < 30
+
+
+def test_few_reviews_are_all_trained_on_unless_a_share_is_asked_for():
+    estimator = small().fit(["good", "bad"], [1, 0])
+    assert estimator.scored_on_ == "training"
+    assert "no review is held out for validation, as there are too few" in estimator.notes_[0]
+    with pytest.raises(InvalidInput, match="leaves none for validation; give more reviews, or write data__validation="):
+        small(data__validation=0.1).fit(["good", "bad"], [1, 0])
+    grouped = small().fit(TEXTS, LABELS, groups=LABELS)  # each class is one group
+    assert grouped.scored_on_ == "training"
+
+
+def test_weights_and_groups_reach_the_scores_and_the_cut():
+    weight = np.where(np.arange(48) % 2, 3.0, 1.0)
+    assert small(data__validation=0).fit(TEXTS, LABELS, weight).scores_["effective_n"] < 48
+    zero = np.arange(48) < 32
+    without = small().fit([text for text, gone in zip(TEXTS, zero, strict=True) if not gone], LABELS[~zero])
+    with_zero = small().fit(TEXTS, LABELS, sample_weight=np.where(zero, 0.0, 1.0))
+    np.testing.assert_array_equal(with_zero.predict_proba(TEXTS), without.predict_proba(TEXTS))
+    grouped = small(data__validation=0.25).fit(TEXTS, LABELS, groups=np.arange(48) // 16)  # a third each
+    assert grouped.scores_["n"] == 16
+    rare = small(data__group_column="film", text__min_groups=2)
+    rare.fit([f"{text} name{i // 16}" for i, text in enumerate(TEXTS)], LABELS, groups=np.arange(48) // 16)
+    assert not any("name" in word for word in rare.model_.vocabulary.features().to_pylist())
+
+
+# --- the same model as that of the command line
+
+
+@pytest.fixture
+def csv_file(here) -> Path:
+    weight, film = [1 + i % 3 for i in range(48)], [f"film {i // 4}" for i in range(48)]
+    with open("reviews.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "weight", "film"])
+        writer.writerows(zip(TEXTS, LABELS, weight, film, strict=True))
+    return here / "reviews.csv"
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("config", ["quickstart", "stars", "imdb", "default"])
+def test_the_model_is_that_of_the_command_line(csv_file, config, columns):
+    """Byte for byte if the settings name the same source, which the file records; all but this if they do not."""
+    settings = {"train.epochs": 2, "data.source": "reviews.csv", "data.validation": 0.25, "data.labels": None}
+    settings["data.label_column"] = "label"
+    weight = groups = None
+    if columns:
+        settings |= {"data.weight_column": "weight", "data.group_column": "film"}
+        weight, groups = [1 + i % 3 for i in range(48)], [f"film {i // 4}" for i in range(48)]
+    Path("empty.yaml").write_text("{}")
+    overrides = [f"{key}={'null' if value is None else value}" for key, value in settings.items()]
+    outcome = train_model(load_config("empty.yaml" if config == "default" else config, overrides))
+    estimator = SentimentClassifier(config, **settings).fit(TEXTS, LABELS, weight, groups)
+    assert estimator.digest_ == outcome.digest
+    assert estimator.scores_ == outcome.scores
+    assert hashlib.sha256(estimator.model_.to_bytes()).hexdigest() == outcome.digest
+
+    del settings["data.source"]
+    unnamed = SentimentClassifier(config, **settings).fit(TEXTS, LABELS, weight, groups)
+    unnamed.save("memory.safetensors")
+    (header, tensors), (other, others) = map(tensor_file.read_tensor_file, (outcome.model, Path("memory.safetensors")))
+    assert (header["config"]["data"].pop("source"), other["config"]["data"].pop("source")) == (
+        "reviews.csv",
+        "<memory>",
+    )
+    for each in header, other:
+        del each["checksum"]
+    assert other.pop("labels_given")["classes"] == [0, 1]
+    assert header == other
+    assert tensors.keys() == others.keys()
+    for name in tensors:
+        np.testing.assert_array_equal(tensors[name], others[name])
+
+
+def test_the_file_is_that_of_the_command_line_if_labels_are_the_classes(csv_file):
+    Path("mine.yaml").write_text("data: {source: reviews.csv}\ntrain: {epochs: 1}\n")
+    outcome = train_model(load_config("mine.yaml"))
+    estimator = SentimentClassifier("mine.yaml").fit(TEXTS, np.array(["negative", "positive"])[LABELS])
+    estimator.save("ours")
+    assert Path("ours").read_bytes() == outcome.model.read_bytes()
+    assert not Path("runs", "last").read_text().startswith("/tmp/sentibp-")  # nothing is kept of a fit
+
+
+# --- files
+
+
+def test_copies_predict_the_same(tmp_path):
+    estimator = SentimentClassifier("quickstart", text__affixes=True).fit(TEXTS, LABELS)
+    p = estimator.predict_proba([*TEXTS, "", "🙂 ünïcode", "\ud800"])
+    joblib.dump(estimator, tmp_path / "joblib")
+    for other in copy.deepcopy(estimator), joblib.load(tmp_path / "joblib"):
+        np.testing.assert_array_equal(other.predict_proba([*TEXTS, "", "🙂 ünïcode", "\ud800"]), p)
+        assert other.get_params() == estimator.get_params()
+        assert (other.digest_, other.notes_, other.scores_) == (estimator.digest_, estimator.notes_, estimator.scores_)
+    state = estimator.__getstate__()
+    assert isinstance(state["model"], bytes)
+    assert "model_" not in state["attributes"]
+    unfitted = pickle.loads(pickle.dumps(small()))
+    with pytest.raises(NotFittedError, match="not fitted yet; call fit first"):
+        unfitted.predict(["good"])
+
+
+def test_a_model_of_the_command_line_is_loaded(here):
+    train_model(load_config("stars", ["train.epochs=1"]), Path("run"))
+    loaded = SentimentClassifier.load("run")
+    assert loaded.classes_.tolist() == [1, 2, 3, 4, 5]
+    assert loaded.predict(["superb"]).tolist() == [int(sentibp.load_model("run").answers(["superb"])[0]["label"])]
+    again = clone(loaded).fit(TEXTS, [5 if label else i % 4 + 1 for i, label in enumerate(LABELS)])
+    assert again.classes_.tolist() == [1, 2, 3, 4, 5]
+    assert again.model_.trained_with["data"]["source"] == "<memory>"
+
+
+def test_old_models_are_loaded():
+    for path in sorted((Path(__file__).parent.parent / "golden").glob("*.safetensors")):
+        loaded = SentimentClassifier.load(path)
+        model = sentibp.load_model(path)
+        labels = loaded.predict(["good", "bad", ""])
+        assert labels.astype(str).tolist() == [answer["label"] for answer in model.answers(["good", "bad", ""])]
+        again = pickle.loads(pickle.dumps(loaded))
+        np.testing.assert_array_equal(again.predict_proba(["good"]), loaded.predict_proba(["good"]))
+
+
+def test_damaged_labels_in_a_file_are_refused(tmp_path):
+    estimator = small().fit(TEXTS, LABELS)
+    for given in (
+        {"classes": [0, 0], "numbers": [], "order": [0, 1]},
+        {"classes": [0, 1], "numbers": [[0, 7]], "order": [0, 1]},
+        {"classes": [0, 1], "numbers": [[0, 0]], "order": [0, 5]},
+        {"classes": [0, [1]], "numbers": [[0, 0]], "order": [0, 1]},
+        [],
+    ):
+        path = tmp_path / "model"
+        path.write_bytes(estimator.model_.to_bytes({"labels_given": given}))
+        with pytest.raises(DataError, match="damaged"):
+            SentimentClassifier.load(path)
+
+
+def test_explanations():
+    estimator = small().fit(TEXTS, LABELS)
+    explanations = estimator.explain(["good fun", "zzz", ""])
+    assert len(explanations) == 3
+    np.testing.assert_allclose(
+        [each.positive for each in explanations], estimator.predict_proba(["good fun", "zzz", ""])[:, 1]
+    )
+    assert max(explanations[0].words, key=lambda word: word.contribution).text in ("good", "fun")
+
+
+# --- without scikit-learn
+
+
+def test_all_methods_work_without_scikit_learn():
+    script = f"""
+import json, pickle, sys
+sys.modules["sklearn"] = None
+from sentibp import SentimentClassifier, SentibpError
+texts, labels = {TEXTS!r}, {LABELS.tolist()!r}
+estimator = SentimentClassifier({SMALL!r}, train__epochs=2)
+try:
+    estimator.predict(["good"])
+except (SentibpError, ValueError) as error:
+    assert "not fitted" in str(error)
+estimator.set_params(train__epochs=1).fit(texts, labels, sample_weight=[1.0] * 48, groups=list(range(48)))
+estimator.save("model")
+again = pickle.loads(pickle.dumps(SentimentClassifier.load("model")))
+assert again.predict(["good fun", "dull"]).tolist() == [1, 0]
+print(repr(estimator), estimator.score(texts, labels), estimator.decision_function(["good"]).shape)
+print(json.dumps(again.predict_proba(texts).tolist()))
+print(estimator.explain(["good"])[0].label)
+assert not any(name.startswith("sklearn.") for name in sys.modules)
+"""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        end = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=folder)
+    assert end.returncode == 0, end.stderr
+    first, p, label = end.stdout.splitlines()
+    assert first.startswith("SentimentClassifier(config=")
+    assert label == "positive"
+    here = small(train__epochs=1).fit(TEXTS, LABELS, np.ones(48), np.arange(48))
+    np.testing.assert_array_equal(json.loads(p), here.predict_proba(TEXTS))

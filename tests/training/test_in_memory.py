@@ -1,0 +1,262 @@
+"""`sentibp.train`: reviews in memory, with a run directory or without; the same as from a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from runner import train_model
+from typer.testing import CliRunner
+
+import sentibp
+from sentibp.cli import application
+from sentibp.config.load import load_config
+from sentibp.config.python import line_in_python
+from sentibp.data.corpus import fingerprint
+from sentibp.errors import InvalidInput, InvalidSetting
+from sentibp.model.file import load_model
+from sentibp.training.diverged import Diverged
+from sentibp.training.in_memory import given_reviews, prepare_reviews, resolve_settings
+
+GOOD = [
+    "a good film",
+    "what fun",
+    "good fun",
+    "so good",
+    "fun and good",
+    "a fine film",
+    "fine acting",
+    "what a fine end",
+]
+BAD = ["a bad film", "how dull", "bad and dull", "so bad", "dull acting", "a poor film", "poor acting", "a dull end"]
+TEXTS = [f"{text} number {i}" for i in range(3) for text in GOOD + BAD]
+LABELS = (["pos"] * 8 + ["neg"] * 8) * 3
+SMALL = {"text": {"affixes": False}, "model": {"hidden": []}, "train": {"epochs": 2}}
+
+
+def test_a_model_its_scores_and_its_history():
+    trained = sentibp.train(SMALL, TEXTS, LABELS)
+    assert trained.model.answers(["good fun"])[0]["label"] == "positive"
+    assert (trained.scored_on, trained.scores["n"], trained.run) == ("validation", 4, None)
+    assert trained.history["epoch"] == [1, 2]
+    assert list(trained.history.to_pandas().columns) == [
+        *("seed", "epoch", "loss", "validation_accuracy", "validation_log_loss")
+    ]
+    assert trained.history.to_arrow().num_rows == 2
+    assert hashlib.sha256(trained.model.to_bytes()).hexdigest() == trained.digest
+    assert trained.refit == {"reviews": 48, "fingerprint": trained.refit["fingerprint"]}
+    assert any("only 4 validation reviews" in note for note in trained.notes)
+    assert "data__validation=0.3" in " ".join(trained.notes)
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.Series, pl.Series, pa.array], ids=lambda kind: kind.__name__)
+def test_every_kind_of_sequence(kind):
+    weight, groups = [1.0 + i % 2 for i in range(48)], [i // 4 for i in range(48)]
+
+    def corpus(kind):
+        given = given_reviews(kind(TEXTS), kind(LABELS), kind(weight), kind(groups))
+        return prepare_reviews(resolve_settings(SMALL, {}, given), given, None).reviews.training
+
+    expected, found = corpus(list), corpus(kind)
+    assert fingerprint(found) == fingerprint(expected)
+    assert found.group.tolist() == expected.group.tolist()
+
+
+@pytest.mark.parametrize("setting", ["train__epochs", "train.epochs"])
+def test_settings_by_either_name(setting):
+    assert len(sentibp.train(SMALL, TEXTS, LABELS, **{setting: 3}).history) == 3
+    assert len(sentibp.train({**SMALL, setting: 3}, TEXTS, LABELS).history) == 3
+
+
+def test_nothing_is_kept_on_disk(here, monkeypatch, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    sentibp.train(SMALL, TEXTS, LABELS)
+    assert os.listdir(here) == os.listdir(folder) == []
+
+
+def test_settings_may_be_for_the_classes_and_groups_that_are_given():
+    labels = [f"{label}{i % 2}" for i, label in enumerate(LABELS)]
+    weighted = sentibp.train(
+        SMALL,
+        TEXTS,
+        labels,
+        groups=[i // 4 for i in range(48)],
+        train__class_weight={"pos1": 2},
+        train__early_stopping__metric="macro_f1",
+        text__min_groups=2,
+    )
+    assert weighted.model.spec.labels == ("neg0", "neg1", "pos0", "pos1")
+    assert weighted.model.spec.ordered is False
+    with pytest.raises(InvalidSetting, match="'pos2' is not a class"):
+        sentibp.train(SMALL, TEXTS, labels, train__class_weight={"pos2": 2})
+    with pytest.raises(InvalidSetting, match="text__min_groups=2"):
+        sentibp.train(SMALL, TEXTS, LABELS, text__min_groups=2)
+
+
+def test_other_reviews_to_validate_on(here):
+    new, labels = ["a good end", "fun", "a bad end", "dull"], ["pos", "pos", "neg", "neg"]
+    trained = sentibp.train(SMALL, TEXTS, LABELS, validation=(new, labels))
+    assert trained.scores["n"] == 4
+    assert trained.refit is None
+    weighted = sentibp.train(SMALL, TEXTS, LABELS, validation=(new, labels, [3, 1, 1, 1]))
+    assert weighted.scores["effective_n"] < 4
+    pd.DataFrame({"text": TEXTS, "label": LABELS}).to_csv("train.csv", index=False)
+    pd.DataFrame({"text": new, "label": labels}).to_csv("dev.csv", index=False)
+    Path("mine.yaml").write_text(
+        "data: {source: train.csv, validation: dev.csv}\ntext: {affixes: false}\nmodel: {hidden: []}\n"
+    )
+    outcome = train_model(load_config("mine.yaml"))
+    assert sentibp.train("mine.yaml", TEXTS, LABELS).digest == outcome.digest
+    for wrong in (new, labels[:2]), (new,), new:
+        with pytest.raises(InvalidInput, match="validation"):
+            sentibp.train(SMALL, TEXTS, LABELS, validation=wrong)
+
+
+def test_a_split_is_not_in_memory():
+    trained = sentibp.train({**SMALL, "data": {"validation": "dev"}}, TEXTS, LABELS)
+    assert trained.scores["n"] == 4
+    assert "dev is a split, which texts in memory do not have: 0.1 are held out" in trained.notes[0]
+
+
+# --- with a run directory
+
+
+@pytest.mark.parametrize(
+    ("labels", "settings"),
+    [
+        (LABELS, {}),
+        ([label == "pos" for label in LABELS], {}),
+        (["spam" if label == "pos" else "ham" for label in LABELS], {"data__text_column": "body"}),
+        ([5 if label == "pos" else 1 + i % 2 for i, label in enumerate(LABELS)], {"data__ordered": True}),
+        (
+            [5 - i % 3 if label == "pos" else 1 + i % 3 for i, label in enumerate(LABELS)],
+            {"data__labels": {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}},
+        ),
+        (["ab"[i % 2] if label == "pos" else "c" for i, label in enumerate(LABELS)], {"data__separator": ";"}),
+    ],
+    ids=["words", "bool", "others", "stars", "ratings", "topics"],
+)
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_a_run_directory_has_its_reviews(here, labels, settings):
+    weight = groups = None
+    if settings:
+        weight, groups = np.arange(48) % 4, [f"film {i // 3}" for i in range(48)]
+    trained = sentibp.train(SMALL, TEXTS, labels, sample_weight=weight, groups=groups, out="mine", **settings)
+    assert (trained.run, Path("runs", "last").read_text()) == (Path("mine"), "mine\n")
+    assert trained.model.file == Path("mine", "model.safetensors")
+    again = train_model(load_config("mine/config.yaml"), Path("again"))
+    assert again.digest == trained.digest
+    evaluation = sentibp.evaluate(load_model("mine/validated.safetensors"))
+    assert evaluation.scores["accuracy"] == trained.scores["accuracy"]
+
+
+@pytest.mark.parametrize("command", [["eval", "-m", "mine"], ["blame", "-m", "mine", "good"], ["reproduce", "mine"]])
+def test_commands_work_on_such_a_run(here, command):
+    new = ["a good end", "fun", "a bad end", "dull"]
+    sentibp.train(SMALL, TEXTS, LABELS, validation=(new, ["pos", "pos", "neg", "neg"]), out="mine")
+    assert {"reviews.parquet", "validation_reviews.parquet"} <= set(os.listdir("mine"))
+    result = CliRunner().invoke(application(), command)
+    assert result.exit_code == 0, result.output
+
+
+def test_an_existing_run_is_never_overwritten(here):
+    Path("mine").mkdir()
+    Path("mine", "file").touch()
+    with pytest.raises(InvalidSetting, match="already there, and never overwritten"):
+        sentibp.train(SMALL, TEXTS, LABELS, out="mine")
+
+
+# --- errors, interruption
+
+
+def test_what_diverged_names_no_file_that_is_gone(here):
+    with pytest.raises(Diverged) as caught:
+        sentibp.train(SMALL, TEXTS, LABELS, train__optimizer={"name": "sgd", "learning_rate": 1e30})
+    assert tempfile.gettempdir() not in str(caught.value)
+    assert "--set" not in str(caught.value)
+    with pytest.raises(Diverged, match="to look closer: kept"):
+        sentibp.train(SMALL, TEXTS, LABELS, train__optimizer={"name": "sgd", "learning_rate": 1e30}, out="kept")
+
+
+@pytest.mark.parametrize(
+    ("line", "python"),
+    [
+        ("write --set data.validation=0.2", "write data__validation=0.2"),
+        (
+            "write --set 'data.labels={negative: [0], positive: [4]}'; or",
+            "write data__labels={'negative': [0], 'positive': [4]}; or",
+        ),
+        ("did you mean --set train.optimizer=adam?", "did you mean train__optimizer='adam'?"),
+        ("with --set text.min_count=1 --set text.min_groups=1", "with text__min_count=1 text__min_groups=1"),
+        ("write --set data.labels=[1,2,3]; then", "write data__labels=[1, 2, 3]; then"),
+        ("--set data.group_column=NAME, one of: a", "data__group_column='NAME', one of: a"),
+        ("set --set data.ordered=false (true: in order)", "set data__ordered=False (true: in order)"),
+        ("--set train.early_stopping=null", "train__early_stopping=None"),
+        ("nothing to repair", "nothing to repair"),
+        ("a --set without a value", "a --set without a value"),
+    ],
+)
+def test_repairs_are_in_python(line, python):
+    assert line_in_python(line) == python
+
+
+def test_an_interrupt_keeps_the_best_model(monkeypatch):
+    from sentibp.training import experiment
+
+    events = experiment.Training.events
+
+    def interrupted(self):
+        for number, event in enumerate(events(self)):
+            if number == 5:
+                raise KeyboardInterrupt
+            yield event
+
+    monkeypatch.setattr(experiment.Training, "events", interrupted)
+    trained = sentibp.train({**SMALL, "train": {"epochs": 9, "batch_size": 16, "refit": False}}, TEXTS, LABELS)
+    assert len(trained.history) < 9
+    assert trained.model.answers(["good"])
+    with pytest.raises(KeyboardInterrupt):
+        sentibp.SentimentClassifier(SMALL, train__epochs=9, train__batch_size=16).fit(TEXTS, LABELS)
+
+
+# --- scores of other reviews in memory
+
+
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_evaluate_in_memory(here):
+    trained = sentibp.train(SMALL, TEXTS, ["spam" if label == "pos" else "ham" for label in LABELS])
+    evaluation = sentibp.evaluate(trained.model, texts=pd.Series(["good fun", "dull"]), labels=["spam", "ham"])
+    assert evaluation.scores["accuracy"] == 1
+    assert evaluation.scores["n"] == 2
+    assert "only 2 reviews" in evaluation.notes[-1]
+    pd.DataFrame({"text": TEXTS, "label": LABELS, "weight": range(48)}).to_csv("f.csv", index=False)
+    binary = sentibp.train(SMALL, TEXTS, LABELS, data__weight_column="weight").model
+    from_file = sentibp.evaluate(binary, "f.csv", overrides=["data.weight_column=weight"])
+    in_memory = sentibp.evaluate(binary, texts=TEXTS, labels=LABELS, sample_weight=range(48))
+    assert json.dumps(in_memory.scores) == json.dumps(from_file.scores)
+    for labels, message in (["good", "bad"], r"labels\[0\] is 'good', and the classes"), (["pos"], "labels has 1"):
+        with pytest.raises(InvalidInput, match=message):
+            sentibp.evaluate(binary, texts=["a", "b"], labels=labels)
+    with pytest.raises(sentibp.SentibpError, match="either a source or texts"):
+        sentibp.evaluate(binary, "f.csv", texts=["a"], labels=[1])
+
+
+def test_a_saved_model_says_that_its_reviews_were_in_memory(here):
+    sentibp.SentimentClassifier(SMALL).fit(TEXTS, LABELS).save("model.safetensors")
+    result = CliRunner().invoke(application(), ["eval", "-m", "model.safetensors"])
+    assert result.exit_code == 3
+    assert (
+        "a Python program had the reviews of the training in memory; name a file or data set with --data"
+        in result.output
+    )
+    Path("f.csv").write_text("text,label\ngood,1\nbad,0\n")
+    assert CliRunner().invoke(application(), ["eval", "-m", "model.safetensors", "--data", "f.csv"]).exit_code == 0

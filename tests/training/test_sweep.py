@@ -1,0 +1,503 @@
+"""A sweep: its trials, its best model, and that it goes on where it was interrupted. With the real Optuna."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import runner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp import metrics
+from sentibp.config.load import load_config
+from sentibp.config.space_file import load_space
+from sentibp.data.dataset import load_folds
+from sentibp.errors import ConfigError, DataError
+from sentibp.inspection.sweep import load_sweep
+from sentibp.runs import directory
+from sentibp.training import trial, trial_pool
+from sentibp.training.sweep import (
+    Options,
+    Result,
+    Sweep,
+    TrialEnded,
+    TrialStarted,
+    default_folder,
+    estimate,
+    plan_sweep,
+)
+from sentibp.training.sweep_folder import SweepFolder, load_plan
+from sentibp.training.sweep_study import best_of
+from sentibp.training.trial import TrialRecord, TrialTask, is_hopeless, run_trial
+from sentibp.utils.files import WriteError
+
+SPACE = """\
+train.optimizer.learning_rate: {log: [0.001, 1]}
+train.epochs: {int: [1, 2]}
+model.hidden: [[], [2]]
+"""
+SMALL = {"text": {"ngrams": 1}, "model": {"embedding": {"dim": 2, "init": "normal"}, "hidden": []}}
+
+
+@pytest.fixture
+def reviews(here) -> Path:
+    """A file of reviews with something to learn, and noise."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for i in range(60):
+        mood = ("bad", "good")[(i % 2) ^ int(rng.random() < 0.2)]
+        words = rng.choice(["film", "plot", "song", "town", "day"], 3).tolist()
+        lines.append(json.dumps({"text": f"{mood} {' '.join(words)} {i}", "label": i % 2, "film": i // 4}))
+    path = here / "reviews.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@dataclass
+class Done:
+    """What a sweep did."""
+
+    result: Result
+    events: list
+    folder: Path
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        return [event.record for event in self.events if isinstance(event, TrialEnded)]
+
+    def told(self) -> list[tuple]:
+        """Return all of each trial that must not depend on when and where it ran."""
+        found = load_sweep(self.folder)
+        return [(record._replace(seconds=0), settings) for record, settings in found.trials]
+
+
+@pytest.fixture
+def sweep(write_config, reviews):
+    """`sweep(space, trials=5, stop_after=3, folds=2, jobs=2, out="a", data={...})` runs a sweep."""
+
+    def run(
+        space: str = SPACE, *, out: str = "sweep", jobs: int = 1, stop_after: int | None = None, trials=4, **options
+    ) -> Done:
+        sections = {name: options.pop(name) for name in ("data", "text", "model", "train") if name in options}
+        data = {"source": str(reviews), "validation": 0.3, **sections.pop("data", {})}
+        resolved = write_config(**{**SMALL, "data": data, "train": {"epochs": 2}, **sections})
+        Path("space.yaml").write_text(space)
+        plan, _ = plan_sweep(resolved, Path("space.yaml"), Options(trials, **options))
+        events = []
+        ended = 0
+
+        def stop() -> str:
+            return "interrupted" if stop_after is not None and ended >= stop_after else ""
+
+        pool = trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)
+        with SweepFolder(Path(out)) as folder:
+            folder.open(plan)
+            found = Sweep(plan, folder, pool, stop)
+            for event in found:
+                events.append(event)
+                ended += isinstance(event, TrialEnded)
+            return Done(found.finish(), events, folder.path)
+
+    return run
+
+
+def test_the_winner_is_a_run_like_any_other(sweep):
+    done = sweep(trials=5)
+    best = done.result.best
+    assert [event.number for event in done.events if isinstance(event, TrialStarted)] == [0, 1, 2, 3, 4]
+    assert best == max(done.records, key=lambda record: (record.value, -record.number))
+    assert done.result.outcome == "finished"
+    outcome = runner.train_model(load_config(done.result.config), Path("again"))
+    model = outcome.run / ("validated.safetensors" if outcome.refit else "model.safetensors")
+    assert model.read_bytes() == (done.result.run / "model.safetensors").read_bytes()
+    assert outcome.scores["accuracy"] == best.value
+    settings = load_config(done.result.config).config
+    assert settings.train.optimizer.learning_rate == done.result.settings["train.optimizer.learning_rate"]
+    assert settings.model.hidden == done.result.settings["model.hidden"]
+
+
+def test_only_the_best_trial_keeps_its_model(sweep):
+    done = sweep(trials=5)
+    for record in done.records:
+        files = {path.name for path in (done.folder / "trials" / str(record.number)).iterdir()}
+        assert {"config.yaml", "run.json", "metrics.jsonl"} <= files
+        assert ("model.safetensors" in files) == (record == done.result.best)
+    assert len(directory.list_runs(done.folder / "trials")) == 5, "`sentibp runs list` shows them"
+
+
+def test_the_same_seed_gives_the_same_trials(sweep):
+    done = sweep(out="a")
+    assert sweep(out="b").told() == done.told()
+    assert sweep(out="c", seed=1).told() != done.told()
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_an_interrupted_sweep_proposes_what_it_would_have_proposed(sweep, sampler, monkeypatch):
+    from sentibp.training import sweep_study
+
+    monkeypatch.setattr(sweep_study, "_STARTUP", 2)  # so that the estimator is used
+    space = SPACE.replace("{log: [0.001, 1]}", "[0.01, 0.1]")
+    whole = sweep(space, out="whole", sampler=sampler, trials=5)
+    for count in 1, 1, 2:
+        part = sweep(space, out="part", sampler=sampler, trials=5, stop_after=count)
+        assert part.result.outcome == "interrupted"
+    part = sweep(space, out="part", sampler=sampler, trials=5)
+    assert part.result.outcome == "finished"
+    assert part.told() == whole.told()
+    assert (part.folder / "best.yaml").read_text().partition("\n")[2] == (
+        (whole.folder / "best.yaml").read_text().partition("\n")[2]
+    )
+
+
+def test_a_trial_that_was_running_is_run_again(sweep, monkeypatch):
+    whole = sweep(out="whole")
+    carried_out = trial.Training.finish
+
+    def killed(self):
+        if "2" in self.run.path.parts:
+            raise KeyboardInterrupt
+        return carried_out(self)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trial.Training, "finish", killed)
+        sweep(out="part")
+    assert load_sweep(Path("part")).running == [2]
+    with open("part/journal.log", "ab") as journal:
+        journal.write(b'{"op_code": 4, "worker')  # the process was killed while it wrote
+    part = sweep(out="part")
+    assert [event.number for event in part.events if isinstance(event, TrialStarted)] == [2, 3]
+    assert part.told() == whole.told()
+
+
+def test_processes_give_the_same_records(sweep):
+    space = "model.hidden: [[], [2]]\ntrain.epochs: [1, 2]"
+    serial = sweep(space, out="serial", sampler="grid", prune=False)
+    several = sweep(space, out="several", sampler="grid", prune=False, jobs=2)
+    assert several.told() == serial.told()
+    assert several.result.best == serial.result.best._replace(seconds=several.result.best.seconds)
+    assert (Path("several") / "trials" / str(several.result.best.number) / "model.safetensors").exists()
+
+
+def test_a_process_that_is_killed_costs_its_trial_only(sweep, monkeypatch):
+    submit = trial_pool.ProcessPool.submit
+
+    def and_kill(self, task):
+        submit(self, task)
+        if task.number == 1:
+            worker = next(worker for worker, its in self.busy.values() if its.number == 1)
+            os.kill(worker.process.pid, 9)
+
+    monkeypatch.setattr(trial_pool.ProcessPool, "submit", and_kill)
+    done = sweep(trials=3, jobs=2, prune=False)
+    assert {record.number: record.state for record in done.records} == {0: "finished", 1: "failed", 2: "finished"}
+    message = next(record.message for record in done.records if record.number == 1)
+    assert message == "its process ended: killed by SIGKILL, perhaps for lack of memory"
+
+
+def test_a_trial_that_diverges_is_recorded_and_the_rest_goes_on(sweep):
+    done = sweep(
+        "train.optimizer.learning_rate: [1.0e+30, 0.1]\nmodel.hidden: [[2], [3]]\nmodel.residual: [true, false]",
+        sampler="grid",
+        trials=None,
+        train={"optimizer": "sgd", "epochs": 1},
+        model={"embedding": {"dim": 3}},
+    )
+    assert done.result.states == {"diverged": 3, "refused": 2, "finished": 3}
+    by_state = {record.state: record for record in done.records}
+    assert by_state["diverged"].message.startswith("diverged ")
+    assert by_state["refused"].message.startswith("model.residual: no hidden layer is as wide as its input")
+    assert done.result.best.state == "finished"
+    assert not list((done.folder / "trials").rglob("postmortem*")), "only the metrics are kept"
+
+
+def test_the_same_settings_are_trained_once(sweep):
+    space = "train.optimizer.name: [adagrad, sgd]\ntrain.optimizer.rho: [0.5, 0.6]"  # which neither uses
+    with pytest.raises(ConfigError, match=r"rho: 0.5 fits no combination"):
+        sweep(space.replace("name: [adagrad, sgd]\ntrain.optimizer.", ""))
+    done = sweep(space, sampler="grid", trials=None)
+    assert [record.same_as is None for record in done.records].count(True) == 2
+    for record in done.records:
+        if record.same_as is not None:
+            first = done.records[record.same_as]
+            assert record == first._replace(number=record.number, same_as=first.number, seconds=0)
+            assert not (done.folder / "trials" / str(record.number)).exists()
+    assert done.result.best.same_as is None
+    part = sweep(space, sampler="grid", trials=None, out="part", stop_after=2)
+    assert part.result.outcome == "interrupted"
+    assert sweep(space, sampler="grid", trials=None, out="part").told() == done.told()
+
+
+def test_no_trial_may_be_finished(sweep):
+    done = sweep("train.optimizer.learning_rate: [1.0e+30]", train={"optimizer": "sgd"}, trials=2)
+    assert done.result.states == {"diverged": 2}
+    assert (done.result.best, done.result.config, done.result.run) == (None, None, None)
+
+
+def test_what_is_hopeless():
+    rivals = [[(0, 0.5, 0.6 + i / 100), (0, 1.0, 0.9)] for i in range(4)]
+    assert not is_hopeless([(0, 0.5, 0.1)], rivals, "accuracy"), "too few have finished"
+    rivals.append([(0, 1.0, 0.9)])
+    assert not is_hopeless([(0, 0.5, 0.1)], rivals, "accuracy"), "the fifth had no score by then"
+    rivals.append([(0, 0.25, 0.5)])
+    assert is_hopeless([(0, 0.5, 0.59)], rivals, "accuracy")
+    assert not is_hopeless([(0, 0.5, 0.60)], rivals, "accuracy")
+    assert not is_hopeless([(0, 0.5, 0.59)], rivals, "log_loss")
+    assert is_hopeless([(0, 0.5, 0.7)], rivals, "log_loss"), "a lower one is better"
+    assert not is_hopeless([(1, 0.5, 0.1)], rivals, "accuracy"), "none has a score on this fold"
+
+
+def test_a_hopeless_trial_ends_after_the_epoch_in_which_it_is(sweep, write_config, reviews):
+    config = write_config(**SMALL, data={"source": str(reviews)}, train={"epochs": 4}).config
+    rivals = tuple([(0, 0.5, 2.0)] for _ in range(5))
+    task = TrialTask(0, config.model_dump(mode="json"), "run", "accuracy", rivals=rivals)
+    record = run_trial(task)
+    assert record.state == "pruned"
+    assert [share for _, share, _ in record.curve] == [0.25, 0.5]
+    assert not list(Path("run").glob("checkpoint*"))
+    assert run_trial(task._replace(folder="other", rivals=())).state == "finished"
+
+
+def test_a_trial_is_a_function_of_its_arguments(write_config, reviews):
+    config = write_config(**SMALL, data={"source": str(reviews)}, train={"epochs": 1, "members": 2}).config
+    task = TrialTask(3, config.model_dump(mode="json"), "a", "log_loss", 2, ([(0, 0.5, 0.1)],))
+    plain = json.loads(json.dumps(task._asdict()))
+    assert TrialTask.from_json(plain) == task
+    record = run_trial(task)
+    assert TrialRecord.from_json(json.loads(json.dumps(record._asdict()))) == record
+    assert run_trial(task._replace(folder="b"))._replace(seconds=0) == record._replace(seconds=0)
+    assert [share for _, share, _ in record.curve] == [0.5, 1.0] * 2, "two networks on each of two folds"
+
+
+def test_the_score_is_the_mean_over_folds_that_keep_groups_together(sweep, write_config, reviews):
+    data = {"source": str(reviews), "group_column": "film"}
+    done = sweep(trials=1, folds=3, data=data)
+    (record,) = done.records
+    assert record.value == pytest.approx(np.mean(record.folds))
+    assert record.spread == pytest.approx(np.std(record.folds, ddof=1))
+    assert len(record.folds) == 3
+    assert record.scores["accuracy"] == record.value
+    folds = load_folds(load_config("small.yaml").config, 3)
+    assert sum(len(validation) for _, validation in folds) == 60
+    for i, (training, validation) in enumerate(folds):
+        assert not set(training.group.tolist()) & set(validation.group.tolist())
+        run = directory.load_run_info(done.folder / "trials" / "0" / f"fold-{i}")
+        assert run["data"]["validation"]["reviews"] == len(validation)
+    assert not list((done.folder / "trials").rglob("*.safetensors")) or record == done.result.best
+    assert done.result.run is None
+
+
+def test_folds_keep_blocks_of_rows_together(write_config, reviews):
+    config = write_config(**SMALL, data={"source": str(reviews), "block_size": 10}).config
+    rows = [json.loads(line)["text"] for line in reviews.read_text().splitlines()]
+    for training, validation in load_folds(config, 3):
+        blocks = [{rows.index(text) // 10 for text in part.text.to_pylist()} for part in (training, validation)]
+        assert blocks[0] | blocks[1] == set(range(6))
+        assert not blocks[0] & blocks[1]
+
+
+def test_several_classes(sweep, here):
+    words = ("bad", "so", "good")
+    rows = [{"text": f"{words[i % 3]} film {i}", "label": f"{words[i % 3]}"} for i in range(45)]
+    Path("three.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"source": str(here / "three.jsonl"), "labels": ["bad", "so", "good"], "validation": 0.4}
+    done = sweep("train.epochs: [1, 2]", trials=2, metric="macro_f1", data=data)
+    assert done.result.best.value == done.result.best.scores["macro_f1"]
+    with pytest.raises(
+        ConfigError, match="--metric f1: not a score of these classes; choose from accuracy, log_loss, "
+    ):
+        sweep("train.epochs: [1, 2]", metric="f1", data=data)
+
+
+def test_the_metric_is_that_which_selects_the_best_epoch(sweep):
+    done = sweep("train.epochs: [1, 2]", trials=2, train={"early_stopping": {"metric": "log_loss"}})
+    assert load_plan(done.folder).metric == "log_loss"
+    assert done.result.best.value == min(record.value for record in done.records)
+
+
+def test_the_best_is_the_first_of_equals():
+    records = [TrialRecord(i, "finished", value) for i, value in enumerate([0.5, 0.7, 0.7, 0.1])]
+    assert best_of([*reversed(records), TrialRecord(4, "pruned", 0.9)], "accuracy").number == 1
+    assert best_of(records, "log_loss").number == 3
+    assert best_of([], "accuracy") is None
+
+
+def test_another_sweep_in_the_same_folder_is_refused(sweep):
+    sweep(trials=1)
+    changed = {
+        "train.epochs: 2 -> 3": {"train": {"epochs": 3}},
+        "the space of train.epochs": {"space": SPACE.replace("[1, 2]", "[1, 3]")},
+        "--seed: 0 -> 1": {"seed": 1},
+        "--folds: 0 -> 2": {"folds": 2},
+        '--metric: "accuracy" -> "log_loss"': {"metric": "log_loss"},
+        '--sampler: "tpe" -> "random"': {"sampler": "random"},
+        "--prune: true -> false": {"prune": False},
+    }
+    for what, options in changed.items():
+        with pytest.raises(ConfigError) as caught:
+            sweep(trials=1, **options)
+        assert caught.value.lines[0].startswith("sweep: began with other settings; ")
+        assert caught.value.lines[1].startswith(f"  {what}")
+    assert len(sweep(trials=2).records) == 1, "more trials are no other sweep"
+
+
+def test_the_default_folder_is_that_of_the_same_sweep(write_config, reviews):
+    resolved = write_config(**SMALL, data={"source": str(reviews)})
+    Path("space.yaml").write_text(SPACE)
+    plans = [
+        plan_sweep(resolved, Path("space.yaml"), Options(trials, seed=seed))[0]
+        for trials, seed in [(1, 0), (2, 0), (1, 1)]
+    ]
+    first, second, third = map(default_folder, plans)
+    assert first == second != third
+
+
+def test_changed_reviews_are_refused(sweep, reviews):
+    sweep(trials=1)
+    reviews.write_text(reviews.read_text().replace("good", "fine", 3))
+    with pytest.raises(DataError, match="sweep: the reviews have changed since this sweep began"):
+        sweep(trials=2)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "fault"),
+    [
+        ("journal.log", b"not JSON\n", "line 1 is not JSON"),
+        ("journal.log", b'{"op_code": 77}\n', "damaged"),
+        ("journal.log", b"[]\n", "damaged"),
+        ("sweep.json", b"{", "damaged"),
+        ("sweep.json", b'{"format": 1}', "damaged: has no "),
+    ],
+)
+def test_a_damaged_file_is_named(sweep, file, content, fault):
+    done = sweep(trials=1)
+    (done.folder / file).write_bytes(content)
+    for function in (lambda: sweep(trials=2), lambda: load_sweep(done.folder)):
+        with pytest.raises(DataError) as caught:
+            function()
+        assert str(caught.value).startswith(f"sweep/{file}: ")
+        assert fault in str(caught.value)
+
+
+def test_a_folder_of_something_else_is_refused(sweep, here):
+    (here / "sweep").mkdir()
+    (here / "sweep" / "mine.txt").touch()
+    with pytest.raises(ConfigError, match="--out sweep: already there, and not a sweep"):
+        sweep()
+    with pytest.raises(ConfigError, match="sweep: not the folder of a sweep"):
+        load_sweep(Path("sweep"))
+
+
+def test_a_sweep_that_another_process_runs_is_refused(sweep):
+    done = sweep(trials=1)
+    with SweepFolder(done.folder) as other:
+        other.lock()
+        with pytest.raises(ConfigError, match="sweep: another process runs it"):
+            sweep(trials=2)
+    sweep(trials=2)
+
+
+def test_a_full_disk_ends_the_sweep(sweep, monkeypatch):
+    def full(*arguments, **named):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(WriteError) as caught:
+        patch.setattr(directory, "write_file", full)
+        sweep(trials=2)
+    assert "cannot be written: No space left on device; make room on that disk" in str(caught.value)
+    assert "train --resume" not in str(caught.value), "a trial is not resumed"
+    assert len(sweep(trials=2).records) == 2
+
+
+def test_the_space_is_checked_before_anything_starts(sweep):
+    with pytest.raises(ConfigError, match=r"space.yaml:1: train.epochs: 0 is too small"):
+        sweep("train.epochs: [0]")
+    with pytest.raises(ConfigError, match=r"data.validation: 0 holds out no reviews .* or --folds 5"):
+        sweep(data={"validation": 0})
+    assert not Path("sweep").exists()
+    assert sweep(data={"validation": 0}, folds=2, trials=1).result.best.value is not None
+
+
+def test_a_path_is_relative_to_the_folder_of_the_space(sweep, here):
+    Path("vectors.txt").write_text("good 1 2\nbad -1 3\n")
+    done = sweep("model.embedding.vectors: [vectors.txt]", trials=1)
+    assert load_config(done.result.config).config.model.embedding.vectors == str(here / "vectors.txt")
+
+
+def test_the_cost_is_estimated_by_the_middle_of_the_space(write_config, reviews):
+    resolved = write_config(**SMALL, data={"source": str(reviews)})
+    Path("space.yaml").write_text("model.hidden: [[2], [3], [4]]\nmodel.residual: [false, true]")
+    plan, _ = plan_sweep(resolved, Path("space.yaml"), Options())
+    assert estimate(plan).seconds > 0, "although the middle is refused"
+    diverging = plan._replace(config=plan.config | {"train": {"optimizer": {"name": "sgd", "learning_rate": 1e30}}})
+    assert estimate(diverging).seconds is None
+    with pytest.raises(DataError, match="--folds 50: too many"):
+        estimate(plan._replace(folds=50))
+
+
+def test_importances_find_the_setting_that_matters(sweep, monkeypatch):
+    def made_up(task, stop=None):
+        train = task.config["train"]
+        value = 1 - (np.log10(train["optimizer"]["learning_rate"]) + 2) ** 2 + train["epochs"] * 1e-4
+        return TrialRecord(task.number, "finished", float(value), scores={"accuracy": float(value)})
+
+    monkeypatch.setattr(trial_pool, "run_trial", made_up)
+    done = sweep("train.optimizer.learning_rate: {log: [0.0001, 1]}\ntrain.epochs: {int: [1, 4]}", trials=25)
+    importances = load_sweep(done.folder).importances
+    assert sum(importances.values()) == pytest.approx(1)
+    assert importances["train.optimizer.learning_rate"] > 0.8
+    assert done.result.settings["train.optimizer.learning_rate"] == pytest.approx(0.01, rel=0.5), "and TPE finds it"
+
+
+def test_optuna_says_nothing_and_reads_the_journal(sweep, capfd):
+    done = sweep(trials=2)
+    assert capfd.readouterr() == ("", "")
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(done.folder / "journal.log"))
+    )
+    study = optuna.load_study(study_name="sweep", storage=storage)
+    assert study.best_value == done.result.best.value
+    assert study.best_trial.number == done.result.best.number
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 6), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=60))
+def test_folds_cut_no_text_in_two(folds, rows):
+    import pyarrow as pa
+
+    from sentibp.data.corpus import Corpus
+    from sentibp.data.split import fold_corpus
+
+    texts, labels = zip(*rows, strict=True)
+    corpus = Corpus(
+        pa.chunked_array([pa.array(map(str, texts), pa.large_string())]),
+        np.array(labels, np.int8),
+        names=("a", "b", "c"),
+    )
+    try:
+        fold = fold_corpus(corpus, folds, np.random.default_rng(0))
+    except DataError as error:
+        assert str(error).startswith(f"--folds {folds}: too many: ")
+        return
+    assert set(fold.tolist()) == set(range(folds))
+    for number in range(folds):
+        assert set(np.array(labels)[fold == number].tolist()) == {0, 1, 2}
+        assert not {texts[i] for i in np.flatnonzero(fold == number)} & {
+            texts[i] for i in np.flatnonzero(fold != number)
+        }
+
+
+def test_spread_of_folds_is_the_usual_standard_deviation():
+    assert metrics.spread([0.1, 0.3])["standard_deviation"] == pytest.approx(np.std([0.1, 0.3], ddof=1))
+
+
+def test_the_space_of_a_sweep_is_read_from_its_folder(sweep):
+    done = sweep(trials=1)
+    base = load_plan(done.folder).config
+    again = load_plan(done.folder).space
+    assert [d._replace(line=0) for d in load_space(Path("space.yaml"), base).dimensions] == list(again.dimensions)
