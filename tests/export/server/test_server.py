@@ -56,10 +56,17 @@ def server(new_classifier, tmp_path_factory):
     """A server with small limits."""
     path = tmp_path_factory.mktemp("served") / "model.safetensors"
     path.write_bytes(new_classifier(TEXTS).to_bytes())
-    limits = ["--max-body", "10kB", "--max-texts", "5", "--max-length", "100", "--timeout", "0.5"]
-    with Served("-m", path, *limits) as server:
+    with Served("-m", path, "--max-body", "10kB", "--max-texts", "5", "--max-length", "100") as server:
         yield server
         assert len(server.lines) == 1, "only the start is reported"
+
+
+@pytest.fixture(scope="module")
+def impatient(server):
+    """A server that gives up soon."""
+    with Served("-m", server.started["model"], "--timeout", "0.3") as impatient:
+        yield impatient
+        assert len(impatient.lines) == 1, "only the start is reported"
 
 
 def validate(document, name, value):
@@ -201,9 +208,10 @@ def test_a_client_that_closes_its_side_gets_its_answer(server):
     assert refusals(server.send(3 * (server.head(6) + b'"good"')))[:1] == [200]
 
 
-def test_a_slow_request_is_given_up(server):
-    for start in b"", b"POST /pre", server.head(6)[:-2], server.head(6), server.head(6) + b'"go':
-        with server.open(start) as connection:
+def test_a_slow_request_is_given_up(impatient):
+    head = impatient.head(6)
+    for start in b"", b"POST /pre", head[:-2], head, head + b'"go':
+        with impatient.open(start) as connection:
             received = b""
             while part := connection.recv(1 << 16):
                 received += part
@@ -211,16 +219,16 @@ def test_a_slow_request_is_given_up(server):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux lists the files of a process")
-def test_a_client_that_does_not_read_is_given_up(server):
-    request = f"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
-    with server.open(request * 2000) as connection:
+def test_a_client_that_does_not_read_is_given_up(impatient):
+    request = f"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1:{impatient.port}\r\n\r\n".encode()
+    with impatient.open(request * 2000) as connection:
         connection.recv(1)
-        folder, deadline = f"/proc/{server.process.pid}/fd", time.monotonic() + 20
+        folder, deadline = f"/proc/{impatient.process.pid}/fd", time.monotonic() + 20
         before = len(os.listdir(folder))
         while len(os.listdir(folder)) >= before:  # the connection is open
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    assert server.ask("good").status == 200
+    assert impatient.ask(path="/health").status == 200
 
 
 def test_malformed_requests_are_refused_in_json(server):
