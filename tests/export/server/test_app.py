@@ -22,8 +22,10 @@ class Slow(ServedModel):
 
     asked: threading.Semaphore
     may_answer: threading.Event
+    stops: list[threading.Event]
 
     def answer(self, texts, explained, stop):
+        self.stops.append(stop)
         self.asked.release()
         assert self.may_answer.wait(20)
         return super().answer(texts, explained, stop)
@@ -47,7 +49,7 @@ def service(new_classifier, monkeypatch):
     def make(kind=ServedModel, **limits):
         model = kind(new_classifier(["good film", "bad"]), "0" * 64, 5, "0")
         if kind is Slow:
-            model.asked, model.may_answer = threading.Semaphore(0), threading.Event()
+            model.asked, model.may_answer, model.stops = threading.Semaphore(0), threading.Event(), []
         made.append(app.Service(model, Limits(**limits), Access(None, frozenset({"here"}))))
         return made[-1]
 
@@ -113,6 +115,7 @@ def test_an_answer_that_takes_too_long_is_given_up(service):
             assert "no answer within 0.01 seconds" in content["error"]
         while slow._pending > 1:  # the thread is not free yet; what waited is given up
             await asyncio.sleep(0)
+        assert [stop.is_set() for stop in slow.model.stops] == [True], "the thread stops at the next text"
         slow.model.may_answer.set()
         while slow._pending:
             await asyncio.sleep(0)
@@ -161,6 +164,13 @@ def test_a_client_that_is_gone_costs_nothing(service):
     served = service()
     assert asyncio.run(request(served, disconnect=True))[0] == 400
     assert (served._held, served._pending) == (0, 0)
+
+
+def test_a_model_stops_when_nobody_waits(service):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(module.Stopped):
+        service().model.answer(["good"], False, stop)
 
 
 def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):
