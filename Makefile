@@ -28,6 +28,7 @@ run-soak:
 	python benchmarks/corruptions.py $(SIZE)
 	test $$(id -u) -ne 0 || python benchmarks/disk.py $(SIZE)
 	python benchmarks/long_runs.py all $(SIZE)
+	python benchmarks/serve.py all $(SIZE)
 	python benchmarks/fuzz.py all $(FUZZ)
 
 release-check: ## whether sdist and wheel, built twice, have the same digests

@@ -144,7 +144,7 @@ print(json.dumps(sorted(sys.modules)))
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play"),
+        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play", "serve"),
         *("reproduce", "runs compare", "config show", "sweep", "sweep run", "sweep show"),
     ],
 )

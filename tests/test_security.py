@@ -47,7 +47,7 @@ def test_every_fuzz_target_has_its_figures():
 def test_the_long_tests_are_scripts_of_make_soak():
     """Each figure that thousands of tries give can be repeated with one command."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for name in "kills", "exits", "corruptions", "disk", "long_runs", "fuzz":
+    for name in "kills", "exits", "corruptions", "disk", "long_runs", "serve", "fuzz":
         assert f"python benchmarks/{name}.py" in makefile
         assert f"benchmarks/{name}.py" in PAGES["docs/internals/reliability.md"], name
 

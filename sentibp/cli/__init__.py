@@ -191,6 +191,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "gradcheck": "gradcheck",
     "report": "report",
     "play": "play",
+    "serve": "serve",
     "reproduce": "reproduce",
     "runs": "runs",
     "words": "words",

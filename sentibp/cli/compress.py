@@ -95,13 +95,13 @@ def compress(
     _print(output, report, json, hub_model.as_json(path))
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, option: str = "--max-size") -> int:
     """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for."""
     from sentibp.errors import ConfigError
 
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([a-z]*)", text.strip().lower())
     if found is None or found[2] not in _UNITS or not 1 <= float(found[1]) * _UNITS[found[2]] < 1 << 60:
-        raise ConfigError(f"--max-size {text}: not a size; write, for example, --max-size 1MB or --max-size 300kB")
+        raise ConfigError(f"{option} {text}: not a size; write, for example, {option} 1MB or {option} 300kB")
     return int(float(found[1]) * _UNITS[found[2]])
 
 

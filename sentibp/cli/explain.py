@@ -83,7 +83,7 @@ def explain(
     change = counterfactual.find_counterfactual(classifier, text, explanation, flip_to) if searched else None
     if json or format is Format.json:
         origin = hub_model.as_json(classifier.file)
-        print_json(record(explanation) | origin | ({"flip": _flip_dict(explanation, change)} if change else {}))
+        print_json(explanation.to_dict() | origin | ({"flip": _flip_dict(explanation, change)} if change else {}))
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 
@@ -104,39 +104,6 @@ def _require_other_label(target: str, explanation: Explanation) -> None:
     if target not in others:
         fact = "is predicted already" if target == explanation.label else "is no label of the model"
         raise ConfigError(f"--flip-to {target}: {fact}; choose from {', '.join(others)}")
-
-
-def record(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation as a dict for JSON."""
-    if isinstance(explanation.positive, tuple):
-        return _class_record(explanation)
-    return {
-        "label": explanation.label,
-        "positive": explanation.positive,
-        "logit": explanation.logit,
-        "bias": explanation.bias,
-        "parts": [each._asdict() for each in explanation.contributions],
-        "residual": explanation.residual,
-        "method": explanation.method,
-        "words": [word._asdict() for word in explanation.words],
-    }
-
-
-def _class_record(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation with more than two labels as a dict for JSON."""
-    lists = ("contributions", "words")
-    return {
-        "label": explanation.label,
-        "score": explanation.score,
-        "probabilities": explanation.probabilities,
-        **({} if explanation.place is None else {"place": explanation.place}),
-        "sums": [
-            {name: value for name, value in each._asdict().items() if name not in lists}
-            | {"parts": [part._asdict() for part in each.contributions], "words": [w._asdict() for w in each.words]}
-            for each in explanation.sums
-        ],
-        "method": explanation.method,
-    }
 
 
 def _flip_dict(explanation: Explanation, change: Counterfactual) -> dict[str, Any]:

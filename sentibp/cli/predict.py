@@ -205,10 +205,8 @@ def _print(content: bytes) -> None:
 
 
 def _explained(records: list[dict[str, Any]], piece: Piece, classifier: Classifier) -> list[dict[str, Any]]:
-    from sentibp.cli import explain
-
     explanations = _explanations(piece, classifier)
-    return [record | explain.record(each) | record for record, each in zip(records, explanations, strict=True)]
+    return [record | each.to_dict() | record for record, each in zip(records, explanations, strict=True)]
 
 
 def _explanations(piece: Piece, classifier: Classifier) -> Iterator[Explanation]:

@@ -27,7 +27,7 @@ from sentibp.data.respelling import SHORTEST, without_doubled_letters
 from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
-from sentibp.utils.arrow import from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
+from sentibp.utils.arrow import Lookup, from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
 from sentibp.utils.spill import build_arrays
 from sentibp.utils.threads import parallel_map
 
@@ -100,7 +100,7 @@ class Vocabulary:
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
         number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
-        pair_ids, known, depth = self._pair_ids, from_numpy(self._pair_keys), self.depth
+        pair_ids, known, depth = self._pair_ids, self._known_pairs, self.depth
         marked = self.marked_features(tokens.words)
         shifters = Shifters(tokens.words) if marked else None
         unknown_word = number == NONE
@@ -115,7 +115,7 @@ class Vocabulary:
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last entry
             while len(levels) < depth:
                 pairs = pair_keys(levels[-1], word, offsets, len(self.words))
-                index = index_of(from_numpy(pairs), known)
+                index = known.index_of(from_numpy(pairs))
                 levels.append(np.where(index == NONE, NONE, pair_ids[index]))
             levels += [feature.take(tokens.ids[place]) for feature in affixes]
             if shifters is not None:
@@ -134,11 +134,11 @@ class Vocabulary:
         If the vocabulary `respells`, an unknown word has the number of the most frequent word that differs from it in
         doubled letters only.
         """
-        number = index_of(words, self.words)
+        number = self._known_words.index_of(words)
         if self.respells and (rows := np.flatnonzero(number == NONE)).size:
             unknown = words.take(from_numpy(rows))
-            keys, first = self._without_doubled_letters
-            place = index_of(without_doubled_letters(unknown), keys)
+            known, first = self._without_doubled_letters
+            place = known.index_of(without_doubled_letters(unknown))
             is_long = to_numpy(pc.utf8_length(unknown)) >= SHORTEST
             number[rows] = np.where((place != NONE) & is_long, first[place], NONE)
         return number
@@ -180,7 +180,7 @@ class Vocabulary:
         if not self.is_marked.any():
             return []
         word_feature = np.append(self.word_features, np.int32(NONE))
-        return [word_feature.take(index_of(mark_words(words, mark), self.words), mode="wrap") for mark in MARKS]
+        return [word_feature.take(self._known_words.index_of(mark_words(words, mark)), mode="wrap") for mark in MARKS]
 
     def without_marked(self, texts: Ragged) -> Ragged:
         """Return the features of each text without the marked words."""
@@ -225,19 +225,18 @@ class Vocabulary:
 
     def _known_affixes(self, words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield the known affixes of words: kind (0 beginning, 1 ending), the words that have one, the feature id."""
-        known = self.words.filter(from_numpy(self.is_affix[self.word_features]))
         features = np.flatnonzero(self.is_affix).astype(np.int32)
         for kind, which, texts in enumerate_affixes(words):
-            place = index_of(texts, known)
+            place = self._lookup_of_affixes.index_of(texts)
             yield kind, which[place != NONE], features[place[place != NONE]]
 
     @cached_property
-    def _without_doubled_letters(self) -> tuple[pa.LargeStringArray, np.ndarray]:
+    def _without_doubled_letters(self) -> tuple[Lookup, np.ndarray]:
         """The distinct words without doubled letters, and the number of the first word that each stands for (k,)."""
         encoded = without_doubled_letters(self.words).dictionary_encode()
         first = np.zeros(len(encoded.dictionary), np.int32)
         first[to_numpy(encoded.indices)[::-1]] = np.arange(len(self.words), dtype=np.int32)[::-1]
-        return encoded.dictionary, first
+        return Lookup(encoded.dictionary), first
 
     @cached_property
     def _pair_ids(self) -> np.ndarray:
@@ -245,8 +244,18 @@ class Vocabulary:
         return np.flatnonzero(self.prefix != NONE).astype(np.int32)
 
     @cached_property
-    def _pair_keys(self) -> np.ndarray:
-        return self.prefix[self._pair_ids].astype(np.int64) * len(self.words) + self.word[self._pair_ids]
+    def _lookup_of_affixes(self) -> Lookup:
+        return Lookup(self.words.filter(from_numpy(self.is_affix[self.word_features])))
+
+    @cached_property
+    def _known_words(self) -> Lookup:
+        return Lookup(self.words)
+
+    @cached_property
+    def _known_pairs(self) -> Lookup:
+        """The key of each n-gram: the feature that it extends by a word, and that word."""
+        keys = self.prefix[self._pair_ids].astype(np.int64) * len(self.words) + self.word[self._pair_ids]
+        return Lookup(from_numpy(keys))
 
     @cached_property
     def depth(self) -> int:

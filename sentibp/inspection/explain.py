@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -131,6 +131,36 @@ class Explanation(NamedTuple):
     def shown(self) -> Sum:
         """The sum that colours the words: the polarity, or that of the predicted label against the rest."""
         return next((each for each in self.sums if each.name == self.label), self.sums[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain values, as `sentibp explain --json` writes it."""
+        if isinstance(self.positive, tuple):
+            return {
+                "label": self.label,
+                "score": self.score,
+                "probabilities": self.probabilities,
+                **({} if self.place is None else {"place": self.place}),
+                "sums": [{"name": each.name, "value": each.value, **_sum_dict(each)} for each in self.sums],
+                "method": self.method,
+            }
+        parts = _sum_dict(self.sums[0])
+        return {
+            "label": self.label,
+            "positive": self.positive,
+            "logit": self.logit,
+            **{key: parts[key] for key in ("bias", "parts", "residual")},
+            "method": self.method,
+            "words": parts["words"],
+        }
+
+
+def _sum_dict(each: Sum) -> dict[str, Any]:
+    return {
+        "bias": each.bias,
+        "residual": each.residual,
+        "parts": [part._asdict() for part in each.contributions],
+        "words": [word._asdict() for word in each.words],
+    }
 
 
 METHODS = {

@@ -35,13 +35,13 @@ def probability(logits: Array) -> Array:
 
 def place(probabilities: Array) -> Array:
     """Return the expected place on the scale of ordered labels, from 0, the worst, to 1, the best: (n, K) -> (n,)."""
-    return probabilities @ (np.arange(probabilities.shape[1]) / (probabilities.shape[1] - 1))
+    return _expected(probabilities, np.arange(probabilities.shape[1]) / (probabilities.shape[1] - 1))
 
 
 def expected_number(probabilities: Array, classes: Classes) -> Array | None:
     """Return the expected value of labels that are numbers, such as stars: (n, K) -> (n,). None for other labels."""
     numbers = class_numbers(classes)
-    return None if numbers is None else probabilities @ numbers
+    return None if numbers is None else _expected(probabilities, numbers)
 
 
 def class_numbers(classes: Classes) -> Array | None:
@@ -53,6 +53,11 @@ def class_numbers(classes: Classes) -> Array | None:
 def each_probability(positive: Array) -> Array:
     """Return the probability of each label: from that of positive (n,), or as it is (n, K) -> (n, K)."""
     return np.stack((1 - positive, positive), axis=1) if positive.ndim == 1 else positive
+
+
+def _expected(probabilities: Array, values: Array) -> Array:
+    """(n, K), (K,) -> (n,). Row by row: the last bit of a product by BLAS depends on the number of rows."""
+    return (probabilities * values).sum(axis=1)
 
 
 def answer(positive: float) -> Answer:

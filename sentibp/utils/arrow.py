@@ -161,6 +161,51 @@ def index_of(values: pa.Array, known: pa.Array) -> np.ndarray:
     return index.take(to_numpy(encoded.indices))
 
 
+class Lookup:
+    """Finds values among known ones, which are distinct. Few values are found fast if that is asked for often.
+
+    A prediction of one text looks up few words. To scan all known words for each would take most of its time, and to
+    make an index of them takes as long as some scans. So the index is made when it is clear that it will be used.
+    """
+
+    _SCANS = 4  # before the index is made
+
+    def __init__(self, known: pa.Array):
+        self.known = known
+        self._scans = 0
+        self._find: Callable[[pa.Array], np.ndarray] | None = None
+
+    def index_of(self, values: pa.Array) -> np.ndarray:
+        """Return the index of each value among the known ones, or -1: (n,) int32, as `index_of` does."""
+        if not len(values) or len(values) > len(self.known) // 8:
+            return index_of(values, self.known)
+        if self._find is None:
+            self._scans += 1
+            if self._scans <= self._SCANS:
+                return index_of(values, self.known)
+            self._find = _finder_of_text(self.known) if self.known.type == TEXT else _finder_of_numbers(self.known)
+        return self._find(values)
+
+
+def _finder_of_text(known: pa.LargeStringArray) -> Callable[[pa.Array], np.ndarray]:
+    place = {text: i for i, text in enumerate(known.cast(pa.large_binary()).to_pylist())}
+    return lambda values: np.array(
+        [place.get(text, -1) for text in values.cast(pa.large_binary()).to_pylist()], np.int32
+    )
+
+
+def _finder_of_numbers(known: pa.Array) -> Callable[[pa.Array], np.ndarray]:
+    order = to_numpy(known).argsort().astype(np.int32)
+    ordered = to_numpy(known)[order]
+
+    def find(values: pa.Array) -> np.ndarray:
+        numbers = to_numpy(values)
+        place = np.searchsorted(ordered, numbers)
+        return np.where(ordered.take(place, mode="clip") == numbers, order.take(place, mode="clip"), np.int32(-1))
+
+    return find
+
+
 def _index_in(values: pa.Array, known: pa.Array) -> np.ndarray:
     result = pc.index_in(values, value_set=known)
     index = np.frombuffer(result.buffers()[1] or b"", np.int32)[result.offset : result.offset + len(result)]

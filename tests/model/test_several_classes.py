@@ -14,7 +14,7 @@ from sentibp.data.labels import Classes, classes_of
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import file as model_file
-from sentibp.model import initial, linear, naive_bayes
+from sentibp.model import head, initial, linear, naive_bayes
 from sentibp.model.calibration import fit_scale_and_shifts, fit_temperature, mixture_weights
 from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
 from sentibp.model.fold import fold_classifiers, scale_logit
@@ -319,3 +319,13 @@ def test_places_of_classes():
     assert Classes(("a", "b", "c")).places.tolist() == [0, 0.5, 1]
     loss, _ = softmax_cross_entropy(np.zeros((1, 3)), np.array([1]))
     assert loss == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("labels", [["1", "2", "3", "4", "5"], [str(n) for n in range(20)]], ids=len)
+def test_the_answer_for_a_review_is_the_same_whatever_the_others_are(labels):
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(len(labels)), 200)
+    classes = Classes(tuple(labels))
+    for function in head.place, lambda each: head.expected_number(each, classes):
+        whole = function(probabilities)
+        for n in 1, 3, 12, 64:
+            assert np.array_equal(function(probabilities[:n]), whole[:n])

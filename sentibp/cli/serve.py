@@ -1,0 +1,154 @@
+"""`sentibp serve`."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentibp.cli import Json, Model
+from sentibp.cli.compress import parse_size
+from sentibp.cli.output import print_json, print_message, print_text
+from sentibp.errors import ConfigError, DataError
+from sentibp.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from sentibp.export.server.run import Listener
+
+TOKEN = "SENTIBP_TOKEN"
+_SHORTEST, _LONGEST = 16, 4096  # characters of a token
+_NEW_TOKEN = "python3 -c 'import secrets; print(secrets.token_hex())' > token.txt"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="""\b
+Examples:
+  sentibp serve -m runs/first
+  sentibp serve -m builtin --port 0 --json
+  sentibp serve --host 0.0.0.0 --token-file token.txt"""
+    )(serve)
+
+
+def serve(
+    model: Model = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The address to listen on. An address that other machines can reach needs a token.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0: any free one.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=expand_home,
+            help=f"A file with the token that requests must have. Default: the environment variable {TOKEN}.",
+        ),
+    ] = None,
+    max_body: Annotated[
+        str, typer.Option(metavar="SIZE", help="The largest body of a request, such as 4MB or 300kB.")
+    ] = "4MB",
+    max_texts: Annotated[
+        int, typer.Option(metavar="N", min=1, help="The largest number of texts in a request.")
+    ] = 1000,
+    max_length: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="The largest number of characters of a text; with explanations, of all texts of a request together.",
+        ),
+    ] = 100_000,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="The longest time for a request to arrive, and then for its answer."),
+    ] = 30.0,
+    max_waiting: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How many requests may wait while others are answered.")
+    ] = 64,
+    json: Json = False,
+) -> None:
+    """Answer requests over HTTP, as `predict` does.
+
+    POST /predict takes a text or a list of texts as JSON. With ?explain=true, the answer has the contribution of each
+    word. GET /health, /model and /openapi.json describe the server. Only this machine can reach it, unless --host says
+    otherwise. No text is logged.
+
+    SIGHUP loads the model again; the old one answers until then. SIGTERM (exit code 0) and Ctrl-C (130) end the server
+    after the requests that have begun. It needs the extra `serve`: pip install 'sentibp[serve]'.
+    """
+    if not 0.001 <= timeout <= 86_400:
+        raise typer.BadParameter("a number of seconds from 0.001 to 86400", param_hint="--timeout")
+    largest = parse_size(max_body, "--max-body")
+    token = _token(token_file)
+    try:
+        from sentibp.export.server.access import Access
+        from sentibp.export.server.limits import Limits
+        from sentibp.export.server.run import Server, bind
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "sentibp":
+            raise
+        raise ConfigError(f"a server needs {missing}: pip install 'sentibp[serve]'") from None
+    from sentibp.export.server.model import ServedModel, load
+    from sentibp.runs import find
+
+    def load_model() -> ServedModel:
+        return load(find.model_file(model))
+
+    limits = Limits(largest, max_texts, max_length, timeout, max_waiting)
+    listener = bind(host, port)
+    with listener.socket:
+        if token is None and not listener.is_loopback:
+            raise ConfigError(
+                f"--host {host}: other machines can reach this address, so requests need a token; write one with "
+                f"{_NEW_TOKEN} and add --token-file token.txt, or set {TOKEN}"
+            )
+        server = Server(listener, limits, Access(token, listener.hosts), load_model)
+        path = server.service.model.classifier.file
+        code = server.serve_until_stopped(lambda: _print_start(listener, path, token, json))
+    print_message("ended: all requests are answered" if code == 0 else "interrupted: all requests are answered")
+    raise typer.Exit(code)
+
+
+def _print_start(listener: Listener, path: Path | None, token: str | None, json: bool) -> None:
+    if json:
+        print_json({"url": listener.url, "model": str(path)})
+    else:
+        print_text(listener.url)
+    who = "requests need the token" if token else "only this machine can reach it"
+    print_message(f"{path}: answers POST {listener.url}/predict; {who}; stop with Ctrl-C")
+
+
+def _token(path: Path | None) -> str | None:
+    """Return the token of a file, or of the environment. ConfigError if it is empty, too short, or not a token."""
+    if path is None:
+        given = os.environ.get(TOKEN)
+        return None if given is None else _checked(given, TOKEN)
+    from sentibp.utils.files import open_regular, unreadable
+
+    try:
+        with open_regular(path) as file:
+            content = file.read(_LONGEST + 1)
+    except OSError as error:
+        raise DataError(unreadable(error, str(path), "give a file with a token")) from None
+    return _checked(content.decode("latin-1"), f"--token-file {path}")
+
+
+def _checked(given: str, place: str) -> str:
+    token = given.strip()
+    if not _SHORTEST <= len(token) <= _LONGEST:
+        fact = f"a token of {len(token)} characters; it needs at least {_SHORTEST}" if token else "there is no token"
+        fact = f"a token of more than {_LONGEST:,} characters" if len(token) > _LONGEST else fact
+        raise ConfigError(f"{place}: {fact}; write one with {_NEW_TOKEN} and give --token-file token.txt")
+    if re.fullmatch(r"[!-~]+", token) is None:
+        fact = "not a token, which has letters, digits and signs of ASCII, and no blanks"
+        raise ConfigError(f"{place}: {fact}; write one with {_NEW_TOKEN} and give --token-file token.txt")
+    return token

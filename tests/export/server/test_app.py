@@ -1,0 +1,205 @@
+"""The queue before the threads, mistakes of the model and of the program: what a real server meets rarely."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+
+import pytest
+
+from sentibp.errors import DataError
+from sentibp.export.server import app
+from sentibp.export.server import model as module
+from sentibp.export.server.access import Access
+from sentibp.export.server.limits import Limits
+from sentibp.export.server.model import ServedModel, load
+
+
+class Slow(ServedModel):
+    """A model that answers when it may, and says when it was asked."""
+
+    asked: threading.Semaphore
+    may_answer: threading.Event
+    stops: list[threading.Event]
+
+    def answer(self, texts, explained, stop):
+        self.stops.append(stop)
+        self.asked.release()
+        assert self.may_answer.wait(20)
+        return super().answer(texts, explained, stop)
+
+
+class Broken(ServedModel):
+    """A model that raises an error, whose text quotes the review."""
+
+    error: Exception
+
+    def answer(self, texts, explained, stop):
+        raise self.error
+
+
+@pytest.fixture
+def service(new_classifier, monkeypatch):
+    """`service(kind, **limits)`: a service with one thread."""
+    monkeypatch.setattr(app, "_THREADS", 1)
+    made = []
+
+    def make(kind=ServedModel, **limits):
+        model = kind(new_classifier(["good film", "bad"]), "0" * 64, 5, "0")
+        if kind is Slow:
+            model.asked, model.may_answer, model.stops = threading.Semaphore(0), threading.Event(), []
+        made.append(app.Service(model, Limits(**limits), Access(None, frozenset({"here"}))))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if isinstance(each.model, Slow):
+            each.model.may_answer.set()
+        each.close()
+
+
+def request(service, value="good", body=None, disconnect=False):
+    """Return a coroutine that sends a request to the application, and returns status, headers and the JSON value."""
+    content = json.dumps(value).encode() if body is None else body
+    parts = [{"type": "http.request", "body": content[:3], "more_body": True}]
+    parts += [{"type": "http.disconnect"}] if disconnect else [{"type": "http.request", "body": content[3:]}]
+    sent = []
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    async def run():
+        headers = [(b"host", b"here"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
+        try:
+            await service.application()(scope, receive, send)
+        except Exception as error:  # Starlette raises it again after the answer
+            assert sent[0]["status"] == 500, error
+        headers = {name.decode(): text.decode() for name, text in sent[0]["headers"]}
+        return sent[0]["status"], headers, json.loads(sent[1]["body"]) if sent[1]["body"] else None
+
+    return run()
+
+
+def test_the_queue_is_bounded(service):
+    slow = service(Slow, waiting=2)
+
+    async def run():
+        begun = [asyncio.create_task(request(slow)) for _ in range(3)]  # one is answered, two wait
+        assert await asyncio.to_thread(slow.model.asked.acquire, timeout=20)
+        while slow._pending < 3:
+            await asyncio.sleep(0)
+        status, headers, content = await request(slow)
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert content == {"error": "too many requests are waiting; try again"}
+        slow.model.may_answer.set()
+        assert [(await each)[0] for each in begun] == [200] * 3
+        assert (await request(slow))[0] == 200
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_takes_too_long_is_given_up(service):
+    slow = service(Slow, seconds=0.01, waiting=1)
+
+    async def run():
+        late, waiting = (asyncio.create_task(request(slow)) for _ in range(2))
+        for each in late, waiting:
+            status, headers, content = await each
+            assert (status, headers["retry-after"]) == (503, "1")
+            assert "no answer within 0.01 seconds" in content["error"]
+        while slow._pending > 1:  # the thread is not free yet; what waited is given up
+            await asyncio.sleep(0)
+        assert [stop.is_set() for stop in slow.model.stops] == [True], "the thread stops at the next text"
+        slow.model.may_answer.set()
+        while slow._pending:
+            await asyncio.sleep(0)
+        assert slow._held == 0
+
+    asyncio.run(run())
+
+
+def test_a_model_without_an_answer_is_reported(service):
+    broken = service(Broken)
+    broken.model.error = DataError("the model's numbers are too large")
+    assert asyncio.run(request(broken))[::2] == (500, {"error": "the model's numbers are too large"})
+    broken.model.error = MemoryError()
+    assert asyncio.run(request(broken))[0] == 503
+
+
+def test_a_mistake_of_the_program_is_one_line_that_quotes_nothing(service, capsys):
+    broken = service(Broken)
+    broken.model.error = ValueError("a confidential review")
+    status, _, content = asyncio.run(request(broken, "a confidential review"))
+    assert status == 500
+    assert "confidential" not in content["error"]
+    err = capsys.readouterr().err
+    assert err.startswith("a request failed: ValueError in test_app.py, line ")
+    assert err.count("\n") == 1
+    assert "confidential" not in err
+
+
+def test_all_bodies_together_are_bounded(service, monkeypatch):
+    monkeypatch.setattr(app, "_BODIES", 1)
+    slow = service(Slow, body=100)
+
+    async def run():
+        first = asyncio.create_task(request(slow, "a" * 80))
+        assert await asyncio.to_thread(slow.model.asked.acquire, timeout=20)
+        status, _, content = await request(slow, "a" * 80)
+        assert (status, content["error"]) == (503, "too many large requests at the same time; try again")
+        slow.model.may_answer.set()
+        assert (await first)[0] == 200
+        assert slow._held == 0
+
+    asyncio.run(run())
+
+
+def test_a_client_that_is_gone_costs_nothing(service):
+    served = service()
+    assert asyncio.run(request(served, disconnect=True))[0] == 400
+    assert (served._held, served._pending) == (0, 0)
+
+
+def test_a_model_stops_when_nobody_waits(service):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(module.Stopped):
+        service().model.answer(["good"], False, stop)
+
+
+def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):
+    classifier = new_classifier(["good film", "bad"])
+    classifier.scores = {"log_loss": float("nan"), "each": [float("inf"), 0.5]}
+    (tmp_path / "model.safetensors").write_bytes(classifier.to_bytes())
+    model = load(tmp_path / "model.safetensors")
+    assert model.card()["scores"] == {"log_loss": None, "each": [None, 0.5]}
+    model.classifier.network.params["embedding.weight"][...] = 3e38
+    with pytest.raises(DataError, match="too large"):
+        model.answer(["good film"], True, threading.Event())
+
+
+def test_a_file_that_changes_while_it_is_read(new_classifier, tmp_path, monkeypatch):
+    """The digest is that of the model which answers."""
+    contents = [new_classifier(["good film", "bad"], seed=seed).to_bytes() for seed in range(2)]
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents[0])
+    changes = 1
+
+    def read(name, load_model=module.file.load_model):
+        nonlocal changes
+        if changes:
+            changes -= 1
+            path.write_bytes(contents[path.read_bytes() == contents[0]])
+        return load_model(name)
+
+    monkeypatch.setattr(module.file, "load_model", read)
+    assert load(path).digest == hashlib.sha256(contents[1]).hexdigest()
+    changes = 100
+    with pytest.raises(DataError, match="has changed while it was read"):
+        load(path)
