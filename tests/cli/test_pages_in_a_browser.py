@@ -149,6 +149,21 @@ def _channels(colour: str) -> list[int]:
     return [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
 
 
+def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    legend = page.js("[...document.querySelectorAll('#loss .legendtext')].map(e => e.textContent)")
+    assert len([name for name in legend if name.endswith(", kept")]) == 2
+    table = page.js(
+        "[...[...document.querySelectorAll('#scores ~ .scroll tr')].find(e => e.cells[0].textContent === 'log loss')"
+        ".cells].slice(1).map(e => Number(e.textContent))"
+    )
+    charts = "JSON.parse(document.getElementById('numbers').textContent).charts"
+    marks = page.js(f"{charts}.find(e => e.id === 'loss').data.filter(e => e.marker?.symbol)")
+    last = {mark["name"].partition(":")[0]: mark["y"][0] for mark in marks}  # after calibration, if that changed it
+    assert list(last.values()) == pytest.approx(table, abs=1e-4)
+
+
 def test_the_charts_change_their_colours_with_the_scheme(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
@@ -177,6 +192,11 @@ def test_the_stepper_by_clicks(page: Page, report: str):
         *("Backward: the logit", "Backward: output: Linear", "Backward: embedding: EmbeddingBag"),
         *("The update", "After the update"),
     ]
+    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
+    z = page.js(f"{drawing}.columns.find(column => column.symbol === 'z')")
+    boxes = page.js("[...document.querySelectorAll('.network .box title')].map(e => e.textContent)")
+    (shown,) = (float(text.rpartition("= ")[2]) for text in boxes if text.startswith("z"))
+    assert shown == pytest.approx(z["after"][0], abs=1e-4) != pytest.approx(z["values"][0], abs=1e-4)
     back.click()
     assert page.text(".stage-title").endswith("The update")
     assert page.complaints() == []
