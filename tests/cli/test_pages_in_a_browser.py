@@ -317,6 +317,46 @@ def test_play(page: Page, played: str):
     assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request
 
 
+SLOW = """void (window.ask = window.fetch, window.gate = new Promise((open) => (window.open_gate = open)),
+window.fetch = (...call) => window.gate.then(() => window.ask(...call)))"""
+SHOWN = "[...document.querySelectorAll('.of-text')].filter(e => e.checkVisibility()).length"
+
+
+def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, played: str):
+    page.open(played)
+    page.wait("document.getElementById('prediction').textContent !== '…'")
+    page.js(SLOW)
+    page.find("#text").send_keys(" a lot")
+    assert page.js("document.body.classList.contains('waiting')")
+    page.wait("document.getElementById('status').textContent !== ''")
+    page.wait("[...document.querySelectorAll('.of-text')].every(e => getComputedStyle(e).opacity < 0.5)")
+    page.js("window.open_gate()")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.text("#status") == ""
+    assert page.text("#marked") == "I love this movie a lot"
+    assert page.js(SHOWN) == 4
+
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys("1e300\ue007")
+    page.wait("!document.getElementById('error').hidden")
+    assert page.js(SHOWN) == 4, "the model and the text are as before, so the answer holds"
+
+    page.js("void (document.getElementById('text').value = 'a'.repeat(100000))")
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('error').textContent.includes('too long')")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.js(SHOWN) == 0
+    assert page.text("#prediction") == ""
+    _typed(page, "good")
+    assert page.js("document.getElementById('error').hidden")
+    assert page.js(SHOWN) == 4
+    page.js("void (window.fetch = () => Promise.reject(new Error('gone')))")
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('error').textContent.includes('start it again')")
+    assert page.js(SHOWN) == 0
+    assert [line for line in page.complaints() if "422" not in line and "413" not in line] == []
+
+
 # --- more than two labels, whose names contain markup
 
 NAMES = [f"bad {EVIL}", "so so", 'good "best"']
