@@ -254,6 +254,47 @@ def test_the_stepper_by_keyboard_alone(page: Page, report: str):
     assert page.complaints() == []
 
 
+FOCUS = "document.activeElement.id || document.activeElement.textContent"
+
+
+def test_the_focus_stays_with_the_stepper_at_its_ends_and_its_ring_is_whole(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    page.js("document.querySelectorAll('.stepper .controls button')[1].focus()")
+    last = page.js("Number(document.querySelector('.stepper input').max)")
+    page.press(*["\ue007"] * last)
+    assert page.js(FOCUS) == "Back"
+    page.press(*["\ue007"] * last)
+    assert page.text(".stage-title").startswith("1 of ")
+    assert page.js(FOCUS) == "Next"
+    page.press("\ue004")
+    assert page.js(RING) == ["none", "solid"]
+
+
+RING = """(() => { // what scrolls would cut the outline of what is in it
+  const picture = document.activeElement;
+  return [picture, picture.parentElement].map((each) => getComputedStyle(each).outlineStyle);
+})()"""
+
+
+def test_the_focus_stays_with_the_buttons_of_play(page: Page, played: str):
+    page.open(played)
+    page.wait("document.getElementById('prediction').textContent !== '…'")
+    for last in "undo", "reset":
+        for n in 1, 2:
+            page.js("document.getElementById('learn').focus()")
+            page.press("\ue007")
+            page.wait(f"document.querySelectorAll('#steps li').length === {n}")
+        page.js(f"document.getElementById('{last}').focus()")
+        page.press("\ue007")
+        if last == "undo":
+            page.wait("document.querySelectorAll('#steps li').length === 1")
+            assert page.js(FOCUS) == "undo"
+            page.press("\ue007")
+        page.wait("document.querySelectorAll('#steps li').length === 0")
+        assert page.js(FOCUS) == "learn"
+
+
 def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)

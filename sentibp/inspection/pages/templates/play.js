@@ -151,8 +151,11 @@
   }
 
   function history(answer) {
+    const focused = document.activeElement;
     at("undo").disabled = !answer.steps.length;
     at("reset").disabled = !answer.learned;
+    if ([at("undo"), at("reset")].includes(focused) && focused.disabled) // which loses the focus
+      (at("reset").disabled ? at("learn") : at("reset")).focus();
     at("steps").start = answer.learned - answer.steps.length + 1;
     at("steps").replaceChildren(...answer.steps.map(([text, kind, before, after]) => {
       const item = document.createElement("li"), short = text.length > 60 ? `${text.slice(0, 59)}…` : text;

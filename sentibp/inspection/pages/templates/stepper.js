@@ -132,8 +132,11 @@ function stepper(host) {
 
   function draw(follow) {
     const stage = data.stages[at], { places, width, height } = layout();
+    const focused = document.activeElement;
     back.disabled = at === 0;
     next.disabled = at === data.stages.length - 1;
+    if (focused === back && back.disabled) (next.disabled ? slider : next).focus(); // a disabled button loses the focus
+    if (focused === next && next.disabled) (back.disabled ? slider : back).focus();
     slider.max = data.stages.length - 1;
     slider.value = at;
     slider.setAttribute("aria-valuetext", stage.title);
