@@ -254,6 +254,25 @@ def test_the_stepper_by_keyboard_alone(page: Page, report: str):
     assert page.complaints() == []
 
 
+def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, report: str):
+    page.open(report, 360)
+    page.wait(DRAWN)
+    page.js("void (document.querySelector('#settings ~ details').open = true)")
+    broken = """[...document.querySelectorAll('td.key')].filter((cell) => [...cell.childNodes].some((node) => {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      return node.nodeType === 3 && range.getClientRects().length > 1;
+    })).map((cell) => cell.textContent)"""
+    assert page.js("document.querySelectorAll('td.key').length") > 50
+    assert page.js(broken) == []
+    charts = page.js("JSON.parse(document.getElementById('numbers').textContent).charts")
+    (loss,) = (chart for chart in charts if chart["id"] == "loss")
+    assert {line["hovertemplate"].partition("%")[0] for line in loss["data"]} == {"step "}
+    named = page.text(".stepper .names")
+    assert "words, x embedding: EmbeddingBag, z output: Linear, p the probability of positive" in named
+    assert page.js(WIDER) <= 0
+
+
 FOCUS = "document.activeElement.id || document.activeElement.textContent"
 
 
@@ -346,6 +365,8 @@ def test_play(page: Page, played: str):
     assert f"positive {before:.4f} → {after:.4f}" in page.text("#steps")
     assert page.text(".stage-title").endswith("The update")
     assert page.js("document.querySelectorAll('.network line').length") > 10
+    assert page.js("document.querySelector('.network').getBoundingClientRect().right") <= 360, "it is not cut"
+    assert page.text(".ends").split() == ["positive", "negative"]
 
     page.find("#undo").send_keys(" ")
     page.wait("document.querySelectorAll('#steps li').length === 0")

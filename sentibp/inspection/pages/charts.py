@@ -258,10 +258,19 @@ def _diagonal(ends: list[float]) -> Chart:
             "line": {"color": "--faint", "width": 1, "dash": "dot"}}  # fmt: skip
 
 
+def _hint(each: Chart, x: str, y: str) -> str:
+    """Return what a point shows when it is pointed at: its numbers with their names, and the name of its line."""
+    lines = [f"{x} %{{x:,.4~g}}", f"{y} %{{y:,.4~g}}", *(["%{text}"] if "text" in each else [])]
+    return "<br>".join(lines) + "<extra>%{fullData.name}</extra>"
+
+
 def new_chart(
     id: str, title: str, about: str, data: list[Chart], x: str, y: str, log: bool = False, square: bool = False
 ) -> Chart:
     """Return a chart for a page: its data in plotly's terms, its title, and what it shows."""
+    for each in data:
+        if "hoverinfo" not in each:
+            each.setdefault("hovertemplate", _hint(each, x, y))
     layout: dict[str, Any] = {"height": _HEIGHT, "xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
     if log:
         layout["yaxis"] |= {"type": "log", "exponentformat": "power"}

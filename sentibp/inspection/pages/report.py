@@ -20,7 +20,7 @@ from sentibp.errors import ConfigError
 from sentibp.inspection import explain, trace, words
 from sentibp.inspection.pages import charts, stepper, training_charts
 from sentibp.inspection.pages.class_charts import strongest_labels
-from sentibp.inspection.pages.explanation import marked
+from sentibp.inspection.pages.explanation import marked, without_breaks
 from sentibp.inspection.pages.render import read_template, render, trusted
 from sentibp.inspection.pages.report_data import Predictions, Subject, reviews_fingerprint
 from sentibp.model import head
@@ -317,7 +317,7 @@ def _steps(classifier: Classifier, predictions: Predictions | None) -> list[dict
             drawing = stepper.drawing(trace.trace_step(classifier, text, label))
         except trace.Diverged:
             continue
-        flat = " ".join(text.split())
+        flat = " ".join(without_breaks(text, " ").split())
         title = f"{kind}“{flat[:50]}{'…' if len(flat) > 50 else ''}” is {label}"
         steps.append({"title": title, "drawing": drawing})
     return steps

@@ -32,10 +32,11 @@ function stepper(host) {
   const picture = drawn("svg", { class: "network", tabindex: 0, role: "application" });
   const scroll = element("div", { class: "scroll" }, picture);
   const meaning = element("p", { class: "faint" });
+  const names = element("p", { class: "faint names" });
   const unit = element("div", { class: "unit", "aria-live": "polite" });
   const words = element("div", { class: "words" });
   host.classList.add("stepper");
-  host.replaceChildren(element("div", { class: "controls" }, back, slider, next), title, scroll, meaning, unit, words);
+  host.replaceChildren(element("div", { class: "controls" }, back, slider, next), title, scroll, meaning, names, unit, words);
 
   const go = (to) => {
     at = Math.min(Math.max(to, 0), data.stages.length - 1);
@@ -142,9 +143,14 @@ function stepper(host) {
     slider.setAttribute("aria-valuetext", stage.title);
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
     meaning.textContent = MEANING[mode()];
+    names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
+      [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
     words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
-    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` }))
-      picture.setAttribute(name, value);
+    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const room = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
+    const scale = stage.column === null && room > 0.3 ? Math.min(room, 1) : 1;
+    picture.setAttribute("width", Math.floor(width * scale));
+    picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
       + "whose numbers follow the drawing; n shows the next stage, b the one before.");
     const middle = (column, row) => places[column].top + row * PITCH + PITCH / 2;
@@ -208,9 +214,10 @@ function stepper(host) {
       });
       return box;
     });
-    const head = drawn("text", { x: x + width / 2, y: 16, class: `head${active ? " active" : ""}` }, shown.name);
+    const head = drawn("text", { x: x + width / 2, y: 16, class: `head${active ? " active" : ""}` },
+      drawn("title", {}, `${shown.gradient ? "the gradient of " : ""}${column.title}`), shown.name);
     const notes = [];
-    if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}`);
+    if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}${column.names ? " different" : ""}`);
     if (shown.gradient) notes.push(`|${shown.name}| ${short(column.length)}`);
     return [...made, head, ...notes.map((note, i) =>
       drawn("text", { x: x + width / 2, y: height - BOTTOM + 14 + 14 * i, class: "note" }, note))];
