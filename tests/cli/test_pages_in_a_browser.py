@@ -273,6 +273,31 @@ def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, re
     assert page.js(WIDER) <= 0
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_has_enough_contrast_and_its_charts_have_tables(page: Page, report: str, scheme: str):
+    page.open(report, scheme=scheme)
+    page.wait(DRAWN)
+    page.js("void document.querySelectorAll('mark:not(.unknown)').forEach(e => e.style.setProperty('--share', '70%'))")
+    ratios = page.js(CONTRASTS)
+    assert len(ratios) > 100
+    assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
+    figures = page.js("document.querySelectorAll('figure [role=img]').length")
+    assert page.js("document.querySelectorAll('figure details.numbers').length") == figures > 8
+    described = "[...document.querySelectorAll('[role=img][aria-describedby]')]"
+    assert page.js(f"{described}.every(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)")
+    page.find("details.numbers[data-chart=loss] summary").send_keys("\ue007")
+    page.wait("document.querySelector('details.numbers[data-chart=loss] table')")
+    loss = "JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'loss')"
+    points = page.js(f"{loss}.data.reduce((n, each) => n + each.x.length, 0)")
+    assert page.js("document.querySelectorAll('details.numbers[data-chart=loss] tr').length") == points + 1
+    assert page.js(UNNAMED) == []
+    assert page.js("document.querySelectorAll('main').length") == 1
+
+
+UNNAMED = """[...document.querySelectorAll("table")].filter((table) => !table.caption?.textContent
+  || [...table.querySelectorAll("th")].some((th) => !th.scope || !th.textContent)).map((table) => table.outerHTML)"""
+
+
 FOCUS = "document.activeElement.id || document.activeElement.textContent"
 
 
@@ -367,6 +392,9 @@ def test_play(page: Page, played: str):
     assert page.js("document.querySelectorAll('.network line').length") > 10
     assert page.js("document.querySelector('.network').getBoundingClientRect().right") <= 360, "it is not cut"
     assert page.text(".ends").split() == ["positive", "negative"]
+    page.js("void (document.getElementById('error').hidden = false)")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.js(UNNAMED) == []
 
     page.find("#undo").send_keys(" ")
     page.wait("document.querySelectorAll('#steps li').length === 0")
@@ -616,7 +644,7 @@ CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     if (!own || !element.getClientRects().length || ["SCRIPT", "STYLE", "title"].includes(element.tagName)) continue;
     const style = getComputedStyle(element), isDrawn = element.tagName === "text";
-    const rect = isDrawn ? element.parentElement.querySelector(":scope > rect") : null;
+    const rect = element.closest(".network .box")?.querySelector(":scope > rect");
     const layers = [...behind(isDrawn ? document.body : element), ...(rect ? [getComputedStyle(rect).fill] : [])];
     const [a, b] = [light(over([...layers, isDrawn ? style.fill : style.color])), light(over(layers))];
     const name = `${element.tagName} ${element.getAttribute("class")} ${element.textContent.slice(0, 30)}`;

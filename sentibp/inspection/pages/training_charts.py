@@ -150,7 +150,7 @@ def _flow(run: Lines) -> list[Chart]:
         line = {"color": f"--layer{round(9 * i / max(len(layers) - 1, 1))}", "width": 1.5}
         data.append({"type": "scatter", "mode": "lines", "name": layer, "x": at, "y": values, "line": line})
     about = (
-        "The gradient norm of each layer, from the first layer (dark) to the output (bright). Layers whose lines are "
+        "The gradient norm of each layer, from the first layer (violet) to the output (yellow). Layers whose lines are "
         "far apart learn at different speeds; a layer near zero does not learn."
     ) + (f" The first of {len(seeds)} networks is shown." if len(seeds) > 1 else "")
     return [new_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "norm", log=True)]

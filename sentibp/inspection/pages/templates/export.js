@@ -102,7 +102,7 @@
     const scale = largest(parts.map(({ contribution }) => contribution));
     const row = (name, value, bar = "") => element("tr", {}, element("td", {}, name), element("td", {}, signed(value)),
       element("td", { class: "bar" }, bar));
-    const heads = ["word or n-gram", "contribution", ""].map((head) => element("th", {}, head));
+    const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
     const rows = parts.map(({ text, contribution }) => row(text, contribution,
       element("div", { class: sideOf(each, contribution), share: Math.round((100 * Math.abs(contribution)) / scale) })));
     if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));

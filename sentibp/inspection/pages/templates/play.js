@@ -96,6 +96,7 @@
     for (const cell of cells) {
       const place = document.createElement(kind);
       place.append(cell);
+      if (kind === "th") place.scope = "col";
       made.append(place);
     }
     return made;
@@ -134,7 +135,9 @@
     const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
     const table = document.createElement("table");
     const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
-    table.append(row("th", ["word or n-gram", "contribution", ""]));
+    table.createCaption().className = "unseen";
+    table.caption.textContent = `The contributions to the ${sum}`;
+    table.append(row("th", ["word or n-gram", "contribution", "size"]));
     for (const [name, value] of answer.parts) {
       const bar = document.createElement("div");
       bar.className = colours[value < 0 ? 0 : 1];

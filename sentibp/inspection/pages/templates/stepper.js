@@ -275,7 +275,7 @@ function stepper(host) {
   }
   function table(names, rows) {
     const line = (kind, cells) => element("tr", {}, ...cells.map((cell) =>
-      element(kind, {}, typeof cell === "number" ? long(cell) : cell)));
+      element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell) : cell)));
     return element("div", { class: "scroll" }, element("table", {},
       line("th", names), ...rows.map((cells) => line("td", cells))));
   }
