@@ -67,6 +67,7 @@ class LayerTrace:
     symbols: dict[str, str] = field(default_factory=dict)  # the names of x, y and the parameters in formulas
     x: Any = None
     y: Any = None
+    y_after: Any = None  # in the forward pass after the last step
     dy: Any = None
     dx: Any = None
     grads: Mapping[str, Any] = field(default_factory=dict)
@@ -181,7 +182,11 @@ def _train(result: Trace, network: Sequential, review: Ragged, steps: int) -> No
             }
         if not all(np.isfinite(value).all() for value in network.params.values()):
             raise Diverged(f"diverged at step {step + 1}: a weight is not finite; lower --learning-rate")
+    for traced in result.layers:
+        _record_output_after(traced)
     result.outcomes.append(_forward(network, review, loss, target, train=False)[0])
+    for traced in result.layers:
+        del traced.layer.forward
     if not all(np.isfinite(number).all() for outcome in result.outcomes for number in outcome):
         raise Diverged("diverged: the prediction is not finite; lower --learning-rate")
 
@@ -212,6 +217,17 @@ def _record_next_pass(traced: LayerTrace) -> None:
         return traced.dx
 
     traced.layer.forward, traced.layer.backward = recording_forward, recording_backward
+
+
+def _record_output_after(traced: LayerTrace) -> None:
+    """Replace forward of the layer by a function that also stores its result as that after the update."""
+    forward = traced.layer.forward
+
+    def recording_forward(x: Any, *, train: bool = False) -> Any:
+        traced.y_after = forward(x, train=train)
+        return traced.y_after
+
+    traced.layer.forward = recording_forward
 
 
 def _copy_parameters(layer: Layer) -> dict[str, Array]:

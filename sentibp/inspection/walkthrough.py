@@ -79,7 +79,9 @@ def _title(traced: LayerTrace) -> str:
 def _word_lines(trace: Trace) -> list[Line]:
     unknown = [word.text for word, known in zip(trace.words, trace.known, strict=True) if not known]
     lines: list[Line] = [f"words: {one_line(' | '.join(word.text for word in trace.words), 200) or 'none'}"]
-    lines.append(f"{sum(trace.counts):,} known words and n-grams; each has a row in the embedding")
+    n, different = sum(trace.counts), len(trace.features)
+    repeated = f", {different:,} different ones" if different < n else ""
+    lines.append(f"{n:,} known words and n-grams{repeated}; each has a row in the embedding")
     if unknown:
         lines.append(f"unknown and ignored: {one_line(', '.join(unknown), 100)}")
     return lines

@@ -149,6 +149,21 @@ def _channels(colour: str) -> list[int]:
     return [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
 
 
+def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    legend = page.js("[...document.querySelectorAll('#loss .legendtext')].map(e => e.textContent)")
+    assert len([name for name in legend if name.endswith(", kept")]) == 2
+    table = page.js(
+        "[...[...document.querySelectorAll('#scores ~ .scroll tr')].find(e => e.cells[0].textContent === 'log loss')"
+        ".cells].slice(1).map(e => Number(e.textContent))"
+    )
+    charts = "JSON.parse(document.getElementById('numbers').textContent).charts"
+    marks = page.js(f"{charts}.find(e => e.id === 'loss').data.filter(e => e.marker?.symbol)")
+    last = {mark["name"].partition(":")[0]: mark["y"][0] for mark in marks}  # after calibration, if that changed it
+    assert list(last.values()) == pytest.approx(table, abs=1e-4)
+
+
 def test_the_charts_change_their_colours_with_the_scheme(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
@@ -177,6 +192,11 @@ def test_the_stepper_by_clicks(page: Page, report: str):
         *("Backward: the logit", "Backward: output: Linear", "Backward: embedding: EmbeddingBag"),
         *("The update", "After the update"),
     ]
+    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
+    z = page.js(f"{drawing}.columns.find(column => column.symbol === 'z')")
+    boxes = page.js("[...document.querySelectorAll('.network .box title')].map(e => e.textContent)")
+    (shown,) = (float(text.rpartition("= ")[2]) for text in boxes if text.startswith("z"))
+    assert shown == pytest.approx(z["after"][0], abs=1e-4) != pytest.approx(z["values"][0], abs=1e-4)
     back.click()
     assert page.text(".stage-title").endswith("The update")
     assert page.complaints() == []
@@ -234,6 +254,91 @@ def test_the_stepper_by_keyboard_alone(page: Page, report: str):
     assert page.complaints() == []
 
 
+def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, report: str):
+    page.open(report, 360)
+    page.wait(DRAWN)
+    page.js("void (document.querySelector('#settings ~ details').open = true)")
+    broken = """[...document.querySelectorAll('td.key')].filter((cell) => [...cell.childNodes].some((node) => {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      return node.nodeType === 3 && range.getClientRects().length > 1;
+    })).map((cell) => cell.textContent)"""
+    assert page.js("document.querySelectorAll('td.key').length") > 50
+    assert page.js(broken) == []
+    charts = page.js("JSON.parse(document.getElementById('numbers').textContent).charts")
+    (loss,) = (chart for chart in charts if chart["id"] == "loss")
+    assert {line["hovertemplate"].partition("%")[0] for line in loss["data"]} == {"step "}
+    named = page.text(".stepper .names")
+    assert "words, x embedding: EmbeddingBag, z output: Linear, p the probability of positive" in named
+    assert page.js(WIDER) <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_has_enough_contrast_and_its_charts_have_tables(page: Page, report: str, scheme: str):
+    page.open(report, scheme=scheme)
+    page.wait(DRAWN)
+    page.js("void document.querySelectorAll('mark:not(.unknown)').forEach(e => e.style.setProperty('--share', '70%'))")
+    ratios = page.js(CONTRASTS)
+    assert len(ratios) > 100
+    assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
+    figures = page.js("document.querySelectorAll('figure [role=img]').length")
+    assert page.js("document.querySelectorAll('figure details.numbers').length") == figures > 8
+    described = "[...document.querySelectorAll('[role=img][aria-describedby]')]"
+    assert page.js(f"{described}.every(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)")
+    page.find("details.numbers[data-chart=loss] summary").send_keys("\ue007")
+    page.wait("document.querySelector('details.numbers[data-chart=loss] table')")
+    loss = "JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'loss')"
+    points = page.js(f"{loss}.data.reduce((n, each) => n + each.x.length, 0)")
+    assert page.js("document.querySelectorAll('details.numbers[data-chart=loss] tr').length") == points + 1
+    assert page.js(UNNAMED) == []
+    assert page.js("document.querySelectorAll('main').length") == 1
+
+
+UNNAMED = """[...document.querySelectorAll("table")].filter((table) => !table.caption?.textContent
+  || [...table.querySelectorAll("th")].some((th) => !th.scope || !th.textContent)).map((table) => table.outerHTML)"""
+
+
+FOCUS = "document.activeElement.id || document.activeElement.textContent"
+
+
+def test_the_focus_stays_with_the_stepper_at_its_ends_and_its_ring_is_whole(page: Page, report: str):
+    page.open(report)
+    page.wait(DRAWN)
+    page.js("document.querySelectorAll('.stepper .controls button')[1].focus()")
+    last = page.js("Number(document.querySelector('.stepper input').max)")
+    page.press(*["\ue007"] * last)
+    assert page.js(FOCUS) == "Back"
+    page.press(*["\ue007"] * last)
+    assert page.text(".stage-title").startswith("1 of ")
+    assert page.js(FOCUS) == "Next"
+    page.press("\ue004")
+    assert page.js(RING) == ["none", "solid"]
+
+
+RING = """(() => { // what scrolls would cut the outline of what is in it
+  const picture = document.activeElement;
+  return [picture, picture.parentElement].map((each) => getComputedStyle(each).outlineStyle);
+})()"""
+
+
+def test_the_focus_stays_with_the_buttons_of_play(page: Page, played: str):
+    page.open(played)
+    page.wait("document.getElementById('prediction').textContent !== '…'")
+    for last in "undo", "reset":
+        for n in 1, 2:
+            page.js("document.getElementById('learn').focus()")
+            page.press("\ue007")
+            page.wait(f"document.querySelectorAll('#steps li').length === {n}")
+        page.js(f"document.getElementById('{last}').focus()")
+        page.press("\ue007")
+        if last == "undo":
+            page.wait("document.querySelectorAll('#steps li').length === 1")
+            assert page.js(FOCUS) == "undo"
+            page.press("\ue007")
+        page.wait("document.querySelectorAll('#steps li').length === 0")
+        assert page.js(FOCUS) == "learn"
+
+
 def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
@@ -285,6 +390,11 @@ def test_play(page: Page, played: str):
     assert f"positive {before:.4f} → {after:.4f}" in page.text("#steps")
     assert page.text(".stage-title").endswith("The update")
     assert page.js("document.querySelectorAll('.network line').length") > 10
+    assert page.js("document.querySelector('.network').getBoundingClientRect().right") <= 360, "it is not cut"
+    assert page.text(".ends").split() == ["positive", "negative"]
+    page.js("void (document.getElementById('error').hidden = false)")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.js(UNNAMED) == []
 
     page.find("#undo").send_keys(" ")
     page.wait("document.querySelectorAll('#steps li').length === 0")
@@ -295,6 +405,46 @@ def test_play(page: Page, played: str):
     page.wait("!document.getElementById('error').hidden")
     assert "diverged" in page.text("#error")
     assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request
+
+
+SLOW = """void (window.ask = window.fetch, window.gate = new Promise((open) => (window.open_gate = open)),
+window.fetch = (...call) => window.gate.then(() => window.ask(...call)))"""
+SHOWN = "[...document.querySelectorAll('.of-text')].filter(e => e.checkVisibility()).length"
+
+
+def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, played: str):
+    page.open(played)
+    page.wait("document.getElementById('prediction').textContent !== '…'")
+    page.js(SLOW)
+    page.find("#text").send_keys(" a lot")
+    assert page.js("document.body.classList.contains('waiting')")
+    page.wait("document.getElementById('status').textContent !== ''")
+    page.wait("[...document.querySelectorAll('.of-text')].every(e => getComputedStyle(e).opacity < 0.5)")
+    page.js("window.open_gate()")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.text("#status") == ""
+    assert page.text("#marked") == "I love this movie a lot"
+    assert page.js(SHOWN) == 4
+
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys("1e300\ue007")
+    page.wait("!document.getElementById('error').hidden")
+    assert page.js(SHOWN) == 4, "the model and the text are as before, so the answer holds"
+
+    page.js("void (document.getElementById('text').value = 'a'.repeat(100000))")
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('error').textContent.includes('too long')")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.js(SHOWN) == 0
+    assert page.text("#prediction") == ""
+    _typed(page, "good")
+    assert page.js("document.getElementById('error').hidden")
+    assert page.js(SHOWN) == 4
+    page.js("void (window.fetch = () => Promise.reject(new Error('gone')))")
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('error').textContent.includes('start it again')")
+    assert page.js(SHOWN) == 0
+    assert [line for line in page.complaints() if "422" not in line and "413" not in line] == []
 
 
 # --- more than two labels, whose names contain markup
@@ -494,7 +644,7 @@ CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     if (!own || !element.getClientRects().length || ["SCRIPT", "STYLE", "title"].includes(element.tagName)) continue;
     const style = getComputedStyle(element), isDrawn = element.tagName === "text";
-    const rect = isDrawn ? element.parentElement.querySelector(":scope > rect") : null;
+    const rect = element.closest(".network .box")?.querySelector(":scope > rect");
     const layers = [...behind(isDrawn ? document.body : element), ...(rect ? [getComputedStyle(rect).fill] : [])];
     const [a, b] = [light(over([...layers, isDrawn ? style.fill : style.color])), light(over(layers))];
     const name = `${element.tagName} ${element.getAttribute("class")} ${element.textContent.slice(0, 30)}`;

@@ -170,7 +170,7 @@ def test_report(sentibp, models, kind):
     page = Path("page.html").read_text()
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     for name in labels(kind):
-        assert f"<th>{name}</th>" in own
+        assert f'<th scope="col">{name}</th>' in own
     assert "quadratic weighted kappa" in own if kind != "softmax" else "macro f1" in own
     assert "roc auc" not in own
     charts = {chart["id"]: chart for chart in json.loads(re.search(r'id="numbers">(.*?)</script>', page)[1])["charts"]}

@@ -6,7 +6,7 @@ browser. Long series are averaged down to as many points as a screen can show.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,6 @@ from sentibp.metrics import calibration_bins, effective_number, roc_auc, roc_cur
 from sentibp.model.head import LABELS, contradicts
 from sentibp.nn.layers import Array
 
-_POINTS = 200  # of a line over the training steps
 _ROC_POINTS = 400
 _BINS = 20  # of the histogram of probabilities
 _LENGTH_GROUPS = 6  # groups of reviews by length, of equal size
@@ -26,14 +25,6 @@ _COLOURS = 6  # --run0 to --run5 of templates/report.css
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 Chart = dict[str, Any]  # id, title, about, data, layout
-
-
-class Lines(NamedTuple):
-    """The metrics log of a run; each seed and member of an ensemble has its own lines."""
-
-    number: int  # the position of the run on the page, which gives its colour
-    name: str
-    events: Sequence[Mapping[str, Any]]
 
 
 class Predictions(NamedTuple):
@@ -62,73 +53,6 @@ def rounded(value: Any) -> Any:
     return float(f"{float(value):.6g}") if np.isfinite(value) else None
 
 
-def training(runs: Sequence[Lines]) -> list[Chart]:
-    """Return the charts of loss, accuracy and gradient norm over the steps; none without records."""
-    loss, accuracy, gradient = [], [], []
-    for run in runs:
-        i = run.number
-        for j, seed in enumerate(dict.fromkeys(event["seed"] for event in run.events)):
-            steps = [event for event in run.events if event["event"] == "step" and event["seed"] == seed]
-            epochs = [event for event in run.events if event["event"] == "epoch" and event["seed"] == seed]
-            at, values = _averaged([(e["step"], e["loss"]) for e in steps])
-            loss.append(_line(i, f"{run.name}: training", at, values, j == 0, width=1))
-            at, values = _averaged([(e["step"], e["gradient_norm"]) for e in steps])
-            gradient.append(_line(i, run.name, at, values, j == 0, width=1))
-            scored = [event for event in epochs if event.get("scores")]
-            for into, score in (loss, "log_loss"), (accuracy, "accuracy"):
-                known = [e for e in scored if e["scores"].get(score) is not None]
-                name = f"{run.name}: validation" if into is loss else run.name
-                at, values = [e["step"] for e in known], [e["scores"][score] for e in known]
-                if known:
-                    into.append(_line(i, name, at, values, j == 0, width=2, markers=True))
-    about_loss = (
-        "Thin lines: the loss of the batches, averaged over neighbouring steps. Points: the log loss on the validation "
-        "reviews after each epoch. If it rises again, the network overfits."
-    )
-    about_gradient = "The L2 norm of the gradient of all weights, averaged over neighbouring steps."
-    about_accuracy = "On the validation reviews, after each epoch."
-    charts = [
-        new_chart("loss", "Loss", about_loss, loss, "step", "loss"),
-        new_chart("accuracy", "Accuracy", about_accuracy, accuracy, "step", "accuracy"),
-        new_chart("gradient", "Gradient norm", about_gradient, gradient, "step", "norm", log=True),
-    ]
-    if accuracy:  # for the single point of one epoch plotly would draw an axis up to 2
-        values = [value for line in accuracy for value in line["y"]]
-        charts[1]["layout"]["yaxis"]["range"] = rounded([min(values) - 0.05, max(values) + 0.05])
-        charts[1]["layout"]["xaxis"]["rangemode"] = "tozero"
-    return [chart for chart in charts if chart["data"]]
-
-
-def flows(runs: Sequence[Lines]) -> list[Chart]:
-    """Return for each run with recorded gradient flow the gradient norm of each layer over the steps, on one scale."""
-    charts = [chart for run in runs for chart in _flow(run)]
-    norms = np.array([y for chart in charts for line in chart["data"] for y in line["y"] if y > 0])
-    for chart in charts if len(norms) else ():
-        low, high = np.log10([norms.min(), norms.max()])
-        chart["layout"]["yaxis"]["range"] = rounded([low - 0.2, high + 0.2])  # the axis is logarithmic
-    return charts
-
-
-def _flow(run: Lines) -> list[Chart]:
-    events = [event for event in run.events if event["event"] == "flow"]
-    if not events:
-        return []
-    seeds = {event["seed"] for event in events}
-    events = [event for event in events if event["seed"] == events[0]["seed"]]
-    layers = list(events[0]["layers"])
-    data = []
-    for i, layer in enumerate(layers):
-        points = [(event["step"], event["layers"].get(layer, {}).get("gradient")) for event in events]
-        at, values = _averaged([(step, value) for step, value in points if value is not None])
-        line = {"color": f"--layer{round(9 * i / max(len(layers) - 1, 1))}", "width": 1.5}
-        data.append({"type": "scatter", "mode": "lines", "name": layer, "x": at, "y": values, "line": line})
-    about = (
-        "The gradient norm of each layer, from the first layer (dark) to the output (bright). Layers whose lines are "
-        "far apart learn at different speeds; a layer near zero does not learn."
-    ) + (f" The first of {len(seeds)} networks is shown." if len(seeds) > 1 else "")
-    return [new_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "norm", log=True)]
-
-
 def predictions(models: Sequence[Predictions]) -> list[Chart]:
     """Return ROC, calibration and accuracy by length of all models, then a histogram for each.
 
@@ -155,7 +79,7 @@ def _roc(each: Predictions) -> Chart:
     false, true, _ = roc_curve(each.label, each.positive, each.weight)
     kept = np.unique(np.linspace(0, len(false) - 1, _ROC_POINTS).round().astype(int))
     name = f"{each.name}: area {roc_auc(each.label, each.positive, each.weight):.4f}"
-    return _line(each.number, name, rounded(false[kept]), rounded(true[kept]), width=2)
+    return run_line(each.number, name, rounded(false[kept]), rounded(true[kept]), width=2)
 
 
 def _reliability(each: Predictions) -> Chart:
@@ -164,7 +88,7 @@ def _reliability(each: Predictions) -> Chart:
     else:
         bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
     confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
-    line = _line(each.number, each.name, confidence, accuracy, width=2, markers=True)
+    line = run_line(each.number, each.name, confidence, accuracy, width=2, markers=True)
     line["text"] = [f"{b['n']:,} reviews" if each.weight is None else f"weight {b['n']:.4g}" for b in bins]
     intervals = [each.interval(b["accuracy"] * b["n"], b["n"]) for b in bins]
     return line | {"error_y": _error_bars(line["y"], intervals)}
@@ -179,7 +103,7 @@ def _by_length(each: Predictions) -> Chart:
     weight = np.ones(len(right)) if each.weight is None else each.weight.astype(np.float64)
     sums = [(float(weight[group] @ right[group]), float(weight[group].sum())) for group in groups]
     shares = [correct / total for correct, total in sums]
-    line = _line(each.number, each.name, at, shares, width=2, markers=True)
+    line = run_line(each.number, each.name, at, shares, width=2, markers=True)
     line["text"] = [
         f"{lengths.min():,} to {lengths.max():,} words, {len(lengths):,} reviews"
         for lengths in (each.tokens[group] for group in groups)
@@ -307,16 +231,7 @@ def _by_label(words: Words, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _averaged(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """Return x and y of at most `_POINTS` points, each the mean of neighbouring points."""
-    if not points:
-        return [], []
-    groups = np.array_split(np.array(points, np.float64), min(_POINTS, len(points)))
-    means = np.array([group.mean(axis=0) for group in groups])
-    return rounded(means[:, 0]), rounded(means[:, 1])
-
-
-def _line(
+def run_line(
     i: int,
     name: str,
     x: Sequence[float],
@@ -343,10 +258,19 @@ def _diagonal(ends: list[float]) -> Chart:
             "line": {"color": "--faint", "width": 1, "dash": "dot"}}  # fmt: skip
 
 
+def _hint(each: Chart, x: str, y: str) -> str:
+    """Return what a point shows when it is pointed at: its numbers with their names, and the name of its line."""
+    lines = [f"{x} %{{x:,.4~g}}", f"{y} %{{y:,.4~g}}", *(["%{text}"] if "text" in each else [])]
+    return "<br>".join(lines) + "<extra>%{fullData.name}</extra>"
+
+
 def new_chart(
     id: str, title: str, about: str, data: list[Chart], x: str, y: str, log: bool = False, square: bool = False
 ) -> Chart:
     """Return a chart for a page: its data in plotly's terms, its title, and what it shows."""
+    for each in data:
+        if "hoverinfo" not in each:
+            each.setdefault("hovertemplate", _hint(each, x, y))
     layout: dict[str, Any] = {"height": _HEIGHT, "xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
     if log:
         layout["yaxis"] |= {"type": "log", "exponentformat": "power"}

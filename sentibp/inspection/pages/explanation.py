@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sentibp.inspection.explain import METHODS, Explanation, Sum, relative_sizes
+from sentibp.inspection.explain import METHODS, Contribution, Explanation, Sum, relative_sizes
 from sentibp.inspection.pages.render import render
+
+_BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
+
+
+def without_breaks(text: str, instead: str = "\n") -> str:
+    """Return a text with its HTML line breaks, which reviews from web pages contain, as line ends or spaces."""
+    return _BREAK.sub(instead, text)
+
+
+class Feature(NamedTuple):
+    """A feature of a text, with all its occurrences."""
+
+    name: str  # with their number, if there are several
+    contribution: float  # the sum of theirs
+    places: list[tuple[int, int]]  # the characters of each
+
+
+def merged(contributions: Sequence[Contribution]) -> list[Feature]:
+    """Return each feature once, the largest contribution first."""
+    found: dict[str, list[Contribution]] = {}
+    for part in contributions:
+        found.setdefault(part.text, []).append(part)
+    features = [
+        Feature(
+            text if len(parts) == 1 else f"{text} ×{len(parts)}",
+            sum(part.contribution for part in parts),
+            [(part.start, part.end) for part in parts],
+        )
+        for text, parts in found.items()
+    ]
+    return sorted(features, key=lambda feature: -abs(feature.contribution))
 
 
 def marked(text: str, each: Sum) -> str:
@@ -51,11 +84,12 @@ def _of_classes(text: str, explanation: Explanation) -> dict[str, Any]:
 
 def _contributions(each: Sum) -> list[dict[str, Any]]:
     """Return the contributions to a sum, the largest first, with the kind and the width of their bars."""
-    largest = max([abs(part.contribution) for part in each.contributions] or [0.0]) or 1.0
+    features = merged(each.contributions)
+    largest = max([abs(feature.contribution) for feature in features] or [0.0]) or 1.0
     return [
-        part._asdict()
-        | {"kind": _side(each, part.contribution), "share": f"{100 * abs(part.contribution) / largest:.0f}"}
-        for part in sorted(each.contributions, key=lambda part: -abs(part.contribution))
+        feature._asdict()
+        | {"kind": _side(each, feature.contribution), "share": f"{100 * abs(feature.contribution) / largest:.0f}"}
+        for feature in features
     ]
 
 
@@ -65,12 +99,12 @@ def _pieces(text: str, each: Sum) -> list[dict[str, Any]]:
     done = 0
     for word, share in relative_sizes(each.words):
         start = max(word.start, done)
-        pieces.append({"kind": "", "text": text[done:start]})
+        pieces.append({"kind": "", "text": without_breaks(text[done:start])})
         done = max(done, word.end)
         side = _side(each, word.contribution)
         kind, hint = (side, f"{word.contribution:+.4f}") if word.known else ("unknown", "unknown")
         pieces.append({"kind": kind, "text": text[start:done], "share": f"{70 * share:.0f}", "hint": hint})
-    return [*pieces, {"kind": "", "text": text[done:]}]
+    return [*pieces, {"kind": "", "text": without_breaks(text[done:])}]
 
 
 def _side(each: Sum, contribution: float) -> str:

@@ -22,7 +22,7 @@ from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
 from sentibp.inspection.pages import stepper
-from sentibp.inspection.pages.explanation import marked
+from sentibp.inspection.pages.explanation import marked, merged
 from sentibp.inspection.pages.render import read_template, render
 from sentibp.model.classifier import Classifier
 from sentibp.nn import EmbeddingBag
@@ -173,10 +173,10 @@ def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[
 
 def _parts(each: inspection_explain.Sum) -> dict[str, Any]:
     """Return the largest contributions to a sum, and the number and the sum of the others."""
-    largest = sorted(each.contributions, key=lambda part: -abs(part.contribution))
+    largest = merged(each.contributions)
     others = largest[_CONTRIBUTIONS:]
     return {
-        "parts": [[part.text, part.contribution] for part in largest[:_CONTRIBUTIONS]],
+        "parts": [[part.name, part.contribution] for part in largest[:_CONTRIBUTIONS]],
         "others": [len(others), sum(part.contribution for part in others)],
     }
 

@@ -18,9 +18,9 @@ from sentibp import metrics
 from sentibp.data.labels import BINARY
 from sentibp.errors import ConfigError
 from sentibp.inspection import explain, trace, words
-from sentibp.inspection.pages import charts, stepper
+from sentibp.inspection.pages import charts, stepper, training_charts
 from sentibp.inspection.pages.class_charts import strongest_labels
-from sentibp.inspection.pages.explanation import marked
+from sentibp.inspection.pages.explanation import marked, without_breaks
 from sentibp.inspection.pages.render import read_template, render, trusted
 from sentibp.inspection.pages.report_data import Predictions, Subject, reviews_fingerprint
 from sentibp.model import head
@@ -135,7 +135,9 @@ def _merge_reasons(lines: Sequence[tuple[str, str]], n: int) -> list[str]:
 
 def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
     """Return the charts of each section of the page."""
-    lines = [charts.Lines(i, subject.name, subject.events) for i, subject in enumerate(subjects)]
+    lines = [
+        training_charts.Lines(i, subject.name, subject.events, _kept(subject)) for i, subject in enumerate(subjects)
+    ]
     predictions = [
         charts.Predictions(
             i,
@@ -150,7 +152,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
         if subject.predictions is not None
     ]
     return {
-        "training": charts.training(lines) + charts.flows(lines),
+        "training": training_charts.training(lines) + training_charts.flows(lines),
         "predictions": charts.predictions(predictions) if predictions else [],
         "words": [
             charts.word_map(i, subject.name, _map_words(subject.classifier))
@@ -158,6 +160,22 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[charts.Chart]]:
             if subject.classifier is not None and len(subject.classifier.vocabulary) > 2
         ],
     }
+
+
+def _kept(subject: Subject) -> training_charts.Kept | None:
+    """Return the model that the run saved, if it was chosen and scored on validation reviews."""
+    kept, scores = subject.facts.get("kept"), subject.facts.get("scores")
+    if not kept or not scores or subject.facts.get("scored_on") != "validation":
+        return None
+    settings = _subject_settings(subject)
+    head_is_scaled = subject.classifier is None or subject.classifier.spec.head != "cumulative"
+    return training_charts.Kept(
+        kept["seed"],
+        kept["epoch"],
+        scores,
+        calibrated=bool(settings.get("train.calibrate")) and head_is_scaled,
+        averaged=settings.get("train.members", 1) > 1 or bool(settings.get("train.linear_member")),
+    )
 
 
 def _map_words(classifier: Classifier) -> charts.Words:
@@ -299,7 +317,7 @@ def _steps(classifier: Classifier, predictions: Predictions | None) -> list[dict
             drawing = stepper.drawing(trace.trace_step(classifier, text, label))
         except trace.Diverged:
             continue
-        flat = " ".join(text.split())
+        flat = " ".join(without_breaks(text, " ").split())
         title = f"{kind}“{flat[:50]}{'…' if len(flat) > 50 else ''}” is {label}"
         steps.append({"title": title, "drawing": drawing})
     return steps

@@ -76,27 +76,32 @@ def _layout(trace: Trace) -> _Layout:
     drawn = rows  # the rows or units of the last column
     for call in trace.layers:
         drawn = _add_layer(layout, call, trace, drawn)
-    state = trace.outcomes[0]
-    if isinstance(state.positive, list):
-        _add_labels(layout, trace, state.positive)
+    before, after = trace.outcomes[0], trace.outcomes[-1]
+    if isinstance(before.positive, list):
+        _add_labels(layout, trace)
     else:
-        number = layout.add("p", title="the probability of positive", units=[1], of=1, values=[rounded(state.positive)])
+        values = {"values": [rounded(before.positive)], "after": [rounded(after.positive)]}
+        number = layout.add("p", title="the probability of positive", units=[1], of=1, **values)
         layout.edges.append({"from": number - 1, "to": number})
-    number = layout.add("L", title="the loss", units=[1], of=1, values=[rounded(state.loss)])
+    values = {"values": [rounded(before.loss)], "after": [rounded(after.loss)]}
+    number = layout.add("L", title="the loss", units=[1], of=1, **values)
     layout.edges.append({"from": number - 1, "to": number} | ({"all": True} if len(trace.labels) > 2 else {}))
     return layout
 
 
-def _add_labels(layout: _Layout, trace: Trace, probabilities: list[float]) -> None:
+def _add_labels(layout: _Layout, trace: Trace) -> None:
     """Add the column of the probabilities of more than two labels: those whose logits are drawn."""
     units = layout.columns[-1]["units"]
+    before, after = (np.array(trace.outcomes[at].probabilities) for at in (0, -1))
+    drawn = np.array(units) - 1
     number = layout.add(
         "p",
         title="the probability of each label",
         units=units,
         entries=[f"p({trace.labels[unit - 1]})" for unit in units],
-        of=len(probabilities),
-        values=rounded(np.array(probabilities)[np.array(units) - 1]),
+        of=len(before),
+        values=rounded(before[drawn]),
+        after=rounded(after[drawn]),
     )
     layout.edges.append({"from": number - 1, "to": number, "all": True})
 
@@ -114,6 +119,7 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
         units=[int(i) + 1 for i in units],
         of=call.y.shape[1],
         values=rounded(call.y[0, units]),
+        after=rounded(call.y_after[0, units]),
         gradients=rounded(call.dy[0, units]),
         length=rounded(np.linalg.norm(call.dy)),
         **({"entries": ["zu"[i] for i in units]} if call.symbols["y"] == PAIR else {}),

@@ -9,70 +9,12 @@ import pytest
 
 from sentibp.data.labels import Classes
 from sentibp.inspection.pages import charts, class_charts
-from sentibp.inspection.pages.charts import Lines, Predictions, Words
-
-
-def step(number, loss=1.0, seed=0):
-    return {"event": "step", "seed": seed, "step": number, "loss": loss, "gradient_norm": loss / 2}
-
-
-def epoch(number, accuracy, seed=0):
-    return {"event": "epoch", "seed": seed, "step": number, "scores": {"accuracy": accuracy, "log_loss": 1 - accuracy}}
+from sentibp.inspection.pages.charts import Predictions, Words
 
 
 def by_id(found):
     json.dumps(found, allow_nan=False)  # what a page can hold
     return {chart["id"]: chart for chart in found}
-
-
-def test_training_shows_each_seed_of_each_run():
-    first = Lines(0, "a", [step(1, 0.7), step(2, 0.5), epoch(2, 0.75), step(1, 0.6, seed=1), epoch(1, 0.5, seed=1)])
-    second = Lines(3, "b", [step(1, 0.9)])
-    found = by_id(charts.training([first, second]))
-    assert [line["y"] for line in found["accuracy"]["data"]] == [[0.75], [0.5]]
-    lines = found["loss"]["data"]
-    assert [line["name"] for line in lines] == [
-        "a: training",
-        "a: validation",
-        "a: training",
-        "a: validation",
-        "b: training",
-    ]
-    assert (lines[0]["x"], lines[0]["y"]) == ([1, 2], [0.7, 0.5])
-    assert lines[1]["y"] == [0.25]
-    assert [line["showlegend"] for line in lines] == [True, True, False, False, True]
-    assert lines[-1]["line"]["color"] == "--run3"
-    assert found["gradient"]["data"][0]["y"] == [0.35, 0.25]
-
-
-def test_no_record_no_chart():
-    assert charts.training([Lines(0, "a", [])]) == []
-    assert charts.flows([Lines(0, "a", [step(1)])]) == []
-
-
-def test_long_trainings_are_thinned_to_means_of_neighbours():
-    found = by_id(charts.training([Lines(0, "a", [step(i + 1, i % 2) for i in range(100_000)])]))
-    line = found["loss"]["data"][0]
-    assert len(line["x"]) == 200
-    assert set(line["y"]) == {0.5}
-
-
-def test_flow_shows_each_layer_and_a_gap_where_it_is_not_finite():
-    layers = [{"embedding": {"gradient": 0.1}, "output": {"gradient": g}} for g in (0.5, None)]
-    events = [{"event": "flow", "seed": 0, "step": i + 1, "layers": each} for i, each in enumerate(layers)]
-    (chart,) = charts.flows([Lines(1, "a", [*events, {**events[0], "seed": 1}])])
-    assert {line["name"]: line["y"] for line in chart["data"]} == {"embedding": [0.1, 0.1], "output": [0.5]}
-    assert chart["id"] == "flow1"
-    assert "first of 2 networks" in chart["about"]
-
-
-def test_the_flows_of_several_runs_have_one_scale():
-    def run(number, gradient):
-        event = {"event": "flow", "seed": 0, "step": 1, "layers": {"output": {"gradient": gradient}}}
-        return Lines(number, "a", [event])
-
-    ranges = [chart["layout"]["yaxis"]["range"] for chart in charts.flows([run(0, 1e-4), run(1, 10), run(2, 0)])]
-    assert ranges == [[pytest.approx(-4.2), pytest.approx(1.2)]] * 3
 
 
 def test_answers():

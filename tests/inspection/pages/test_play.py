@@ -94,9 +94,8 @@ def test_the_contributions_add_up(session):
     response = session.look(text, "positive")
     total = response["bias"] + sum(value for _, value in response["parts"]) + response["others"][1]
     assert total == pytest.approx(response["logit"], abs=1e-6)
-    assert len(response["parts"]) + response["others"][0] == len(
-        play.inspection_explain.explain(session.classifier, " ".join(TEXTS)).contributions
-    )
+    found = play.inspection_explain.explain(session.classifier, text).contributions
+    assert len(response["parts"]) + response["others"][0] == len({part.text for part in found}) < len(found)
 
 
 # --- more than two labels

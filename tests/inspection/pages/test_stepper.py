@@ -64,6 +64,22 @@ def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
     json.dumps(drawing, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    "model", [{"hidden": []}, {"hidden": [3, 3], "residual": True, "embedding": {"dim": 3}}], ids=str
+)
+def test_the_last_stage_has_every_number_after_the_update(new_classifier, model):
+    drawing = stepper.drawing(trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
+    by = columns(drawing)
+    (z,), (p,) = by["z"]["after"], by["p"]["after"]
+    assert p == pytest.approx(1 / (1 + np.exp(-z)), rel=1e-4)
+    assert p == pytest.approx(drawing["after"]["positive"], rel=1e-4) != by["p"]["values"][0]
+    assert by["L"]["after"] == [pytest.approx(drawing["after"]["loss"], rel=1e-4)]
+    (output,) = (edge for edge in drawing["edges"] if edge.get("symbol") == "W")
+    source, target = (drawing["columns"][output[end]] for end in ("from", "to"))
+    found = np.array(source["after"]) @ np.array(output["new"]) + target["new_bias"]
+    np.testing.assert_allclose(found, target["after"], rtol=1e-3, atol=1e-5)
+
+
 def test_gradients_are_known_from_the_logit_to_the_words(new_classifier):
     model = {"hidden": [4, 4], "residual": True, "embedding": {"dim": 4}}
     drawing = stepper.drawing(trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))

@@ -91,15 +91,21 @@
   }
 
   function tableOf(each) {
-    const order = byAmount(each.contributions.map(({ contribution }) => contribution));
-    const parts = order.slice(0, ROWS).map((i) => each.contributions[i]), rest = order.slice(ROWS);
+    const found = new Map(); // each word or n-gram once
+    for (const { text, contribution } of each.contributions) {
+      const [n, total] = found.get(text) ?? [0, 0];
+      found.set(text, [n + 1, total + contribution]);
+    }
+    const all = [...found].map(([text, [n, contribution]]) => ({ text: n > 1 ? `${text} ×${n}` : text, contribution }));
+    const order = byAmount(all.map(({ contribution }) => contribution));
+    const parts = order.slice(0, ROWS).map((i) => all[i]), rest = order.slice(ROWS);
     const scale = largest(parts.map(({ contribution }) => contribution));
     const row = (name, value, bar = "") => element("tr", {}, element("td", {}, name), element("td", {}, signed(value)),
       element("td", { class: "bar" }, bar));
-    const heads = ["word or n-gram", "contribution", ""].map((head) => element("th", {}, head));
+    const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
     const rows = parts.map(({ text, contribution }) => row(text, contribution,
       element("div", { class: sideOf(each, contribution), share: Math.round((100 * Math.abs(contribution)) / scale) })));
-    if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => each.contributions[i].contribution))));
+    if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
     return element("table", {}, element("tr", {}, ...heads), ...rows);
   }

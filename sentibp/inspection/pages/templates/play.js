@@ -5,34 +5,67 @@
   const at = (id) => document.getElementById(id);
   const text = at("text"), form = at("teach"), learningRate = at("learning-rate"), optimizer = at("optimizer");
   const steps = stepper(at("stepper"));
-  let calls = 0, waiting = null;
+  let calls = 0, running = 0, typing = null, signal = null;
+  let answered = null; // the text that the page shows the answer to
 
   const label = () => form.elements.label.value;
 
+  // Until the answer to the text is there, the one before is dimmed, and after a while a line says why. If there is none,
+  // the one before is removed.
+  function wait() {
+    document.body.classList.add("waiting");
+    signal ??= setTimeout(() => (at("status").textContent = "The model is at work…"), 300);
+  }
+  function waited() {
+    clearTimeout(signal);
+    signal = null;
+    at("status").textContent = "";
+    document.body.classList.remove("waiting");
+  }
+  const parts = document.querySelectorAll(".of-text");
+  function hide(isHidden) {
+    for (const part of parts) part.hidden = isHidden;
+  }
+
   async function call(name, more = {}) {
-    const number = ++calls;
-    at("error").hidden = true;
-    let answer;
+    const number = ++calls, asked = text.value;
+    clearTimeout(typing); // this call has the text as it is now
+    typing = null;
+    running++;
+    wait();
+    let answer, isKnown = true; // whether the model is as it was if there is an error
     try {
       const response = await fetch(name, {
         method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ text: text.value, label: label(), ...more }),
+        body: JSON.stringify({ text: asked, label: label(), ...more }),
       });
       answer = await response.json();
     } catch {
       answer = { error: "sentibp play does not answer; start it again" };
+      isKnown = false;
     }
-    if (answer.error) fail(answer.error);
-    else if (number === calls || name !== "look") show(answer, name); // ignore answers to earlier texts
+    running--;
+    if (name !== "look" || (number === calls && typing === null)) { // ignore answers to earlier texts
+      at("error").hidden = !answer.error;
+      if (!answer.error) show(answer, name, asked);
+      else fail(answer.error, isKnown && name !== "look");
+    }
+    if (!running && typing === null) waited();
     document.body.dataset.answered = String(number);
   }
 
-  function fail(message) {
+  function fail(message, isUnchanged) {
     at("error").textContent = message;
-    at("error").hidden = false;
+    if (isUnchanged && answered === text.value) return; // the answer that is shown still holds
+    answered = null;
+    at("prediction").textContent = at("logit").textContent = "";
+    at("marked").replaceChildren();
+    hide(true);
   }
 
-  function show(answer, name) {
+  function show(answer, name, asked) {
+    answered = asked;
+    hide(false);
     at("model").textContent = answer.model;
     const unknown = answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
@@ -63,6 +96,7 @@
     for (const cell of cells) {
       const place = document.createElement(kind);
       place.append(cell);
+      if (kind === "th") place.scope = "col";
       made.append(place);
     }
     return made;
@@ -101,7 +135,9 @@
     const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
     const table = document.createElement("table");
     const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
-    table.append(row("th", ["word or n-gram", "contribution", ""]));
+    table.createCaption().className = "unseen";
+    table.caption.textContent = `The contributions to the ${sum}`;
+    table.append(row("th", ["word or n-gram", "contribution", "size"]));
     for (const [name, value] of answer.parts) {
       const bar = document.createElement("div");
       bar.className = colours[value < 0 ? 0 : 1];
@@ -118,8 +154,11 @@
   }
 
   function history(answer) {
+    const focused = document.activeElement;
     at("undo").disabled = !answer.steps.length;
     at("reset").disabled = !answer.learned;
+    if ([at("undo"), at("reset")].includes(focused) && focused.disabled) // which loses the focus
+      (at("reset").disabled ? at("learn") : at("reset")).focus();
     at("steps").start = answer.learned - answer.steps.length + 1;
     at("steps").replaceChildren(...answer.steps.map(([text, kind, before, after]) => {
       const item = document.createElement("li"), short = text.length > 60 ? `${text.slice(0, 59)}…` : text;
@@ -129,8 +168,10 @@
   }
 
   text.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => call("look"), 120);
+    clearTimeout(typing);
+    typing = setTimeout(() => call("look"), 120);
+    at("error").hidden = true;
+    wait();
   });
   form.addEventListener("change", (event) => event.target.name === "label" && call("look"));
   form.addEventListener("submit", (event) => {

@@ -37,6 +37,39 @@
   drawAll();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
+  // --- the numbers of a chart as a table, which is made when it is first opened
+
+  function line(kind, cells) {
+    const made = document.createElement("tr");
+    for (const cell of cells) {
+      const place = document.createElement(kind);
+      if (kind === "th") place.scope = "col";
+      place.textContent = typeof cell === "number" ? String(Number(cell.toPrecision(6))) : cell ?? "";
+      made.append(place);
+    }
+    return made;
+  }
+  function numbersOf({ title, data, layout }) {
+    const table = document.createElement("table"), series = data.filter((each) => each.hoverinfo !== "skip");
+    table.createCaption().textContent = title;
+    const names = ["line", layout.xaxis?.title?.text || "x", layout.yaxis?.title?.text || "y"];
+    const hasNotes = series.some((each) => each.customdata || each.text);
+    table.append(line("th", hasNotes ? [...names, "note"] : names));
+    for (const each of series)
+      table.append(...Array.from(each.x, (x, i) => line("td", [each.name ?? title, x, each.y[i],
+        ...(hasNotes ? [each.customdata ? each.customdata[i].join(" ") : each.text?.[i]] : [])])));
+    const scroll = document.createElement("div");
+    scroll.className = "scroll";
+    scroll.tabIndex = 0;
+    scroll.append(table);
+    return scroll;
+  }
+  for (const details of document.querySelectorAll("details.numbers"))
+    details.addEventListener("toggle", () => {
+      if (details.open && details.childElementCount === 1)
+        details.append(numbersOf(numbers.charts.find((each) => each.id === details.dataset.chart)));
+    });
+
   // --- find a word on the map
 
   for (const field of document.querySelectorAll("input[data-chart]")) {

@@ -8,7 +8,7 @@ function stepper(host) {
     gradient: "Lines that the backward pass has reached are the gradients of the weights: wider lines change the loss "
       + "more. Where a line is red and dashed, a larger weight decreases the loss. Boxes named d… are gradients, too.",
     change: "Lines are changes by the update: green where a weight increased, red and dashed where it decreased.",
-    new: "Lines are the weights after the update. p and L are the values after it, all others those before it.",
+    new: "Lines are the weights after the update, and every number is from the forward pass with them.",
   };
   let data = null, at = 0, chosen = null;
 
@@ -32,10 +32,11 @@ function stepper(host) {
   const picture = drawn("svg", { class: "network", tabindex: 0, role: "application" });
   const scroll = element("div", { class: "scroll" }, picture);
   const meaning = element("p", { class: "faint" });
+  const names = element("p", { class: "faint names" });
   const unit = element("div", { class: "unit", "aria-live": "polite" });
   const words = element("div", { class: "words" });
   host.classList.add("stepper");
-  host.replaceChildren(element("div", { class: "controls" }, back, slider, next), title, scroll, meaning, unit, words);
+  host.replaceChildren(element("div", { class: "controls" }, back, slider, next), title, scroll, meaning, names, unit, words);
 
   const go = (to) => {
     at = Math.min(Math.max(to, 0), data.stages.length - 1);
@@ -87,17 +88,13 @@ function stepper(host) {
 
   // --- what a column and an edge show at this stage
 
+  const valuesOf = (column) => (data.stages[at].kind === "after" ? column.after : column.values);
+
   function shownIn(index) {
     const column = data.columns[index], stage = data.stages[at];
-    if (stage.kind === "after" && column.symbol === "p") return { name: "p", numbers: afterOf(column) };
-    if (stage.kind === "after" && column.symbol === "L") return { name: "L", numbers: [data.after.loss] };
     if (stage.kind !== "after" && stage.known.includes(index))
       return { name: `d${column.symbol}`, numbers: column.gradients, gradient: true };
-    return { name: column.symbol, numbers: column.values };
-  }
-  function afterOf(column) { // the probability after the update, or those of the labels that are drawn
-    const all = data.after.positive;
-    return Array.isArray(all) ? column.units.map((unit) => all[unit - 1]) : [all];
+    return { name: column.symbol, numbers: valuesOf(column) };
   }
   function reached(index) { // whether the forward pass has come this far
     const stage = data.stages[at];
@@ -136,16 +133,24 @@ function stepper(host) {
 
   function draw(follow) {
     const stage = data.stages[at], { places, width, height } = layout();
+    const focused = document.activeElement;
     back.disabled = at === 0;
     next.disabled = at === data.stages.length - 1;
+    if (focused === back && back.disabled) (next.disabled ? slider : next).focus(); // a disabled button loses the focus
+    if (focused === next && next.disabled) (back.disabled ? slider : back).focus();
     slider.max = data.stages.length - 1;
     slider.value = at;
     slider.setAttribute("aria-valuetext", stage.title);
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
     meaning.textContent = MEANING[mode()];
+    names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
+      [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
     words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
-    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` }))
-      picture.setAttribute(name, value);
+    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const room = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
+    const scale = stage.column === null && room > 0.3 ? Math.min(room, 1) : 1;
+    picture.setAttribute("width", Math.floor(width * scale));
+    picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
       + "whose numbers follow the drawing; n shows the next stage, b the one before.");
     const middle = (column, row) => places[column].top + row * PITCH + PITCH / 2;
@@ -209,9 +214,10 @@ function stepper(host) {
       });
       return box;
     });
-    const head = drawn("text", { x: x + width / 2, y: 16, class: `head${active ? " active" : ""}` }, shown.name);
+    const head = drawn("text", { x: x + width / 2, y: 16, class: `head${active ? " active" : ""}` },
+      drawn("title", {}, `${shown.gradient ? "the gradient of " : ""}${column.title}`), shown.name);
     const notes = [];
-    if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}`);
+    if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}${column.names ? " different" : ""}`);
     if (shown.gradient) notes.push(`|${shown.name}| ${short(column.length)}`);
     return [...made, head, ...notes.map((note, i) =>
       drawn("text", { x: x + width / 2, y: height - BOTTOM + 14 + 14 * i, class: "note" }, note))];
@@ -230,10 +236,12 @@ function stepper(host) {
   function details({ column, row }) {
     const own = data.columns[column];
     if (own.names) return ofWord(row, own.names[row]);
-    const name = entry(own, row);
-    const facts = [`${name} = ${long(own.values[row])}`];
-    if (own.gradients) facts.push(`d${name} = ${long(own.gradients[row])}`);
-    if (own.bias) {
+    const name = entry(own, row), after = data.stages[at].kind === "after";
+    const facts = [`${name} = ${long(valuesOf(own)[row])}`];
+    if (after) facts.push(`before the update ${long(own.values[row])}`);
+    else if (own.gradients) facts.push(`d${name} = ${long(own.gradients[row])}`);
+    if (own.bias && after) facts.push(`bias ${long(own.new_bias[row])}, before the update ${long(own.bias[row])}`);
+    else if (own.bias) {
       facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.bias_gradient[row])}, `
         + `after the update ${long(own.new_bias[row])}`);
     }
@@ -243,17 +251,20 @@ function stepper(host) {
   }
   function incoming(edge, row, own) {
     const source = data.columns[edge.from];
-    let sum = own.bias ? own.bias[row] : 0;
-    const rows = edge.weights.map((weights, i) => {
-      const value = edge.shares ? edge.shares[i] : source.values[i];
+    const after = data.stages[at].kind === "after";
+    let sum = own.bias ? (after ? own.new_bias : own.bias)[row] : 0;
+    const rows = (after ? edge.new : edge.weights).map((weights, i) => {
+      const value = edge.shares ? edge.shares[i] : valuesOf(source)[i];
       sum += weights[row] * value;
       const name = source.names ? source.names[i] : `${source.symbol}[${source.units[i]}]`;
-      return [name, value, weights[row], weights[row] * value, edge.gradient[i][row], edge.new[i][row]];
+      const more = after ? [] : [edge.gradient[i][row], edge.new[i][row]];
+      return [name, value, weights[row], weights[row] * value, ...more];
     });
     if (source.of > rows.length) {
-      rows.push([`${source.of - rows.length} more`, "", "", own.values[row] - sum, "", ""]);
+      rows.push([`${source.of - rows.length} more`, "", "", valuesOf(own)[row] - sum, ...(after ? [] : ["", ""])]);
     }
-    return table(["from", edge.shares ? "count / length" : "value", "weight", "product", "gradient", "new weight"], rows);
+    return table(["from", edge.shares ? "count / length" : "value", after ? "new weight" : "weight", "product",
+      ...(after ? [] : ["gradient", "new weight"])], rows);
   }
   function ofWord(row, name) {
     const edge = data.edges.find((each) => each.from === 0), target = data.columns[edge.to];
@@ -264,7 +275,7 @@ function stepper(host) {
   }
   function table(names, rows) {
     const line = (kind, cells) => element("tr", {}, ...cells.map((cell) =>
-      element(kind, {}, typeof cell === "number" ? long(cell) : cell)));
+      element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell) : cell)));
     return element("div", { class: "scroll" }, element("table", {},
       line("th", names), ...rows.map((cells) => line("td", cells))));
   }

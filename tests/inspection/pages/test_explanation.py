@@ -1,0 +1,40 @@
+"""The page of an explanation: each word once, and the line breaks of web pages as line ends."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sentibp.inspection.explain import Contribution, explain
+from sentibp.inspection.pages.explanation import explanation_page, marked, merged, without_breaks
+
+
+def test_a_repeated_feature_is_listed_once_with_the_sum():
+    parts = [Contribution("a", 0, 1, 0.5), Contribution("b", 2, 3, -0.75), Contribution("a", 4, 5, 0.5)]
+    assert merged(parts) == [("a ×2", 1.0, [(0, 1), (4, 5)]), ("b", -0.75, [(2, 3)])]
+    assert merged([]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a<br />b", "a\nb"),
+        ("a <br/><BR> b<br >", "a\nb\n"),
+        ("a <b>c</b> <brand> br", "a <b>c</b> <brand> br"),
+        ("<br", "<br"),
+    ],
+)
+def test_line_breaks_of_web_pages(text, shown):
+    assert without_breaks(text) == shown
+
+
+def test_the_page(new_classifier):
+    text = "good film<br /><br />good & bad"
+    explanation = explain(new_classifier(["good film", "bad film", "<br />"]), text)
+    body = marked(text, explanation.shown)
+    assert "br" not in re.sub(r"<[^>]*>", "", body)
+    assert "\n" in body and "&amp;" in body
+    page = explanation_page(text, explanation)
+    assert page.count("<td>good ×2</td>") == 1
+    assert "<td>0–4, 21–25</td>" in page
