@@ -72,7 +72,8 @@ def fold_classifiers(members: Sequence[tuple[Classifier, float]]) -> Classifier:
             biases.append(tensors["hidden.0.bias"])
             outputs.append(output)
         else:
-            columns.append(embedding @ output)  # (V, d) @ (d, m) -> (V, m)
+            with np.errstate(invalid="ignore"):  # OpenBLAS warns of what an earlier product left in its buffer
+                columns.append(embedding @ output)  # (V, d) @ (d, m) -> (V, m)
             blocks.append(pairs)
             biases.append(own_bias @ pairs if in_units else np.zeros(2 * m, np.float32))
             outputs.append(pairs.T)

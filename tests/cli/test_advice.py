@@ -327,7 +327,9 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "data/": ["train", "pretrain", "eval", "predict", "gradcheck", "audit", "report"],
 }
 
-NOT_OPTIONS = tuple(f"inspection/pages/{name}.py" for name in ("charts", "class_charts", "sweep"))  # style sheets
+NOT_OPTIONS = tuple(
+    f"inspection/pages/{name}.py" for name in ("charts", "class_charts", "training_charts", "sweep")
+)  # style sheets
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -117,6 +117,7 @@ def test_html_shows_any_word_as_text(word):
         [
             "html",
             "head",
+            "main",
             "meta",
             "title",
             "style",
