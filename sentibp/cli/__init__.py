@@ -140,6 +140,9 @@ SetData = Annotated[
         "be repeated.",
     ),
 ]
+Split = Annotated[str | None, typer.Option("--split", metavar="S", help="The split of named data. Default: test.")]
+TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="C", help="Default: as in training.")]
+LabelColumn = Annotated[str | None, typer.Option("--label-column", metavar="C", help="Default: as in training.")]
 
 Threshold = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, Offline, SameModel, SetData
+from sentibp.cli import Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size, table
 from sentibp.cli.output_file import require_no_input, save_output
 from sentibp.utils.paths import expand_home
@@ -63,9 +63,9 @@ def compress(
             help="A built-in name, a hub id, a file or a folder to score on. Default: the model's own validation data.",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
-    text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
-    label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    split: Split = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
     set_: SetData = None,
     offline: Offline = False,
     json: Json = False,

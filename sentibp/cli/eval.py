@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Cost, Json, NamedModel, Offline, SameModel, SetData, Threshold
+from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel, SetData, Split, TextColumn, Threshold
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def evaluate(
             help="A built-in name, a hub id, a file or a folder. Default: the model's own validation data.",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
-    text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
-    label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    split: Split = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
     set_: SetData = None,
     against: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json, Offline, SetData
+from sentibp.cli import Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, require_no_input, save_output
 from sentibp.utils.paths import expand_home
@@ -44,9 +44,9 @@ def report(
             help="A built-in name, a hub id, a file or a folder to score on. Default: each run's own validation data.",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="S", help="The split of named data. Default: test.")] = None,
-    text_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
-    label_column: Annotated[str | None, typer.Option(metavar="C", help="Default: as in training.")] = None,
+    split: Split = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
     set_: SetData = None,
     offline: Offline = False,
     json: Json = False,

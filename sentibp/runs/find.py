@@ -57,7 +57,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
 
 
 def _is_missing(path: Path) -> bool:
-    """Return whether there is surely nothing: a folder that cannot be searched may hold it."""
+    """Return whether nothing is there. A folder that cannot be searched may hold it, so then the answer is no."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file can have this name
@@ -72,7 +72,7 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
 
     `needs` is the file, MODEL or VECTORS, that the caller will open: a `last` without it is another run that has it.
     `builtin` says whether a model without a run directory will do: the built-in model, or one of the hub, which is
-    downloaded. The built-in model also stands in for `last` if no name is given and there is no run.
+    downloaded. The built-in model also replaces `last` if no name is given and there is no run.
     """
     if name is None:
         return _last_or_builtin(needs) if builtin else find_run("last", needs)
@@ -184,7 +184,7 @@ def local_model(name: str) -> Path:
 
 
 def with_hub_models_local(names: Sequence[str]) -> list[str]:
-    """Return the names, with the local file in the place of each model of the hub, so that the hub is asked once."""
+    """Return the names, with its local file for each model of the hub, so that each is looked up once."""
     return [str(find_run(name, MODEL, builtin=True)) if hub_model.is_hub_name(name) else name for name in names]
 
 

@@ -192,7 +192,7 @@ class Sweep:
     """A sweep in its folder. Iterate over its events, then `finish` it."""
 
     def __init__(self, plan: Plan, folder: SweepFolder, pool: Pool, stop: Callable[[], str] = lambda: ""):
-        """`stop` is asked all the time: "interrupted" or "timeout" ends the sweep, "" does not. The folder is open."""
+        """The sweep calls `stop` often: "interrupted" or "timeout" ends it, "" does not. The folder is open."""
         self.plan, self.folder, self.pool, self.stop = plan, folder, pool, stop
         repair_journal(folder.path / JOURNAL)
         self.study = Study(folder.path / JOURNAL, plan.space, plan.sampler, plan.seed, plan.metric)

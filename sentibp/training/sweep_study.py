@@ -120,7 +120,7 @@ class Study:
             begun.set_user_attr(_RECORD, record._asdict())
             if record.state == FINISHED and record.value is not None:
                 self.study.tell(record.number, record.value)
-            else:  # also what is refused or diverges is told as pruned: it says of the settings that they are bad
+            else:  # a refused or diverged trial counts as pruned: its settings are bad
                 state = TrialState.FAIL if record.state == FAILED else TrialState.PRUNED
                 self.study.tell(record.number, state=state)
 

@@ -162,7 +162,7 @@ def index_of(values: pa.Array, known: pa.Array) -> np.ndarray:
 
 
 class Lookup:
-    """Finds values among known ones, which are distinct. Few values are found fast if that is asked for often.
+    """Finds values among known ones, which are distinct. Looking up few values is fast from the second time on.
 
     A prediction of one text looks up few words. To scan all known words for each would take most of its time, and to
     make an index of them takes as long as some scans. So the index is made when it is clear that it will be used.

@@ -94,7 +94,7 @@ class Server(uvicorn.Server):
         self.stopped_by: int | None = None  # the signal
         self._watch_signals()  # those that come while the model is loaded are obeyed then
         self.service, self.listener, self._load = Service(load(), limits, access), listener, load
-        logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what is to be said is said here
+        logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # the server prints its own messages
         logging.getLogger("uvicorn").propagate = False
         super().__init__(
             uvicorn.Config(
