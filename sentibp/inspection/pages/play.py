@@ -38,7 +38,7 @@ _MAX_LEARNING_RATE = 1e300
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
 _SHOWN = 200  # characters of the text of a step
 _CONTRIBUTIONS = 12  # on the page
-_STYLES = ("style.css", "stepper.css", "classes.css", "play.css")
+_STYLES = ("style.css", "stepper.css", "play.css")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

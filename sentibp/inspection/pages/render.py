@@ -6,6 +6,9 @@ replaced. Pages load nothing from elsewhere.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,21 @@ def read_template(name: str) -> str:
     return (_TEMPLATES / name).read_text("utf-8")
 
 
+def page_with_scripts(template: str, script_names: Sequence[str], **values: Any) -> bytes:
+    """Return a page that has the named scripts of templates/ in it, and runs no others."""
+    scripts = [read_template(name) for name in script_names]
+    return render(template, scripts=list(map(trusted, scripts)), policy=policy(scripts), **values).encode(
+        errors="replace"
+    )
+
+
+def policy(scripts: Iterable[str]) -> str:
+    """Return the content security policy that allows these scripts only, and no requests."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
+
+
 def trusted(content: str) -> Markup:
     """Mark what this package or a library wrote (HTML, a style, a script): templates show it unescaped."""
     from markupsafe import Markup
@@ -38,7 +56,7 @@ def trusted(content: str) -> Markup:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # imported only if a page is written
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         finalize=_printable,
@@ -46,6 +64,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}  # short
+    return made
 
 
 def _printable(value: Any) -> Any:
