@@ -240,7 +240,7 @@ def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
 def test_fasttext_is_a_peer_where_it_was_measured_on_the_same_reviews(train, monkeypatch):
     subjects = gather([str(train("a"))])
     monkeypatch.setitem(overview.MEASURED, reviews_fingerprint(subjects[0]), (0.25, "the same reviews"))
-    assert [peer.name for peer in overview.peers(subjects)][0] == "fastText"
+    assert next(peer.name for peer in overview.peers(subjects)) == "fastText"
 
 
 def test_the_scale_has_room_for_all():
