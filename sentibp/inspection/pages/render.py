@@ -41,14 +41,14 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
-        finalize=_printable,
+        finalize=printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def _printable(value: Any) -> Any:
+def printable(value: Any) -> Any:
     """Replace control characters and surrogates, which HTML does not allow, in the values of a template."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
