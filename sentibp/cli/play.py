@@ -80,14 +80,18 @@ def play(
 
 def _networks(name: str | None, article: bool) -> tuple[str, Networks]:
     """Return the name of the network that the page shows first, and all its networks."""
-    from sentibp.inspection.pages.play_networks import networks_with
+    from sentibp.inspection.pages.play import short_name
+    from sentibp.inspection.pages.play_networks import describe, networks_with
     from sentibp.model import file
     from sentibp.runs import find
 
     if article:
         builtin = find.builtin_file()
-        title = "the built-in model"
-        return "article", networks_with(find.BUILTIN, title, lambda: file.load_model(builtin), article_first=True)
+        about = "The model that is installed with sentibp."
+        load = lambda: file.load_model(builtin)  # noqa: E731, it takes a second
+        return "article", networks_with(find.BUILTIN, "the built-in model", about, load, article_first=True)
     path = find.model_file(name)
     classifier = file.load_model(path)  # so that a mistake is an error of the command
-    return str(path), networks_with(str(path), "the model", lambda: classifier, article_first=False)
+    about = describe(classifier)
+    title = f"the model {short_name(str(path))}"
+    return str(path), networks_with(str(path), title, about, lambda: classifier, article_first=False)

@@ -45,8 +45,9 @@ def _p(trace: Trace, at: int) -> float:
 
 def _forward(trace: Trace) -> str:
     n, p = len(trace.features), number(_p(trace, 0))
-    what = "known word or n-gram becomes a row" if n == 1 else "known words and n-grams become rows"
-    start = f"The {n:,} {what} of numbers" if n else "No word is known, so the network starts from zeros"
+    what = "word" if all(" " not in name for name in trace.features) else "word or n-gram" if n == 1 else "words and n-gram"
+    become = "becomes a row" if n == 1 else "s become rows"
+    start = f"The {n:,} known {what}{' ' * (n == 1)}{become} of numbers" if n else "No word is known: the network starts from zeros"
     return (
         f"{start}, layer by layer these become the logit{'' if len(trace.labels) == 2 else 's'} "
         f"{_logits(trace)}, and the network says: {_shown_label(trace)} with a probability of {p}."
@@ -63,11 +64,11 @@ def _loss(trace: Trace) -> str:
     wanted = label_number(trace.label) if len(trace.labels) == 2 else 1
     right = f"The review is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
     if trace.loss == "squared_error" and len(trace.labels) == 2:
-        return f"{right}: the loss is ({number(p)} − {wanted})² = {loss}."
+        return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."
     if trace.loss == "squared_error":
         return f"{right}: the loss, the sum of the squared differences of all labels, is {loss}."
-    of_right = number(p) if wanted else f"1 − {number(p)}"
-    return f"{right}: the loss is −log({of_right}) = {loss}."
+    of_right = number(p) if wanted else f"1\u00a0−\u00a0{number(p)}"
+    return f"{right}: the loss is −log({of_right})\u00a0=\u00a0{loss}."
 
 
 def _backward(trace: Trace) -> str:

@@ -81,9 +81,8 @@ class Session:
 
     @property
     def short_name(self) -> str:
-        """The name without a path: of a run directory, or a file."""
-        file = Path(self.name)
-        return file.parent.name if file.stem == "model" and file.parent.name else file.stem
+        """The name without a path."""
+        return short_name(self.name)
 
     @cached_property
     def _train(self) -> Train:
@@ -277,6 +276,12 @@ class Session:
             **_prediction(text, explanation),
             "unknown": list(unknown)[:_CONTRIBUTIONS],
         }
+
+
+def short_name(model: str) -> str:
+    """Return the name of a model file without its path: that of its run directory, or its own."""
+    file = Path(model)
+    return file.parent.name if file.stem == "model" and file.parent.name else file.stem
 
 
 def fingerprint(classifier: Classifier) -> str:

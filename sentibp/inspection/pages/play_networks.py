@@ -39,8 +39,8 @@ class Preset(NamedTuple):
 class Network:
     """A network of the page. Its session starts when it is first used."""
 
-    def __init__(self, title: str, about: str, start: Callable[[], Session]):
-        self.title, self.about = title, about
+    def __init__(self, title: str, about: str, start: Callable[[], Session], rounds: int = 5):
+        self.title, self.about, self.rounds = title, about, rounds  # rounds: of Run, to begin with
         self._start = start
 
     @cached_property
@@ -69,18 +69,21 @@ class Networks:
         """Return the networks and presets for the page."""
         return {
             "networks": [
-                {"key": key, "title": network.title, "about": network.about} for key, network in self.networks.items()
+                {"key": key, "title": network.title, "about": network.about, "rounds": network.rounds}
+                for key, network in self.networks.items()
             ],
             "presets": [preset._asdict() for preset in self.presets],
         }
 
 
-def networks_with(name: str, title: str, load: Callable[[], Classifier], *, article_first: bool) -> Networks:
+def networks_with(
+    name: str, title: str, about: str, load: Callable[[], Classifier], *, article_first: bool
+) -> Networks:
     """Return the article's network, that of the exclusive or, and a model, which `load` returns when it is used."""
     found = {
-        "model": Network(title, f"The model {name}.", lambda: Session(name, load())),
-        "article": Network("the article's network", _ABOUT["article"], _article),
-        "xor": Network("the network for XOR", _ABOUT["xor"], _xor),
+        "model": Network(title, about, lambda: Session(name, load())),
+        "article": Network("the article's network", _ABOUT["article"], _article, 40),
+        "xor": Network("the network for XOR", _ABOUT["xor"], _xor, 40),
     }
     if article_first:
         found = {key: found[key] for key in ("article", "xor", "model")}
@@ -90,6 +93,17 @@ def networks_with(name: str, title: str, load: Callable[[], Classifier], *, arti
         Preset("XOR: not good, not bad", "xor", "not bad", "positive"),
     ]
     return Networks(found, presets)
+
+
+def describe(classifier: Classifier) -> str:
+    """Return a sentence on the size of a model."""
+    spec = classifier.spec
+    widths = ", ".join(map(str, spec.hidden))
+    layers = f"hidden layers of {widths} units" if len(spec.hidden) > 1 else f"a hidden layer of {widths} units"
+    return (
+        f"{spec.dim} numbers for each of its {len(classifier.vocabulary):,} words and n-grams, "
+        f"{layers if spec.hidden else 'no hidden layer'}, and an output for its {len(spec.labels)} labels."
+    )
 
 
 def _article() -> Session:

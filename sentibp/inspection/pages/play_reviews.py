@@ -49,9 +49,9 @@ def reviews_for(classifier: Classifier) -> ReviewSets:
     if name is not None:
         training, test = (_shipped(classifier, name, split) for split in ("train", "test"))
         if training is not None and test is not None:
-            practice = Reviews(f"{_PRACTICE} training reviews of the shipped set `{name}`", _practice(training))
+            practice = Reviews(f"{_PRACTICE} training reviews of the shipped set {name}", _practice(training))
             test = _unseen(recorded, test)
-            return ReviewSets(practice, Reviews(f"{len(test)} test reviews of the shipped set `{name}`", _all(test)))
+            return ReviewSets(practice, Reviews(f"{len(test)} test reviews of the shipped set {name}", _all(test)))
     reason = "no reviews of its own can be opened, and the shipped ones have other labels"
     return ReviewSets(Reviews("", ()), None, reason)
 

@@ -42,7 +42,14 @@ function curve(host) {
       const shown = own.filter(([, y]) => y !== null);
       if (kind === "line" && shown.length > 1)
         made.push(drawn("polyline", { class: "line", points: shown.map(([step, y]) => `${across(step)},${up(y)}`).join(" ") }));
-      const size = kind === "dots" ? 4 : shown.length > 1 ? 2 : 4;
+      if (kind === "steps") { // pairs: before a step, and after it
+        for (let i = 0; i + 1 < own.length; i += 2) {
+          const [[x1, y1], [x2, y2]] = [own[i], own[i + 1]];
+          if (y1 !== null && y2 !== null)
+            made.push(drawn("line", { class: kind, x1: across(x1), y1: up(y1), x2: across(x2), y2: up(y2) }));
+        }
+      }
+      const size = kind === "steps" ? 4 : 2.5;
       for (const [step, y] of shown) made.push(drawn("circle", { class: kind, cx: across(step), cy: up(y), r: size }));
     }
     picture.setAttribute("aria-label", `${title}. The numbers follow in a table.`);

@@ -11,7 +11,7 @@ function phases(host, stepperHost) {
     if (byUser) pause();
     mark(stage);
   });
-  const button = host.querySelector("button"), list = host.querySelector("ol"), spoken = host.querySelector(".spoken");
+  const button = host.querySelector("#play"), list = host.querySelector("ol"), spoken = host.querySelector(".spoken");
   let drawing = null, timer = null, settle = null; // settle: what to do once when the update is reached
 
   const phaseOf = (stage) => drawing.phases.findIndex(({ first, last }) => first <= stage && stage <= last);
@@ -23,8 +23,7 @@ function phases(host, stepperHost) {
       if (i === now) item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
     });
-    if (timer !== null && spoken.textContent !== drawing.phases[now].sentence)
-      spoken.textContent = drawing.phases[now].sentence;
+    if (spoken.textContent !== drawing.phases[now].sentence) spoken.textContent = drawing.phases[now].sentence;
     if (now === drawing.phases.length - 1 && stage === drawing.phases[now].last) finish();
   }
 
@@ -71,12 +70,8 @@ function phases(host, stepperHost) {
     show(next, stage) {
       stop();
       drawing = next;
-      list.replaceChildren(...drawing.phases.map(({ name, sentence }) => {
-        const item = document.createElement("li"), head = document.createElement("b");
-        head.textContent = WORDS[name];
-        item.append(head, ` ${sentence}`);
-        return item;
-      }));
+      if (!list.children.length) list.append(...drawing.phases.map(phaseItem));
+      drawing.phases.forEach(({ sentence }, i) => (list.children[i].lastChild.textContent = sentence));
       const kind = drawing.stages.findIndex((each) => each.kind === stage);
       steps.show(drawing, typeof stage === "number" ? stage : kind);
     },
@@ -90,6 +85,18 @@ function phases(host, stepperHost) {
     stop,
     get stage() { return steps.stage; },
   };
+
+  function phaseItem({ name }, i) { // the button shows the phase, and its sentence is there if nothing moves
+    const item = document.createElement("li"), head = document.createElement("button");
+    head.type = "button";
+    head.textContent = WORDS[name];
+    head.addEventListener("click", () => {
+      pause();
+      steps.go(name === "update" ? drawing.phases[i].last : drawing.phases[i].first);
+    });
+    item.append(head, document.createElement("span"));
+    return item;
+  }
 
   function stop() {
     pause();

@@ -92,9 +92,12 @@
     if (name === "learn" && answer.drawing) {
       const moved = before && ` ${before[2].toFixed(4)} → ${before[3].toFixed(4)}`;
       at("which").textContent = "This is the step that Learn made.";
+      at("again").hidden = false;
       if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
-      else if (!matchMedia("(max-width: 60rem)").matches) step.play(answer.drawing, () => verdict(answer, moved));
-      else at("step").scrollIntoView({ block: "nearest" }), step.play(answer.drawing, () => verdict(answer, moved));
+      else {
+        if (matchMedia("(max-width: 60rem)").matches) at("step").scrollIntoView({ block: "start" });
+        step.play(answer.drawing, () => verdict(answer, moved));
+      }
       return;
     }
     step.stop();
@@ -239,10 +242,11 @@
     }));
     at("steps").scrollTop = at("steps").scrollHeight;
     const { losses, practice, held_out: heldOut } = answer.curve;
-    const of = (isRun) => losses.filter((each) => each[3] === isRun).map(([number, before]) => [number, before]);
+    const of = (isRun) => losses.filter((each) => each[3] === isRun);
     curves.losses.show({ title: "The loss on what it is taught", series: [
-      { name: "your steps, each before it", kind: "dots", points: of(false) },
-      { name: "steps of Run, each before it", kind: "run", points: of(true) },
+      { name: "your steps, from before to after", kind: "steps",
+        points: of(false).flatMap(([number, before, after]) => [[number - 1, before], [number, after]]) },
+      { name: "steps of Run, each before it", kind: "run", points: of(true).map(([number, before]) => [number - 1, before]) },
       { name: "mean of the reviews of Run", kind: "line", points: practice.map(([number, loss]) => [number, loss]) },
     ] });
     curves.heldOut.show({ title: "The loss on held-out reviews", series: [
@@ -326,6 +330,7 @@
     event.preventDefault();
     act("learn");
   });
+  at("again").addEventListener("click", () => act("learn"));
   at("undo").addEventListener("click", () => act("undo"));
   at("reset").addEventListener("click", () => act("reset"));
   at("run").addEventListener("submit", (event) => {
@@ -343,7 +348,9 @@
     numbers = { count: 0 };
     isRunning = false;
     step.stop();
-    at("about").textContent = networks.find((each) => each.key === key).about;
+    const shown = networks.find((each) => each.key === key);
+    at("about").textContent = shown.about;
+    rounds.value = shown.rounds;
     at("cost").textContent = "Reading held-out reviews…";
     at("moved").textContent = at("run-status").textContent = at("saved").textContent = "";
     at("was").hidden = true;

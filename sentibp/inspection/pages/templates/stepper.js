@@ -3,13 +3,16 @@
 "use strict";
 
 function stepper(host, moved = () => {}) {
-  const BOX = 72, WORD = [70, 164], TALL = 23, PITCH = 29, WIDE = 100, NARROW = 22, SPREAD = 46, TOP = 30, BOTTOM = 44, SIDE = 6;
+  const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 44, SIDE = 6;
+  const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 66, NARROW: 10, SPREAD: 36 };
+  const NARROW_PAGE = 600; // pixels
   const GUTTER = 30; // left of the words, for the lines from the text
   const MEANING = {
     weight: "Each line is a weight. Choose a unit to see its own: wider lines are larger, green is positive, red and dashed "
       + "is negative.",
     gradient: "The wide lines are the gradients of this layer's weights: wider lines change the loss more. Where a line is "
       + "red and dashed, a larger weight decreases the loss. Boxes named d… are gradients, too.",
+    logit: "Boxes named d… are gradients: how much the loss grows if the number grows a little.",
     change: "Lines are changes by the update: green where a weight increased, red and dashed where it decreased.",
     new: "Every number is from the forward pass with the new weights. Choose a unit to see its weights.",
   };
@@ -69,7 +72,11 @@ function stepper(host, moved = () => {}) {
     choose(found === rows.length - 1 ? null : { column: 0, row: rows[found + 1] });
   });
   scroll.addEventListener("scroll", link);
-  new ResizeObserver(() => data && link()).observe(linked);
+  let room = 0;
+  new ResizeObserver(() => {
+    if (data && linked.clientWidth) linked.clientWidth === room ? link() : draw(true);
+    room = linked.clientWidth;
+  }).observe(linked);
 
   function choose(which) {
     chosen = which;
@@ -141,6 +148,7 @@ function stepper(host, moved = () => {}) {
   function layout() {
     const most = Math.max(...data.columns.map(count), 1);
     const height = TOP + most * PITCH + BOTTOM;
+    const { BOX, WIDE, NARROW, SPREAD } = scroll.clientWidth < NARROW_PAGE ? TIGHT : ROOMY;
     let x = SIDE + GUTTER;
     const places = data.columns.map((column, index) => {
       const edge = data.edges.find((each) => each.to === index && !each.skip);
@@ -164,13 +172,14 @@ function stepper(host, moved = () => {}) {
     slider.value = at;
     slider.setAttribute("aria-valuetext", stage.title);
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
-    meaning.textContent = MEANING[mode()];
+    meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
       [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
     words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
+    picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const room = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
-    const scale = stage.column === null && room > 0.25 ? Math.min(room, 1) : Math.min(Math.max(room, 0.85), 1);
+    const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
+    const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, 0.85), 1);
     picture.setAttribute("width", Math.floor(width * scale));
     picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
@@ -204,6 +213,7 @@ function stepper(host, moved = () => {}) {
     const numbers = linesOf(edge), scale = largest(numbers), how = mode();
     const into = chosen?.column === edge.to, out = chosen?.column === edge.from;
     const own = (i, j) => (into && chosen.row === j) || (out && chosen.row === i);
+    const ownScale = chosen ? largest(numbers.map((row, i) => row.filter((_, j) => own(i, j)))) : scale;
     const wide = !chosen && active && (how === "gradient" || how === "change") && numbers !== edge.weights;
     const thin = [], lit = [], labels = [];
     numbers.forEach((row, i) => row.forEach((value, j) => {
@@ -211,7 +221,7 @@ function stepper(host, moved = () => {}) {
       if (wide && Math.abs(value) <= scale / 200) return;
       lit.push(line(i, j, {
         class: `${value < 0 ? "negative" : "positive"}${own(i, j) ? " picked" : ""}${flow}`,
-        "stroke-width": (0.25 + (4.75 * Math.abs(value)) / scale).toFixed(2),
+        "stroke-width": ((own(i, j) ? 0.8 : 0.25) + (4.75 * Math.abs(value)) / (own(i, j) ? ownScale : scale)).toFixed(2),
       }));
       if (own(i, j)) labels.push(drawn("text", { class: "weight", "text-anchor": into ? "start" : "end",
         x: into ? x1 + 3 : x2 - 3, y: middle(into ? edge.from : edge.to, into ? i : j) + 5 }, short(value)));
@@ -241,8 +251,8 @@ function stepper(host, moved = () => {}) {
       const kind = column.names || !here || value === undefined ? "" : value < 0 ? "negative" : "positive";
       const picked = chosen?.column === index && chosen.row === row;
       const label = column.names ? clipped(column.names[row]) : here ? short(value) : "";
-      const own = `${shown.gradient ? "d" : ""}${entry(column, row)}`;
-      const name = column.names ? column.names[row] : `${own} = ${here ? long(value) : "?"}`;
+      const name = column.names?.[row]
+        ?? `${shown.gradient ? "d" : ""}${entry(column, row)} = ${here ? long(value) : "?"}`;
       const classes = `box ${kind}${picked ? " picked" : ""}${shown.gradient ? " gradient" : ""}${active ? " active" : ""}`;
       const box = drawn("g", { class: classes },
         drawn("title", {}, name),
