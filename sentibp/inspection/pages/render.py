@@ -41,15 +41,20 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
-        finalize=printable,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def printable(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     """Replace control characters and surrogates, which HTML does not allow, in the values of a template."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in value)
+
+
+def printable(text: str) -> str:
+    """Return the text without the characters that HTML does not allow."""
+    return _printable(text)

@@ -11,7 +11,8 @@ import pytest
 
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection.pages import play
-from sentibp.inspection.pages.play import LIMIT, Refused, Server, Session
+from sentibp.inspection.pages.play import Refused, Session
+from sentibp.inspection.pages.play_server import LIMIT, Server, call_session
 from sentibp.inspection.trace import Diverged
 
 TEXTS = ["a good film, a fine film", "a bad film", "dull and bad"]
@@ -128,7 +129,7 @@ def test_a_label_that_is_none_of_the_model_is_refused(new_classifier):
     session = Session("model", heads.random_classifier(new_classifier, "softmax", TEXTS))
     for call in "look", "learn":
         with pytest.raises(Refused, match="label: give fig, pear or apple"):
-            play._call_session(session, call, {"text": "good", "label": "positive"})
+            call_session(session, call, {"text": "good", "label": "positive"})
 
 
 # --- the server

@@ -56,7 +56,7 @@ function curve(host) {
     picture.replaceChildren(...made);
     host.querySelector("figcaption").replaceChildren(...series.filter((each) => each.points.length).map(({ name, kind }) => {
       const key = document.createElement("span");
-      key.className = `key ${kind}`;
+      key.className = `kind ${kind}`;
       key.textContent = name;
       return key;
     }));

@@ -3,7 +3,7 @@
 "use strict";
 
 function stepper(host, moved = () => {}) {
-  const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 44, SIDE = 6;
+  const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 60, SIDE = 6;
   const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 66, NARROW: 10, SPREAD: 36 };
   const NARROW_PAGE = 600; // pixels
   const GUTTER = 30; // left of the words, for the lines from the text
@@ -267,7 +267,7 @@ function stepper(host, moved = () => {}) {
       drawn("title", {}, `${shown.gradient ? "the gradient of " : ""}${column.title}`), shown.name);
     const notes = [];
     if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}`);
-    if (shown.gradient) notes.push(`|${shown.name}| ${short(column.length)}`);
+    if (shown.gradient) notes.push(`|${shown.name}|`, short(column.length)); // its length
     return [...made, head, ...notes.map((note, i) =>
       drawn("text", { x: x + width / 2, y: height - BOTTOM + 17 + 16 * i, class: "note" }, note))];
   }
