@@ -74,7 +74,8 @@ def play(
                 webbrowser.open(server.url)
             server.serve_forever()
         except KeyboardInterrupt:
-            print_message(f"interrupted: the page is closed; {'no' if article else 'the model'} file is {'' if article else 'un'}changed")
+            files = "no file is changed" if article else "the model file is unchanged"
+            print_message(f"interrupted: the page is closed; {files}")
             raise typer.Exit(130) from None
 
 

@@ -35,7 +35,7 @@ def article_classifier() -> Classifier:
     rows = {"i": [0.0, 0.2], "love": [1.0, 0.6], "this": [0.2, -0.2], "movie": [0.4, 0.2], "boring": [-0.5, 0.3]}
     settings = {
         "text": {"ngrams": 1, "presence": False},
-        "model": {"embedding": {"dim": 2}, "hidden": [2], "activation": "sigmoid"},
+        "model": {"embedding": {"dim": 2, "padding": 0}, "hidden": [2], "activation": "sigmoid"},
         "train": {"loss": "squared_error", "optimizer": {"name": "sgd", "learning_rate": 0.457}},
     }
     vocabulary = _vocabulary(rows)

@@ -204,7 +204,7 @@ class _Parser:
         return self._indexed(f"{_name(text)}<mo>(</mo><mtext>{_escape(word)}</mtext><mo>)</mo>")
 
     def _closes_word(self, at: int) -> bool:
-        """Whether an index such as [1] and the sign = follow this parenthesis: a word may have parentheses of its own."""
+        """Whether an index such as [1] and the sign = follow this parenthesis. A word may have its own parentheses."""
         following = "".join(sign for _, sign in self.tokens[at + 1 : at + 5])
         return at > self.at and bool(re.match(r"\[\d+\] ?(=|$)", following))
 
@@ -220,7 +220,7 @@ class _Parser:
         while self._peek()[0] == "space" and self._peek(1)[0] == "name" and not _is_symbol(self._peek(1)[1]):
             words.append(self._peek(1)[1])
             self.at += 2
-        return f'<mtext>{_escape(" ".join(words))}</mtext>'
+        return f"<mtext>{_escape(' '.join(words))}</mtext>"
 
     def _indexed(self, name: str) -> str:
         """A name with what follows _ as a subscript, and what is in brackets as it is."""

@@ -25,7 +25,12 @@ _STAGES = {
 def phases(trace: Trace) -> list[dict[str, Any]]:
     """Return the name, the sentence, and the first and last stage of each phase, for JSON."""
     kinds = [stage.kind for stage in stages(trace, 1) if stage.kind != "backward"]  # as in stepper.drawing
-    sentences = {"forward": _forward(trace), "loss": _loss(trace), "backward": _backward(trace), "update": _update(trace)}
+    sentences = {
+        "forward": _forward(trace),
+        "loss": _loss(trace),
+        "backward": _backward(trace),
+        "update": _update(trace),
+    }
     found = []
     for name, own in _STAGES.items():
         places = [i for i, kind in enumerate(kinds) if kind in own]
@@ -34,7 +39,7 @@ def phases(trace: Trace) -> list[dict[str, Any]]:
 
 
 def _shown_label(trace: Trace) -> str:
-    """Return the label whose probability the page shows: positive, or with more than two labels the one that is taught."""
+    """Return the label whose probability the page shows: positive, or of more than two labels the one that is taught."""
     return trace.labels[1] if len(trace.labels) == 2 else trace.label
 
 
@@ -45,9 +50,19 @@ def _p(trace: Trace, at: int) -> float:
 
 def _forward(trace: Trace) -> str:
     n, p = len(trace.features), number(_p(trace, 0))
-    what = "word" if all(" " not in name for name in trace.features) else "word or n-gram" if n == 1 else "words and n-gram"
+    what = (
+        "word"
+        if all(" " not in name for name in trace.features)
+        else "word or n-gram"
+        if n == 1
+        else "words and n-gram"
+    )
     become = "becomes a row" if n == 1 else "s become rows"
-    start = f"The {n:,} known {what}{' ' * (n == 1)}{become} of numbers" if n else "No word is known: the network starts from zeros"
+    start = (
+        f"The {n:,} known {what}{' ' * (n == 1)}{become} of numbers"
+        if n
+        else "No word is known: the network starts from zeros"
+    )
     return (
         f"{start}, layer by layer these become the logit{'' if len(trace.labels) == 2 else 's'} "
         f"{_logits(trace)}, and the network says: {_shown_label(trace)} with a probability of {p}."
@@ -62,7 +77,9 @@ def _logits(trace: Trace) -> str:
 def _loss(trace: Trace) -> str:
     p, loss = _p(trace, 0), number(trace.outcomes[0].loss)
     wanted = label_number(trace.label) if len(trace.labels) == 2 else 1
-    right = f"The review is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
+    right = (
+        f"The review is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
+    )
     if trace.loss == "squared_error" and len(trace.labels) == 2:
         return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."
     if trace.loss == "squared_error":
@@ -79,7 +96,9 @@ def _backward(trace: Trace) -> str:
         dz = trace.dz[0] if isinstance(trace.dz, list) else trace.dz
         direction = "a larger z would lower the loss" if dz < 0 else "a smaller z would lower the loss"
         what = f"the gradient of z is {number(dz)}, so {direction if dz else 'z need not change'}"
-    return f"From the loss back to the words: {what}; layer by layer, each weight gets its own gradient{_of_words(trace)}."
+    return (
+        f"From the loss back to the words: {what}; layer by layer, each weight gets its own gradient{_of_words(trace)}."
+    )
 
 
 def _of_words(trace: Trace) -> str:
@@ -100,9 +119,10 @@ def _update(trace: Trace) -> str:
     change = "falls" if after < before else "rises" if after > before else "stays"
     rule = "times its gradient" if type(trace.optimizer) is SGD else f"as {_name(trace)} says"
     moves = f"moves from {number(_p(trace, 0))} to {number(_p(trace, -1))}"
+    losses = f"the loss {change} from {number(before)} to {number(after)}"
     return (
         f"Each weight moves against its gradient, by the learning rate {trace.learning_rate:g} {rule}: "
-        f"the probability of {_shown_label(trace)} {moves}, and the loss {change} from {number(before)} to {number(after)}."
+        f"the probability of {_shown_label(trace)} {moves}, and {losses}."
     )
 
 

@@ -220,7 +220,9 @@ class Session:
         label = taught.label
         target = 1 if len(step.labels) == 2 else step.labels.index(label)  # the probability that the list shows
         first, last = step.outcomes[0], step.outcomes[-1]
-        shown = Step(_shortened(taught.text), label, first.probabilities[target], last.probabilities[target], rows, before)
+        shown = Step(
+            _shortened(taught.text), label, first.probabilities[target], last.probabilities[target], rows, before
+        )
         self.steps = [*self.steps, shown][-_UNDO_STEPS:]
         self.learned += 1
         self.version += 1
@@ -251,7 +253,9 @@ class Session:
 
     def _reviews(self, which: str) -> Sequence[Labelled]:
         """Return the reviews of a set. Raises Refused if it has none."""
-        reviews: Sequence[Labelled] = self.load_reviews().practice.reviews if which == "practice" else self.log.reviews()
+        reviews: Sequence[Labelled] = (
+            self.load_reviews().practice.reviews if which == "practice" else self.log.reviews()
+        )
         if not reviews:
             reason = "there are no reviews to train on: teach it some first, and choose those"
             raise Refused(HTTPStatus.CONFLICT, reason)

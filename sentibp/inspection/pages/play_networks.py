@@ -20,10 +20,10 @@ from sentibp.model.classifier import Classifier
 TEXT = "I love this movie"
 
 _ABOUT = {
-    "article": "Two numbers for each of five words, their mean, two sigmoid units, and a sigmoid. Nobody trained it: its "
-    'weights were chosen so that it gives "I love this movie" 0.3. It learns with the squared error.',
-    "xor": "Two numbers for each of the words good, bad and not, their sum, four tanh units, and a sigmoid. Its weights "
-    "are random: it has learned nothing yet. Press Run, and it learns all four reviews.",
+    "article": "Two numbers for each of five words, their mean, two sigmoid units, and a sigmoid. Nobody trained it: "
+    'its weights were chosen so that it gives "I love this movie" 0.3. It learns with the squared error.',
+    "xor": "Two numbers for each of the words good, bad and not, their sum, four tanh units, and a sigmoid. Its "
+    "weights are random: it has learned nothing yet. Press Run, and it learns all four reviews.",
 }
 
 

@@ -46,14 +46,15 @@ def reviews_for(classifier: Classifier) -> ReviewSets:
     if own is not None:
         return own
     name = _SHIPPED.get(len(classifier.spec.labels))
-    if name is not None:
-        training, test = (_shipped(classifier, name, split) for split in ("train", "test"))
-        if training is not None and test is not None:
-            practice = Reviews(f"{_PRACTICE} training reviews of the shipped set {name}", _practice(training))
-            test = _unseen(recorded, test)
-            return ReviewSets(practice, Reviews(f"{len(test)} test reviews of the shipped set {name}", _all(test)))
-    reason = "no reviews of its own can be opened, and the shipped ones have other labels"
-    return ReviewSets(Reviews("", ()), None, reason)
+    sets = [] if name is None else [_shipped(classifier, name, split) for split in ("train", "test")]
+    if len(sets) < 2 or sets[0] is None or sets[1] is None:
+        reason = "no reviews of its own can be opened, and the shipped ones have other labels"
+        return ReviewSets(Reviews("", ()), None, reason)
+    practice = Reviews(f"{_PRACTICE} training reviews of the shipped set {name}", _practice(sets[0]))
+    test = _unseen(recorded, sets[1])
+    if not len(test):
+        return ReviewSets(practice, None, f"the model was trained on the shipped set {name}")
+    return ReviewSets(practice, Reviews(f"{len(test)} test reviews of the shipped set {name}", _all(test)))
 
 
 def _own_reviews(recorded: RecordedData) -> ReviewSets | None:
