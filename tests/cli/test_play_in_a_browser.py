@@ -156,7 +156,7 @@ def test_its_numbers_are_those_of_the_core(page: Page, article: str):
     assert widths == pytest.approx(0.25 + 4.75 * sizes / sizes.max(), abs=0.01)
     go_to(page, "After the update")
     assert float(page.js(BOXES)["z"]) == pytest.approx(after[0], abs=5e-5)
-    page.press(*[RIGHT] * 5)  # from x to z
+    page.press(*[RIGHT] * 4)  # x, z1, h1, z
     labels = page.js("[...document.querySelectorAll('.network .weight')].map(e => Number(e.textContent))")
     assert labels == pytest.approx(network.params["output.weight"][:, 0], abs=5e-5)
     assert labels != pytest.approx(before["output.weight"][:, 0], abs=5e-5)
@@ -383,6 +383,11 @@ def test_play(page: Page, played: str):
     page.find("#learn").click()
     page.wait("!document.getElementById('error').hidden")
     assert "diverged" in page.text("#error")
+    page.find("#learning-rate").clear()
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('which').textContent.includes('give a number above 0')")
+    page.wait(READY)
+    assert page.js(SHOWN) == PARTS, "the prediction does not depend on the learning rate"
     assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request
 
 
@@ -483,7 +488,7 @@ def test_a_second_tab_sees_what_the_first_taught(page: Page, article: str):
     page.js("window.dispatchEvent(new Event('focus'))")
     page.wait(f"{STEPS} === 1 && {READY}")
     assert positive(page) == 0.35
-    assert "Another page taught this network" in page.text("#saved")
+    assert "Another page taught this network" in page.text("#note")
     assert page.complaints() == []
 
 

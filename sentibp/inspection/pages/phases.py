@@ -39,7 +39,7 @@ def phases(trace: Trace) -> list[dict[str, Any]]:
 
 
 def _shown_label(trace: Trace) -> str:
-    """Return the label whose probability the page shows: positive, or of more than two labels the one that is taught."""
+    """Return the label whose probability the page shows: positive, or of more than two labels the taught one."""
     return trace.labels[1] if len(trace.labels) == 2 else trace.label
 
 

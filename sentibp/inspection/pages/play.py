@@ -98,7 +98,7 @@ class Session:
                 step = self._trace(text, label, optimizer, learning_rate)
                 drawing = stepper.drawing(step) | {"phases": phases(step)}
             except trace.Diverged as error:
-                why = f"the next step cannot be drawn: it {error}"
+                why = f"{error}"
         return self._predict(text) | self.state() | {"drawing": drawing, "no_drawing": why}
 
     def learn(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> dict[str, Any]:

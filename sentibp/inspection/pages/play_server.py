@@ -203,8 +203,11 @@ def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[s
         raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
     if optimizer not in (*OPTIMIZERS, None):
         raise Refused(HTTPStatus.BAD_REQUEST, f"optimizer: choose from {', '.join(OPTIMIZERS)}")
+    wrong = ""
     if learning_rate is not None and not is_learning_rate(learning_rate):
-        raise Refused(HTTPStatus.BAD_REQUEST, "learning rate: give a number above 0, such as 0.1")
+        wrong = "learning rate: give a number above 0, such as 0.1"
+    if wrong and name in ("learn", "run"):
+        raise Refused(HTTPStatus.BAD_REQUEST, wrong)
     if name == "learn":
         if label is None:
             raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
@@ -220,6 +223,8 @@ def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[s
         session.undo()
     elif name == "reset":
         session.reset()
+    if wrong:  # the prediction does not depend on it
+        return session.look(text, None) | {"no_drawing": wrong}
     return session.look(text, label, optimizer, learning_rate)
 
 

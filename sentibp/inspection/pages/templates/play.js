@@ -85,7 +85,8 @@
     if (configure(answer)) return void call("look"); // now that its labels are known
     hide(false);
     if (version !== null && answer.version_before !== version)
-      at("saved").textContent = `Another page taught this network, too: it has ${answer.learned} steps now.`;
+      at("note").textContent = `Another page taught this network, too: it has ${answer.learned} steps now.`;
+    else if (name !== "look") at("note").textContent = "";
     version = answer.version;
     progress(answer);
     if (answer.stopped) at("error").textContent = answer.stopped, at("error").hidden = false;
@@ -352,7 +353,7 @@
     at("about").textContent = shown.about;
     rounds.value = shown.rounds;
     at("cost").textContent = "Reading held-out reviews…";
-    at("moved").textContent = at("run-status").textContent = at("saved").textContent = "";
+    at("moved").textContent = at("run-status").textContent = at("saved").textContent = at("note").textContent = "";
     at("was").hidden = true;
   }
 
