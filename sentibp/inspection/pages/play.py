@@ -101,11 +101,25 @@ class Session:
                 why = f"{error}"
         return self._predict(text) | self.state() | {"drawing": drawing, "no_drawing": why}
 
-    def learn(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> dict[str, Any]:
-        """Train one step on the text with this label. Raises trace.Diverged, and changes nothing then."""
-        step = self._learn(Taught(text, label, optimizer, learning_rate))
+    def learn(
+        self, text: str, label: str, optimizer: str | None, learning_rate: float | None, times: int = 1
+    ) -> dict[str, Any]:
+        """Train on the text with this label, and return the drawing of the last step.
+
+        Raises trace.Diverged, and changes nothing, if the first step would diverge. A later one that would ends it; the
+        reason is in `stopped`.
+        """
+        taught, stopped = Taught(text, label, optimizer, learning_rate), ""
+        step = self._learn(taught)
+        for _ in range(times - 1):
+            try:
+                step = self._learn(taught)
+            except trace.Diverged as error:
+                stopped = str(error)
+                break
         self._score()
-        return self._predict(text) | self.state() | {"drawing": stepper.drawing(step) | {"phases": phases(step)}}
+        drawing = stepper.drawing(step) | {"phases": phases(step)}
+        return self._predict(text) | self.state() | {"drawing": drawing, "stopped": stopped}
 
     def run(
         self, which: str, steps: int, optimizer: str | None, learning_rate: float | None, text: str

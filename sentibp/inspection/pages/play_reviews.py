@@ -42,37 +42,41 @@ class ReviewSets(NamedTuple):
 def reviews_for(classifier: Classifier) -> ReviewSets:
     """Return reviews from the training and validation data of a model; else of the shipped set with its labels."""
     recorded = RecordedData(classifier)
-    own = _own_reviews(recorded)
-    if own is not None:
-        return own
+    practice, held_out = _own_reviews(recorded)
     name = _SHIPPED.get(len(classifier.spec.labels))
-    sets = [] if name is None else [_shipped(classifier, name, split) for split in ("train", "test")]
-    if len(sets) < 2 or sets[0] is None or sets[1] is None:
-        reason = "no reviews of its own can be opened, and the shipped ones have other labels"
-        return ReviewSets(Reviews("", ()), None, reason)
-    practice = Reviews(f"{_PRACTICE} training reviews of the shipped set {name}", _practice(sets[0]))
-    test = _unseen(recorded, sets[1])
-    if not len(test):
-        return ReviewSets(practice, None, f"the model was trained on the shipped set {name}")
-    return ReviewSets(practice, Reviews(f"{len(test)} test reviews of the shipped set {name}", _all(test)))
+    if practice is None and name is not None and (training := _shipped(classifier, name, "train")) is not None:
+        practice = Reviews(f"{_PRACTICE} training reviews of the shipped set {name}", _practice(training))
+    why_none = ""
+    if held_out is None:
+        test = None if name is None else _shipped(classifier, name, "test")
+        if test is None:
+            why_none = "no validation reviews of its own can be opened, and the shipped ones have other labels"
+        elif len(unseen := _unseen(recorded, test)):
+            held_out = Reviews(f"{len(unseen)} test reviews of the shipped set {name}", _all(unseen))
+        else:
+            why_none = f"the model was trained on the shipped set {name}"
+    return ReviewSets(practice or Reviews("", ()), held_out, why_none)
 
 
-def _own_reviews(recorded: RecordedData) -> ReviewSets | None:
-    """Return reviews of the model's own data. None if its run directory is not there, or they cannot be opened."""
+def _own_reviews(recorded: RecordedData) -> tuple[Reviews | None, Reviews | None]:
+    """Return reviews that the model was trained on, and those that it was not.
+
+    None for both if its run directory is not there, or they cannot be opened; None for the latter if it has none.
+    """
     facts = recorded.facts.get("training") or {}
     if recorded.run is None or facts.get("reviews", 0) > _TOO_MANY:
-        return None
+        return None, None
     try:
         training, validation = recorded.load()
     except SentibpError:
-        return None
+        return None, None
     practice = Reviews(f"{_PRACTICE} of the model's {len(training):,} training reviews", _practice(training))
     if validation is None or not len(validation):
-        return None
+        return practice, None
     n = len(validation)
     chosen = validation.take(np.linspace(0, n - 1, min(n, _HELD_OUT)).astype(np.int64))
     about = f"the model's {n:,} validation reviews"
-    return ReviewSets(practice, Reviews(about if n <= _HELD_OUT else f"{_HELD_OUT} of {about}", _all(chosen)))
+    return practice, Reviews(about if n <= _HELD_OUT else f"{_HELD_OUT} of {about}", _all(chosen))
 
 
 def _shipped(classifier: Classifier, name: str, split: str) -> Corpus | None:

@@ -28,7 +28,7 @@ ADDRESS = "127.0.0.1"
 LIMIT = 1 << 16  # bytes of a request
 _READ_ANYWAY = 10_000_000  # bytes of a request that is too long; it is read, so that the browser sees the answer
 _TIMEOUT = 30  # seconds for a request to arrive
-_RUN_STEPS = 64  # of one call; the page calls again
+_STEPS = 64  # of one call; the page calls again
 _STYLES = ("style.css", "stepper.css", "classes.css", "play.css")
 _SCRIPTS = ("stepper.js", "phases.js", "curves.js", "files.js", "play.js")
 _POLICY = (
@@ -194,31 +194,25 @@ def _answer_call(server: Server, name: str, request: dict[str, Any]) -> dict[str
 
 def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to a call that concerns one session."""
-    text, label = request.get("text", ""), request.get("label")
-    optimizer, learning_rate = request.get("optimizer"), request.get("learning_rate")
-    if not isinstance(text, str):
-        raise Refused(HTTPStatus.BAD_REQUEST, "text: not a string")
-    labels = session.classifier.spec.labels
-    if label not in (*labels, None):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
-    if optimizer not in (*OPTIMIZERS, None):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"optimizer: choose from {', '.join(OPTIMIZERS)}")
-    wrong = ""
+    if name not in ("look", "learn", "run", "measure", "undo", "reset"):
+        raise Refused(HTTPStatus.NOT_FOUND, "no such call")
+    text, label, optimizer = _text_and_label(session, request)
+    learning_rate, wrong = request.get("learning_rate"), ""
     if learning_rate is not None and not is_learning_rate(learning_rate):
         wrong = "learning rate: give a number above 0, such as 0.1"
     if wrong and name in ("learn", "run"):
         raise Refused(HTTPStatus.BAD_REQUEST, wrong)
     if name == "learn":
         if label is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
-        return session.learn(text, label, optimizer, learning_rate)
+            raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(session.classifier.spec.labels)}")
+        return session.learn(text, label, optimizer, learning_rate, _count(request, "times"))
     if name == "run":
-        which, steps = _run_arguments(request)
-        return session.run(which, steps, optimizer, learning_rate, text)
+        which = request.get("reviews", "practice")
+        if which not in ("practice", "taught"):
+            raise Refused(HTTPStatus.BAD_REQUEST, "reviews: choose from practice, taught")
+        return session.run(which, _count(request, "steps"), optimizer, learning_rate, text)
     if name == "measure":
         return session.measure()
-    if name not in ("look", "undo", "reset"):
-        raise Refused(HTTPStatus.NOT_FOUND, "no such call")
     if name == "undo":
         session.undo()
     elif name == "reset":
@@ -228,13 +222,24 @@ def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[s
     return session.look(text, label, optimizer, learning_rate)
 
 
-def _run_arguments(request: dict[str, Any]) -> tuple[str, int]:
-    which, steps = request.get("reviews", "practice"), request.get("steps", 1)
-    if which not in ("practice", "taught"):
-        raise Refused(HTTPStatus.BAD_REQUEST, "reviews: choose from practice, taught")
-    if type(steps) is not int or not 1 <= steps <= _RUN_STEPS:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"steps: give a number from 1 to {_RUN_STEPS}")
-    return which, steps
+def _text_and_label(session: Session, request: dict[str, Any]) -> tuple[str, str | None, str | None]:
+    """Return the text, the label and the optimizer of a call. Raises Refused if one is not what it must be."""
+    text, label, optimizer = request.get("text", ""), request.get("label"), request.get("optimizer")
+    if not isinstance(text, str):
+        raise Refused(HTTPStatus.BAD_REQUEST, "text: not a string")
+    labels = session.classifier.spec.labels
+    if label not in (*labels, None):
+        raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
+    if optimizer not in (*OPTIMIZERS, None):
+        raise Refused(HTTPStatus.BAD_REQUEST, f"optimizer: choose from {', '.join(OPTIMIZERS)}")
+    return text, label, optimizer
+
+
+def _count(request: dict[str, Any], key: str) -> int:
+    count = request.get(key, 1)
+    if type(count) is not int or not 1 <= count <= _STEPS:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{key}: give a number from 1 to {_STEPS}")
+    return count
 
 
 def _save(session: Session, request: dict[str, Any]) -> Answer:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sentibp
+from sentibp.inspection.pages import play
 from sentibp.inspection.pages.play import Session
 from sentibp.inspection.pages.play_networks import networks_with
 from sentibp.inspection.pages.play_reviews import HeldOut, Reviews, ReviewSets, reviews_for
@@ -108,6 +109,17 @@ def test_run_is_learn_repeated(new_classifier):
     assert answer["positive"] == by_hand.look(TEXTS[0], None)["positive"]
     assert [each[:3] for each in answer["curve"]["losses"]] == [each[:3] for each in last["curve"]["losses"]]
     assert answer["steps"] == last["steps"]
+
+
+def test_learning_several_times_is_learning_once_after_the_other(new_classifier, monkeypatch):
+    at_once, one_by_one = (session_with(new_classifier(TEXTS, model={"hidden": [3]})) for _ in range(2))
+    for _ in range(3):
+        last = one_by_one.learn(TEXTS[0], "negative", "sgd", 0.1)
+    assert at_once.learn(TEXTS[0], "negative", "sgd", 0.1, times=3) == last
+    largest = max(abs(each).max() for each in at_once.classifier.network.params.values())
+    monkeypatch.setattr(play, "_MAX_WEIGHT", largest + 0.25)
+    answer = at_once.learn(TEXTS[0], "negative", "adam", 0.1, times=9)
+    assert "diverged" in answer["stopped"] and answer["learned"] == 5
 
 
 def test_run_on_what_was_taught(new_classifier):

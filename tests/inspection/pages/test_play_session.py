@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def server(new_classifier):
         yield server
 
 
-def call(server, name, **request):
+def call(server, name, **request) -> Any:
     return _answer_call(server, name, request)
 
 

@@ -291,8 +291,11 @@
     if (isWorking) return;
     isWorking = true;
     while (todo.length) {
-      const answer = await call(todo.shift());
-      if (answer.error) todo = [];
+      const name = todo.shift();
+      let times = 1;
+      for (; name === "learn" && todo[0] === "learn" && times < 64; times++) todo.shift();
+      const answer = await call(name, name === "learn" ? { times } : {});
+      if (answer.error || answer.stopped) todo = [];
     }
     isWorking = false;
   }
