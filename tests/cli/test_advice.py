@@ -313,7 +313,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "inspection/influence.py": ["blame"],
     "inspection/layer": ["gradcheck"],
     "inspection/trace.py": ["trace"],
-    "inspection/pages/play.py": ["play"],
+    "inspection/pages/play": ["play"],
     "model/decision.py": ["predict"],
     "runs/directory.py": ["train", "pretrain"],
     "runs/gradient_flow.py": ["runs flow"],

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from sentibp.inspection.pages.play import Server
+from sentibp.inspection.pages.play_server import Server
 
 
 def post(url: str, **values) -> dict:

@@ -73,3 +73,8 @@ def _printable(value: Any) -> Any:
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in value)
+
+
+def printable(text: str) -> str:
+    """Return the text without the characters that HTML does not allow."""
+    return _printable(text)
