@@ -11,16 +11,22 @@ from typing import Any
 import exports
 import pytest
 import runner
-from browser import CONTRASTS, EVIL, FOCUS, RING, UNNAMED, WIDER, Page, needs_browser, open_browser
+from browser import CONTRASTS, EVIL, FOCUS, RING, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.config.space import Dimension, Space
 from sentibp.export.export import export_model
+from sentibp.inspection.explain import explain
+from sentibp.inspection.pages.explanation import explanation_page
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 from sentibp.inspection.pages.sweep import sweep_page
+from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.sweep import FoundSweep
+from sentibp.inspection.trace import trace_step
+from sentibp.inspection.walkthrough import sheet
 from sentibp.model.decision import Decision
+from sentibp.model.file import load_model
 from sentibp.training.sweep_folder import Plan
 from sentibp.training.trial import TrialRecord
 from sentibp.utils.arrow import strings
@@ -311,8 +317,9 @@ def test_a_report_on_several_labels(page: Page, several: dict[str, Path], kind: 
     assert page.complaints() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Path, scheme: str):
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of the page of a sweep. A choice is markup."""
     dimensions = (
         Dimension(("train", "optimizer", "learning_rate"), (), 0.01, 1.0, None, log=True),
         Dimension(("train", "loss"), ("cross_entropy", EVIL)),
@@ -327,8 +334,14 @@ def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Pat
     plan = Plan("mine", {}, Space(dimensions, Path("s.yaml")), "tpe", 0, 0, "accuracy", True, 12)
     importances = {each.key: 0.1 for each in dimensions}
     found = FoundSweep(Path("sweep"), plan, trials, [], trials[-1][0], importances)
-    (tmp_path / "sweep.html").write_bytes(sweep_page(found))
-    page.open((tmp_path / "sweep.html").as_uri(), 360, scheme)
+    file = tmp_path_factory.mktemp("sweep") / "sweep.html"
+    file.write_bytes(sweep_page(found))
+    return file.as_uri()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, sweep: str, scheme: str):
+    page.open(sweep, 360, scheme)
     assert page.wait(DRAWN) == "4"
     assert page.js("document.querySelectorAll('figure svg.picture').length") == 4
     assert page.js("document.querySelectorAll('#parallel g.line').length") == 12
@@ -416,3 +429,54 @@ def test_a_damaged_page_refuses_to_answer(page: Page, exported):
     page.wait("!document.getElementById('error').hidden")
     assert "does not answer: this model is damaged" in page.text("#error")
     assert not page.find("#result").is_displayed()
+
+
+@pytest.fixture(scope="module")
+def written(several: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the addresses of pages of `explain` and `trace`."""
+    folder = tmp_path_factory.mktemp("written")
+    binary = exports.random_model("shifters")
+    text = f"not a good film, {EVIL} but lovely"
+    pages = {
+        "explanation": explanation_page(text, explain(binary, text)),
+        "trace": worksheet_page(sheet(trace_step(binary, text, "positive"), 4)),
+    }
+    for kind in ("scale", "softmax"):
+        pages[f"explanation, {kind}"] = explanation_page(text, explain(load_model(several[kind]), text))
+    for name, content in pages.items():
+        (folder / f"{name}.html").write_text(content)
+    return {name: (folder / f"{name}.html").as_uri() for name in pages}
+
+
+@pytest.fixture(scope="module")
+def addresses(report: str, several: dict[str, Path], sweep: str, exported, written: dict[str, str]) -> dict[str, str]:
+    """Return the addresses of all kinds of pages."""
+    reports = {"report": report} | {
+        f"report, {kind}": several[f"{kind} report"].as_uri() for kind in ("scale", "softmax")
+    }
+    exports = {f"export, {name}": exported[name][0] for name in ("shifters", "stars")}
+    return reports | {"sweep": sweep} | exports | written
+
+
+PAGES = (
+    *("report", "report, scale", "report, softmax", "sweep", "export, shifters", "export, stars"),
+    *("explanation", "explanation, scale", "explanation, softmax", "trace"),
+)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_can_be_used_by_all(page: Page, addresses: dict[str, str], name: str):
+    for width, scheme in (1280, "light"), (390, "dark"):
+        page.open(addresses[name], width, scheme)
+        if name.startswith("export"):
+            page.wait(READY)
+        assert page.js("document.querySelectorAll('main').length") == 1
+        assert page.js(UNNAMED) == []
+        assert page.js(SMALL) == []
+        assert page.js(WIDER) <= 0
+        ratios = page.js(CONTRASTS)
+        assert min(ratios)[0] >= 4.5, min(ratios)
+        if scheme == "light":  # what axe looks for does not depend on it
+            page.js("void [...document.querySelectorAll('details')].slice(0, 3).forEach((each) => (each.open = true))")
+            assert violations(page) == []
+    assert page.complaints() == []

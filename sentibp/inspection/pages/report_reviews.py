@@ -16,7 +16,8 @@ from sentibp.model import head
 from sentibp.model.classifier import Classifier
 
 _MISTAKES = 6
-_EXCERPT = 280  # characters of a mistake at the beginning of the page
+_WHOLE = 1500  # characters of a mistake: of a longer one the passage that contributes most
+_EXCERPT = 280  # at the beginning of the page
 _SHORT_REVIEW = 60  # words: the stepper prefers reviews up to this length
 _EXAMPLES = (("I love this movie", "positive"), ("not worth the ticket", "negative"))
 """The reviews of the stepper if there are no validation reviews."""
@@ -29,7 +30,7 @@ class Mistake(NamedTuple):
     score: float  # the probability of the predicted label
     right: str
     body: str  # HTML, each word coloured by its contribution
-    excerpt: str  # HTML, the passage that contributes most
+    excerpt: str  # the same of a short passage
 
     @property
     def percent(self) -> str:
@@ -52,7 +53,7 @@ def mistakes(subject: Subject) -> list[Mistake]:
         predicted, right = (spec.labels[int(k)] for k in (answers[i], subject.predictions.label[i]))
         shown = explanation.shown if positive.ndim == 1 else explain.difference(explanation, spec, predicted, right)
         score = float(head.confidence(positive[i : i + 1])[0])
-        bodies = (trusted(marked(*each)) for each in ((text, shown), excerpt(text, shown, _EXCERPT)))
+        bodies = (trusted(marked(*excerpt(text, shown, length))) for length in (_WHOLE, _EXCERPT))
         found.append(Mistake(predicted, score, right, *bodies))
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sentibp.config.space import Dimension
 from sentibp.inspection.pages.chart_data import Chart, Series, axis, drawn, line, new_chart, points, rounded, shade
-from sentibp.inspection.pages.render import page_with_scripts
+from sentibp.inspection.pages.render import json_data, page_with_scripts
 from sentibp.inspection.sweep import FoundSweep
 from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better, higher_is_better
 from sentibp.utils.repair import as_yaml
@@ -41,7 +41,7 @@ def sweep_page(found: FoundSweep) -> bytes:
         importances=_importances(found),
         command=f"sentibp train {shlex.quote(str(found.folder / 'best.yaml'))}",
         charts=groups,
-        numbers={"charts": drawn([chart for group in groups.values() for chart in group])},
+        numbers=json_data({"charts": drawn([chart for group in groups.values() for chart in group])}),
     )
 
 
@@ -183,7 +183,8 @@ def _parallel(found: FoundSweep, finished: Sequence[_Trial]) -> Chart:
     names = [*(each.keys[-1] for each in dimensions), _words(found)]
     x = axis("", names=names, range=[-0.1, len(axes) - 0.6])
     y = axis("", hidden=True, range=[-0.04, 1.04])
-    return new_chart("parallel", "Parallel coordinates", about, data, x, y, height=460, axes=axes)
+    least = len(names) * max(6, round(0.6 * max(map(len, names)) + 1))  # rem: no name touches another
+    return new_chart("parallel", "Parallel coordinates", about, data, x, y, height=460, axes=axes, least=least)
 
 
 def _height(dimension: Dimension, value: Any, jitter: float) -> float:

@@ -224,7 +224,7 @@ const charts = (() => {
         const at = plot.left + ((value - xs[0]) / (xs[1] - xs[0])) * (plot.right - plot.left), half = page.width(content) / 2;
         if (!chart.axes) made.append(drawn("line", { x1: at, x2: at, y1: plot.top, y2: plot.bottom }));
         if (at - half < taken + 8) continue; // labels do not touch
-        const inside = Math.min(at, width - half - 1);
+        const inside = Math.max(Math.min(at, width - half - 1), half + 1);
         taken = inside + half;
         made.append(text(content, { x: inside, y: plot.bottom + 19, "text-anchor": "middle", class: "x-tick" }));
       }
