@@ -1,8 +1,8 @@
 """An exact hash table of numbers that looks up whole arrays: what a word extends to an n-gram is found here.
 
-It is several tables. The first has a slot for each hash; where two keys have the same one, the later key takes it, and the
-other goes to the next table, which is smaller and has another hash. So a key that finds its slot empty is not known, and
-almost all keys need one look. No table is built or searched in an order that depends on threads.
+It is several tables. The first has a slot for each hash; where two keys have the same one, the later key takes it, and
+the other goes to the next table, which is smaller and has another hash. So a key that finds its slot empty is not
+known, and almost all keys need one look. No table is built or searched in an order that depends on threads.
 """
 
 from __future__ import annotations
