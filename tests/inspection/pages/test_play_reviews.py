@@ -119,7 +119,7 @@ def test_learning_several_times_is_learning_once_after_the_other(new_classifier,
     largest = max(abs(each).max() for each in at_once.classifier.network.params.values())
     monkeypatch.setattr(play, "_MAX_WEIGHT", largest + 0.25)
     answer = at_once.learn(TEXTS[0], "negative", "adam", 0.1, times=9)
-    assert "diverged" in answer["stopped"] and answer["learned"] == 5
+    assert "diverged" in answer["stopped"] and 3 < answer["learned"] < 12
 
 
 def test_run_on_what_was_taught(new_classifier):

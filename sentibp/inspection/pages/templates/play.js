@@ -54,7 +54,7 @@
     clearTimeout(typing); // this call has the text as it is now
     typing = null;
     running++;
-    wait();
+    if (name !== "run") wait(); // whose answers are shown as they come
     const answer = await post(name, { network: key, text: asked, label: label() ?? null, ...settings(), ...more });
     running--;
     const isLate = key !== network.value || (name === "look" && (number !== calls || typing !== null));
@@ -303,6 +303,7 @@
   async function run() {
     const times = Math.min(Math.max(Math.round(Number(rounds.value)) || 1, 1), 1000);
     isRunning = true;
+    document.body.classList.add("running");
     at("run-button").textContent = "Stop";
     step.stop();
     let done = 0, total = 1;
@@ -317,6 +318,7 @@
       at("run-status").textContent = `${done} of ${total} steps`;
     }
     isRunning = false;
+    document.body.classList.remove("running");
     at("run-button").textContent = "Run";
     if (at("error").hidden) call("look");
   }

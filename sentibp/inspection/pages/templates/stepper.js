@@ -216,8 +216,9 @@ function stepper(host, moved = () => {}) {
     const ownScale = chosen ? largest(numbers.map((row, i) => row.filter((_, j) => own(i, j)))) : scale;
     const wide = !chosen && active && (how === "gradient" || how === "change") && numbers !== edge.weights;
     const thin = [], lit = [], labels = [];
+    const faintness = Math.min(1, 10 / Math.sqrt(numbers.flat().length)).toFixed(2); // many lines would be a dark patch
     numbers.forEach((row, i) => row.forEach((value, j) => {
-      if (!wide && !own(i, j)) return thin.push(line(i, j, { class: `thin faint-line${flow}`, "stroke-width": 0.8 }));
+      if (!wide && !own(i, j)) return thin.push(line(i, j, { class: `thin faint-line${flow}`, "stroke-width": 0.8, "stroke-opacity": faintness }));
       if (wide && Math.abs(value) <= scale / 200) return;
       lit.push(line(i, j, {
         class: `${value < 0 ? "negative" : "positive"}${own(i, j) ? " picked" : ""}${flow}`,
@@ -302,12 +303,12 @@ function stepper(host, moved = () => {}) {
     const origin = linked.getBoundingClientRect(), frame = scroll.getBoundingClientRect();
     const rows = [...picture.querySelectorAll(".box rect")].slice(0, data.columns[0].names.length);
     if (!rows.length || rows[0].getBoundingClientRect().left < frame.left) return links.replaceChildren();
-    const done = new Set();
+    const done = new Set(), isLong = review.clientHeight > 60; // of more than a line: only those of the chosen row
     links.replaceChildren(...[...review.querySelectorAll("[data-rows]")].flatMap((word) =>
       word.dataset.rows.split(",").map(Number).flatMap((row) => {
         const picked = chosen?.column === 0 && chosen.row === row;
         if (done.has(row) && !picked) return []; // one line for a row, and all those of the chosen one
-        if (chosen && !picked) return [];
+        if ((chosen || isLong) && !picked) return [];
         done.add(row);
         const [from, to] = [word.getBoundingClientRect(), rows[row].getBoundingClientRect()];
         const gutter = frame.left - origin.left + 5 + (22 * row) / Math.max(rows.length, 1);
