@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import runner
-from browser import CONTRASTS, EVIL, FOCUS, UNNAMED, WIDER, Page, needs_browser, open_browser
+from browser import CONTRASTS, EVIL, FOCUS, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.inspection.pages.play_networks import networks_with
@@ -532,10 +532,9 @@ def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, 
         and node["role"]["value"] not in ("RootWebArea", "generic")
     ]
     assert unnamed == []
-    small = """[...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && e.children.length === 0
-      && e.textContent.trim() && !e.closest('svg, math, .unseen') && parseFloat(getComputedStyle(e).fontSize) < 12.5)
-      .map(e => e.outerHTML)"""
-    assert page.js(small) == []
+    assert page.js(SMALL) == []
+    if scheme == "light":
+        assert violations(page) == []
 
 
 # --- more than two labels, whose names contain markup
