@@ -10,6 +10,7 @@ from sentibp.inspection.explain import METHODS, Contribution, Explanation, Sum, 
 from sentibp.inspection.pages.render import render
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
+_BLANK = re.compile(r"(?:\s|<br\s*/?>)*", re.IGNORECASE)
 
 
 def without_breaks(text: str, instead: str = "\n") -> str:
@@ -49,8 +50,13 @@ def marked(text: str, each: Sum) -> str:
 def excerpt(text: str, each: Sum, length: int) -> tuple[str, Sum]:
     """Return the passage of at most about `length` characters whose words contribute most, and its sum, for `marked`.
 
-    A text of up to `length` characters is returned whole.
+    Of a text of up to `length` characters, only spaces and line breaks before it are left out.
     """
+    blank = _BLANK.match(text)
+    before = 0 if blank is None else blank.end()
+    if before:
+        moved = [word._replace(start=word.start - before, end=word.end - before) for word in each.words]
+        text, each = text[before:], each._replace(words=[word for word in moved if word.start >= 0])
     words = each.words
     if len(text) <= length or not words:
         return text[:length], each

@@ -20,6 +20,9 @@ From benchmarks/RESULTS.md, "end to end, against fastText".
 """
 
 
+_MANY = 0.02  # the share of reviews from the training data that the first sentences tell
+
+
 class Peer(NamedTuple):
     """A line of the picture: an accuracy, with its 95 % interval if it is that of a model of the page."""
 
@@ -44,6 +47,8 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
         low, high = scores["accuracy_interval"]
         found.append(("how", f"{100 * scores['accuracy']:.1f} % of {scores['n']:,} {subject.scored_on}"))
         found.append(("interval", f"{100 * low:.1f} to {100 * high:.1f} %"))
+        if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
+            found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
     return found
 
 

@@ -71,6 +71,8 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
     for name in dict.fromkeys(("n", *(name for kind in kinds for name in kind))):
         values = [None if each is None else each.scores.get(name) for each in predictions]
         shown = ["" if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
+        if not any(shown):  # of labels without an order
+            continue
         best = None
         known = [value for value in values if value is not None]
         if are_comparable and name != "n" and len(set(known)) > 1:
@@ -102,7 +104,9 @@ def setting_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool
     """Return a row for each setting: its key, its value in each run, and whether the runs differ."""
     each = [subject_settings(subject) for subject in subjects]
     keys = list(dict.fromkeys(key for settings in each for key in settings))
-    rows = [(key, [_setting(key, settings[key]) if key in settings else "" for settings in each]) for key in keys]
+    rows = [
+        (key, [_setting(key, settings[key]) if key in settings else "not set" for settings in each]) for key in keys
+    ]
     return [(key, values, len(set(values)) > 1) for key, values in rows]
 
 

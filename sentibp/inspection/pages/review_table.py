@@ -36,7 +36,8 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
     length = int(np.clip(_CHARACTERS // len(shown), _SHORTEST, _LONGEST))
     texts = [shortened(first.scored.reviews.text[i].as_py(), length) for i in shown.tolist()]
     tokens = first.scored.tokens
-    return {
+    weights = {} if first.weight is None else {"weights": _short(first.weight[shown])}
+    return weights | {
         "names": [subject.name for subject in group],
         "labels": list(group[0].classifier.spec.labels),
         "total": len(wrong[0]),

@@ -56,6 +56,14 @@ def test_an_excerpt_is_the_passage_that_contributes_most():
     assert excerpt("xyz" * 9, whole._replace(words=[]), 5)[0] == "xyzxy"
 
 
+def test_an_excerpt_has_no_blank_lines_at_its_beginning():
+    text = " <br /><BR>\n good film"
+    words = [Word("br", 2, 4, 0.5, True), Word("good", 14, 18, 1.0, True), Word("film", 19, 23, 0.5, True)]
+    shown, part = excerpt(text, Sum("logit", 0.0, 0.0, [], 0.0, words), 280)
+    assert shown == "good film"
+    assert [shown[word.start : word.end] for word in part.words] == ["good", "film"]
+
+
 def test_an_excerpt_of_one_long_word_is_that_word():
     text = "a" * 50
     shown, part = excerpt(text, Sum("logit", 0.0, 0.0, [], 0.0, [Word(text, 0, 50, 1.0, True)]), 20)

@@ -74,6 +74,13 @@ def test_a_text_is_cut_between_words_in_the_middle():
     assert len(shortened("x" * 1000, 100)) == 100
 
 
+def test_weights_are_there_if_reviews_have_them():
+    weighted = subject("a", ["x", "y"], [0, 1], [0.1, 0.9])
+    assert "weights" not in review_tables([weighted])[0]
+    weighted = weighted._replace(predictions=weighted.predictions._replace(weight=np.array([1.0, 2.5])))
+    assert review_tables([weighted])[0]["weights"] == [1.0, 2.5]
+
+
 def test_there_is_no_table_without_reviews():
     without = subject("a", ["x"], [1], [0.9])
     without = without._replace(predictions=without.predictions._replace(scored=None))

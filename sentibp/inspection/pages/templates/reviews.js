@@ -6,6 +6,7 @@ function reviewTable(host, table) {
   const lower = texts.map((text) => text.toLowerCase()), complete = texts.length === table.total;
   const wrong = runs.map((run) => run.predicted.map((predicted, i) => predicted !== label[i]));
   const loss = runs.map((run) => run.right.map((right) => -Math.log(Math.max(right, 1e-12))));
+  const weight = (i) => table.weights?.[i] ?? 1;
   let sorted = { key: "loss0", down: true }, many = PAGE, chosen = all;
 
   const options = (name, list) => {
@@ -60,8 +61,8 @@ function reviewTable(host, table) {
     return all.filter((i) => allowed(i) && (given.value === "" || label[i] === Number(given.value)) && words[i] >= low
       && words[i] <= high && wanted.every((word) => lower[i].includes(word)));
   }
-  function interval(right, n) { // Wilson's, as in metrics/binary.py
-    const z = 1.959964, share = right / n, middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+  function interval(share, n) { // Wilson's, as in metrics/binary.py; n is the effective number
+    const z = 1.959964, middle = (share + z * z / (2 * n)) / (1 + z * z / n);
     const half = (z / (1 + z * z / n)) * Math.sqrt((share * (1 - share)) / n + z * z / (4 * n * n));
     return [Math.max(middle - half, 0), Math.min(middle + half, 1)];
   }
@@ -74,10 +75,11 @@ function reviewTable(host, table) {
       else head.removeAttribute("aria-sort");
     }
     const n = chosen.length, percent = (share) => `${(100 * share).toFixed(1)} %`;
-    const scores = runs.map((_, k) => {
-      const right = chosen.filter((i) => !wrong[k][i]).length, [low, high] = interval(right, n);
-      const mean = chosen.reduce((sum, i) => sum + loss[k][i], 0) / n;
-      return `${runs.length > 1 ? `${names[k]}: ` : ""}accuracy ${percent(right / n)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
+    const total = (value) => chosen.reduce((sum, i) => sum + weight(i) * value(i), 0), all_weight = total(() => 1);
+    const scores = runs.map((_, k) => { // weighted, as in the table of scores
+      const share = total((i) => (wrong[k][i] ? 0 : 1)) / all_weight, mean = total((i) => loss[k][i]) / all_weight;
+      const [low, high] = interval(share, all_weight ** 2 / total(weight));
+      return `${runs.length > 1 ? `${names[k]}: ` : ""}accuracy ${percent(share)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
     });
     const free = kind.value === "all" && complete && n; // of a slice by predictions an accuracy would say nothing
     summary.textContent = `${n.toLocaleString("en")} of ${texts.length.toLocaleString("en")} reviews${free ? `: ${scores.join("; ")}` : ""}`;
