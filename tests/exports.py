@@ -39,6 +39,7 @@ SENTENCES = [
     "Not only funny but moving; I didn't like the ending, don’t ask.",
     "see https://example.com/a?b=c or www.example.org. write to me@example.com @somebody 10/10 1,000.5",
     "The best film of '95 &amp; &rsquo;96 <br /> a must&nbsp;see &#128514; &notit; &#0; &#150; &#xd800;",
+    "NOT Boring, so MUCH CLICHÉS; Very clichés but NEVER DULL: Hardly GOOD, ALTHOUGH İt is FUNNY",
     "a truly brilliant, disappointing, unwatchable film without charm but with lovely music",
 ]
 _PIECES = [
@@ -96,6 +97,7 @@ MODELS = {
     },
     "old spelling": {"text": {"folding": 1, "ngrams": 2}, "embedding": {"pooling": "sum"}, "hidden": []},
     "shifters": {"text": {"ngrams": 2, "shifters": True, "presence": True, "classes": ["number"]}, "hidden": [6]},
+    "cased shifters": {"text": {"lowercase": False, "shifters": True, "affixes": True, "ngrams": 3}, "hidden": [4]},
     "sigmoid": {"text": {"affixes": True, "ngrams": 3}, "hidden": [6], "activation": "sigmoid", "batch_norm": True},
     "deep": {"text": {"ngrams": 2}, "hidden": [6, 6, 6], "residual": True, "embedding": {"padding": 3}},
     "three": {"data": {"labels": ["negative", "neutral", "positive"]}, "hidden": [5]},
