@@ -40,6 +40,7 @@ SENTENCES = [
     "see https://example.com/a?b=c or www.example.org. write to me@example.com @somebody 10/10 1,000.5",
     "The best film of '95 &amp; &rsquo;96 <br /> a must&nbsp;see &#128514; &notit; &#0; &#150; &#xd800;",
     "NOT Boring, so MUCH CLICHÉS; Very clichés but NEVER DULL: Hardly GOOD, ALTHOUGH İt is FUNNY",
+    "\u017fhttp://a.b.com http\u017f://c.d.com a@b.\u017fe \u212a@c.de WWW.X.Y <URL> in Old spelling",
     "a truly brilliant, disappointing, unwatchable film without charm but with lovely music",
 ]
 _PIECES = [
@@ -95,7 +96,11 @@ MODELS = {
         "batch_norm": True,
         "residual": True,
     },
-    "old spelling": {"text": {"folding": 1, "ngrams": 2}, "embedding": {"pooling": "sum"}, "hidden": []},
+    "old spelling": {
+        "text": {"folding": 1, "ngrams": 2, "classes": ["url", "email"]},
+        "embedding": {"pooling": "sum"},
+        "hidden": [],
+    },
     "shifters": {"text": {"ngrams": 2, "shifters": True, "presence": True, "classes": ["number"]}, "hidden": [6]},
     "cased shifters": {"text": {"lowercase": False, "shifters": True, "affixes": True, "ngrams": 3}, "hidden": [4]},
     "sigmoid": {"text": {"affixes": True, "ngrams": 3}, "hidden": [6], "activation": "sigmoid", "batch_norm": True},

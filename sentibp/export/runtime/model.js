@@ -322,7 +322,7 @@ class Text {
     this.context = this.settings.context.map((pattern) => new RegExp(pattern, "gu"));
     const single = `(?:[\\u{1f1e6}-\\u{1f1ff}]{2}|[${inside(tables.single)}])[${inside(tables.marks)}]*`;
     this.alone = new RegExp(`${single}(?:\u200d${single})*`, "gu");
-    this.classes = this.settings.patterns.map(([pattern, mark]) => [new RegExp(pattern.replace("(?i)", ""), "giu"), mark]);
+    this.classes = this.settings.patterns.map(([pattern, mark]) => [new RegExp(pattern, "gu"), mark]);
     this.names = new Map(this.settings.classes.map(([name, mark]) => [mark, `<${name}>`]));
     this.combining = new RegExp(`^[${inside(tables.combining)}]`, "u");
     this.spaces = new Set(expand(tables.spaces));
