@@ -1,8 +1,9 @@
 """The ONNX file of an export: from the features of texts to probabilities, with the tokenizer as metadata.
 
-The input `ids` (n, length) has the numbers of the features of n texts, and -1 behind them. The output `probabilities`
-is (n, K) float64. All nodes are operators of the standard set. The graph computes the test texts of the export, too,
-which ONNX Runtime does once, when it loads the file; if one of them is wrong, each answer is NaN.
+The input `ids` (n, length) has the numbers of the features of n texts, and -1 behind them; a smaller number is the
+same. The output `probabilities` is (n, K) float64. All nodes are operators of the standard set. The graph computes the
+test texts of the export, too, which ONNX Runtime does once, when it loads the file; if one of them is wrong, each
+answer is NaN.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def _model(payload: Payload, ids: Array, wanted: Array) -> ModelProto:
 def _probabilities(graph: _Graph, payload: Payload, ids: str) -> str:
     """Add the network: (n, length) int64 -> (n, K) float64."""
     network = payload.settings["network"]
+    ids = graph.node("Max", ids, graph.constant("padding.id", np.int64(NONE)))  # -2 would be the last feature
     count = _count(graph, ids)
     x = _pooled(graph, payload, ids, count)
     for layer in network["layers"]:

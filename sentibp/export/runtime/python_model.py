@@ -625,12 +625,13 @@ class _Shifters:
 
 
 def _main() -> None:
-    if any(argument in ("-h", "--help") for argument in sys.argv[1:2]):
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    texts = sys.argv[1:] or (line.rstrip("\r\n") for line in sys.stdin)
+    texts = arguments[arguments[:1] == ["--"] :] or (line.rstrip("\r\n") for line in sys.stdin)
     try:
         for text in texts:
             print(json.dumps(predict(text), ensure_ascii=False), flush=True)
