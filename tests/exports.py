@@ -75,7 +75,7 @@ def texts_of_every_kind(n: int, seed: int = 0, words: Sequence[str] = ()) -> lis
     while len(texts) < n:
         kind, length = rng.integers(4), int(rng.integers(1, 40))
         if kind == 0:
-            texts.append(" ".join(words[i] for i in rng.integers(len(words), size=length).tolist()))
+            texts.append(" ".join(words[int(i)] for i in rng.integers(len(words), size=length)))
         elif kind == 1:
             texts.append(" ".join(rng.choice([*_PIECES, *words[:50]], length).tolist()))
         elif kind == 2:
