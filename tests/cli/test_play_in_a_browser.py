@@ -510,6 +510,25 @@ def test_a_server_that_is_stopped_is_said_and_no_answer_is_shown(page: Page, qui
     assert [line for line in page.complaints() if "ERR_" not in line] == []
 
 
+def test_the_focus_is_not_lost_with_what_is_hidden(page: Page, quickstart: Path):
+    with serving(quickstart) as server:
+        opened(page, server.url)
+        learn(page)
+        rate = "document.getElementById('learning-rate')"
+        change = f"{rate}.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        page.js("document.querySelector('.network').focus()")
+        page.js(f"void ({rate}.value = '1e300', {change})")
+        page.wait("document.getElementById('which').textContent.includes('diverged')")
+        assert page.js(FOCUS) == "text", "there is no drawing of a step that diverges"
+        page.js(f"void ({rate}.value = '0.1', {change})")
+        page.wait(f"{READY} && document.getElementById('again').checkVisibility()")
+        page.js("document.getElementById('again').focus()")
+    page.press(ENTER)
+    page.wait("document.getElementById('error').textContent.includes('start it again')")
+    assert page.js(FOCUS) == "text"
+    assert [line for line in page.complaints() if "ERR_" not in line] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, scheme: str):
     opened(page, article, 390, scheme)
