@@ -98,8 +98,31 @@ RING = """(() => { // what scrolls would cut the outline of what is in it
   return [picture, picture.parentElement].map((each) => getComputedStyle(each).outlineStyle);
 })()"""
 
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds: names and roles of controls, landmarks, headings, tables. `CONTRASTS` is for colours.
+
+    This version of axe cannot read the colours that `color-mix` gives.
+    """
+    script = next(Path(str(find_spec("axe_core_python").submodule_search_locations[0])).glob("axe.min.js"))
+    page.driver.execute_script(script.read_text("utf-8"))
+    page.driver.set_script_timeout(120)
+    found = page.driver.execute_async_script(
+        "const done = arguments[0], rules = { 'color-contrast': { enabled: false } };"
+        "axe.run({ rules, resultTypes: ['violations'] })"
+        ".then((r) => done(r.violations), (e) => done([{ id: String(e), nodes: [] }]));"
+    )
+    return [f"{each['id']}: {[node['html'][:200] for node in each['nodes'][:5]]}" for each in found]
+
+
 UNNAMED = """[...document.querySelectorAll("table")].filter((table) => !table.caption?.textContent
   || [...table.querySelectorAll("th")].some((th) => !th.scope || !th.textContent)).map((table) => table.outerHTML)"""
+
+SMALL = """[...document.querySelectorAll("body *")].filter((each) => each.checkVisibility()
+  && [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())
+  && !each.closest(".unseen, script, style, option, :is(msub, msup) > :nth-child(2)")
+  && parseFloat(getComputedStyle(each).fontSize) < 14)
+  .map((each) => each.outerHTML.slice(0, 80))"""
 
 CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
   const made = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });

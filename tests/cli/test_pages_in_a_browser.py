@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,22 @@ from typing import Any
 import exports
 import pytest
 import runner
-from browser import CONTRASTS, EVIL, FOCUS, RING, UNNAMED, WIDER, Page, needs_browser, open_browser
+from browser import CONTRASTS, EVIL, FOCUS, RING, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.config.space import Dimension, Space
 from sentibp.export.export import export_model
+from sentibp.inspection.explain import explain
+from sentibp.inspection.pages.explanation import explanation_page
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 from sentibp.inspection.pages.sweep import sweep_page
+from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.sweep import FoundSweep
+from sentibp.inspection.trace import trace_step
+from sentibp.inspection.walkthrough import sheet
 from sentibp.model.decision import Decision
+from sentibp.model.file import load_model
 from sentibp.training.sweep_folder import Plan
 from sentibp.training.trial import TrialRecord
 from sentibp.utils.arrow import strings
@@ -59,7 +66,7 @@ def test_the_report_is_drawn_and_no_markup_in_reviews_is_executed(page: Page, re
     page.open(report)
     charts = int(page.wait(DRAWN))
     assert charts >= 9
-    assert page.js("document.querySelectorAll('figure .main-svg').length") >= charts
+    assert page.js("document.querySelectorAll('figure svg.picture').length") == charts
     assert page.js(
         "[...document.querySelectorAll('blockquote, .stepper .words')].every(e => !e.querySelector('script'))"
     )
@@ -76,7 +83,7 @@ def test_it_fits_a_phone_in_light_and_dark(page: Page, report: str, scheme: str)
     body = "getComputedStyle(document.body)"
     ink, paper = (sum(_channels(page.js(f"{body}.{name}"))) for name in ("color", "backgroundColor"))
     assert (ink > paper) == (scheme == "dark")
-    assert page.js("getComputedStyle(document.querySelector('#loss .xtick text')).fill") == page.js(
+    assert page.js("getComputedStyle(document.querySelector('#loss .x-tick')).fill") == page.js(
         "getComputedStyle(document.body).color"
     )
     picture = page.find(".network").rect
@@ -92,14 +99,14 @@ def _channels(colour: str) -> list[int]:
 def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    legend = page.js("[...document.querySelectorAll('#loss .legendtext')].map(e => e.textContent)")
+    legend = page.js("[...document.querySelectorAll('#loss .legend button')].map(e => e.textContent)")
     assert len([name for name in legend if name.endswith(", kept")]) == 2
     table = page.js(
-        "[...[...document.querySelectorAll('#scores ~ .scroll tr')].find(e => e.cells[0].textContent === 'log loss')"
+        "[...[...document.querySelectorAll('.scores tr')].find(e => e.cells[0].textContent.startsWith('log loss'))"
         ".cells].slice(1).map(e => Number(e.textContent))"
     )
     charts = "JSON.parse(document.getElementById('numbers').textContent).charts"
-    marks = page.js(f"{charts}.find(e => e.id === 'loss').data.filter(e => e.marker?.symbol)")
+    marks = page.js(f"{charts}.find(e => e.id === 'loss').series.filter(e => ['ring', 'diamond'].includes(e.symbol))")
     last = {mark["name"].partition(":")[0]: mark["y"][0] for mark in marks}  # after calibration, if that changed it
     assert list(last.values()) == pytest.approx(table, abs=1e-4)
 
@@ -107,7 +114,7 @@ def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, repo
 def test_the_charts_change_their_colours_with_the_scheme(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    fill = "getComputedStyle(document.querySelector('#loss .xtick text')).fill"
+    fill = "getComputedStyle(document.querySelector('#loss .x-tick')).fill"
     light = page.js(fill)
     page.prefer("dark")
     page.wait(f"{fill} !== {json.dumps(light)}")
@@ -197,17 +204,17 @@ def test_the_stepper_by_keyboard_alone(page: Page, report: str):
 def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, report: str):
     page.open(report, 360)
     page.wait(DRAWN)
-    page.js("void (document.querySelector('#settings ~ details').open = true)")
-    broken = """[...document.querySelectorAll('td.key')].filter((cell) => [...cell.childNodes].some((node) => {
+    page.js("void (document.querySelectorAll('details').forEach((each) => (each.open = true)))")
+    broken = """[...document.querySelectorAll('th.key')].filter((cell) => [...cell.childNodes].some((node) => {
       const range = document.createRange();
       range.selectNodeContents(node);
       return node.nodeType === 3 && range.getClientRects().length > 1;
     })).map((cell) => cell.textContent)"""
-    assert page.js("document.querySelectorAll('td.key').length") > 50
+    assert page.js("document.querySelectorAll('th.key').length") > 50
     assert page.js(broken) == []
-    charts = page.js("JSON.parse(document.getElementById('numbers').textContent).charts")
-    (loss,) = (chart for chart in charts if chart["id"] == "loss")
-    assert {line["hovertemplate"].partition("%")[0] for line in loss["data"]} == {"step "}
+    page.js("document.querySelector('#loss svg.picture').focus()")
+    page.press("\ue014")  # right: the first point
+    assert re.fullmatch(r"shallow: training\nstep 1\nloss 0\.\d+", page.text("#loss .tip"))
     named = page.text(".stepper .names")
     assert "words, x embedding: EmbeddingBag, z output: Linear, p the probability of positive" in named
     assert page.js(WIDER) <= 0
@@ -221,14 +228,14 @@ def test_the_report_has_enough_contrast_and_its_charts_have_tables(page: Page, r
     ratios = page.js(CONTRASTS)
     assert len(ratios) > 100
     assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
-    figures = page.js("document.querySelectorAll('figure [role=img]').length")
+    figures = page.js("document.querySelectorAll('figure [role=application]').length")
     assert page.js("document.querySelectorAll('figure details.numbers').length") == figures > 8
-    described = "[...document.querySelectorAll('[role=img][aria-describedby]')]"
+    described = "[...document.querySelectorAll('figure [aria-describedby]')]"
     assert page.js(f"{described}.every(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)")
     page.find("details.numbers[data-chart=loss] summary").send_keys("\ue007")
     page.wait("document.querySelector('details.numbers[data-chart=loss] table')")
     loss = "JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'loss')"
-    points = page.js(f"{loss}.data.reduce((n, each) => n + each.x.length, 0)")
+    points = page.js(f"{loss}.series.reduce((n, each) => n + each.x.length, 0)")
     assert page.js("document.querySelectorAll('details.numbers[data-chart=loss] tr').length") == points + 1
     assert page.js(UNNAMED) == []
     assert page.js("document.querySelectorAll('main').length") == 1
@@ -251,11 +258,11 @@ def test_the_focus_stays_with_the_stepper_at_its_ends_and_its_ring_is_whole(page
 def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    field = page.find("input[data-chart=map0]")
+    field = page.find("#map0 .find input")
     field.send_keys("good")
-    page.wait("/weight [+-]/.test(document.querySelector('.find output').textContent)")
+    page.wait("/weight [+-]/.test(document.querySelector('#map0 .find output').textContent)")
     field.send_keys("ness")
-    page.wait("document.querySelector('.find output').textContent === 'not on the map'")
+    page.wait("document.querySelector('#map0 .find output').textContent === 'not on the map'")
     assert page.complaints() == []
 
 
@@ -310,8 +317,9 @@ def test_a_report_on_several_labels(page: Page, several: dict[str, Path], kind: 
     assert page.complaints() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Path, scheme: str):
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of the page of a sweep. A choice is markup."""
     dimensions = (
         Dimension(("train", "optimizer", "learning_rate"), (), 0.01, 1.0, None, log=True),
         Dimension(("train", "loss"), ("cross_entropy", EVIL)),
@@ -326,11 +334,17 @@ def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Pat
     plan = Plan("mine", {}, Space(dimensions, Path("s.yaml")), "tpe", 0, 0, "accuracy", True, 12)
     importances = {each.key: 0.1 for each in dimensions}
     found = FoundSweep(Path("sweep"), plan, trials, [], trials[-1][0], importances)
-    (tmp_path / "sweep.html").write_bytes(sweep_page(found))
-    page.open((tmp_path / "sweep.html").as_uri(), 360, scheme)
-    assert page.wait(DRAWN) == "5"
-    assert page.js("document.querySelectorAll('figure .main-svg').length") >= 5
-    assert page.js("document.querySelectorAll('#parallel .scatterlayer .trace').length") == 12
+    file = tmp_path_factory.mktemp("sweep") / "sweep.html"
+    file.write_bytes(sweep_page(found))
+    return file.as_uri()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, sweep: str, scheme: str):
+    page.open(sweep, 360, scheme)
+    assert page.wait(DRAWN) == "4"
+    assert page.js("document.querySelectorAll('figure svg.picture').length") == 4
+    assert page.js("document.querySelectorAll('#parallel g.line').length") == 12
     assert page.js(WIDER) <= 0
     assert page.driver.title == "Sweep: sweep", "no markup is obeyed"
     assert page.js("document.querySelector('#parallel').clientWidth") > 360, "it scrolls within its frame"
@@ -415,3 +429,54 @@ def test_a_damaged_page_refuses_to_answer(page: Page, exported):
     page.wait("!document.getElementById('error').hidden")
     assert "does not answer: this model is damaged" in page.text("#error")
     assert not page.find("#result").is_displayed()
+
+
+@pytest.fixture(scope="module")
+def written(several: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the addresses of pages of `explain` and `trace`."""
+    folder = tmp_path_factory.mktemp("written")
+    binary = exports.random_model("shifters")
+    text = f"not a good film, {EVIL} but lovely"
+    pages = {
+        "explanation": explanation_page(text, explain(binary, text)),
+        "trace": worksheet_page(sheet(trace_step(binary, text, "positive"), 4)),
+    }
+    for kind in ("scale", "softmax"):
+        pages[f"explanation, {kind}"] = explanation_page(text, explain(load_model(several[kind]), text))
+    for name, content in pages.items():
+        (folder / f"{name}.html").write_text(content)
+    return {name: (folder / f"{name}.html").as_uri() for name in pages}
+
+
+@pytest.fixture(scope="module")
+def addresses(report: str, several: dict[str, Path], sweep: str, exported, written: dict[str, str]) -> dict[str, str]:
+    """Return the addresses of all kinds of pages."""
+    reports = {"report": report} | {
+        f"report, {kind}": several[f"{kind} report"].as_uri() for kind in ("scale", "softmax")
+    }
+    exports = {f"export, {name}": exported[name][0] for name in ("shifters", "stars")}
+    return reports | {"sweep": sweep} | exports | written
+
+
+PAGES = (
+    *("report", "report, scale", "report, softmax", "sweep", "export, shifters", "export, stars"),
+    *("explanation", "explanation, scale", "explanation, softmax", "trace"),
+)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_can_be_used_by_all(page: Page, addresses: dict[str, str], name: str):
+    for width, scheme in (1280, "light"), (390, "dark"):
+        page.open(addresses[name], width, scheme)
+        if name.startswith("export"):
+            page.wait(READY)
+        assert page.js("document.querySelectorAll('main').length") == 1
+        assert page.js(UNNAMED) == []
+        assert page.js(SMALL) == []
+        assert page.js(WIDER) <= 0
+        ratios = page.js(CONTRASTS)
+        assert min(ratios)[0] >= 4.5, min(ratios)
+        if scheme == "light":  # what axe looks for does not depend on it
+            page.js("void [...document.querySelectorAll('details')].slice(0, 3).forEach((each) => (each.open = true))")
+            assert violations(page) == []
+    assert page.complaints() == []

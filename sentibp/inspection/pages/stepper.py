@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.inspection.pages.charts import rounded
+from sentibp.inspection.pages.chart_data import rounded
 from sentibp.inspection.pages.explanation import without_breaks
 from sentibp.inspection.pages.worksheet import lines_html
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
