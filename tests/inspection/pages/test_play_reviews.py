@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import sentibp
@@ -46,7 +47,9 @@ def test_a_model_has_its_own_reviews_while_they_are_as_in_training(run):
 
 def test_reviews_to_train_on_are_short_and_of_all_labels_that_there_are():
     texts = [f"{'long ' * 200}{i}" if i % 3 else f"short {i}" for i in range(200)]
-    corpus = Corpus(strings(texts), np.array([i % 2 * 2 for i in range(200)], np.int8), names=("a", "b", "c"))
+    corpus = Corpus(
+        pa.chunked_array([strings(texts)]), np.array([i % 2 * 2 for i in range(200)], np.int8), names=("a", "b", "c")
+    )
     found = play_reviews._practice(corpus)
     assert {label for _, label in found} == {"a", "c"}
     assert len(found) == 12, "six of each label, of the three that the model has"
