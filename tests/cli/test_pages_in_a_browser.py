@@ -466,7 +466,7 @@ PAGES = (
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_can_be_used_by_all(page: Page, addresses: dict[str, str], name: str):
-    for width, scheme in (1280, "light"), (390, "dark"):
+    for width, scheme in (1280, "dark"), (390, "light"):
         page.open(addresses[name], width, scheme)
         if name.startswith("export"):
             page.wait(READY)

@@ -208,7 +208,7 @@
     if (layer) rows.push(["bias", bias]);
     const what = layer?.activation ? `the sum, before ${layer.activation}${layer.residual ? " and the skip connection" : ""}` : "the sum";
     rows.push([what, linearOf(column, own.units[row])]);
-    return [title, element("div", { class: "scroll" }, element("table", {}, caption(`How ${name} comes about`), ...rows.map(([from, value]) =>
+    return [title, element("div", { class: "scroll", tabindex: 0 }, element("table", {}, caption(`How ${name} comes about`), ...rows.map(([from, value]) =>
       element("tr", {}, element("td", {}, from), element("td", {}, signed(value))))))];
   }
 

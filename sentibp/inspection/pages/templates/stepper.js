@@ -366,7 +366,7 @@ function stepper(host, moved = () => {}) {
   function table(caption, names, rows) {
     const line = (kind, cells) => element("tr", {}, ...cells.map((cell) =>
       element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell) : cell)));
-    return element("div", { class: "scroll" }, element("table", {}, element("caption", { class: "unseen" }, caption),
+    return element("div", { class: "scroll", tabindex: 0 }, element("table", {}, element("caption", { class: "unseen" }, caption),
       line("th", names), ...rows.map((cells) => line("td", cells))));
   }
 
