@@ -328,7 +328,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
 }
 
 NOT_OPTIONS = tuple(
-    f"inspection/pages/{name}.py" for name in ("charts", "class_charts", "training_charts", "sweep")
+    f"inspection/pages/{name}.py" for name in ("chart_data", "charts", "class_charts", "training_charts", "sweep")
 )  # style sheets
 
 
