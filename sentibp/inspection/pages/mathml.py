@@ -47,7 +47,7 @@ def math(formula: str) -> Markup:
         pieces = list(_Parser(formula).pieces())
     except (_NoFormula, RecursionError):
         return trusted(_escape(formula))
-    shown = " ".join(f"<math>{piece}</math>" for piece in pieces)
+    shown = " ".join(f'<math displaystyle="true">{piece}</math>' for piece in pieces)
     return trusted(f'<span class="math" role="math" aria-label="{_escape(formula)}">{shown}</span>')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from sentibp.model.classifier import Classifier, predict_logits
 from sentibp.model.head import label_number, predicted, probability
 from sentibp.nn.losses import loss_on
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.arrow import to_numpy
 
 _HELD_OUT = 400  # reviews, at most
 _PRACTICE = 16  # reviews to train on
@@ -103,17 +105,19 @@ def _all(corpus: Corpus) -> list[Labelled]:
 
 def _practice(corpus: Corpus) -> list[Labelled]:
     """Return some reviews to train on, as many of each label, short ones if there are enough."""
+    import pyarrow.compute as pc
+
     assert corpus.label is not None
-    length = np.array([len(text) for text in corpus.text.to_pylist()])
+    length = to_numpy(pc.utf8_length(corpus.text))
+    each = -(-_PRACTICE // len(corpus.names))
     found: list[list[Labelled]] = []
     for number in range(len(corpus.names)):
         of_label = np.flatnonzero(corpus.label == number)
         short = of_label[length[of_label] <= _SHORT]
-        each = -(-_PRACTICE // len(corpus.names))
         pool = short if len(short) >= each else of_label
-        chosen = pool[np.linspace(0, len(pool) - 1, min(each, len(pool))).astype(np.int64)] if len(pool) else pool
+        chosen = pool[np.linspace(0, max(len(pool) - 1, 0), min(each, len(pool))).astype(np.int64)]
         found.append(_all(corpus.take(chosen)))
-    return [review for group in zip(*found, strict=False) for review in group][:_PRACTICE]
+    return [review for group in zip_longest(*found) for review in group if review is not None][:_PRACTICE]
 
 
 class Score(NamedTuple):

@@ -23,6 +23,7 @@ SESSION_LIMIT = 8_000_000  # bytes of a session file
 _KIND, _VERSION = "sentibp play session", 1
 _STEPS = 5000  # of a session file
 _CHARACTERS = 2_000_000  # of all its texts
+_TEXT = 1 << 16  # characters of one text
 _POINTS = 300  # of a curve
 _NAME = 40  # characters of a file's name
 
@@ -171,7 +172,10 @@ def read_session(content: Any) -> SavedSession:
         raise SessionError("this session is damaged: its labels are no list of names")
     if not 0 < len(steps) <= _STEPS:
         raise SessionError(f"this session has {len(steps):,} steps; there must be 1 to {_STEPS:,}")
-    return SavedSession(network, hashed, [_taught(i, step, labels) for i, step in enumerate(steps, 1)])
+    taught = [_taught(i, step, labels) for i, step in enumerate(steps, 1)]
+    if sum(len(step.text) for step in taught) > _CHARACTERS:
+        raise SessionError(f"the texts of this session are over {_CHARACTERS:,} characters; save the network instead")
+    return SavedSession(network, hashed, taught)
 
 
 def _taught(number: int, step: Any, labels: Sequence[str]) -> Taught:
@@ -181,6 +185,7 @@ def _taught(number: int, step: Any, labels: Sequence[str]) -> Taught:
 
     require(isinstance(step, Mapping), "no text")
     require(isinstance(step.get("text"), str), "no text")
+    require(len(step["text"]) <= _TEXT, f"a text of over {_TEXT:,} characters")
     require(step.get("label") in labels, f"no label of {', '.join(labels)[:80]}")
     optimizer, learning_rate = step.get("optimizer"), step.get("learning_rate")
     require(optimizer in (*OPTIMIZERS, None), "an unknown optimizer")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import sentibp
-from sentibp.inspection.pages import play
+from sentibp.data.corpus import Corpus
+from sentibp.inspection.pages import play, play_reviews
 from sentibp.inspection.pages.play import Session
 from sentibp.inspection.pages.play_networks import networks_with
 from sentibp.inspection.pages.play_reviews import HeldOut, Reviews, ReviewSets, reviews_for
 from sentibp.inspection.worked_example import ARTICLE_REVIEWS, XOR_REVIEWS, article_classifier, xor_classifier
 from sentibp.nn import sigmoid
+from sentibp.utils.arrow import strings
 
 TEXTS = ["a good film", "a bad film"]
 
@@ -40,6 +43,18 @@ def test_a_model_has_its_own_reviews_while_they_are_as_in_training(run):
     write_reviews(1199)
     changed = reviews_for(classifier)
     assert changed.held_out.about == "80 test reviews of the shipped set sample"
+
+
+def test_reviews_to_train_on_are_short_and_of_all_labels_that_there_are():
+    texts = [f"{'long ' * 200}{i}" if i % 3 else f"short {i}" for i in range(200)]
+    corpus = Corpus(
+        pa.chunked_array([strings(texts)]), np.array([i % 2 * 2 for i in range(200)], np.int8), names=("a", "b", "c")
+    )
+    found = play_reviews._practice(corpus)
+    assert {label for _, label in found} == {"a", "c"}
+    assert len(found) == 12, "six of each label, of the three that the model has"
+    assert all(len(text) < 20 for text, _ in found)
+    assert play_reviews._practice(corpus.take(np.array([], np.int64))) == []
 
 
 def test_reviews_that_it_was_trained_on_are_not_held_out(here):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sentibp.export.compress import compress
 from sentibp.inspection.pages import play_session
 from sentibp.inspection.pages.play import Session
 from sentibp.inspection.pages.play_networks import networks_with
@@ -50,6 +51,18 @@ def test_a_saved_network_is_read_by_every_command(server, tmp_path):
     header = load_header(path)
     assert header["taught_by_hand"] == {"network": "article", "steps": 3}
     assert header["scores"] == {}, "the scores of the training are those of another network"
+
+
+def test_a_compressed_model_learns_and_is_saved(new_classifier, tmp_path):
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(compress(new_classifier(TEXTS, model={"hidden": [3]}), 1_000_000).to_bytes())
+    with Server(Session(str(path), load_model(path))) as server:
+        taught = call(server, "learn", text=TEXTS[0], label="negative")
+        answer = call(server, "save", file="network")
+    assert answer.file_name == "taught-by-hand-small-1-step.safetensors"
+    (tmp_path / answer.file_name).write_bytes(answer.content)
+    found = load_model(tmp_path / answer.file_name).answers([TEXTS[0]])[0]
+    assert found["positive"] == pytest.approx(taught["positive"], abs=1e-6)
 
 
 def test_a_session_gives_the_same_weights_to_the_bit(server):
@@ -103,10 +116,12 @@ GOOD = {
         ({"steps": [3]}, "step 1 has no text"),
         ({"steps": GOOD["steps"] * 5001}, "5,001 steps"),
         ({"labels": None}, "labels"),
+        ({"steps": [GOOD["steps"][0] | {"text": "x" * 65_000}] * 40}, "over 2,000,000 characters"),
         *(
             ({"steps": [GOOD["steps"][0] | wrong]}, "step 1 has")
             for wrong in (
                 {"text": 3},
+                {"text": "x" * 65_537},
                 {"label": "so so"},
                 {"label": None},
                 {"optimizer": "magic"},
@@ -117,7 +132,7 @@ GOOD = {
             )
         ),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_a_file_that_is_no_session_is_refused_with_a_reason(server, change, says):
     assert read_session(GOOD).steps[0].text == "good"

@@ -36,6 +36,7 @@ function files({ call, fail, say, loaded }) {
   });
 
   async function load(session, name, replace) {
+    say(`Taking the steps of ${name} again…`);
     const answer = await call("load", { session, replace });
     if (answer?.status === 409) return ask(answer.error, () => load(session, name, true));
     if (answer && !answer.error) {
@@ -45,6 +46,7 @@ function files({ call, fail, say, loaded }) {
   }
 
   function ask(question, then) {
+    say("");
     dialog.querySelector("p").textContent = `${question}.`;
     dialog.returnValue = "";
     dialog.showModal();

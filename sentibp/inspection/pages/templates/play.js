@@ -32,8 +32,10 @@
     document.body.classList.remove("waiting");
   }
   const parts = document.querySelectorAll(".of-text");
-  function hide(isHidden) {
-    for (const part of parts) part.hidden = isHidden;
+  function hide(isHidden, those = parts) {
+    const focused = document.activeElement;
+    for (const part of those) part.hidden = isHidden;
+    if (focused !== document.body && !focused.checkVisibility()) text.focus(); // the focus was in what is hidden
   }
 
   async function post(name, request) { // the answer, or what to say instead of it
@@ -109,7 +111,7 @@
     } else if (answer.no_drawing) {
       at("which").textContent = `There is no drawing: ${answer.no_drawing}.`;
     }
-    at("stepper").hidden = at("phases").hidden = Boolean(answer.no_drawing);
+    hide(Boolean(answer.no_drawing), [at("stepper"), at("phases")]);
   }
 
   // The labels, the optimizer and the shape of the answer are those of the network. Return whether it is another one now.

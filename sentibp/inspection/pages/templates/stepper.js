@@ -189,6 +189,8 @@ function stepper(host, moved = () => {}) {
       ...data.columns.flatMap((column, index) => boxes(column, index, places, height)), ...lines.flatMap((each) => each.labels));
     unit.replaceChildren(...(chosen ? details(chosen) : []));
     if (follow && stage.column !== null) reveal(stage.column);
+    for (const each of host.querySelectorAll(".words .scroll, .unit .scroll")) // so that the keyboard can scroll it
+      if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
     writeReview();
     link();
   }
