@@ -58,7 +58,7 @@ def test_an_excerpt_is_the_passage_that_contributes_most():
 
 def test_an_excerpt_has_no_blank_lines_at_its_beginning():
     text = " <br /><BR>\n good film"
-    words = [Word("br", 2, 4, 0.5, True), Word("good", 14, 18, 1.0, True), Word("film", 19, 23, 0.5, True)]
+    words = [Word("br", 2, 4, 0.5, True), Word("good", 13, 17, 1.0, True), Word("film", 18, 22, 0.5, True)]
     shown, part = excerpt(text, Sum("logit", 0.0, 0.0, [], 0.0, words), 280)
     assert shown == "good film"
     assert [shown[word.start : word.end] for word in part.words] == ["good", "film"]
