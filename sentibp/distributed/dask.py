@@ -20,15 +20,16 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from itertools import chain
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
-import dask.config
 import distributed
+from dask import config as dask_config
 from distributed.scheduler import KilledWorker
 
-from sentibp.distributed.executor import WINDOW, ClusterLost, Ended, OtherVersion, Task, WorkerDied
+from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied, worker_name
 from sentibp.utils.environment import versions
 from sentibp.utils.messages import print_message
 from sentibp.utils.threads import one_core, single_threaded_blas
@@ -52,7 +53,7 @@ def start(processes: int) -> DaskExecutor:
     stack = contextlib.ExitStack()
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
-        stack.enter_context(dask.config.set(_SETTINGS))
+        stack.enter_context(dask_config.set(_SETTINGS))
         cluster = stack.enter_context(
             distributed.LocalCluster(
                 n_workers=processes,
@@ -140,34 +141,15 @@ def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
 
 def _other_version(worker: str, found: Sequence[str]) -> OtherVersion:
     repair = "install the same version there, and start the worker again"
-    return OtherVersion(f"worker {worker} has {'; '.join(found)}; {repair}")
-
-
-def _worker_name(worker: Any) -> str:
-    name = str(worker.name)
-    return worker.address if name == worker.address else f"{name} ({worker.address})"
+    return OtherVersion(f"{worker} has {'; '.join(found)}; {repair}")
 
 
 def _run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
     """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
     if found := differences(ours, identity()):
-        raise _other_version(f"{_worker_name(distributed.get_worker())} on {identity()['host']}", found)
+        raise _other_version(worker_name(), found)
     with _one_at_a_time, single_threaded_blas, one_core():
         return function(*args)
-
-
-def is_given_up() -> bool:
-    """Return whether nobody waits for the task that calls this any more, since its command has ended.
-
-    A task that writes files asks now and then, so that it does not write into what the resumed command writes.
-    False outside of a worker.
-    """
-    try:
-        worker, key = distributed.get_worker(), distributed.worker.thread_state.key
-    except (ValueError, AttributeError):
-        return False
-    task = worker.state.tasks.get(key)
-    return task is None or task.state in ("cancelled", "released", "forgotten")
 
 
 class DaskExecutor:
@@ -225,11 +207,11 @@ class DaskExecutor:
         """Raise OtherVersion if a worker differs from this process."""
         names = {address: str(about["name"]) for address, about in self.workers().items()}
         for address, theirs in self.identities().items():
-            name = names.get(address, address)
+            name = f"worker {names.get(address, '')} ({address})"
             if isinstance(theirs, Exception):
                 raise _other_version(name, [f"no sentibp that answers ({type(theirs).__name__}: {theirs})"])
             if found := differences(identity(), theirs):
-                raise _other_version(f"{name} ({address}) on {theirs['host']}", found)
+                raise _other_version(f"{name} on {theirs['host']}", found)
 
     def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> distributed.Future:
         """Return the future of function(*args), which a worker runs."""
@@ -255,12 +237,10 @@ class DaskExecutor:
                 _, error = self._outcome(future)
                 raise error or self._lost()
 
-    def unordered(
-        self, function: Callable[[Task], Any], tasks: Iterable[Task], window: int = WINDOW
-    ) -> Iterator[Ended]:
+    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end."""
         source = iter(tasks)
-        running: dict[Any, tuple[Any, distributed.Future]] = {}
+        running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
         ended: SimpleQueue[distributed.Future] = SimpleQueue()
         more = True
         while True:
@@ -268,8 +248,9 @@ class DaskExecutor:
                 task = next(source, ended)
                 more = task is not ended
                 if more:
-                    future = self.submit(function, task, name=str(getattr(task, "name", "")))
-                    running[future.key] = task, future
+                    task, *needed = (task.task, task.futures) if isinstance(task, After) else (task,)
+                    future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
+                    running[future.key] = task, [future, *chain(*needed)]
                     future.add_done_callback(ended.put)
             if not running:
                 return
@@ -278,11 +259,12 @@ class DaskExecutor:
             except Empty:
                 self._look_for_workers()
                 continue
-            task, _ = running.pop(future.key)
+            task, held = running.pop(future.key)
             result, error = self._outcome(future)
             if isinstance(error, ClusterLost | OtherVersion):
                 raise error
-            future.release()
+            for each in held:
+                each.release()
             yield Ended(task, result, error)
 
     def _wait(self, futures: Sequence[distributed.Future]) -> None:
