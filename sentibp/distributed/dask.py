@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import socket
 import threading
 import time
@@ -148,8 +149,21 @@ def _run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
     """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
     if found := differences(ours, identity()):
         raise _other_version(worker_name(), found)
-    with _one_at_a_time, single_threaded_blas, one_core():
+    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored():
         return function(*args)
+
+
+@contextlib.contextmanager
+def _environment_restored() -> Iterator[None]:
+    """Undo what a task changes of the environment variables: a later task in this process must not see it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        if os.environ != before:
+            for name in os.environ.keys() - before.keys():
+                del os.environ[name]
+            os.environ |= before
 
 
 class DaskExecutor:
@@ -157,7 +171,7 @@ class DaskExecutor:
 
     def __init__(self, client: distributed.Client, address: str, stack: contextlib.ExitStack):
         self.client, self.address, self._stack = client, address, stack
-        self._slots, self._looked = 0, 0.0
+        self._slots, self._looked = 0, -_POLL
         self._warned = False
 
     def __enter__(self) -> Self:
@@ -171,8 +185,7 @@ class DaskExecutor:
     @property
     def slots(self) -> int:
         """The number of worker processes, at least 1; it is looked up every two seconds."""
-        if self._slots == 0 or time.monotonic() - self._looked > _POLL:
-            self._slots, self._looked = len(self.workers()), time.monotonic()
+        self._look_for_workers()
         return max(self._slots, 1)
 
     def workers(self) -> dict[str, Any]:
@@ -224,7 +237,7 @@ class DaskExecutor:
     def result(self, future: distributed.Future) -> Any:
         """Wait for a future, and return its result."""
         self._wait([future])
-        result, error = self._outcome(future)
+        result, error = self.outcome(future)
         if error is not None:
             raise error
         return result
@@ -234,7 +247,7 @@ class DaskExecutor:
         self._wait(futures)
         for future in futures:
             if future.status != "finished":
-                _, error = self._outcome(future)
+                _, error = self.outcome(future)
                 raise error or self._lost()
 
     def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
@@ -260,12 +273,19 @@ class DaskExecutor:
                 self._look_for_workers()
                 continue
             task, held = running.pop(future.key)
-            result, error = self._outcome(future)
+            result, error = self.outcome(future)
             if isinstance(error, ClusterLost | OtherVersion):
                 raise error
             for each in held:
                 each.release()
             yield Ended(task, result, error)
+
+    def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
+        """Return the futures that have ended, as soon as there is one, or after some seconds."""
+        with contextlib.suppress(TimeoutError, CancelledError, OSError), self.client.as_current():
+            distributed.wait(futures, timeout=timeout, return_when="FIRST_COMPLETED")
+        self._look_for_workers()
+        return [each for each in futures if each.status != "pending"]
 
     def _wait(self, futures: Sequence[distributed.Future]) -> None:
         while futures:
@@ -278,7 +298,7 @@ class DaskExecutor:
             except (OSError, CancelledError):
                 raise self._lost() from None
 
-    def _outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
+    def outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
         """Return the result or the error of a future that has ended. ClusterLost if it never will."""
         if future.status == "finished":
             with contextlib.suppress(OSError, CancelledError, TimeoutError):
@@ -294,11 +314,13 @@ class DaskExecutor:
         return None, error
 
     def _look_for_workers(self) -> None:
-        """Tell the user, once, if all workers have left."""
-        has_none = not self.workers()
-        if has_none and not self._warned:
+        """Count the workers, every few seconds. Tell the user, once, if all have left."""
+        if time.monotonic() - self._looked < _POLL:
+            return
+        self._slots, self._looked = len(self.workers()), time.monotonic()
+        if not self._slots and not self._warned:
             print_message(f"{self.address}: no worker is left; waiting for one to join")
-        self._warned = has_none
+        self._warned = not self._slots
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(f"{self.address}: the connection to the scheduler is lost; start it and its workers again")

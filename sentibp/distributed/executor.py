@@ -32,6 +32,16 @@ class OtherVersion(DataError):
     """A worker has another version of sentibp, numpy or Python than the command."""
 
 
+class NotVisible(DataError):
+    """A worker does not see a file or folder that the command sees."""
+
+
+def not_visible(path: str, what: str) -> NotVisible:
+    """Return the error that this process does not see what is at a path."""
+    repair = "all workers need it under the same path, on a file system that they share"
+    return NotVisible(f"{path}: {worker_name() or 'this process'} does not see {what}; {repair}")
+
+
 class After(NamedTuple):
     """A task for `unordered` that runs when some futures have ended: function(task, their results)."""
 
@@ -163,13 +173,15 @@ def is_given_up() -> bool:
     """
     if "distributed.worker" not in sys.modules:
         return False
-    from distributed.worker import get_worker, thread_state
+    from distributed import worker as of_dask
 
     try:
-        task = get_worker().state.tasks.get(thread_state.key)
+        worker: Any = of_dask.get_worker()
+        task = worker.state.tasks.get(of_dask.thread_state.key)  # type: ignore[attr-defined]
     except (ValueError, AttributeError):  # this is no worker
         return False
-    return task is None or task.state in ("cancelled", "released", "forgotten")
+    is_open = worker.status.name in ("running", "paused")
+    return not is_open or task is None or task.state in ("cancelled", "released", "forgotten")
 
 
 def worker_name() -> str:

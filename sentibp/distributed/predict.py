@@ -20,11 +20,10 @@ from typing import NamedTuple
 from sentibp.data import readers
 from sentibp.data.readers.splits import PACKED, is_no_data, listed
 from sentibp.data.sources import no_such_file
-from sentibp.distributed.executor import After, Executor
+from sentibp.distributed.executor import After, Executor, NotVisible
 from sentibp.distributed.predict_file import (
     Done,
     FileTask,
-    NotVisible,
     Settings,
     parts_of,
     predict_file,

@@ -19,7 +19,7 @@ from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
-from sentibp.distributed.executor import is_given_up, worker_name
+from sentibp.distributed.executor import is_given_up, not_visible
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.decision import answers, parse_decision
@@ -33,10 +33,6 @@ from sentibp.utils.files import WriteError, open_output, open_regular, unreadabl
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 Answers = tuple[Array, Array, Array]  # positive, tokens, unknown: see Prediction
-
-
-class NotVisible(DataError):
-    """A process does not see a file or folder that the command sees."""
 
 
 class GivenUp(Exception):
@@ -157,9 +153,9 @@ def load_model(name: str, digest: str) -> Classifier:
     try:
         found = _digest(str(builtin_file()) if name == BUILTIN else name, "the model")
     except DataError:
-        raise _not_visible(name, "the model") from None
+        raise not_visible(name, "the model") from None
     if found != digest:
-        raise _not_visible(name, "the same model (the file there is another)")
+        raise not_visible(name, "the same model (the file there is another)")
     return read_model(name)
 
 
@@ -172,15 +168,9 @@ def require_visible(task: FileTask) -> None:
     except OSError:
         is_same = False
     if not is_same:
-        raise _not_visible(os.path.dirname(marker), "the output folder")
+        raise not_visible(os.path.dirname(marker), "the output folder")
     if not os.path.exists(task.input):
-        raise _not_visible(task.input, "the input")
-
-
-def _not_visible(path: str, what: str) -> NotVisible:
-    place = worker_name() or "this process"
-    repair = "all workers need it under the same path, on a file system that they share"
-    return NotVisible(f"{path}: {place} does not see {what}; {repair}")
+        raise not_visible(task.input, "the input")
 
 
 def _require_wanted() -> None:
