@@ -210,6 +210,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "words": "words",
     "compress": "compress",
     "sweep": "sweep",
+    "cluster": "cluster",
     "export": "export",
     "card": "card",
     "push": "push",

@@ -21,6 +21,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from importlib.metadata import version
 from itertools import chain
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -71,8 +72,11 @@ def start(processes: int) -> DaskExecutor:
     raise AssertionError  # it returns or raises
 
 
-def connect(address: str) -> DaskExecutor:
-    """Connect to a scheduler that runs. ClusterLost if it does not answer; OtherVersion if a worker differs."""
+def connect(address: str, same_versions: bool = True) -> DaskExecutor:
+    """Connect to a scheduler that runs. ClusterLost if it does not answer, or has no workers.
+
+    OtherVersion if a worker differs from this process, unless `same_versions` is false.
+    """
     stack = contextlib.ExitStack()
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
@@ -82,7 +86,8 @@ def connect(address: str) -> DaskExecutor:
             raise _unreachable(address, error) from None
         executor = DaskExecutor(client, address, stack)
         executor.require_workers()
-        executor.require_same_versions()
+        if same_versions:
+            executor.require_same_versions()
         return executor
     raise AssertionError
 
@@ -127,7 +132,13 @@ def identity() -> dict[str, str]:
     """Return the versions of this process: those that must be the same everywhere, and its host."""
     found = versions()
     code = f"{found['sentibp']} ({found['code']})"
-    return {"sentibp": code, "numpy": found["numpy"], "python": found["python"], "host": socket.gethostname()}
+    return {
+        "sentibp": code,
+        "numpy": found["numpy"],
+        "python": found["python"],
+        "distributed": version("distributed"),
+        "host": socket.gethostname(),
+    }
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:

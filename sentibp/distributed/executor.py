@@ -197,11 +197,12 @@ def worker_name() -> str:
     return f"worker {worker.name} ({worker.address}) on {socket.gethostname()}"
 
 
-def connect(address: str | None) -> Executor:
+def connect(address: str | None, same_versions: bool = True) -> Executor:
     """Return where to run: None is this process, `local:N` N processes here, and an address that of a Dask scheduler.
 
     ConfigError for what is no address, or without the extra `cluster`. ClusterLost if the scheduler cannot be reached,
-    or has no workers. OtherVersion if a worker has another version of sentibp, numpy or Python.
+    or has no workers. OtherVersion if a worker has another version of sentibp, numpy or Python, unless
+    `same_versions` is false.
     """
     if address is None:
         return Serial()
@@ -215,7 +216,7 @@ def connect(address: str | None) -> Executor:
 
     if local := _local(address):
         return dask.start(local)
-    return dask.connect(address)
+    return dask.connect(address, same_versions)
 
 
 def require_address(address: str) -> None:
