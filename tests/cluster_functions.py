@@ -19,6 +19,15 @@ def double(number: int) -> int:
     return 2 * number
 
 
+def plus(number: int, others: list[int]) -> int:
+    return number + sum(others)
+
+
+def change_environment(number: int) -> None:
+    os.environ["HF_HUB_OFFLINE"] = str(number)
+    os.environ.pop("PATH", None)
+
+
 def total(numbers: list[int]) -> int:
     return sum(numbers)
 

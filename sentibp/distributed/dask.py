@@ -36,7 +36,7 @@ from sentibp.utils.environment import versions
 from sentibp.utils.messages import print_message
 from sentibp.utils.threads import one_core, single_threaded_blas
 
-_PATIENCE = 10  # seconds for the scheduler to answer, and for the first worker to join
+_PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
@@ -62,6 +62,7 @@ def start(processes: int) -> DaskExecutor:
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
                 silence_logs=logging.CRITICAL,
                 memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
                 death_timeout=30,  # seconds that a worker waits for a scheduler that is gone

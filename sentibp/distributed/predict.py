@@ -62,11 +62,13 @@ def is_pattern(name: str) -> bool:
 def find_files(name: str, output: Path) -> tuple[list[InputFile], tuple[str, ...]]:
     """Return the files of a folder, or those that match a pattern, in order, and notes on what is left out.
 
-    Hidden files, and those in the output folder, are left out. DataError if there are none.
+    Hidden files, and those in an output folder below that of the inputs, are left out. DataError if there are none.
     """
     path = os.path.expanduser(name)
     notes: tuple[str, ...] = ()
     if os.path.isdir(path):
+        if os.path.realpath(path) == os.path.realpath(output):
+            raise ConfigError(f"--output {output}: is the folder of the inputs; choose another")
         base = path
         found, notes = _of_folder(path, name)
     elif is_pattern(name):
@@ -77,15 +79,21 @@ def find_files(name: str, output: Path) -> tuple[list[InputFile], tuple[str, ...
         base, found = os.path.dirname(path), [os.path.basename(path)]
     else:
         raise DataError(no_such_file(name))
-    inside = os.path.join(os.path.realpath(output), "")
     files = []
     for each in sorted(set(found)):
         place = os.path.join(base, each)
-        if not os.path.join(os.path.realpath(os.path.dirname(place)), "").startswith(inside):
+        if not _is_output(place, base, output):
             files.append(InputFile(os.path.abspath(place), each.replace(os.sep, "/"), place))
     if not files:
         raise DataError(_none(name))
     return files, notes
+
+
+def _is_output(place: str, base: str, output: Path) -> bool:
+    """Return whether a file lies in the output folder, if that is a folder below those of the inputs."""
+    folder = os.path.realpath(output)
+    inside = os.path.join(os.path.realpath(os.path.dirname(place)), "").startswith(os.path.join(folder, ""))
+    return inside and os.path.realpath(base or ".") != folder
 
 
 def _of_folder(path: str, name: str) -> tuple[list[str], tuple[str, ...]]:
