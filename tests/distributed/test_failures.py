@@ -33,7 +33,7 @@ def inputs(here: Path) -> Path:
     folder.mkdir()
     for number in range(6):
         row = json.dumps({"text": f"a good film, number {number}, " + "not worth the ticket " * 50, "n": number})
-        (folder / f"{number}.jsonl").write_text(f"{row}\n" * 2500)
+        (folder / f"{number}.jsonl").write_text(f"{row}\n" * 1200)
     return folder
 
 
