@@ -30,8 +30,10 @@ from typing import Any, Self
 import distributed
 from dask import config as dask_config
 from distributed.scheduler import KilledWorker
+from distributed.security import Security
 
 from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied, worker_name
+from sentibp.errors import ConfigError
 from sentibp.utils.environment import versions
 from sentibp.utils.messages import print_message
 from sentibp.utils.threads import one_core, single_threaded_blas
@@ -81,10 +83,12 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
     stack = contextlib.ExitStack()
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
+        security = _security(address)
         try:
-            client = stack.enter_context(distributed.Client(address, set_as_default=False, timeout=_PATIENCE))
-        except (OSError, TypeError, ValueError) as error:  # TypeError: certificates that are missing
+            client = distributed.Client(address, set_as_default=False, timeout=_PATIENCE, security=security)
+        except OSError as error:
             raise _unreachable(address, error) from None
+        stack.enter_context(client)
         executor = DaskExecutor(client, address, stack)
         executor.require_workers()
         if same_versions:
@@ -93,14 +97,33 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
     raise AssertionError
 
 
+_TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # the environment variables of Dask's settings begin so
+
+_CERTIFICATES = f"{_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
+
+
+def _security(address: str) -> Security:
+    """Return the certificates that the settings of Dask name. ConfigError if tls:// has none, or not these files."""
+    try:
+        security = Security()
+        context = security.get_connection_args("client").get("ssl_context")
+    except OSError as error:  # of ssl, too
+        what = f"{error.filename or 'a certificate'}: {error.strerror or error}"
+        raise ConfigError(f"--cluster {address}: {what}; name files in {_CERTIFICATES}") from None
+    if address.startswith("tls:") and context is None:
+        raise ConfigError(f"--cluster {address}: needs certificates; set {_CERTIFICATES} to their files")
+    return security
+
+
 def _unreachable(address: str, error: Exception) -> ClusterLost:
     text = " ".join(str(error).split())
-    if address.startswith("tls:") and ("TLS" in text or "ssl" in text.lower() or "cert" in text.lower()):
-        names = ("TLS__CA_FILE", "TLS__CLIENT__CERT", "TLS__CLIENT__KEY")
-        variables = ", ".join(f"DASK_DISTRIBUTED__COMM__{name}" for name in names)
-        return ClusterLost(f"{address}: the certificates do not fit ({text}); name their files in {variables}")
+    if address.startswith("tls:") and "certificate" in text:
+        return ClusterLost(
+            f"{address}: does not accept the certificates, or is of another authority; see {_CERTIFICATES}"
+        )
     port = address.rpartition(":")[2]
-    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}")
+    other = "" if address.startswith("tls:") else f"; if it has certificates, write {address.replace('tcp', 'tls', 1)}"
+    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}{other}")
 
 
 @contextlib.contextmanager

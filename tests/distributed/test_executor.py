@@ -193,8 +193,23 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
     from sentibp.distributed import dask
 
     monkeypatch.setattr(dask, "_PATIENCE", 0.2)
-    with pytest.raises(ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1$"):
+    with pytest.raises(
+        ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1; if"
+    ):
         connect("tcp://127.0.0.1:1")
+
+
+def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dask import config
+
+    with pytest.raises(
+        ConfigError, match=r"^--cluster tls://h:1: needs certificates; set DASK_DISTRIBUTED__COMM__TLS__"
+    ):
+        connect("tls://h:1")
+    missing = {f"distributed.comm.tls.{key}": "/no.pem" for key in ("ca-file", "client.cert", "client.key")}
+    refused = pytest.raises(ConfigError, match=r"^--cluster tls://h:1: .*[Nn]o such file.*; name files in DASK_")
+    with config.set(missing), refused:
+        connect("tls://h:1")
 
 
 def test_the_extra_is_named_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
