@@ -83,15 +83,21 @@ def killed(
         with subprocess.Popen([*COMMAND, *following], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as client:
             while client.poll() is None:
                 time.sleep(draw.uniform(0.05, longest))
-                if counts.total() < most:
+                if _kills(counts) < most:
                     kind = draw.choices(["a worker", "all workers", "the command"], [6, 2, 2])[0]
                     kill(client, kind, draw, counts)
             assert client.stderr is not None
             error = client.stderr.read().decode()
         if client.returncode == 0:
             return
-        assert client.returncode == -signal.SIGKILL, (client.returncode, error)
+        gave_up = client.returncode == 3 and "given up: 4 workers that ran it died" in error
+        assert gave_up or client.returncode == -signal.SIGKILL, (client.returncode, error)
+        counts["given up"] += gave_up
         following = resume if "predict" in resume or Path("sweep/sweep.json").exists() else command
+
+
+def _kills(counts: Counter) -> int:
+    return counts.total() - counts["given up"]
 
 
 def kill(client: subprocess.Popen, kind: str, draw: random.Random, counts: Counter) -> None:
@@ -134,14 +140,18 @@ def kills(count: int, seed: int, longest: float) -> None:
     for name, (command, resume, is_same) in jobs.items():
         counts: Counter[str] = Counter()
         runs = lost = 0
-        while counts.total() < count / len(jobs):
+        while _kills(counts) < count / len(jobs):
             for folder in "out", "sweep":
                 shutil.rmtree(folder, ignore_errors=True)
             killed(command, resume, draw, longest, counts, count / len(jobs))
             runs += 1
             lost += not is_same()
-        by_kind = ", ".join(f"{number} of {kind}" for kind, number in sorted(counts.items()))
-        print(f"{name}: {counts.total()} kills ({by_kind}) in {runs} jobs; {lost} with other bytes", flush=True)
+        by_kind = ", ".join(f"{number} of {kind}" for kind, number in sorted(counts.items()) if kind != "given up")
+        print(
+            f"{name}: {_kills(counts)} kills ({by_kind}) in {runs} jobs; "
+            f"{lost} with other bytes, {counts['given up']} started again after files that were given up",
+            flush=True,
+        )
         assert lost == 0
 
 

@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from importlib.metadata import version
@@ -41,6 +42,8 @@ from sentibp.utils.threads import one_core, single_threaded_blas
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
 _POLL = 2.0  # seconds between two looks at whether there are workers
+
+_FETCH = 600.0  # seconds for a result to arrive
 
 _LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
@@ -324,18 +327,25 @@ class DaskExecutor:
         source = iter(tasks)
         running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
         ended: SimpleQueue[distributed.Future] = SimpleQueue()
-        more = True
+        suspects: deque[Any] = deque()  # their workers died, perhaps of another task that was there, too
+        more, is_alone = True, False
+
+        def begin(task: Any, *needed: list[Any]) -> None:
+            future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
+            running[future.key] = task, [future, *chain(*needed)]
+            future.add_done_callback(ended.put)
+
         while True:
             while more and len(running) < window * self.slots:
                 task = next(source, ended)
                 more = task is not ended
                 if more:
-                    task, *needed = (task.task, task.futures) if isinstance(task, After) else (task,)
-                    future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
-                    running[future.key] = task, [future, *chain(*needed)]
-                    future.add_done_callback(ended.put)
+                    begin(*(task if isinstance(task, After) else (task,)))
             if not running:
-                return
+                if not suspects:
+                    return
+                is_alone = True
+                begin(suspects.popleft())
             try:
                 future = ended.get(timeout=_POLL)
             except Empty:
@@ -343,11 +353,14 @@ class DaskExecutor:
                 continue
             task, held = running.pop(future.key)
             result, error = self.outcome(future)
-            if isinstance(error, ClusterLost | OtherVersion):
-                raise error
             for each in held:
                 each.release()
-            yield Ended(task, result, error)
+            if isinstance(error, ClusterLost | OtherVersion):
+                raise error
+            if isinstance(error, WorkerDied) and not is_alone:
+                suspects.append(task)
+            else:
+                yield Ended(task, result, error)
 
     def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
         """Return the futures that have ended, as soon as there is one, or after some seconds."""
@@ -369,11 +382,16 @@ class DaskExecutor:
 
     def outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
         """Return the result or the error of a future that has ended. ClusterLost if it never will."""
-        if future.status == "finished":
-            with contextlib.suppress(OSError, CancelledError, TimeoutError):
-                return future.result(), None
-        if future.status != "error":
-            raise self._lost()
+        while future.status != "error":
+            try:
+                return future.result(timeout=_FETCH), None
+            except (OSError, CancelledError):  # TimeoutError is an OSError
+                if future.status in ("cancelled", "lost"):
+                    raise self._lost() from None
+                self._look_for_workers()  # ClusterLost if the scheduler is gone
+            except Exception:
+                if future.status != "error":  # it had a result, which was lost with its worker, and failed then
+                    raise
         error: Any = future.exception()
         if isinstance(error, KilledWorker):
             name = str(future.key).partition(":")[2]
