@@ -17,7 +17,7 @@ from sentibp.nn.layers import Array, Ragged, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import prefix_sums
 from sentibp.utils.rng import random_stream
-from sentibp.utils.spill import build_arrays
+from sentibp.utils.spill import build_arrays, read_ahead
 from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 _C = 0.3  # the weight of the losses against the penalty, as in scikit-learn and LIBLINEAR
@@ -26,6 +26,7 @@ _LEAST_RATIO = 0.3  # of a feature; others would hardly move, and are more than 
 _STEPS = 64  # in an epoch, at least
 _LARGEST_BATCH = 512  # reviews
 _PIECE = 1 << 20  # ids that one thread processes at once
+_BLOCK = 1 << 24  # ids that are summed at once, for which 200 MB are needed
 _BIAS_SAMPLE = 4096  # reviews on which the bias is fitted at the end
 _NEWTON_STEPS = 20
 _BIAS_DECAY = 0.001  # the penalty on the last change of the biases of several outputs
@@ -172,12 +173,15 @@ class _Inputs:
     @classmethod
     def centred(cls, x: Ragged, scale: Array, features: int) -> _Inputs:
         """Return inputs with a mean of 0."""
-        inputs = cls(x, scale, np.zeros(features, np.float32))
-        inputs.mean = inputs.backward(np.full(len(scale), 1 / len(scale), np.float32))
-        return inputs
+        total, share = np.zeros(features), scale * np.float32(1 / len(scale))  # of each review in the mean
+        for start, stop in cuts(x.offsets, _BLOCK):
+            reviews = x.slice(start, stop)
+            total += np.bincount(reviews.ids, np.repeat(share[start:stop], reviews.lengths), minlength=features)
+        return cls(x, scale, total.astype(np.float32))
 
     def take(self, chosen: Array) -> _Inputs:
         """Return the inputs of some reviews."""
+        read_ahead(self.x.ids, self.x.offsets[chosen], self.x.offsets[chosen + 1])
         return _Inputs(self.x.take(chosen), self.scale[chosen], self.mean)
 
     def forward(self, column: Array) -> Array:
