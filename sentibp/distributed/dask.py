@@ -324,7 +324,7 @@ class DaskExecutor:
 
     def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end."""
-        source = iter(tasks)
+        source, end = iter(tasks), object()
         running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
         ended: SimpleQueue[distributed.Future] = SimpleQueue()
         suspects: deque[Any] = deque()  # their workers died, perhaps of another task that was there, too
@@ -337,8 +337,8 @@ class DaskExecutor:
 
         while True:
             while more and len(running) < window * self.slots:
-                task = next(source, ended)
-                more = task is not ended
+                task: Any = next(source, end)
+                more = task is not end
                 if more:
                     begin(*(task if isinstance(task, After) else (task,)))
             if not running:
