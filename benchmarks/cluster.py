@@ -180,6 +180,7 @@ def main() -> None:
     modes = parser.add_subparsers(dest="mode", required=True)
     of_kills = modes.add_parser("kills")
     of_kills.add_argument("--count", type=int, default=30)
+    of_kills.add_argument("--small", action="store_true", help="a part of it: 6 kills")
     of_kills.add_argument("--seed", type=int, default=0)
     of_kills.add_argument("--longest", type=float, default=4, help="seconds between two kills, at most")
     of_times = modes.add_parser("time")
@@ -191,7 +192,7 @@ def main() -> None:
         os.chdir(folder)
         os.environ["SENTIBP_CACHE"] = str(Path(folder) / "cache")
         if args.mode == "kills":
-            kills(args.count, args.seed, args.longest)
+            kills(6 if args.small else args.count, args.seed, args.longest)
         else:
             times(args.workers, args.files, args.rows)
         os.chdir("/")
