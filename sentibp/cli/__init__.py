@@ -144,6 +144,16 @@ Split = Annotated[str | None, typer.Option("--split", metavar="S", help="The spl
 TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="C", help="Default: as in training.")]
 LabelColumn = Annotated[str | None, typer.Option("--label-column", metavar="C", help="Default: as in training.")]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Work on several processes or machines: local:N, which is N processes here, or the Dask scheduler at "
+        "tcp://HOST:PORT or tls://HOST:PORT.",
+    ),
+]
+
 Threshold = Annotated[
     str | None,
     typer.Option(
@@ -200,6 +210,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "words": "words",
     "compress": "compress",
     "sweep": "sweep",
+    "cluster": "cluster",
     "export": "export",
     "card": "card",
     "push": "push",

@@ -1,0 +1,418 @@
+"""The executor on Dask: a scheduler and workers, on this machine or on others.
+
+Only functions of modules are sent, with all that they need. There are no actors and nothing is kept on workers, so
+that a task whose worker died runs again elsewhere, and gives the same. Two executors in one cluster share nothing: each
+task has a key of its own.
+
+The scheduler, the workers and this process need the same versions: functions and results are sent as Python objects.
+Whoever reaches a scheduler can run programs on its workers. On a network that others use, use tls:// with certificates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from importlib.metadata import version
+from itertools import chain
+from multiprocessing import resource_tracker
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+import distributed
+from dask import config as dask_config
+from distributed.scheduler import KilledWorker
+from distributed.security import Security
+
+from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied, worker_name
+from sentibp.errors import ConfigError
+from sentibp.utils.environment import versions
+from sentibp.utils.messages import print_message
+from sentibp.utils.threads import one_core, sigint_blocked, single_threaded_blas
+
+_PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
+
+_POLL = 2.0  # seconds between two looks at whether there are workers
+
+_FETCH = 600.0  # seconds for a result to arrive
+
+_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
+    "distributed.worker.profile.enabled": False,  # it looks at the stack a hundred times a second
+    "distributed.scheduler.http.routes": [],  # pages that other users of this machine could read
+    "distributed.worker.http.routes": [],
+}
+
+_one_at_a_time = threading.Lock()  # in a worker: a process runs one task, however many threads it has
+
+
+def start(processes: int) -> DaskExecutor:
+    """Start a scheduler in this process, and workers as processes of this machine, which end with this process."""
+    stack = contextlib.ExitStack()
+    with _closed_on_error(stack):
+        stack.enter_context(_quiet())
+        stack.enter_context(dask_config.set(_SETTINGS))
+        resource_tracker.ensure_running()  # it unblocks SIGINT where it starts
+        with sigint_blocked():  # in the thread that starts the workers, and so in these: this process decides
+            cluster = distributed.LocalCluster(
+                n_workers=0,  # they are started below: here, one that dies at its start would be an error
+                threads_per_worker=1,
+                host="127.0.0.1",
+                security=True,  # certificates of its own: else other users of this machine could run programs
+                dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
+                silence_logs=logging.CRITICAL,
+                memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
+            )
+        stack.enter_context(cluster)
+        client = stack.enter_context(distributed.Client(cluster, set_as_default=False, timeout=_PATIENCE))
+        executor = DaskExecutor(client, f"local:{processes}", stack, _Workers(cluster, processes))
+        executor.require_workers(processes)
+        return executor
+    raise AssertionError  # it returns or raises
+
+
+class _Workers:
+    """The worker processes of this machine. Dask starts one anew that dies, but not if it dies again at its start."""
+
+    def __init__(self, cluster: distributed.LocalCluster, number: int):
+        self.cluster, self.number = cluster, number
+
+    def start_missing(self) -> None:
+        """Start the processes that are missing; they are there some time later."""
+        assert self.cluster.loop is not None
+        self.cluster.loop.add_callback(self._start_missing)
+
+    def _start_missing(self) -> None:
+        for name, nanny in list(self.cluster.workers.items()):
+            if nanny.status.name in ("closed", "failed"):
+                del self.cluster.workers[name]
+        self.cluster.scale(self.number)
+
+
+def connect(address: str, same_versions: bool = True) -> DaskExecutor:
+    """Connect to a scheduler that runs. ClusterLost if it does not answer, or has no workers.
+
+    OtherVersion if a worker differs from this process, unless `same_versions` is false.
+    """
+    stack = contextlib.ExitStack()
+    with _closed_on_error(stack):
+        stack.enter_context(_quiet())
+        security = _security(address)
+        try:
+            client = distributed.Client(address, set_as_default=False, timeout=_PATIENCE, security=security)
+        except OSError as error:
+            raise _unreachable(address, error) from None
+        stack.enter_context(client)
+        executor = DaskExecutor(client, address, stack)
+        executor.require_workers()
+        if same_versions:
+            executor.require_same_versions()
+        return executor
+    raise AssertionError
+
+
+_TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # the environment variables of Dask's settings begin so
+
+_CERTIFICATES = f"{_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
+
+
+def _security(address: str) -> Security:
+    """Return the certificates that the settings of Dask name. ConfigError if tls:// has none, or not these files."""
+    try:
+        security = Security()
+        context = security.get_connection_args("client").get("ssl_context")
+    except OSError as error:  # of ssl, too
+        what = f"{error.filename or 'a certificate'}: {error.strerror or error}"
+        raise ConfigError(f"--cluster {address}: {what}; name files in {_CERTIFICATES}") from None
+    if address.startswith("tls:") and context is None:
+        raise ConfigError(f"--cluster {address}: needs certificates; set {_CERTIFICATES} to their files")
+    return security
+
+
+def _unreachable(address: str, error: Exception) -> ClusterLost:
+    text = " ".join(str(error).split())
+    if address.startswith("tls:") and "certificate" in text:
+        return ClusterLost(
+            f"{address}: does not accept the certificates, or is of another authority; see {_CERTIFICATES}"
+        )
+    port = address.rpartition(":")[2]
+    other = "" if address.startswith("tls:") else f"; if it has certificates, write {address.replace('tcp', 'tls', 1)}"
+    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}{other}")
+
+
+@contextlib.contextmanager
+def _closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        stack.close()
+        raise
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log of Dask off the terminal, where our own messages say what matters."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", distributed.versions.VersionMismatchWarning)  # ours are checked
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
+
+
+@functools.cache
+def identity() -> dict[str, str]:
+    """Return the versions of this process: those that must be the same everywhere, and its host."""
+    found = versions()
+    code = f"{found['sentibp']} ({found['code']})"
+    return {
+        "sentibp": code,
+        "numpy": found["numpy"],
+        "python": found["python"],
+        "distributed": version("distributed"),
+        "host": socket.gethostname(),
+    }
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """Return what differs between two identities: the source code, or the major or minor version of numpy or Python."""
+    found = []
+    for name in "sentibp", "numpy", "python":
+        digits = 3 if name == "sentibp" else 2
+        if ours[name].split(".")[:digits] != theirs[name].split(".")[:digits]:
+            found.append(f"{name} {theirs[name]}, not {ours[name]}")
+    return found
+
+
+def _other_version(worker: str, found: Sequence[str]) -> OtherVersion:
+    repair = "install the same version there, and start the worker again"
+    return OtherVersion(f"{worker} has {'; '.join(found)}; {repair}")
+
+
+def _run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
+    """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
+    if found := differences(ours, identity()):
+        raise _other_version(worker_name(), found)
+    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored():
+        return function(*args)
+
+
+@contextlib.contextmanager
+def _environment_restored() -> Iterator[None]:
+    """Undo what a task changes of the environment variables: a later task in this process must not see it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        if os.environ != before:
+            for name in os.environ.keys() - before.keys():
+                del os.environ[name]
+            os.environ |= before
+
+
+class DaskExecutor:
+    """Runs functions on the workers of a Dask cluster."""
+
+    def __init__(
+        self,
+        client: distributed.Client,
+        address: str,
+        stack: contextlib.ExitStack,
+        local: _Workers | None = None,
+    ):
+        """The stack closes the connection. `local` are the workers if they are processes of this machine."""
+        self.client, self.address, self._stack, self._local = client, address, stack, local
+        self._slots, self._looked = 0, -_POLL
+        self._warned = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def slots(self) -> int:
+        """The number of worker processes, at least 1; it is looked up every two seconds."""
+        self._look_for_workers()
+        return max(self._slots, 1)
+
+    def workers(self) -> dict[str, Any]:
+        """Return {address: what the scheduler knows of the worker}. ClusterLost if the scheduler does not answer."""
+        try:
+            return dict(self.client.scheduler_info()["workers"])
+        except (OSError, CancelledError, TimeoutError, RuntimeError):
+            raise self._lost() from None
+
+    def require_workers(self, number: int = 1) -> None:
+        """Wait for so many workers. ClusterLost if there is none after some time."""
+        end = time.monotonic() + _PATIENCE
+        while len(self.workers()) < number and time.monotonic() < end:
+            self._look_for_workers()
+            time.sleep(0.05)
+        if self.workers():
+            return
+        if self._local is not None:
+            raise ClusterLost(
+                f"{self.address}: the processes do not start; try `sentibp predict -m builtin good` first"
+            )
+        command = f"dask worker {self.address} --nthreads 1"
+        raise ClusterLost(f"{self.address}: the scheduler has no workers; start some: {command}")
+
+    def identities(self) -> dict[str, dict[str, str] | Exception]:
+        """Return what each worker says of its versions, by its address; an error if it cannot say."""
+        return self.run_everywhere(identity)
+
+    def run_everywhere(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+        """Return {address of the worker: function(*args), or an Exception}, now and on all workers."""
+        try:
+            found: Any = self.client.run(function, *args, on_error="return")
+        except (OSError, CancelledError, TimeoutError):
+            raise self._lost() from None
+        return found
+
+    def require_same_versions(self) -> None:
+        """Raise OtherVersion if a worker differs from this process."""
+        names = {address: str(about["name"]) for address, about in self.workers().items()}
+        for address, theirs in self.identities().items():
+            name = f"worker {names.get(address, '')} ({address})"
+            if isinstance(theirs, Exception):
+                raise _other_version(name, [f"no sentibp that answers ({type(theirs).__name__}: {theirs})"])
+            if found := differences(identity(), theirs):
+                raise _other_version(f"{name} on {theirs['host']}", found)
+
+    def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> distributed.Future:
+        """Return the future of function(*args), which a worker runs."""
+        key = f"{function.__name__}-{uuid.uuid4().hex}:{name}"
+        try:
+            return self.client.submit(_run, identity(), function, *args, key=key, pure=False)
+        except (OSError, CancelledError, RuntimeError):
+            raise self._lost() from None
+
+    def result(self, future: distributed.Future) -> Any:
+        """Wait for a future, and return its result."""
+        self._wait([future])
+        result, error = self.outcome(future)
+        if error is not None:
+            raise error
+        return result
+
+    def settle(self, futures: Sequence[distributed.Future]) -> None:
+        """Wait for all futures. Raises the first error in the order of the futures."""
+        self._wait(futures)
+        for future in futures:
+            if future.status != "finished":
+                _, error = self.outcome(future)
+                raise error or self._lost()
+
+    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
+        """Yield what became of function(task) for each task, as they end."""
+        source, end = iter(tasks), object()
+        running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
+        ended: SimpleQueue[distributed.Future] = SimpleQueue()
+        suspects: deque[Any] = deque()  # their workers died, perhaps of another task that was there, too
+        more, is_alone = True, False
+
+        def begin(task: Any, *needed: list[Any]) -> None:
+            future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
+            running[future.key] = task, [future, *chain(*needed)]
+            future.add_done_callback(ended.put)
+
+        while True:
+            while more and len(running) < window * self.slots:
+                task: Any = next(source, end)
+                more = task is not end
+                if more:
+                    begin(*(task if isinstance(task, After) else (task,)))
+            if not running:
+                if not suspects:
+                    return
+                is_alone = True
+                begin(suspects.popleft())
+            try:
+                future = ended.get(timeout=_POLL)
+            except Empty:
+                self._look_for_workers()
+                continue
+            task, held = running.pop(future.key)
+            result, error = self.outcome(future)
+            for each in held:
+                each.release()
+            if isinstance(error, ClusterLost | OtherVersion):
+                raise error
+            if isinstance(error, WorkerDied) and not is_alone:
+                suspects.append(task)
+            else:
+                yield Ended(task, result, error)
+
+    def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
+        """Return the futures that have ended, as soon as there is one, or after some seconds."""
+        with contextlib.suppress(TimeoutError, CancelledError, OSError), self.client.as_current():
+            distributed.wait(futures, timeout=timeout, return_when="FIRST_COMPLETED")
+        self._look_for_workers()
+        return [each for each in futures if each.status != "pending"]
+
+    def _wait(self, futures: Sequence[distributed.Future]) -> None:
+        while futures:
+            try:
+                with self.client.as_current():
+                    distributed.wait(futures, timeout=_POLL)
+                return
+            except TimeoutError:
+                self._look_for_workers()
+            except (OSError, CancelledError):
+                raise self._lost() from None
+
+    def outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
+        """Return the result or the error of a future that has ended. ClusterLost if it never will."""
+        while future.status != "error":
+            try:
+                return future.result(timeout=_FETCH), None
+            except (OSError, CancelledError):  # TimeoutError is an OSError
+                if future.status in ("cancelled", "lost"):
+                    raise self._lost() from None
+                self._look_for_workers()  # ClusterLost if the scheduler is gone
+            except Exception:
+                if future.status != "error":  # it had a result, which was lost with its worker, and failed then
+                    raise
+        error: Any = future.exception()
+        if isinstance(error, KilledWorker):
+            name = str(future.key).partition(":")[2]
+            times = error.allowed_failures + 1
+            fact = f"given up: {times} workers that ran it died, perhaps for lack of memory"
+            error = WorkerDied(f"{name}: {fact}" if name else f"a task was {fact}")
+        return None, error
+
+    def _look_for_workers(self) -> None:
+        """Count the workers, every few seconds. Tell the user, once, if all have left; start what is missing here."""
+        if time.monotonic() - self._looked < _POLL:
+            return
+        self._slots, self._looked = len(self.workers()), time.monotonic()
+        if self._local is not None and self._slots < self._local.number:
+            self._local.start_missing()
+        elif not self._slots and not self._warned:
+            print_message(f"{self.address}: no worker is left; waiting for one to join")
+        self._warned = not self._slots
+
+    def _lost(self) -> ClusterLost:
+        return ClusterLost(f"{self.address}: the connection to the scheduler is lost; start it and its workers again")
