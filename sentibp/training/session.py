@@ -26,6 +26,8 @@ from sentibp.training.events import Event, Note
 from sentibp.training.metrics_log import MetricsLog
 from sentibp.training.networks import TrainingContext
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shards.files import FOLDER, remove_shards
+from sentibp.utils.executor import Executor, Serial
 
 
 class Session:
@@ -38,6 +40,7 @@ class Session:
         checkpoint: Checkpoint | None = None,
         condition: BreakCondition | None = None,
         notes: tuple[str, ...] = (),
+        executor: Executor | None = None,
     ):
         settings = data.config
         self.run = run
@@ -51,6 +54,7 @@ class Session:
             Selection(run, settings.train, data.validation, data.independent),
             CheckpointWriter(run, settings, checkpoint),
             condition,
+            executor=executor or Serial(),
         )
         self.is_complete = False
         self.is_resumable = True
@@ -65,6 +69,7 @@ class Session:
         self._close_events()
         if kind is not None and self.run.facts["outcome"] == "running":
             self.run.fail()
+        remove_shards(self.run.path / FOLDER)
         self.run.close()
 
     def __iter__(self) -> Iterator[Event]:
