@@ -22,6 +22,7 @@ from sentibp.training.networks import train_seed
 from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
+from sentibp.utils.executor import Executor
 
 
 class Outcome(NamedTuple):
@@ -137,12 +138,19 @@ def _training_reviews(data: TrainingData) -> Corpus | None:
 
 
 def train(
-    resolved: Resolved, out: Path | None = None, command: Sequence[str] = (), condition: BreakCondition | None = None
+    resolved: Resolved,
+    out: Path | None = None,
+    command: Sequence[str] = (),
+    condition: BreakCondition | None = None,
+    executor: Executor | None = None,
 ) -> Training:
-    """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError."""
+    """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError.
+
+    The work on shards (train.shards) is done by the `executor`; None: in this process.
+    """
     data = prepare(resolved)
     run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts, notes=list(data.notes))
-    return Training(data, run, condition=condition)
+    return Training(data, run, condition=condition, executor=executor)
 
 
 def train_model(resolved: Resolved, out: Path | None = None) -> Outcome:

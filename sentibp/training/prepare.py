@@ -93,6 +93,7 @@ def prepare_config(
         training, validation = fold
     else:
         training, validation = load_data(config) if given is None else given.load(config)
+    _require_reviews_for_shards(config, len(training))
     labelled, unlabelled = load_pretraining_data(config)
     every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
@@ -147,6 +148,13 @@ def prepare_config(
         given=given,
         seconds=time.monotonic() - start,
     )
+
+
+def _require_reviews_for_shards(config: Config, reviews: int) -> None:
+    """Raise ConfigError if a shard would have no review."""
+    if config.train.shards > reviews:
+        few = f"{config.train.shards:,} shards of {counted(reviews, 'review')}"
+        raise ConfigError(f"train.shards: {few}; write {set_option('train.shards', max(reviews // 2, 1))}")
 
 
 def _facts(

@@ -28,6 +28,7 @@ from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
 from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
+from sentibp.utils.executor import Executor
 from sentibp.utils.files import open_regular
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
@@ -63,7 +64,9 @@ class Completed(Generic[T]):
         return self.outcome
 
 
-def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = None) -> Training | Completed[Outcome]:
+def resume(
+    path: Path, resolved: Resolved, condition: BreakCondition | None = None, executor: Executor | None = None
+) -> Training | Completed[Outcome]:
     """Resume a training from its last checkpoint; without one, from its beginning.
 
     `resolved` are the settings to resume with, such as those of its config.yaml. Raises as `train` does, and
@@ -83,7 +86,7 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
         data = prepare(resolved)
         require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
-        return Training(data, run, checkpoint, condition, notes)
+        return Training(data, run, checkpoint, condition, notes, executor)
     except BaseException:
         run.close()
         raise
