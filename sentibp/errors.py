@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2070))  # and the ends of lines of Unicode
 ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
@@ -47,6 +48,16 @@ class SentibpError(Exception):
     def __init__(self, *lines: str):
         self.lines: Sequence[str] = tuple(shortened(line.translate(ESCAPES)) for line in lines)
         super().__init__("\n".join(self.lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a worker of a cluster sends its errors
+        return _error, (type(self), self.args, self.__dict__)
+
+
+def _error(kind: type[SentibpError], args: tuple[Any, ...], state: dict[str, Any]) -> SentibpError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__ |= state
+    return error
 
 
 class ConfigError(SentibpError):

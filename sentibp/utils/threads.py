@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import cache
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -65,6 +66,19 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+_cores: ContextVar[int | None] = ContextVar("cores", default=None)
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Let `parallel_map` use one core in the block, where other processes use the others. The results are the same."""
+    token = _cores.set(1)
+    try:
+        yield
+    finally:
+        _cores.reset(token)
+
+
 @contextlib.contextmanager
 def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
     """Yield a pool of threads. At the end, and after an error, only what has begun is waited for."""
@@ -98,6 +112,9 @@ def parallel_map(function: Callable[[Item], Result], shards: Iterable[Item]) -> 
     first = list(islice(shards, 2))
     if len(first) < 2:  # such as one text to predict: starting a thread would take longer
         yield from map(function, first)
+        return
+    if _cores.get() == 1:
+        yield from map(function, chain(first, shards))
         return
     ahead = 2 * (os.cpu_count() or 1)
     pending: deque[Future[Result]] = deque()

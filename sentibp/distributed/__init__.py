@@ -1,0 +1,1 @@
+"""Many processes and machines, on Dask: the same functions, and the same bytes, as in one process."""

@@ -1,0 +1,322 @@
+"""The executor on Dask: a scheduler and workers, on this machine or on others.
+
+Only functions of modules are sent, with all that they need. There are no actors and nothing is kept on workers, so
+that a task whose worker died runs again elsewhere, and gives the same. Two executors in one cluster share nothing: each
+task has a key of its own.
+
+The scheduler, the workers and this process need the same versions: functions and results are sent as Python objects.
+Whoever reaches a scheduler can run programs on its workers. On a network that others use, use tls:// with certificates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import socket
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+import dask.config
+import distributed
+from distributed.scheduler import KilledWorker
+
+from sentibp.distributed.executor import WINDOW, ClusterLost, Ended, OtherVersion, Task, WorkerDied
+from sentibp.utils.environment import versions
+from sentibp.utils.messages import print_message
+from sentibp.utils.threads import one_core, single_threaded_blas
+
+_PATIENCE = 10  # seconds for the scheduler to answer, and for the first worker to join
+
+_POLL = 2.0  # seconds between two looks at whether there are workers
+
+_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application")
+
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
+    "distributed.worker.profile.enabled": False,  # it looks at the stack a hundred times a second
+}
+
+_one_at_a_time = threading.Lock()  # in a worker: a process runs one task, however many threads it has
+
+
+def start(processes: int) -> DaskExecutor:
+    """Start a scheduler in this process, and workers as processes of this machine, which end with this process."""
+    stack = contextlib.ExitStack()
+    with _closed_on_error(stack):
+        stack.enter_context(_quiet())
+        stack.enter_context(dask.config.set(_SETTINGS))
+        cluster = stack.enter_context(
+            distributed.LocalCluster(
+                n_workers=processes,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
+                silence_logs=logging.CRITICAL,
+                memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
+                death_timeout=30,  # seconds that a worker waits for a scheduler that is gone
+            )
+        )
+        client = stack.enter_context(distributed.Client(cluster, set_as_default=False, timeout=_PATIENCE))
+        return DaskExecutor(client, f"local:{processes}", stack)
+    raise AssertionError  # it returns or raises
+
+
+def connect(address: str) -> DaskExecutor:
+    """Connect to a scheduler that runs. ClusterLost if it does not answer; OtherVersion if a worker differs."""
+    stack = contextlib.ExitStack()
+    with _closed_on_error(stack):
+        stack.enter_context(_quiet())
+        try:
+            client = stack.enter_context(distributed.Client(address, set_as_default=False, timeout=_PATIENCE))
+        except (OSError, TypeError, ValueError) as error:  # TypeError: certificates that are missing
+            raise _unreachable(address, error) from None
+        executor = DaskExecutor(client, address, stack)
+        executor.require_workers()
+        executor.require_same_versions()
+        return executor
+    raise AssertionError
+
+
+def _unreachable(address: str, error: Exception) -> ClusterLost:
+    text = " ".join(str(error).split())
+    if address.startswith("tls:") and ("TLS" in text or "ssl" in text.lower() or "cert" in text.lower()):
+        names = ("TLS__CA_FILE", "TLS__CLIENT__CERT", "TLS__CLIENT__KEY")
+        variables = ", ".join(f"DASK_DISTRIBUTED__COMM__{name}" for name in names)
+        return ClusterLost(f"{address}: the certificates do not fit ({text}); name their files in {variables}")
+    port = address.rpartition(":")[2]
+    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}")
+
+
+@contextlib.contextmanager
+def _closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        stack.close()
+        raise
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log of Dask off the terminal, where our own messages say what matters."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", distributed.versions.VersionMismatchWarning)  # ours are checked
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
+
+
+@functools.cache
+def identity() -> dict[str, str]:
+    """Return the versions of this process: those that must be the same everywhere, and its host."""
+    found = versions()
+    code = f"{found['sentibp']} ({found['code']})"
+    return {"sentibp": code, "numpy": found["numpy"], "python": found["python"], "host": socket.gethostname()}
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """Return what differs between two identities: the source code, or the major or minor version of numpy or Python."""
+    found = []
+    for name in "sentibp", "numpy", "python":
+        digits = 3 if name == "sentibp" else 2
+        if ours[name].split(".")[:digits] != theirs[name].split(".")[:digits]:
+            found.append(f"{name} {theirs[name]}, not {ours[name]}")
+    return found
+
+
+def _other_version(worker: str, found: Sequence[str]) -> OtherVersion:
+    repair = "install the same version there, and start the worker again"
+    return OtherVersion(f"worker {worker} has {'; '.join(found)}; {repair}")
+
+
+def _worker_name(worker: Any) -> str:
+    name = str(worker.name)
+    return worker.address if name == worker.address else f"{name} ({worker.address})"
+
+
+def _run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
+    """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
+    if found := differences(ours, identity()):
+        raise _other_version(f"{_worker_name(distributed.get_worker())} on {identity()['host']}", found)
+    with _one_at_a_time, single_threaded_blas, one_core():
+        return function(*args)
+
+
+def is_given_up() -> bool:
+    """Return whether nobody waits for the task that calls this any more, since its command has ended.
+
+    A task that writes files asks now and then, so that it does not write into what the resumed command writes.
+    False outside of a worker.
+    """
+    try:
+        worker, key = distributed.get_worker(), distributed.worker.thread_state.key
+    except (ValueError, AttributeError):
+        return False
+    task = worker.state.tasks.get(key)
+    return task is None or task.state in ("cancelled", "released", "forgotten")
+
+
+class DaskExecutor:
+    """Runs functions on the workers of a Dask cluster."""
+
+    def __init__(self, client: distributed.Client, address: str, stack: contextlib.ExitStack):
+        self.client, self.address, self._stack = client, address, stack
+        self._slots, self._looked = 0, 0.0
+        self._warned = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def slots(self) -> int:
+        """The number of worker processes, at least 1; it is looked up every two seconds."""
+        if self._slots == 0 or time.monotonic() - self._looked > _POLL:
+            self._slots, self._looked = len(self.workers()), time.monotonic()
+        return max(self._slots, 1)
+
+    def workers(self) -> dict[str, Any]:
+        """Return {address: what the scheduler knows of the worker}. ClusterLost if the scheduler does not answer."""
+        try:
+            return dict(self.client.scheduler_info()["workers"])
+        except (OSError, CancelledError, TimeoutError, RuntimeError):
+            raise self._lost() from None
+
+    def require_workers(self) -> None:
+        """Wait for the first worker. ClusterLost if there is none after some seconds."""
+        end = time.monotonic() + _PATIENCE
+        while not self.workers():
+            if time.monotonic() > end:
+                command = f"dask worker {self.address} --nthreads 1"
+                raise ClusterLost(f"{self.address}: the scheduler has no workers; start some: {command}")
+            time.sleep(0.1)
+
+    def identities(self) -> dict[str, dict[str, str] | Exception]:
+        """Return what each worker says of its versions, by its address; an error if it cannot say."""
+        return self.run_everywhere(identity)
+
+    def run_everywhere(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+        """Return {address of the worker: function(*args), or an Exception}, now and on all workers."""
+        try:
+            found: Any = self.client.run(function, *args, on_error="return")
+        except (OSError, CancelledError, TimeoutError):
+            raise self._lost() from None
+        return found
+
+    def require_same_versions(self) -> None:
+        """Raise OtherVersion if a worker differs from this process."""
+        names = {address: str(about["name"]) for address, about in self.workers().items()}
+        for address, theirs in self.identities().items():
+            name = names.get(address, address)
+            if isinstance(theirs, Exception):
+                raise _other_version(name, [f"no sentibp that answers ({type(theirs).__name__}: {theirs})"])
+            if found := differences(identity(), theirs):
+                raise _other_version(f"{name} ({address}) on {theirs['host']}", found)
+
+    def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> distributed.Future:
+        """Return the future of function(*args), which a worker runs."""
+        key = f"{function.__name__}-{uuid.uuid4().hex}:{name}"
+        try:
+            return self.client.submit(_run, identity(), function, *args, key=key, pure=False)
+        except (OSError, CancelledError, RuntimeError):
+            raise self._lost() from None
+
+    def result(self, future: distributed.Future) -> Any:
+        """Wait for a future, and return its result."""
+        self._wait([future])
+        result, error = self._outcome(future)
+        if error is not None:
+            raise error
+        return result
+
+    def settle(self, futures: Sequence[distributed.Future]) -> None:
+        """Wait for all futures. Raises the first error in the order of the futures."""
+        self._wait(futures)
+        for future in futures:
+            if future.status != "finished":
+                _, error = self._outcome(future)
+                raise error or self._lost()
+
+    def unordered(
+        self, function: Callable[[Task], Any], tasks: Iterable[Task], window: int = WINDOW
+    ) -> Iterator[Ended]:
+        """Yield what became of function(task) for each task, as they end."""
+        source = iter(tasks)
+        running: dict[Any, tuple[Any, distributed.Future]] = {}
+        ended: SimpleQueue[distributed.Future] = SimpleQueue()
+        more = True
+        while True:
+            while more and len(running) < window * self.slots:
+                task = next(source, ended)
+                more = task is not ended
+                if more:
+                    future = self.submit(function, task, name=str(getattr(task, "name", "")))
+                    running[future.key] = task, future
+                    future.add_done_callback(ended.put)
+            if not running:
+                return
+            try:
+                future = ended.get(timeout=_POLL)
+            except Empty:
+                self._look_for_workers()
+                continue
+            task, _ = running.pop(future.key)
+            result, error = self._outcome(future)
+            if isinstance(error, ClusterLost | OtherVersion):
+                raise error
+            future.release()
+            yield Ended(task, result, error)
+
+    def _wait(self, futures: Sequence[distributed.Future]) -> None:
+        while futures:
+            try:
+                with self.client.as_current():
+                    distributed.wait(futures, timeout=_POLL)
+                return
+            except TimeoutError:
+                self._look_for_workers()
+            except (OSError, CancelledError):
+                raise self._lost() from None
+
+    def _outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
+        """Return the result or the error of a future that has ended. ClusterLost if it never will."""
+        if future.status == "finished":
+            with contextlib.suppress(OSError, CancelledError, TimeoutError):
+                return future.result(), None
+        if future.status != "error":
+            raise self._lost()
+        error: Any = future.exception()
+        if isinstance(error, KilledWorker):
+            name = str(future.key).partition(":")[2]
+            times = error.allowed_failures + 1
+            fact = f"given up: {times} workers that ran it died, perhaps for lack of memory"
+            error = WorkerDied(f"{name}: {fact}" if name else f"a task was {fact}")
+        return None, error
+
+    def _look_for_workers(self) -> None:
+        """Tell the user, once, if all workers have left."""
+        has_none = not self.workers()
+        if has_none and not self._warned:
+            print_message(f"{self.address}: no worker is left; waiting for one to join")
+        self._warned = has_none
+
+    def _lost(self) -> ClusterLost:
+        return ClusterLost(f"{self.address}: the connection to the scheduler is lost; start it and its workers again")

@@ -1,0 +1,95 @@
+"""Functions that the tests send to workers, which import them by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentibp.data.readers.table import MissingColumn
+from sentibp.errors import ConfigError
+from sentibp.utils import threads
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def total(numbers: list[int]) -> int:
+    return sum(numbers)
+
+
+def process_of(number: int) -> int:
+    time.sleep(0.02)
+    return os.getpid()
+
+
+def append(file: Path) -> None:
+    with open(file, "a") as opened:
+        opened.write("x")
+
+
+def fail(number: int) -> None:
+    raise ConfigError(f"place {number}: fact; repair")
+
+
+def fail_with_lines() -> None:
+    raise ConfigError("one: fact; repair", "two: a \n control character")
+
+
+def fail_with_missing_column() -> None:
+    raise MissingColumn("a.csv: no body", place="a.csv", missing=[("text", "body")], present=["x", "y"])
+
+
+def fail_if_odd(number: int) -> int:
+    if number % 2:
+        raise ConfigError(f"{number} is odd")
+    return number
+
+
+def crash(number: int) -> None:
+    raise RuntimeError(f"a fault: {number}")
+
+
+def os_error() -> None:
+    raise OSError(28, "No space left on device", "/full")
+
+
+def kill_once(marker: Path) -> str:
+    """Kill the process that runs it, the first time."""
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def kill_always(count: Path) -> None:
+    append(count)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_for(file: Path, started: Path) -> str:
+    """Say that it has started, and wait for a file."""
+    started.touch()
+    end = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    return "done"
+
+
+def settings(number: int) -> dict[str, Any]:
+    """What a task could leave behind for the next."""
+    time.sleep(0.02)
+    return {
+        "process": os.getpid(),
+        "environment": {key: value for key, value in os.environ.items() if not key.startswith("DASK")},
+        "folder": os.getcwd(),
+        "random": np.random.get_state()[1].tolist()[:4],  # noqa: NPY002
+        "numpy": np.geterr(),
+        "cores": threads._cores.get(),
+        "limited": threads.single_threaded_blas.users,
+    }

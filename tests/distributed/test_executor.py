@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cluster_functions as functions
+import pytest
+
+from sentibp.distributed import executor
+from sentibp.distributed.executor import ClusterLost, Executor, Serial, WorkerDied, connect, require_address
+from sentibp.errors import ConfigError, SentibpError
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Executor]:
+    with connect("local:2") as found:
+        yield found
+
+
+@pytest.fixture(params=["serial", "local"])
+def either(request: pytest.FixtureRequest) -> Executor:
+    return Serial() if request.param == "serial" else request.getfixturevalue("local")
+
+
+def test_results_errors_and_futures_as_arguments_are_the_same_here_and_on_workers(either: Executor) -> None:
+    futures = [either.submit(functions.double, each) for each in range(5)]
+    of_all = either.submit(functions.total, futures)
+    either.settle([*futures, of_all])
+    assert either.result(of_all) == 20
+    assert either.result(either.submit(functions.double, futures[4])) == 16
+    with pytest.raises(ConfigError, match=r"^place 1: fact; repair$"):
+        either.result(either.submit(functions.fail, 1))
+    with pytest.raises(RuntimeError, match="a fault: 2"):
+        either.result(either.submit(functions.crash, 2))
+    with pytest.raises(OSError, match="No space left") as error:
+        either.result(either.submit(functions.os_error))
+    assert error.value.filename == "/full"
+
+
+def test_settle_waits_for_all_and_raises_the_first_error_by_order_of_submission(
+    either: Executor, tmp_path: Path
+) -> None:
+    slow = tmp_path / "go"
+    futures = [
+        either.submit(functions.wait_for, slow, tmp_path / "started"),
+        *(either.submit(functions.fail, each) for each in (3, 1)),
+    ]
+    slow.touch()
+    with pytest.raises(ConfigError, match="place 3"):
+        either.settle(futures)
+    assert either.result(futures[0]) == "done"
+    either.settle([])
+
+
+def test_the_same_call_runs_again_each_time(either: Executor, tmp_path: Path) -> None:
+    """A result of another job, or of an earlier one, is never taken for this one's."""
+    count = tmp_path / "count"
+    for size in 1, 2:
+        either.result(either.submit(functions.append, count))
+        assert count.stat().st_size == size
+
+
+def test_unordered_gives_each_task_with_its_result_or_error(either: Executor) -> None:
+    ended = {each.task: each for each in either.unordered(functions.fail_if_odd, range(20))}
+    assert sorted(ended) == list(range(20))
+    for task, each in ended.items():
+        assert (each.result is None and str(each.error) == f"{task} is odd") if task % 2 else each.result == task
+
+
+def test_unordered_holds_a_bounded_number_of_tasks(local: Executor) -> None:
+    taken = 0
+
+    def tasks() -> Iterator[int]:
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            yield number
+
+    most = 0
+    for count, _ in enumerate(local.unordered(functions.double, tasks(), window=2), start=1):
+        most = max(most, taken - count)
+    assert count == 100
+    assert most <= 2 * 2
+
+
+def test_serial_runs_a_function_when_its_result_is_asked_for_and_once(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    with Serial() as serial:
+        future = serial.submit(functions.append, count)
+        assert not count.exists()
+        serial.settle([future, future])
+        serial.result(future)
+    assert count.stat().st_size == 1
+
+
+def test_a_task_whose_worker_is_killed_runs_again(local: Executor, tmp_path: Path) -> None:
+    assert local.result(local.submit(functions.kill_once, tmp_path / "killed")) == "done"
+
+
+def test_a_task_that_kills_four_workers_is_given_up_by_its_name(local: Executor, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    with pytest.raises(WorkerDied, match=r"^reviews\.csv: given up: 4 workers that ran it died"):
+        local.result(local.submit(functions.kill_always, count, name="reviews.csv"))
+    assert count.stat().st_size == 4
+    assert local.result(local.submit(functions.double, 4)) == 8
+
+
+def test_tasks_leave_nothing_behind_in_their_process(local: Executor) -> None:
+    before = _settings(local)
+    list(local.unordered(functions.fail_if_odd, range(10)))
+    after = _settings(local)
+    assert before == after
+    assert {each["cores"] for each in after.values()} == {1}
+
+
+def _settings(local: Executor) -> dict[int, dict]:
+    found: dict[int, dict] = {}
+    while len(found) < 2:
+        found |= {each.result.pop("process"): each.result for each in local.unordered(functions.settings, range(4))}
+    return found
+
+
+def test_errors_are_the_same_after_they_were_sent() -> None:
+    for function in functions.fail_with_missing_column, functions.fail_with_lines:
+        with pytest.raises(SentibpError) as raised:
+            function()
+        again = pickle.loads(pickle.dumps(raised.value))
+        assert type(again) is type(raised.value)
+        assert again.lines == raised.value.lines
+        assert str(again) == str(raised.value)
+        assert vars(again) == vars(raised.value)
+
+
+@pytest.mark.parametrize("address", ["tcp://host:8786", "tls://10.0.0.1:8786", "tcp://[::1]:8786", "local:1"])
+def test_addresses(address: str) -> None:
+    require_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "repair"),
+    [
+        ("", "give local:2"),
+        ("local", "local:2"),
+        ("local:", "local:2"),
+        ("4", "local:4"),
+        ("local:0", "from 1 to 256"),
+        ("local:-1", "from 1 to 256"),
+        ("local:1000", "from 1 to 256"),
+        ("local:two", "give local:2"),
+        ("tcp://host", "tcp://host:8786"),
+        ("tcp://host/", "tcp://host:8786"),
+        ("host", "tcp://host:8786"),
+        ("host:9000", "tcp://host:9000"),
+        ("http://host:8787", "tcp://HOST:8786"),
+        ("tcp://host:8786/x", "tcp://HOST:8786"),
+        ("tcp://ho st:8786", "tcp://HOST:8786"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_repair(address: str, repair: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--cluster ") as error:
+        connect(address)
+    assert repair in str(error.value)
+
+
+def test_no_address_is_this_process() -> None:
+    assert isinstance(connect(None), Serial)
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentibp.distributed import dask
+
+    monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    with pytest.raises(ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1$"):
+        connect("tcp://127.0.0.1:1")
+
+
+def test_the_extra_is_named_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"^--cluster needs distributed: pip install 'sentibp\[cluster\]'$"):
+        executor.connect("local:1")
+
+
+_CLIENT = """
+import sys
+from sentibp.distributed.executor import connect
+import cluster_functions as functions
+
+if __name__ == "__main__":
+    with connect("local:2") as local:
+        found = {each.result for each in local.unordered(functions.process_of, range(20))}
+        print(*found, flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_processes_end_with_a_client_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "client.py"
+    script.write_text(_CLIENT)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*map(str, _paths()), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        workers = list(map(int, client.stdout.readline().split()))
+        assert workers
+        client.send_signal(signal.SIGKILL)
+        client.wait()
+    for worker in workers:
+        for _ in range(3000):
+            if not Path(f"/proc/{worker}").exists():
+                break
+            time.sleep(0.01)
+        else:
+            raise AssertionError(f"worker {worker} still runs")
+
+
+def _paths() -> list[Path]:
+    return [Path(functions.__file__).parent, Path(functions.__file__).parent.parent]
