@@ -101,6 +101,7 @@ def train(
     The run directory keeps the best model, which eval and predict use by default.
     """
     from sentibp.config.load import load_config
+    from sentibp.distributed.executor import connect
     from sentibp.runs import find
     from sentibp.training import break_condition
 
@@ -134,8 +135,10 @@ def _require_shards(resolved: Resolved, sync: str | None, cluster: str | None, b
     if shards == 1 and option is not None:
         raise ConfigError(f"{option} is for training on shards; add {set_option('train.shards', 8)}, or leave it out")
     if shards > 1 and break_ is not None:
-        raise ConfigError(f"--break looks at every step, and shards do many at once; leave it out, or write "
-            f"{set_option('train.shards', 1)}")
+        raise ConfigError(
+            f"--break looks at every step, and shards do many at once; leave it out, or write "
+            f"{set_option('train.shards', 1)}"
+        )
 
 
 def _train(

@@ -16,6 +16,7 @@ Task = TypeVar("Task")
 
 WINDOW = 4  # tasks in flight for each slot: a worker always has the next one, and a million tasks are not held at once
 
+
 class ClusterLost(DataError):
     """The scheduler cannot be reached, or can no longer be."""
 

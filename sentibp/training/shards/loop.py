@@ -1,7 +1,7 @@
 """The training loop on shards: rounds, in each of which all shards work from the same state, and are then merged.
 
-    average   each shard trains for some steps by itself; then the shards are averaged (local SGD: McDonald et al., 2010;
-              Stich, 2019)
+    average   each shard trains for some steps by itself; then the shards are averaged (iterative parameter mixing:
+              McDonald et al., 2010; local SGD: Stich, 2019)
     sync      the gradients of all shards are merged into one step, as with a batch of all their reviews
 
 `fit_shards` is to shards what `loop.fit` is to one process: the same events, the same state, the same checkpoints. The
@@ -25,7 +25,6 @@ from sentibp.training.shards.files import Shard, largest, write_shards
 from sentibp.training.shards.sums import FAN_IN, merge
 from sentibp.training.shards.work import (
     Report,
-    Round,
     Span,
     average_round,
     batches_per_update,

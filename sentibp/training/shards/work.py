@@ -39,6 +39,7 @@ from sentibp.utils.files import data_error_on_failure, open_regular, unreadable,
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import prefetch
 
+
 class Span(NamedTuple):
     """The steps of a round, in its epoch."""
 
@@ -168,10 +169,9 @@ def update_round(config: Config, start: Round, total: Sums, span: Span) -> Round
     gradients = {name: gradients[name] for name in params}
     gradient_norm = norm(gradients)
     if not np.isfinite(gradient_norm):
-        raise Diverged(
-            f"diverged at step {span.done + 1} (epoch {span.epoch}): the gradient of all shards together is not finite; "
-            f"{lower_learning_rate(settings)}"
-        )
+        where = f"diverged at step {span.done + 1} (epoch {span.epoch})"
+        fault = "the gradient of all shards together is not finite"
+        raise Diverged(f"{where}: {fault}; {lower_learning_rate(settings)}")
     factors = {name: learning_rate_factor(settings, name) for name in params}
     update(optimizer, params, clipped(gradients, settings), span.learning_rates[0], factors)
     return Round(state_of(network, optimizer), Report(total.loss, total.reviews, gradient_norm))
@@ -220,7 +220,9 @@ def _batches(size: int, shard: Shard, seed: int, epoch: int) -> list[Array]:
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
-def _changed(state: State, changed: Mapping[str, Array], factors: Mapping[str, float]) -> tuple[dict[str, Array], dict[str, RowSums]]:
+def _changed(
+    state: State, changed: Mapping[str, Array], factors: Mapping[str, float]
+) -> tuple[dict[str, Array], dict[str, RowSums]]:
     """Return what a shard has changed of the state: whole tensors, and the rows of others. Frozen ones stay."""
     rows = {name: row_sums(state, name, np.flatnonzero(mask)) for name, mask in changed.items()}
     sparse = {key for group in rows.values() for key in group.sums}

@@ -9,7 +9,7 @@ import pytest
 from elsewhere import Elsewhere
 from runner import fit
 
-from sentibp.data.examples import Examples, example_weights
+from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
 from sentibp.nn.losses import LOSSES
 from sentibp.training.diverged import Diverged

@@ -184,7 +184,7 @@ def test_blame_says_how_to_have_an_influence_log(small, here):
     from sentibp.runs.influence_log import load_influence_log
 
     train_model(small(), Path("run"))
-    with pytest.raises(DataError, match="--set train.shards=1") as raised:
+    with pytest.raises(DataError, match=r"--set train\.shards=1") as raised:
         load_influence_log(Path("run"))
     options = str(raised.value).partition("--set ")[2].rstrip("`").split(" --set ")
     assert load_config("run/config.yaml", options).config.train.shards == 1
@@ -203,5 +203,3 @@ def test_one_shard_is_the_usual_training(write_config, here):
     assert "shard" not in (Path("run") / "config.yaml").read_text()
     assert b"shard" not in run.model.read_bytes()
     np.testing.assert_equal(train_model(write_config("two.yaml", [], **sections), Path("two")).digest, run.digest)
-
-
