@@ -4,12 +4,10 @@ first. Tests of what must be the same wherever it runs."""
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
-
-from sentibp.utils.executor import Serial
 
 
 class Sent:
@@ -54,8 +52,10 @@ def _locked(value: Any) -> Any:
     return value
 
 
-class Elsewhere(Serial):
+class Elsewhere:
     """Runs the tasks that are settled last to first. `tasks` are the names of their functions, as they were sent."""
+
+    slots = 2
 
     def __init__(self) -> None:
         self.tasks: list[str] = []
@@ -63,6 +63,15 @@ class Elsewhere(Serial):
     def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> Any:
         self.tasks.append(function.__name__)
         return Sent(function, args)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = 4) -> Iterator[Any]:
+        raise NotImplementedError
 
     def result(self, future: Any) -> Any:
         return future.outcome()

@@ -25,6 +25,7 @@ from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
+from sentibp.data.vocabulary_shards import Place
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
@@ -67,11 +68,11 @@ class TrainingData(NamedTuple):
     before: int | None = None  # in the refit: the number of features of the chosen model
 
 
-def prepare(resolved: Resolved) -> TrainingData:
-    """Resolve the paths of a config, then load and encode its data."""
+def prepare(resolved: Resolved, place: Place | None = None) -> TrainingData:
+    """Resolve the paths of a config, then load and encode its data; in shards, if a `place` for that is given."""
     config, notes = resolve_paths(resolved)
     with explained_if_gone(resolved, config):
-        return prepare_config(config, notes)
+        return prepare_config(config, notes, place=place)
 
 
 def prepare_config(
@@ -79,6 +80,7 @@ def prepare_config(
     notes: tuple[str, ...] = (),
     given: InMemory | None = None,
     fold: tuple[Corpus, Corpus] | None = None,
+    place: Place | None = None,
 ) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
@@ -117,6 +119,7 @@ def prepare_config(
         None if origin is None else origin.vocabulary,
         occurrences=config.pretrain.is_used,  # it counts them, and reads their order
         words=_known_words(pretrained, lexicon),
+        place=place,
     )
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled_features, unlabelled_features = encoded.learned

@@ -103,9 +103,8 @@ def cluster(here) -> Iterator[tuple[str, subprocess.Popen]]:
     file = here / "scheduler.json"
     options = ["--scheduler-file", str(file)]
     with contextlib.ExitStack() as stack:
-        scheduler = _process(
-            stack, "-m", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", *QUIET, *options
-        )
+        command = ("-m", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-jupyter")
+        scheduler = _process(stack, *command, "--no-dashboard", *options)
         _process(stack, "-m", "distributed.cli.dask_worker", "--nthreads=1", "--no-nanny", "--no-dashboard", *options)
         _wait_for(lambda: file.exists() and "address" in file.read_text(), scheduler)
         yield json.loads(file.read_text())["address"], scheduler

@@ -6,7 +6,6 @@ needs, and a shard may be larger than its memory.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -15,15 +14,13 @@ import numpy as np
 
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
-from sentibp.errors import DataError
 from sentibp.nn.arrays import Array, Ragged
-from sentibp.utils.files import data_error_on_failure, open_regular
+from sentibp.utils import array_files
+from sentibp.utils.files import data_error_on_failure
 from sentibp.utils.rng import random_stream
 
 FOLDER = "shards"
 """The folder of these files in the run directory. It is removed when the training ends."""
-
-SHARED = "every worker must see the run directory: put it on a shared path with --out DIR"
 
 
 class Shard(NamedTuple):
@@ -68,15 +65,9 @@ def write_shards(folder: Path, train: Examples, weight: Array | None, shards: in
         arrays = {"ids": features.ids, "offsets": features.offsets, "label": train.label[reviews]}
         arrays |= {} if weight is None else {"weight": weight[reviews]}
         path = str(folder / f"shard-{number:04}")
-        digests = {name: _write(Path(f"{path}.{name}.npy"), array) for name, array in arrays.items()}
+        digests = {name: array_files.save(f"{path}.{name}.npy", array) for name, array in arrays.items()}
         written.append(Shard(number, shards, path, len(reviews), digests, train.classes))
     return written
-
-
-def _write(path: Path, array: Array) -> str:
-    with data_error_on_failure(path), open(path, "wb") as file:
-        np.save(file, array, allow_pickle=False)
-    return _digest(path)
 
 
 def open_shard(shard: Shard, *, verify: bool) -> tuple[Examples, Array | None]:
@@ -84,25 +75,15 @@ def open_shard(shard: Shard, *, verify: bool) -> tuple[Examples, Array | None]:
 
     DataError if a file is missing or, with `verify`, if its content is not that of its fingerprint.
     """
-    arrays = {}
-    for name, digest in shard.digests.items():
-        path = Path(f"{shard.path}.{name}.npy")
-        try:
-            if verify and _digest(path) != digest:
-                raise DataError(f"{path}: its content has changed since it was written; train again")
-            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise DataError(f"{path}: {reason}; {SHARED}") from None
-    ids, offsets = np.asarray(arrays["ids"]), np.asarray(arrays["offsets"])
-    return Examples(Ragged(ids, offsets), arrays["label"], None, shard.classes), arrays.get("weight")
+    arrays = {
+        name: array_files.load(f"{shard.path}.{name}.npy", digest if verify else None)
+        for name, digest in shard.digests.items()
+    }
+    return Examples(Ragged(arrays["ids"], arrays["offsets"]), arrays["label"], None, shard.classes), arrays.get(
+        "weight"
+    )
 
 
 def remove_shards(folder: Path) -> None:
     """Remove the files of all shards."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _digest(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

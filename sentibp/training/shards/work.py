@@ -33,8 +33,9 @@ from sentibp.training.loop import (
     take_batch,
     update,
 )
-from sentibp.training.shards.files import SHARED, Shard, open_shard
+from sentibp.training.shards.files import Shard, open_shard
 from sentibp.training.shards.sums import RowSums, State, Sums, average, merge, row_sums
+from sentibp.utils.array_files import SHARED
 from sentibp.utils.files import data_error_on_failure, open_regular, unreadable, write_file
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import prefetch
