@@ -259,11 +259,10 @@ def merge_counts(paths: Sequence[str], part: int, min_count: int) -> tuple[np.nd
 
 def encode_shard(shard: TextShard, path: str, presence: bool, occurrences: bool) -> None:
     """Write the features of a shard into files."""
-    arrays = (array_files.load(f"{path}.{name}.npy") for name in ("words", "features"))
-    vocabulary = Vocabulary.from_tensors(*arrays, presence)
+    words, features = (array_files.load(f"{path}.{name}.npy") for name in ("words", "features"))
+    vocabulary = Vocabulary.from_tensors(words, features, presence)
     ids, offsets = array_files.load(f"{shard.path}.ids.npy"), array_files.load(f"{shard.path}.offsets.npy")
-    words = array_files.load_texts(f"{shard.path}.words.arrow").combine_chunks()
-    tokens = Tokens(ids, offsets, words)
+    tokens = Tokens(ids, offsets, array_files.load_texts(f"{shard.path}.words.arrow").combine_chunks())
     features = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
     array_files.save(f"{shard.path}.features.ids.npy", features.ids)
     array_files.save(f"{shard.path}.features.lengths.npy", features.lengths)

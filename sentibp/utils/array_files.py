@@ -61,8 +61,11 @@ def _write(path: str, write: Callable[[IO[bytes]], Any]) -> str:
     with data_error_on_failure(Path(path)), replacing(Path(path)) as file:
         write(file)
         file.flush()
+        digest = hashlib.sha256()
         file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+        return digest.hexdigest()
 
 
 def _verify(path: str, digest: str | None) -> None:
