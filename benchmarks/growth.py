@@ -1,7 +1,7 @@
 """How time and memory grow: with the number of reviews, the vocabulary, the dimension, the depth.
 
     python benchmarks/growth.py                      # the table, and the plot: benchmarks/growth.svg
-    python benchmarks/growth.py --memory 1200        # 1.6 million reviews in so many MB (Linux, as root)
+    python benchmarks/growth.py --memory 1500 --copies 60 120 240   # 2, 4, 8 GB of text in so many MB (Linux, as root)
 
 Real IMDB reviews, repeated; in the copies one word in twenty is another one, drawn as often as it occurs, so that the
 vocabulary grows as that of more text would. They are written to Parquet in a temporary folder, and read as anyone's
@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ from sentibp.training.loop import fit, initial_state
 from sentibp.utils.arrow import buffers, from_numpy, segments, to_numpy
 
 COPIES = [1, 4, 16, 64]  # of 25,000 reviews
+BYTES = 33_132_823  # of text in each
 LIMIT = "text.max_features=400000"
 VARIED = [
     *(["text.max_features", size] for size in (10_000, 50_000, 200_000, 1_000_000)),
@@ -66,17 +68,24 @@ def write(path: Path, copies: int) -> None:
 
 
 class Memory(threading.Thread):
-    """The most memory that this process has held for itself, in GB."""
+    """The most memory that a process has held for itself, in GB."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: int | str = "self") -> None:
         super().__init__(daemon=True)
+        self.status = Path(f"/proc/{process}/status")
         self.peak = 0.0
 
     def run(self) -> None:
-        while True:
-            (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "RssAnon" in line)
-            self.peak = max(self.peak, int(line.split()[1]) / 1e6)
+        while lines := self._lines():
+            self.peak = max(self.peak, int(lines[0].split()[1]) / 1e6)
             time.sleep(0.02)
+
+    def _lines(self) -> list[str]:
+        """The line with the memory, or nothing once the process has ended."""
+        try:
+            return [line for line in self.status.read_text().splitlines() if "RssAnon" in line]
+        except OSError:
+            return []
 
 
 def measure(source: str, overrides: list[str]) -> dict[str, float]:
@@ -183,26 +192,39 @@ def group(megabytes: int) -> Iterator[Path]:
         folder.rmdir()
 
 
-def limited(folder: Path, megabytes: int) -> None:
-    path = folder / "reviews.parquet"
-    write(path, COPIES[-1])
-    with group(megabytes) as members:
-        command = [sys.executable, "-m", "sentibp", "train", "imdb", "--json"]
+def limited(folder: Path, megabytes: int, copies: list[int]) -> None:
+    """Train on so many copies of the reviews in a control group, and print a row for each."""
+    print("| GB of text | reviews | s | processor s | own MB at most | validation accuracy |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for number in copies:
+        path = folder / "reviews.parquet"
+        write(path, number)
+        command = [sys.executable, "-m", "sentibp", "train", "imdb", "--json", "--quiet", "--out", "run"]
         command += ["--set", f"data.source={path}", "--set", LIMIT]
-        enter = ["sh", "-c", f'echo $$ > {members}/cgroup.procs; exec "$@"', "sh"]
-        start = time.perf_counter()
-        done = subprocess.run(enter + command, cwd=folder, capture_output=True, text=True, check=False)
-        seconds = time.perf_counter() - start
-    print(done.stderr, end="")
-    if done.returncode:
-        sys.exit(f"failed with {done.returncode}: killed for want of memory, if that is -9")
-    accuracy = json.loads(done.stdout)["scores"]["accuracy"]
-    print(f"{25_000 * COPIES[-1]:,} reviews in {megabytes:,} MB: {seconds:.0f} s, validation accuracy {accuracy:.4f}")
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        with group(megabytes) as members:
+            enter = ["sh", "-c", f'echo $$ > {members}/cgroup.procs; exec "$@"', "sh"]
+            with subprocess.Popen(enter + command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+                own = Memory(process.pid)
+                own.start()
+                output, _ = process.communicate()
+        if process.returncode:
+            sys.exit(f"failed with {process.returncode}: killed for want of memory, if that is -9")
+        seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        accuracy = json.loads(output)["scores"]["accuracy"]
+        print(
+            f"| {BYTES * number / 1e9:.1f} | {25_000 * number:,} | {seconds:,.0f} | {processor:,.0f} "
+            f"| {1e3 * own.peak:,.0f} | {accuracy:.4f} |",
+            flush=True,
+        )
+        shutil.rmtree(folder / "run")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memory", type=int, metavar="MB", help="train the largest in so much memory, and stop")
+    parser.add_argument("--memory", type=int, metavar="MB", help="train in so much memory, and stop")
+    parser.add_argument("--copies", type=int, nargs="+", default=COPIES[-1:], help="of 25,000 reviews, for --memory")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -211,7 +233,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SENTIBP_CACHE"] = f"{folder}/cache"
         if arguments.memory:
-            limited(Path(folder), arguments.memory)
+            limited(Path(folder), arguments.memory, arguments.copies)
         else:
             table(Path(folder))
 

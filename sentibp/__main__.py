@@ -22,7 +22,7 @@ def main() -> None:
 
     prepare_streams()
     limit_blas_threads()
-    application(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="sentibp")
+    application(sys.argv[1] if len(sys.argv) > 1 else "--help")(prog_name="sentibp")
 
 
 def _occupy_standard_streams() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -11,13 +12,25 @@ from typing import Any
 import numpy as np
 
 from sentibp.data.readers.table import MissingColumn
+from sentibp.distributed import sweep
 from sentibp.errors import ConfigError
 from sentibp.training.shards import work
+from sentibp.training.trial import TrialRecord, TrialTask
 from sentibp.utils import threads
+from sentibp.utils.files import WriteError
 
 
 def double(number: int) -> int:
     return 2 * number
+
+
+def plus(number: int, others: list[int]) -> int:
+    return number + sum(others)
+
+
+def change_environment(number: int) -> None:
+    os.environ["HF_HUB_OFFLINE"] = str(number)
+    os.environ.pop("PATH", None)
 
 
 def total(numbers: list[int]) -> int:
@@ -71,6 +84,22 @@ def kill_once(marker: Path) -> str:
 def kill_always(count: Path) -> None:
     append(count)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_or_die(task: TrialTask, about: str, *arguments: Any) -> TrialRecord | None:
+    """Carry out a trial; that of number 1 kills its process, once if there is a file `once` beside the sweep."""
+    folder = Path(about).parent
+    if task.number == 1:
+        append(folder / "deaths")
+        if not (folder / "once").exists() or (folder / "deaths").stat().st_size == 1:
+            Path(task.folder).mkdir(exist_ok=True)
+            (Path(task.folder) / "rest").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return sweep.run(task, about, *arguments)
+
+
+def full_disk(*arguments: Any) -> None:
+    raise WriteError(f"/full: cannot be written: {os.strerror(errno.ENOSPC)}; make room on that disk")
 
 
 def wait_for(file: Path, started: Path) -> str:

@@ -22,7 +22,6 @@ import yaml
 from ending import ends_well, folder
 from pyarrow import parquet
 
-from sentibp.cli.prediction_writer import Format, open_writer
 from sentibp.config.load import load_config
 from sentibp.data import sources
 from sentibp.data.draft import draft_config
@@ -34,6 +33,7 @@ from sentibp.data.readers.table import LABELLED, ReadOptions
 from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Prediction
 from sentibp.model.decision import answers, parse_decision
+from sentibp.model.prediction_writer import Format, open_writer
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".gz", ".csv.gz")
 SUFFIXES += (".xlsx", ".zip", ".csv.bz2", ".csv.xz", ".csv.zst")

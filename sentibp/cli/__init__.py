@@ -144,6 +144,16 @@ Split = Annotated[str | None, typer.Option("--split", metavar="S", help="The spl
 TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="C", help="Default: as in training.")]
 LabelColumn = Annotated[str | None, typer.Option("--label-column", metavar="C", help="Default: as in training.")]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Work on several processes or machines: local:N, which is N processes here, or the Dask scheduler at "
+        "tcp://HOST:PORT or tls://HOST:PORT.",
+    ),
+]
+
 Threshold = Annotated[
     str | None,
     typer.Option(
@@ -200,6 +210,7 @@ MODULES = {  # command -> where it is registered, in the order of the help
     "words": "words",
     "compress": "compress",
     "sweep": "sweep",
+    "cluster": "cluster",
     "export": "export",
     "card": "card",
     "push": "push",
@@ -209,9 +220,15 @@ MODULES = {  # command -> where it is registered, in the order of the help
 }
 
 
+HELP = ("-h", "--help")
+
+
 @cache
 def application(first: str = "") -> typer.Typer:
-    """The command line; where its first word is a command, with that one alone, which takes half the time to load."""
+    """The command line. Where its first word is a command, it has that one alone; for --help, commands lack options.
+
+    Both take half the time to load.
+    """
     app = typer.Typer(
         cls=Commands,
         help="Train sentiment classifiers from YAML files, by backpropagation written by hand.",
@@ -219,9 +236,21 @@ def application(first: str = "") -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,  # plain help and one-line errors, without the time to load rich
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": list(HELP)},
     )
     app.callback()(_sentibp)
     for module in [MODULES[first]] if first in MODULES else dict.fromkeys(MODULES.values()):
         import_module(f".{module}", __name__).register(app)
+    if first in HELP:
+        _leave_options_out(app)
     return app
+
+
+def _leave_options_out(app: typer.Typer) -> None:
+    """Replace the commands by others with the same help and no options, which the help of the whole does not show."""
+    for command in app.registered_commands:
+        name, text = command.name or command.callback.__name__, command.callback.__doc__  # type: ignore[union-attr]
+        command.callback = lambda: None
+        command.callback.__name__, command.callback.__doc__ = name, text
+    for group in app.registered_groups:
+        _leave_options_out(group.typer_instance)  # type: ignore[arg-type]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Cost, Model, SetData, Threshold
+from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import format_of, output_file, require_no_input
-from sentibp.cli.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, open_writer, table_line
 from sentibp.errors import ConfigError
+from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
 Examples:
   sentibp predict 'I love this movie' 'not worth the ticket'
   sentibp predict --input reviews.csv --output predictions.csv
+  sentibp predict --input 'reviews/*.csv' --output predictions/ --cluster local:2
   sentibp predict --threshold 0.7 'I love this movie'
   cat reviews.txt | sentibp predict --input - | jq .label"""
     )(predict)
@@ -50,25 +51,28 @@ def predict(
         typer.Option(
             "-i",
             "--input",
-            metavar="FILE|-",
-            help="Reviews from a file (CSV, TSV, JSONL, Parquet, text) or, with -, from standard input, which is "
-            "answered line by line.",
+            metavar="FILE|DIR|-",
+            help="Reviews from a file (CSV, TSV, JSONL, Parquet, text), or a folder, or, with -, from standard input, "
+            "which is answered line by line. A pattern in quotes, such as 'data/*.csv', is many files.",
         ),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "-o",
             "--output",
-            metavar="FILE",
-            parser=expand_home,
+            metavar="FILE|DIR/",
             help="Write to a file instead of stdout: .csv, .tsv, .jsonl, .json or .parquet; all but the last also "
-            "with .gz.",
+            "with .gz. If it is a folder, each input file has a file there, and what is there already is not made "
+            "again.",
         ),
     ] = None,
     format: Annotated[
         Format | None,
-        typer.Option(help="Default: from the suffix of --output, else table on a terminal and jsonl in a pipe."),
+        typer.Option(
+            help="Default: from the suffix of --output, else table on a terminal and jsonl in a pipe; of many files, "
+            "that of the input if it can be written, else jsonl."
+        ),
     ] = None,
     text_column: Annotated[
         str | None,
@@ -84,10 +88,73 @@ def predict(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also show the contribution of each word and n-gram, as `explain` does.")
     ] = False,
+    cluster: Cluster = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="In a folder, replace files that were not made of these inputs by this model."),
+    ] = False,
 ) -> None:
     """Label reviews, with the probability of each label."""
     if bool(text) == (input is not None):
-        raise typer.BadParameter("give either reviews, each in quotes, or --input FILE")
+        raise typer.BadParameter(_both_or_none(text, input))
+    if is_many(input, output, cluster):
+        from sentibp.cli.predict_files import predict_many
+
+        assert input is not None
+        classifier, model_file = _load(model)
+        options, split = _read_options(classifier, text_column, set_ or [])
+        how = (options, split, keep, threshold, cost, explain)
+        predict_many(input, output, format, classifier, model_file, how, cluster, force)
+        return
+    if force:
+        raise ConfigError("--force: is for many files; let --output be a folder, such as predictions/")
+    _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain)
+
+
+def _both_or_none(texts: list[str] | None, input: str | None) -> str:
+    """Return what to do if reviews and --input are given, or neither."""
+    if texts and input is not None and all(map(os.path.isfile, texts)):
+        return "several files: put the pattern in quotes, so that the shell leaves it as it is: --input 'data/*.csv'"
+    return "give either reviews, each in quotes, or --input FILE"
+
+
+def is_many(input: str | None, output: str | None, cluster: str | None) -> bool:
+    """Return whether each input file is to have an output file. ConfigError if --cluster does not fit the rest."""
+    from glob import has_magic
+
+    if cluster is not None and input in (None, "-"):
+        raise ConfigError(
+            "--cluster: predicts files; name a folder or files with --input, such as --input 'data/*.csv'"
+        )
+    if input is None or input == "-":
+        return False
+    is_pattern = has_magic(input) and not os.path.exists(os.path.expanduser(input))
+    is_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(expand_home(output)))
+    return cluster is not None or is_pattern or is_folder
+
+
+def _load(model: str | None) -> tuple[Classifier, Path]:
+    from sentibp.model import file
+    from sentibp.runs import find
+
+    path = find.model_file(model)
+    return file.load_model(path), path
+
+
+def _predict(
+    text: list[str] | None,
+    model: str | None,
+    input: str | None,
+    output_name: str | None,
+    format: Format | None,
+    text_column: str | None,
+    set_: list[str] | None,
+    keep: bool,
+    threshold: str | None,
+    cost: str | None,
+    explain: bool,
+) -> None:
+    """Predict reviews, or one file."""
     from sentibp.cli.explain import may_colour
     from sentibp.cli.prediction_progress import Counter
     from sentibp.model import file
@@ -95,7 +162,7 @@ def predict(
     from sentibp.runs import find
 
     model_file = find.model_file(model)
-    output = None if output == Path("-") else output  # standard output
+    output = None if output_name in (None, "-") else expand_home(output_name)
     format = _format(output, format, explain)
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
@@ -120,7 +187,9 @@ def predict(
                 print_message(note)
             records = answers(classifier.predict(piece.text), decision)
             if explain and format is not Format.table:
-                records = _explained(records, piece, classifier)
+                from sentibp.inspection.explain import explained
+
+                records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
         writer.close()
@@ -179,11 +248,8 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
 def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:
     """Yield the reviews of a file or of stdin in pieces."""
     from sentibp.data import sources
-    from sentibp.data.pieces import Kept
 
-    kept = Kept.text if format in (Format.csv, Format.tsv) else Kept.typed if format is Format.parquet else Kept.objects
-    kept = kept if keep and format is not Format.table else Kept.nothing
-    return sources.read_pieces(path, options, kept, split)
+    return sources.read_pieces(path, options, kept_columns(format, keep), split)
 
 
 @contextlib.contextmanager
@@ -202,11 +268,6 @@ def _print(content: bytes) -> None:
     """Print UTF-8 at once, since another program may be waiting for it."""
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
-
-
-def _explained(records: list[dict[str, Any]], piece: Piece, classifier: Classifier) -> list[dict[str, Any]]:
-    explanations = _explanations(piece, classifier)
-    return [record | each.to_dict() | record for record, each in zip(records, explanations, strict=True)]
 
 
 def _explanations(piece: Piece, classifier: Classifier) -> Iterator[Explanation]:
@@ -236,3 +297,9 @@ class _Lines:
 
     def close(self) -> None:
         pass
+
+
+def table_line(answer: dict[str, Any], text: str) -> str:
+    """Return one line for people: the label, its probability, and the beginning of the text."""
+    note = f"  ({answer['note']}: the answer is the model's bias)" if "note" in answer else ""
+    return f"{answer['label']}  {answer['score']:.4f}  {one_line(text)}{note}"

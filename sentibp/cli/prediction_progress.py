@@ -17,12 +17,16 @@ def is_live() -> bool:
 
 
 class Counter:
-    """Shows on a terminal how many reviews have been predicted, if that takes longer than some seconds."""
+    """Shows on a terminal how many reviews have been predicted, if that takes longer than some seconds.
 
-    def __init__(self, wanted: bool):
+    With several `files`, it shows how many of these have ended, too.
+    """
+
+    def __init__(self, wanted: bool, files: int | None = None):
         self.live = wanted and is_live()
         self.bar: Any = None
         self._began, self._count = time.monotonic(), 0
+        self._files, self._ended = files, 0
 
     def __enter__(self) -> Counter:
         return self
@@ -34,12 +38,15 @@ class Counter:
     def add(self, count: int) -> None:
         """Show that further reviews have been predicted."""
         self._count += count
+        self._ended += 1
         seconds = time.monotonic() - self._began
         if not self.live or seconds < _PATIENCE:
             return
         self.bar = self.bar or self._started()
         a_second = self._count / max(seconds, 1e-3)
-        self.bar.update(self.task, description=f"{self._count:,} reviews, {a_second:,.0f} a second")
+        files = "" if self._files is None else f"{self._ended:,} of {self._files:,} files, "
+        done = {} if self._files is None else {"completed": self._ended}
+        self.bar.update(self.task, description=f"{files}{self._count:,} reviews, {a_second:,.0f} a second", **done)
 
     def _started(self) -> Any:
         from rich.console import Console
@@ -54,6 +61,6 @@ class Counter:
             transient=True,
             redirect_stdout=False,
         )
-        self.task = bar.add_task("", total=None)
+        self.task = bar.add_task("", total=self._files)
         bar.start()
         return bar

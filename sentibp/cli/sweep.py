@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sentibp.cli import Json, Offline, Set
+from sentibp.cli import Cluster, Json, Offline, Set
 from sentibp.cli.output import duration, print_json, print_message, print_text, size, table
 from sentibp.errors import ConfigError
 from sentibp.utils.paths import expand_home
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sentibp.training.sweep import Result
     from sentibp.training.sweep_folder import Plan
     from sentibp.training.trial import TrialRecord
+    from sentibp.training.trial_pool import Pool
 
 
 class _RunByDefault(TyperGroup):
@@ -71,6 +73,7 @@ class Metric(StrEnum):
 Examples:
   sentibp sweep rotten_tomatoes space.yaml --trials 50
   sentibp sweep mine.yaml space.yaml --jobs 2 --timeout 600
+  sentibp sweep mine.yaml space.yaml --cluster tcp://10.0.0.1:8786
   sentibp sweep mine.yaml space.yaml --folds 5 --metric log_loss
   sentibp sweep --resume sweeps/mine-1a2b3c --trials 100
   sentibp sweep show sweeps/mine-1a2b3c --html"""
@@ -92,6 +95,7 @@ def run(
         float | None, typer.Option(metavar="SECONDS", help="Stop after this time; the same command resumes.")
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, max=256, help="How many trials run at the same time.")] = 1,
+    cluster: Cluster = None,
     folds: Annotated[
         int | None,
         typer.Option(
@@ -146,6 +150,8 @@ def run(
     """
     from sentibp.training import sweep
 
+    if cluster is not None:
+        _require_cluster(cluster, jobs)
     if timeout is not None and not timeout > 0:
         raise typer.BadParameter("a number of seconds above 0", param_hint="--timeout")
     if resume is not None:
@@ -160,12 +166,21 @@ def run(
         path = out or sweep.default_folder(plan)
     for note in () if quiet else notes:
         print_message(note)
-    result = _run(plan, path, jobs, timeout, quiet)
+    result = _run(plan, path, jobs, cluster, timeout, quiet)
     print_result(result, plan, json)
     if result.outcome == "interrupted":
         raise typer.Exit(130)
     if result.best is None:
         raise typer.Exit(4 if set(result.states) == {"diverged"} else 1)
+
+
+def _require_cluster(cluster: str, jobs: int) -> None:
+    """Raise ConfigError if --cluster is no address, or --jobs is given, too."""
+    from sentibp.distributed.executor import require_address
+
+    if jobs != 1:
+        raise ConfigError("--jobs: each worker of the cluster runs one trial; leave out --jobs, or --cluster")
+    require_address(cluster)
 
 
 def _require_no_folder(*names: str | Path | None) -> None:
@@ -204,7 +219,7 @@ def _require_alone(*others: Any) -> None:
     if any(others):
         raise ConfigError(
             "--resume has the config, the space and the options of the sweep; leave out all but --trials, "
-            "--timeout and --jobs"
+            "--timeout, --jobs and --cluster"
         )
 
 
@@ -217,11 +232,11 @@ def _planned(folder: Path, trials: int | None) -> tuple[Plan, Sequence[str], Pat
     return plan._replace(trials=min(trials, most or trials) if trials else plan.trials), (), folder
 
 
-def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) -> Result:
+def _run(plan: Plan, path: Path, jobs: int, cluster: str | None, timeout: float | None, quiet: bool) -> Result:
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.sweep_progress import SweepProgress
     from sentibp.data.labels import counted
-    from sentibp.training import sweep, sweep_folder, trial_pool
+    from sentibp.training import sweep, sweep_folder
 
     deadline = sweep.Deadline(timeout)
     interrupt = Interrupt()
@@ -229,11 +244,10 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
     def stop() -> str:
         return "interrupted" if interrupt.requested else "timeout" if deadline.is_over() else ""
 
-    pool = trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)
-    with sweep_folder.SweepFolder(path) as folder:
+    with sweep_folder.SweepFolder(path) as folder, _pool(path, jobs, cluster, stop) as (pool, slots):
         folder.open(plan)
         found = sweep.Sweep(plan, folder, pool, stop)
-        progress = SweepProgress(plan, found.records, jobs, quiet)
+        progress = SweepProgress(plan, found.records, slots, quiet)
         if not found.records and found.left:
             cost = sweep.estimate(plan)
             progress.notes(cost.notes)
@@ -244,6 +258,25 @@ def _run(plan: Plan, path: Path, jobs: int, timeout: float | None, quiet: bool) 
             for event in found:
                 progress.show(event)
         return found.finish()
+
+
+@contextmanager
+def _pool(path: Path, jobs: int, cluster: str | None, stop: Callable[[], str]) -> Iterator[tuple[Pool, int]]:
+    """Yield where trials run, and how many at the same time. An error of the cluster says how to resume."""
+    from sentibp.training import trial_pool
+
+    if cluster is None:
+        yield (trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)), jobs
+        return
+    from sentibp.distributed.executor import ClusterLost, NotVisible, OtherVersion, connect
+    from sentibp.distributed.sweep import ClusterPool
+
+    with connect(cluster) as executor:
+        try:
+            yield ClusterPool(executor, path), executor.slots  # type: ignore[arg-type]
+        except (ClusterLost, NotVisible, OtherVersion) as error:
+            command = f"sentibp sweep --resume {shlex.quote(str(path))} --cluster {cluster}"
+            raise type(error)(*error.lines, f"to resume: {command}") from None
 
 
 def print_result(result: Result, plan: Plan, json: bool) -> None:

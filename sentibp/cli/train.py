@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Offline, Set
+from sentibp.cli import Cluster, Json, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 
@@ -85,14 +85,7 @@ def train(
         str | None,
         typer.Option(metavar="HOW", help="How shards are brought together: average or sync. See train.sync."),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Where the shards are trained (train.shards): local:N for N processes of this machine, or the address "
-            "of a Dask scheduler, such as tcp://host:8786. Default: in this process.",
-        ),
-    ] = None,
+    cluster: Cluster = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:

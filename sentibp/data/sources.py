@@ -277,7 +277,7 @@ def _open_source(
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
     if not names or _looks_like_path(source):
-        raise DataError(_no_such_file(source))
+        raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
         near = difflib.get_close_matches(source, [*NAMES, *list_folder(Path())], 3)
         hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
@@ -295,7 +295,8 @@ def _looks_like_path(source: str) -> bool:
     )
 
 
-def _no_such_file(source: str) -> str:
+def no_such_file(source: str) -> str:
+    """Return the message that there is no such file, with what was perhaps meant."""
     path = Path(os.path.expanduser(source))
     if not path.parent.is_dir():
         return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
+from sentibp.data.key_table import KeyTable
 from sentibp.data.ngram_counts import NONE
 from sentibp.data.respelling import SHORTEST, without_doubled_letters
 from sentibp.data.shifters import MARKS, Shifters, mark_words
@@ -34,6 +35,7 @@ from sentibp.utils.threads import parallel_map
 LONGEST = 3  # words in an n-gram: the largest value of text.ngrams
 
 PIECE = 1 << 20  # tokens that one thread processes at once
+_ENCODED = 1 << 17  # the same where the features are looked up: the arrays fit the cache of a core
 
 _MARK = "~"  # marks the open side of an affix
 
@@ -100,7 +102,7 @@ class Vocabulary:
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
         number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
-        pair_ids, known, depth = self._pair_ids, self._known_pairs, self.depth
+        known, depth = self._known_pairs, self.depth
         marked = self.marked_features(tokens.words)
         shifters = Shifters(tokens.words) if marked else None
         unknown_word = number == NONE
@@ -114,18 +116,15 @@ class Vocabulary:
             unknown = np.diff(prefix_sums(unknown_word.take(tokens.ids[place]))[offsets])
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last entry
             while len(levels) < depth:
-                pairs = pair_keys(levels[-1], word, offsets, len(self.words))
-                index = known.index_of(from_numpy(pairs))
-                levels.append(np.where(index == NONE, NONE, pair_ids[index]))
+                levels.append(known.find(pair_keys(levels[-1], word, offsets, len(self.words))))
             levels += [feature.take(tokens.ids[place]) for feature in affixes]
             if shifters is not None:
                 found = zip(shifters.find(tokens.ids[place], offsets), marked, strict=True)
                 levels += [np.where(has, of.take(tokens.ids[place]), np.int32(NONE)) for has, of in found]
             return *interleave(levels, offsets, presence), unknown
 
-        # each piece builds a hash table of the vocabulary, so it should not be much smaller than the vocabulary
-        cut = cuts(tokens.offsets, max(2 * PIECE, len(self)))
-        ids, lengths, unknown = build_arrays(parallel_map(piece, cut), np.int32, np.int64, np.int64)
+        pieces = parallel_map(piece, cuts(tokens.offsets, _ENCODED))
+        ids, lengths, unknown = build_arrays(pieces, np.int32, np.int64, np.int64)
         return Ragged(ids, prefix_sums(lengths)), unknown
 
     def numbers(self, words: pa.LargeStringArray) -> np.ndarray:
@@ -252,10 +251,9 @@ class Vocabulary:
         return Lookup(self.words)
 
     @cached_property
-    def _known_pairs(self) -> Lookup:
+    def _known_pairs(self) -> KeyTable:
         """The key of each n-gram: the feature that it extends by a word, and that word."""
-        keys = self.prefix[self._pair_ids].astype(np.int64) * len(self.words) + self.word[self._pair_ids]
-        return Lookup(from_numpy(keys))
+        return KeyTable(self.prefix.astype(np.int64) * len(self.words) + self.word, self._pair_ids)
 
     @cached_property
     def depth(self) -> int:

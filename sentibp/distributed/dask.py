@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import socket
 import threading
 import time
@@ -20,20 +21,24 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from importlib.metadata import version
+from itertools import chain
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
-import dask.config
 import distributed
+from dask import config as dask_config
 from distributed.scheduler import KilledWorker
+from distributed.security import Security
 
-from sentibp.distributed.executor import WINDOW, ClusterLost, Ended, OtherVersion, Task, WorkerDied
+from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied, worker_name
+from sentibp.errors import ConfigError
 from sentibp.utils.environment import versions
 from sentibp.utils.messages import print_message
 from sentibp.utils.threads import one_core, single_threaded_blas
 
-_PATIENCE = 10  # seconds for the scheduler to answer, and for the first worker to join
+_PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
@@ -52,13 +57,14 @@ def start(processes: int) -> DaskExecutor:
     stack = contextlib.ExitStack()
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
-        stack.enter_context(dask.config.set(_SETTINGS))
+        stack.enter_context(dask_config.set(_SETTINGS))
         cluster = stack.enter_context(
             distributed.LocalCluster(
                 n_workers=processes,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
                 silence_logs=logging.CRITICAL,
                 memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
                 death_timeout=30,  # seconds that a worker waits for a scheduler that is gone
@@ -69,30 +75,55 @@ def start(processes: int) -> DaskExecutor:
     raise AssertionError  # it returns or raises
 
 
-def connect(address: str) -> DaskExecutor:
-    """Connect to a scheduler that runs. ClusterLost if it does not answer; OtherVersion if a worker differs."""
+def connect(address: str, same_versions: bool = True) -> DaskExecutor:
+    """Connect to a scheduler that runs. ClusterLost if it does not answer, or has no workers.
+
+    OtherVersion if a worker differs from this process, unless `same_versions` is false.
+    """
     stack = contextlib.ExitStack()
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
+        security = _security(address)
         try:
-            client = stack.enter_context(distributed.Client(address, set_as_default=False, timeout=_PATIENCE))
-        except (OSError, TypeError, ValueError) as error:  # TypeError: certificates that are missing
+            client = distributed.Client(address, set_as_default=False, timeout=_PATIENCE, security=security)
+        except OSError as error:
             raise _unreachable(address, error) from None
+        stack.enter_context(client)
         executor = DaskExecutor(client, address, stack)
         executor.require_workers()
-        executor.require_same_versions()
+        if same_versions:
+            executor.require_same_versions()
         return executor
     raise AssertionError
 
 
+_TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # the environment variables of Dask's settings begin so
+
+_CERTIFICATES = f"{_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
+
+
+def _security(address: str) -> Security:
+    """Return the certificates that the settings of Dask name. ConfigError if tls:// has none, or not these files."""
+    try:
+        security = Security()
+        context = security.get_connection_args("client").get("ssl_context")
+    except OSError as error:  # of ssl, too
+        what = f"{error.filename or 'a certificate'}: {error.strerror or error}"
+        raise ConfigError(f"--cluster {address}: {what}; name files in {_CERTIFICATES}") from None
+    if address.startswith("tls:") and context is None:
+        raise ConfigError(f"--cluster {address}: needs certificates; set {_CERTIFICATES} to their files")
+    return security
+
+
 def _unreachable(address: str, error: Exception) -> ClusterLost:
     text = " ".join(str(error).split())
-    if address.startswith("tls:") and ("TLS" in text or "ssl" in text.lower() or "cert" in text.lower()):
-        names = ("TLS__CA_FILE", "TLS__CLIENT__CERT", "TLS__CLIENT__KEY")
-        variables = ", ".join(f"DASK_DISTRIBUTED__COMM__{name}" for name in names)
-        return ClusterLost(f"{address}: the certificates do not fit ({text}); name their files in {variables}")
+    if address.startswith("tls:") and "certificate" in text:
+        return ClusterLost(
+            f"{address}: does not accept the certificates, or is of another authority; see {_CERTIFICATES}"
+        )
     port = address.rpartition(":")[2]
-    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}")
+    other = "" if address.startswith("tls:") else f"; if it has certificates, write {address.replace('tcp', 'tls', 1)}"
+    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}{other}")
 
 
 @contextlib.contextmanager
@@ -125,7 +156,13 @@ def identity() -> dict[str, str]:
     """Return the versions of this process: those that must be the same everywhere, and its host."""
     found = versions()
     code = f"{found['sentibp']} ({found['code']})"
-    return {"sentibp": code, "numpy": found["numpy"], "python": found["python"], "host": socket.gethostname()}
+    return {
+        "sentibp": code,
+        "numpy": found["numpy"],
+        "python": found["python"],
+        "distributed": version("distributed"),
+        "host": socket.gethostname(),
+    }
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
@@ -140,34 +177,28 @@ def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
 
 def _other_version(worker: str, found: Sequence[str]) -> OtherVersion:
     repair = "install the same version there, and start the worker again"
-    return OtherVersion(f"worker {worker} has {'; '.join(found)}; {repair}")
-
-
-def _worker_name(worker: Any) -> str:
-    name = str(worker.name)
-    return worker.address if name == worker.address else f"{name} ({worker.address})"
+    return OtherVersion(f"{worker} has {'; '.join(found)}; {repair}")
 
 
 def _run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
     """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
     if found := differences(ours, identity()):
-        raise _other_version(f"{_worker_name(distributed.get_worker())} on {identity()['host']}", found)
-    with _one_at_a_time, single_threaded_blas, one_core():
+        raise _other_version(worker_name(), found)
+    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored():
         return function(*args)
 
 
-def is_given_up() -> bool:
-    """Return whether nobody waits for the task that calls this any more, since its command has ended.
-
-    A task that writes files asks now and then, so that it does not write into what the resumed command writes.
-    False outside of a worker.
-    """
+@contextlib.contextmanager
+def _environment_restored() -> Iterator[None]:
+    """Undo what a task changes of the environment variables: a later task in this process must not see it."""
+    before = dict(os.environ)
     try:
-        worker, key = distributed.get_worker(), distributed.worker.thread_state.key
-    except (ValueError, AttributeError):
-        return False
-    task = worker.state.tasks.get(key)
-    return task is None or task.state in ("cancelled", "released", "forgotten")
+        yield
+    finally:
+        if os.environ != before:
+            for name in os.environ.keys() - before.keys():
+                del os.environ[name]
+            os.environ |= before
 
 
 class DaskExecutor:
@@ -175,7 +206,7 @@ class DaskExecutor:
 
     def __init__(self, client: distributed.Client, address: str, stack: contextlib.ExitStack):
         self.client, self.address, self._stack = client, address, stack
-        self._slots, self._looked = 0, 0.0
+        self._slots, self._looked = 0, -_POLL
         self._warned = False
 
     def __enter__(self) -> Self:
@@ -189,8 +220,7 @@ class DaskExecutor:
     @property
     def slots(self) -> int:
         """The number of worker processes, at least 1; it is looked up every two seconds."""
-        if self._slots == 0 or time.monotonic() - self._looked > _POLL:
-            self._slots, self._looked = len(self.workers()), time.monotonic()
+        self._look_for_workers()
         return max(self._slots, 1)
 
     def workers(self) -> dict[str, Any]:
@@ -225,11 +255,11 @@ class DaskExecutor:
         """Raise OtherVersion if a worker differs from this process."""
         names = {address: str(about["name"]) for address, about in self.workers().items()}
         for address, theirs in self.identities().items():
-            name = names.get(address, address)
+            name = f"worker {names.get(address, '')} ({address})"
             if isinstance(theirs, Exception):
                 raise _other_version(name, [f"no sentibp that answers ({type(theirs).__name__}: {theirs})"])
             if found := differences(identity(), theirs):
-                raise _other_version(f"{name} ({address}) on {theirs['host']}", found)
+                raise _other_version(f"{name} on {theirs['host']}", found)
 
     def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> distributed.Future:
         """Return the future of function(*args), which a worker runs."""
@@ -242,7 +272,7 @@ class DaskExecutor:
     def result(self, future: distributed.Future) -> Any:
         """Wait for a future, and return its result."""
         self._wait([future])
-        result, error = self._outcome(future)
+        result, error = self.outcome(future)
         if error is not None:
             raise error
         return result
@@ -252,15 +282,13 @@ class DaskExecutor:
         self._wait(futures)
         for future in futures:
             if future.status != "finished":
-                _, error = self._outcome(future)
+                _, error = self.outcome(future)
                 raise error or self._lost()
 
-    def unordered(
-        self, function: Callable[[Task], Any], tasks: Iterable[Task], window: int = WINDOW
-    ) -> Iterator[Ended]:
+    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end."""
         source = iter(tasks)
-        running: dict[Any, tuple[Any, distributed.Future]] = {}
+        running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
         ended: SimpleQueue[distributed.Future] = SimpleQueue()
         more = True
         while True:
@@ -268,8 +296,9 @@ class DaskExecutor:
                 task = next(source, ended)
                 more = task is not ended
                 if more:
-                    future = self.submit(function, task, name=str(getattr(task, "name", "")))
-                    running[future.key] = task, future
+                    task, *needed = (task.task, task.futures) if isinstance(task, After) else (task,)
+                    future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
+                    running[future.key] = task, [future, *chain(*needed)]
                     future.add_done_callback(ended.put)
             if not running:
                 return
@@ -278,12 +307,20 @@ class DaskExecutor:
             except Empty:
                 self._look_for_workers()
                 continue
-            task, _ = running.pop(future.key)
-            result, error = self._outcome(future)
+            task, held = running.pop(future.key)
+            result, error = self.outcome(future)
             if isinstance(error, ClusterLost | OtherVersion):
                 raise error
-            future.release()
+            for each in held:
+                each.release()
             yield Ended(task, result, error)
+
+    def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
+        """Return the futures that have ended, as soon as there is one, or after some seconds."""
+        with contextlib.suppress(TimeoutError, CancelledError, OSError), self.client.as_current():
+            distributed.wait(futures, timeout=timeout, return_when="FIRST_COMPLETED")
+        self._look_for_workers()
+        return [each for each in futures if each.status != "pending"]
 
     def _wait(self, futures: Sequence[distributed.Future]) -> None:
         while futures:
@@ -296,7 +333,7 @@ class DaskExecutor:
             except (OSError, CancelledError):
                 raise self._lost() from None
 
-    def _outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
+    def outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
         """Return the result or the error of a future that has ended. ClusterLost if it never will."""
         if future.status == "finished":
             with contextlib.suppress(OSError, CancelledError, TimeoutError):
@@ -312,11 +349,13 @@ class DaskExecutor:
         return None, error
 
     def _look_for_workers(self) -> None:
-        """Tell the user, once, if all workers have left."""
-        has_none = not self.workers()
-        if has_none and not self._warned:
+        """Count the workers, every few seconds. Tell the user, once, if all have left."""
+        if time.monotonic() - self._looked < _POLL:
+            return
+        self._slots, self._looked = len(self.workers()), time.monotonic()
+        if not self._slots and not self._warned:
             print_message(f"{self.address}: no worker is left; waiting for one to join")
-        self._warned = has_none
+        self._warned = not self._slots
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(f"{self.address}: the connection to the scheduler is lost; start it and its workers again")

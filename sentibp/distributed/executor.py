@@ -1,6 +1,6 @@
 """Where functions run: the address that `--cluster` takes, and the executor for it.
 
-The executors themselves are in utils/executor.py and distributed/dask.py. Training gets one as an argument.
+The executors are in utils/executor.py, below the training that is given one, and in distributed/dask.py.
 """
 
 from __future__ import annotations
@@ -8,29 +8,47 @@ from __future__ import annotations
 import re
 
 from sentibp.errors import ConfigError
-from sentibp.utils.executor import WINDOW, ClusterLost, Ended, Executor, OtherVersion, Serial, Task, WorkerDied
+from sentibp.utils.executor import (
+    WINDOW,
+    After,
+    ClusterLost,
+    Ended,
+    Executor,
+    NotVisible,
+    OtherVersion,
+    Serial,
+    WorkerDied,
+    is_given_up,
+    not_visible,
+    worker_name,
+)
 
 __all__ = [
     "WINDOW",
+    "After",
     "ClusterLost",
     "Ended",
     "Executor",
+    "NotVisible",
     "OtherVersion",
     "Serial",
-    "Task",
     "WorkerDied",
     "connect",
+    "is_given_up",
+    "not_visible",
     "require_address",
+    "worker_name",
 ]
 
 MOST = 256  # processes of local:N
 
 
-def connect(address: str | None) -> Executor:
+def connect(address: str | None, same_versions: bool = True) -> Executor:
     """Return where to run: None is this process, `local:N` N processes here, and an address that of a Dask scheduler.
 
     ConfigError for what is no address, or without the extra `cluster`. ClusterLost if the scheduler cannot be reached,
-    or has no workers. OtherVersion if a worker has another version of sentibp, numpy or Python.
+    or has no workers. OtherVersion if a worker has another version of sentibp, numpy or Python, unless
+    `same_versions` is false.
     """
     if address is None:
         return Serial()
@@ -44,7 +62,7 @@ def connect(address: str | None) -> Executor:
 
     if local := _local(address):
         return dask.start(local)
-    return dask.connect(address)
+    return dask.connect(address, same_versions)
 
 
 def require_address(address: str) -> None:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from sentibp.nn.heads import scale_shares, split_head
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _CLOSE = 1e-9  # the residual at which the integration stops
 _POINTS = 4  # Gauss-Legendre points on each piece of the line
@@ -205,6 +208,14 @@ def explain(classifier: Classifier, text: str) -> Explanation:
         residual = value - bias - sum(each.contribution for each in contributions)
         sums.append(Sum(name, value, bias, contributions, residual, words))
     return Explanation(label, positive, tuple(sums), method, classifier.spec.label_set)
+
+
+def explained(
+    records: list[dict[str, Any]], texts: pa.LargeStringArray, classifier: Classifier
+) -> list[dict[str, Any]]:
+    """Return the answers for n texts, each with its explanation."""
+    explanations = (explain(classifier, text).to_dict() for text in texts.to_pylist())
+    return [record | each | record for record, each in zip(records, explanations, strict=True)]
 
 
 def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:

@@ -18,7 +18,7 @@ from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import prefix_sums
 from sentibp.utils.rng import random_stream
 from sentibp.utils.spill import build_arrays
-from sentibp.utils.threads import parallel_map
+from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 _C = 0.3  # the weight of the losses against the penalty, as in scikit-learn and LIBLINEAR
 _EPOCHS = 2
@@ -32,6 +32,7 @@ _BIAS_DECAY = 0.001  # the penalty on the last change of the biases of several o
 _SAMPLE = 512  # reviews from which the curvature of the loss is estimated
 
 
+@single_threaded_blas
 def fit_logistic_regression(
     examples: Examples, features: int, pooling: str, padding: int, seed: int, loss_weight: Array | None = None
 ) -> tuple[Array, float]:
@@ -71,6 +72,7 @@ def fit_logistic_regression(
     return column * usual, bias - float(inputs.mean @ column)
 
 
+@single_threaded_blas
 def fit_class_regression(
     examples: Examples,
     features: int,

@@ -36,6 +36,7 @@ from sentibp.training.shards.loop import fit_shards, steps_of_shards
 from sentibp.training.shifters import with_shifters
 from sentibp.utils.executor import Executor, Serial
 from sentibp.utils.paths import shown
+from sentibp.utils.threads import in_background
 
 Events = Generator[Event, None, Classifier]
 
@@ -228,18 +229,20 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     else:
         task = Task(context.data.training, context.data.validation)
     members = []
-    for each in seeds:
-        member = finished[each]
-        if member is None:
-            member = yield from _train_member(context, each, task)
-        context.classifier = member
-        checkpoints.member_finished(str(each), member)
-        members.append(member)
+    with in_background(_linear_members, context.data, seed) as linear_members:
+        for each in seeds:
+            member = finished[each]
+            if member is None:
+                member = yield from _train_member(context, each, task)
+            context.classifier = member
+            checkpoints.member_finished(str(each), member)
+            members.append(member)
+        linear = linear_members.result()
     selection = context.refit or context.selection
     if config.pretrain.has_word_columns:
         classifier = distillation.combine(pretrained[0], members)
     else:
-        kinds = [kind for kind in (_linear_members(context, seed), pretrained, members) if kind]
+        kinds = [kind for kind in (linear, pretrained, members) if kind]
         everyone = [member for kind in kinds for member in kind]
         classifier = fold_classifiers(list(zip(everyone, selection.mixture(kinds), strict=True)))
     if config.text.shifters:
@@ -262,9 +265,8 @@ def _train_member(context: TrainingContext, seed: int, task: Task) -> Events:
     return member
 
 
-def _linear_members(context: TrainingContext, seed: int) -> list[Classifier]:
+def _linear_members(data: TrainingData, seed: int) -> list[Classifier]:
     """Return the classifier of train.linear_member, if it is wanted. It takes too little time for a checkpoint."""
-    data = context.data
     if not data.config.train.linear_member:
         return []
     return [distillation.linear_member(data.config, data.vocabulary, data.training, seed)]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from sentibp.errors import SentibpError
+from sentibp.errors import DataError, SentibpError
 from sentibp.runs.directory import Run
 from sentibp.training.best_epoch import Selection
 from sentibp.training.break_condition import BreakCondition
@@ -29,7 +29,7 @@ from sentibp.training.metrics_log import MetricsLog
 from sentibp.training.networks import TrainingContext
 from sentibp.training.prepare import TrainingData
 from sentibp.training.shards.files import FOLDER, remove_shards
-from sentibp.utils.executor import ClusterLost, Executor, Serial, WorkerDied
+from sentibp.utils.executor import ClusterLost, Executor, NotVisible, OtherVersion, Serial, WorkerDied
 
 
 class Session:
@@ -86,7 +86,7 @@ class Session:
             yield from self.events()
         except TrainingStopped as error:
             raise self.stopped(error) from None
-        except (WorkerDied, ClusterLost) as error:
+        except (WorkerDied, ClusterLost, NotVisible, OtherVersion) as error:
             raise type(error)(*error.lines, *self._kept_after_failure()) from None
         except KeyboardInterrupt:  # in the middle of a step: the weights and the state do not belong together
             self.is_resumable = False
@@ -119,11 +119,11 @@ class Session:
 
     def _kept_after_failure(self) -> list[str]:
         """Keep a checkpoint after a failure of the cluster, if the state can still be fetched. Return how to resume."""
-        with suppress(WorkerDied, ClusterLost):
+        with suppress(DataError):
             self._write_checkpoint()
         address = getattr(self.context.executor, "address", None)
         options = f" --cluster {address}" if address else ""
-        return [f"resume with `sentibp train --resume {shlex.quote(str(self.run.path))}{options}`"]
+        return [f"to resume: sentibp train --resume {shlex.quote(str(self.run.path))}{options}"]
 
     def end(self, outcome: str, facts: dict[str, Any]) -> None:
         """Write how the run ended into run.json."""

@@ -1,7 +1,7 @@
 """Where the trials of a sweep run: in this process, one after the other, or in processes of their own.
 
 Both have the same three methods, `has_room`, `submit` and `wait`, and are context managers that end what still runs.
-Another kind, such as the tasks of a cluster, needs no more.
+`sentibp.distributed.sweep` has a third, for a cluster.
 """
 
 from __future__ import annotations

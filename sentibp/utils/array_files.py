@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.errors import DataError
+from sentibp.utils.executor import not_visible
 from sentibp.utils.files import data_error_on_failure, open_regular, replacing
-
-SHARED = "every worker must see this folder: put the run directory on a shared path with --out DIR"
 
 
 def save(path: str, array: np.ndarray) -> str:
@@ -33,7 +32,7 @@ def load(path: str, digest: str | None = None) -> np.ndarray:
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}; {SHARED}") from None
+        raise unreadable_here(path, error) from None
 
 
 def save_texts(path: str, texts: pa.ChunkedArray) -> str:
@@ -54,7 +53,14 @@ def load_texts(path: str, digest: str | None = None) -> pa.ChunkedArray:
     try:
         return pa.ipc.open_file(pa.memory_map(path)).read_all()["text"]
     except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: {error}; {SHARED}") from None
+        raise unreadable_here(path, error) from None
+
+
+def unreadable_here(path: str, error: Exception) -> DataError:
+    """Return the error for a file that cannot be read: on another machine, it is probably not visible."""
+    if isinstance(error, FileNotFoundError):
+        return not_visible(path, "it")
+    return DataError(f"{path}: {getattr(error, 'strerror', None) or error}; resume the training")
 
 
 def _write(path: str, write: Callable[[IO[bytes]], Any]) -> str:
@@ -74,7 +80,7 @@ def _verify(path: str, digest: str | None) -> None:
     try:
         found = _digest(path)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; {SHARED}") from None
+        raise unreadable_here(path, error) from None
     if found != digest:
         raise DataError(f"{path}: its content has changed since it was written; train again")
 

@@ -162,7 +162,7 @@ def index_of(values: pa.Array, known: pa.Array) -> np.ndarray:
 
 
 class Lookup:
-    """Finds values among known ones, which are distinct. Looking up few values is fast from the second time on.
+    """Finds texts among known ones, which are distinct. Looking up few is fast after a while.
 
     A prediction of one text looks up few words. To scan all known words for each would take most of its time, and to
     make an index of them takes as long as some scans. So the index is made when it is clear that it will be used.
@@ -183,7 +183,7 @@ class Lookup:
             self._scans += 1
             if self._scans <= self._SCANS:
                 return index_of(values, self.known)
-            self._find = _finder_of_text(self.known) if self.known.type == TEXT else _finder_of_numbers(self.known)
+            self._find = _finder_of_text(self.known)
         return self._find(values)
 
 
@@ -192,18 +192,6 @@ def _finder_of_text(known: pa.LargeStringArray) -> Callable[[pa.Array], np.ndarr
     return lambda values: np.array(
         [place.get(text, -1) for text in values.cast(pa.large_binary()).to_pylist()], np.int32
     )
-
-
-def _finder_of_numbers(known: pa.Array) -> Callable[[pa.Array], np.ndarray]:
-    order = to_numpy(known).argsort().astype(np.int32)
-    ordered = to_numpy(known)[order]
-
-    def find(values: pa.Array) -> np.ndarray:
-        numbers = to_numpy(values)
-        place = np.searchsorted(ordered, numbers)
-        return np.where(ordered.take(place, mode="clip") == numbers, order.take(place, mode="clip"), np.int32(-1))
-
-    return find
 
 
 def _index_in(values: pa.Array, known: pa.Array) -> np.ndarray:

@@ -6,13 +6,13 @@ run, and whenever they are run again. Both executors therefore give the same res
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self
 
 from sentibp.errors import DataError
-
-Task = TypeVar("Task")
 
 WINDOW = 4  # tasks in flight for each slot: a worker always has the next one, and a million tasks are not held at once
 
@@ -27,6 +27,23 @@ class WorkerDied(DataError):
 
 class OtherVersion(DataError):
     """A worker has another version of sentibp, numpy or Python than the command."""
+
+
+class NotVisible(DataError):
+    """A worker does not see a file or folder that the command sees."""
+
+
+def not_visible(path: str, what: str) -> NotVisible:
+    """Return the error that this process does not see what is at a path."""
+    repair = "all workers need it under the same path, on a file system that they share"
+    return NotVisible(f"{path}: {worker_name() or 'this process'} does not see {what}; {repair}")
+
+
+class After(NamedTuple):
+    """A task for `unordered` that runs when some futures have ended: function(task, their results)."""
+
+    task: Any
+    futures: list[Any]
 
 
 class Ended(NamedTuple):
@@ -61,11 +78,10 @@ class Executor(Protocol):
         """Wait for all futures. Raises the first error in the order of the futures; the results stay where they are."""
         ...
 
-    def unordered(
-        self, function: Callable[[Task], Any], tasks: Iterable[Task], window: int = WINDOW
-    ) -> Iterator[Ended]:
+    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end. At most slots * window are in flight.
 
+        A task may be an `After`, whose futures are no longer needed when it has ended.
         An error of the function, and WorkerDied, are yielded. ClusterLost and OtherVersion are raised: no other task
         would fare better.
         """
@@ -136,13 +152,43 @@ class Serial:
         if errors:
             raise errors[0]
 
-    def unordered(
-        self, function: Callable[[Task], Any], tasks: Iterable[Task], window: int = WINDOW
-    ) -> Iterator[Ended]:
+    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, in order."""
         for task in tasks:
+            task, *results = (task.task, task.futures) if isinstance(task, After) else (task,)  # noqa: PLW2901
             try:
-                ended = Ended(task, function(task))
+                ended = Ended(task, function(task, *map(_with_results, results)))
             except Exception as error:
                 ended = Ended(task, error=error)
             yield ended
+
+
+def is_given_up() -> bool:
+    """Return whether nobody waits any more for the task that calls this: its command has ended.
+
+    A task that takes long asks now and then. False outside of a worker.
+    """
+    if "distributed.worker" not in sys.modules:
+        return False
+    from distributed import worker as of_dask
+
+    try:
+        worker: Any = of_dask.get_worker()
+        task = worker.state.tasks.get(of_dask.thread_state.key)  # type: ignore[attr-defined]
+    except (ValueError, AttributeError):  # this is no worker
+        return False
+    is_open = worker.status.name in ("running", "paused")
+    return not is_open or task is None or task.state in ("cancelled", "released", "forgotten")
+
+
+def worker_name() -> str:
+    """Return the name, the address and the host of the worker that runs this; "" outside of a worker."""
+    if "distributed.worker" not in sys.modules:
+        return ""
+    from distributed.worker import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:
+        return ""
+    return f"worker {worker.name} ({worker.address}) on {socket.gethostname()}"

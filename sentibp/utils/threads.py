@@ -34,8 +34,8 @@ def _is_limited() -> bool:
     return all(os.environ.get(name) == "1" for name in _SETTINGS)
 
 
-class _SingleThreadedBlas:
-    """Limits BLAS to one thread in the whole process while at least one thread is inside the context."""
+class _SingleThreadedBlas(contextlib.ContextDecorator):
+    """Limits BLAS to one thread in the whole process while a thread is inside the context, or a decorated function."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -87,6 +87,16 @@ def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def in_background(function: Callable[..., Result], *arguments: object) -> Iterator[Future[Result]]:
+    """Yield the future result of function(*arguments), computed while the caller does other work.
+
+    The function must spend its time where the interpreter lock is released.
+    """
+    with _pool(1) as pool:
+        yield pool.submit(function, *arguments)
 
 
 def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -13,14 +13,8 @@ import cluster_functions as functions
 import pytest
 
 from sentibp.distributed import executor
-from sentibp.distributed.executor import ClusterLost, Executor, Serial, WorkerDied, connect, require_address
+from sentibp.distributed.executor import After, ClusterLost, Executor, Serial, WorkerDied, connect, require_address
 from sentibp.errors import ConfigError, SentibpError
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator[Executor]:
-    with connect("local:2") as found:
-        yield found
 
 
 @pytest.fixture(params=["serial", "local"])
@@ -87,6 +81,29 @@ def test_unordered_holds_a_bounded_number_of_tasks(local: Executor) -> None:
         most = max(most, taken - count)
     assert count == 100
     assert most <= 2 * 2
+
+
+def test_a_task_may_take_the_results_of_others(either: Executor) -> None:
+    def tasks() -> Iterator[After]:
+        for number in range(5):
+            yield After(number, [either.submit(functions.double, each) for each in range(number)])
+
+    ended = {each.task: each.result for each in either.unordered(functions.plus, tasks())}
+    assert ended == {number: number + sum(2 * each for each in range(number)) for number in range(5)}
+
+
+def test_a_failure_of_what_a_task_takes_is_its_own(either: Executor) -> None:
+    task = After(0, [either.submit(functions.double, 1), either.submit(functions.fail, 7)])
+    (ended,) = either.unordered(functions.plus, [task])
+    assert (ended.task, ended.result, str(ended.error)) == (0, None, "place 7: fact; repair")
+
+
+def test_what_a_task_does_to_the_environment_is_undone(local: Executor) -> None:
+    before = {process: each["environment"] for process, each in _settings(local).items()}
+    for _ in local.unordered(functions.change_environment, range(8)):
+        pass
+    after = {process: each["environment"] for process, each in _settings(local).items()}
+    assert after == before
 
 
 def test_serial_runs_a_function_when_its_result_is_asked_for_and_once(tmp_path: Path) -> None:
@@ -176,8 +193,23 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
     from sentibp.distributed import dask
 
     monkeypatch.setattr(dask, "_PATIENCE", 0.2)
-    with pytest.raises(ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1$"):
+    with pytest.raises(
+        ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1; if"
+    ):
         connect("tcp://127.0.0.1:1")
+
+
+def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dask import config
+
+    with pytest.raises(
+        ConfigError, match=r"^--cluster tls://h:1: needs certificates; set DASK_DISTRIBUTED__COMM__TLS__"
+    ):
+        connect("tls://h:1")
+    missing = {f"distributed.comm.tls.{key}": "/no.pem" for key in ("ca-file", "client.cert", "client.key")}
+    refused = pytest.raises(ConfigError, match=r"^--cluster tls://h:1: .*[Nn]o such file.*; name files in DASK_")
+    with config.set(missing), refused:
+        connect("tls://h:1")
 
 
 def test_the_extra_is_named_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import cluster_functions as functions
 import pytest
 from runner import resume, train_model
 
-from sentibp.distributed.executor import Executor, WorkerDied, connect
+from sentibp.distributed.executor import Executor, WorkerDied
 from sentibp.training.events import Epoch, Step
 from sentibp.training.shards import loop
 
@@ -27,12 +27,6 @@ SMALL = {
     "model": {"embedding": {"dim": 8, "init": "naive_bayes"}, "hidden": [4], "dropout": 0.1},
     "train": {"epochs": 2, "batch_size": 16, "shards": 4, "shard_steps": 2, "refit": False},
 }  # 288 reviews: five steps of each shard in an epoch, in three rounds
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator[Executor]:
-    with connect("local:2") as found:
-        yield found
 
 
 @pytest.fixture
@@ -89,7 +83,7 @@ def test_a_shard_that_kills_every_worker_ends_the_training_and_it_resumes(small,
         patch.setattr(loop, "train_shard", functions.train_shard_but_die)
         with pytest.raises(WorkerDied, match=r"^shard 3 of 4: given up: 4 workers that ran it died") as raised:
             train_model(small(), Path("run"), executor=local)
-    assert raised.value.lines[1] == "resume with `sentibp train --resume run --cluster local:2`"
+    assert raised.value.lines[1] == "to resume: sentibp train --resume run --cluster local:2"
     steps: list[Step | Epoch] = []
     again = resume(
         Path("run"), small(), lambda event: steps.append(event) if isinstance(event, Step) else None, executor=local
@@ -150,7 +144,7 @@ def test_a_client_that_is_killed_and_then_the_scheduler(small, here, cluster):
         _, message = client.communicate(timeout=120)
     assert client.returncode == 3
     assert "the connection to the scheduler is lost" in message
-    assert f"resume with `sentibp train --resume run --cluster {address}`" in message
+    assert f"to resume: sentibp train --resume run --cluster {address}" in message
     assert "Traceback" not in message
     steps: list[int] = []
     again = resume(Path("run"), small(*changes), lambda event: steps.append(getattr(event, "step", 0)))

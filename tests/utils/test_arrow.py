@@ -57,16 +57,12 @@ def test_index_of_agrees_with_a_list(values, known):
 @given(st.lists(st.integers(-1, 99)), st.lists(st.integers(0, 99), max_size=80, unique=True))
 def test_a_lookup_agrees_with_index_of_however_often_it_is_asked(values, known):
     """Also with the index that it makes when it was asked a few times."""
-    numbers, texts = from_numpy(np.array(known, int)), strings(f"é{number}" for number in known)
-    for lookup, asked in (
-        (Lookup(numbers), from_numpy(np.array(values, int))),
-        (Lookup(texts), strings(f"é{number}" for number in values)),
-    ):
-        expected = index_of(asked, lookup.known).tolist()
-        for _ in range(7):
-            found = [*lookup.index_of(asked[:2]).tolist(), *lookup.index_of(asked[2:]).tolist()]
-            assert found == expected
-            assert lookup.index_of(asked).dtype == np.int32
+    lookup, asked = Lookup(strings(f"é{number}" for number in known)), strings(f"é{number}" for number in values)
+    expected = index_of(asked, lookup.known).tolist()
+    for _ in range(7):
+        found = [*lookup.index_of(asked[:2]).tolist(), *lookup.index_of(asked[2:]).tolist()]
+        assert found == expected
+        assert lookup.index_of(asked).dtype == np.int32
 
 
 def test_predicting_loads_no_pandas():

@@ -30,8 +30,11 @@ class NotUtf8(DataError):
         self.column = column
 
 
-def open_parquet(data: memoryview, name: str, options: ReadOptions) -> Table:
-    """Open a Parquet file, which is read in batches of rows. DataError for settings that are for text."""
+def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: range | None = None) -> Table:
+    """Open a Parquet file, or some of its row groups, which are read in batches of rows.
+
+    DataError for settings that are for text.
+    """
     from pyarrow import parquet
 
     fact = "a Parquet file has the names of its columns, and no other encoding"
@@ -39,25 +42,35 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         try:
-            yield from _batches(data, name, wanted)
+            yield from _batches(data, name, wanted, groups)
         except _InvalidText:  # of a dictionary, which Arrow itself checks, without saying where
-            for _ in _batches(_without_types(data), name, wanted):
+            for _ in _batches(_without_types(data), name, wanted, groups):
                 pass
             raise
 
     with _Unreadable(name):
         schema = parquet.read_schema(pa.BufferReader(data))
         columns = tuple(schema.names)
-    return Table(name, columns, batches, lambda row: f"{name}: row {row + 1}", header=name, types=schema)
+        first = 0 if groups is None else _first_row(data, groups)
+    return Table(name, columns, batches, lambda row: f"{name}: row {first + row + 1}", header=name, types=schema)
 
 
-def _batches(data: memoryview, name: str, wanted: list[str]) -> Generator[Batch]:
+def _first_row(data: memoryview, groups: range) -> int:
+    """Return the number of rows before these row groups."""
     from pyarrow import parquet
 
-    check = _Check(name)
+    metadata = parquet.read_metadata(pa.BufferReader(data))
+    return sum(metadata.row_group(number).num_rows for number in range(groups.start))
+
+
+def _batches(data: memoryview, name: str, wanted: list[str], some: range | None) -> Generator[Batch]:
+    from pyarrow import parquet
+
     with _Unreadable(name):
         metadata = parquet.read_metadata(pa.BufferReader(data))
-    groups = _groups(data, metadata, wanted)
+        numbers = range(metadata.num_row_groups) if some is None else some
+        check = _Check(name, 0 if some is None else _first_row(data, some))
+    groups = _groups(data, metadata, wanted, numbers)
     while True:
         with _Unreadable(name):
             numbers, rows = next(groups, ([], 0))
@@ -121,13 +134,13 @@ class _Opener(NamedTuple):
         return opened.iter_batches(self.rows, self.groups, self.columns)
 
 
-def _groups(data: memoryview, metadata: Any, wanted: Sequence[str]) -> Iterator[tuple[list[int], int]]:
+def _groups(data: memoryview, metadata: Any, wanted: Sequence[str], numbers: range) -> Iterator[tuple[list[int], int]]:
     """Yield row groups that are read together, and how many of their rows are read at once."""
     paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
     leaves = [i for i, path in enumerate(paths) if any(path == name or path.startswith(f"{name}.") for name in wanted)]
     together: list[int] = []
     total, least = 0, _ROWS
-    for number in range(metadata.num_row_groups):
+    for number in numbers:
         group = metadata.row_group(number)
         rows = _rows_at_once(data, group, number, leaves)
         if together and (total + group.num_rows > _ROWS or min(rows, least) < _ROWS):
@@ -203,9 +216,9 @@ def _decoded(columns: Batch) -> Iterator[Batch]:
 class _Check:
     """Checks that texts are UTF-8, which Arrow takes for granted."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, rows: int):
         self.name = name
-        self.rows = 0  # that have been checked
+        self.rows = rows  # before those that are checked next
         self._dictionaries: dict[str, pa.Array] = {}  # the one that was checked last for each column
 
     def __call__(self, columns: Batch) -> None:

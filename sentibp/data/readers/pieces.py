@@ -28,7 +28,7 @@ from sentibp.utils.arrow import dictionary_lengths, scalar, strings
 
 _ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
 MOST_ROWS = 4 * _ROWS  # of a piece: empty rows take few bytes, and their answers many
-_BYTES = 1 << 25  # of a piece at most, unless a single row has more
+_BYTES = 1 << 23  # of a piece at most, unless a single row has more
 _MULTIPLE = 64  # of the rows of a piece, as many as the classifier computes together
 
 

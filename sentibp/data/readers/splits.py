@@ -58,13 +58,14 @@ def canonical(split: str) -> str:
 
 def data_files(names: Iterable[str]) -> list[str]:
     """Return the names of data files, sorted. A .txt file is one if there is no table; hidden files are none."""
-    visible = [name for name in sorted(names) if not _is_hidden(name)]
+    visible = [name for name in sorted(names) if not is_no_data(name)]
     return [name for name in visible if format_suffix(name) in TABLES] or [
         name for name in visible if format_suffix(name) == ".txt"
     ]
 
 
-def _is_hidden(name: str) -> bool:
+def is_no_data(name: str) -> bool:
+    """Return whether a file is hidden, or is about the data, such as README.txt."""
     parts = PurePosixPath(name).parts
     return any(part.startswith((".", "__MACOSX")) for part in parts) or bool(_NO_DATA.fullmatch(parts[-1].lower()))
 

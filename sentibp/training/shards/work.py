@@ -35,8 +35,8 @@ from sentibp.training.loop import (
 )
 from sentibp.training.shards.files import Shard, open_shard
 from sentibp.training.shards.sums import RowSums, State, Sums, average, merge, row_sums
-from sentibp.utils.array_files import SHARED
-from sentibp.utils.files import data_error_on_failure, open_regular, unreadable, write_file
+from sentibp.utils.array_files import unreadable_here
+from sentibp.utils.files import data_error_on_failure, open_regular, write_file
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import prefetch
 
@@ -93,7 +93,7 @@ def load_state(path: str, digest: str) -> Round:
         with open_regular(path) as file:
             content = file.read()
     except OSError as error:
-        raise DataError(unreadable(error, path, SHARED)) from None
+        raise unreadable_here(path, error) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise DataError(f"{path}: its content has changed since it was written; resume the training")
     return Round(load(content), Report(0.0, 0, 0.0))

@@ -121,7 +121,7 @@ def test_a_shard_that_is_given_up_is_named_and_a_checkpoint_is_kept(small, here)
     whole = train_model(resolved, Path("whole"))
     with pytest.raises(WorkerDied) as raised:
         train_model(resolved, Path("run"), executor=Dying(1, WorkerDied))
-    assert raised.value.lines == ("shard 3 of 4: given up", "resume with `sentibp train --resume run`")
+    assert raised.value.lines == ("shard 3 of 4: given up", "to resume: sentibp train --resume run")
     assert (Path("run") / "checkpoint.safetensors").exists()
     assert json.loads((Path("run") / "run.json").read_text())["outcome"] == "failed"
     steps: list[int] = []
@@ -132,7 +132,7 @@ def test_a_shard_that_is_given_up_is_named_and_a_checkpoint_is_kept(small, here)
 def test_without_its_scheduler_a_run_has_its_last_checkpoint(small, here):
     resolved = small()
     whole = train_model(resolved, Path("whole"))
-    with pytest.raises(ClusterLost, match="resume with `sentibp train --resume run`"):
+    with pytest.raises(ClusterLost, match="to resume: sentibp train --resume run"):
         train_model(resolved, Path("run"), executor=Dying(3, ClusterLost))
     assert resume(Path("run"), resolved).digest == whole.digest
 

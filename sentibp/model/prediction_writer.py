@@ -1,4 +1,4 @@
-"""Write predictions beside the columns of their input, as JSON lines, JSON, CSV, TSV, Parquet, or lines for people."""
+"""Write predictions beside the columns of their input, as JSON lines, JSON, CSV, TSV or Parquet."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import json as jsons
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sentibp.cli.output import one_line, print_message
+from sentibp.utils.messages import print_message
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
     from sentibp.data.labels import Classes
-    from sentibp.data.pieces import Piece
+    from sentibp.data.pieces import Kept, Piece
 
 Sink = Callable[[Any], Any]  # takes bytes
+Tell = Callable[[str], None]  # takes a message for the user
 
 
 class Format(StrEnum):
@@ -48,6 +49,14 @@ SUFFIXES = {
 }
 
 
+def kept_columns(format: Format, keep: bool) -> Kept:
+    """Return what a writer needs of the columns of the input, if these are to be kept."""
+    from sentibp.data.pieces import Kept
+
+    kept = Kept.text if format in (Format.csv, Format.tsv) else Kept.typed if format is Format.parquet else Kept.objects
+    return kept if keep and format is not Format.table else Kept.nothing
+
+
 class Writer(Protocol):
     """Writes pieces of the input with their predictions, one after the other."""
 
@@ -58,20 +67,20 @@ class Writer(Protocol):
         """Write what ends the file."""
 
 
-def open_writer(format: Format, sink: Sink, classes: Classes) -> Writer:
+def open_writer(format: Format, sink: Sink, classes: Classes, tell: Tell = print_message) -> Writer:
     """Return the writer of a format but `table`. `sink` takes the bytes; `classes` are those of the model."""
     from sentibp.model.decision import answer_columns, table_columns
 
     keys = answer_columns(classes)
     if format is Format.parquet:
-        return _Parquet(sink, table_columns(keys, classes))
+        return _Parquet(sink, table_columns(keys, classes), tell)
     if format in (Format.csv, Format.tsv):
-        return _Delimited(sink, table_columns(keys, classes), "," if format is Format.csv else "\t")
-    return _Json(sink, keys, array=format is Format.json)
+        return _Delimited(sink, table_columns(keys, classes), "," if format is Format.csv else "\t", tell)
+    return _Json(sink, keys, tell, array=format is Format.json)
 
 
 @contextlib.contextmanager
-def compressing(output: Path, file: IO[bytes]) -> Iterator[Sink]:
+def compressing(output: Path, file: Any) -> Iterator[Sink]:
     """Yield what writes into the open file, compressed if the name ends in .gz. There is no time stamp."""
     if output.suffix.lower() != ".gz":
         yield file.write
@@ -83,7 +92,8 @@ def compressing(output: Path, file: IO[bytes]) -> Iterator[Sink]:
 class _Names:
     """The names of the prediction's columns, which differ from those of the input's columns."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
         self._names: dict[str, str] = {}
 
     def among(self, columns: Sequence[str], own: Sequence[str]) -> Mapping[str, str]:
@@ -94,7 +104,7 @@ class _Names:
                 new, number = f"predicted_{name}", 2
                 while new in taken or new in self._names.values():
                     new, number = f"predicted_{name}_{number}", number + 1
-                print_message(f"the input has a column {name!r}: the prediction's is called {new!r}")
+                self._tell(f"the input has a column {name!r}: the prediction's is called {new!r}")
                 self._names[name] = new
         return self._names
 
@@ -102,10 +112,10 @@ class _Names:
 class _Json:
     """Writes an object for each row: one a line, or all in one array."""
 
-    def __init__(self, sink: Sink, keys: Sequence[str], *, array: bool):
+    def __init__(self, sink: Sink, keys: Sequence[str], tell: Tell, *, array: bool):
         self._sink, self._keys = sink, keys
         self._before, self._between, self._end = ("[\n", ",\n", "\n]\n") if array else ("", "\n", "\n")
-        self._array, self._begun, self._names = array, False, _Names()
+        self._array, self._begun, self._names = array, False, _Names(tell)
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
         names = self._names.among(piece.names, [*self._keys, *(key for answer in answers[:1] for key in answer)])
@@ -142,8 +152,8 @@ def _joined(text: str, answer: dict[str, Any]) -> str:
 class _Delimited:
     """Writes CSV or TSV. A value is quoted if it holds a delimiter, a quote or a line break. Arrow makes the lines."""
 
-    def __init__(self, sink: Sink, columns: Sequence[str], delimiter: str):
-        self._sink, self._columns, self._delimiter = sink, columns, delimiter
+    def __init__(self, sink: Sink, columns: Sequence[str], delimiter: str, tell: Tell):
+        self._sink, self._columns, self._delimiter, self._tell = sink, columns, delimiter, tell
         self._begun = False
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
@@ -151,7 +161,7 @@ class _Delimited:
         from sentibp.utils.arrow import strings
 
         if not self._begun:
-            names = [*piece.names, *_Names().among(piece.names, self._columns).values()]
+            names = [*piece.names, *_Names(self._tell).among(piece.names, self._columns).values()]
             self._sink(self._lines([strings([name]) for name in names]))
             self._begun = True
         own = [strings(map(_cell, values)) for values in table_values(answers, self._columns)]
@@ -181,8 +191,8 @@ class _Delimited:
 class _Parquet:
     """Writes Parquet. The columns of the input keep their types."""
 
-    def __init__(self, sink: Sink, columns: Sequence[str]):
-        self._sink, self._columns = sink, columns
+    def __init__(self, sink: Sink, columns: Sequence[str], tell: Tell):
+        self._sink, self._columns, self._tell = sink, columns, tell
         self._writer: parquet.ParquetWriter | None = None
         self._names: Mapping[str, str] = {}
 
@@ -191,7 +201,7 @@ class _Parquet:
         from pyarrow import parquet
 
         if self._writer is None:
-            self._names = _Names().among(piece.names, self._columns)
+            self._names = _Names(self._tell).among(piece.names, self._columns)
         own = {self._names[name]: array for name, array in _answer_arrays(answers, self._columns).items()}
         table = pa.table(piece.columns | own)
         self._writer = self._writer or parquet.ParquetWriter(_ArrowFile(self._sink), table.schema)
@@ -282,9 +292,3 @@ def _json_values(column: pa.Array) -> list[Any]:
 def _plain(value: Any) -> Any:
     """Return what JSON can hold in place of a value that it cannot."""
     return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def table_line(answer: dict[str, Any], text: str) -> str:
-    """Return one line for people: the label, its probability, and the beginning of the text."""
-    note = f"  ({answer['note']}: the answer is the model's bias)" if "note" in answer else ""
-    return f"{answer['label']}  {answer['score']:.4f}  {one_line(text)}{note}"

@@ -1,0 +1,164 @@
+"""`sentibp predict --input 'data/*.csv' --output predictions/`: predict many files, perhaps on a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from sentibp.cli.interrupts import unwound_by_signals
+from sentibp.cli.output import print_message
+from sentibp.cli.prediction_progress import Counter
+from sentibp.distributed.executor import connect, require_address
+from sentibp.distributed.predict import (
+    FileEnded,
+    InputFile,
+    find_files,
+    format_of,
+    predict_files,
+    require_free,
+    with_outputs,
+)
+from sentibp.distributed.predict_file import Settings
+from sentibp.distributed.predict_folder import FAILURES, OutputFolder
+from sentibp.errors import ConfigError, SentibpError
+from sentibp.model.decision import parse_decision
+from sentibp.model.prediction_writer import SUFFIXES, Format
+from sentibp.runs.find import BUILTIN, builtin_file
+from sentibp.utils.files import data_error_if_unreadable, is_stream
+from sentibp.utils.paths import expand_home
+
+if TYPE_CHECKING:
+    from sentibp.data.readers.table import ReadOptions
+    from sentibp.model.classifier import Classifier
+
+_LINES = 10  # notes, and failures, that are printed
+
+How = tuple["ReadOptions", str, bool, str | None, str | None, bool]
+
+
+def predict_many(
+    input: str,
+    output: str | None,
+    format: Format | None,
+    classifier: Classifier,
+    model: Path,
+    how: How,
+    cluster: str | None,
+    force: bool,
+) -> None:
+    """Predict each file of a folder or pattern into a file of the same name. Exit code 3 if some fail."""
+    if cluster is not None:
+        require_address(cluster)
+    folder_path = _folder(output, input)
+    options, split, keep, threshold, cost, explain = how
+    parse_decision(classifier.spec.label_set, threshold, cost)
+    files, notes = find_files(input, folder_path)
+    files = with_outputs(files, folder_path, _format(format))
+    if explain:
+        _require_explainable(files)
+    name = BUILTIN if model == builtin_file() else str(model.absolute())
+    settings = Settings(name, _digest(model), options, split, keep, threshold, cost, explain)
+    for note in notes:
+        print_message(note)
+    counts = _Counts(len(files), folder_path)
+    with OutputFolder(folder_path, settings.to_json()) as folder:
+        folder.open(force)
+        require_free(files, folder, force)
+        with _resumable(counts), connect(cluster) as executor, Counter(True, len(files)) as counter:
+            for ended in predict_files(executor, folder, files, settings, force):
+                counts.add(ended)
+                counter.add(ended.done.reviews if ended.done and ended.done.is_new else 0)
+    counts.print()
+    if counts.failed:
+        raise typer.Exit(3)
+
+
+class _Counts:
+    """Counts the files by how they ended, and prints what there is to say about them."""
+
+    def __init__(self, total: int, folder: Path):
+        self.total, self.folder = total, folder
+        self.written = self.before = self.failed = self.reviews = 0
+        self._notes: set[str] = set()
+
+    def add(self, ended: FileEnded) -> None:
+        """Count a file, and print the first notes and failures."""
+        if ended.done is None:
+            self.failed += 1
+            for line in ended.error if self.failed <= _LINES else ():
+                print_message(line)
+            return
+        self.written += ended.done.is_new
+        self.before += not ended.done.is_new
+        self.reviews += ended.done.reviews
+        for note in ended.done.notes if ended.done.is_new else ():
+            if note not in self._notes and len(self._notes) <= _LINES:
+                self._notes.add(note)
+                print_message(note if len(self._notes) <= _LINES else "further notes are not printed")
+
+    def print(self) -> None:
+        """Print how all files ended."""
+        states = [(self.written, "written"), (self.before, "written before"), (self.failed, "failed")]
+        files = ", ".join(f"{count:,} {state}" for count, state in states if count)
+        print_message(
+            f"{self.folder}: {files} of {self.total:,} file{'s' * (self.total != 1)}; {self.reviews:,} reviews"
+        )
+        if self.failed:
+            print_message(f"{self.folder / FAILURES}: why they failed; the same command tries them again")
+
+
+@contextmanager
+def _resumable(counts: _Counts) -> Iterator[None]:
+    """Say how to resume after an error or an interruption."""
+    try:
+        with unwound_by_signals():
+            yield
+    except SentibpError as error:
+        raise type(error)(*error.lines, _resume(counts)) from None
+    except KeyboardInterrupt:
+        print_message(_resume(counts))
+        raise
+
+
+def _resume(counts: _Counts) -> str:
+    done = counts.written + counts.before
+    return f"{counts.folder}: {done:,} of {counts.total:,} files are written; the same command resumes"
+
+
+def _folder(output: str | None, input: str) -> Path:
+    """Return the folder to write into. ConfigError if --output is none."""
+    if output is None or output == "-":
+        raise ConfigError(f"--input {input}: many files need a folder; add --output predictions/")
+    path = expand_home(output)
+    if os.path.isdir(path) or output.endswith(os.sep):
+        if os.path.isfile(path):
+            raise ConfigError(f"--output {output}: is a file; name a folder, such as --output {path.stem}-files/")
+        return path
+    suffix = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
+    if os.path.exists(path) or is_stream(path) or suffix in SUFFIXES:
+        name = path.name.split(".", 1)[0] or "predictions"
+        raise ConfigError(f"--output {output}: each input has a file of its own; name a folder: --output {name}/")
+    return path
+
+
+def _format(format: Format | None) -> Format | None:
+    if format is Format.table:
+        raise ConfigError("--format table: is for people, not for files; use jsonl, json, csv, tsv or parquet")
+    return format
+
+
+def _require_explainable(files: list[InputFile]) -> None:
+    for each in files:
+        if format_of(each.output) not in (Format.jsonl, Format.json):
+            raise ConfigError(f"--explain does not fit into {each.output}; add --format jsonl")
+
+
+def _digest(model: Path) -> str:
+    with data_error_if_unreadable(), open(model, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

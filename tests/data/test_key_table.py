@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentibp.data import key_table
+from sentibp.data.key_table import KeyTable
+
+KEYS = st.lists(st.integers(0, 2**62), unique=True, max_size=200)
+
+
+@given(KEYS, st.lists(st.integers(-(2**62), 2**62), max_size=50), st.data())
+def test_keys_are_found_as_a_dict_finds_them(keys, others, data):
+    rows = np.array(data.draw(st.lists(st.integers(0, len(keys) - 1), unique=True)) if keys else [], np.int64)
+    table = KeyTable(np.array(keys, np.int64), rows)
+    known = {keys[row]: row for row in rows}
+    sought = [*keys, *others, *keys[:3]]
+    found = table.find(np.array(sought, np.int64))
+    assert found.dtype == np.int32
+    assert found.tolist() == [known.get(value, -1) for value in sought]
+
+
+@pytest.mark.parametrize("step", [1, 2**8, 2**20, 2**40, key_table._MIX >> 40])
+def test_keys_in_a_pattern(step):
+    keys = np.arange(5000, dtype=np.int64) * step
+    table = KeyTable(keys, np.arange(len(keys)))
+    assert table.find(keys).tolist() == list(range(5000))
+    assert (table.find(keys + 5000 * step) == -1).all()
+
+
+def test_keys_that_share_their_slots_are_all_found(monkeypatch):
+    """Even if the first tables are of no use."""
+    monkeypatch.setattr(key_table, "_MIX", 0)  # every key has slot 0
+    keys = np.arange(300, dtype=np.int64) ** 2
+    table = KeyTable(keys, np.arange(300))
+    assert table.find(keys[::-1]).tolist() == list(range(299, -1, -1))
+    assert table.find(keys + 2**40).tolist() == [-1] * 300
+
+
+def test_no_keys():
+    table = KeyTable(np.zeros(0, np.int64), np.zeros(0, np.int32))
+    assert table.find(np.array([0, -1, 5])).tolist() == [-1, -1, -1]
+    assert table.find(np.zeros(0, np.int64)).tolist() == []

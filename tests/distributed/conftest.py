@@ -1,0 +1,17 @@
+"""Two worker processes that the tests of this folder share, for a start takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sentibp.distributed.executor import Executor, connect
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SENTIBP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        with connect("local:2") as found:
+            yield found

@@ -1,0 +1,206 @@
+"""Processes that are killed while a command works: it goes on, or the same command resumes, with the same bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from command import invoke
+
+import sentibp
+from sentibp.cli import predict_files
+from sentibp.distributed.executor import Executor, OtherVersion, connect
+
+COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
+PREDICT = ["predict", "-m", "builtin", "-i", "in"]
+
+
+@pytest.fixture
+def inputs(here: Path) -> Path:
+    """Six files, each of which takes a moment."""
+    folder = here / "in"
+    folder.mkdir()
+    for number in range(6):
+        row = json.dumps({"text": f"a good film, number {number}, " + "not worth the ticket " * 50, "n": number})
+        (folder / f"{number}.jsonl").write_text(f"{row}\n" * 1200)
+    return folder
+
+
+def predictions(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).glob("[!.]*")}
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.002)
+
+
+def kill(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(signal.SIGKILL)
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes of this process, but not the one that watches over its resources."""
+    return [each for each in psutil.Process().children(recursive=True) if "spawn_main" in _command(each)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it ends
+        return ""
+
+
+def has_written() -> bool:
+    """Return whether the command has noted a file that was written."""
+    journal = Path("out/.predictions.jsonl")
+    return journal.exists() and '"done"' in journal.read_text()
+
+
+class Kept:
+    """An executor that stays open after its context."""
+
+    def __init__(self, executor: Executor):
+        self._executor = executor
+
+    def __enter__(self) -> Executor:
+        return self._executor
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_workers_that_are_killed_cost_nothing(inputs: Path, local: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One while it writes, and then all of them."""
+    monkeypatch.setattr(predict_files, "connect", lambda address: Kept(local))
+    killed: list[int] = []
+
+    def writing() -> list[Path]:
+        return list(Path("out").glob(".*.sentibp-tmp"))
+
+    def killer() -> None:
+        for all_of_them in False, True:
+            wait_until(writing)
+            for each in workers() if all_of_them else workers()[:1]:
+                kill(each)
+                killed.append(each.pid)
+            wait_until(lambda: len(workers()) >= 2)
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    invoke(*PREDICT, "-o", "out/", "--cluster", "local:2")
+    thread.join()
+    assert len(killed) >= 3
+    invoke(*PREDICT, "-o", "serial/")
+    assert predictions("out") == predictions("serial")
+    assert len(predictions("out")) == 6
+
+
+def test_after_the_client_is_killed_the_same_command_resumes(inputs: Path) -> None:
+    command = [*COMMAND, *PREDICT, "-o", "out/", "--cluster", "local:1"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
+        wait_until(lambda: has_written() or client.poll() is not None)
+        children = psutil.Process(client.pid).children(recursive=True)
+        client.send_signal(signal.SIGKILL)
+    wait_until(lambda: not any(each.is_running() and each.status() != "zombie" for each in children))
+    done = invoke(*PREDICT, "-o", "out/")
+    assert "written before of 6 files" in done.err
+    invoke(*PREDICT, "-o", "serial/")
+    assert predictions("out") == predictions("serial")
+    assert list(Path("out").glob(".*.sentibp-tmp")) == []
+
+
+@pytest.fixture
+def start(here: Path) -> Iterator[Callable[..., psutil.Popen]]:
+    """`start("scheduler", "--port", "0", path=...)` starts a process of Dask, which ends with the test."""
+    started: list[psutil.Popen] = []
+
+    def start(*arguments: str, path: Path | None = None) -> psutil.Popen:
+        own = Path(sentibp.__file__).parent.parent if path is None else path
+        environment = {**os.environ, "PYTHONPATH": str(own)}
+        command = [sys.executable, "-m", "dask", *arguments]
+        with open(here / f"{arguments[0]}.log", "ab") as log:
+            process = psutil.Popen(command, env=environment, stdout=log, stderr=log, cwd=here)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        for each in (*process.children(recursive=True), process):
+            kill(each)
+        process.wait()
+
+
+@pytest.fixture
+def scheduler(start: Callable[..., psutil.Popen], here: Path) -> tuple[psutil.Popen, str]:
+    """A scheduler, and its address."""
+    file = here / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0", "--no-dashboard")
+    process = start("scheduler", *local, "--scheduler-file", str(file))
+    wait_until(lambda: file.exists() and file.stat().st_size)
+    return process, json.loads(file.read_text())["address"]
+
+
+def start_worker(start: Callable[..., psutil.Popen], address: str, name: str, path: Path | None = None) -> None:
+    options = ("--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--name", name)
+    start("worker", address, *options, "--local-directory", name, path=path)
+
+
+def test_a_scheduler_on_its_own(
+    inputs: Path, here: Path, start: Callable[..., psutil.Popen], scheduler: tuple[psutil.Popen, str]
+) -> None:
+    """A worker of another version is refused by its name; a scheduler that is killed ends the command."""
+    process, address = scheduler
+    start_worker(start, address, "same")
+    with connect(address) as executor:
+        changed = here / "changed"
+        shutil.copytree(Path(sentibp.__file__).parent, changed / "sentibp")
+        with open(changed / "sentibp" / "errors.py", "a") as file:
+            file.write("# changed\n")
+        start_worker(start, address, "late", path=changed)
+        wait_until(lambda: len(executor.workers()) == 2)  # type: ignore[attr-defined]
+        with pytest.raises(OtherVersion, match=r"^worker late \(tcp://.*\) on .* has sentibp .*, not .*; install the"):
+            for ended in executor.unordered(len, [[]] * 50):
+                assert ended.error is None
+    with pytest.raises(OtherVersion, match=r"^worker late \(tcp://"):
+        connect(address)
+    report = invoke("cluster", "check", "--cluster", address, "--json", str(inputs), code=1).json
+    assert {each["name"]: bool(each["faults"]) for each in report["workers"]} == {"same": False, "late": True}
+    assert report["paths"][0]["faults"] == {}
+
+    late = next(each for each in psutil.Process().children() if "late" in each.cmdline())
+    for each in (*late.children(recursive=True), late):
+        kill(each)
+    wait_until(lambda: len(_workers(address)) == 1)
+    command = [*COMMAND, *PREDICT, "-o", "out/", "--cluster", address]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as client:
+        wait_until(lambda: has_written() or client.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+        _, error = client.communicate()
+    assert client.returncode == 3, error
+    assert f"{address}: the connection to the scheduler is lost" in error
+    assert error.splitlines()[-1].endswith("of 6 files are written; the same command resumes")
+    assert "Traceback" not in error
+    done = invoke(*PREDICT, "-o", "out/")
+    assert "written before of 6 files" in done.err
+    invoke(*PREDICT, "-o", "serial/")
+    assert predictions("out") == predictions("serial")
+
+
+def _workers(address: str) -> dict:
+    with connect(address, same_versions=False) as executor:
+        return executor.workers()  # type: ignore[attr-defined]

@@ -1,0 +1,125 @@
+"""A sweep on a cluster finds what it finds in this process; a worker that is killed costs its trial only."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cluster_functions as functions
+import numpy as np
+import pytest
+from command import invoke
+
+from sentibp.distributed import sweep as distributed_sweep
+from sentibp.distributed.executor import Executor, NotVisible
+from sentibp.distributed.sweep import ClusterPool
+from sentibp.inspection.sweep import load_sweep
+from sentibp.training.sweep import Options, Result, Sweep, TrialEnded, plan_sweep
+from sentibp.training.sweep_folder import SweepFolder
+from sentibp.training.trial import FAILED, FINISHED
+from sentibp.training.trial_pool import Pool, SerialPool
+from sentibp.utils.files import WriteError
+
+SPACE = "train.epochs: [1, 2]\nmodel.hidden: [[], [2]]\n"
+
+
+@pytest.fixture
+def reviews(here: Path) -> Path:
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        mood = ("bad", "good")[number % 2]
+        words = rng.choice(["film", "plot", "song", "town", "day"], 3).tolist()
+        lines.append(json.dumps({"text": f"{mood} {' '.join(words)} {number}", "label": number % 2}))
+    path = here / "reviews.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def sweep(write_config: Callable, reviews: Path) -> Callable[..., Result]:
+    def run(pool: Callable[[Path], Pool], out: str) -> Result:
+        small = {"text": {"ngrams": 1}, "model": {"embedding": {"dim": 2, "init": "normal"}, "hidden": []}}
+        config = write_config(**small, data={"source": str(reviews), "validation": 0.3}, train={"epochs": 2})
+        Path("space.yaml").write_text(SPACE)
+        plan, _ = plan_sweep(config, Path("space.yaml"), Options(sampler="grid", prune=False))
+        with SweepFolder(Path(out)) as folder:
+            folder.open(plan)
+            if out == "once":
+                (folder.path / "once").touch()
+            found = Sweep(plan, folder, pool(folder.path))
+            assert len([event for event in found if isinstance(event, TrialEnded)]) == 4
+            return found.finish()
+
+    return run
+
+
+def records(result: Result) -> dict:
+    """All of each trial that must not depend on when and where it ran."""
+    return {
+        record.number: (record._replace(seconds=0), settings) for record, settings in load_sweep(result.folder).trials
+    }
+
+
+def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., Result], local: Executor) -> None:
+    here = sweep(lambda path: SerialPool(), "here")
+    there = sweep(lambda path: ClusterPool(local, path), "there")
+    assert records(here) == records(there)
+    assert {record.state for record, _ in records(there).values()} == {FINISHED}
+    assert (here.run / "model.safetensors").read_bytes() == (there.run / "model.safetensors").read_bytes()
+    assert here.settings == there.settings
+
+
+def test_a_trial_whose_worker_is_killed_runs_again(
+    sweep: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed_sweep, "run", functions.run_or_die)
+    once = sweep(lambda path: ClusterPool(local, path), "once")
+    assert (once.folder / "deaths").stat().st_size == 2
+    assert not (once.folder / "trials" / "1" / "rest").exists()
+    assert records(once) == records(sweep(lambda path: SerialPool(), "here"))
+
+
+def test_a_trial_that_kills_four_workers_has_failed_and_the_rest_goes_on(
+    sweep: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed_sweep, "run", functions.run_or_die)
+    done = sweep(lambda path: ClusterPool(local, path), "often")
+    found = records(done)
+    assert (done.folder / "deaths").stat().st_size == 4
+    assert found.pop(1)[0].state == FAILED
+    assert "trial 1: given up: 4 workers that ran it died" in load_sweep(done.folder).trials[1][0].message
+    assert {record.state for record, _ in found.values()} == {FINISHED}
+
+
+def test_a_full_disk_on_a_worker_ends_the_sweep(
+    sweep: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed_sweep, "run", functions.full_disk)
+    with pytest.raises(WriteError, match=os.strerror(errno.ENOSPC)):
+        sweep(lambda path: ClusterPool(local, path), "full")
+
+
+def test_a_worker_that_sees_another_folder_trains_nothing(here: Path) -> None:
+    (here / "sweep").mkdir()
+    about = here / "sweep" / "sweep.json"
+    task = functions.TrialTask(0, {}, str(here / "sweep" / "trials" / "0"), "accuracy")
+    with pytest.raises(NotVisible, match="does not see the folder of the sweep"):
+        distributed_sweep.run(task, str(about), "{}", [], False)
+    about.write_text("{}")
+    with pytest.raises(NotVisible, match=r"^/no/reviews: .* does not see the data; all workers need it"):
+        distributed_sweep.run(task, str(about), "{}", ["/no/reviews"], False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--jobs", "2", "--cluster", "local:2"], "leave out --jobs, or --cluster"),
+        (["--cluster", "local"], "write local:2"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(here: Path, arguments: list[str], complaint: str) -> None:
+    assert complaint in invoke("sweep", "quickstart", "space.yaml", *arguments, code=2).err
