@@ -462,16 +462,21 @@ class Train(_Section):
     model depends on the number of shards alone. 1: the usual training."""
     sync: Literal["average", "sync"] = "average"
     """With shards, how they are brought together. average: each shard trains for some steps by itself, and then their
-    weights are averaged; sync: the gradients of all shards are merged into each step. sync is the same as a batch_size
-    that is larger by the number of shards; it moves more data."""
+    weights are averaged; sync: the gradients of all shards are merged into each step, which is the same as a batch_size
+    that is larger by the number of shards. sync is as good as one process; average moves less data."""
     shard_steps: Count | None = None
     """With shards, how much is done before they are brought together again. With sync: average, the steps that each
-    shard trains by itself; null: TODO. With sync: sync, the batches of each shard in a step; null: 1."""
+    shard trains by itself; null: 20. With sync: sync, the batches of each shard in a step; null: 1."""
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_to_whole_number)] = 0
     """The seed of all random numbers. The same seed gives the same model."""
     seeds: Count = 1
     """The number of seeds to train with (seed, seed + 1, ...). The scores are reported with their mean and spread, and
     the best model is kept."""
+
+    @property
+    def round_steps(self) -> int:
+        """What `shard_steps` is, or means if it is null."""
+        return self.shard_steps or (20 if self.sync == "average" else 1)
 
     @model_serializer(mode="wrap")
     def _leave_out_shards(self, serialize: Any) -> dict[str, Any]:

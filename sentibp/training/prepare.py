@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.config.load import Resolved
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
@@ -43,6 +43,8 @@ from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
 _MORE = 0.3  # a share of reviews to hold out if there are few
+
+_FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
 
 FEW = 30
 """Reviews: with fewer for validation, there is a note that their scores say little."""
@@ -99,7 +101,12 @@ def prepare_config(
     labelled, unlabelled = load_pretraining_data(config)
     every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
-    notes = (*notes, *([order] if order else []), *(note for corpus in every for note in corpus.notes))
+    notes = (
+        *notes,
+        *([order] if order else []),
+        *_shard_notes(config.train, len(training)),
+        *(note for corpus in every for note in corpus.notes),
+    )
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and fold is None and isinstance(config.data.validation, str):
@@ -158,6 +165,15 @@ def _require_reviews_for_shards(config: Config, reviews: int) -> None:
     if config.train.shards > reviews:
         few = f"{config.train.shards:,} shards of {counted(reviews, 'review')}"
         raise ConfigError(f"train.shards: {few}; write {set_option('train.shards', max(reviews // 2, 1))}")
+
+
+def _shard_notes(settings: Train, reviews: int) -> list[str]:
+    """Return a note if each shard has few steps in an epoch, and a smaller batch would give it more."""
+    steps, smaller = -(-reviews // (settings.shards * settings.batch_size)), settings.batch_size // settings.shards
+    if settings.shards == 1 or settings.sync == "sync" or steps >= _FEW_STEPS or not smaller:
+        return []
+    few = f"train.shards: {counted(steps, 'step')} of each shard in an epoch"
+    return [f"{few}; for as many as without shards, write {set_option('train.batch_size', smaller)}"]
 
 
 def _facts(

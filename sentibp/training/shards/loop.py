@@ -27,7 +27,6 @@ from sentibp.training.shards.work import (
     Report,
     Span,
     average_round,
-    batches_per_update,
     load_optimizer,
     load_state,
     report_of,
@@ -49,7 +48,7 @@ def steps_of_shards(settings: Train, n: int) -> int:
     if settings.shards == 1:
         return steps_per_epoch(settings, n)
     batches = steps_per_epoch(settings, largest(n, settings.shards))
-    return batches if settings.sync == "average" else -(-batches // batches_per_update(settings))
+    return batches if settings.sync == "average" else -(-batches // settings.round_steps)
 
 
 class CommonState:
@@ -134,7 +133,7 @@ def fit_shards(
 
 def _span(settings: Train, state: TrainingState, epoch: int, done: int, per_epoch: int) -> Span:
     """Return the steps of the next round. No round reaches into another epoch."""
-    count = (settings.shard_steps or per_epoch) if settings.sync == "average" else 1
+    count = settings.round_steps if settings.sync == "average" else 1
     steps = range(state.step, state.step + min(count, per_epoch - done))
     learning_rate = settings.optimizer.learning_rate
     return Span(epoch, done, state.step, tuple(learning_rate * state.schedule.factor(step) for step in steps))

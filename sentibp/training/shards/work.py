@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.schema import Config, Train
+from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.errors import DataError
 from sentibp.model.build import assemble_for_training
@@ -135,7 +135,7 @@ def average_round(start: Round, total: Sums) -> Round:
 
 def shard_gradient(config: Config, seed: int, shard: Shard, start: Round, span: Span) -> Sums:
     """Return the gradient of the loss on some batches of one shard, summed over their reviews. Raises Diverged."""
-    settings, count = config.train, batches_per_update(config.train)
+    settings, count = config.train, config.train.round_steps
     examples, weight = open_shard(shard, verify=span.first == 0)
     network, _ = _restore(config, start.state, _stream(seed, "dropout", shard, span))
     batches = _batches(settings.batch_size, shard, seed, span.epoch)[span.first * count : (span.first + 1) * count]
@@ -176,11 +176,6 @@ def update_round(config: Config, start: Round, total: Sums, span: Span) -> Round
     factors = {name: learning_rate_factor(settings, name) for name in params}
     update(optimizer, params, clipped(gradients, settings), span.learning_rates[0], factors)
     return Round(state_of(network, optimizer), Report(total.loss, total.reviews, gradient_norm))
-
-
-def batches_per_update(settings: Train) -> int:
-    """Return the number of batches of each shard whose gradients are merged into one step, with train.sync: sync."""
-    return settings.shard_steps or 1
 
 
 def state_of(network: Sequential, optimizer: Optimizer) -> dict[str, Array]:
