@@ -141,6 +141,9 @@ def workplace(here, trained) -> Path:
     for name, table in tables.items():
         with open(here / name, "w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(table)
+    Path("inbox").mkdir()
+    for day, answer in ("monday", "good"), ("tuesday", "bad"), ("wednesday", "boring"):
+        Path("inbox", f"{day}.csv").write_text(f"text\nA {answer} film.\n")
     Path("reviews.txt").write_text("I love this movie\nnot worth the ticket\n")
     Path("mine.yaml").write_text(WRONG)
     return here

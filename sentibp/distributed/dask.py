@@ -47,6 +47,8 @@ _LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
     "distributed.worker.profile.enabled": False,  # it looks at the stack a hundred times a second
+    "distributed.scheduler.http.routes": [],  # pages that other users of this machine could read
+    "distributed.worker.http.routes": [],
 }
 
 _one_at_a_time = threading.Lock()  # in a worker: a process runs one task, however many threads it has
@@ -63,6 +65,7 @@ def start(processes: int) -> DaskExecutor:
                 n_workers=processes,
                 threads_per_worker=1,
                 host="127.0.0.1",
+                security=True,  # certificates of its own: else other users of this machine could run programs
                 dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
                 silence_logs=logging.CRITICAL,

@@ -54,6 +54,7 @@ def connect(address: str | None, same_versions: bool = True) -> Executor:
         return Serial()
     require_address(address)
     try:
+        import cryptography  # noqa: F401
         import distributed  # noqa: F401
     except ImportError as error:
         missing = (error.name or "distributed").partition(".")[0]

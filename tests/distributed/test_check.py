@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,29 @@ def test_nothing_listens_to_other_machines(local: Executor) -> None:
     ]
     assert found
     assert set(found) == {"127.0.0.1"}
+
+
+def test_other_users_of_this_machine_cannot_run_programs(local: Executor) -> None:
+    """They have no certificate, or another."""
+    from distributed.core import connect
+    from distributed.security import Security
+
+    address = local.client.scheduler.address  # type: ignore[attr-defined]
+    assert address.startswith("tls://127.0.0.1:")
+
+    async def knock(address: str, security: Security | None) -> None:
+        more = security.get_connection_args("client") if security else {}
+        await connect(address, timeout=5, **more)
+
+    own = local.client.security  # type: ignore[attr-defined]
+    asyncio.run(_closed(connect(address, timeout=60, **own.get_connection_args("client"))))
+    for other in (address, Security.temporary()), (address.replace("tls", "tcp"), None):
+        with pytest.raises(OSError):
+            asyncio.run(knock(*other))
+
+
+async def _closed(connecting: Any) -> None:
+    await (await connecting).close()
 
 
 def test_the_address_is_needed_and_checked() -> None:
