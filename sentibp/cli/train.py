@@ -105,8 +105,8 @@ def train(
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
     condition = None if break_ is None else break_condition.parse_condition(break_)
-    given = {"train.seed": seed, "train.sync": sync}
-    overrides = [*(set_ or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
+    overrides = [f"train.sync={sync}"] if sync is not None else []  # first, so that a repair with --set changes it
+    overrides += [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     path = find.find_started(resume) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     _require_shards(resolved, sync, cluster, break_)
@@ -124,7 +124,8 @@ def _require_shards(resolved: Resolved, sync: str | None, cluster: str | None, b
     from sentibp.utils.repair import set_option
 
     shards = resolved.config.train.shards
-    option = "--cluster" if cluster is not None else "--sync" if sync is not None else None
+    option = "--sync" if sync == "average" else None  # sync is refused by the settings
+    option = "--cluster" if cluster is not None else option
     if shards == 1 and option is not None:
         raise ConfigError(f"{option} is for training on shards; add {set_option('train.shards', 8)}, or leave it out")
     if shards > 1 and break_ is not None:
