@@ -26,6 +26,7 @@ _LEAST_RATIO = 0.3  # of a feature; others would hardly move, and are more than 
 _STEPS = 64  # in an epoch, at least
 _LARGEST_BATCH = 512  # reviews
 _PIECE = 1 << 20  # ids that one thread processes at once
+_BLOCK = 1 << 24  # ids that are summed at once, for which 200 MB are needed
 _BIAS_SAMPLE = 4096  # reviews on which the bias is fitted at the end
 _NEWTON_STEPS = 20
 _BIAS_DECAY = 0.001  # the penalty on the last change of the biases of several outputs
@@ -172,9 +173,11 @@ class _Inputs:
     @classmethod
     def centred(cls, x: Ragged, scale: Array, features: int) -> _Inputs:
         """Return inputs with a mean of 0."""
-        inputs = cls(x, scale, np.zeros(features, np.float32))
-        inputs.mean = inputs.backward(np.full(len(scale), 1 / len(scale), np.float32))
-        return inputs
+        total, share = np.zeros(features), scale * np.float32(1 / len(scale))  # of each review in the mean
+        for start, stop in cuts(x.offsets, _BLOCK):
+            reviews = x.slice(start, stop)
+            total += np.bincount(reviews.ids, np.repeat(share[start:stop], reviews.lengths), minlength=features)
+        return cls(x, scale, total.astype(np.float32))
 
     def take(self, chosen: Array) -> _Inputs:
         """Return the inputs of some reviews."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -281,3 +282,20 @@ def test_a_killed_training_is_resumed_to_the_same_bytes(small):
     assert load_model(resumed.model).tensors().keys() == load_model(whole.model).tensors().keys()
     for name, tensor in load_model(whole.model).tensors().items():
         np.testing.assert_array_equal(load_model(resumed.model).tensors()[name], tensor)
+
+
+def test_the_mean_of_the_inputs_takes_memory_for_a_block_of_reviews(monkeypatch):
+    x, scale = drawn(20_000).features, np.ones(20_000, np.float32)
+
+    def measured(block):
+        monkeypatch.setattr(logistic_regression, "_BLOCK", block)
+        tracemalloc.start()
+        try:
+            mean = _Inputs.centred(x, scale, FEATURES).mean
+            return mean, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    (whole, most), (mean, least) = measured(1 << 24), measured(1 << 10)
+    assert np.allclose(mean, whole, rtol=1e-5)
+    assert least < most / 3
