@@ -51,7 +51,7 @@ def check(
     ] = ...,  # type: ignore[assignment]
     json: Json = False,
 ) -> None:
-    """Check that all workers have the versions of this process, and see the same files.
+    """Compare all workers with this command: versions, and files.
 
     It needs the extra `cluster`: pip install 'sentibp[cluster]'. Exit code 1 if something differs.
     """
@@ -84,7 +84,7 @@ def print_report(report: Report) -> None:
         for fault in each.faults:
             print_text(f"worker {each.name} ({each.address}): {fault}")
         if each.threads > 1:
-            threads = f"{each.threads} threads; it runs one task at a time: start it with --nthreads 1"
+            threads = f"{each.threads} threads; it does one task at a time: start `dask worker ADDRESS --nthreads 1`"
             print_text(f"worker {each.name} ({each.address}): {threads}")
     for path in report.paths:
         _print_path(path, report)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -25,6 +26,7 @@ COMMANDS = [
         "play",
         "serve",
         "sweep show",
+        "cluster check",
         "export",
         "bench",
         "runs list",
@@ -40,7 +42,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config", "sweep", "sweep run"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "runs", "words", "config", "sweep", "sweep run", "cluster"])
 def test_help(sentibp, command):
     result = sentibp(*command.split(), "--help")
     assert result.err == ""
@@ -59,7 +61,7 @@ def test_the_first_help_says_how_to_begin(sentibp):
 
 
 def test_every_command_is_listed_with_a_whole_sentence(sentibp):
-    for group in ([], ["runs"], ["words"], ["config"], ["sweep"]):
+    for group in ([], ["runs"], ["words"], ["config"], ["sweep"], ["cluster"]):
         listed = sentibp(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
         assert listed
         for line in listed:
@@ -78,16 +80,21 @@ def test_version(process):
         (["train", "--help"], ["numpy", "pyarrow", "datasets", "rich"]),
         (["pretrain", "--help"], ["numpy", "pyarrow", "datasets", "rich", "scipy"]),
         (["predict", "good"], ["datasets", "rich", "onnx", "onnxruntime", "sentibp.export", "starlette", "uvicorn"]),
+        (["predict", "good"], ["distributed", "dask", "sentibp.distributed", "cryptography"]),
+        (["predict", "-i", "reviews/*.csv", "-o", "out/"], ["distributed", "dask", "pydantic", "scipy", "rich"]),
+        (["cluster", "check", "--help"], ["numpy", "pyarrow", "distributed", "dask", "rich"]),
         (["export", "--to", "js"], ["datasets", "rich", "onnx", "onnxruntime"]),
         (["explain", "good", "--flip"], ["datasets", "rich", "pydantic", "sentibp.config.schema", "scipy"]),
         (["trace", "good", "--label", "negative"], ["datasets", "rich", "pydantic", "sentibp.config.schema", "scipy"]),
-        (["train", "quickstart", "--quiet"], ["datasets", "rich", "starlette", "uvicorn"]),
+        (["train", "quickstart", "--quiet"], ["datasets", "rich", "starlette", "uvicorn", "distributed", "dask"]),
         (["eval", "--data", "sample"], ["starlette", "uvicorn"]),
         (["serve", "--help"], ["numpy", "pyarrow", "starlette", "uvicorn", "asyncio"]),
     ],
     ids=" ".join,
 )
 def test_commands_import_only_what_they_need(environment, trained, args, absent):
+    Path("reviews").mkdir()
+    Path("reviews/a.csv").write_text("text\ngood\n")
     command = [sys.executable, "-X", "importtime", "-m", "sentibp", *args]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

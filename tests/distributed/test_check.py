@@ -88,7 +88,7 @@ def test_paths_that_a_worker_sees_otherwise(here: Path, capsys: pytest.CaptureFi
         cluster.print_report(report)
         out = capsys.readouterr().out
         assert f"{here}/a.csv: worker b (tcp://b:1): {fault}\n" in out
-        assert "worker b (tcp://b:1): 4 threads; it runs one task at a time" in out
+        assert "worker b (tcp://b:1): 4 threads; it does one task at a time" in out
 
 
 def test_a_folder_of_the_same_name_on_a_disk_of_its_own_is_not_shared(here: Path) -> None:
