@@ -20,7 +20,7 @@ from sentibp.utils.files import data_error_on_failure, open_regular, replacing
 
 def save(path: str, array: np.ndarray) -> str:
     """Write an array, and return the SHA-256 of the file. DataError if it cannot be written."""
-    return _write(path, lambda file: np.save(file, array, allow_pickle=False))
+    return _write(path, lambda file: np.save(file, array))
 
 
 def load(path: str, digest: str | None = None) -> np.ndarray:
@@ -30,7 +30,7 @@ def load(path: str, digest: str | None = None) -> np.ndarray:
     """
     _verify(path, digest)
     try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        return np.asarray(np.load(path, mmap_mode="r"))
     except (OSError, ValueError) as error:
         raise unreadable_here(path, error) from None
 
