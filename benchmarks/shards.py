@@ -2,24 +2,32 @@
 
     python benchmarks/shards.py accuracy --films films.parquet --folds 0 1 2
     python benchmarks/shards.py cost
+    python benchmarks/shards.py kills --kills 60
 
 `accuracy` trains the config imdb, as a single network, on the rest of each fold of films (see folds.py), in each of
 the ways of `VARIANTS`, and compares them in pairs with one process. `cost` trains on reviews of random words, with
 states of several sizes: the seconds of each kind of task in this process, and the bytes of what they return, from which
-the time of a round with any number of workers follows; and the seconds of a round with one and two processes.
+the time of a round with any number of workers follows; and the seconds of a round with one and two processes. `kills`
+trains on two processes that are killed at random moments, as is the command, which is then resumed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import pickle
+import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 from folds import COLUMNS, Entry, compare, load_reviews, make_folds
 from pyarrow import parquet
@@ -41,6 +49,7 @@ from sentibp.training.shards.loop import fit_shards, steps_of_shards
 from sentibp.training.shards.sums import FAN_IN, merge
 from sentibp.utils.arrow import from_numpy
 
+TRAIN = [sys.executable, "-m", "sentibp", "train", "--quiet", "--json"]
 ONE = {"train.linear_member": "false", "train.epochs": "2"}
 VARIANTS: dict[str, dict[str, str]] = {"one process": {}, "one process, twice the rate": {"rate": "0.7"}}
 for _shards in 2, 4, 8:
@@ -147,15 +156,79 @@ def rounds(address: str | None, features: int, shards: int, steps: int) -> None:
     print("| {} | {} | {} | {} | {:.2f} | {:.2f} |".format(*row, min(seconds), statistics.median(seconds)), flush=True)
 
 
+KILLS = {
+    "data.source": "sample",
+    "text.ngrams": "1",
+    "train.epochs": "40",
+    "train.shards": "4",
+    "train.shard_steps": "2",
+}
+KILLS |= {"train.checkpoint.every_steps": "5", "train.refit": "false", "train.batch_size": "16"}
+
+
+def kills(count: int, longest: float) -> None:
+    """Train on two processes, and kill one of them, both, or the command, at random moments, until `count` kills.
+
+    Each time that the command was killed, the run is resumed. It must end with the model of one process.
+    """
+    rng, killed = random.Random(0), Counter[str]()
+    options = [f"--set={key}={value}" for key, value in KILLS.items()]
+    with tempfile.TemporaryDirectory() as folder:
+        whole = subprocess.run(
+            [*TRAIN, "quickstart", *options, "--out", f"{folder}/whole"], check=True, capture_output=True
+        )
+        digest = json.loads(whole.stdout)["digest"]
+        runs = 0
+        while killed.total() < count:
+            run = f"{folder}/{runs}"
+            runs += 1
+            command, ended = [*TRAIN, "quickstart", *options, "--out", run, "--cluster", "local:2"], None
+            while ended is None:
+                ended = _until_killed(command, rng, longest, killed)
+                is_there = Path(run, "run.json").exists()  # else it was killed before it began
+                command = [*TRAIN, "--resume", run, "--cluster", "local:2"] if is_there else command
+            found = json.loads(ended)["digest"]
+            print(f"run {runs}: {dict(killed)}, {'same' if found == digest else 'OTHER'} model", flush=True)
+            assert found == digest
+
+
+def _until_killed(command: list[str], rng: random.Random, longest: float, killed: Counter[str]) -> str | None:
+    """Run a command, and kill its workers at random moments. Return its output, or None if it was killed itself."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+        while True:
+            try:
+                output, message = client.communicate(timeout=rng.uniform(0.5, longest))
+                assert client.returncode == 0, message
+                return output
+            except subprocess.TimeoutExpired:
+                what = rng.choice(["worker", "worker", "workers", "command"])
+            if what == "command":
+                client.kill()
+                client.communicate()
+                killed[what] += 1
+                return None
+            workers = [
+                child for child in psutil.Process(client.pid).children() if "spawn_main" in " ".join(child.cmdline())
+            ]
+            for worker in workers[: 1 if what == "worker" else None]:
+                worker.kill()
+            killed[what] += bool(workers)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["accuracy", "cost"])
+    parser.add_argument("part", choices=["accuracy", "cost", "kills"])
     parser.add_argument("--films", type=Path, metavar="FILE")
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--count", type=int, default=4, help="of all folds")
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--longest", type=float, default=12.0, help="seconds between two kills, at most")
     arguments = parser.parse_args()
     if arguments.part == "accuracy":
         accuracy(arguments.films, arguments.folds, arguments.count)
+        return
+    if arguments.part == "kills":
+        kills(arguments.kills, arguments.longest)
         return
     names = "features | steps | save ms | load ms | train ms | merge 8 ms | average ms | state MB | shard MB | sum MB"
     print(f"| {names} |\n|{' --- |' * 10}")
