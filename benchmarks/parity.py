@@ -1,11 +1,12 @@
 """Whether exports answer as the model does: 10,000 texts in sentibp, Python, Node, Chromium and ONNX Runtime.
 
     python benchmarks/parity.py builtin runs/stars --texts 10000
+    python benchmarks/parity.py runs/* --texts 1000 --short --programs Python Node
 
-The texts are reviews of words of data/, all scripts, emoji, entities, random characters, and a few of up to a
-megabyte. Compared are labels, probabilities, counts, the features, and the places of all tokens (of texts up to 20,000
-characters). Prints a row for each model and program: the largest difference of a probability, and how many texts differ
-in anything else.
+The texts are reviews of words of data/ and of features of the model, all scripts, emoji, entities, random characters,
+and a few of up to a megabyte (none if --short). Compared are labels, probabilities, counts, the features, and the
+places of all tokens (of texts up to 20,000 characters). Prints a row for each model and program: the largest difference
+of a probability, and how many texts differ in anything else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import csv
 import http.server
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -40,7 +42,9 @@ from sentibp.model.decision import Decision, answers  # noqa: E402
 from sentibp.model.file import load_model  # noqa: E402
 from sentibp.utils.arrow import strings  # noqa: E402
 
+PROGRAMS = ("Python", "Node", "Chromium", "ONNX")
 LOCATED = 20_000  # characters of the longest text whose tokens are located
+FEATURES = 20_000  # of a model, of which texts are made
 PYTHON = f"""
 import json, model
 texts = json.load(open("texts.json"))
@@ -75,15 +79,18 @@ PAGE = (
 )
 
 
-def make_texts(count: int) -> list[str]:
+def make_texts(count: int, classifier: Classifier, short: bool) -> list[str]:
     words = []
-    for name in ("train.csv", "test.csv", "stars_train.csv"):
+    for name in ("train.csv", "test.csv", "stars_train.csv", "shifters.csv"):
         with open(ROOT / "data" / name, encoding="utf-8", newline="") as file:
             words += [word for row in csv.DictReader(file) for word in row["text"].split()]
     rng = np.random.default_rng(1)
-    texts = exports.texts_of_every_kind(count - 12, 1, words)
+    known = classifier.vocabulary.features()
+    words += known.take(rng.permutation(len(known))[:FEATURES]).to_pylist()
+    words = [words[i] for i in rng.permutation(len(words))]
+    texts = exports.texts_of_every_kind(count - (0 if short else 12), 1, words)
     pieces = texts[22:]
-    for size in (10_000, 30_000, 100_000, 200_000):
+    for size in () if short else (10_000, 30_000, 100_000, 200_000):
         texts.append(" ".join(words[i] for i in rng.integers(len(words), size=size)))
         texts += ["".join(of[i] for i in rng.integers(len(of), size=size // 40)) for of in (exports.WORLD, pieces)]
     return [text.encode("utf-8", "replace").decode() for text in texts]
@@ -150,7 +157,7 @@ def check_onnx(payload: Payload, texts: list[str], wanted: list[dict]) -> float:
     return most
 
 
-def check(name: str, classifier: Classifier, texts: list[str]) -> None:
+def check(name: str, classifier: Classifier, texts: list[str], chosen: list[str]) -> None:
     decision = Decision(classifier.spec.label_set)
     payload = make_payload(classifier, decision)
     wanted = answers(classifier.predict(strings(texts)), decision)
@@ -171,12 +178,14 @@ def check(name: str, classifier: Classifier, texts: list[str]) -> None:
             "Chromium": lambda: in_chromium(folder),
         }
         for program, answer in programs.items():
+            if program not in chosen:
+                continue
             start = time.perf_counter()
             answer()
             seconds = time.perf_counter() - start
             most, others = compare(json.loads((folder / "found.json").read_text()), wanted, ids, spans)
             print(f"{name:24} {program:12} {len(texts):6,}  {most:.1e}  {others:4}  {seconds:6.1f} s", flush=True)
-    most = check_onnx(payload, texts, wanted)
+    most = check_onnx(payload, texts, wanted) if "ONNX" in chosen else math.nan
     print(f"{name:24} {'ONNX Runtime':12} {len(texts):6,}  {most:.1e}", flush=True)
 
 
@@ -184,11 +193,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", help="Models as the option -m takes them, or names in tests/exports.py.")
     parser.add_argument("--texts", type=int, default=10_000)
+    parser.add_argument("--short", action="store_true", help="No text of more than some hundred characters.")
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     arguments = parser.parse_args()
-    texts = make_texts(arguments.texts)
     for name in arguments.models or ["builtin", *exports.MODELS]:
-        known = name in exports.MODELS
-        check(Path(name).name, exports.random_model(name) if known else load_model(name), texts)
+        classifier = exports.random_model(name) if name in exports.MODELS else load_model(name)
+        texts = make_texts(arguments.texts, classifier, arguments.short)
+        check(Path(name).name, classifier, texts, arguments.programs)
 
 
 if __name__ == "__main__":

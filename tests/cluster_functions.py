@@ -6,8 +6,9 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +25,24 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def plus(number: int, others: list[int]) -> int:
+def plus(number: int, others: Sequence[int] = ()) -> int:
     return number + sum(others)
+
+
+class Bad(NamedTuple):
+    count: Path
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"number {self.number}"
+
+
+def kill_if_three(task: Bad) -> int:
+    if task.number == 3:
+        kill_always(task.count)
+    time.sleep(0.05)
+    return 1
 
 
 def change_environment(number: int) -> None:

@@ -39,6 +39,8 @@ SENTENCES = [
     "Not only funny but moving; I didn't like the ending, don’t ask.",
     "see https://example.com/a?b=c or www.example.org. write to me@example.com @somebody 10/10 1,000.5",
     "The best film of '95 &amp; &rsquo;96 <br /> a must&nbsp;see &#128514; &notit; &#0; &#150; &#xd800;",
+    "NOT Boring, so MUCH CLICHÉS; Very clichés but NEVER DULL: Hardly GOOD, ALTHOUGH İt is FUNNY",
+    "\u017fhttp://a.b.com http\u017f://c.d.com a@b.\u017fe \u212a@c.de WWW.X.Y <URL> in Old spelling",
     "a truly brilliant, disappointing, unwatchable film without charm but with lovely music",
 ]
 _PIECES = [
@@ -73,7 +75,7 @@ def texts_of_every_kind(n: int, seed: int = 0, words: Sequence[str] = ()) -> lis
     while len(texts) < n:
         kind, length = rng.integers(4), int(rng.integers(1, 40))
         if kind == 0:
-            texts.append(" ".join(words[i] for i in rng.integers(len(words), size=length)))
+            texts.append(" ".join(words[int(i)] for i in rng.integers(len(words), size=length)))
         elif kind == 1:
             texts.append(" ".join(rng.choice([*_PIECES, *words[:50]], length).tolist()))
         elif kind == 2:
@@ -94,8 +96,13 @@ MODELS = {
         "batch_norm": True,
         "residual": True,
     },
-    "old spelling": {"text": {"folding": 1, "ngrams": 2}, "embedding": {"pooling": "sum"}, "hidden": []},
+    "old spelling": {
+        "text": {"folding": 1, "ngrams": 2, "classes": ["url", "email"]},
+        "embedding": {"pooling": "sum"},
+        "hidden": [],
+    },
     "shifters": {"text": {"ngrams": 2, "shifters": True, "presence": True, "classes": ["number"]}, "hidden": [6]},
+    "cased shifters": {"text": {"lowercase": False, "shifters": True, "affixes": True, "ngrams": 3}, "hidden": [4]},
     "sigmoid": {"text": {"affixes": True, "ngrams": 3}, "hidden": [6], "activation": "sigmoid", "batch_norm": True},
     "deep": {"text": {"ngrams": 2}, "hidden": [6, 6, 6], "residual": True, "embedding": {"padding": 3}},
     "three": {"data": {"labels": ["negative", "neutral", "positive"]}, "hidden": [5]},

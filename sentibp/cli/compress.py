@@ -77,9 +77,9 @@ def compress(
     """
     from sentibp.errors import ConfigError
 
+    max_bytes = parse_size(max_size, following=named)
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out")
-    max_bytes = parse_size(max_size)
     from sentibp.export import compress as export
     from sentibp.inspection.evaluate import DataOptions
     from sentibp.runs import find, hub_model
@@ -95,10 +95,15 @@ def compress(
     _print(output, report, json, hub_model.as_json(path))
 
 
-def parse_size(text: str, option: str = "--max-size") -> int:
-    """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for."""
+def parse_size(text: str, option: str = "--max-size", following: object = None) -> int:
+    """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for.
+
+    ConfigError if it is none, or if its unit stands alone as the argument that follows.
+    """
     from sentibp.errors import ConfigError
 
+    if text.isdecimal() and (unit := str(following or "")).lower() in {*_UNITS} - {""} and not Path(unit).exists():
+        raise ConfigError(f"{option} {text} {unit}: two words; write {option} {text}{unit}")
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([a-z]*)", text.strip().lower())
     if found is None or found[2] not in _UNITS or not 1 <= float(found[1]) * _UNITS[found[2]] < 1 << 60:
         raise ConfigError(f"{option} {text}: not a size; write, for example, {option} 1MB or {option} 300kB")

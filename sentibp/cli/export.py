@@ -72,13 +72,12 @@ def export(
     0.000001. The answers are those of `sentibp predict`, in any version of Python, Node, or browser. --to onnx needs
     the extra `export`: pip install 'sentibp[export]'.
     """
+    from sentibp.cli.compress import parse_size
     from sentibp.errors import ConfigError
 
+    max_bytes = None if max_size is None else parse_size(max_size, following=named)
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out")
-    from sentibp.cli.compress import parse_size
-
-    max_bytes = None if max_size is None else parse_size(max_size)
     from sentibp.export import export as exports
     from sentibp.model.decision import parse_decision
     from sentibp.model.file import load_model

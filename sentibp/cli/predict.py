@@ -129,7 +129,7 @@ def is_many(input: str | None, output: str | None, cluster: str | None) -> bool:
     if input is None or input == "-":
         return False
     is_pattern = has_magic(input) and not os.path.exists(os.path.expanduser(input))
-    is_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(expand_home(output)))
+    is_folder = output not in (None, "") and (output.endswith(os.sep) or os.path.isdir(expand_home(output)))
     return cluster is not None or is_pattern or is_folder
 
 

@@ -68,7 +68,7 @@ def label_encoder(labels: Any, data: Data, name: str = "y") -> LabelEncoder:
         return _of_setting(distinct, data.labels, name)
     keys = [label_key(value) for value in distinct.tolist()]
     if len(distinct) == 1:
-        raise InvalidInput(f"all labels are {distinct[0]!r}, one class; training needs at least two classes")
+        raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
     if "" in keys or len(set(keys)) < len(keys):
         same = [value for value, key in zip(distinct.tolist(), keys, strict=True) if not key or keys.count(key) > 1]
         raise InvalidInput(f"{name}: {', '.join(map(repr, same))}: empty, or the same but for capitals; rename them")

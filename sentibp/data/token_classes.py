@@ -45,11 +45,24 @@ def spellings(classes: tuple[str, ...]) -> list[tuple[str, str]]:
         if name in classes:
             placeholder = _PLACEHOLDERS[name]
             before, after = _BORDERS.get(name, ("", ""))
-            found.append((f"(?i)()<{name}>()", placeholder))
-            found.append((f"(?i)({before})(?:{pattern})({after})", placeholder))
+            found.append((_any_case(f"()<{name}>()"), placeholder))
+            found.append((_any_case(f"({before})(?:{pattern})({after})"), placeholder))
             if before:  # a match uses up the border that the next number needs, too
                 found.append(found[-1])
     return found
+
+
+def _any_case(pattern: str) -> str:
+    """Return a pattern in lower case as one that also matches capitals.
+
+    With (?i), RE2, Python and JavaScript disagree about the long s and the Kelvin sign, and JavaScript about \\b.
+    """
+
+    def widened(match: re.Match[str]) -> str:
+        piece = match[0]
+        return f"[{piece}{piece.upper()}]" if piece.isalpha() else piece.replace("a-z", "a-zA-Z")
+
+    return re.sub(r"\\x..|\\.|\[(?:\\.|[^\]])*\]|[a-z]", widened, pattern)
 
 
 def placeholders(classes: tuple[str, ...]) -> list[tuple[str, str]]:

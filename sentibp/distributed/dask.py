@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from importlib.metadata import version
@@ -42,7 +43,9 @@ _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker 
 
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
-_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application")
+_FETCH = 600.0  # seconds for a result to arrive
+
+_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
@@ -60,22 +63,40 @@ def start(processes: int) -> DaskExecutor:
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
         stack.enter_context(dask_config.set(_SETTINGS))
-        cluster = stack.enter_context(
-            distributed.LocalCluster(
-                n_workers=processes,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                security=True,  # certificates of its own: else other users of this machine could run programs
-                dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
-                silence_logs=logging.CRITICAL,
-                memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
-                death_timeout=30,  # seconds that a worker waits for a scheduler that is gone
-            )
+        cluster = distributed.LocalCluster(
+            n_workers=0,  # they are started below: here, one that dies at its start would be an error
+            threads_per_worker=1,
+            host="127.0.0.1",
+            security=True,  # certificates of its own: else other users of this machine could run programs
+            dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
+            silence_logs=logging.CRITICAL,
+            memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
         )
+        stack.enter_context(cluster)
         client = stack.enter_context(distributed.Client(cluster, set_as_default=False, timeout=_PATIENCE))
-        return DaskExecutor(client, f"local:{processes}", stack)
+        executor = DaskExecutor(client, f"local:{processes}", stack, _Workers(cluster, processes))
+        executor.require_workers(processes)
+        return executor
     raise AssertionError  # it returns or raises
+
+
+class _Workers:
+    """The worker processes of this machine. Dask starts one anew that dies, but not if it dies again at its start."""
+
+    def __init__(self, cluster: distributed.LocalCluster, number: int):
+        self.cluster, self.number = cluster, number
+
+    def start_missing(self) -> None:
+        """Start the processes that are missing; they are there some time later."""
+        assert self.cluster.loop is not None
+        self.cluster.loop.add_callback(self._start_missing)
+
+    def _start_missing(self) -> None:
+        for name, nanny in list(self.cluster.workers.items()):
+            if nanny.status.name in ("closed", "failed"):
+                del self.cluster.workers[name]
+        self.cluster.scale(self.number)
 
 
 def connect(address: str, same_versions: bool = True) -> DaskExecutor:
@@ -207,8 +228,15 @@ def _environment_restored() -> Iterator[None]:
 class DaskExecutor:
     """Runs functions on the workers of a Dask cluster."""
 
-    def __init__(self, client: distributed.Client, address: str, stack: contextlib.ExitStack):
-        self.client, self.address, self._stack = client, address, stack
+    def __init__(
+        self,
+        client: distributed.Client,
+        address: str,
+        stack: contextlib.ExitStack,
+        local: _Workers | None = None,
+    ):
+        """The stack closes the connection. `local` are the workers if they are processes of this machine."""
+        self.client, self.address, self._stack, self._local = client, address, stack, local
         self._slots, self._looked = 0, -_POLL
         self._warned = False
 
@@ -233,14 +261,20 @@ class DaskExecutor:
         except (OSError, CancelledError, TimeoutError, RuntimeError):
             raise self._lost() from None
 
-    def require_workers(self) -> None:
-        """Wait for the first worker. ClusterLost if there is none after some seconds."""
+    def require_workers(self, number: int = 1) -> None:
+        """Wait for so many workers. ClusterLost if there is none after some time."""
         end = time.monotonic() + _PATIENCE
-        while not self.workers():
-            if time.monotonic() > end:
-                command = f"dask worker {self.address} --nthreads 1"
-                raise ClusterLost(f"{self.address}: the scheduler has no workers; start some: {command}")
-            time.sleep(0.1)
+        while len(self.workers()) < number and time.monotonic() < end:
+            self._look_for_workers()
+            time.sleep(0.05)
+        if self.workers():
+            return
+        if self._local is not None:
+            raise ClusterLost(
+                f"{self.address}: the processes do not start; try `sentibp predict -m builtin good` first"
+            )
+        command = f"dask worker {self.address} --nthreads 1"
+        raise ClusterLost(f"{self.address}: the scheduler has no workers; start some: {command}")
 
     def identities(self) -> dict[str, dict[str, str] | Exception]:
         """Return what each worker says of its versions, by its address; an error if it cannot say."""
@@ -293,18 +327,25 @@ class DaskExecutor:
         source = iter(tasks)
         running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
         ended: SimpleQueue[distributed.Future] = SimpleQueue()
-        more = True
+        suspects: deque[Any] = deque()  # their workers died, perhaps of another task that was there, too
+        more, is_alone = True, False
+
+        def begin(task: Any, *needed: list[Any]) -> None:
+            future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
+            running[future.key] = task, [future, *chain(*needed)]
+            future.add_done_callback(ended.put)
+
         while True:
             while more and len(running) < window * self.slots:
                 task = next(source, ended)
                 more = task is not ended
                 if more:
-                    task, *needed = (task.task, task.futures) if isinstance(task, After) else (task,)
-                    future = self.submit(function, task, *needed, name=str(getattr(task, "name", "")))
-                    running[future.key] = task, [future, *chain(*needed)]
-                    future.add_done_callback(ended.put)
+                    begin(*(task if isinstance(task, After) else (task,)))
             if not running:
-                return
+                if not suspects:
+                    return
+                is_alone = True
+                begin(suspects.popleft())
             try:
                 future = ended.get(timeout=_POLL)
             except Empty:
@@ -312,11 +353,14 @@ class DaskExecutor:
                 continue
             task, held = running.pop(future.key)
             result, error = self.outcome(future)
-            if isinstance(error, ClusterLost | OtherVersion):
-                raise error
             for each in held:
                 each.release()
-            yield Ended(task, result, error)
+            if isinstance(error, ClusterLost | OtherVersion):
+                raise error
+            if isinstance(error, WorkerDied) and not is_alone:
+                suspects.append(task)
+            else:
+                yield Ended(task, result, error)
 
     def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
         """Return the futures that have ended, as soon as there is one, or after some seconds."""
@@ -338,11 +382,16 @@ class DaskExecutor:
 
     def outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
         """Return the result or the error of a future that has ended. ClusterLost if it never will."""
-        if future.status == "finished":
-            with contextlib.suppress(OSError, CancelledError, TimeoutError):
-                return future.result(), None
-        if future.status != "error":
-            raise self._lost()
+        while future.status != "error":
+            try:
+                return future.result(timeout=_FETCH), None
+            except (OSError, CancelledError):  # TimeoutError is an OSError
+                if future.status in ("cancelled", "lost"):
+                    raise self._lost() from None
+                self._look_for_workers()  # ClusterLost if the scheduler is gone
+            except Exception:
+                if future.status != "error":  # it had a result, which was lost with its worker, and failed then
+                    raise
         error: Any = future.exception()
         if isinstance(error, KilledWorker):
             name = str(future.key).partition(":")[2]
@@ -352,11 +401,13 @@ class DaskExecutor:
         return None, error
 
     def _look_for_workers(self) -> None:
-        """Count the workers, every few seconds. Tell the user, once, if all have left."""
+        """Count the workers, every few seconds. Tell the user, once, if all have left; start what is missing here."""
         if time.monotonic() - self._looked < _POLL:
             return
         self._slots, self._looked = len(self.workers()), time.monotonic()
-        if not self._slots and not self._warned:
+        if self._local is not None and self._slots < self._local.number:
+            self._local.start_missing()
+        elif not self._slots and not self._warned:
             print_message(f"{self.address}: no worker is left; waiting for one to join")
         self._warned = not self._slots
 

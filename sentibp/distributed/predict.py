@@ -82,6 +82,8 @@ def find_files(name: str, output: Path) -> tuple[list[InputFile], tuple[str, ...
     files = []
     for each in sorted(set(found)):
         place = os.path.join(base, each)
+        if each.split(os.sep)[0] == os.pardir:
+            raise ConfigError(f"--input {name}: leads out of {base or '.'}, by `..`; write the pattern without it")
         if not _is_output(place, base, output):
             files.append(InputFile(os.path.abspath(place), each.replace(os.sep, "/"), place))
     if not files:

@@ -90,7 +90,7 @@ class OutputFolder:
             if self._failures is None:
                 opened = open(self.path / FAILURES, "w", encoding="utf-8")  # noqa: SIM115
                 self._failures = self._stack.enter_context(opened)
-            self._failures.write(json.dumps(about, ensure_ascii=False) + "\n")
+            self._failures.write(json.dumps(about) + "\n")
             self._failures.flush()
 
     def _append(self, entry: Mapping[str, Any]) -> None:

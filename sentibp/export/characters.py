@@ -29,13 +29,16 @@ _MARKS = (*range(0x300, 0x20000), *range(0xE0000, 0xE1000))  # other planes have
 
 
 def character_tables(spelling: Spelling, punctuation: str | None = None) -> dict[str, Any]:
-    """Return the tables for a spelling, as plain values. `punctuation` is a pattern (RE2) that shifters need."""
+    """Return the tables for a spelling, as plain values. `punctuation` is a pattern (RE2) that shifters need.
+
+    Shifters need lower case, too, even if the spelling keeps capitals.
+    """
     tables = {
         "single": _matching(SINGLE_CHARACTERS),
         "marks": _matching(MARK_CHARACTERS),
         "combining": _ranges(np.array([code for code in _MARKS if may_combine(chr(code))])),
         "spaces": _ranges(np.array([code for code in range(0x10000) if chr(code).isspace()])),
-        "lower": _lower() if spelling.lowercase else [],
+        "lower": _lower() if spelling.lowercase or punctuation is not None else [],
         "fold": _as_runs(replacements(spelling.lowercase)) if spelling.folding > 1 else [],
         "late": {"'": _matching(APOSTROPHE_1), " ": _matching(SPACE_1)} if spelling.folding == 1 else {},
         **_composition(),

@@ -6,11 +6,15 @@ import numpy as np
 
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import each_probability
+from sentibp.model.head import each_probability, probability
+from sentibp.nn import Ragged
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array
+from sentibp.nn.losses import logits_of
 from sentibp.utils.arrow import strings
 
 TOLERANCE = 1e-6
+_ROUNDING = 1e-3  # the largest difference between answers in float32 and in float64
 
 _FIXED = (
     "",
@@ -50,6 +54,26 @@ def check_texts(classifier: Classifier) -> list[str]:
 def expected(classifier: Classifier, texts: list[str]) -> Array:
     """Return the probability of each label for each text: (n, K) float64."""
     return each_probability(classifier.predict(strings(texts)).positive)
+
+
+def exact(classifier: Classifier, texts: list[str]) -> Array:
+    """Return the same probabilities, computed in float64 as exports compute: (n, K).
+
+    They differ from those of sentibp, which predicts in float32, by the rounding: some 1e-7, and with large weights
+    more. DataError if it is so much that the answers of the model mean little.
+    """
+    features, _, _ = classifier.encode(strings(texts))
+    rows, ids = np.unique(features.ids, return_inverse=True)
+    logits = eval_mode(classifier.network, rows).forward(Ragged(ids.astype(features.ids.dtype), features.offsets))
+    single, found = expected(classifier, texts), each_probability(probability(logits_of(logits)))
+    found[features.lengths == 0] = single[features.lengths == 0]  # an export has this answer as a number
+    difference = np.abs(found - single).max()
+    if not difference <= _ROUNDING:
+        raise DataError(
+            f"the model's numbers are too large: rounding alone changes its answers by {difference:.4f}; train again "
+            "with a lower learning rate"
+        )
+    return found
 
 
 def require_close(found: Array, wanted: Array, texts: list[str], what: str) -> None:

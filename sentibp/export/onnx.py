@@ -1,8 +1,9 @@
 """The ONNX file of an export: from the features of texts to probabilities, with the tokenizer as metadata.
 
-The input `ids` (n, length) has the numbers of the features of n texts, and -1 behind them. The output `probabilities`
-is (n, K) float64. All nodes are operators of the standard set. The graph computes the test texts of the export, too,
-which ONNX Runtime does once, when it loads the file; if one of them is wrong, each answer is NaN.
+The input `ids` (n, length) has the numbers of the features of n texts, and -1 behind them; a smaller number is the
+same. The output `probabilities` is (n, K) float64. All nodes are operators of the standard set. The graph computes the
+test texts of the export, too, which ONNX Runtime does once, when it loads the file; if one of them is wrong, each
+answer is NaN.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def _model(payload: Payload, ids: Array, wanted: Array) -> ModelProto:
 def _probabilities(graph: _Graph, payload: Payload, ids: str) -> str:
     """Add the network: (n, length) int64 -> (n, K) float64."""
     network = payload.settings["network"]
+    ids = graph.node("Max", ids, graph.constant("padding.id", np.int64(NONE)))  # -2 would be the last feature
     count = _count(graph, ids)
     x = _pooled(graph, payload, ids, count)
     for layer in network["layers"]:
@@ -221,9 +223,13 @@ def _add_metadata(model: ModelProto, payload: Payload, vocabulary: Vocabulary) -
     """Add what turns texts into features: docs/guide/exports.md describes the keys."""
     settings = payload.settings
     text, tables = settings["text"], settings["characters"]
-    capitals = {c: c.lower() for c in ascii_uppercase} if text["lowercase"] else {}
-    has_affixes = bool(vocabulary.is_affix.any())
-    is_simple = text["folding"] > 1 and not (settings["shifters"] or settings["respells"] or has_affixes)
+    is_old = text["folding"] == 1
+    capitals = {c: c.lower() for c in ascii_uppercase} if tables["lower"] else {}
+    late = {code: plain for plain, ranges in tables["late"].items() for code in _codes(ranges)}
+    rules = settings["shifters"] and {
+        **settings["shifters"],
+        "punctuation": f"[{_pattern(tables['punctuation'])}]+",
+    }
     single = f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[{_pattern(tables['single'])}])[{_pattern(tables['marks'])}]*"
     word = "[0-9A-Za-z\x80-\U0010ffff]+"
     reader = {
@@ -232,10 +238,12 @@ def _add_metadata(model: ModelProto, payload: Payload, vocabulary: Vocabulary) -
         "lower": capitals | _mapping(tables["lower"]),
         "entity": ENTITY,
         "alone": f"{single}(?:\u200d{single})*",
-        "token": f"{word}(?:['`]{word})*|([!-~])\\1*",
-        "simple": is_simple,  # the reader in docs/guide/exports.md knows all that the model needs
-        **{key: text[key] for key in ("lowercase", "folding", "context", "patterns", "classes")},
-        **{key: settings[key] for key in ("presence", "respells", "shifters", "checks", "sentibp")},
+        "token": f"{word}(?:['`]{word})*|([!-~])\\1*".replace("`" * is_old, ""),
+        "late": {chr(code): plain for code, plain in late.items()},
+        "context": [] if is_old else text["context"],
+        "shifters": rules,
+        **{key: text[key] for key in ("lowercase", "folding", "patterns", "classes")},
+        **{key: settings[key] for key in ("presence", "respells", "checks", "sentibp")},
     }
     features = np.stack((vocabulary.prefix, vocabulary.word), axis=1).astype("<i4").tobytes()
     metadata = {
@@ -258,5 +266,13 @@ def _mapping(runs: list[list[Any]]) -> dict[str, str]:
 
 def _pattern(ranges: list[int]) -> str:
     """Return ranges of characters as the inside of a character class of a regular expression."""
-    ends = np.cumsum(ranges).reshape(-1, 2)
-    return "".join(f"\\U{start:08x}-\\U{stop - 1:08x}" for start, stop in ends.tolist())
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in _ends(ranges))
+
+
+def _codes(ranges: list[int]) -> list[int]:
+    return [code for first, last in _ends(ranges) for code in range(first, last + 1)]
+
+
+def _ends(ranges: list[int]) -> list[tuple[int, int]]:
+    """Return the first and the last code of each range; given are gaps and lengths."""
+    return [(start, stop - 1) for start, stop in np.cumsum(ranges).reshape(-1, 2).tolist()]

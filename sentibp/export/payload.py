@@ -18,7 +18,7 @@ import numpy as np
 from sentibp.data import shifters, token_classes
 from sentibp.data.folding import CONTEXT, INVISIBLE
 from sentibp.export.characters import character_tables
-from sentibp.export.checks import check_texts, expected
+from sentibp.export.checks import check_texts, exact, expected
 from sentibp.model import packing
 from sentibp.model.classifier import Classifier
 from sentibp.model.decision import Decision
@@ -90,7 +90,7 @@ def make_payload(classifier: Classifier, decision: Decision) -> Payload:
             "head": _head(classifier),
         },
         "empty": expected(classifier, [""])[0].tolist(),  # where rounding decides, it decides as in sentibp
-        "checks": {"texts": texts, "probabilities": expected(classifier, texts).tolist()},
+        "checks": {"texts": texts, "probabilities": exact(classifier, texts).tolist()},
     }
     for name in ("shared", "endings", "prefixes", "ngrams"):
         arrays[name] = np.frombuffer(getattr(contents, name), np.uint8)

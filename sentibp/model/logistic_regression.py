@@ -17,7 +17,7 @@ from sentibp.nn.layers import Array, Ragged, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.arrow import prefix_sums
 from sentibp.utils.rng import random_stream
-from sentibp.utils.spill import build_arrays
+from sentibp.utils.spill import build_arrays, read_ahead
 from sentibp.utils.threads import parallel_map, single_threaded_blas
 
 _C = 0.3  # the weight of the losses against the penalty, as in scikit-learn and LIBLINEAR
@@ -181,6 +181,7 @@ class _Inputs:
 
     def take(self, chosen: Array) -> _Inputs:
         """Return the inputs of some reviews."""
+        read_ahead(self.x.ids, self.x.offsets[chosen], self.x.offsets[chosen + 1])
         return _Inputs(self.x.take(chosen), self.scale[chosen], self.mean)
 
     def forward(self, column: Array) -> Array:

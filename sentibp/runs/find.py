@@ -94,7 +94,9 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
             raise ConfigError(f"{name}: a model of the hub has no run directory; name a run of a training of your own")
         return hub_model.download(name)
     if name != BUILTIN:
-        raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`")
+        is_of_hub = builtin and hub_model.is_repository(name) and not os.path.lexists(os.path.dirname(name))
+        hub = f", or for a model of the hub write {hub_model.PREFIX}{name}" * is_of_hub
+        raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`{hub}")
     if not builtin:
         raise ConfigError(f"{name}: the built-in model has no run directory; name a run of a training of your own")
     return builtin_file()

@@ -67,6 +67,11 @@ def parse(name: str) -> HubName:
     return HubName(repository, revision or None)
 
 
+def is_repository(name: str) -> bool:
+    """Return whether a name has the form USER/NAME."""
+    return _REPOSITORY.fullmatch(name) is not None
+
+
 def require_repository(repository: str, given: str, prefix: str = "") -> None:
     """Raise ConfigError, which quotes what was given, if this is not the name of a repository, USER/NAME."""
     if not _REPOSITORY.fullmatch(repository) or any(mark in repository for mark in ("--", "..")):

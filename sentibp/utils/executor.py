@@ -40,7 +40,10 @@ def not_visible(path: str, what: str) -> NotVisible:
 
 
 class After(NamedTuple):
-    """A task for `unordered` that runs when some futures have ended: function(task, their results)."""
+    """A task for `unordered` that runs when some futures have ended: function(task, their results).
+
+    Alone, function(task) gives the same: so it runs again if the workers of the futures died.
+    """
 
     task: Any
     futures: list[Any]
@@ -81,7 +84,8 @@ class Executor(Protocol):
     def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end. At most slots * window are in flight.
 
-        A task may be an `After`, whose futures are no longer needed when it has ended.
+        A task may be an `After`, whose futures are no longer needed when it has ended. Tasks whose workers died run
+        again at the end, one by one, so that one that kills its workers is not confused with those beside it.
         An error of the function, and WorkerDied, are yielded. ClusterLost and OtherVersion are raised: no other task
         would fare better.
         """

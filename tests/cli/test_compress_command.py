@@ -92,6 +92,12 @@ def test_a_size_that_is_none(size, fails, trained):
     assert "not a size; write, for example, --max-size 1MB" in fails(2, "compress", f"--max-size={size}")
 
 
+def test_a_unit_that_stands_alone_is_named(fails):
+    for command in (["compress"], ["export", "--to", "js"], ["export", "--to", "js", "-m", "builtin"]):
+        line = fails(2, *command, "--max-size", "300", "kB")
+        assert line == "--max-size 300 kB: two words; write --max-size 300kB"
+
+
 @pytest.mark.parametrize("size", ["9000", "9kB", "0.009 MB", "9KB", "8.8KiB", "9000B", " 9 kb "])
 def test_sizes(size, sentibp, trained):
     sentibp("compress", "--max-size", size)

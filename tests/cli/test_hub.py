@@ -200,7 +200,7 @@ def table(column: str, labels: list[int], names: list[str], count: int, first: i
 
 
 def test_built_in_data_sets(server, run):
-    """`sst2` and `imdb` train, and `eval --data imdb` scores on the test split, which has other reviews."""
+    """`sst2` and `imdb` train, and `eval --data` scores on the test split, which has other reviews."""
     names, quick = ["neg", "pos"], ["--quiet", "--set", "train.epochs=1", "--set", "train.members=1"]
     splits = {"train": ([1, 0], 120, 0), "test": ([1, 0], 40, 1000), "unsupervised": ([-1], 20, 2000)}
     files = {f"plain_text/{s}-00000-of-00001.parquet": table("text", a[0], names, *a[1:]) for s, a in splits.items()}
@@ -208,10 +208,14 @@ def test_built_in_data_sets(server, run):
     splits = {"train": ([1, 0], 120, 0), "validation": ([1, 0], 44, 1000), "test": ([-1], 20, 2000)}
     files = {f"data/{s}-00000-of-00001.parquet": table("sentence", a[0], names, *a[1:]) for s, a in splits.items()}
     server.add("stanfordnlp/sst2", files, "datasets")
+    splits = {"train": ([1, 0], 120, 0), "validation": ([1, 0], 30, 1000), "test": ([1, 0], 36, 2000)}
+    files = {f"{s}.parquet": table("text", a[0], names, *a[1:]) for s, a in splits.items()}
+    server.add("cornell-movie-review-data/rotten_tomatoes", files, "datasets")
     results = run(
         ["train", "sst2", *quick, "--out", "sst2", "--json"],
         ["train", "imdb", *quick, "--out", "imdb", "--json"],
         ["eval", "-m", "imdb", "--data", "imdb", "--json"],
+        ["eval", "-m", "imdb", "--data", "rotten_tomatoes", "--json"],
         [
             "eval",
             "-m",
@@ -227,12 +231,12 @@ def test_built_in_data_sets(server, run):
         ["eval", "-m", "imdb", "--data", "nobody/nothing"],
         ["eval", "-m", "imdb", "--data", "imdb", "--split", "nope"],
     )
-    assert [each.code for each in results] == [0, 0, 0, 0, 3, 3], results
-    sst2, imdb, tested, other = (each.json for each in results[:4])
+    assert [each.code for each in results] == [0, 0, 0, 0, 0, 3, 3], results
+    sst2, imdb, tested, tomatoes, other = (each.json for each in results[:5])
     assert (sst2["scores"]["n"], imdb["scores"]["n"]) == (44, 12)
-    assert (tested["n"], tested["in_training"], other["n"]) == (40, 0, 44)
-    assert "the hub has no such data set, or it is not public; check its name" in results[4].err
-    assert "there are: train, test, unsupervised" in results[5].err
+    assert (tested["n"], tested["in_training"], tomatoes["n"], other["n"]) == (40, 0, 36, 44)
+    assert "the hub has no such data set, or it is not public; check its name" in results[5].err
+    assert "there are: train, test, unsupervised" in results[6].err
 
 
 def test_a_local_model_loads_no_client(here, quickstart):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sentibp.data import token_classes
 from sentibp.data.folding import Spelling
+from sentibp.data.offsets import token_spans
 from sentibp.data.token_classes import PATTERNS, compiled, mark_classes
 from sentibp.data.tokenizer import tokenize
 from sentibp.utils.arrow import strings
@@ -99,6 +100,19 @@ def test_arrow_and_python_find_the_same(text, classes):
 @given(text_with_classes)
 def test_tokens_of_tokens_are_the_same_tokens(text):
     assert one(one(text, ("url", "mention")), ("url", "mention")) == one(text, ("url", "mention"))
+
+
+@pytest.mark.parametrize(
+    "text", ["http\u017f://a.b", "\u017fhttp://a.b", "a@b.\u017fe", "\u212a@b.de", "<\u017f> @\u017f"]
+)
+@pytest.mark.parametrize("folding", [1, 2])
+def test_only_letters_of_ascii_have_two_cases(text, folding):
+    """RE2 takes the long s and the Kelvin sign for s and k, and Python does not: spans would not fit the tokens."""
+    for lowercase in True, False:
+        spelling = Spelling(lowercase, folding, ALL)
+        spans = token_spans(text, spelling)
+        assert [span.text for span in spans] == one(text, folding=folding, lowercase=lowercase).split()
+    assert one("http\u017f://a.b", ("url",), folding=1) == "http\u017f : / / a . b".replace("/ /", "//")
 
 
 def test_a_long_text_without_a_match_takes_no_long_time():

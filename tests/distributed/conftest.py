@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from sentibp.distributed.executor import Executor, connect
+from sentibp.distributed.dask import DaskExecutor
+from sentibp.distributed.executor import connect
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskExecutor]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SENTIBP_CACHE", str(tmp_path_factory.mktemp("cache")))
         with connect("local:2") as found:
+            assert isinstance(found, DaskExecutor)
             yield found

@@ -13,8 +13,7 @@ from command import invoke
 from sentibp.cli import cluster
 from sentibp.distributed import check as checking
 from sentibp.distributed.check import check, look
-from sentibp.distributed.dask import identity
-from sentibp.distributed.executor import Executor
+from sentibp.distributed.dask import DaskExecutor, identity
 
 
 class Elsewhere:
@@ -35,11 +34,11 @@ class Elsewhere:
         return {"tcp://a:1": function(*arguments), "tcp://b:1": self.there}
 
 
-def test_workers_of_this_machine_are_the_same(local: Executor, here: Path, capsys: pytest.CaptureFixture) -> None:
+def test_workers_of_this_machine_are_the_same(local: DaskExecutor, here: Path, capsys: pytest.CaptureFixture) -> None:
     Path("file.csv").write_text("text\n")
     Path("folder/inner").mkdir(parents=True)
     Path("folder/inner/a.csv").write_text("text\n")
-    report = check(local, ["file.csv", "folder", "missing.csv"])  # type: ignore[arg-type]
+    report = check(local, ["file.csv", "folder", "missing.csv"])
     assert report.slots == 2
     assert [each.faults for each in report.workers] == [[], []]
     assert [each.size for each in report.paths] == [5, 5, None]
@@ -115,7 +114,7 @@ def test_a_large_file_is_sampled(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(found) >= 3  # the first and the last byte are always seen
 
 
-def test_nothing_listens_to_other_machines(local: Executor) -> None:
+def test_nothing_listens_to_other_machines(local: DaskExecutor) -> None:
     mine = psutil.Process()
     found = [
         connection.laddr.ip
@@ -127,19 +126,19 @@ def test_nothing_listens_to_other_machines(local: Executor) -> None:
     assert set(found) == {"127.0.0.1"}
 
 
-def test_other_users_of_this_machine_cannot_run_programs(local: Executor) -> None:
+def test_other_users_of_this_machine_cannot_run_programs(local: DaskExecutor) -> None:
     """They have no certificate, or another."""
     from distributed.core import connect
     from distributed.security import Security
 
-    address = local.client.scheduler.address  # type: ignore[attr-defined]
+    address = local.client.scheduler.address
     assert address.startswith("tls://127.0.0.1:")
 
     async def knock(address: str, security: Security | None) -> None:
         more = security.get_connection_args("client") if security else {}
         await connect(address, timeout=5, **more)
 
-    own = local.client.security  # type: ignore[attr-defined]
+    own = local.client.security
     asyncio.run(_closed(connect(address, timeout=60, **own.get_connection_args("client"))))
     for other in (address, Security.temporary()), (address.replace("tls", "tcp"), None):
         with pytest.raises(OSError):

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import cluster_functions as functions
 import pytest
+from cluster_functions import Bad
+from dying import all_workers, kill_all_workers, wait_until
 
 from sentibp.distributed import executor
+from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import After, ClusterLost, Executor, Serial, WorkerDied, connect, require_address
 from sentibp.errors import ConfigError, SentibpError
 
@@ -67,7 +70,7 @@ def test_unordered_gives_each_task_with_its_result_or_error(either: Executor) ->
         assert (each.result is None and str(each.error) == f"{task} is odd") if task % 2 else each.result == task
 
 
-def test_unordered_holds_a_bounded_number_of_tasks(local: Executor) -> None:
+def test_unordered_holds_a_bounded_number_of_tasks(local: DaskExecutor) -> None:
     taken = 0
 
     def tasks() -> Iterator[int]:
@@ -98,7 +101,7 @@ def test_a_failure_of_what_a_task_takes_is_its_own(either: Executor) -> None:
     assert (ended.task, ended.result, str(ended.error)) == (0, None, "place 7: fact; repair")
 
 
-def test_what_a_task_does_to_the_environment_is_undone(local: Executor) -> None:
+def test_what_a_task_does_to_the_environment_is_undone(local: DaskExecutor) -> None:
     before = {process: each["environment"] for process, each in _settings(local).items()}
     for _ in local.unordered(functions.change_environment, range(8)):
         pass
@@ -116,19 +119,41 @@ def test_serial_runs_a_function_when_its_result_is_asked_for_and_once(tmp_path: 
     assert count.stat().st_size == 1
 
 
-def test_a_task_whose_worker_is_killed_runs_again(local: Executor, tmp_path: Path) -> None:
+def test_a_task_whose_worker_is_killed_runs_again(local: DaskExecutor, tmp_path: Path) -> None:
     assert local.result(local.submit(functions.kill_once, tmp_path / "killed")) == "done"
 
 
-def test_a_task_that_kills_four_workers_is_given_up_by_its_name(local: Executor, tmp_path: Path) -> None:
+def test_a_task_that_kills_four_workers_is_given_up_by_its_name(local: DaskExecutor, tmp_path: Path) -> None:
     count = tmp_path / "count"
+    future = local.submit(functions.kill_always, count, name="reviews.csv")
     with pytest.raises(WorkerDied, match=r"^reviews\.csv: given up: 4 workers that ran it died"):
-        local.result(local.submit(functions.kill_always, count, name="reviews.csv"))
+        local.result(future)
     assert count.stat().st_size == 4
+    (ended,) = local.unordered(functions.plus, [After(5, [future])])  # what would take its result runs alone
+    assert (ended.task, ended.result, ended.error) == (5, 5, None)
+
+
+def test_a_task_that_kills_its_workers_is_told_from_those_beside_it(local: DaskExecutor, tmp_path: Path) -> None:
+    """Dask gives up all tasks that wait on a worker when it dies for the fourth time."""
+    tasks = [Bad(tmp_path / "count", number) for number in range(6)]
+    ended = {each.task.number: each for each in local.unordered(functions.kill_if_three, tasks)}
+    assert {number: each.result for number, each in ended.items() if each.error is None} == dict.fromkeys(
+        (0, 1, 2, 4, 5), 1
+    )
+    assert isinstance(ended[3].error, WorkerDied)
+    assert str(ended[3].error).startswith("number 3: given up: 4 workers that ran it died")
+
+
+def test_workers_that_die_when_they_start_are_started_again(local: DaskExecutor) -> None:
+    kill_all_workers()
+    for _ in range(2):
+        wait_until(all_workers)
+        kill_all_workers()
     assert local.result(local.submit(functions.double, 4)) == 8
+    wait_until(lambda: local.slots == 2)
 
 
-def test_tasks_leave_nothing_behind_in_their_process(local: Executor) -> None:
+def test_tasks_leave_nothing_behind_in_their_process(local: DaskExecutor) -> None:
     before = _settings(local)
     list(local.unordered(functions.fail_if_odd, range(10)))
     after = _settings(local)
@@ -136,7 +161,7 @@ def test_tasks_leave_nothing_behind_in_their_process(local: Executor) -> None:
     assert {each["cores"] for each in after.values()} == {1}
 
 
-def _settings(local: Executor) -> dict[int, dict]:
+def _settings(local: DaskExecutor) -> dict[int, dict]:
     found: dict[int, dict] = {}
     while len(found) < 2:
         found |= {each.result.pop("process"): each.result for each in local.unordered(functions.settings, range(4))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,16 +9,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from command import invoke
+from dying import all_workers, kill, wait_until
 
 import sentibp
 from sentibp.cli import predict_files
+from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import Executor, OtherVersion, connect
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
@@ -41,30 +41,6 @@ def predictions(folder: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(folder).glob("[!.]*")}
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.002)
-
-
-def kill(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGKILL)
-
-
-def workers() -> list[psutil.Process]:
-    """The worker processes of this process, but not the one that watches over its resources."""
-    return [each for each in psutil.Process().children(recursive=True) if "spawn_main" in _command(each)]
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:  # it ends
-        return ""
-
-
 def has_written() -> bool:
     """Return whether the command has noted a file that was written."""
     journal = Path("out/.predictions.jsonl")
@@ -84,7 +60,9 @@ class Kept:
         pass
 
 
-def test_workers_that_are_killed_cost_nothing(inputs: Path, local: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_are_killed_cost_nothing(
+    inputs: Path, local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One while it writes, and then all of them."""
     monkeypatch.setattr(predict_files, "connect", lambda address: Kept(local))
     killed: list[int] = []
@@ -95,10 +73,10 @@ def test_workers_that_are_killed_cost_nothing(inputs: Path, local: Executor, mon
     def killer() -> None:
         for all_of_them in False, True:
             wait_until(writing)
-            for each in workers() if all_of_them else workers()[:1]:
+            for each in all_workers() if all_of_them else all_workers()[:1]:
                 kill(each)
                 killed.append(each.pid)
-            wait_until(lambda: len(workers()) >= 2)
+            wait_until(lambda: len(all_workers()) >= 2)
 
     thread = threading.Thread(target=killer)
     thread.start()
@@ -172,7 +150,7 @@ def test_a_scheduler_on_its_own(
         with open(changed / "sentibp" / "errors.py", "a") as file:
             file.write("# changed\n")
         start_worker(start, address, "late", path=changed)
-        wait_until(lambda: len(executor.workers()) == 2)  # type: ignore[attr-defined]
+        wait_until(lambda: len(executor.workers()) == 2)
         with pytest.raises(OtherVersion, match=r"^worker late \(tcp://.*\) on .* has sentibp .*, not .*; install the"):
             for ended in executor.unordered(len, [[]] * 50):
                 assert ended.error is None
@@ -203,4 +181,4 @@ def test_a_scheduler_on_its_own(
 
 def _workers(address: str) -> dict:
     with connect(address, same_versions=False) as executor:
-        return executor.workers()  # type: ignore[attr-defined]
+        return executor.workers()

@@ -15,6 +15,7 @@ from command import Result, invoke
 from pyarrow import parquet
 
 from sentibp.distributed import predict, predict_file
+from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import Executor
 from sentibp.distributed.predict import find_files, output_name, with_outputs
 from sentibp.distributed.predict_folder import OutputFolder
@@ -82,7 +83,7 @@ def test_each_file_has_what_it_would_have_alone(inputs: Path, many: Callable[...
 
 
 def test_workers_write_the_same_bytes_also_if_files_are_divided(
-    inputs: Path, many: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+    inputs: Path, many: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predict, "PART", 500)
     assert len(predict_file.parts_of("in/g.parquet", predict.PART)) > 2

@@ -14,7 +14,8 @@ import pytest
 from command import invoke
 
 from sentibp.distributed import sweep as distributed_sweep
-from sentibp.distributed.executor import Executor, NotVisible
+from sentibp.distributed.dask import DaskExecutor
+from sentibp.distributed.executor import NotVisible
 from sentibp.distributed.sweep import ClusterPool
 from sentibp.inspection.sweep import load_sweep
 from sentibp.training.sweep import Options, Result, Sweep, TrialEnded, plan_sweep
@@ -64,7 +65,7 @@ def records(result: Result) -> dict:
     }
 
 
-def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., Result], local: Executor) -> None:
+def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., Result], local: DaskExecutor) -> None:
     here = sweep(lambda path: SerialPool(), "here")
     there = sweep(lambda path: ClusterPool(local, path), "there")
     assert records(here) == records(there)
@@ -74,7 +75,7 @@ def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., R
 
 
 def test_a_trial_whose_worker_is_killed_runs_again(
-    sweep: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+    sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distributed_sweep, "run", functions.run_or_die)
     once = sweep(lambda path: ClusterPool(local, path), "once")
@@ -84,7 +85,7 @@ def test_a_trial_whose_worker_is_killed_runs_again(
 
 
 def test_a_trial_that_kills_four_workers_has_failed_and_the_rest_goes_on(
-    sweep: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+    sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distributed_sweep, "run", functions.run_or_die)
     done = sweep(lambda path: ClusterPool(local, path), "often")
@@ -96,7 +97,7 @@ def test_a_trial_that_kills_four_workers_has_failed_and_the_rest_goes_on(
 
 
 def test_a_full_disk_on_a_worker_ends_the_sweep(
-    sweep: Callable[..., Result], local: Executor, monkeypatch: pytest.MonkeyPatch
+    sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distributed_sweep, "run", functions.full_disk)
     with pytest.raises(WriteError, match=os.strerror(errno.ENOSPC)):

@@ -15,6 +15,7 @@ import pytest
 
 from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import normalize
+from sentibp.errors import DataError
 from sentibp.export.characters import character_tables
 from sentibp.export.export import export_model
 from sentibp.export.files import javascript_file, python_file, read_runtime
@@ -53,6 +54,31 @@ def test_the_same_bytes(payload):
 
     assert onnx
     assert onnx_file(payload) == onnx_file(again)
+
+
+def large_model(size: float):
+    """A model whose logit is the difference of two large numbers, so that rounding to float32 changes its answers."""
+    classifier = exports.random_model("old spelling")
+    rows, weight = (classifier.network.params[name] for name in ("embedding.weight", "output.weight"))
+    rows[:, 0] += np.float32(size)
+    rows[:, 1] -= np.float32(size)
+    weight[...] = 0
+    weight[:2] = 0.1
+    return classifier
+
+
+def test_large_weights_are_exported_in_the_precision_of_the_file():
+    classifier = large_model(30)
+    payload = make_payload(classifier, Decision())
+    checks = payload.settings["checks"]
+    single = classifier.predict(strings(checks["texts"])).positive
+    assert 1e-6 < np.abs(np.array(checks["probabilities"])[:, 1] - single).max() < 1e-3
+    python_file(payload)  # repeats them, or raises an error
+
+
+def test_weights_that_are_too_large_are_refused(complaint):
+    line = complaint(DataError, lambda: make_payload(large_model(1e6), Decision()))
+    assert line.startswith("the model's numbers are too large: rounding alone changes its answers by ")
 
 
 def test_every_character_is_normalized_as_by_the_tokenizer(payload):

@@ -184,6 +184,20 @@ def test_onnx(models, expected, name):
         assert np.abs(row - values).max() <= TOLERANCE
 
 
+@pytest.mark.parametrize("name", ["plain", "three", "compressed"])
+def test_onnx_takes_no_text_and_texts_without_a_feature(models, name):
+    for module in "onnx", "onnxruntime":
+        pytest.importorskip(module)
+    from sentibp.export.onnx import onnx_file, run
+
+    _, payload = models[name]
+    content, empty = onnx_file(payload), payload.settings["empty"]
+    for n, length in (0, 0), (0, 3), (1, 0), (2, 0):
+        assert run(content, np.zeros((n, length), np.int64)).tolist() == [empty] * n
+    alone, *padded = run(content, np.array([[5, 7, -1], [-1, 5, 7], [5, -2, 7], [-9, -1, -1]]))
+    np.testing.assert_allclose(padded, [alone, alone, empty], rtol=0, atol=1e-15)
+
+
 def test_a_plain_python_process_reads_lines(models, expected, tmp_path):
     (tmp_path / "model.py").write_bytes(python_file(models["stars"][1]))
     texts = [text for text in TEXTS if text and len(text.splitlines()) == 1 and "\r" not in text]
@@ -191,8 +205,9 @@ def test_a_plain_python_process_reads_lines(models, expected, tmp_path):
     lines = subprocess.run(command, input="\n".join(texts).encode(), cwd=tmp_path, capture_output=True, check=True)
     for line, text in zip(lines.stdout.decode().splitlines(), texts, strict=True):
         same_answer(json.loads(line), expected["stars"][TEXTS.index(text)])
-    done = subprocess.run([*command, TEXTS[5]], cwd=tmp_path, capture_output=True, check=True)
-    same_answer(json.loads(done.stdout), expected["stars"][5])
+    for arguments in [TEXTS[5]], ["--", TEXTS[5]]:
+        done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, check=True)
+        same_answer(json.loads(done.stdout), expected["stars"][5])
 
 
 def test_old_model_files(tmp_path):

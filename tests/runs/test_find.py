@@ -159,6 +159,16 @@ def test_the_newest_finished_run_stands_in_for_last(name, pointer, capsys):
     assert "using the newest run with model.safetensors or vectors.safetensors, runs/new" in capsys.readouterr().err
 
 
+def test_a_name_of_the_hub_without_its_prefix(complaint):
+    known = "ann/reviews: no such run or model; see `sentibp runs list`"
+    assert complaint(ConfigError, find.model_file, "ann/reviews") == (
+        f"{known}, or for a model of the hub write hf://ann/reviews"
+    )
+    assert complaint(ConfigError, find.find_run, "ann/reviews") == known  # here the hub's models will not do
+    Path("ann").mkdir()
+    assert complaint(ConfigError, find.model_file, "ann/reviews") == known
+
+
 def test_last_of_another_folder(capsys):
     run = make("some/runs/a", MODEL)
     assert find.find_run("some/runs/last") == run

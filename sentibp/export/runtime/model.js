@@ -312,9 +312,7 @@ class Text {
     const tables = settings.characters;
     this.settings = settings.text;
     this.entities = settings.entities;
-    const lower = table(tables.lower);
-    if (this.settings.lowercase) for (let i = 65; i < 91; i++) lower.set(String.fromCharCode(i), String.fromCharCode(i + 32));
-    this.lower = replacer(lower);
+    this.lower = replacer(this.settings.lowercase ? lowerCase(tables) : new Map());
     this.foldTable = table(tables.fold);
     this.fold = replacer(this.foldTable);
     this.late = replacer(new Map(Object.entries(tables.late).flatMap(([plain, ranges]) =>
@@ -324,7 +322,7 @@ class Text {
     this.context = this.settings.context.map((pattern) => new RegExp(pattern, "gu"));
     const single = `(?:[\\u{1f1e6}-\\u{1f1ff}]{2}|[${inside(tables.single)}])[${inside(tables.marks)}]*`;
     this.alone = new RegExp(`${single}(?:\u200d${single})*`, "gu");
-    this.classes = this.settings.patterns.map(([pattern, mark]) => [new RegExp(pattern.replace("(?i)", ""), "giu"), mark]);
+    this.classes = this.settings.patterns.map(([pattern, mark]) => [new RegExp(pattern, "gu"), mark]);
     this.names = new Map(this.settings.classes.map(([name, mark]) => [mark, `<${name}>`]));
     this.combining = new RegExp(`^[${inside(tables.combining)}]`, "u");
     this.spaces = new Set(expand(tables.spaces));
@@ -377,6 +375,12 @@ function table(runs) { // from runs: first code, step, how many, replacement of 
     for (let i = 0; i < count; i++)
       found.set(String.fromCodePoint(first + i * step),
         growth ? String.fromCodePoint(plain.codePointAt(0) + i * growth) : plain);
+  return found;
+}
+
+function lowerCase(tables) { // of each capital
+  const found = table(tables.lower);
+  for (let i = 65; i < 91; i++) found.set(String.fromCharCode(i), String.fromCharCode(i + 32));
   return found;
 }
 
@@ -660,9 +664,7 @@ class Shifters { // words that are negated, conceded or boosted: Polanyi & Zaene
   constructor({ shifters: rules, characters: tables }) {
     this.rules = rules;
     this.punctuation = new RegExp(`^[${inside(tables.punctuation)}]+$`, "u");
-    const lower = table(tables.lower);
-    for (let i = 65; i < 91; i++) lower.set(String.fromCharCode(i), String.fromCharCode(i + 32));
-    this.lower = replacer(lower);
+    this.lower = replacer(lowerCase(tables));
     this.booster = new RegExp(rules.booster);
     this.sets = Object.fromEntries(Object.entries(rules).filter(([, value]) => Array.isArray(value))
       .map(([key, value]) => [key, new Set(value)]));

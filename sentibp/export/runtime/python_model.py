@@ -234,9 +234,7 @@ class _Text:
 
     def __init__(self, settings: dict, tables: dict):
         self.settings = settings
-        self.lower, self.fold = _table(tables["lower"]), _table(tables["fold"])
-        if settings["lowercase"]:
-            self.lower.update({code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+        self.lower, self.fold = _lower(tables) if settings["lowercase"] else {}, _table(tables["fold"])
         self._late = {ord(c): plain for plain, ranges in tables["late"].items() for c in _expand(ranges)}
         self._compose = _Composer(tables)
         self.invisible = re.compile(settings["invisible"])
@@ -285,6 +283,11 @@ def _table(runs: list) -> dict[int, str]:
         for i in range(count):
             table[first + i * step] = chr(ord(plain) + i * growth) if growth else plain
     return table
+
+
+def _lower(tables: dict) -> dict[int, str]:
+    """Return the lower case of each capital."""
+    return {**{code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)}, **_table(tables["lower"])}
 
 
 def _spans(ranges: list[int]) -> list[tuple[int, int]]:
@@ -551,8 +554,7 @@ class _Shifters:
     def __init__(self, settings: dict):
         self._rules, tables = settings["shifters"], settings["characters"]
         self._punctuation = re.compile(f"[{_set(tables['punctuation'])}]+")
-        self._lower = _table(tables["lower"])
-        self._lower.update({code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+        self._lower = _lower(tables)
         self._sets = {
             key: set(value) for key, value in self._rules.items() if isinstance(value, list) and key != "pairs"
         }
@@ -623,12 +625,13 @@ class _Shifters:
 
 
 def _main() -> None:
-    if any(argument in ("-h", "--help") for argument in sys.argv[1:2]):
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    texts = sys.argv[1:] or (line.rstrip("\r\n") for line in sys.stdin)
+    texts = arguments[arguments[:1] == ["--"] :] or (line.rstrip("\r\n") for line in sys.stdin)
     try:
         for text in texts:
             print(json.dumps(predict(text), ensure_ascii=False), flush=True)

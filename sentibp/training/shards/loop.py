@@ -36,7 +36,7 @@ from sentibp.training.shards.work import (
     train_shard,
     update_round,
 )
-from sentibp.utils.executor import Executor
+from sentibp.utils.executor import Executor, WorkerDied
 
 ROUNDS = 32
 """The state is written to a file after as many rounds, if no checkpoint was. Then no worker that is lost costs more
@@ -142,17 +142,36 @@ def _span(settings: Train, state: TrainingState, epoch: int, done: int, per_epoc
 def _do_round(common: CommonState, shards: Sequence[Shard], config: Config, seed: int, span: Span) -> Report:
     """Do a round: all shards from the common state, then the sum of what they found, then the state after it."""
     executor, start = common.executor, common.future(span.done)
-    work = train_shard if config.train.sync == "average" else shard_gradient
-    futures = [executor.submit(work, config, seed, shard, start, span, name=str(shard)) for shard in shards]
-    sums = futures
+    sums = _work_of_shards(executor, shards, config, seed, start, span)
     while len(sums) > 1:
         sums = [executor.submit(merge, *sums[i : i + FAN_IN]) for i in range(0, len(sums), FAN_IN)]
     if config.train.sync == "average":
         result = executor.submit(average_round, start, sums[0])
     else:
         result = executor.submit(update_round, config, start, sums[0], span)
-    report = executor.submit(report_of, result)
-    executor.settle(futures)  # an error in a shard names the shard
-    found = executor.result(report)
+    report = executor.result(executor.submit(report_of, result))
     common.advance(result)
-    return found
+    return report
+
+
+def _work_of_shards(
+    executor: Executor, shards: Sequence[Shard], config: Config, seed: int, start: Any, span: Span
+) -> list[Any]:
+    """Return the futures of the work of all shards in a round, which has ended. Raises the error of a shard by name.
+
+    If a worker dies, Dask suspects all tasks that it had. So after four deaths the shards work one by one.
+    """
+    work = train_shard if config.train.sync == "average" else shard_gradient
+
+    def submit(shard: Shard) -> Any:
+        return executor.submit(work, config, seed, shard, start, span, name=str(shard))
+
+    futures = [submit(shard) for shard in shards]
+    try:
+        executor.settle(futures)
+    except WorkerDied:
+        futures = []
+        for shard in shards:
+            futures.append(submit(shard))
+            executor.settle(futures[-1:])
+    return futures
