@@ -59,6 +59,10 @@ def kill_at(n: int, error: type[BaseException] = Killed):
     return watch
 
 
+def steps_into(steps: list[int]):
+    return lambda event: steps.append(event.step) if isinstance(event, Step) else None
+
+
 @pytest.mark.parametrize("setting", ["train.sync=average", "train.sync=sync", "train.members=2", "train.refit=true"])
 def test_the_same_run_wherever_the_tasks_run(small, here, setting):
     one, other = Path("one"), Path("other")
@@ -125,8 +129,8 @@ def test_a_shard_that_is_given_up_is_named_and_a_checkpoint_is_kept(small, here)
     assert (Path("run") / "checkpoint.safetensors").exists()
     assert json.loads((Path("run") / "run.json").read_text())["outcome"] == "failed"
     steps: list[int] = []
-    again = resume(Path("run"), resolved, watch=lambda event: steps.append(getattr(event, "step", 0)))
-    assert (again.digest, steps[1:3]) == (whole.digest, [0, 4])  # the round before it was not done again
+    again = resume(Path("run"), resolved, watch=steps_into(steps))
+    assert (again.digest, steps[0]) == (whole.digest, 4)  # the round before it was not done again
 
 
 def test_without_its_scheduler_a_run_has_its_last_checkpoint(small, here):
