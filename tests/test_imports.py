@@ -180,7 +180,7 @@ def test_only_a_sweep_loads_optuna(here):
     for command in (["train", "quickstart", *sets, "--out", "run"], ["eval", "run"], ["predict", "-m", "run", "good"]):
         loaded = loaded_by(*command)
         assert "numpy" in loaded
-        assert not {"optuna", "plotly", "sqlalchemy", "multiprocessing.connection"} & loaded
+        assert not {"optuna", "sqlalchemy", "multiprocessing.connection"} & loaded
 
 
 @pytest.mark.parametrize(("format", "loads"), [("text", False), ("html", True)])

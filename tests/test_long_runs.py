@@ -11,7 +11,8 @@ import urllib.request
 
 import pytest
 
-from sentibp.inspection.pages.play import Server, Session
+from sentibp.inspection.pages.play import Session
+from sentibp.inspection.pages.play_server import Server
 from sentibp.utils.arrow import strings
 
 TEXTS = ["a good film, a fine film", "a bad film", "dull and bad"]

@@ -53,14 +53,13 @@ def report(
 ) -> None:
     """Write a page about trained models.
 
-    It shows loss and accuracy during training, gradients, the confusion matrix, ROC, calibration, accuracy by length,
-    the strongest words, a map of the embedding, mistakes and settings; and a drawing of the network, which steps
-    through the training on one review. The page is one file and needs no internet connection.
-
-    It needs the extra `report`: pip install 'sentibp[report]'.
+    It says how good the model is, and shows loss and accuracy during training, gradients, the confusion matrix, ROC,
+    calibration, accuracy by length, the strongest words, a map of the embedding, mistakes, all reviews and settings;
+    and a drawing of the network, which steps through the training on one review. The page is one file and needs no
+    internet connection.
     """
     from sentibp.inspection.evaluate import DataOptions
-    from sentibp.inspection.pages.report import plotly_script, report_page
+    from sentibp.inspection.pages.report import report_page
     from sentibp.inspection.pages.report_data import gather
     from sentibp.runs import find
 
@@ -68,7 +67,6 @@ def report(
     runs = find.with_hub_models_local(runs or ["last"])
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
-    plotly_script()  # if it is missing, this fails before the models are scored
     subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)

@@ -6,7 +6,6 @@ from sentibp.export.files import javascript_data, read_runtime
 from sentibp.export.payload import Payload
 from sentibp.inspection.pages.render import read_template, render, trusted
 
-_STYLES = ("style.css", "classes.css", "export.css")
 _EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
 
 
@@ -16,7 +15,6 @@ def html_file(payload: Payload) -> bytes:
     code = "".join((read_runtime("model.js"), javascript_data(payload), read_template("export.js")))
     page = render(
         "export.html",
-        style=trusted("".join(map(read_template, _STYLES))),
         script=trusted(code),
         labels=labels,
         several=len(labels) > 2,

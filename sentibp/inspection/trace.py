@@ -104,6 +104,7 @@ class Trace:
     dz: float | list[float]  # the derivative of the loss by the logit, or by that of each label
     outcomes: list[Outcome]  # before the first step, and after each
     labels: tuple[str, ...] = LABELS
+    places: list[list[tuple[int, int]]] = field(default_factory=list)  # text[start:end] of each feature's occurrences
 
 
 def trace_step(
@@ -128,7 +129,9 @@ def trace_step(
     ids = list(dict.fromkeys(encoded))  # in the order of the text
     row_of = {id: row for row, id in enumerate(ids)}
     rows = np.array([row_of[id] for id in encoded], np.int32)
-    names = {feature.id: offsets.feature_span(words, feature).text for feature in features}
+    spans: dict[int, list[offsets.Span]] = {}
+    for feature in features:
+        spans.setdefault(feature.id, []).append(offsets.feature_span(words, feature))
     network = eval_mode(classifier.network, np.array(ids, np.int64))
     layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]
     _assign_symbols(layers, classifier.spec.head)
@@ -140,13 +143,14 @@ def trace_step(
         learning_rate=settings["learning_rate"] if learning_rate is None else learning_rate,
         words=words,
         known=known,
-        features=[names[id] for id in ids],
+        features=[spans[id][-1].text for id in ids],
         ids=ids,
         counts=np.bincount(rows, minlength=len(ids)).tolist(),
         layers=layers,
         dz=0.0,
         outcomes=[],
         labels=classifier.spec.labels,
+        places=[[(span.start, span.end) for span in spans[id]] for id in ids],
     )
     review = Ragged(rows, np.array([0, len(rows)]))
     with single_threaded_blas, np.errstate(all="ignore"):  # _train checks that the numbers are finite

@@ -313,7 +313,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
     "inspection/influence.py": ["blame"],
     "inspection/layer": ["gradcheck"],
     "inspection/trace.py": ["trace"],
-    "inspection/pages/play.py": ["play"],
+    "inspection/pages/play": ["play"],
     "model/decision.py": ["predict"],
     "distributed/predict": ["predict"],
     "distributed/sweep": ["sweep run"],
@@ -330,7 +330,7 @@ PRINTED_BY = {  # the beginning of a module's path -> the commands that print it
 }
 
 NOT_OPTIONS = tuple(
-    f"inspection/pages/{name}.py" for name in ("charts", "class_charts", "training_charts", "sweep")
+    f"inspection/pages/{name}.py" for name in ("chart_data", "charts", "class_charts", "training_charts", "sweep")
 )  # style sheets
 
 

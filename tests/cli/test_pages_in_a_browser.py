@@ -3,93 +3,41 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import exports
 import pytest
 import runner
+from browser import CONTRASTS, EVIL, FOCUS, RING, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.config.space import Dimension, Space
 from sentibp.export.export import export_model
+from sentibp.inspection.explain import explain
+from sentibp.inspection.pages.explanation import explanation_page
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 from sentibp.inspection.pages.sweep import sweep_page
+from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.sweep import FoundSweep
+from sentibp.inspection.trace import trace_step
+from sentibp.inspection.walkthrough import sheet
 from sentibp.model.decision import Decision
+from sentibp.model.file import load_model
 from sentibp.training.sweep_folder import Plan
 from sentibp.training.trial import TrialRecord
 from sentibp.utils.arrow import strings
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None, reason="no Chromium here: apt-get install chromium chromium-driver"
-)
-
-EVIL = "<script>document.title = 'obeyed'</script>"
-QUIET = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
-]
-
-
-class Page:
-    """A browser with one open page."""
-
-    def __init__(self, driver: Any):
-        self.driver = driver
-
-    def open(self, url: str, width: int = 1200, scheme: str = "light") -> None:
-        """Open a page with a width and a colour scheme."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        self.prefer(scheme)
-        self.driver.get(url)
-
-    def prefer(self, scheme: str) -> None:
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-    def js(self, script: str) -> Any:
-        return self.driver.execute_script(f"return {script}")
-
-    def wait(self, script: str) -> Any:
-        """Wait until an expression is true."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        return WebDriverWait(self.driver, 30, 0.05).until(lambda _: self.js(script), f"never true: {script}")
-
-    def find(self, selector: str) -> Any:
-        return self.driver.find_element("css selector", selector)
-
-    def text(self, selector: str) -> str:
-        return self.find(selector).text
-
-    def press(self, *keys: str) -> None:
-        """Send keys to the element that has the focus."""
-        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
-
-    def complaints(self) -> list[str]:
-        """Return the messages on the console since the last call."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield Page(driver)
-    driver.quit()
+    with open_browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +60,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 DRAWN = "document.body.dataset.drawn"
-WIDER = "document.documentElement.scrollWidth - innerWidth"
 
 
 def test_the_report_is_drawn_and_no_markup_in_reviews_is_executed(page: Page, report: str):
     page.open(report)
     charts = int(page.wait(DRAWN))
     assert charts >= 9
-    assert page.js("document.querySelectorAll('figure .main-svg').length") >= charts
+    assert page.js("document.querySelectorAll('figure svg.picture').length") == charts
     assert page.js(
         "[...document.querySelectorAll('blockquote, .stepper .words')].every(e => !e.querySelector('script'))"
     )
@@ -136,7 +83,7 @@ def test_it_fits_a_phone_in_light_and_dark(page: Page, report: str, scheme: str)
     body = "getComputedStyle(document.body)"
     ink, paper = (sum(_channels(page.js(f"{body}.{name}"))) for name in ("color", "backgroundColor"))
     assert (ink > paper) == (scheme == "dark")
-    assert page.js("getComputedStyle(document.querySelector('#loss .xtick text')).fill") == page.js(
+    assert page.js("getComputedStyle(document.querySelector('#loss .x-tick')).fill") == page.js(
         "getComputedStyle(document.body).color"
     )
     picture = page.find(".network").rect
@@ -152,14 +99,14 @@ def _channels(colour: str) -> list[int]:
 def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    legend = page.js("[...document.querySelectorAll('#loss .legendtext')].map(e => e.textContent)")
+    legend = page.js("[...document.querySelectorAll('#loss .legend button')].map(e => e.textContent)")
     assert len([name for name in legend if name.endswith(", kept")]) == 2
     table = page.js(
-        "[...[...document.querySelectorAll('#scores ~ .scroll tr')].find(e => e.cells[0].textContent === 'log loss')"
+        "[...[...document.querySelectorAll('.scores tr')].find(e => e.cells[0].textContent.startsWith('log loss'))"
         ".cells].slice(1).map(e => Number(e.textContent))"
     )
     charts = "JSON.parse(document.getElementById('numbers').textContent).charts"
-    marks = page.js(f"{charts}.find(e => e.id === 'loss').data.filter(e => e.marker?.symbol)")
+    marks = page.js(f"{charts}.find(e => e.id === 'loss').series.filter(e => ['ring', 'diamond'].includes(e.symbol))")
     last = {mark["name"].partition(":")[0]: mark["y"][0] for mark in marks}  # after calibration, if that changed it
     assert list(last.values()) == pytest.approx(table, abs=1e-4)
 
@@ -167,7 +114,7 @@ def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, repo
 def test_the_charts_change_their_colours_with_the_scheme(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    fill = "getComputedStyle(document.querySelector('#loss .xtick text')).fill"
+    fill = "getComputedStyle(document.querySelector('#loss .x-tick')).fill"
     light = page.js(fill)
     page.prefer("dark")
     page.wait(f"{fill} !== {json.dumps(light)}")
@@ -257,17 +204,17 @@ def test_the_stepper_by_keyboard_alone(page: Page, report: str):
 def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, report: str):
     page.open(report, 360)
     page.wait(DRAWN)
-    page.js("void (document.querySelector('#settings ~ details').open = true)")
-    broken = """[...document.querySelectorAll('td.key')].filter((cell) => [...cell.childNodes].some((node) => {
+    page.js("void (document.querySelectorAll('details').forEach((each) => (each.open = true)))")
+    broken = """[...document.querySelectorAll('th.key')].filter((cell) => [...cell.childNodes].some((node) => {
       const range = document.createRange();
       range.selectNodeContents(node);
       return node.nodeType === 3 && range.getClientRects().length > 1;
     })).map((cell) => cell.textContent)"""
-    assert page.js("document.querySelectorAll('td.key').length") > 50
+    assert page.js("document.querySelectorAll('th.key').length") > 50
     assert page.js(broken) == []
-    charts = page.js("JSON.parse(document.getElementById('numbers').textContent).charts")
-    (loss,) = (chart for chart in charts if chart["id"] == "loss")
-    assert {line["hovertemplate"].partition("%")[0] for line in loss["data"]} == {"step "}
+    page.js("document.querySelector('#loss svg.picture').focus()")
+    page.press("\ue014")  # right: the first point
+    assert re.fullmatch(r"shallow: training\nstep 1\nloss 0\.\d+", page.text("#loss .tip"))
     named = page.text(".stepper .names")
     assert "words, x embedding: EmbeddingBag, z output: Linear, p the probability of positive" in named
     assert page.js(WIDER) <= 0
@@ -281,24 +228,17 @@ def test_the_report_has_enough_contrast_and_its_charts_have_tables(page: Page, r
     ratios = page.js(CONTRASTS)
     assert len(ratios) > 100
     assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
-    figures = page.js("document.querySelectorAll('figure [role=img]').length")
+    figures = page.js("document.querySelectorAll('figure [role=application]').length")
     assert page.js("document.querySelectorAll('figure details.numbers').length") == figures > 8
-    described = "[...document.querySelectorAll('[role=img][aria-describedby]')]"
+    described = "[...document.querySelectorAll('figure [aria-describedby]')]"
     assert page.js(f"{described}.every(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)")
     page.find("details.numbers[data-chart=loss] summary").send_keys("\ue007")
     page.wait("document.querySelector('details.numbers[data-chart=loss] table')")
     loss = "JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'loss')"
-    points = page.js(f"{loss}.data.reduce((n, each) => n + each.x.length, 0)")
+    points = page.js(f"{loss}.series.reduce((n, each) => n + each.x.length, 0)")
     assert page.js("document.querySelectorAll('details.numbers[data-chart=loss] tr').length") == points + 1
     assert page.js(UNNAMED) == []
     assert page.js("document.querySelectorAll('main').length") == 1
-
-
-UNNAMED = """[...document.querySelectorAll("table")].filter((table) => !table.caption?.textContent
-  || [...table.querySelectorAll("th")].some((th) => !th.scope || !th.textContent)).map((table) => table.outerHTML)"""
-
-
-FOCUS = "document.activeElement.id || document.activeElement.textContent"
 
 
 def test_the_focus_stays_with_the_stepper_at_its_ends_and_its_ring_is_whole(page: Page, report: str):
@@ -315,136 +255,15 @@ def test_the_focus_stays_with_the_stepper_at_its_ends_and_its_ring_is_whole(page
     assert page.js(RING) == ["none", "solid"]
 
 
-RING = """(() => { // what scrolls would cut the outline of what is in it
-  const picture = document.activeElement;
-  return [picture, picture.parentElement].map((each) => getComputedStyle(each).outlineStyle);
-})()"""
-
-
-def test_the_focus_stays_with_the_buttons_of_play(page: Page, played: str):
-    page.open(played)
-    page.wait("document.getElementById('prediction').textContent !== '…'")
-    for last in "undo", "reset":
-        for n in 1, 2:
-            page.js("document.getElementById('learn').focus()")
-            page.press("\ue007")
-            page.wait(f"document.querySelectorAll('#steps li').length === {n}")
-        page.js(f"document.getElementById('{last}').focus()")
-        page.press("\ue007")
-        if last == "undo":
-            page.wait("document.querySelectorAll('#steps li').length === 1")
-            assert page.js(FOCUS) == "undo"
-            page.press("\ue007")
-        page.wait("document.querySelectorAll('#steps li').length === 0")
-        assert page.js(FOCUS) == "learn"
-
-
 def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    field = page.find("input[data-chart=map0]")
+    field = page.find("#map0 .find input")
     field.send_keys("good")
-    page.wait("/weight [+-]/.test(document.querySelector('.find output').textContent)")
+    page.wait("/weight [+-]/.test(document.querySelector('#map0 .find output').textContent)")
     field.send_keys("ness")
-    page.wait("document.querySelector('.find output').textContent === 'not on the map'")
+    page.wait("document.querySelector('#map0 .find output').textContent === 'not on the map'")
     assert page.complaints() == []
-
-
-@pytest.fixture
-def played(start: Callable, trained: Path) -> Iterator[str]:
-    """Return the address of `sentibp play`. At the end the model file must be unchanged."""
-    file = trained / "model.safetensors"
-    before = file.read_bytes()
-    running = start("play", str(trained), "--no-browser")
-    yield running.stdout.readline().decode().strip()
-    running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=30) == 130
-    assert file.read_bytes() == before
-
-
-def _typed(page: Page, text: str) -> None:
-    field = page.find("#text")
-    field.clear()
-    field.send_keys(text)
-    page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
-
-
-def _positive(page: Page) -> float:
-    return float(page.text("#logit").partition("probability of positive ")[2].partition(",")[0])
-
-
-def test_play(page: Page, played: str):
-    page.open(played, 360, "dark")
-    page.wait("document.getElementById('prediction').textContent !== '…'")
-    _typed(page, f"{EVIL} a superb zorblax")
-    assert page.driver.title == "sentibp play"
-    assert page.js("document.getElementById('marked').querySelectorAll('mark').length") > 5
-    assert "zorblax" in page.text("#logit")
-    before = _positive(page)
-    assert page.js(WIDER) <= 0
-
-    page.find("#teach [value=negative]").send_keys(" ", "\ue007")  # choose the label, and Enter sends the form
-    page.wait("document.querySelectorAll('#steps li').length === 1")
-    after = _positive(page)
-    assert after < before
-    assert f"positive {before:.4f} → {after:.4f}" in page.text("#steps")
-    assert page.text(".stage-title").endswith("The update")
-    assert page.js("document.querySelectorAll('.network line').length") > 10
-    assert page.js("document.querySelector('.network').getBoundingClientRect().right") <= 360, "it is not cut"
-    assert page.text(".ends").split() == ["positive", "negative"]
-    page.js("void (document.getElementById('error').hidden = false)")
-    page.wait("!document.body.classList.contains('waiting')")
-    assert page.js(UNNAMED) == []
-
-    page.find("#undo").send_keys(" ")
-    page.wait("document.querySelectorAll('#steps li').length === 0")
-    assert _positive(page) == before
-    page.find("#learning-rate").clear()
-    page.find("#learning-rate").send_keys("1e300")
-    page.find("#learn").click()
-    page.wait("!document.getElementById('error').hidden")
-    assert "diverged" in page.text("#error")
-    assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request
-
-
-SLOW = """void (window.ask = window.fetch, window.gate = new Promise((open) => (window.open_gate = open)),
-window.fetch = (...call) => window.gate.then(() => window.ask(...call)))"""
-SHOWN = "[...document.querySelectorAll('.of-text')].filter(e => e.checkVisibility()).length"
-
-
-def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, played: str):
-    page.open(played)
-    page.wait("document.getElementById('prediction').textContent !== '…'")
-    page.js(SLOW)
-    page.find("#text").send_keys(" a lot")
-    assert page.js("document.body.classList.contains('waiting')")
-    page.wait("document.getElementById('status').textContent !== ''")
-    page.wait("[...document.querySelectorAll('.of-text')].every(e => getComputedStyle(e).opacity < 0.5)")
-    page.js("window.open_gate()")
-    page.wait("!document.body.classList.contains('waiting')")
-    assert page.text("#status") == ""
-    assert page.text("#marked") == "I love this movie a lot"
-    assert page.js(SHOWN) == 4
-
-    page.find("#learning-rate").clear()
-    page.find("#learning-rate").send_keys("1e300\ue007")
-    page.wait("!document.getElementById('error').hidden")
-    assert page.js(SHOWN) == 4, "the model and the text are as before, so the answer holds"
-
-    page.js("void (document.getElementById('text').value = 'a'.repeat(100000))")
-    page.find("#text").send_keys("!")
-    page.wait("document.getElementById('error').textContent.includes('too long')")
-    page.wait("!document.body.classList.contains('waiting')")
-    assert page.js(SHOWN) == 0
-    assert page.text("#prediction") == ""
-    _typed(page, "good")
-    assert page.js("document.getElementById('error').hidden")
-    assert page.js(SHOWN) == 4
-    page.js("void (window.fetch = () => Promise.reject(new Error('gone')))")
-    page.find("#text").send_keys("!")
-    page.wait("document.getElementById('error').textContent.includes('start it again')")
-    assert page.js(SHOWN) == 0
-    assert [line for line in page.complaints() if "422" not in line and "413" not in line] == []
 
 
 # --- more than two labels, whose names contain markup
@@ -498,35 +317,9 @@ def test_a_report_on_several_labels(page: Page, several: dict[str, Path], kind: 
     assert page.complaints() == []
 
 
-@pytest.mark.parametrize("kind", ["scale", "softmax"])
-def test_play_with_several_labels(page: Page, several: dict[str, Path], kind: str, start: Callable):
-    running = start("play", str(several[kind]), "--no-browser")
-    page.open(running.stdout.readline().decode().strip(), 360, "dark")
-    page.wait("document.getElementById('prediction').textContent !== '…'")
-    _typed(page, "superb film")
-    names = "[...document.querySelectorAll('#distribution span')].map(e => e.textContent)"
-    assert page.js(names) == NAMES
-    assert page.js("document.getElementById('scale').hidden") == (kind == "softmax")
-    assert ("neutrality" in page.text("#contributions")) == (kind == "scale")
-    heights = "[...document.querySelectorAll('#distribution > div > div')].map(e => parseFloat(e.style.height))"
-    before = page.js(heights)
-    assert sum(before) == pytest.approx(100, abs=0.1)
-    page.driver.find_elements("css selector", "#teach [name=label]")[1].send_keys(" ", "\ue007")
-    page.wait("document.querySelectorAll('#steps li').length === 1")
-    assert page.js(heights)[1] > before[1]
-    assert "is so so: so so 0." in page.text("#steps")
-    assert page.text(".stage-title").endswith("The update")
-    page.find("#undo").send_keys(" ")
-    page.wait("document.querySelectorAll('#steps li').length === 0")
-    assert page.js(heights) == before
-    assert page.js(WIDER) <= 0
-    assert page.complaints() == []
-    running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=30) == 130
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Path, scheme: str):
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of the page of a sweep. A choice is markup."""
     dimensions = (
         Dimension(("train", "optimizer", "learning_rate"), (), 0.01, 1.0, None, log=True),
         Dimension(("train", "loss"), ("cross_entropy", EVIL)),
@@ -541,11 +334,17 @@ def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, tmp_path: Pat
     plan = Plan("mine", {}, Space(dimensions, Path("s.yaml")), "tpe", 0, 0, "accuracy", True, 12)
     importances = {each.key: 0.1 for each in dimensions}
     found = FoundSweep(Path("sweep"), plan, trials, [], trials[-1][0], importances)
-    (tmp_path / "sweep.html").write_bytes(sweep_page(found))
-    page.open((tmp_path / "sweep.html").as_uri(), 360, scheme)
-    assert page.wait(DRAWN) == "5"
-    assert page.js("document.querySelectorAll('figure .main-svg').length") >= 5
-    assert page.js("document.querySelectorAll('#parallel .scatterlayer .trace').length") == 12
+    file = tmp_path_factory.mktemp("sweep") / "sweep.html"
+    file.write_bytes(sweep_page(found))
+    return file.as_uri()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, sweep: str, scheme: str):
+    page.open(sweep, 360, scheme)
+    assert page.wait(DRAWN) == "4"
+    assert page.js("document.querySelectorAll('figure svg.picture').length") == 4
+    assert page.js("document.querySelectorAll('#parallel g.line').length") == 12
     assert page.js(WIDER) <= 0
     assert page.driver.title == "Sweep: sweep", "no markup is obeyed"
     assert page.js("document.querySelector('#parallel').clientWidth") > 360, "it scrolls within its frame"
@@ -625,37 +424,59 @@ def test_an_exported_page_fits_a_phone_and_has_enough_contrast(page: Page, expor
     assert page.complaints() == []
 
 
-CONTRASTS = """(() => { // of each text with what is behind it (WCAG 2.2, 1.4.3)
-  const made = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
-  const canvas = made.getContext("2d", { willReadFrequently: true });
-  const over = (colours) => {
-    canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) =>
-    (element ? [...behind(element.parentElement), getComputedStyle(element).backgroundColor] : ["white"]);
-  const found = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !element.getClientRects().length || ["SCRIPT", "STYLE", "title"].includes(element.tagName)) continue;
-    const style = getComputedStyle(element), isDrawn = element.tagName === "text";
-    const rect = element.closest(".network .box")?.querySelector(":scope > rect");
-    const layers = [...behind(isDrawn ? document.body : element), ...(rect ? [getComputedStyle(rect).fill] : [])];
-    const [a, b] = [light(over([...layers, isDrawn ? style.fill : style.color])), light(over(layers))];
-    const name = `${element.tagName} ${element.getAttribute("class")} ${element.textContent.slice(0, 30)}`;
-    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), name]);
-  }
-  return found;
-})()"""
-
-
 def test_a_damaged_page_refuses_to_answer(page: Page, exported):
     page.open(exported["broken"][0])
     page.wait("!document.getElementById('error').hidden")
     assert "does not answer: this model is damaged" in page.text("#error")
     assert not page.find("#result").is_displayed()
+
+
+@pytest.fixture(scope="module")
+def written(several: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the addresses of pages of `explain` and `trace`."""
+    folder = tmp_path_factory.mktemp("written")
+    binary = exports.random_model("shifters")
+    text = f"not a good film, {EVIL} but lovely"
+    pages = {
+        "explanation": explanation_page(text, explain(binary, text)),
+        "trace": worksheet_page(sheet(trace_step(binary, text, "positive"), 4)),
+    }
+    for kind in ("scale", "softmax"):
+        pages[f"explanation, {kind}"] = explanation_page(text, explain(load_model(several[kind]), text))
+    for name, content in pages.items():
+        (folder / f"{name}.html").write_text(content)
+    return {name: (folder / f"{name}.html").as_uri() for name in pages}
+
+
+@pytest.fixture(scope="module")
+def addresses(report: str, several: dict[str, Path], sweep: str, exported, written: dict[str, str]) -> dict[str, str]:
+    """Return the addresses of all kinds of pages."""
+    reports = {"report": report} | {
+        f"report, {kind}": several[f"{kind} report"].as_uri() for kind in ("scale", "softmax")
+    }
+    exports = {f"export, {name}": exported[name][0] for name in ("shifters", "stars")}
+    return reports | {"sweep": sweep} | exports | written
+
+
+PAGES = (
+    *("report", "report, scale", "report, softmax", "sweep", "export, shifters", "export, stars"),
+    *("explanation", "explanation, scale", "explanation, softmax", "trace"),
+)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_can_be_used_by_all(page: Page, addresses: dict[str, str], name: str):
+    for width, scheme in (1280, "dark"), (390, "light"):
+        page.open(addresses[name], width, scheme)
+        if name.startswith("export"):
+            page.wait(READY)
+        assert page.js("document.querySelectorAll('main').length") == 1
+        assert page.js(UNNAMED) == []
+        assert page.js(SMALL) == []
+        assert page.js(WIDER) <= 0
+        ratios = page.js(CONTRASTS)
+        assert min(ratios)[0] >= 4.5, min(ratios)
+        if scheme == "light":  # what axe looks for does not depend on it
+            page.js("void [...document.querySelectorAll('details')].slice(0, 3).forEach((each) => (each.open = true))")
+            assert violations(page) == []
+    assert page.complaints() == []

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from sentibp.inspection.pages.play import Server
+from sentibp.inspection.pages.play_server import Server
 
 
 def post(url: str, **values) -> dict:
@@ -46,6 +46,23 @@ def test_the_address_is_printed_on_its_own_line(start, trained):
     assert running.wait(timeout=30) == 130
 
 
+@pytest.mark.usefixtures("here")
+def test_the_articles_network_needs_no_model(start):
+    running = start("play", "--article", "--no-browser", "--json")
+    response = json.loads(running.stdout.readline())
+    assert response["model"] == "article"
+    text = {"text": "I love this movie", "label": "positive"}
+    first = post(response["url"] + "look", **text)
+    assert first["positive"] == pytest.approx(0.3) and first["network"] == "article"
+    after = post(response["url"] + "learn", **text)
+    assert after["positive"] == pytest.approx(0.35, abs=1e-4)
+    assert after["curve"]["losses"] == [[1, pytest.approx(0.49), pytest.approx(0.4225, abs=1e-4), False]]
+    xor = post(response["url"] + "look", network="xor", text="not good", label="negative")
+    assert xor["learned"] == 0 and xor["drawing"]["phases"][0]["name"] == "forward"
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) == 130
+
+
 def test_the_browser_is_opened_unless_disabled(sentibp, trained, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
@@ -64,4 +81,6 @@ def test_the_browser_is_opened_unless_disabled(sentibp, trained, monkeypatch):
 def test_mistakes(fails, trained):
     assert fails(2, "play", "nosuch").startswith("nosuch: no such run or model")
     assert fails(2, "play", "last", "-m", "last").startswith("last and -m last: two models")
+    assert fails(2, "play", "--article", "-m", "last") == "--article and -m last: two models; leave one out"
+    assert fails(2, "play", "last", "--article") == "--article and last: two models; leave one out"
     assert "--port" in fails(2, "play", "--port", "70000")

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sentibp.inspection.pages.chart_data import Series, bars, shade
 from sentibp.model.head import confidence, contradicts, place
 from sentibp.nn.layers import Array
 
 if TYPE_CHECKING:
     from sentibp.inspection.pages.charts import Predictions
-
-SHADES = 10  # --layer0 to --layer9 of templates/report.css, which are in order
-
-
-def shades(n: int) -> list[str]:
-    """Return a colour for each of n labels in order."""
-    return [f"--layer{round((SHADES - 1) * i / max(n - 1, 1))}" for i in range(n)]
 
 
 def calibration_bins(each: Predictions, bins: int = 10) -> list[dict[str, Any]]:
@@ -41,7 +35,7 @@ def calibration_bins(each: Predictions, bins: int = 10) -> list[dict[str, Any]]:
     ]
 
 
-def histogram_data(each: Predictions, bins: int) -> tuple[list[dict[str, Any]], str, str, str]:
+def histogram_data(each: Predictions, edges: Array) -> tuple[list[Series], str, str, str]:
     """Return the bars of a histogram, its title, the text about it, and the title of its axis.
 
     Labels in order: the places of the reviews, by their right labels. Labels without an order: the probabilities of the
@@ -50,8 +44,7 @@ def histogram_data(each: Predictions, bins: int) -> tuple[list[dict[str, Any]], 
     names = each.classes.names
     if each.classes.ordered:
         values, title, axis = place(each.positive), "Places", "place"
-        colours = zip(names, shades(len(names)), strict=True)
-        groups = [(f"is {name}", each.label == k, colour) for k, (name, colour) in enumerate(colours)]
+        groups = [(f"is {name}", each.label == k, shade(k, len(names))) for k, name in enumerate(names)]
         about = (
             f"The expected place of each review, from 0 ({names[0]}) to 1 ({names[-1]}), by its right label: the "
             "colours should follow each other from left to right."
@@ -61,14 +54,10 @@ def histogram_data(each: Predictions, bins: int) -> tuple[list[dict[str, Any]], 
         values, title, axis = confidence(each.positive), "Probabilities", "probability of the predicted label"
         groups = [("right", ~wrong, "--positive"), ("wrong", wrong, "--negative")]
         about = "The probability of the predicted label, of right and of wrong predictions."
-    edges = np.linspace(0, 1, bins + 1)
     data = []
     for name, chosen, colour in groups:
         weight = None if each.weight is None else each.weight[chosen]
-        counts = np.histogram(values[chosen], edges, weights=weight)[0]
-        middle = ((edges[:-1] + edges[1:]) / 2).round(6).tolist()
-        bar = {"type": "bar", "name": name, "x": middle, "y": counts.tolist(), "width": 1 / bins}
-        data.append(bar | {"marker": {"color": colour, "opacity": 0.85}})
+        data.append(bars(name, edges, np.histogram(values[chosen], edges, weights=weight)[0].tolist(), colour))
     return data, title, about, axis
 
 

@@ -46,6 +46,35 @@ def marked(text: str, each: Sum) -> str:
     return render("marked.html", pieces=_pieces(text, each))
 
 
+def excerpt(text: str, each: Sum, length: int) -> tuple[str, Sum]:
+    """Return the passage of at most about `length` characters whose words contribute most, and its sum, for `marked`.
+
+    A text of up to `length` characters is returned whole.
+    """
+    words = each.words
+    if len(text) <= length or not words:
+        return text[:length], each
+    best, first, total, chosen = -1.0, 0, 0.0, (0, 0)
+    for last, word in enumerate(words):
+        total += abs(word.contribution)
+        while word.end - words[first].start > length and first < last:
+            total -= abs(words[first].contribution)
+            first += 1
+        if total > best + 1e-9:
+            best, chosen = total, (first, last)
+    start, end = words[chosen[0]].start, words[chosen[1]].end
+    end = max(end, min(start + length, len(text)))  # with what stands between the words and at the end
+    end = text.rfind(" ", start, end) if end < len(text) and " " in text[words[chosen[1]].end : end] else end
+    before, after = "… " if start else "", " …" if end < len(text) else ""
+    shift = start - len(before)
+    kept = [
+        word._replace(start=word.start - shift, end=word.end - shift)
+        for word in words
+        if start <= word.start and word.end <= end
+    ]
+    return before + text[start:end] + after, each._replace(words=kept)
+
+
 def explanation_page(text: str, explanation: Explanation, flip: str | None = None) -> str:
     """Return the page of an explanation. `flip` is the line about the words whose deletion changes the label."""
     score, several = explanation.score, isinstance(explanation.positive, tuple)

@@ -1,48 +1,40 @@
-"""A page to play with a model: type a review, see the contribution of each word, and train the model on the review.
+"""A model that learns from a page: one step of training on one review at a time, in memory.
 
-The server of the standard library serves the page on 127.0.0.1 only. Other pages in the same browser cannot use it: its
-address contains a random token, and it refuses requests for another host (DNS rebinding) or from another origin. The
-training changes the model in memory only, never its file.
+The page shows the prediction, the contribution of each word, and every number of the step. What a step does to other
+reviews is measured on some that are held out. Each step can be undone. What was taught can be saved: the weights as a
+model file, or the texts and labels as a session, whose steps another `play` takes again. `play_server` serves the page.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
-import secrets
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.errors import ConfigError, SentibpError
+from sentibp.config.schema import Train
+from sentibp.errors import SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
 from sentibp.inspection.pages import stepper
 from sentibp.inspection.pages.explanation import marked, merged
-from sentibp.inspection.pages.render import read_template, render
+from sentibp.inspection.pages.phases import phases
+from sentibp.inspection.pages.play_reviews import HeldOut, Labelled, ReviewSets, reviews_for
+from sentibp.inspection.pages.play_session import Progress, Taught, TaughtLog
 from sentibp.model.classifier import Classifier
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
 
-ADDRESS = "127.0.0.1"
-LIMIT = 1 << 16  # bytes of a request
-_READ_ANYWAY = 10_000_000  # bytes of a request that is too long; it is read, so that the browser sees the answer
-_TIMEOUT = 30  # seconds for a request to arrive
 _UNDO_STEPS = 200
-_MAX_LEARNING_RATE = 1e300
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
 _SHOWN = 200  # characters of the text of a step
 _CONTRIBUTIONS = 12  # on the page
-_STYLES = ("style.css", "stepper.css", "classes.css", "play.css")
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 class Refused(Exception):
@@ -64,63 +56,109 @@ class Step(NamedTuple):
     numbers: dict[str, Array]
 
 
+@dataclass(eq=False)
 class Session:
-    """A model that trains on one review at a time, in place. Each step can be undone."""
+    """A model that trains on one review at a time, in place. Each step can be undone.
 
-    def __init__(self, name: str, classifier: Classifier):
-        self.name = name
-        self.classifier = classifier
-        self.learned = 0
-        self.steps: list[Step] = []
-        self.original: dict[str, Array] = {}  # all tensors except the embedding
-        self.original_rows: dict[int, Array] = {}
+    `find_reviews` returns reviews to train on and held-out ones; it is called when the page first asks for them.
+    """
 
-    def look(self, text: str, label: str | None) -> dict[str, Any]:
+    name: str
+    classifier: Classifier
+    about: str = ""  # a sentence on the network
+    find_reviews: Callable[[Classifier], ReviewSets] = reviews_for
+    learned: int = 0
+    version: int = 0  # the number of changes so far, undone ones too: a second tab sees that the model is not as it was
+    steps: list[Step] = field(default_factory=list)
+    log: TaughtLog = field(default_factory=TaughtLog)
+    progress: Progress = field(default_factory=Progress)
+    original: dict[str, Array] = field(default_factory=dict)  # all tensors except the embedding
+    original_rows: dict[int, Array] = field(default_factory=dict)
+    held_out: HeldOut | None = None
+    _sets: ReviewSets | None = None
+    _practice: tuple[Sequence[Labelled], HeldOut] | None = None
+    _loading: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def short_name(self) -> str:
+        """The name without a path."""
+        return short_name(self.name)
+
+    @cached_property
+    def _train(self) -> Train:
+        return self.classifier.training_config().train
+
+    def look(
+        self, text: str, label: str | None, optimizer: str | None = None, learning_rate: float | None = None
+    ) -> dict[str, Any]:
         """Return the prediction for a text, its explanation, and the drawing of the step that `learn` would make."""
-        explanation = inspection_explain.explain(self.classifier, text)
-        optimizer = self.classifier.training_config().train.optimizer
-        step = None if label is None else trace.trace_step(self.classifier, text, label)
-        return {
-            "model": self.name,
-            "label": explanation.label,
-            "labels": list(explanation.classes.names),
-            **_prediction(text, explanation),
-            "unknown": list(dict.fromkeys(word.text for word in explanation.words if not word.known))[:_CONTRIBUTIONS],
-            "drawing": None if step is None else stepper.drawing(step),
-            "steps": [[step.text, step.label, step.before, step.after] for step in self.steps],
-            "learned": self.learned,
-            "optimizers": list(OPTIMIZERS),
-            "default": [optimizer.name, optimizer.learning_rate],
-        }
+        drawing, why = None, ""
+        if label is not None:
+            try:
+                step = self._trace(text, label, optimizer, learning_rate)
+                drawing = stepper.drawing(step) | {"phases": phases(step)}
+            except trace.Diverged as error:
+                why = f"{error}"
+        return self._predict(text) | self.state() | {"drawing": drawing, "no_drawing": why}
 
-    def learn(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> dict[str, Any]:
-        """Train one step on the text with this label. Raises trace.Diverged, and changes nothing then."""
+    def learn(
+        self, text: str, label: str, optimizer: str | None, learning_rate: float | None, times: int = 1
+    ) -> dict[str, Any]:
+        """Train on the text with this label, and return the drawing of the last step.
+
+        Raises trace.Diverged, and changes nothing, if the first step would diverge. A later one that would ends it; the
+        reason is in `stopped`.
+        """
+        taught, stopped = Taught(text, label, optimizer, learning_rate), ""
+        step = self._learn(taught)
+        for _ in range(times - 1):
+            try:
+                step = self._learn(taught)
+            except trace.Diverged as error:
+                stopped = str(error)
+                break
+        self._score()
+        drawing = stepper.drawing(step) | {"phases": phases(step)}
+        return self._predict(text) | self.state() | {"drawing": drawing, "stopped": stopped}
+
+    def run(
+        self, which: str, steps: int, optimizer: str | None, learning_rate: float | None, text: str
+    ) -> dict[str, Any]:
+        """Train on the next reviews of a set, one step on each, and return the prediction for the text.
+
+        A step that would diverge ends it; the reason is in `stopped`.
+        """
+        reviews, stopped = self._reviews(which), ""
+        self._score_practice(reviews)
         try:
-            step = trace.trace_step(self.classifier, text, label, None, optimizer, learning_rate)
-        except trace.Diverged as error:  # its repair is an option of `sentibp trace`
-            raise trace.Diverged(f"{str(error).partition('; ')[0]}; lower the learning rate") from None
-        changed = [(path(call.name, name), call, after) for call in step.layers for name, after in call.after.items()]
-        if any(np.abs(after).max(initial=0) > _MAX_WEIGHT for _, _, after in changed):
-            raise trace.Diverged(f"diverged: a weight would be over {_MAX_WEIGHT:,.0f}; lower the learning rate")
-        rows, before = np.array(step.ids, np.int64), {}
-        params = self.classifier.network.params
-        for name, call, after in changed:
-            at = rows if isinstance(call.layer, EmbeddingBag) else ...
-            before[name] = params[name][at].copy()
-            self._keep_original(name, params[name], at)
-            params[name][at] = after
-        target = 1 if len(step.labels) == 2 else step.labels.index(label)  # the probability that the list shows
-        first, last = (step.outcomes[at].probabilities[target] for at in (0, -1))
-        self.steps = [*self.steps, Step(_shortened(text), label, first, last, rows, before)][-_UNDO_STEPS:]
-        self.learned += 1
-        return self.look(text, None) | {"drawing": stepper.drawing(step)}
+            for _ in range(steps):
+                review = reviews[self.progress.position % len(reviews)]
+                self._learn(Taught(*review, optimizer, learning_rate), is_run=True)
+                self.progress.position += 1
+        except trace.Diverged as error:
+            stopped = str(error)
+        self._score_practice(reviews)
+        self._score()
+        return self._predict(text) | self.state() | {"stopped": stopped}
 
-    def _keep_original(self, name: str, tensor: Array, at: Any) -> None:
-        if at is ...:
-            self.original.setdefault(name, tensor.copy())
-            return
-        for row in at.tolist():
-            self.original_rows.setdefault(row, tensor[row].copy())
+    def measure(self) -> dict[str, Any]:
+        """Score the held-out reviews: as the network was before the first step, and as it is now."""
+        if self.held_out is not None and 0 not in self.progress.held_out and self.learned:
+            taught = self._swap_original(None)
+            self.progress.held_out[0] = self.held_out.score(self.classifier)
+            self._swap_original(taught)
+        self._score()
+        return self.state()
+
+    def load_reviews(self) -> ReviewSets:
+        """Read and encode the reviews to train on and those held out. Only the first call takes its time."""
+        with self._loading:
+            if self._sets is None:
+                sets = self.find_reviews(self.classifier)
+                if sets.held_out is not None and len(sets.held_out.reviews):
+                    self.held_out = HeldOut(self.classifier, sets.held_out.reviews, self._train.loss)
+                self._sets = sets
+            return self._sets
 
     def undo(self) -> None:
         """Undo the last step."""
@@ -131,15 +169,155 @@ class Session:
         for name, numbers in step.numbers.items():
             self.classifier.network.params[name][step.rows if name == "embedding.weight" else ...] = numbers
         self.learned -= 1
+        self.version += 1
+        self.log.pop()
+        self.progress.go_back_to(self.learned)
 
     def reset(self) -> None:
         """Undo all steps."""
+        self._swap_original(None)
+        self.steps, self.learned, self.version = [], 0, self.version + 1
+        self.log = TaughtLog(self.log.fingerprint)
+        self.progress.go_back_to(0)
+
+    def replay(self, steps: Sequence[Taught]) -> None:
+        """Undo all steps, and take these instead. Raises Refused, and undoes them, if one diverges."""
+        self.reset()
+        for number, taught in enumerate(steps, 1):
+            try:
+                self._learn(taught)
+            except SentibpError as error:
+                self.reset()
+                reason = f"step {number} of the session: {error}"
+                raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, reason) from None
+        self.measure()
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned so far, for the page."""
+        optimizer, sets = self._train.optimizer, self._sets
+        return {
+            "model": self.name,
+            "labels": list(self.classifier.spec.labels),
+            "steps": [[step.text, step.label, step.before, step.after] for step in self.steps],
+            "learned": self.learned,
+            "version": self.version,
+            "optimizers": list(OPTIMIZERS),
+            "default": [optimizer.name, optimizer.learning_rate],
+            "curve": self.progress.curve(self.learned),
+            "reviews": None if sets is None else _about(sets),
+            "taught": len(self.log.reviews()),
+        }
+
+    def _trace(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> trace.Trace:
+        """Return a step with all its numbers, on a copy of the rows. Raises trace.Diverged."""
+        try:
+            step = trace.trace_step(self.classifier, text, label, None, optimizer, learning_rate)
+        except trace.Diverged as error:  # its repair is an option of `sentibp trace`
+            raise trace.Diverged(f"{str(error).partition('; ')[0]}; lower the learning rate") from None
+        if any(np.abs(after).max(initial=0) > _MAX_WEIGHT for call in step.layers for after in call.after.values()):
+            raise trace.Diverged(f"diverged: a weight would be over {_MAX_WEIGHT:,.0f}; lower the learning rate")
+        return step
+
+    def _learn(self, taught: Taught, is_run: bool = False) -> trace.Trace:
+        """Train one step. Raises trace.Diverged, and changes nothing then."""
+        step = self._trace(*taught)
+        if not self.log.fingerprint:
+            self.log.fingerprint = fingerprint(self.classifier)
+        rows, before = np.array(step.ids, np.int64), {}
         params = self.classifier.network.params
-        for name, numbers in self.original.items():
-            params[name][...] = numbers
-        for row, numbers in self.original_rows.items():
-            params["embedding.weight"][row] = numbers
-        self.steps, self.learned = [], 0
+        for call in step.layers:
+            for each, after in call.after.items():
+                name, at = path(call.name, each), rows if isinstance(call.layer, EmbeddingBag) else ...
+                before[name] = params[name][at].copy()
+                self._keep_original(name, params[name], at)
+                params[name][at] = after
+        label = taught.label
+        target = 1 if len(step.labels) == 2 else step.labels.index(label)  # the probability that the list shows
+        first, last = step.outcomes[0], step.outcomes[-1]
+        shown = Step(
+            _shortened(taught.text), label, first.probabilities[target], last.probabilities[target], rows, before
+        )
+        self.steps = [*self.steps, shown][-_UNDO_STEPS:]
+        self.learned += 1
+        self.version += 1
+        self.log.add(taught)
+        self.progress.losses.append((self.learned, first.loss, last.loss, is_run))
+        return step
+
+    def _keep_original(self, name: str, tensor: Array, at: Any) -> None:
+        if at is ...:
+            self.original.setdefault(name, tensor.copy())
+            return
+        for row in at.tolist():
+            if row not in self.original_rows:
+                self.original_rows[row] = tensor[row].copy()
+
+    def _swap_original(self, numbers: tuple[dict[str, Array], Array] | None) -> tuple[dict[str, Array], Array]:
+        """Put in these weights, or those before the first step, and return the ones that they replace."""
+        params = self.classifier.network.params
+        rows = np.array(list(self.original_rows), np.int64)
+        replaced = {name: params[name].copy() for name in self.original}, params["embedding.weight"][rows]
+        if numbers is None:
+            numbers = self.original, np.array([self.original_rows[row] for row in rows.tolist()])
+        for name, values in numbers[0].items():
+            params[name][...] = values
+        if len(rows):
+            params["embedding.weight"][rows] = numbers[1]
+        return replaced
+
+    def _reviews(self, which: str) -> Sequence[Labelled]:
+        """Return the reviews of a set. Raises Refused if it has none."""
+        reviews: Sequence[Labelled] = (
+            self.load_reviews().practice.reviews if which == "practice" else self.log.reviews()
+        )
+        if not reviews:
+            reason = "there are no reviews to train on: teach it some first, and choose those"
+            raise Refused(HTTPStatus.CONFLICT, reason)
+        return reviews
+
+    def _score_practice(self, reviews: Sequence[Labelled]) -> None:
+        if self._practice is None or self._practice[0] != reviews:
+            self._practice = reviews, HeldOut(self.classifier, reviews, self._train.loss)
+            self.progress.practice = {}  # they were of other reviews
+        self.progress.practice[self.learned] = self._practice[1].score(self.classifier)
+
+    def _score(self) -> None:
+        if self.held_out is not None and self.learned not in self.progress.held_out:
+            self.progress.held_out[self.learned] = self.held_out.score(self.classifier)
+
+    def _predict(self, text: str) -> dict[str, Any]:
+        """Return the prediction and its contributions for the page."""
+        explanation = inspection_explain.explain(self.classifier, text)
+        unknown = dict.fromkeys(word.text for word in explanation.words if not word.known)
+        return {
+            "label": explanation.label,
+            **_prediction(text, explanation),
+            "unknown": list(unknown)[:_CONTRIBUTIONS],
+        }
+
+
+def short_name(model: str) -> str:
+    """Return the name of a model file without its path: that of its run directory, or its own."""
+    file = Path(model)
+    return file.parent.name if file.stem == "model" and file.parent.name else file.stem
+
+
+def fingerprint(classifier: Classifier) -> str:
+    """Return a hash of the weights and the labels."""
+    from sentibp.utils.tensor_file import checksum
+
+    return checksum({"labels": list(classifier.spec.labels)}, classifier.tensors())
+
+
+def _about(sets: ReviewSets) -> dict[str, Any]:
+    """Return what the page says of the reviews."""
+    held_out = sets.held_out
+    return {
+        "practice": sets.practice.about,
+        "count": len(sets.practice.reviews),
+        "held_out": None if held_out is None else held_out.about,
+        "why_none": sets.why_none,
+    }
 
 
 def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[str, Any]:
@@ -181,165 +359,6 @@ def _parts(each: inspection_explain.Sum) -> dict[str, Any]:
     }
 
 
-class Server(ThreadingHTTPServer):
-    """An HTTP server for one session, on 127.0.0.1, whose paths begin with a random token."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, session: Session, port: int = 0):
-        try:
-            super().__init__((ADDRESS, port), _Handler)
-        except OSError as error:
-            raise ConfigError(f"--port {port}: {error.strerror}; choose another port, or leave it out") from None
-        self.session = session
-        self.lock = threading.Lock()  # one request at a time uses the model
-        self.token = secrets.token_urlsafe(16)
-        self.hosts = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
-
-    @property
-    def url(self) -> str:
-        """Return the address of the page."""
-        return f"http://{ADDRESS}:{self.server_port}/{self.token}/"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore that a browser closed the connection; print other errors."""
-        import sys
-
-        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-    server_version, sys_version = "sentibp", ""
-    timeout = _TIMEOUT
-
-    def do_GET(self) -> None:
-        self._answer(self._file)
-
-    def do_POST(self) -> None:
-        self._answer(self._call)
-
-    def _answer(self, find: Callable[[str], tuple[str, bytes]]) -> None:
-        try:
-            kind, content = find(self._allowed())
-            self._send(HTTPStatus.OK, kind, content)
-        except Refused as error:
-            self._refuse(error.status, str(error))
-        except SentibpError as error:
-            self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-
-    def _allowed(self) -> str:
-        """Return the path after the token. Raises Refused if the host, the origin or the token is wrong."""
-        if (self.headers.get_all("Host") or [None]) not in [[host] for host in self.server.hosts]:
-            raise Refused(HTTPStatus.FORBIDDEN, "this page is served on 127.0.0.1 only")
-        origins = self.headers.get_all("Origin") or []
-        if any(origin.removeprefix("http://") not in self.server.hosts for origin in origins):
-            raise Refused(HTTPStatus.FORBIDDEN, "requests from other pages are refused")
-        _, token, *rest = (*self.path.partition("?")[0].split("/", 2), "", "")[:3]
-        if not hmac.compare_digest(token.encode(), self.server.token.encode()) or self.path.count("/") < 2:
-            raise Refused(HTTPStatus.NOT_FOUND, "not found; use the address that `sentibp play` printed")
-        return rest[0]
-
-    def _file(self, name: str) -> tuple[str, bytes]:
-        if name == "style.css":
-            return "text/css", "".join(map(read_template, _STYLES)).encode()
-        if name == "":
-            labels = self.server.session.classifier.spec.labels
-            return "text/html", render("play.html", labels=labels, several=len(labels) > 2).encode()
-        if name not in ("play.js", "stepper.js"):
-            raise Refused(HTTPStatus.NOT_FOUND, "no such file")
-        return "text/javascript", read_template(name).encode()
-
-    def _call(self, name: str) -> tuple[str, bytes]:
-        request = self._body()
-        with self.server.lock:
-            result = _call_session(self.server.session, name, request)
-        return "application/json", json.dumps(result).encode()
-
-    def _body(self) -> dict[str, Any]:
-        if self.headers.get_content_type() != "application/json":
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json")
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "the Content-Length is missing or not a number")
-        if len(length) > 12 or int(length) > LIMIT:
-            if len(length) < len(str(_READ_ANYWAY)):
-                self.rfile.read(int(length))
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the text is too long; give at most {LIMIT:,} bytes")
-        try:
-            request = json.loads(self.rfile.read(int(length)))
-        except (ValueError, RecursionError):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request is not JSON") from None
-        if not isinstance(request, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request is not a JSON object")
-        return request
-
-    def _refuse(self, status: HTTPStatus, reason: str) -> None:
-        self._send(status, "application/json", json.dumps({"error": reason}).encode())
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what the library refuses (other methods, long lines) as JSON."""
-        self._refuse(HTTPStatus(code), message or HTTPStatus(code).phrase)
-
-    def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
-        self.send_response(status)
-        headers = {
-            "Content-Type": f"{kind}; charset=utf-8",
-            "Content-Length": str(len(content)),
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": _POLICY,
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Referrer-Policy": "same-origin",
-            "X-Content-Type-Options": "nosniff",
-        }
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Print no log of the requests."""
-
-
-def _call_session(session: Session, name: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to one call of the page."""
-    text, label = request.get("text", ""), request.get("label")
-    optimizer, learning_rate = request.get("optimizer"), request.get("learning_rate")
-    if not isinstance(text, str):
-        raise Refused(HTTPStatus.BAD_REQUEST, "text: not a string")
-    labels = session.classifier.spec.labels
-    if label not in (*labels, None):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
-    if optimizer not in (*OPTIMIZERS, None):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"optimizer: choose from {', '.join(OPTIMIZERS)}")
-    if learning_rate is not None and not _is_learning_rate(learning_rate):
-        raise Refused(HTTPStatus.BAD_REQUEST, "learning rate: give a number above 0, such as 0.1")
-    if name == "learn":
-        if label is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"label: give {_choice(labels)}")
-        return session.learn(text, label, optimizer, learning_rate)
-    if name not in ("look", "undo", "reset"):
-        raise Refused(HTTPStatus.NOT_FOUND, "no such call")
-    if name == "undo":
-        session.undo()
-    elif name == "reset":
-        session.reset()
-    return session.look(text, label)
-
-
-def _choice(labels: Sequence[str]) -> str:
-    """Return the labels as a choice: positive or negative."""
-    *others, last = reversed(labels)
-    return f"{', '.join(others)} or {last}"
-
-
 def _shortened(text: str) -> str:
     """Return the beginning of a text: each answer has those of all steps."""
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _is_learning_rate(value: Any) -> bool:
-    return isinstance(value, int | float) and value is not True and 0 < value <= _MAX_LEARNING_RATE

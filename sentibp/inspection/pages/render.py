@@ -6,6 +6,11 @@ replaced. Pages load nothing from elsewhere.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +30,30 @@ def render(template: str, **values: Any) -> str:
 def read_template(name: str) -> str:
     """Return the text of a style or script of templates/."""
     return (_TEMPLATES / name).read_text("utf-8")
+
+
+def page_with_scripts(template: str, script_names: Sequence[str], **values: Any) -> bytes:
+    """Return a page that has the named scripts of templates/ in it, and runs no others."""
+    scripts = [read_template(name) for name in script_names]
+    return render(template, scripts=list(map(trusted, scripts)), policy=policy(scripts), **values).encode(
+        errors="replace"
+    )
+
+
+def policy(scripts: Iterable[str]) -> str:
+    """Return the content security policy that allows these scripts only, and no requests."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
+
+
+def json_data(value: Any) -> Markup:
+    """Return a value as JSON for the data of a script, short, and without what would end the script or begin another.
+
+    In a script HTML reads only `</script`, `<script` and `<!--` (the HTML standard, 4.12.1.3), so other tags can stay.
+    """
+    text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return trusted(re.sub("<(?=[!sS])", r"\\u003c", text.replace("</", r"<\/")))
 
 
 def trusted(content: str) -> Markup:
@@ -53,3 +82,8 @@ def _printable(value: Any) -> Any:
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in value)
+
+
+def printable(text: str) -> str:
+    """Return the text without the characters that HTML does not allow."""
+    return _printable(text)

@@ -40,6 +40,7 @@ class Subject(NamedTuple):
     events: list[dict[str, Any]]  # the steps, epochs and gradient flows of the metrics log
     predictions: Predictions | None
     left_out: list[str]  # what the page does not show, and why
+    scored_on: str = "validation reviews"
 
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
@@ -94,7 +95,15 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
         predictions = _predictions(path, classifier, data, left_out)
     if events and not any(event["event"] == "flow" for event in events):
         left_out.append("gradient flow: the training did not record it")
-    return Subject(name, path, classifier, facts, events, predictions, left_out)
+    return Subject(name, path, classifier, facts, events, predictions, left_out, _scored_on(facts, data))
+
+
+def _scored_on(facts: Mapping[str, Any], data: DataOptions) -> str:
+    """Return what the reviews are that the model is scored on, for a sentence."""
+    if data.is_named:
+        split = "" if data.split is None else f" (split {data.split})"
+        return f"reviews of {data.source or 'its own data'}{split}"
+    return "training reviews" if facts.get("scored_on") == "training" else "validation reviews"
 
 
 def _training_records(path: Path, left_out: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -6,11 +6,13 @@ a wide layer only the units with the largest gradients are drawn, with a note of
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
 
-from sentibp.inspection.pages.charts import rounded
+from sentibp.inspection.pages.chart_data import rounded
+from sentibp.inspection.pages.explanation import without_breaks
 from sentibp.inspection.pages.worksheet import lines_html
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
@@ -22,6 +24,8 @@ from sentibp.nn.layers import Array
 _UNITS = 16  # drawn of a layer
 _ROWS = 10  # drawn of the embedding
 _DIMS = 4  # numbers of each vector in the text of a stage
+_TEXT_WORDS = 60  # words of the text above the drawing
+_BETWEEN = 80  # characters of one of them, or between two
 _TITLES = {
     "words": "The words",
     "loss": "The prediction and the loss",
@@ -38,6 +42,7 @@ def drawing(trace: Trace) -> dict[str, Any]:
     before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
         "text": trace.text,
+        "pieces": _pieces(trace),
         "label": trace.label,
         "loss": trace.loss,
         "rate": trace.learning_rate,
@@ -66,11 +71,41 @@ class _Layout:
         return self.position[symbol]
 
 
+def _pieces(trace: Trace) -> list[tuple[str, list[int]]]:
+    """Return the text in pieces: words with the drawn rows that they are in, and what lies between them with none.
+
+    Of a long text these are the words of the drawn rows and their neighbours, with … for what is left out.
+    """
+    starts, rows_of = [word.start for word in trace.words], [set[int]() for _ in trace.words]
+    for number, row in enumerate(_strongest_rows(_bag(trace)).tolist()):
+        for start, end in trace.places[row]:
+            for i in range(bisect_left(starts, start), len(starts)):
+                if starts[i] >= end:
+                    break
+                rows_of[i].add(number)
+    kept = range(len(starts))
+    if len(starts) > _TEXT_WORDS:
+        near = {i + d for i, rows in enumerate(rows_of) if rows for d in range(-2, 3)}
+        kept = sorted(near & set(kept))[:_TEXT_WORDS]  # type: ignore[assignment]
+    pieces: list[tuple[str, list[int]]] = []
+    last, done = -1, 0
+    for i in kept:
+        between = trace.text[done : starts[i]] if i == last + 1 else " … "
+        start = max(starts[i], done)
+        done, last = max(done, trace.words[i].end), i
+        pieces += [(between[-_BETWEEN:], []), (trace.text[start:done][:_BETWEEN], sorted(rows_of[i]))]
+    pieces.append((trace.text[done:][:_BETWEEN] if last == len(starts) - 1 else " …", []))
+    return [(without_breaks(text, " "), rows) for text, rows in pieces if text]
+
+
+def _bag(trace: Trace) -> LayerTrace:
+    return next(call for call in trace.layers if isinstance(call.layer, EmbeddingBag))
+
+
 def _layout(trace: Trace) -> _Layout:
     """Lay out the words, the layers, the probability p and the loss L, from left to right."""
     layout = _Layout()
-    bag = next(call for call in trace.layers if isinstance(call.layer, EmbeddingBag))
-    rows = _strongest_rows(bag)
+    rows = _strongest_rows(_bag(trace))
     names = [f"{trace.features[i]} ×{trace.counts[i]}" if trace.counts[i] > 1 else trace.features[i] for i in rows]
     layout.add("words", title="words", names=names, of=len(trace.features))
     drawn = rows  # the rows or units of the last column

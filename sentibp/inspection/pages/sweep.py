@@ -11,27 +11,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from sentibp.config.space import Dimension
-from sentibp.inspection.pages.charts import Chart, new_chart, rounded
-from sentibp.inspection.pages.render import read_template, render, trusted
-from sentibp.inspection.pages.report import plotly_script, policy, unix_lines
+from sentibp.inspection.pages.chart_data import Chart, Series, axis, drawn, line, new_chart, points, rounded, shade
+from sentibp.inspection.pages.render import json_data, page_with_scripts
 from sentibp.inspection.sweep import FoundSweep
 from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better, higher_is_better
 from sentibp.utils.repair import as_yaml
 
 _LINES = 200  # of the parallel coordinates: the best trials
 _JITTER = 0.03  # apart from each other, lines of the same choice can be followed
-_COLOURS = 10  # --layer0 to --layer9 of templates/report.css
+_SCRIPTS = ("charts.js", "sweep.js")
 
 _Trial = tuple[TrialRecord, dict[str, Any]]
 
 
 def sweep_page(found: FoundSweep) -> bytes:
-    """Return the page. Raises ConfigError if plotly is not installed."""
-    scripts = [unix_lines(script) for script in (plotly_script("sweep"), read_template("report.js"))]
+    """Return the page."""
     groups = _charts(found)
     counts = {state: sum(record.state == state for record, _ in found.trials) for state in STATES}
-    html = render(
+    return page_with_scripts(
         "sweep.html",
+        _SCRIPTS,
         title=f"Sweep: {found.folder.name}",
         found=found,
         metric=_words(found),
@@ -39,13 +38,11 @@ def sweep_page(found: FoundSweep) -> bytes:
         rows=[_row(found, record, settings) for record, settings in found.ranked()],
         others=[name.replace("_", " ") for name in _other_scores(found)],
         keys=_keys(found),
+        importances=_importances(found),
         command=f"sentibp train {shlex.quote(str(found.folder / 'best.yaml'))}",
         charts=groups,
-        numbers={"charts": [chart for group in groups.values() for chart in group]},
-        scripts=[trusted(script) for script in scripts],
-        policy=policy(scripts),
+        numbers=json_data({"charts": drawn([chart for group in groups.values() for chart in group])}),
     )
-    return html.encode(errors="replace")
 
 
 def _words(found: FoundSweep) -> str:
@@ -90,9 +87,8 @@ def _charts(found: FoundSweep) -> dict[str, list[Chart]]:
     ]
     if not finished:
         return {"progress": [], "settings": [], "cost": []}
-    importances = [_importances(found)] if found.importances else []
     return {
-        "progress": [_progress(found), *importances],
+        "progress": [_progress(found)],
         "settings": [_parallel(found, finished[:_LINES])],
         "cost": [_against(found, finished, "time"), _against(found, finished, "size")],
     }
@@ -111,70 +107,43 @@ def _progress(found: FoundSweep) -> Chart:
         if record.state == FINISHED:
             best.append((record.number, value if not best else better(metric, best[-1][1], value)))
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "best so far",
-            "x": [number for number, _ in best],
-            "y": rounded([value for _, value in best]),
-            "line": {"color": "--positive", "width": 2, "shape": "hv"},
-            "hoverinfo": "skip",
-        },
+        line(
+            "best so far",
+            [number for number, _ in best],
+            [value for _, value in best],
+            "--positive",
+            step=True,
+            quiet=True,
+        ),
         _points(found, at[FINISHED], "finished", [record.number for record, _ in at[FINISHED]], "--run0", "circle"),
     ]
     if at[PRUNED]:
         numbers = [record.number for record, _ in at[PRUNED]]
-        data.append(_points(found, at[PRUNED], "pruned", numbers, "--faint", "x"))
+        data.append(_points(found, at[PRUNED], "pruned", numbers, "--faint", "cross"))
     about = (
         f"The {name} of each trial, in the order in which they began. Pruned trials have the score that they had then."
     )
-    chart = new_chart("progress", "Best so far", about, data, "trial", name)
-    chart["layout"]["xaxis"]["rangemode"] = "tozero"
-    return chart
+    return new_chart("progress", "Best so far", about, data, axis("trial", whole=True), axis(name), zoom=True)
 
 
 def _points(
-    found: FoundSweep, trials: Sequence[_Trial], name: str, x: Sequence[float], colour: str, symbol: str
-) -> dict[str, Any]:
+    found: FoundSweep, trials: Sequence[_Trial], name: str, x: Sequence[float], colour: str, symbol: str, size: int = 4
+) -> Series:
     """Return a point for each trial."""
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": rounded(x),
-        "y": rounded([record.value for record, _ in trials]),
-        "text": [_about(found, record, settings) for record, settings in trials],
-        "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": colour, "size": 7, "symbol": symbol},
-    }
+    y = [record.value or 0.0 for record, _ in trials]
+    return points(name, x, y, colour, symbol, size=size, notes=[_about(found, *trial) for trial in trials])
 
 
 def _about(found: FoundSweep, record: TrialRecord, settings: dict[str, Any]) -> str:
-    """Return what a point says of its trial. plotly reads a few tags in it, so none is left."""
+    """Return what a point says of its trial, in lines."""
     lines = [f"trial {record.number}: {_words(found)} {record.value:.4f}"]
-    lines += [f"{key} = {as_yaml(value)}" for key, value in settings.items()]
-    return "<br>".join(line.replace("&", "&amp;").replace("<", "&lt;") for line in lines)
+    return "\n".join(lines + [f"{key} = {as_yaml(value)}" for key, value in settings.items()])
 
 
-def _importances(found: FoundSweep) -> Chart:
-    names = list(found.importances)
-    data = {
-        "type": "bar",
-        "orientation": "h",
-        "x": rounded(list(found.importances.values())),
-        "y": names,
-        "marker": {"color": "--run0"},
-        "hovertemplate": "%{y}: %{x:.0%}<extra></extra>",
-    }
-    about = (
-        "How much a setting decides whether a finished trial is among the best (PED-ANOVA). With few trials it is a "
-        "hint, and no more."
-    )
-    chart = new_chart("importances", "Importance of each setting", about, [data], "share", "")
-    chart["layout"]["yaxis"] |= {"autorange": "reversed"}
-    chart["layout"]["xaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
-    chart["layout"]["height"] = max(chart["layout"]["height"], 90 + 22 * len(names))
-    return chart
+def _importances(found: FoundSweep) -> list[tuple[str, str, str]]:
+    """Return each setting with its share of the importance, and the width of its bar in percent."""
+    most = max(found.importances.values(), default=0.0) or 1.0
+    return [(key, f"{share:.0%}", f"{100 * share / most:.1f}") for key, share in found.importances.items()]
 
 
 def _against(found: FoundSweep, finished: Sequence[_Trial], what: str) -> Chart:
@@ -182,13 +151,11 @@ def _against(found: FoundSweep, finished: Sequence[_Trial], what: str) -> Chart:
     name = _words(found)
     values = [record.seconds if what == "time" else (record.model_bytes or 0) / 1e6 for record, _ in finished]
     data = [_points(found, finished[1:], "finished", values[1:], "--run0", "circle")]
-    data.append(_points(found, finished[:1], "best", values[:1], "--positive", "star"))
-    data[1]["marker"]["size"] = 13
+    data.append(_points(found, finished[:1], "best", values[:1], "--positive", "star", 6))
     title, unit = ("time", "seconds") if what == "time" else ("size of the model", "MB")
     about = f"The {name} of each finished trial against {'its time' if what == 'time' else 'the size of its model'}."
-    chart = new_chart(f"cost-{what}", f"{name.capitalize()} and {title}", about, data, unit, name)
-    chart["layout"]["xaxis"] |= {"type": "log"} if min(values) > 0 else {}
-    return chart
+    ends = axis(unit, log=min(values) > 0), axis(name)
+    return new_chart(f"cost-{what}", f"{name.capitalize()} and {title}", about, data, *ends)
 
 
 def _parallel(found: FoundSweep, finished: Sequence[_Trial]) -> Chart:
@@ -201,20 +168,11 @@ def _parallel(found: FoundSweep, finished: Sequence[_Trial]) -> Chart:
         jitter = (record.number * 0.618034) % 1 - 0.5
         heights = [_height(each, settings[each.key], jitter) if each.key in settings else None for each in dimensions]
         score = ((record.value or 0.0) - low) / (high - low) if high > low else 0.5
-        shade = round((_COLOURS - 1) * (1 - rank / max(len(finished) - 1, 1)))
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": list(range(len(dimensions) + 1)),
-                "y": [None if height is None else rounded(height) for height in (*heights, score)],
-                "line": {"color": f"--layer{shade}", "width": 4 if rank == 0 else 1.5},
-                "opacity": 1 if rank == 0 else 0.6,
-                "text": _about(found, record, settings),
-                "hovertemplate": "%{text}<extra></extra>",
-                "showlegend": False,
-            }
-        )
+        colour = shade(len(finished) - 1 - rank, len(finished))
+        y = [None if height is None else rounded(height) for height in (*heights, score)]
+        note, best = _about(found, record, settings), rank == 0
+        each = line("", [], [], colour, 4 if best else 1.5, note=note, legend=False, opacity=1 if best else 0.6)
+        data.append(each | {"x": list(range(len(dimensions) + 1)), "y": y})
     axes = [*(_ticks(each) for each in dimensions), [(0.0, f"{low:.4f}"), (1.0, f"{high:.4f}")]]
     best = "highest" if higher_is_better(found.plan.metric) else "lowest"
     about = (
@@ -222,13 +180,11 @@ def _parallel(found: FoundSweep, finished: Sequence[_Trial]) -> Chart:
         f"each setting, and at the right its {_words(found)} (the {best} is best). The best trial is bold; the colours "
         "go from dark, the worst, to bright. Point at a line to see its trial."
     )
-    chart = new_chart("parallel", "Parallel coordinates", about, data, "", "")
-    chart["layout"] |= {"height": 460, "annotations": _labels(axes), "shapes": _axes(len(axes))}
     names = [*(each.keys[-1] for each in dimensions), _words(found)]
-    chart["layout"]["xaxis"] = {"tickvals": list(range(len(axes))), "ticktext": names, "showgrid": False}
-    chart["layout"]["xaxis"] |= {"range": [-0.2, len(axes) - 0.4], "zeroline": False}
-    chart["layout"]["yaxis"] = {"visible": False, "range": [-0.06, 1.06]}
-    return chart
+    x = axis("", names=names, range=[-0.1, len(axes) - 0.6])
+    y = axis("", hidden=True, range=[-0.04, 1.04])
+    least = len(names) * max(6, round(0.6 * max(map(len, names)) + 1))  # rem: no name touches another
+    return new_chart("parallel", "Parallel coordinates", about, data, x, y, height=460, axes=axes, least=least)
 
 
 def _height(dimension: Dimension, value: Any, jitter: float) -> float:
@@ -250,17 +206,3 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     texts = [as_yaml(choice) for choice in dimension.choices]
     shown = [text if len(text) <= 14 else f"{text[:13]}…" for text in texts]
     return [(_height(dimension, choice, 0), text) for choice, text in zip(dimension.choices, shown, strict=True)]
-
-
-def _labels(axes: Sequence[Sequence[tuple[float, str]]]) -> list[dict[str, Any]]:
-    place = {"showarrow": False, "xanchor": "left", "xshift": 3, "bgcolor": "--paper", "opacity": 0.85, "borderpad": 1}
-    return [
-        {"x": at, "y": height, "text": text.replace("&", "&amp;").replace("<", "&lt;"), "font": {"size": 10}, **place}
-        for at, ticks in enumerate(axes)
-        for height, text in ticks
-    ]
-
-
-def _axes(count: int) -> list[dict[str, Any]]:
-    line = {"color": "--faint", "width": 1}
-    return [{"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line} for at in range(count)]

@@ -7,9 +7,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.inspection.pages.charts import Chart, new_chart, rounded, run_line
+from sentibp.inspection.pages.chart_data import (
+    DASHES,
+    SYMBOLS,
+    Chart,
+    Series,
+    axis,
+    colour,
+    line,
+    new_chart,
+    points,
+    rounded,
+    shade,
+    share_range,
+    small_table,
+)
 
-_POINTS = 200  # of a line over the training steps
+_POINTS = 400  # of a line over the training steps
+_FEW = 3  # measurements: fewer are a table, as a line through them would say more than is known
+_SYMBOLS_UP_TO = 30  # measurements, each with a symbol
 
 Event = Mapping[str, Any]
 
@@ -33,47 +49,119 @@ class Lines(NamedTuple):
     kept: Kept | None = None  # None: not known, or not scored on the validation reviews
 
 
+class Network(NamedTuple):
+    """The records of one network: a run has one for each seed and each member of an ensemble."""
+
+    name: str
+    style: dict[str, Any]  # colour, dash
+    symbol: str
+    steps: list[Event]
+    epochs: list[Event]  # with scores on the validation reviews
+
+
 def training(runs: Sequence[Lines]) -> list[Chart]:
     """Return the charts of loss, accuracy and gradient norm over the steps; none without records."""
-    loss, accuracy, gradient = [], [], []
-    for run in runs:
-        i = run.number
-        for j, seed in enumerate(dict.fromkeys(event["seed"] for event in run.events)):
-            steps = [event for event in run.events if event["event"] == "step" and event["seed"] == seed]
-            epochs = [event for event in run.events if event["event"] == "epoch" and event["seed"] == seed]
-            at, values = _averaged([(e["step"], e["loss"]) for e in steps])
-            loss.append(run_line(i, f"{run.name}: training", at, values, j == 0, width=1))
-            at, values = _averaged([(e["step"], e["gradient_norm"]) for e in steps])
-            gradient.append(run_line(i, run.name, at, values, j == 0, width=1))
-            scored = [event for event in epochs if event.get("scores")]
-            for into, score in (loss, "log_loss"), (accuracy, "accuracy"):
-                known = [e for e in scored if e["scores"].get(score) is not None]
-                name = f"{run.name}: validation" if into is loss else run.name
-                at, values = [e["step"] for e in known], [e["scores"][score] for e in known]
-                if known:
-                    into.append(run_line(i, name, at, values, j == 0, width=2, markers=True))
-        loss += _marks(run, "log_loss")
-        accuracy += _marks(run, "accuracy")
-    about_gradient = "The L2 norm of the gradient of all weights, averaged over neighbouring steps."
-    about_accuracy = f"On the validation reviews, after each epoch.{_about_kept(runs, 'accuracy')}"
+    networks = [network for run in runs for network in _networks(run, len(runs))]
+    loss, gradient = [], []
+    for each in networks:
+        at, values = _averaged([(e["step"], e["loss"]) for e in each.steps])
+        loss.append(line(f"{each.name}: training", at, values, width=1, smooth=True, **each.style))
+        loss += _scored(each, f"{each.name}: validation", "log_loss")
+        at, values = _averaged([(e["step"], e["gradient_norm"]) for e in each.steps])
+        gradient.append(line(each.name, at, values, width=1, smooth=True, **each.style))
+    loss += [mark for run in runs for mark in _marks(run, "log_loss")]
+    about_gradient = (
+        "The length (L2 norm) of the gradient of all weights, averaged over neighbouring steps: how steep the loss is. "
+        "It should neither vanish nor explode."
+    )
+    step = axis("step", whole=True)
+    more = {"zoom": True, "smooth": True}
     charts = [
-        new_chart("loss", "Loss", _about_loss(runs), loss, "step", "loss"),
-        new_chart("accuracy", "Accuracy", about_accuracy, accuracy, "step", "accuracy"),
-        new_chart("gradient", "Gradient norm", about_gradient, gradient, "step", "norm", log=True),
+        new_chart("loss", "Loss", _about_loss(runs), _drawable(loss), step, axis("loss", zero=True), **more),
+        *_accuracy(runs, networks),
+        new_chart(
+            "gradient", "Gradient norm", about_gradient, _drawable(gradient), step, axis("norm", log=True), **more
+        ),
     ]
-    if accuracy:  # for the single point of one epoch plotly would draw an axis up to 2
-        values = [value for line in accuracy for value in line["y"]]
-        charts[1]["layout"]["yaxis"]["range"] = rounded([min(values) - 0.05, max(values) + 0.05])
-        charts[1]["layout"]["xaxis"]["rangemode"] = "tozero"
-    return [chart for chart in charts if chart["data"]]
+    return [chart for chart in charts if chart.get("series") or chart.get("rows")]
+
+
+def _networks(run: Lines, runs: int) -> list[Network]:
+    seeds = list(dict.fromkeys(event["seed"] for event in run.events))
+    found = []
+    for j, seed in enumerate(seeds):
+        events = [event for event in run.events if event["seed"] == seed]
+        style = {
+            "colour": colour(j if runs == 1 else run.number),
+            "dash": (run.number if len(seeds) == 1 else j) % DASHES,
+        }
+        found.append(
+            Network(
+                run.name if len(seeds) == 1 else f"{run.name}, network {j + 1}",
+                style,
+                SYMBOLS[(run.number if len(seeds) == 1 else j) % len(SYMBOLS)],
+                [event for event in events if event["event"] == "step"],
+                [event for event in events if event["event"] == "epoch" and event.get("scores")],
+            )
+        )
+    return found
+
+
+def _drawable(series: Sequence[Series]) -> list[Series]:
+    return [each for each in series if each["x"]]
+
+
+def _scored(network: Network, name: str, score: str) -> list[Series]:
+    """Return the score after each epoch as a line; after a single one as a point."""
+    known = [e for e in network.epochs if e["scores"].get(score) is not None]
+    at, values = [e["step"] for e in known], [e["scores"][score] for e in known]
+    if len(known) < 2:
+        return [points(name, at, values, network.style["colour"], network.symbol, size=5)] if known else []
+    return [line(name, at, values, symbol=network.symbol, **network.style)]
+
+
+def _accuracy(runs: Sequence[Lines], networks: Sequence[Network]) -> list[Chart]:
+    """Return a chart of the accuracy after each epoch; if there is but one, a table."""
+    if not any(each.epochs for each in networks):
+        return []
+    if max(len(each.epochs) for each in networks) < 2:
+        rows = [(each.name, _last(each, "accuracy"), _last(each, "log_loss")) for each in networks if each.epochs]
+        for run in runs:
+            if run.kept and _has_diamond(_marks(run, "log_loss") + _marks(run, "accuracy")):
+                accuracy, loss = (_four(run.kept.scores.get(score)) for score in ("accuracy", "log_loss"))
+                rows.append((f"{run.name}: {_saved(run.kept)}", accuracy, loss))
+        about = (
+            "There was one epoch, so there is no curve: these are the scores on the validation reviews after it."
+            + (
+                " Calibration rescales the logits, which changes the log loss."
+                if any("calibrated" in row[0] for row in rows)
+                else ""
+            )
+        )
+        return [small_table("accuracy", "After the epoch", about, ("network", "accuracy", "log loss"), rows)]
+    series = [each for network in networks for each in _scored(network, network.name, "accuracy")]
+    series += [mark for run in runs for mark in _marks(run, "accuracy")]
+    about = f"On the validation reviews, after each epoch.{_about_kept(runs, 'accuracy')}"
+    ends = axis("step", whole=True, zero=True), axis("accuracy", percent=True)
+    return [new_chart("accuracy", "Accuracy", about, series, *ends, zoom=True)]
+
+
+def _last(network: Network, score: str) -> str:
+    return _four(network.epochs[-1]["scores"].get(score))
+
+
+def _four(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _about_loss(runs: Sequence[Lines]) -> str:
     """Return what the chart of the loss shows, and why the loss of the saved model can differ from its epoch's."""
-    about = (
-        "Thin lines: the loss of the batches, averaged over neighbouring steps. Points: the log loss on the validation "
-        "reviews after each epoch. If it rises again, the network overfits."
-    ) + _about_kept(runs, "loss")
+    about = "Thin lines: the loss of the batches, averaged over neighbouring steps."
+    if any(event["event"] == "epoch" and event.get("scores") for run in runs for event in run.events):
+        about += (
+            " Points: the log loss on the validation reviews after each epoch. If it rises again, the network overfits."
+        )
+    about += _about_kept(runs, "loss")
     if any(run.kept and run.kept.calibrated and _has_diamond(_marks(run, "log_loss")) for run in runs):
         about += (
             " Calibration came in between: it rescales the logits of the model, so that its probabilities "
@@ -85,16 +173,16 @@ def _about_loss(runs: Sequence[Lines]) -> str:
 def _about_kept(runs: Sequence[Lines], score: str) -> str:
     """Return the sentences about the marks of the saved models: none without marks."""
     marks = [mark for run in runs for mark in _marks(run, "log_loss" if score == "loss" else score)]
-    has_ring = any(mark["marker"]["symbol"] == "circle-open" for mark in marks)
+    has_ring = any(mark["symbol"] == "ring" for mark in marks)
     ring = " A ring marks the epoch that was kept." if has_ring else ""
     return ring + (f" A diamond is the {score} of the saved model, as in its scores." if _has_diamond(marks) else "")
 
 
-def _has_diamond(marks: Sequence[Chart]) -> bool:
-    return any(mark["marker"]["symbol"] == "diamond" for mark in marks)
+def _has_diamond(marks: Sequence[Series]) -> bool:
+    return any(mark["symbol"] == "diamond" for mark in marks)
 
 
-def _marks(run: Lines, score: str) -> list[Chart]:
+def _marks(run: Lines, score: str) -> list[Series]:
     """Return the marks of the saved model: a ring on the epoch that was kept, a diamond where its score is another."""
     if run.kept is None:
         return []
@@ -102,37 +190,39 @@ def _marks(run: Lines, score: str) -> list[Chart]:
     epochs = [event for event in run.events if event["event"] == "epoch" and event.get("scores")]
     marks, after = [], None
     if kept.averaged:
-        name, step = "average of the networks", max((event["step"] for event in epochs), default=None)
+        step = max((event["step"] for event in epochs), default=None)
     else:
-        name, step = "saved model", None
+        step = None
         for event in epochs:
             if (event["seed"], event["epoch"]) == (kept.seed, kept.epoch):
                 step, after = event["step"], event["scores"].get(score)
     if step is None:
         return []
     if after is not None:
-        marks.append(_mark(run, f"epoch {kept.epoch}, kept", "circle-open", step, after))
+        marks.append(_mark(run, f"epoch {kept.epoch}, kept", "ring", step, after))
     if value is not None and (after is None or abs(value - after) > 1e-9):
-        calibrated = ", calibrated" if kept.calibrated else ""
-        marks.append(_mark(run, f"{name}{calibrated}", "diamond", step, value))
+        marks.append(_mark(run, _saved(kept), "diamond", step, value))
     return marks
 
 
-def _mark(run: Lines, name: str, symbol: str, step: int, value: float) -> Chart:
+def _saved(kept: Kept) -> str:
+    return ("average of the networks" if kept.averaged else "saved model") + (", calibrated" if kept.calibrated else "")
+
+
+def _mark(run: Lines, name: str, symbol: str, step: int, value: float) -> Series:
     """Return one point with a legend entry of its own."""
-    mark = run_line(run.number, f"{run.name}: {name}", [step], [value])
-    size = {"circle-open": 15, "diamond": 11}[symbol]
-    ink = "--ink" if symbol == "circle-open" else mark["line"]["color"]
-    return mark | {"mode": "markers", "marker": {"symbol": symbol, "size": size, "color": ink, "line": {"width": 2}}}
+    averaged = run.kept is not None and run.kept.averaged  # no line of its colour is the average
+    ink = "--ink" if symbol == "ring" or averaged else colour(run.number)
+    return points(f"{run.name}: {name}", [step], [value], ink, symbol, size={"ring": 8, "diamond": 5}[symbol])
 
 
 def flows(runs: Sequence[Lines]) -> list[Chart]:
-    """Return for each run with recorded gradient flow the gradient norm of each layer over the steps, on one scale."""
+    """Return for each run with recorded gradient flow the gradient norm of each layer over the steps, on one scale.
+
+    Fewer than three measurements are a table.
+    """
     charts = [chart for run in runs for chart in _flow(run)]
-    norms = np.array([y for chart in charts for line in chart["data"] for y in line["y"] if y > 0])
-    for chart in charts if len(norms) else ():
-        low, high = np.log10([norms.min(), norms.max()])
-        chart["layout"]["yaxis"]["range"] = rounded([low - 0.2, high + 0.2])  # the axis is logarithmic
+    share_range([chart for chart in charts if "series" in chart])
     return charts
 
 
@@ -143,17 +233,28 @@ def _flow(run: Lines) -> list[Chart]:
     seeds = {event["seed"] for event in events}
     events = [event for event in events if event["seed"] == events[0]["seed"]]
     layers = list(events[0]["layers"])
-    data = []
-    for i, layer in enumerate(layers):
-        points = [(event["step"], event["layers"].get(layer, {}).get("gradient")) for event in events]
-        at, values = _averaged([(step, value) for step, value in points if value is not None])
-        line = {"color": f"--layer{round(9 * i / max(len(layers) - 1, 1))}", "width": 1.5}
-        data.append({"type": "scatter", "mode": "lines", "name": layer, "x": at, "y": values, "line": line})
-    about = (
-        "The gradient norm of each layer, from the first layer (violet) to the output (yellow). Layers whose lines are "
-        "far apart learn at different speeds; a layer near zero does not learn."
-    ) + (f" The first of {len(seeds)} networks is shown." if len(seeds) > 1 else "")
-    return [new_chart(f"flow{run.number}", f"Gradient flow: {run.name}", about, data, "step", "norm", log=True)]
+    id, title = f"flow{run.number}", f"Gradient flow: {run.name}"
+    first = f" The first of {len(seeds)} networks is shown." if len(seeds) > 1 else ""
+    about = "Layers whose gradients differ much learn at different speeds; a layer near zero does not learn."
+    norms = [[event["layers"].get(layer, {}).get("gradient") for event in events] for layer in layers]
+    if len(events) < _FEW:
+        times = "once" if len(events) == 1 else "twice"
+        columns = ["layer", *(f"step {event['step']:,}" for event in events)]
+        rows = [
+            [layer, *("" if n is None else f"{n:.3g}" for n in row)] for layer, row in zip(layers, norms, strict=True)
+        ]
+        return [
+            small_table(
+                id, title, f"The gradient norm of each layer, which was measured {times}. {about}{first}", columns, rows
+            )
+        ]
+    style = {"symbol": "circle", "size": 3} if len(events) <= _SYMBOLS_UP_TO else {}
+    series = []
+    for i, (layer, values) in enumerate(zip(layers, norms, strict=True)):
+        known = [(event["step"], value) for event, value in zip(events, values, strict=True) if value is not None]
+        series.append(line(layer, *_averaged(known), shade(i, len(layers)), dash=i % DASHES, **style))
+    about = f"The gradient norm of each layer, from the first layer to the output. {about}{first}"
+    return [new_chart(id, title, about, series, axis("step", whole=True), axis("norm", log=True), zoom=True)]
 
 
 def _averaged(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sentibp.inspection.pages.mathml import math
 from sentibp.inspection.pages.render import render
-from sentibp.inspection.worksheet import Line, Number, Sheet, Table, group_lines, number, plain_line
+from sentibp.inspection.worksheet import Formula, Gap, Line, Number, Sheet, Table, group_lines, number, plain_line
 
 
 def worksheet_page(sheet: Sheet, key: Sheet | None = None) -> str:
@@ -37,8 +38,16 @@ def _groups(lines: Sequence[Line]) -> list[tuple[str, Any]]:
             rows = [(name, [number(value) for value in values]) for name, values in group.rows]
             groups.append(("Table", group._replace(rows=rows)))
         elif isinstance(group, list):
-            block = [(type(line).__name__, plain_line(line) if isinstance(line, Number) else line) for line in group]
-            groups.append(("formulas", block))
+            groups.append(("formulas", [_formula(line) for line in group]))
         else:
             groups.append(("text", group))
     return groups
+
+
+def _formula(line: Formula | Number | Gap) -> dict[str, Any]:
+    """Return a line of a block for the template: typeset, with the function that computes it, or with a gap."""
+    if isinstance(line, Formula):
+        return {"kind": "Formula", "math": math(line.symbols), "source": line.source}
+    if isinstance(line, Gap):
+        return {"kind": "Gap", "math": math(line.left), "key": line.key}
+    return {"kind": "Number", "math": math(plain_line(line))}

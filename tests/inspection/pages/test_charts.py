@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sentibp.data.labels import Classes
-from sentibp.inspection.pages import charts, class_charts
-from sentibp.inspection.pages.charts import Predictions, Words
+from sentibp.inspection.pages import chart_data, charts, class_charts
+from sentibp.inspection.pages.charts import Predictions
 
 
 def by_id(found):
@@ -21,13 +21,13 @@ def test_answers():
     label, positive = np.array([0, 0, 1, 1]), np.array([0.1, 0.62, 0.7, 0.9])
     found = by_id(charts.predictions([Predictions(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
     assert set(found) == {"roc", "reliability", "lengths", "scores2"}
-    assert found["roc"]["data"][0]["name"] == "a: area 1.0000"
-    lengths = found["lengths"]["data"][0]
+    assert found["roc"]["series"][0]["name"] == "a: area 1.0000"
+    lengths = found["lengths"]["series"][0]
     assert (lengths["x"], lengths["y"]) == ([3, 5, 7, 9], [1, 1, 1, 0])
-    bars = {bar["name"]: bar["y"] for bar in found["scores2"]["data"]}
+    bars = {bar["name"]: bar["y"] for bar in found["scores2"]["series"]}
     assert sum(bars["is positive"]) == sum(bars["is negative"]) == 2
     assert bars["is negative"][12] == 1  # 0.6 to 0.65
-    assert sum(int(text.split()[0]) for text in found["reliability"]["data"][0]["text"]) == 4
+    assert sum(int(text.split()[0]) for text in found["reliability"]["series"][0]["notes"]) == 4
 
 
 def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():
@@ -37,33 +37,14 @@ def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():
 
 def test_whiskers_reach_to_the_interval():
     found = by_id(charts.predictions([Predictions(0, "a", np.ones(50), np.full(50, 0.9), None)]))
-    line = found["reliability"]["data"][0]
+    line = found["reliability"]["series"][0]
     assert line["y"] == [1]
-    assert line["error_y"]["array"] == [0]
-    assert line["error_y"]["arrayminus"][0] == pytest.approx(0.0714, abs=1e-3)
-
-
-def test_the_map_has_positive_on_the_right():
-    vectors = np.array([[0.0, 3.0], [0.1, 1.0], [0.0, -1.0], [-0.1, -3.0]])
-    for turn in (1, -1):
-        words = Words(["awful", "bad", "good", "great"], turn * vectors, np.array([-2.0, -1.0, 1.0, 2.0]))
-        chart = charts.word_map(0, "a", words)
-        points = chart["data"][0]
-        assert points["x"] == sorted(points["x"])
-        assert np.corrcoef(points["x"], vectors[:, 1])[0, 1] == pytest.approx(-1, abs=1e-3)
-        assert points["customdata"][0] == ["awful", "-2.0000"]
-        assert chart["find"]
-
-
-def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
-    line = charts.word_map(0, "a", Words(["x", "y", "z"], np.array([[1.0], [2.0], [3.0]]), np.arange(3.0)))
-    assert line["data"][0]["y"] == [0, 0, 0]
-    none = charts.word_map(0, "a", Words(["x", "y", "z"], np.zeros((3, 2)), np.zeros(3)))
-    json.dumps(none, allow_nan=False)
+    assert line["high"] == [1]
+    assert line["low"][0] == pytest.approx(1 - 0.0714, abs=1e-3)
 
 
 def test_numbers_are_short_and_finite():
-    assert charts.rounded(np.array([1 / 3, np.inf, np.nan])) == [0.333333, None, None]
+    assert chart_data.rounded(np.array([1 / 3, np.inf, np.nan])) == [0.333333, None, None]
 
 
 def test_a_review_of_weight_k_is_shown_as_k_copies():
@@ -72,7 +53,7 @@ def test_a_review_of_weight_k_is_shown_as_k_copies():
 
     def values(weighted: Predictions) -> dict:
         shown = by_id(charts.predictions([weighted]))
-        return {key: [(line["x"], line["y"]) for line in chart["data"]] for key, chart in shown.items()}
+        return {key: [(line["x"], line["y"]) for line in chart["series"]] for key, chart in shown.items()}
 
     once = values(Predictions(0, "a", label, positive, tokens, weight))
     copies = [np.repeat(each, weight) for each in (label, positive)]
@@ -96,43 +77,34 @@ def of_stars(classes=STARS, weight=None):
 def test_several_labels_have_no_roc_but_places():
     found = by_id(charts.predictions([of_stars()]))
     assert list(found) == ["reliability", "lengths", "scores0"]
-    line, diagonal = found["reliability"]["data"]
+    line, diagonal = found["reliability"]["series"]
     assert line["x"] == pytest.approx([0.5, 0.6, 0.7, 0.9])
     assert line["y"] == [0, 0, 1, 1]
     assert diagonal["x"] == [0, 1]
-    bars = found["scores0"]["data"]
+    bars = found["scores0"]["series"]
     assert [bar["name"] for bar in bars] == ["is 1", "is 2", "is 3"]
     assert [sum(bar["y"]) for bar in bars] == [1, 1, 2]
     assert [bar["x"][bar["y"].index(1)] for bar in bars] == [0.225, 0.325, 0.675]
-    assert found["lengths"]["data"][0]["y"] == [1, 0, 1, 0]
+    assert found["lengths"]["series"][0]["y"] == [1, 0, 1, 0]
 
 
 def test_labels_without_an_order_have_probabilities_of_the_predicted_one():
     found = by_id(charts.predictions([of_stars(STARS._replace(ordered=False))]))
-    right, wrong = found["scores0"]["data"]
+    right, wrong = found["scores0"]["series"]
     assert (right["name"], sum(right["y"]), wrong["name"], sum(wrong["y"])) == ("right", 2, "wrong", 2)
 
 
 def test_weights_of_several_labels_count():
     found = by_id(charts.predictions([of_stars(weight=np.array([2.0, 0.5, 1.0, 0.5]))]))
-    assert [sum(bar["y"]) for bar in found["scores0"]["data"]] == [2, 0.5, 1.5]
-    assert found["scores0"]["layout"]["yaxis"]["title"]["text"] == "weight"
-    assert found["reliability"]["data"][0]["text"][0] == "weight 0.5"
+    assert [sum(bar["y"]) for bar in found["scores0"]["series"]] == [2, 0.5, 1.5]
+    assert found["scores0"]["y"]["title"] == "weight"
+    assert found["reliability"]["series"][0]["notes"][0] == "weight 0.5"
 
 
 def test_with_two_labels_the_calibration_is_the_same():
     positive, label = np.array([0.1, 0.4, 0.65, 0.95, 0.7]), np.array([0, 1, 1, 1, 0])
-    one = by_id(charts.predictions([Predictions(0, "a", label, positive, None)]))["reliability"]["data"][0]
+    one = by_id(charts.predictions([Predictions(0, "a", label, positive, None)]))["reliability"]["series"][0]
     both = np.stack((1 - positive, positive), axis=1)
     wide = [each for each in class_charts.calibration_bins(Predictions(0, "a", label, both, None), 20)]
     assert one["x"] == pytest.approx([each["confidence"] for each in wide])
     assert one["y"] == pytest.approx([each["accuracy"] for each in wide])
-
-
-def test_the_map_of_labels_without_an_order_shows_which_label():
-    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["pear", "apple", "pear"])
-    chart = charts.word_map(0, "m", words)
-    (points,) = chart["data"]
-    assert points["marker"]["color"] == ["--run1", "--run0", "--run1"]
-    assert points["customdata"][1] == ["b", "apple +2.0000"]
-    assert "which label" in chart["about"]

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from sentibp.inspection.explain import Contribution, explain
-from sentibp.inspection.pages.explanation import explanation_page, marked, merged, without_breaks
+from sentibp.inspection.explain import Contribution, Sum, Word, explain
+from sentibp.inspection.pages.explanation import excerpt, explanation_page, marked, merged, without_breaks
 
 
 def test_a_repeated_feature_is_listed_once_with_the_sum():
@@ -38,3 +38,25 @@ def test_the_page(new_classifier):
     page = explanation_page(text, explanation)
     assert page.count("<td>good ×2</td>") == 1
     assert "<td>0–4, 21–25</td>" in page
+
+
+def test_an_excerpt_is_the_passage_that_contributes_most():
+    text = "It was a day like any other. " * 4 + "Then came a wonderful film! " + "We went home after that. " * 4
+    words = [
+        Word(m[0], m.start(), m.end(), 1.0 if m[0] in ("wonderful", "film") else 0.01, True)
+        for m in re.finditer(r"\w+", text)
+    ]
+    whole = Sum("logit", 0.0, 0.0, [], 0.0, words)
+    shown, part = excerpt(text, whole, 60)
+    assert "a wonderful film" in shown
+    assert shown.startswith("… ") and shown.endswith(" …")
+    assert len(shown) <= 60 + 4
+    assert all(shown[word.start : word.end] == word.text for word in part.words)
+    assert excerpt(text, whole, len(text)) == (text, whole)
+    assert excerpt("xyz" * 9, whole._replace(words=[]), 5)[0] == "xyzxy"
+
+
+def test_an_excerpt_of_one_long_word_is_that_word():
+    text = "a" * 50
+    shown, part = excerpt(text, Sum("logit", 0.0, 0.0, [], 0.0, [Word(text, 0, 50, 1.0, True)]), 20)
+    assert (shown, part.words[0].end) == (text, 50)

@@ -11,7 +11,8 @@ import pytest
 
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection.pages import play
-from sentibp.inspection.pages.play import LIMIT, Refused, Server, Session
+from sentibp.inspection.pages.play import Refused, Session
+from sentibp.inspection.pages.play_server import LIMIT, Server, call_session
 from sentibp.inspection.trace import Diverged
 
 TEXTS = ["a good film, a fine film", "a bad film", "dull and bad"]
@@ -89,6 +90,22 @@ def test_a_step_that_diverges_changes_nothing(session, learning_rate):
     assert numbers(session) == start
 
 
+def test_the_step_that_is_drawn_is_the_one_that_learn_makes(session):
+    drawn = session.look(TEXTS[0], "negative", "sgd", 0.7)["drawing"]
+    assert session.learn(TEXTS[0], "negative", "sgd", 0.7)["drawing"] == drawn
+
+
+def test_a_step_that_would_diverge_has_no_drawing_but_the_prediction_is_there(session):
+    answer = session.look(TEXTS[0], "negative", "sgd", 1e300)
+    assert answer["drawing"] is None and "lower the learning rate" in answer["no_drawing"]
+    assert answer["positive"] == session.look(TEXTS[0], None)["positive"]
+
+
+def test_a_wrong_learning_rate_hides_no_prediction(session):
+    answer = call_session(session, "look", {"text": "good", "label": "positive", "learning_rate": 0})
+    assert "give a number above 0" in answer["no_drawing"] and 0 < answer["positive"] < 1
+
+
 def test_the_contributions_add_up(session):
     text = " ".join(TEXTS)
     response = session.look(text, "positive")
@@ -128,7 +145,7 @@ def test_a_label_that_is_none_of_the_model_is_refused(new_classifier):
     session = Session("model", heads.random_classifier(new_classifier, "softmax", TEXTS))
     for call in "look", "learn":
         with pytest.raises(Refused, match="label: give fig, pear or apple"):
-            play._call_session(session, call, {"text": "good", "label": "positive"})
+            call_session(session, call, {"text": "good", "label": "positive"})
 
 
 # --- the server
@@ -162,7 +179,8 @@ def ask(server):
 
 
 def test_the_page_and_its_files(ask, server):
-    for name, kind in [("", "html"), ("play.js", "javascript"), ("stepper.js", "javascript"), ("style.css", "css")]:
+    scripts = [(name, "javascript") for name in ("play.js", "stepper.js", "phases.js", "curves.js", "files.js")]
+    for name, kind in [("", "html"), *scripts, ("style.css", "css")]:
         status, headers, content = ask("GET", name, None)
         assert status == 200
         assert kind in headers["Content-Type"]
@@ -254,6 +272,19 @@ def test_without_the_token_there_is_nothing(ask, server):
             "diverged",
         ),
         ("undo", b"{}", 409, "nothing to undo"),
+        ("look", b'{"network": "other"}', 400, "network: choose from model"),
+        ("look", b'{"network": []}', 400, "network"),
+        ("run", b'{"steps": 0}', 400, "steps: give a number from 1 to 64"),
+        ("run", b'{"steps": true}', 400, "steps"),
+        ("run", b'{"steps": 1e3}', 400, "steps"),
+        ("run", b'{"reviews": "others"}', 400, "reviews: choose from practice, taught"),
+        ("run", b'{"reviews": "taught"}', 409, "teach it some first"),
+        ("run", b'{"learning_rate": -1}', 400, "learning rate"),
+        ("save", b"{}", 400, "file: choose from session, network"),
+        ("save", b'{"file": "session"}', 422, "press Learn first"),
+        ("load", b"{}", 422, "no session"),
+        ("load", b'{"session": {"kind": "x"}}', 422, "no session"),
+        ("load", b" " * 8_000_001, 413, "session is too long"),
         ("forget", b"{}", 404, "no such call"),
         ("look", b" " * (LIMIT + 1), 413, "too long"),
         ("look", b" " * 5_000_000, 413, "too long"),

@@ -6,17 +6,17 @@ import base64
 import hashlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import runner
 
+from sentibp import metrics
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import DataOptions
-from sentibp.inspection.pages import report
-from sentibp.inspection.pages.report_data import Predictions, gather
+from sentibp.inspection.pages import overview, report, report_reviews, report_scores
+from sentibp.inspection.pages.report_data import Predictions, gather, reviews_fingerprint
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
 EVIL = "<script>document.title = 'obeyed'</script>"
@@ -56,14 +56,15 @@ def numbers(page: str) -> dict:
 def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):
     plain = {"hidden": [4], "embedding": {"dim": 3, "init": "naive_bayes"}}  # which makes mistakes to show
     page = html(train("a", model=plain))
-    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # plotly's names addresses that it never asks
+    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert "obeyed" in own
     assert EVIL not in page
     assert "&lt;" in own
     for outside in ("src=", "http:", "https:", "url(", "@import", '<link rel="stylesheet'):
         assert outside not in own
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
-    assert len(scripts) == 3
+    assert len(scripts) == 5
+    assert len(page) < 400_000
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
     allowed = re.findall(r"'sha256-([^']*)'", policy)
     assert allowed == [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts]
@@ -78,10 +79,11 @@ def test_the_same_runs_give_the_same_bytes(train):
 def test_what_is_there_for_a_run_with_all(train):
     page = html(train("a"))
     charts = {chart["id"] for chart in numbers(page)["charts"]}
-    assert {"loss", "accuracy", "gradient", "roc", "reliability", "lengths", "scores0", "map0"} <= charts
+    assert {"loss", "gradient", "roc", "reliability", "lengths", "scores0", "map0"} <= charts
     assert len(numbers(page)["steps"][0]) >= 2
     for id in charts:
         assert f'id="{id}"' in page
+    assert "<h3>After the epoch</h3>" in page, "of one epoch there is no curve"
     assert "Confusion: a" in page
     assert "model.embedding.dim" in page
     assert "versions.numpy" in page
@@ -153,7 +155,7 @@ def test_a_run_that_left_no_model(train):
     (run / "model.safetensors").unlink()
     page = html(run)
     assert "has no model.safetensors" in page
-    assert {chart["id"] for chart in numbers(page)["charts"]} - {"flow0"} == {"loss", "accuracy", "gradient"}
+    assert {chart["id"] for chart in numbers(page)["charts"]} == {"loss", "gradient"}
     (run / "run.json").unlink()
     with pytest.raises(ConfigError, match=r"contains neither run\.json nor model\.safetensors"):
         html(run)
@@ -167,7 +169,7 @@ def test_gradient_flow_is_drawn_where_it_is_recorded(train):
     assert any("gradient flow" in line for line in gather([str(run)])[0].left_out)
     (run / "metrics.jsonl").write_text("".join([*records, json.dumps(event) + "\n"]))
     page = html(run)
-    assert "flow0" in {chart["id"] for chart in numbers(page)["charts"]}
+    assert "<h3>Gradient flow: a</h3>" in page
     assert "gradient flow: the training" not in page
 
 
@@ -206,7 +208,7 @@ def test_the_example_reviews_are_of_every_kind(train):
     positive = np.array([0.9, 0.99, 0.02, 0.51, 0.1] * 6)
     scored = subject.predictions.scored._replace(positive=positive)
     assert len(scored.tokens) == 30
-    chosen = report._example_reviews(Predictions(label, positive, {}, scored))
+    chosen = report_reviews.example_reviews(Predictions(label, positive, {}, scored))
     assert [kind for kind, _, _ in chosen] == [
         "confident and wrong: ",
         "uncertain: ",
@@ -216,7 +218,57 @@ def test_the_example_reviews_are_of_every_kind(train):
     assert [label for _, _, label in chosen] == ["positive", "negative", "positive", "negative"]
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch, complaint):
-    monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    message = complaint(ConfigError, report.plotly_script)
-    assert message == "a report needs plotly: pip install 'sentibp[report]'"
+def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
+    (subject,) = gather([str(train("a"))])
+    page = report.report_page([subject]).decode()
+    lead = re.sub("<[^>]*>", "", re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
+    assert re.match(
+        r"a tells negative and positive reviews apart\. It was trained on 30 reviews of reviews\.jsonl in", lead
+    )
+    accuracy = 100 * subject.predictions.scores["accuracy"]
+    assert f"It is right about {accuracy:.1f} % of 30 validation reviews (95 % interval: " in lead
+    peers = re.findall(r'<span class="name">(\w[\w ]*) <small>', page)
+    assert peers == ["Guessing", "The majority", "a"]
+    assert "fastText" not in page
+    assert (
+        page.index("lead")
+        < page.index("The three surest mistakes" if "surest" in page else "weigh most")
+        < page.index('id="training"')
+    )
+
+
+def test_fasttext_is_a_peer_where_it_was_measured_on_the_same_reviews(train, monkeypatch):
+    subjects = gather([str(train("a"))])
+    monkeypatch.setitem(overview.MEASURED, reviews_fingerprint(subjects[0]), (0.25, "the same reviews"))
+    assert next(peer.name for peer in overview.peers(subjects)) == "fastText"
+
+
+def test_the_scale_has_room_for_all():
+    peers = [overview.Peer("a", "", 0.93, (0.92, 0.94)), overview.Peer("b", "", 0.5)]
+    assert overview.scale(peers) == {"low": 50, "ticks": [50, 60, 70, 80, 90, 100]}
+    assert overview.scale(peers[:1])["low"] == 90
+    assert overview.scale([overview.Peer("a", "", 1.0, (0.99, 1.0))])["low"] == 90
+    assert overview.scale([overview.Peer("a", "", 0.0, (0.0, 0.3))]) == {"low": 0, "ticks": [0, 20, 40, 60, 80, 100]}
+
+
+def test_an_empty_list_of_hidden_layers_is_not_an_empty_cell(train):
+    page = html(train("a"), train("b", model={"hidden": []}))
+    differences = page.partition('id="differences"')[2].partition("<h2")[0]
+    assert "<td>[4]</td><td>[]: no hidden layer; the pooled embedding goes straight to the output</td>" in differences
+    assert "<td></td>" not in page.partition('id="settings"')[2].partition("</details>")[0]
+    assert page.index('id="differences"') < page.index('id="training"')
+
+
+def test_the_words_of_all_runs_have_bars_of_one_scale(train):
+    page = html(train("a"), train("b", model={"hidden": []}))
+    rows = re.findall(r"<td>([+-][\d.]+)</td><td class=\"bar\"><div class=\"\w+\" style=\"--share:([\d.]+)%", page)
+    longest = max(abs(float(weight)) for weight, _ in rows)
+    assert len(rows) > 20
+    for weight, share in rows:
+        assert float(share) == pytest.approx(100 * abs(float(weight)) / longest, abs=0.1)
+
+
+def test_each_score_has_a_sentence_of_its_own():
+    known = {"n", "interval", *metrics.BETTER, *metrics.CLASS_BETTER}
+    assert set(report_scores._MEANING) == known
+    assert all(sentence.endswith(".") for sentence in report_scores._MEANING.values())

@@ -68,16 +68,20 @@ def test_what_the_page_shows():
     assert "Best: trial 2, accuracy <b>0.8000</b>" in text
     assert "Of 9 trials: 3 finished, 1 pruned, 1 diverged, 1 refused; running or interrupted: 8." in text
     found_charts = charts(page)
-    assert list(found_charts) == ["progress", "importances", "parallel", "cost-time", "cost-size"]
-    best, points, pruned = found_charts["progress"]["data"]
+    assert list(found_charts) == ["progress", "parallel", "cost-time", "cost-size"]
+    bars = re.findall(
+        r'<th scope="row">([\w.]+)</th><td>(\d+%)</td><td class="bar"><div style="--share:([\d.]+)%">', text
+    )
+    assert bars == [("train.epochs", "75%", "100.0"), ("model.hidden", "25%", "33.3")]
+    best, points, pruned = found_charts["progress"]["series"]
     assert (best["x"], best["y"]) == ([0, 2, 5], [0.7, 0.8, 0.8])
     assert (points["x"], points["y"]) == ([0, 2, 5], [0.7, 0.8, 0.8])
     assert (pruned["x"], pruned["y"]) == ([1], [0.4])
-    lines = found_charts["parallel"]["data"]
+    lines = found_charts["parallel"]["series"]
     assert [line["y"][-1] for line in lines] == [0.0, 1.0, 1.0], "the best is drawn last, above the others"
-    assert lines[-1]["line"] == {"color": "--layer9", "width": 4}
+    assert (lines[-1]["colour"], lines[-1]["width"]) == ("--layer9", 4)
     assert lines[-1]["y"][:2] == [0.5, pytest.approx(2 / 3, abs=1e-5)]
-    assert found_charts["cost-size"]["data"][1]["x"] == [2.0]
+    assert found_charts["cost-size"]["series"][1]["x"] == [2.0]
     ids = re.findall(r'\bid="([\w-]+)"', text)
     assert len(ids) == len(set(ids)), "each id is there once"
 
@@ -98,7 +102,7 @@ def test_the_page_loads_nothing_and_is_the_same_each_time():
 
 def test_a_lower_score_may_be_better():
     records = [finished(0, 0.7), finished(1, 0.6), finished(2, 0.65)]
-    progress = charts(sweep_page(found(records, metric="log_loss")))["progress"]["data"][0]
+    progress = charts(sweep_page(found(records, metric="log_loss")))["progress"]["series"][0]
     assert progress["y"] == [0.7, 0.6, 0.6]
 
 

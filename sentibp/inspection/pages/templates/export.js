@@ -1,8 +1,9 @@
 // The page: the answer, the contribution of each word, and the forward pass, for the text that is typed.
 {
   const at = (id) => document.getElementById(id);
-  const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 62, WORD = 132, TALL = 20, PITCH = 25, TOP = 26, BOTTOM = 22;
+  const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 80, WORD = 166, TALL = 24, PITCH = 29, TOP = 28, BOTTOM = 22;
   const SVG = "http://www.w3.org/2000/svg";
+  const caption = (text) => element("caption", { class: "unseen" }, text);
   const signed = (value) => `${value <= -0.00005 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
   const short = (value) => { // at most 8 characters
     const size = Math.abs(value);
@@ -107,7 +108,7 @@
       element("div", { class: sideOf(each, contribution), share: Math.round((100 * Math.abs(contribution)) / scale) })));
     if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
-    return element("table", {}, element("tr", {}, ...heads), ...rows);
+    return element("table", {}, caption(`Contributions to ${each.name}`), element("tr", {}, ...heads), ...rows);
   }
 
   // --- the forward pass
@@ -177,7 +178,7 @@
         const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
           drawn("title", {}, `${label}: ${signed(value)}`),
           drawn("rect", { x, y: topOf(index) + row * PITCH + 2, width: w, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
-          drawn("text", { x: index ? x + w / 2 : x + 6, y: topOf(index) + row * PITCH + 16, "text-anchor": index ? "middle" : "start" }, content));
+          drawn("text", { x: index ? x + w / 2 : x + 6, y: topOf(index) + row * PITCH + 19, "text-anchor": index ? "middle" : "start" }, content));
         box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
         return box;
       });
@@ -207,7 +208,7 @@
     if (layer) rows.push(["bias", bias]);
     const what = layer?.activation ? `the sum, before ${layer.activation}${layer.residual ? " and the skip connection" : ""}` : "the sum";
     rows.push([what, linearOf(column, own.units[row])]);
-    return [title, element("div", { class: "scroll" }, element("table", {}, ...rows.map(([from, value]) =>
+    return [title, element("div", { class: "scroll", tabindex: 0 }, element("table", {}, caption(`How ${name} comes about`), ...rows.map(([from, value]) =>
       element("tr", {}, element("td", {}, from), element("td", {}, signed(value))))))];
   }
 

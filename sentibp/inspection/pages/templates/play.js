@@ -1,20 +1,29 @@
-// Sends the text to the server, shows the prediction, and trains the model on it. See play.py for the calls.
+// Sends the text to the server, shows the prediction, and trains the network on it. See play_server.py for the calls.
 "use strict";
 
 (() => {
   const at = (id) => document.getElementById(id);
   const text = at("text"), form = at("teach"), learningRate = at("learning-rate"), optimizer = at("optimizer");
-  const steps = stepper(at("stepper"));
+  const network = at("network"), rounds = at("rounds"), which = at("run-reviews");
+  const { networks, presets } = JSON.parse(at("offered").dataset.offered);
+  const LIMIT = Number(at("offered").dataset.limit); // bytes of a request
+  const step = phases(at("phases"), at("stepper"));
+  const curves = { losses: curve(at("losses")), heldOut: curve(at("held-out")) };
   let calls = 0, running = 0, typing = null, signal = null;
   let answered = null; // the text that the page shows the answer to
+  let wanted; // the label to choose when the labels of another network are known; null is the last one
+  let labelsShown = null, version = null, numbers = { count: 0 };
+  let todo = [], isWorking = false, isRunning = false;
 
-  const label = () => form.elements.label.value;
+  const label = () => form.elements.label?.value;
+  const settings = () => (optimizer.options.length
+    ? { optimizer: optimizer.value, learning_rate: Number(learningRate.value) } : {});
 
   // Until the answer to the text is there, the one before is dimmed, and after a while a line says why. If there is none,
   // the one before is removed.
   function wait() {
     document.body.classList.add("waiting");
-    signal ??= setTimeout(() => (at("status").textContent = "The model is at work…"), 300);
+    signal ??= setTimeout(() => (at("status").textContent = "The network is at work…"), 300);
   }
   function waited() {
     clearTimeout(signal);
@@ -23,73 +32,133 @@
     document.body.classList.remove("waiting");
   }
   const parts = document.querySelectorAll(".of-text");
-  function hide(isHidden) {
-    for (const part of parts) part.hidden = isHidden;
+  function hide(isHidden, those = parts) {
+    const focused = document.activeElement;
+    for (const part of those) part.hidden = isHidden;
+    if (focused !== document.body && !focused.checkVisibility()) text.focus(); // the focus was in what is hidden
+  }
+
+  async function post(name, request) { // the answer, or what to say instead of it
+    const body = JSON.stringify(request);
+    if (name !== "load" && new TextEncoder().encode(body).length > LIMIT)
+      return { error: `the text is too long; give at most ${LIMIT.toLocaleString("en")} bytes`, isKnown: true };
+    try {
+      const response = await fetch(name, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      if (name === "save" && response.ok) return response;
+      return { ...(await response.json()), status: response.status, isKnown: true };
+    } catch {
+      return { error: "sentibp play does not answer; start it again" };
+    }
   }
 
   async function call(name, more = {}) {
-    const number = ++calls, asked = text.value;
+    const number = ++calls, asked = text.value, key = network.value;
     clearTimeout(typing); // this call has the text as it is now
     typing = null;
     running++;
-    wait();
-    let answer, isKnown = true; // whether the model is as it was if there is an error
-    try {
-      const response = await fetch(name, {
-        method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ text: asked, label: label(), ...more }),
-      });
-      answer = await response.json();
-    } catch {
-      answer = { error: "sentibp play does not answer; start it again" };
-      isKnown = false;
-    }
+    if (name !== "run") wait(); // whose answers are shown as they come
+    const answer = await post(name, { network: key, text: asked, label: label() ?? null, ...settings(), ...more });
     running--;
-    if (name !== "look" || (number === calls && typing === null)) { // ignore answers to earlier texts
+    const isLate = key !== network.value || (name === "look" && (number !== calls || typing !== null));
+    if (!isLate) { // an answer about another network or an earlier text is ignored
       at("error").hidden = !answer.error;
-      if (!answer.error) show(answer, name, asked);
-      else fail(answer.error, isKnown && name !== "look");
+      if (answer.error) fail(answer.error, answer.isKnown && name !== "look");
+      else show(answer, name, asked);
     }
     if (!running && typing === null) waited();
     document.body.dataset.answered = String(number);
+    return answer;
   }
 
   function fail(message, isUnchanged) {
     at("error").textContent = message;
+    at("error").hidden = false;
     if (isUnchanged && answered === text.value) return; // the answer that is shown still holds
     answered = null;
-    at("prediction").textContent = at("logit").textContent = "";
+    step.stop();
+    at("prediction").textContent = at("logit").textContent = at("moved").textContent = "";
     at("marked").replaceChildren();
     hide(true);
   }
 
   function show(answer, name, asked) {
+    const before = answered === asked ? answer.steps.at(-1) : null; // the bar moves only for the same text
     answered = asked;
+    if (configure(answer)) return void call("look"); // now that its labels are known
     hide(false);
-    at("model").textContent = answer.model;
+    if (version !== null && answer.version_before !== version)
+      at("note").textContent = `Another page taught this network, too: it has ${answer.learned} steps now.`;
+    else if (name !== "look") at("note").textContent = "";
+    version = answer.version;
+    progress(answer);
+    if (answer.stopped) at("error").textContent = answer.stopped, at("error").hidden = false;
+    if (name === "learn" && answer.drawing) {
+      const moved = before && ` ${before[2].toFixed(4)} → ${before[3].toFixed(4)}`;
+      at("which").textContent = "This is the step that Learn made.";
+      at("again").hidden = false;
+      if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
+      else {
+        if (matchMedia("(max-width: 60rem)").matches) at("step").scrollIntoView({ block: "start" });
+        step.play(answer.drawing, () => verdict(answer, moved));
+      }
+      return;
+    }
+    step.stop();
+    verdict(answer, null);
+    if (answer.drawing) {
+      at("which").textContent = "This is the step that Learn would make.";
+      step.show(answer.drawing, step.stage ?? "loss");
+    } else if (answer.no_drawing) {
+      at("which").textContent = `There is no drawing: ${answer.no_drawing}.`;
+    }
+    hide(Boolean(answer.no_drawing), [at("stepper"), at("phases")]);
+  }
+
+  // The labels, the optimizer and the shape of the answer are those of the network. Return whether it is another one now.
+  function configure(answer) {
+    const names = JSON.stringify([network.value, answer.labels]);
+    if (names === labelsShown) return false;
+    const isFirst = labelsShown === null && wanted === undefined;
+    labelsShown = names;
+    version = null;
+    const several = answer.labels.length > 2;
+    const chosen = wanted === null ? answer.labels.at(-1) : answer.labels.includes(wanted) ? wanted : answer.labels[0];
+    at("labels").replaceChildren(...(several ? answer.labels : answer.labels.toReversed()).map((name) => {
+      const made = document.createElement("label"), input = document.createElement("input");
+      Object.assign(input, { type: "radio", name: "label", value: name, checked: name === chosen });
+      made.append(input, ` ${name}`);
+      return made;
+    }));
+    optimizer.replaceChildren(...answer.optimizers.map((each) => new Option(each, each)));
+    [optimizer.value, learningRate.value] = answer.default;
+    document.querySelector(".meter").hidden = several;
+    at("distribution").hidden = !several;
+    const ends = several ? answer.labels : answer.labels.toReversed();
+    [at("ends").firstElementChild.textContent, at("ends").lastElementChild.textContent] = [ends[0], ends.at(-1)];
+    at("ends").hidden = several;
+    at("contributions-section").querySelector("summary").textContent = `Contributions${several ? "" : " to the logit"}`;
+    measure();
+    return isFirst || label() !== null;
+  }
+
+  const signed = (value) => (value < 0 ? "" : "+") + value.toFixed(4);
+
+  function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
     const unknown = answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
     else {
       at("needle").style.width = `${100 * answer.positive}%`;
-      const score = answer.label === "positive" ? answer.positive : 1 - answer.positive;
+      const score = answer.label === answer.labels[1] ? answer.positive : 1 - answer.positive;
       at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
       at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
         + unknown;
     }
+    at("moved").textContent = moved ?? "";
+    at("was").hidden = !moved || Boolean(answer.probabilities);
+    if (moved) at("was").style.left = `${100 * Number(moved.split(" ")[1])}%`;
     at("marked").innerHTML = answer.html; // rendered, and escaped, by explanation.py
     contributions(answer);
-    history(answer);
-    if (!optimizer.options.length) {
-      optimizer.append(...answer.optimizers.map((each) => new Option(each, each)));
-      [optimizer.value, learningRate.value] = answer.default;
-    }
-    if (answer.drawing) {
-      const stage = (kind) => answer.drawing.stages.findIndex((each) => each.kind === kind);
-      steps.show(answer.drawing, name === "learn" ? stage("update") : steps.stage ?? stage("loss"));
-    }
   }
-
-  const signed = (value) => (value < 0 ? "" : "+") + value.toFixed(4);
 
   function row(kind, cells) {
     const made = document.createElement("tr");
@@ -106,15 +175,19 @@
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
     at("distribution").setAttribute("aria-label",
       answer.labels.map((name, i) => `${name} ${answer.probabilities[i].toFixed(4)}`).join(", "));
-    at("distribution").replaceChildren(...answer.labels.map((name, i) => {
-      const column = document.createElement("div"), bar = document.createElement("div"), title = document.createElement("span");
-      bar.style.height = `${100 * answer.probabilities[i]}%`;
-      title.textContent = name;
-      column.title = `${name} ${answer.probabilities[i].toFixed(4)}`;
-      column.className = name === answer.label ? "predicted" : "";
-      column.append(bar, title);
+    const old = [...at("distribution").children];
+    const columns = old.length === answer.labels.length ? old : answer.labels.map(() => {
+      const column = document.createElement("div");
+      column.append(document.createElement("div"), document.createElement("span"));
       return column;
-    }));
+    });
+    answer.labels.forEach((name, i) => { // the same elements, so that the bars move
+      columns[i].firstElementChild.style.height = `${100 * answer.probabilities[i]}%`;
+      columns[i].lastElementChild.textContent = name;
+      columns[i].title = `${name} ${answer.probabilities[i].toFixed(4)}`;
+      columns[i].className = name === answer.label ? "predicted" : "";
+    });
+    if (columns !== old) at("distribution").replaceChildren(...columns);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
@@ -153,19 +226,106 @@
     return table;
   }
 
-  function history(answer) {
+  // --- what it was taught
+
+  const LISTED = 20; // steps
+
+  function progress(answer) {
     const focused = document.activeElement;
     at("undo").disabled = !answer.steps.length;
     at("reset").disabled = !answer.learned;
     if ([at("undo"), at("reset")].includes(focused) && focused.disabled) // which loses the focus
       (at("reset").disabled ? at("learn") : at("reset")).focus();
-    at("steps").start = answer.learned - answer.steps.length + 1;
-    at("steps").replaceChildren(...answer.steps.map(([text, kind, before, after]) => {
-      const item = document.createElement("li"), short = text.length > 60 ? `${text.slice(0, 59)}…` : text;
-      item.textContent = `“${short}” is ${kind}: ${answer.probabilities ? kind : "positive"} ${before.toFixed(4)} → ${after.toFixed(4)}`;
+    const listed = answer.steps.slice(-LISTED);
+    at("steps").start = answer.learned - listed.length + 1;
+    at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
+      const item = document.createElement("li"), short = taught.length > 60 ? `${taught.slice(0, 59)}…` : taught;
+      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${before.toFixed(4)} → ${after.toFixed(4)}`;
       return item;
     }));
+    at("steps").scrollTop = at("steps").scrollHeight;
+    const { losses, practice, held_out: heldOut } = answer.curve;
+    const of = (isRun) => losses.filter((each) => each[3] === isRun);
+    curves.losses.show({ title: "The loss on what it is taught", series: [
+      { name: "your steps, from before to after", kind: "steps",
+        points: of(false).flatMap(([number, before, after]) => [[number - 1, before], [number, after]]) },
+      { name: "steps of Run, each before it", kind: "run", points: of(true).map(([number, before]) => [number - 1, before]) },
+      { name: "mean of the reviews of Run", kind: "line", points: practice.map(([number, loss]) => [number, loss]) },
+    ] });
+    curves.heldOut.show({ title: "The loss on held-out reviews", series: [
+      { name: "mean of the held-out reviews", kind: "line", points: answer.learned ? heldOut.map(([n, loss]) => [n, loss]) : [] },
+    ] });
+    cost(answer, heldOut);
+    const [own, taught] = which.options;
+    if (answer.reviews?.practice) own.textContent = answer.reviews.practice;
+    own.disabled = answer.reviews !== null && !answer.reviews.count;
+    taught.textContent = `what you taught (${answer.taught} review${answer.taught === 1 ? "" : "s"})`;
+    taught.disabled = !answer.taught;
+    if (which.selectedOptions[0].disabled) which.value = own.disabled ? "taught" : "practice";
+    numbers = { count: answer.reviews?.count ?? 0, taught: answer.taught };
   }
+
+  function cost(answer, heldOut) { // what the steps cost on reviews that they are not about
+    const { reviews } = answer;
+    if (!reviews) return;
+    if (!reviews.held_out) return void (at("cost").textContent = `No reviews are held out: ${reviews.why_none}.`);
+    const now = answer.curve.now, [, loss, accuracy] = heldOut[0] ?? [];
+    const percent = (share) => `${(100 * share).toFixed(1)} %`, short = (value) => value?.toFixed(4) ?? "not finite";
+    if (!now || !heldOut.length) return;
+    at("cost").textContent = answer.learned
+      ? `On held-out reviews (${reviews.held_out}), ${answer.learned} step${answer.learned === 1 ? "" : "s"} moved the loss from `
+        + `${short(loss)} to ${short(now[0])}, and the accuracy from ${percent(accuracy)} to ${percent(now[1])}.`
+      : `On held-out reviews (${reviews.held_out}) the loss is ${short(now[0])}, and the accuracy ${percent(now[1])}.`;
+  }
+
+  async function measure() { // beside the other calls: to read the reviews takes a while
+    const key = network.value, answer = await post("measure", { network: key });
+    if (key !== network.value) return;
+    if (answer.error) return void (at("cost").textContent = `The held-out reviews cannot be scored: ${answer.error}.`);
+    const isOther = version !== null && answer.version !== version;
+    if (labelsShown && !isOther) progress(answer);
+    if (isOther && !running) call("look");
+  }
+
+  // Actions wait for each other, so that quick clicks are all done, in their order.
+  async function act(action) {
+    todo.push(action);
+    if (isWorking) return;
+    isWorking = true;
+    while (todo.length) {
+      const name = todo.shift();
+      let times = 1;
+      for (; name === "learn" && todo[0] === "learn" && times < 64; times++) todo.shift();
+      const answer = await call(name, name === "learn" ? { times } : {});
+      if (answer.error || answer.stopped) todo = [];
+    }
+    isWorking = false;
+  }
+
+  async function run() {
+    const times = Math.min(Math.max(Math.round(Number(rounds.value)) || 1, 1), 1000);
+    isRunning = true;
+    document.body.classList.add("running");
+    at("run-button").textContent = "Stop";
+    step.stop();
+    let done = 0, total = 1;
+    const key = network.value;
+    while (isRunning && done < total && key === network.value) {
+      const count = (which.value === "taught" ? numbers.taught : numbers.count) || 1;
+      total = times * count;
+      const steps = Math.min(count, 64, total - done);
+      const answer = await call("run", { reviews: which.value, steps });
+      if (answer.error || answer.stopped) break;
+      done += steps;
+      at("run-status").textContent = `${done} of ${total} steps`;
+    }
+    isRunning = false;
+    document.body.classList.remove("running");
+    at("run-button").textContent = "Run";
+    if (at("error").hidden) call("look");
+  }
+
+  // --- events
 
   text.addEventListener("input", () => {
     clearTimeout(typing);
@@ -173,12 +333,70 @@
     at("error").hidden = true;
     wait();
   });
-  form.addEventListener("change", (event) => event.target.name === "label" && call("look"));
+  form.addEventListener("change", () => call("look"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    call("learn", { optimizer: optimizer.value, learning_rate: Number(learningRate.value) });
+    act("learn");
   });
-  at("undo").addEventListener("click", () => call("undo"));
-  at("reset").addEventListener("click", () => call("reset"));
-  call("look");
+  at("again").addEventListener("click", () => act("learn"));
+  at("undo").addEventListener("click", () => act("undo"));
+  at("reset").addEventListener("click", () => act("reset"));
+  at("run").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (isRunning) isRunning = false;
+    else run();
+  });
+  for (const kind of ["focus", "pageshow"]) // another page may have taught the network meanwhile
+    addEventListener(kind, () => labelsShown && !isRunning && !isWorking && measure());
+
+  function choose(key, label) {
+    wanted = label;
+    network.value = key;
+    labelsShown = null;
+    numbers = { count: 0 };
+    isRunning = false;
+    step.stop();
+    const shown = networks.find((each) => each.key === key);
+    at("about").textContent = shown.about;
+    rounds.value = shown.rounds;
+    at("cost").textContent = "Reading held-out reviews…";
+    at("moved").textContent = at("run-status").textContent = at("saved").textContent = at("note").textContent = "";
+    at("was").hidden = true;
+  }
+
+  network.replaceChildren(...networks.map(({ key, title }) => new Option(title, key)));
+  network.addEventListener("change", () => {
+    choose(network.value, label());
+    call("look", { label: null, optimizer: null, learning_rate: null });
+  });
+  at("presets").append(...presets.map((preset) => {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", textContent: preset.title });
+    button.addEventListener("click", () => {
+      text.value = preset.text;
+      choose(preset.network, preset.label);
+      call("look", { label: null, optimizer: null, learning_rate: null });
+    });
+    return button;
+  }));
+
+  files({
+    call: async (name, more, isFile) => {
+      const answer = await post(name, { network: network.value, ...more });
+      if (isFile && answer instanceof Response) return answer;
+      if (answer.error && answer.status !== 409) at("saved").textContent = answer.error;
+      if (answer.error && isFile) at("saved").textContent = answer.error;
+      return isFile ? null : answer;
+    },
+    fail: (message) => (at("saved").textContent = message),
+    say: (message) => (at("saved").textContent = message),
+    loaded: (answer) => {
+      text.value = answer.text;
+      choose(answer.network, answer.taught);
+      call("look", { label: null, optimizer: null, learning_rate: null });
+    },
+  });
+
+  choose(network.value, presets.find((each) => each.network === network.value && each.text === text.value)?.label);
+  call("look", { label: null });
 })();

@@ -1,14 +1,20 @@
 // Draws one training step on one review, from the data of stepper.py, and shows its stages: stepper(host).show(drawing).
+// Its lines are thin, but for what the stage is about, and for those of the unit that is chosen.
 "use strict";
 
-function stepper(host) {
-  const BOX = 60, WORD = 128, TALL = 19, PITCH = 24, WIDE = 92, NARROW = 22, SPREAD = 46, TOP = 26, BOTTOM = 36, SIDE = 6;
+function stepper(host, moved = () => {}) {
+  const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 60, SIDE = 6;
+  const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 66, NARROW: 10, SPREAD: 36 };
+  const NARROW_PAGE = 600; // pixels
+  const GUTTER = 30; // left of the words, for the lines from the text
   const MEANING = {
-    weight: "Lines are weights: wider lines are larger, green is positive, red and dashed is negative.",
-    gradient: "Lines that the backward pass has reached are the gradients of the weights: wider lines change the loss "
-      + "more. Where a line is red and dashed, a larger weight decreases the loss. Boxes named d… are gradients, too.",
+    weight: "Each line is a weight. Choose a unit to see its own: wider lines are larger, green is positive, red and dashed "
+      + "is negative.",
+    gradient: "The wide lines are the gradients of this layer's weights: wider lines change the loss more. Where a line is "
+      + "red and dashed, a larger weight decreases the loss. Boxes named d… are gradients, too.",
+    logit: "Boxes named d… are gradients: how much the loss grows if the number grows a little.",
     change: "Lines are changes by the update: green where a weight increased, red and dashed where it decreased.",
-    new: "Lines are the weights after the update, and every number is from the forward pass with them.",
+    new: "Every number is from the forward pass with the new weights. Choose a unit to see its weights.",
   };
   let data = null, at = 0, chosen = null;
 
@@ -29,31 +35,53 @@ function stepper(host) {
   const next = element("button", { type: "button" }, "Next");
   const slider = element("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "stage of the step" });
   const title = element("p", { class: "stage-title", "aria-live": "polite" });
+  const review = element("p", { class: "review" });
   const picture = drawn("svg", { class: "network", tabindex: 0, role: "application" });
   const scroll = element("div", { class: "scroll" }, picture);
+  const links = drawn("svg", { class: "links", "aria-hidden": "true" });
+  const linked = element("div", { class: "linked" }, review, scroll, links);
   const meaning = element("p", { class: "faint" });
   const names = element("p", { class: "faint names" });
   const unit = element("div", { class: "unit", "aria-live": "polite" });
   const words = element("div", { class: "words" });
   host.classList.add("stepper");
-  host.replaceChildren(element("div", { class: "controls" }, back, slider, next), title, scroll, meaning, names, unit, words);
+  host.replaceChildren(element("div", { class: "controls" }, back, slider, next), title, linked, meaning, names, unit, words);
 
-  const go = (to) => {
+  const go = (to, byUser = true) => {
     at = Math.min(Math.max(to, 0), data.stages.length - 1);
     draw(true);
+    moved(at, byUser);
   };
   back.addEventListener("click", () => go(at - 1));
   next.addEventListener("click", () => go(at + 1));
   slider.addEventListener("input", () => go(Number(slider.value)));
   picture.addEventListener("keydown", (event) => {
+    if (!data || event.ctrlKey || event.metaKey || event.altKey) return;
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key === "n") go(at + 1);
     else if (event.key === "b") go(at - 1);
-    else if (event.key === "Escape") chosen = null, draw(false);
+    else if (event.key === "Escape") choose(null);
     else if (moves[event.key]) move(...moves[event.key]);
     else return;
     event.preventDefault();
   });
+  review.addEventListener("click", (event) => { // a word: each of its rows in turn
+    const rows = event.target.dataset?.rows?.split(",").map(Number);
+    if (!rows) return;
+    const found = chosen?.column === 0 ? rows.indexOf(chosen.row) : -1;
+    choose(found === rows.length - 1 ? null : { column: 0, row: rows[found + 1] });
+  });
+  scroll.addEventListener("scroll", link);
+  let room = 0;
+  new ResizeObserver(() => {
+    if (data && linked.clientWidth) linked.clientWidth === room ? link() : draw(true);
+    room = linked.clientWidth;
+  }).observe(linked);
+
+  function choose(which) {
+    chosen = which;
+    draw(false);
+  }
 
   function move(columns, rows) {
     if (!chosen) chosen = { column: data.stages[at].column ?? 1, row: 0 };
@@ -74,13 +102,14 @@ function stepper(host) {
   // --- numbers
 
   function short(value) { // at most 8 characters
-    if (value === undefined) return "";
+    if (value === undefined || value === null) return "";
     const size = Math.abs(value);
     if (size === 0) return "0";
     if (size < 0.001 || size >= 10000) return value.toExponential(1);
     return value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
   }
   function long(value) {
+    if (value === undefined || value === null) return "not finite";
     const size = Math.abs(value);
     if (size === 0) return "0";
     return size < 0.001 || size >= 1e6 ? value.toExponential(2).replace(/([+-])(\d)$/, "$10$2") : value.toFixed(4);
@@ -119,11 +148,12 @@ function stepper(host) {
   function layout() {
     const most = Math.max(...data.columns.map(count), 1);
     const height = TOP + most * PITCH + BOTTOM;
-    let x = SIDE;
+    const { BOX, WIDE, NARROW, SPREAD } = scroll.clientWidth < NARROW_PAGE ? TIGHT : ROOMY;
+    let x = SIDE + GUTTER;
     const places = data.columns.map((column, index) => {
       const edge = data.edges.find((each) => each.to === index && !each.skip);
       if (edge) x += edge.weights ? WIDE : edge.all ? SPREAD : NARROW;
-      const width = column.names ? WORD : BOX;
+      const width = column.names ? wordWidth(column.names) : BOX;
       const place = { x, width, top: TOP + ((most - count(column)) * PITCH) / 2 };
       x += width;
       return place;
@@ -142,41 +172,64 @@ function stepper(host) {
     slider.value = at;
     slider.setAttribute("aria-valuetext", stage.title);
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
-    meaning.textContent = MEANING[mode()];
+    meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
       [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
     words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
+    picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const room = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
-    const scale = stage.column === null && room > 0.3 ? Math.min(room, 1) : 1;
+    const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
+    const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, 0.85), 1);
     picture.setAttribute("width", Math.floor(width * scale));
     picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
       + "whose numbers follow the drawing; n shows the next stage, b the one before.");
-    const middle = (column, row) => places[column].top + row * PITCH + PITCH / 2;
-    const lines = data.edges.flatMap((edge) => {
-      const from = places[edge.from].x + places[edge.from].width, to = places[edge.to].x;
-      const active = stage.column === null || stage.column === edge.to || stage.kind === "after";
-      const line = (i, j, attributes) => drawn("line", {
-        x1: from, y1: middle(edge.from, i), x2: to, y2: middle(edge.to, j), ...attributes,
-      });
-      const faint = active ? "" : " faint-line";
-      if (edge.skip) return skips(edge, places, middle, faint);
-      if (!edge.weights)
-        return Array.from({ length: count(data.columns[edge.to]) }, (_, j) =>
-          (edge.all ? data.columns[edge.from].units.map((_, i) => i) : [j])
-            .map((i) => line(i, j, { class: `plain${faint}` }))).flat();
-      const numbers = linesOf(edge), scale = largest(numbers);
-      const picked = (i, j) => chosen && ((chosen.column === edge.to && chosen.row === j)
-        || (chosen.column === edge.from && chosen.row === i));
-      return numbers.flatMap((row, i) => row.map((value, j) => line(i, j, {
-        class: `${value < 0 ? "negative" : "positive"}${picked(i, j) ? " picked" : faint}`,
-        "stroke-width": (0.25 + (4.75 * Math.abs(value)) / scale).toFixed(2),
-      })).filter((_, j) => Math.abs(row[j]) > scale / 200));
-    });
-    picture.replaceChildren(...lines, ...data.columns.flatMap((column, index) => boxes(column, index, places, height)));
+    const lines = data.edges.map((edge) => linesTo(edge, stage, places));
+    picture.replaceChildren(...lines.flatMap((each) => each.lines),
+      ...data.columns.flatMap((column, index) => boxes(column, index, places, height)), ...lines.flatMap((each) => each.labels));
     unit.replaceChildren(...(chosen ? details(chosen) : []));
     if (follow && stage.column !== null) reveal(stage.column);
+    for (const each of host.querySelectorAll(".words .scroll, .unit .scroll")) // so that the keyboard can scroll it
+      if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
+    writeReview();
+    link();
+  }
+
+  function linesTo(edge, stage, places) { // and the numbers of those that the chosen unit has
+    const middle = (column, row) => places[column].top + row * PITCH + PITCH / 2;
+    const x1 = places[edge.from].x + places[edge.from].width, x2 = places[edge.to].x;
+    const active = stage.column === null || stage.column === edge.to || stage.kind === "after";
+    const flow = stage.column === edge.to ? " flow" : ""; // it moves while phases.js plays
+    const line = (i, j, attributes) => drawn("line",
+      { x1, y1: middle(edge.from, i), x2, y2: middle(edge.to, j), ...attributes });
+    const faint = active ? "" : " faint-line";
+    if (edge.skip) return { lines: skips(edge, places, middle, faint), labels: [] };
+    if (!edge.weights) {
+      const sources = (j) => (edge.all ? data.columns[edge.from].units.map((_, i) => i) : [j]);
+      return {
+        lines: Array.from({ length: count(data.columns[edge.to]) }, (_, j) =>
+          sources(j).map((i) => line(i, j, { class: `plain${faint}${flow}` }))).flat(),
+        labels: [],
+      };
+    }
+    const numbers = linesOf(edge), scale = largest(numbers), how = mode();
+    const into = chosen?.column === edge.to, out = chosen?.column === edge.from;
+    const own = (i, j) => (into && chosen.row === j) || (out && chosen.row === i);
+    const ownScale = chosen ? largest(numbers.map((row, i) => row.filter((_, j) => own(i, j)))) : scale;
+    const wide = !chosen && active && (how === "gradient" || how === "change") && numbers !== edge.weights;
+    const thin = [], lit = [], labels = [];
+    const faintness = Math.min(1, 10 / Math.sqrt(numbers.flat().length)).toFixed(2); // many lines would be a dark patch
+    numbers.forEach((row, i) => row.forEach((value, j) => {
+      if (!wide && !own(i, j)) return thin.push(line(i, j, { class: `thin faint-line${flow}`, "stroke-width": 0.8, "stroke-opacity": faintness }));
+      if (wide && Math.abs(value) <= scale / 200) return;
+      lit.push(line(i, j, {
+        class: `${value < 0 ? "negative" : "positive"}${own(i, j) ? " picked" : ""}${flow}`,
+        "stroke-width": ((own(i, j) ? 0.8 : 0.25) + (4.75 * Math.abs(value)) / (own(i, j) ? ownScale : scale)).toFixed(2),
+      }));
+      if (own(i, j)) labels.push(drawn("text", { class: "weight", "text-anchor": into ? "start" : "end",
+        x: into ? x1 + 3 : x2 - 3, y: middle(into ? edge.from : edge.to, into ? i : j) + 5 }, short(value)));
+    }));
+    return { lines: [...thin, ...lit], labels };
   }
 
   function skips(edge, places, middle, faint) { // past the block
@@ -201,34 +254,72 @@ function stepper(host) {
       const kind = column.names || !here || value === undefined ? "" : value < 0 ? "negative" : "positive";
       const picked = chosen?.column === index && chosen.row === row;
       const label = column.names ? clipped(column.names[row]) : here ? short(value) : "";
-      const name = column.names ? column.names[row] : `${column.entries ? `${shown.gradient ? "d" : ""}${column.entries[row]}` : `${shown.name}[${column.units[row]}]`} = ${here ? long(value) : "?"}`;
-      const box = drawn("g", { class: `box ${kind}${picked ? " picked" : ""}${shown.gradient ? " gradient" : ""}` },
+      const name = column.names?.[row]
+        ?? `${shown.gradient ? "d" : ""}${entry(column, row)} = ${here ? long(value) : "?"}`;
+      const classes = `box ${kind}${picked ? " picked" : ""}${shown.gradient ? " gradient" : ""}${active ? " active" : ""}`;
+      const box = drawn("g", { class: classes },
         drawn("title", {}, name),
         drawn("rect", { x, y: top + row * PITCH + 2, width, height: TALL, rx: 4,
           style: `--share:${column.names ? 0 : Math.round((60 * Math.abs(value ?? 0)) / scale)}%` }),
-        drawn("text", { x: x + (column.names ? 6 : width / 2), y: top + row * PITCH + 16,
+        drawn("text", { x: x + (column.names ? 6 : width / 2), y: top + row * PITCH + 19,
           "text-anchor": column.names ? "start" : "middle" }, label));
-      box.addEventListener("click", () => {
-        chosen = picked ? null : { column: index, row };
-        draw(false);
-      });
+      box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
       return box;
     });
-    const head = drawn("text", { x: x + width / 2, y: 16, class: `head${active ? " active" : ""}` },
+    const head = drawn("text", { x: x + width / 2, y: 17, class: `head${active ? " active" : ""}` },
       drawn("title", {}, `${shown.gradient ? "the gradient of " : ""}${column.title}`), shown.name);
     const notes = [];
-    if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}${column.names ? " different" : ""}`);
-    if (shown.gradient) notes.push(`|${shown.name}| ${short(column.length)}`);
+    if (column.of > count(column)) notes.push(`${count(column)} of ${column.of}`);
+    if (shown.gradient) notes.push(`|${shown.name}|`, short(column.length)); // its length
     return [...made, head, ...notes.map((note, i) =>
-      drawn("text", { x: x + width / 2, y: height - BOTTOM + 14 + 14 * i, class: "note" }, note))];
+      drawn("text", { x: x + width / 2, y: height - BOTTOM + 17 + 16 * i, class: "note" }, note))];
   }
 
-  const clipped = (text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);
+  const wordWidth = (names) =>
+    Math.min(Math.max(14 + 8.5 * Math.max(...names.map((name) => clipped(name).length), 0), WORD[0]), WORD[1]);
+
+  function clipped(text) {
+    const signs = [...text];
+    return signs.length > 17 ? `${signs.slice(0, 16).join("")}…` : text;
+  }
 
   function reveal(index) { // scroll the picture, and nothing else
-    const { places } = layout();
-    const middle = places[index].x + places[index].width / 2;
-    scroll.scrollLeft = middle - scroll.clientWidth / 2;
+    const { places, width } = layout();
+    const scale = Number(picture.getAttribute("width")) / width;
+    const middle = (places[index].x + places[index].width / 2) * scale;
+    scroll.scrollLeft = index ? middle - scroll.clientWidth / 2 : 0;
+  }
+
+  // --- the text above, and the lines from its words to their rows
+
+  function writeReview() {
+    review.hidden = !data.pieces;
+    review.replaceChildren(...(data.pieces ?? []).map(([text, rows]) => {
+      if (!rows.length) return text;
+      const picked = chosen?.column === 0 && rows.includes(chosen.row);
+      return element("span", { class: picked ? "picked" : "", "data-rows": rows }, text);
+    }));
+  }
+
+  function link() {
+    const origin = linked.getBoundingClientRect(), frame = scroll.getBoundingClientRect();
+    const rows = [...picture.querySelectorAll(".box rect")].slice(0, data.columns[0].names.length);
+    if (!rows.length || rows[0].getBoundingClientRect().left < frame.left) return links.replaceChildren();
+    const done = new Set(), isLong = review.clientHeight > 60; // of more than a line: only those of the chosen row
+    links.replaceChildren(...[...review.querySelectorAll("[data-rows]")].flatMap((word) =>
+      word.dataset.rows.split(",").map(Number).flatMap((row) => {
+        const picked = chosen?.column === 0 && chosen.row === row;
+        if (done.has(row) && !picked) return []; // one line for a row, and all those of the chosen one
+        if ((chosen || isLong) && !picked) return [];
+        done.add(row);
+        const [from, to] = [word.getBoundingClientRect(), rows[row].getBoundingClientRect()];
+        const gutter = frame.left - origin.left + 5 + (22 * row) / Math.max(rows.length, 1);
+        const x = from.left - origin.left + from.width / 2, y = from.bottom - origin.top;
+        const end = to.left - origin.left, level = to.top - origin.top + to.height / 2;
+        const turn = Math.min(y + 26, level - 6);
+        const d = `M${x} ${y}C${x} ${y + 16} ${gutter} ${y + 4} ${gutter} ${turn}V${level - 5}Q${gutter} ${level} ${gutter + 5} ${level}H${end}`;
+        return [drawn("path", { d, class: picked ? "picked" : "" })];
+      })));
   }
 
   // --- the numbers of one unit
@@ -256,27 +347,26 @@ function stepper(host) {
     const rows = (after ? edge.new : edge.weights).map((weights, i) => {
       const value = edge.shares ? edge.shares[i] : valuesOf(source)[i];
       sum += weights[row] * value;
-      const name = source.names ? source.names[i] : `${source.symbol}[${source.units[i]}]`;
       const more = after ? [] : [edge.gradient[i][row], edge.new[i][row]];
-      return [name, value, weights[row], weights[row] * value, ...more];
+      return [source.names ? source.names[i] : entry(source, i), value, weights[row], weights[row] * value, ...more];
     });
     if (source.of > rows.length) {
       rows.push([`${source.of - rows.length} more`, "", "", valuesOf(own)[row] - sum, ...(after ? [] : ["", ""])]);
     }
-    return table(["from", edge.shares ? "count / length" : "value", after ? "new weight" : "weight", "product",
-      ...(after ? [] : ["gradient", "new weight"])], rows);
+    return table(`What leads to ${entry(own, row)}`, ["from", edge.shares ? "count / length" : "value",
+      after ? "new weight" : "weight", "product", ...(after ? [] : ["gradient", "new weight"])], rows);
   }
   function ofWord(row, name) {
     const edge = data.edges.find((each) => each.from === 0), target = data.columns[edge.to];
     const rows = edge.weights[row].map((weight, j) =>
       [target.entries?.[j] ?? `${target.symbol}[${target.units[j]}]`, weight, edge.gradient[row][j], edge.new[row][j]]);
     return [element("p", {}, element("b", {}, name), ": its row of the embedding"),
-      table(["to", "weight", "gradient", "new weight"], rows)];
+      table(`The row of ${name}`, ["to", "weight", "gradient", "new weight"], rows)];
   }
-  function table(names, rows) {
+  function table(caption, names, rows) {
     const line = (kind, cells) => element("tr", {}, ...cells.map((cell) =>
       element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell) : cell)));
-    return element("div", { class: "scroll" }, element("table", {},
+    return element("div", { class: "scroll", tabindex: 0 }, element("table", {}, element("caption", { class: "unseen" }, caption),
       line("th", names), ...rows.map((cells) => line("td", cells))));
   }
 
@@ -284,8 +374,13 @@ function stepper(host) {
     show(drawing, stage = 0) {
       data = drawing;
       if (chosen && !(chosen.row < count(data.columns[chosen.column] ?? { units: [] }))) chosen = null;
-      at = Math.min(stage < 0 ? data.stages.length + stage : stage, data.stages.length - 1);
-      draw(true);
+      go(stage < 0 ? data.stages.length + stage : stage, false);
+    },
+    go: (stage) => go(stage, false),
+    play(isPlaying, backwards) { // while it plays, lines move, and stages are not read aloud
+      host.classList.toggle("playing", isPlaying);
+      host.classList.toggle("backwards", isPlaying && backwards);
+      title.setAttribute("aria-live", isPlaying ? "off" : "polite");
     },
     get stage() { return data ? at : null; },
   };

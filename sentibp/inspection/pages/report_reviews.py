@@ -1,0 +1,99 @@
+"""What a report shows of single reviews: the most confident mistakes, and the training steps on a few reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sentibp.inspection import explain, trace
+from sentibp.inspection.pages import stepper
+from sentibp.inspection.pages.explanation import excerpt, marked, without_breaks
+from sentibp.inspection.pages.render import trusted
+from sentibp.inspection.pages.report_data import Predictions, Subject
+from sentibp.model import head
+from sentibp.model.classifier import Classifier
+
+_MISTAKES = 6
+_WHOLE = 1500  # characters of a mistake: of a longer one the passage that contributes most
+_EXCERPT = 280  # at the beginning of the page
+_SHORT_REVIEW = 60  # words: the stepper prefers reviews up to this length
+_EXAMPLES = (("I love this movie", "positive"), ("not worth the ticket", "negative"))
+"""The reviews of the stepper if there are no validation reviews."""
+
+
+class Mistake(NamedTuple):
+    """A review with a wrong prediction."""
+
+    predicted: str
+    score: float  # the probability of the predicted label
+    right: str
+    body: str  # HTML, each word coloured by its contribution
+    excerpt: str  # the same of a short passage
+
+    @property
+    def percent(self) -> str:
+        """The probability in percent, which is never rounded to certainty."""
+        return f"{100 * self.score:.1f} %" if self.score < 0.9995 else "more than 99.9 %"
+
+
+def mistakes(subject: Subject) -> list[Mistake]:
+    """Return the wrong predictions with the highest probability."""
+    if subject.predictions is None or subject.predictions.scored is None or subject.classifier is None:
+        return []
+    positive, reviews = subject.predictions.positive, subject.predictions.scored.reviews
+    wrong = np.flatnonzero(head.contradicts(positive, subject.predictions.label))
+    worst = wrong[np.argsort(-head.confidence(positive[wrong]), kind="stable")[:_MISTAKES]]
+    spec, answers = subject.classifier.spec, head.predicted(positive)
+    found = []
+    for i in worst.tolist():
+        text = reviews.text[i].as_py()
+        explanation = explain.explain(subject.classifier, text)
+        predicted, right = (spec.labels[int(k)] for k in (answers[i], subject.predictions.label[i]))
+        shown = explanation.shown if positive.ndim == 1 else explain.difference(explanation, spec, predicted, right)
+        score = float(head.confidence(positive[i : i + 1])[0])
+        bodies = (trusted(marked(*excerpt(text, shown, length))) for length in (_WHOLE, _EXCERPT))
+        found.append(Mistake(predicted, score, right, *bodies))
+    return found
+
+
+def steps(classifier: Classifier, predictions: Predictions | None) -> list[dict[str, Any]]:
+    """Return the drawings of one training step on each of a few reviews, with their titles."""
+    if predictions is None or predictions.scored is None:
+        ends = {"positive": classifier.spec.labels[-1], "negative": classifier.spec.labels[0]}
+        reviews = [("", text, ends[label]) for text, label in _EXAMPLES]
+    else:
+        reviews = example_reviews(predictions, classifier.spec.labels)
+    found = []
+    for kind, text, label in reviews:
+        try:
+            drawing = stepper.drawing(trace.trace_step(classifier, text, label))
+        except trace.Diverged:
+            continue
+        flat = " ".join(without_breaks(text, " ").split())
+        title = f"{kind}“{flat[:50]}{'…' if len(flat) > 50 else ''}” is {label}"
+        found.append({"title": title, "drawing": drawing})
+    return found
+
+
+def example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABELS) -> list[tuple[str, str, str]]:
+    """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label."""
+    assert predictions.scored is not None
+    label, positive, scored = predictions.label, predictions.positive, predictions.scored
+    short = np.flatnonzero((scored.tokens > 0) & (scored.tokens <= _SHORT_REVIEW))
+    if len(short) < 20:
+        short = np.argsort(scored.tokens, kind="stable")[:200]
+    right = ~head.contradicts(positive[short], label[short])
+    confidence = head.confidence(positive[short])
+    groups = [
+        ("confident and wrong: ", ~right, -confidence),
+        ("uncertain: ", np.ones(len(short), bool), confidence),
+    ]
+    for number in dict.fromkeys((len(labels) - 1, 0, len(labels) // 2)):  # the ends, and the middle of more than two
+        groups.append(("confident and right: ", right & (label[short] == number), -confidence))
+    chosen: dict[int, str] = {}
+    for kind, mask, order in groups:
+        if mask.any():
+            chosen.setdefault(int(short[mask][np.argsort(order[mask], kind="stable")[0]]), kind)
+    return [(kind, scored.reviews.text[i].as_py(), labels[int(label[i])]) for i, kind in chosen.items()]

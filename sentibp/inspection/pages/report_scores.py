@@ -1,0 +1,148 @@
+"""The tables of a report: scores with what they mean, settings, and the environment of the training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sentibp import metrics
+from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
+from sentibp.model import head
+from sentibp.runs import compare
+
+_FACTS = (
+    "command",
+    "outcome",
+    "start",
+    "seconds",
+    "seed",
+    "kept",
+    "scored_on",
+    "data",
+    "versions",
+    "machine",
+    "digest",
+)
+_MEANING = {
+    "n": "How many labelled reviews the model was scored on.",
+    "accuracy": "The share of right predictions.",
+    "interval": "If many sets of such reviews were scored, 95 of 100 of these intervals would hold the true accuracy.",
+    "precision": "Of the reviews called positive, the share that is positive.",
+    "recall": "Of the positive reviews, the share that is called positive.",
+    "f1": "The harmonic mean of precision and recall.",
+    "macro_f1": "F1 (of precision and recall) of each label, averaged over the labels: rare ones count as much.",
+    "roc_auc": "How often a positive review gets a higher probability than a negative one: 0.5 is chance.",
+    "log_loss": "How much the labels surprise: 0 is perfect. Guessing between two costs 0.693.",
+    "brier": "The mean squared error of the probabilities: 0 is perfect.",
+    "calibration_error": "How far probabilities are from how often they come true: 0.02 is 2 points in 100.",
+    "mae": "How many labels the prediction is away from the right one, on average.",
+    "quadratic_weighted_kappa": "Agreement with the right labels; far misses cost more. 1 is perfect, 0 is chance.",
+    "ranked_probability_score": "The squared error on the scale: 0 is perfect, near misses cost less.",
+}
+"""A sentence on each score; see the docstrings of `sentibp.metrics` for the definitions."""
+
+
+class Score(NamedTuple):
+    """A score of each run."""
+
+    name: str
+    meaning: str
+    values: list[str]  # "" where a run does not have it
+    best: str | None  # of the values, if they are comparable and differ
+
+
+def comparable(subjects: Sequence[Subject]) -> bool:
+    """Return whether all predictions are for the same reviews."""
+    return len({reviews_fingerprint(subject) for subject in subjects if subject.predictions is not None}) < 2
+
+
+def score_rows(subjects: Sequence[Subject]) -> list[Score]:
+    """Return a row for each score, and after the accuracy its interval."""
+    if not any(subject.predictions for subject in subjects):
+        return []
+    are_comparable = comparable(subjects)
+    predictions = [subject.predictions for subject in subjects]
+    rows: list[Score] = []
+    better = metrics.BETTER | metrics.CLASS_BETTER
+    kinds = [metrics.BETTER if each.positive.ndim == 1 else metrics.CLASS_BETTER for each in predictions if each]
+    for name in dict.fromkeys(("n", *(name for kind in kinds for name in kind))):
+        values = [None if each is None else each.scores.get(name) for each in predictions]
+        shown = ["" if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
+        best = None
+        known = [value for value in values if value is not None]
+        if are_comparable and name != "n" and len(set(known)) > 1:
+            best = shown[values.index((max if better[name] == "higher" else min)(known))]
+        title = {"n": "reviews", "roc_auc": "ROC AUC", "f1": "F1", "macro_f1": "macro F1", "mae": "mean distance"}
+        rows.append(Score(title.get(name, name.replace("_", " ")), _MEANING[name], shown, best))
+        if name == "accuracy":
+            intervals = [None if each is None else each.scores["accuracy_interval"] for each in predictions]
+            shown = ["" if each is None else f"{each[0]:.4f} to {each[1]:.4f}" for each in intervals]
+            rows.append(Score("95 % interval", _MEANING["interval"], shown, None))
+    return rows
+
+
+def paired_tests(subjects: Sequence[Subject]) -> list[str]:
+    """Return the paired test of each run against the first, if both are scored on the same reviews."""
+    first, *others = subjects
+    found = []
+    for other in others:
+        a, b = first.predictions, other.predictions
+        if a is not None and b is not None and reviews_fingerprint(first) == reviews_fingerprint(other):
+            # whether a prediction is right does not depend on how many labels there are
+            right_a, right_b = (~head.contradicts(each.positive, each.label) for each in (a, b))
+            verdict = metrics.verdict(metrics.mcnemar(np.ones(len(a.label)), right_a, right_b, a.weight))
+            found.append(f"{first.name} and {other.name}: {verdict}")
+    return found
+
+
+def setting_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool]]:
+    """Return a row for each setting: its key, its value in each run, and whether the runs differ."""
+    each = [subject_settings(subject) for subject in subjects]
+    keys = list(dict.fromkeys(key for settings in each for key in settings))
+    rows = [(key, [_setting(key, settings[key]) if key in settings else "" for settings in each]) for key in keys]
+    return [(key, values, len(set(values)) > 1) for key, values in rows]
+
+
+def subject_settings(subject: Subject) -> dict[str, Any]:
+    """Return all settings of a run by their dotted keys; of a model file those that it has."""
+    from sentibp.config.load import load_config
+
+    path = subject.path / "config.yaml"
+    if path.is_file():
+        return compare.flatten(load_config(path).config.model_dump(mode="json"))
+    if subject.classifier is None:
+        return {}
+    return compare.flatten(subject.classifier.training_config().model_dump(mode="json"))
+
+
+def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:
+    """Return a row for each fact of run.json, without the scores."""
+    each = [
+        compare.flatten({key: subject.facts[key] for key in _FACTS if key in subject.facts}) for subject in subjects
+    ]
+    for subject, facts in zip(subjects, each, strict=True):
+        if subject.classifier is not None:
+            params = subject.classifier.network.params.values()
+            facts["features"] = f"{len(subject.classifier.vocabulary):,}"
+            facts["parameters"] = f"{sum(parameter.size for parameter in params):,}"
+    keys = list(dict.fromkeys(key for facts in each for key in facts))
+    return [(key, [_as_text(facts[key]) if key in facts else "" for facts in each]) for key in keys]
+
+
+def _setting(key: str, value: Any) -> str:
+    """Return the value of a setting as text. No cell is empty, as an empty list has a meaning, too."""
+    if value == [] and key == "model.hidden":
+        return "[]: no hidden layer; the pooled embedding goes straight to the output"
+    return json.dumps(value) if value in ([], "") else _as_text(value)
+
+
+def _as_text(value: Any) -> str:
+    """Return a setting or a fact as text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return " ".join(value)
+    return json.dumps(value)

@@ -1,0 +1,80 @@
+"""What a report shows of the words: the strongest of each label, and those of the map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sentibp.inspection import words
+from sentibp.inspection.pages.class_charts import strongest_labels
+from sentibp.inspection.pages.word_map import Words
+from sentibp.model.classifier import Classifier
+
+_LISTED_WORDS = 15  # per class
+_WORD_CANDIDATES = 5000  # the most frequent features, from which the listed words are chosen
+_MAP_FREQUENT = 400  # the map shows the most frequent features
+_MAP_STRONGEST = 60  # and the strongest of each class
+
+
+def map_words(classifier: Classifier) -> Words:
+    """Return the words of the map: the most frequent features, and the strongest of each class."""
+    texts, weights = words.feature_weights(classifier, _WORD_CANDIDATES)
+    spec, labels = classifier.spec, None
+    ends = spec.labels[0], spec.labels[-1]
+    if spec.head != "softmax":
+        weight = weights[:, 0]
+    elif spec.ordered:  # the weight for the upper labels minus that for the lower ones
+        weight = weights @ (spec.label_set.places - 0.5)
+    else:
+        labels, weight = strongest_labels(weights, spec.labels)
+    order = np.argsort(weight, kind="stable")
+    chosen = np.unique(
+        np.concatenate([np.arange(min(_MAP_FREQUENT, len(weight))), order[:_MAP_STRONGEST], order[-_MAP_STRONGEST:]])
+    )
+    vectors = classifier.tensors()["embedding.weight"][chosen]
+    shown = None if labels is None else [labels[i] for i in chosen.tolist()]
+    return Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen], shown, ends)
+
+
+class Side(NamedTuple):
+    """The strongest words in one direction: each with its weight, and its size relative to the largest on the page."""
+
+    title: str
+    kind: str  # the class of the style
+    words: list[tuple[str, float, float]]
+
+
+def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
+    """Return the strongest words of each model: of each label, or of labels in order for polarity and for neutrality.
+
+    The bars of all models have one scale, so that they can be compared.
+    """
+    found = [_rankings(classifier) for classifier in classifiers]
+    scale = max([abs(weight) for sides in found for _, _, side in sides for _, weight in side] or [1.0]) or 1.0
+    return [
+        [
+            Side(title, kind, [(word, weight, abs(weight) / scale) for word, weight in side])
+            for title, kind, side in sides
+            if side or kind in ("positive", "negative")
+        ]
+        for sides in found
+    ]
+
+
+def _rankings(classifier: Classifier) -> list[tuple[str, str, words.Ranking]]:
+    """Return the title, the class of the style and the words of each direction."""
+    if len(classifier.spec.labels) == 2:
+        found = words.top_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
+        return [("most positive", "positive", found.positive), ("most negative", "negative", found.negative)]
+    sides: list[tuple[str, str, words.Ranking]] = []
+    of_sums = words.top_class_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES).sums
+    for name, (high, low) in ((name, sides.items()) for name, sides in of_sums.items()):
+        if name == "neutrality":
+            sides += [(f"for the {high[0]}", "neutral", high[1]), (f"for the {low[0]}", "opinion", low[1])]
+        elif name in classifier.spec.labels:
+            sides.append((f"for {name}", "positive", high[1]))
+        else:
+            sides += [(f"for {high[0]}", "positive", high[1]), (f"for {low[0]}", "negative", low[1])]
+    return sides

@@ -1,0 +1,126 @@
+// Draws the map of an embedding, from the data of word_map.py: map(chart, place). Both axes have the same scale.
+"use strict";
+
+function map(chart, place) {
+  const { element, drawn, paint } = page, { names, x, y, weights, near, order, shares, colours } = chart.words;
+  const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26;
+  const byPlace = [...names.keys()].sort((i, j) => x[i] - x[j] || y[i] - y[j]);
+  const frame = element("div", { class: "frame" });
+  const field = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
+  const found = element("output", {}), chosen = element("p", { class: "chosen", "aria-live": "polite" });
+  place.append(frame, element("p", { class: "controls find" }, element("label", {}, "find a word ", field), found), chosen);
+  let picture = null, spots = [], picked = null, matching = null;
+
+  function draw() {
+    const width = Math.max(place.clientWidth, 200);
+    const [left, right, low, high] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
+    const scale = Math.min((width - 2 * SIDE) / (right - left || 1), (HIGHEST - 2 * EDGE) / (high - low || 1e-9));
+    const height = Math.min(Math.max((high - low) * scale + 2 * EDGE, LOWEST), HIGHEST);
+    const toX = (value) => width / 2 + (value - (left + right) / 2) * scale;
+    const toY = (value) => height / 2 - (value - (low + high) / 2) * scale;
+    spots = names.map((_, i) => ({ i, x: toX(x[i]), y: toY(y[i]) }));
+    const dots = drawn("g", { class: "dots" }), labels = drawn("g", { class: "labels" });
+    for (const spot of spots) {
+      const dot = drawn("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: 4 });
+      const share = shares && Math.abs(shares[spot.i]);
+      paint(dot, "fill", colours ? colours[spot.i]
+        : `color-mix(in srgb, var(${shares[spot.i] < 0 ? "--negative" : "--positive"}) ${(100 * share).toFixed(0)}%, var(--dot))`);
+      spot.dot = dots.appendChild(dot);
+    }
+    const had = picture && document.activeElement === picture;
+    const made = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "picture map", tabindex: 0,
+      role: "application", "aria-roledescription": "map", "aria-label": chart.title, "aria-describedby": `about-${chart.id}` }, dots, labels);
+    (picture ?? frame.appendChild(drawn("svg"))).replaceWith(made);
+    picture = made;
+    listen();
+    if (had) made.focus();
+    show();
+  }
+
+  // a label is placed where it touches no other: beside its dot, or above or below it with a thin line to the dot
+  function label(list, must) {
+    const { width, height } = picture.viewBox.baseVal, taken = [], labels = picture.querySelector(".labels");
+    const touch = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+    labels.replaceChildren();
+    for (const i of list) {
+      const { x: atX, y: atY } = spots[i], text = page.width(names[i]) * (must === i ? 1.12 : 1), half = text / 2;
+      const places = [[8, 0], [-8 - text, 0]];
+      for (let up = 1; up <= 5; up++) for (const side of [-1, 1]) for (const shift of [-half, -text + 6, -6])
+        places.push([shift, side * up * LINE]);
+      const boxes = places.map(([dx, dy]) => {
+        const box = { left: atX + dx - 2, right: atX + dx + text + 2, top: atY + dy - 9, bottom: atY + dy + 9, dy };
+        const end = Math.min(Math.max(atX, box.left + 4), box.right - 4); // of the line from the dot
+        const line = { left: Math.min(atX, end) - 1, right: Math.max(atX, end) + 1, top: dy < 0 ? box.bottom : atY, bottom: dy < 0 ? atY : box.top };
+        return Object.assign(box, { end, line: dy ? line : null });
+      });
+      const covered = (box) => spots.filter((spot) => spot.i !== i
+        && touch(box, { left: spot.x - 3, right: spot.x + 3, top: spot.y - 3, bottom: spot.y + 3 })).length;
+      const fits = (box) => box.left >= 1 && box.right <= width - 1 && box.top >= 1 && box.bottom <= height - 1;
+      const free = boxes.find((box) => fits(box) && covered(box) < 2
+        && !taken.some((other) => touch(box, other) || (box.line && touch(box.line, other))));
+      const box = free ?? (must === i ? boxes.find(fits) : null);
+      if (!box) continue;
+      taken.push(box, ...(box.line ? [box.line] : []));
+      if (box.dy) labels.append(drawn("line", { x1: atX, y1: atY, x2: box.end, y2: box.dy < 0 ? box.bottom - 2 : box.top + 3 }));
+      labels.append(drawn("text", { x: box.left + 2, y: box.top + 14, class: i === must ? "picked" : "" }, names[i]));
+    }
+  }
+
+  function show() {
+    const bright = picked !== null ? new Set([picked, ...near[picked].map(([j]) => j)]) : matching && new Set(matching);
+    for (const { i, dot } of spots) {
+      dot.classList.toggle("dim", Boolean(bright) && !bright.has(i));
+      dot.classList.toggle("picked", i === picked);
+    }
+    if (picked !== null) picture.querySelector(".dots").append(spots[picked].dot);
+    label((bright ? [...bright] : order).slice(0, NAMED), picked);
+    chosen.replaceChildren();
+    if (picked === null) return chosen.append("Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys.");
+    const more = near[picked].map(([j, cosine]) => {
+      const other = element("button", { type: "button" }, `${names[j]} ${cosine.toFixed(3)}`);
+      other.addEventListener("click", () => pick(j, true));
+      return other;
+    });
+    chosen.append(element("b", {}, names[picked]), ` weight ${weights[picked]}. `,
+      more.length ? "Nearest on the map, by the cosine of their vectors: " : "It has no neighbours: its vector is zero.", ...more);
+  }
+
+  function pick(i, focus) {
+    picked = i;
+    matching = null;
+    show();
+    if (focus) picture.focus();
+  }
+
+  function listen() {
+    picture.addEventListener("click", (event) => {
+      const box = picture.getBoundingClientRect(), [atX, atY] = [event.clientX - box.left, event.clientY - box.top];
+      const best = spots.reduce((a, b) => (Math.hypot(b.x - atX, b.y - atY) < Math.hypot(a.x - atX, a.y - atY) ? b : a));
+      pick(Math.hypot(best.x - atX, best.y - atY) < REACH ? best.i : null);
+    });
+    picture.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+      if (event.key === "Escape") pick(null);
+      else if (step && picked === null) pick(byPlace[step > 0 ? 0 : byPlace.length - 1]);
+      else if (step) pick(byPlace[Math.min(Math.max(byPlace.indexOf(picked) + step, 0), byPlace.length - 1)]);
+      else return;
+      event.preventDefault();
+    });
+  }
+  field.addEventListener("input", () => {
+    const wanted = field.value.trim().toLowerCase(), exact = names.indexOf(wanted);
+    picked = wanted && exact >= 0 ? exact : null;
+    matching = wanted && exact < 0 ? order.filter((i) => names[i].toLowerCase().includes(wanted)) : null;
+    found.textContent = !wanted ? "" : exact >= 0 ? `weight ${weights[exact]}`
+      : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
+    show();
+  });
+
+  draw();
+  let width = place.clientWidth;
+  new ResizeObserver(() => {
+    if (Math.abs(place.clientWidth - width) < 2) return;
+    width = place.clientWidth;
+    draw();
+  }).observe(place);
+}

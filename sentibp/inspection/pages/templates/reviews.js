@@ -1,0 +1,97 @@
+// The table of all reviews, from the data of review_table.py: search, sort, slices, and where several models differ.
+"use strict";
+
+function reviewTable(host, table) {
+  const { element } = page, PAGE = 50, { texts, words, label, labels, runs, names, lengths } = table, all = [...texts.keys()];
+  const lower = texts.map((text) => text.toLowerCase()), complete = texts.length === table.total;
+  const wrong = runs.map((run) => run.predicted.map((predicted, i) => predicted !== label[i]));
+  const loss = runs.map((run) => run.right.map((right) => -Math.log(Math.max(right, 1e-12))));
+  let sorted = { key: "loss0", down: true }, many = PAGE, chosen = all;
+
+  const options = (name, list) => {
+    const select = element("select", {}, ...list.map(([value, text]) => element("option", { value }, text)));
+    select.addEventListener("change", update);
+    bar.append(element("label", {}, `${name} `, select));
+    return select;
+  };
+  const bar = element("p", { class: "controls" });
+  const search = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
+  bar.append(element("label", {}, "with the words ", search));
+  search.addEventListener("input", update);
+  const of = (k) => (runs.length > 1 ? ` of ${names[k]}` : "");
+  const kind = options("show", [["all", "all"], ...runs.flatMap((_, k) => [[`wrong${k}`, `mistakes${of(k)}`], [`right${k}`, `right answers${of(k)}`]]),
+    ...(runs.length > 1 ? [["differ", "where the models differ"]] : [])]);
+  const given = options("label", [["", "any"], ...labels.map((name, k) => [k, name])]);
+  const bounds = [...lengths.map((high, k) => [k ? lengths[k - 1] + 1 : 0, high]), [(lengths.at(-1) ?? -1) + 1, Infinity]];
+  const size = options("length", [["", "any"], ...bounds.map(([low, high], k) => [k,
+    high === Infinity ? `from ${low.toLocaleString("en")} words` : k ? `${low.toLocaleString("en")} to ${high.toLocaleString("en")} words` : `up to ${high.toLocaleString("en")} words`])]);
+  const summary = element("output", {});
+  // the roles are those that the elements have anyway, until a phone shows them as blocks
+  const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, `Show ${PAGE} more`);
+  const shown = element("table", { role: "table" }, element("caption", { class: "unseen" }, "Reviews"),
+    element("thead", { role: "rowgroup" }, heads), body);
+  host.append(bar, summary, element("div", { class: "scroll", tabindex: 0 }, shown), more);
+  more.addEventListener("click", () => {
+    const first = many;
+    many += PAGE;
+    fill();
+    if (more.hidden) body.rows[first].querySelector("td").focus();
+  });
+
+  const columns = [["label", "label", (i) => label[i], false],
+    ...runs.flatMap((run, k) => [[`predicted${k}`, `predicted${of(k)}`, (i) => run.predicted[i], false],
+      [`probability${k}`, `probability${of(k)}`, (i) => run.probability[i], true], [`loss${k}`, `loss${of(k)}`, (i) => loss[k][i], true]]),
+    ["words", "words", (i) => words[i], true]];
+  for (const [key, name, , down] of columns) {
+    const button = element("button", { type: "button" }, name), head = element("th", { scope: "col", role: "columnheader", "data-key": key }, button);
+    button.addEventListener("click", () => {
+      sorted = { key, down: sorted.key === key ? !sorted.down : down };
+      update();
+    });
+    heads.append(head);
+  }
+  heads.append(element("th", { scope: "col", role: "columnheader" }, "text"));
+
+  function matches() {
+    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean), [low, high] = size.value === "" ? [0, Infinity] : bounds[size.value];
+    const k = Number(kind.value.slice(5)), show = kind.value.slice(0, 5);
+    const allowed = { all: () => true, wrong: (i) => wrong[k][i], right: (i) => !wrong[k][i],
+      diffe: (i) => runs.some((run) => run.predicted[i] !== runs[0].predicted[i]) }[show];
+    return all.filter((i) => allowed(i) && (given.value === "" || label[i] === Number(given.value)) && words[i] >= low
+      && words[i] <= high && wanted.every((word) => lower[i].includes(word)));
+  }
+  function interval(right, n) { // Wilson's, as in metrics/binary.py
+    const z = 1.959964, share = right / n, middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+    const half = (z / (1 + z * z / n)) * Math.sqrt((share * (1 - share)) / n + z * z / (4 * n * n));
+    return [Math.max(middle - half, 0), Math.min(middle + half, 1)];
+  }
+  function update() {
+    const [, , value] = columns.find(([key]) => key === sorted.key), sign = sorted.down ? -1 : 1;
+    chosen = matches().sort((i, j) => sign * (value(i) - value(j)) || i - j);
+    many = PAGE;
+    for (const head of heads.cells) {
+      if (head.dataset.key === sorted.key) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    }
+    const n = chosen.length, percent = (share) => `${(100 * share).toFixed(1)} %`;
+    const scores = runs.map((_, k) => {
+      const right = chosen.filter((i) => !wrong[k][i]).length, [low, high] = interval(right, n);
+      const mean = chosen.reduce((sum, i) => sum + loss[k][i], 0) / n;
+      return `${runs.length > 1 ? `${names[k]}: ` : ""}accuracy ${percent(right / n)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
+    });
+    const free = kind.value === "all" && complete && n; // of a slice by predictions an accuracy would say nothing
+    summary.textContent = `${n.toLocaleString("en")} of ${texts.length.toLocaleString("en")} reviews${free ? `: ${scores.join("; ")}` : ""}`;
+    fill();
+  }
+  function fill() {
+    body.replaceChildren(...chosen.slice(0, many).map((i) => element("tr", { role: "row" }, ...columns.map(([key, name, value], c) => {
+      const k = Number(/\d+$/.exec(key)?.[0] ?? 0), text = key === "label" || key.startsWith("predicted") ? labels[value(i)]
+        : key === "words" ? value(i).toLocaleString("en") : key.startsWith("loss") ? value(i).toFixed(3) : value(i).toFixed(4);
+      const isWrong = key.startsWith("predicted") && wrong[k][i];
+      return element("td", { role: "cell", "data-name": name, ...(c ? {} : { tabindex: -1 }), ...(isWrong ? { class: "wrong" } : {}) },
+        isWrong ? `✗ ${text}` : text);
+    }), element("td", { role: "cell" }, texts[i]))));
+    more.hidden = chosen.length <= many;
+  }
+  update();
+}

@@ -1,0 +1,4 @@
+// Draws the charts of a sweep.
+"use strict";
+
+charts.all(JSON.parse(document.getElementById("numbers").textContent).charts);

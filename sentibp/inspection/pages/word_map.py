@@ -1,0 +1,102 @@
+"""The map of the embedding: its words by their first two principal components, and the nearest words of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sentibp.inspection.pages.chart_data import Chart, colour, rounded
+from sentibp.model.head import LABELS
+from sentibp.nn.layers import Array
+
+_NEAREST = 6
+_ON_A_LINE = 0.9  # the share of the variance from which the words are said to lie on a line
+
+
+class Words(NamedTuple):
+    """k words and n-grams, their rows of the embedding, and their weights, as `words.feature_weights` returns them."""
+
+    names: Sequence[str]
+    vectors: Array  # (k, d)
+    weight: Array  # (k,)
+    labels: Sequence[str] | None = None  # that each word is evidence for, if the labels have no order
+    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights are evidence for, else
+
+
+def word_map(number: int, name: str, words: Words) -> Chart:
+    """Return the map of the rows by their first two principal components, with positive words to the right."""
+    vectors = words.vectors.astype(np.float64)
+    centred = vectors - vectors.mean(axis=0)
+    variance, axes = np.linalg.eigh(centred.T @ centred)  # ascending; (d,), (d, d)
+    at = centred @ axes[:, ::-1][:, :2]  # (k, d) @ (d, 2) -> (k, 2), or (k, 1)
+    at = np.pad(at, ((0, 0), (0, 2 - at.shape[1])))
+    sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
+    at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
+    shares = (np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)).tolist()
+    shown = {
+        "names": list(words.names),
+        "x": rounded(at[:, 0]),
+        "y": rounded(at[:, 1]),
+        "weights": [f"{weight:+.4f}" for weight in words.weight],
+        "near": _nearest(vectors),
+        "order": np.argsort(-np.abs(words.weight), kind="stable").tolist(),  # in which words are named
+    }
+    if words.labels is None:
+        reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
+        shown["shares"] = np.round(words.weight / reach, 3).tolist()
+    else:
+        kinds = sorted(set(words.labels))
+        shown["colours"] = [colour(kinds.index(label)) for label in words.labels]
+        shown["weights"] = [f"{label} {weight}" for label, weight in zip(words.labels, shown["weights"], strict=True)]
+    title = f"Map of the embedding: {name}"
+    return {"id": f"map{number}", "title": title, "about": _about(words, shares), "words": shown}
+
+
+def _about(words: Words, shares: Sequence[float]) -> str:
+    """Return what the map shows, and how much of the spread of the words it can show."""
+    low, high = words.ends
+    about = (
+        f"Each dot is one of {len(words.names):,} frequent or strong words and n-grams. What is near on the map has "
+        f"similar numbers in the embedding of {words.vectors.shape[1]} dimensions. "
+    )
+    if words.labels is not None:
+        about += "The colour shows which label a word is most evidence for. "
+    else:
+        about += f"Green is evidence for {high}, red for {low}; pale words say little. "
+    first, second = map(_percent, shares)
+    if shares[0] >= _ON_A_LINE:
+        ends = f", from {low} on the left to {high} on the right" if words.labels is None else ""
+        about += (
+            f"The words lie nearly on a line: {first} of their spread is along it{ends}. The model has in effect one "
+            f"number for each word, and what is left ({second} upwards) tells little."
+        )
+    else:
+        rest = max(1 - sum(shares), 0)
+        about += (
+            f"The map has {first} of the spread of the words from left to right and {second} upwards; {_percent(rest)} "
+            "is not on it."
+        )
+    return f"{about} Both directions have the same scale."
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent, which is rounded neither to nothing nor to all."""
+    if 0 < share < 0.01 or 0.99 < share < 1:
+        return "less than 1 %" if share < 0.5 else "more than 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _nearest(vectors: Array) -> list[list[list[Any]]]:
+    """Return for each of k words the nearest others by the cosine of their vectors: [number, cosine], nearest first."""
+    length = np.linalg.norm(vectors, axis=1)
+    unit = vectors / np.where(length > 0, length, 1)[:, None]
+    cosine = unit @ unit.T  # (k, d) @ (d, k) -> (k, k)
+    np.fill_diagonal(cosine, -np.inf)
+    cosine[:, length == 0] = -np.inf
+    best = np.argsort(-cosine.round(9), axis=1, kind="stable")[:, :_NEAREST]
+    return [
+        [[int(j), round(float(cosine[i, j]), 3)] for j in row if np.isfinite(cosine[i, j]) and length[i] > 0]
+        for i, row in enumerate(best)
+    ]

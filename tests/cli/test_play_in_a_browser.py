@@ -1,0 +1,590 @@
+"""The page of `play` in headless Chromium: what a step shows, what it moves, and what hostile use does."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import runner
+from browser import CONTRASTS, EVIL, FOCUS, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
+
+from sentibp.config.load import load_config
+from sentibp.inspection.pages.play_networks import networks_with
+from sentibp.inspection.pages.play_server import Server
+from sentibp.inspection.worked_example import article_classifier
+from sentibp.model.file import load_model
+from sentibp.nn.losses import logits_of, loss_on
+from sentibp.nn.optim import SGD
+
+pytestmark = needs_browser
+
+ENTER, TAB, SPACE, ESCAPE, RIGHT, DOWN = "\ue007", "\ue004", " ", "\ue00c", "\ue014", "\ue015"
+STEPS = "document.querySelectorAll('#steps li').length"
+READY = "document.getElementById('prediction').textContent !== '…' && !document.body.classList.contains('waiting')"
+SHOWN = "[...document.querySelectorAll('.of-text')].filter(e => e.checkVisibility()).length"
+PARTS = 4  # of the page that show the answer to the text
+BOXES = "Object.fromEntries([...document.querySelectorAll('.network .box title')].map(e => e.textContent.split(' = ')))"
+LIT = "[...document.querySelectorAll('.network line.positive, .network line.negative')]"
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[Page]:
+    with open_browser(tmp_path_factory.mktemp("profile"), downloads) as page:
+        yield page
+
+
+@contextmanager
+def serving(file: Path, article_first: bool = False) -> Iterator[Server]:
+    """Serve the page for a model, with the article's network and that for XOR."""
+    networks = networks_with(str(file), "the model", "A model.", lambda: load_model(file), article_first=article_first)
+    with Server(networks) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def played(quickstart: Path) -> Iterator[str]:
+    with serving(quickstart) as server:
+        yield server.url
+
+
+@pytest.fixture
+def article(quickstart: Path) -> Iterator[str]:
+    with serving(quickstart, article_first=True) as server:
+        yield server.url
+
+
+def opened(page: Page, url: str, *args, **kwargs) -> None:
+    page.open(url, *args, **kwargs)
+    page.wait(READY)
+    page.wait("document.getElementById('cost').textContent !== 'Reading held-out reviews…'")
+
+
+def write(page: Page, text: str) -> None:
+    field = page.find("#text")
+    field.clear()
+    field.send_keys(text)
+    page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
+
+
+def learn(page: Page) -> None:
+    page.js("document.getElementById('learn').focus()")
+    count = page.js(STEPS)
+    page.press(ENTER)
+    page.wait(f"{STEPS} === {min(count + 1, 20)} && {READY}")
+
+
+def positive(page: Page) -> float:
+    return float(page.text("#logit").partition("probability of positive ")[2].partition(",")[0])
+
+
+def go_to(page: Page, title: str) -> None:
+    """Show the stage with this title, by keyboard."""
+    page.js("document.querySelector('.network').focus()")
+    page.press(*["b"] * 20)
+    for _ in range(20):
+        if page.text(".stage-title").partition(": ")[2] == title:
+            return
+        page.press("n")
+    raise AssertionError(title)
+
+
+# --- the article's network, without any training
+
+
+def test_the_articles_sentence_is_shown_first_and_learns_as_the_article_says(page: Page, article: str):
+    opened(page, article)
+    assert page.find("#network").get_property("value") == "article"
+    assert page.find("#text").get_property("value") == "I love this movie"
+    assert page.find("#labels [value=positive]").is_selected()
+    assert page.text("#prediction") == "negative 0.7000"
+    assert "the loss is (0.3000\u00a0−\u00a01)²\u00a0=\u00a00.4900" in page.js(
+        "document.getElementById('phases').textContent"
+    )
+    learn(page)
+    assert positive(page) == 0.35
+    assert page.text("#moved") == "0.3000 → 0.3500"
+    assert page.js("document.getElementById('was').style.left") == "30%"
+    said = page.js("[...document.querySelectorAll('#phases li')].map(e => e.textContent)")
+    assert [each[: each.index(" ")] for each in said] == ["ForwardThe", "LossThe", "BackwardFrom", "UpdateEach"]
+    assert "from 0.3000 to 0.3500, and the loss falls from 0.4900 to 0.4225" in said[3]
+    assert page.js("document.querySelectorAll('#losses circle.steps').length") == 2, "before the step and after it"
+    assert "1 step moved the loss from 0.2701 to 0.2489" in page.text("#cost")
+    assert page.complaints() == []
+
+
+def test_its_numbers_are_those_of_the_core(page: Page, article: str):
+    classifier = article_classifier()
+    network, loss = classifier.network, loss_on("squared_error")
+    features = classifier.encode(["I love this movie"])[0]
+    z = logits_of(network.forward(features, train=True))
+    value, dz = loss(z, np.array([1]), None)
+    dx = network.layers["embedding"].forward(features)
+    network.backward(dz[:, None])
+    gradients = {name: np.array(each) for name, each in network.grads.items() if not name.startswith("embedding")}
+    before = {name: each.copy() for name, each in network.params.items()}
+    SGD().step([(name, each, network.grads[name]) for name, each in network.params.items()], 0.457)
+    after = logits_of(network.forward(features))
+
+    opened(page, article)
+    learn(page)
+    go_to(page, "The prediction and the loss")
+    boxes = page.js(BOXES)
+    assert float(boxes["z"]) == pytest.approx(z[0], abs=5e-5)
+    assert float(boxes["L"]) == pytest.approx(value, abs=5e-5) == 0.49
+    assert [float(boxes[f"x[{i}]"]) for i in (1, 2)] == pytest.approx(dx[0], abs=5e-5)
+    go_to(page, "Backward: output: Linear")
+    assert float(page.js(BOXES)["dz"]) == pytest.approx(dz[0], abs=5e-5)
+    widths = page.js(f"{LIT}.map(line => Number(line.getAttribute('stroke-width')))")
+    sizes = np.abs(gradients["output.weight"][:, 0])
+    assert widths == pytest.approx(0.25 + 4.75 * sizes / sizes.max(), abs=0.01)
+    go_to(page, "After the update")
+    assert float(page.js(BOXES)["z"]) == pytest.approx(after[0], abs=5e-5)
+    page.press(*[RIGHT] * 4)  # x, z1, h1, z
+    labels = page.js("[...document.querySelectorAll('.network .weight')].map(e => Number(e.textContent))")
+    assert labels == pytest.approx(network.params["output.weight"][:, 0], abs=5e-5)
+    assert labels != pytest.approx(before["output.weight"][:, 0], abs=5e-5)
+
+
+def test_one_thing_is_shown_at_a_time(page: Page, article: str):
+    opened(page, article)
+    go_to(page, "hidden.0: Linear")
+    assert page.js(f"{LIT}.length") == 0, "all lines are thin"
+    assert page.js("document.querySelectorAll('.network line.thin').length") == 8 + 4 + 2
+    page.press(RIGHT)
+    assert page.js(f"{LIT}.length") == 2
+    weights = page.js("[...document.querySelectorAll('.network .weight')].map(e => e.textContent)")
+    assert weights == ["0.5000", "1.0000"]
+    assert "z1[1] = 0.5000" in page.text(".unit")
+    page.press(ESCAPE)
+    assert page.js(f"{LIT}.length") == 0
+    assert page.text(".unit") == ""
+    page.driver.find_elements("css selector", ".network .box")[1].click()
+    assert page.text(".review .picked") == "love"
+    assert page.js("document.querySelectorAll('.links path').length") == 1
+    page.driver.find_elements("css selector", ".review [data-rows]")[3].click()  # a word chooses its row
+    assert page.js("document.querySelector('.network .box.picked title').textContent") == "movie"
+    end = page.js("document.querySelector('.links path.picked').getPointAtLength(1e9).y")
+    row = page.js("document.querySelector('.network .box.picked rect').getBoundingClientRect().top")
+    top = page.js("document.querySelector('.links').getBoundingClientRect().top")
+    assert 0 < end - (row - top) < 25, "the line from the word ends at its row"
+    assert page.complaints() == []
+
+
+def test_formulas_are_typeset_and_have_a_plain_text(page: Page, article: str):
+    opened(page, article)
+    go_to(page, "hidden.0.activation: Sigmoid")
+    assert page.js("document.querySelector('.words .math').getAttribute('aria-label')") == "h1 = 1 / (1 + e^-z1)"
+    fraction = page.find(".words mfrac").rect
+    assert fraction["height"] > 25, "it is drawn with a bar, not in a line"
+    assert page.js("document.querySelectorAll('.words .math').length") == 3
+
+
+FASTER = "void ((wait) => (window.setTimeout = (then, time) => wait(then, time / 6)))(window.setTimeout)"
+PLAYING = "document.querySelector('.stepper').classList.contains('playing')"
+
+
+def test_learn_plays_the_step_and_the_bar_moves_at_its_end(page: Page, article: str):
+    opened(page, article, motion="no-preference")
+    page.find("#learn").click()
+    page.wait(f"{PLAYING} && {STEPS} === 1")
+    assert page.text("#prediction") == "negative 0.7000", "the answer is the one before the update"
+    flow = "window.flow = getComputedStyle(document.querySelector('.network .flow')).animationDirection"
+    page.wait(f"document.querySelector('.backwards .flow') && ({flow}, document.getElementById('play').click(), true)")
+    assert page.js("window.flow") == "reverse"
+    assert "the gradient of z is -0.2940" in page.text(".spoken")
+    assert not page.js(PLAYING)
+    page.js("document.querySelector('.network').focus()")
+    stage = page.text(".stage-title")
+    page.press("n")
+    assert page.text(".stage-title") != stage
+    assert page.text("#prediction") == "negative 0.7000", "it is paused before the update"
+    page.js(FASTER)
+    page.press(SPACE)
+    page.wait("document.getElementById('prediction').textContent === 'negative 0.6500'")
+    page.wait(f"!{PLAYING}")
+    assert page.text(".stage-title") == "13 of 13: After the update"
+    bar = (
+        "document.getElementById('needle').getBoundingClientRect().width / document.querySelector('.meter').clientWidth"
+    )
+    page.wait(f"Math.abs({bar} - 0.35) < 0.005")
+    page.find("#learn").click()
+    page.wait(PLAYING)
+    page.find("#undo").click()  # which ends it
+    page.wait(f"{STEPS} === 1 && !{PLAYING}")
+    assert page.complaints() == []
+
+
+def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):
+    opened(page, article)
+    sentences = "[...document.querySelectorAll('#phases li span')].filter(e => e.checkVisibility()).length"
+    assert page.js(sentences) == 4
+    learn(page)
+    assert page.text(".stage-title") == "13 of 13: After the update"
+    assert not page.js(PLAYING)
+    page.driver.find_elements("css selector", "#phases li button")[2].send_keys(ENTER)
+    assert page.text(".stage-title") == "7 of 13: Backward: the logit"
+    page.prefer("light", "no-preference")
+    page.wait(f"{sentences} === 0")
+
+
+# --- presets, and the network for XOR
+
+
+def test_presets_choose_a_text_and_the_network_that_answers(page: Page, played: str):
+    opened(page, played)
+    assert page.find("#network").get_property("value") == "model"
+    for title, text, network in (
+        ("not bad", "not bad", "model"),
+        ("XOR: not good, not bad", "not bad", "xor"),
+        ("The article's sentence", "I love this movie", "article"),
+    ):
+        button = page.driver.find_element("xpath", f'//button[text()="{title}"]')
+        button.send_keys(ENTER)
+        page.wait(f"document.getElementById('marked').textContent === '{text}' && {READY}")
+        assert page.find("#network").get_property("value") == network
+        assert page.text("#about")
+        assert page.find("#labels [value=positive]").is_selected()
+        assert page.js("document.activeElement.textContent") == title
+    assert page.text("#prediction") == "negative 0.7000"
+    assert page.complaints() == []
+
+
+def test_run_learns_xor_with_a_live_curve_and_can_be_stopped(page: Page, played: str):
+    opened(page, played)
+    page.driver.find_element("xpath", '//button[starts-with(text(), "XOR")]').click()
+    page.wait(f"document.getElementById('marked').textContent === 'not bad' && {READY}")
+    assert positive(page) < 0.5
+    assert "No reviews are held out" in page.text("#cost")
+    page.find("#rounds").clear()
+    page.find("#rounds").send_keys("1000")
+    page.find("#run-button").click()
+    page.wait("document.querySelectorAll('#losses circle.line').length > 20")
+    assert page.text("#run-button") == "Stop"
+    page.wait("parseFloat(document.getElementById('needle').style.width) > 60")
+    page.find("#run-button").click()
+    page.wait(f"document.getElementById('run-button').textContent === 'Run' && {READY}")
+    assert page.text("#prediction").startswith("positive")
+    heights = page.js("[...document.querySelectorAll('#losses circle.line')].map(e => Number(e.getAttribute('cy')))")
+    assert heights[-1] > heights[0], "the loss has fallen"
+    page.find("#losses summary").send_keys(ENTER)
+    assert page.js("document.querySelectorAll('#losses tr').length") > 40
+    assert page.js(UNNAMED) == []
+    assert page.complaints() == []
+
+
+def test_a_step_costs_something_on_held_out_reviews(page: Page, played: str):
+    opened(page, played)
+    assert page.text("#cost").startswith("On held-out reviews (the model's 32 validation reviews) the loss is ")
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys("3", TAB)
+    learn(page)
+    said = page.text("#cost")
+    assert "1 step moved the loss from" in said
+    loss = [float(word.rstrip(",")) for word in said.split() if word[:1].isdigit() and "." in word][:2]
+    assert loss[0] != loss[1]
+    assert page.js("document.querySelectorAll('#held-out circle').length") == 2
+
+
+# --- files
+
+
+def saved(folder: Path, suffix: str) -> Path:
+    for _ in range(200):
+        found = [path for path in folder.iterdir() if path.suffix == suffix]
+        if found:
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"no {suffix} was saved: {list(folder.iterdir())}")
+
+
+def test_what_was_taught_is_saved_and_loaded_again(page: Page, article: str, quickstart: Path, downloads: Path):
+    opened(page, article)
+    page.find("#save-network").click()
+    page.wait("document.getElementById('saved').textContent.includes('press Learn first')")
+    learn(page)
+    learn(page)
+    page.find("#save-network").click()
+    network = saved(downloads, ".safetensors")
+    assert network.name == "taught-by-hand-article-2-steps.safetensors"
+    page.find("#save-session").click()
+    session = saved(downloads, ".json")
+    taught = positive(page)
+    assert load_model(network).answers(["I love this movie"])[0]["positive"] == pytest.approx(taught, abs=1e-4)
+
+    page.find("#undo").click()
+    page.wait(f"{STEPS} === 1 && {READY}")
+    page.find("#session-file").send_keys(str(session))
+    page.wait("document.getElementById('replace').open")
+    assert "1 step" in page.text("#replace")
+    assert page.js("document.activeElement.textContent") == "Keep my steps"
+    page.press(ENTER)
+    page.wait("!document.getElementById('replace').open")
+    assert page.js(STEPS) == 1, "nothing is replaced unasked"
+    assert page.js(FOCUS) == "load-session"
+    page.find("#session-file").send_keys(str(session))
+    page.wait("document.getElementById('replace').open")
+    page.press(TAB, ENTER)
+    page.wait(f"{STEPS} === 2 && {READY}")
+    assert positive(page) == taught
+
+    (downloads / "other.json").write_text(session.read_text().replace('"fingerprint": "', '"fingerprint": "x'))
+    (downloads / "none.json").write_text("<script>")
+    for name, says in ("other.json", "to another network, article"), ("none.json", "is no session"):
+        page.find("#session-file").send_keys(str(downloads / name))
+        page.wait(f"document.getElementById('saved').textContent.includes('{says}')")
+        assert page.js(STEPS) == 2
+    assert [line for line in page.complaints() if not any(code in line for code in ("409", "422"))] == []
+
+
+# --- one model
+
+
+def test_play(page: Page, played: str):
+    opened(page, played, 360, "dark")
+    write(page, f"{EVIL} a superb zorblax")
+    assert page.driver.title == "sentibp play"
+    assert page.js("document.getElementById('marked').querySelectorAll('mark').length") > 5
+    assert "zorblax" in page.text("#logit")
+    before = positive(page)
+    assert page.js(WIDER) <= 0
+
+    page.find("#teach [value=negative]").send_keys(" ", ENTER)  # choose the label, and Enter sends the form
+    page.wait(f"{STEPS} === 1 && {READY}")
+    after = positive(page)
+    assert after < before
+    assert f"positive {before:.4f} → {after:.4f}" in page.text("#steps")
+    assert page.text(".stage-title").endswith("After the update")
+    assert page.js("document.querySelectorAll('.network line').length") > 10
+    assert page.js("document.querySelector('.network').getBoundingClientRect().right") <= 360, "it is not cut"
+    assert page.text(".ends").split() == ["positive", "negative"]
+    assert page.js("getComputedStyle(document.getElementById('answer')).position") == "sticky"
+    assert page.js(UNNAMED) == []
+
+    page.find("#undo").send_keys(" ")
+    page.wait(f"{STEPS} === 0 && {READY}")
+    assert positive(page) == before
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys("1e300")
+    page.find("#learn").click()
+    page.wait("!document.getElementById('error').hidden")
+    assert "diverged" in page.text("#error")
+    page.find("#learning-rate").clear()
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('which').textContent.includes('give a number above 0')")
+    page.wait(READY)
+    assert page.js(SHOWN) == PARTS, "the prediction does not depend on the learning rate"
+    assert [line for line in page.complaints() if "422" not in line] == []  # the browser reports the refused request
+
+
+def test_the_focus_stays_with_the_buttons_of_play(page: Page, played: str):
+    opened(page, played)
+    for last in "undo", "reset":
+        learn(page)
+        learn(page)
+        page.js(f"document.getElementById('{last}').focus()")
+        page.press(ENTER)
+        if last == "undo":
+            page.wait(f"{STEPS} === 1")
+            assert page.js(FOCUS) == "undo"
+            page.press(ENTER)
+        page.wait(f"{STEPS} === 0")
+        assert page.js(FOCUS) == "learn"
+
+
+SLOW = """void (window.ask = window.fetch, window.gate = new Promise((open) => (window.open_gate = open)),
+window.fetch = (...call) => window.gate.then(() => window.ask(...call)))"""
+
+
+def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, played: str):
+    opened(page, played)
+    page.js(SLOW)
+    page.find("#text").send_keys(" a lot")
+    assert page.js("document.body.classList.contains('waiting')")
+    page.wait("document.getElementById('status').textContent !== ''")
+    page.wait("[...document.querySelectorAll('.of-text')].every(e => getComputedStyle(e).opacity < 0.5)")
+    page.js("window.open_gate()")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.text("#status") == ""
+    assert page.text("#marked") == "I love this movie a lot"
+    assert page.js(SHOWN) == PARTS
+
+    page.find("#learning-rate").clear()
+    page.find("#learning-rate").send_keys(f"1e300{ENTER}")
+    page.wait("!document.getElementById('error').hidden")
+    assert page.js(SHOWN) == PARTS, "the model and the text are as before, so the answer holds"
+
+    page.js("void (document.getElementById('text').value = 'a'.repeat(1000000))")
+    page.find("#text").send_keys("!")
+    page.wait("document.getElementById('error').textContent.includes('too long')")
+    page.wait("!document.body.classList.contains('waiting')")
+    assert page.js(SHOWN) == 0
+    assert page.text("#prediction") == ""
+    page.js("void (document.getElementById('text').value = '')")
+    write(page, "good")
+    assert page.js("document.getElementById('error').hidden")
+    assert page.js(SHOWN) == PARTS
+    assert [line for line in page.complaints() if "422" not in line] == []
+
+
+# --- hostile use
+
+
+def test_texts_of_all_scripts_and_markup_are_shown_as_they_are(page: Page, played: str):
+    opened(page, played)
+    for text in (
+        "映画 👍🏽 good 👨‍👩‍👧 film",
+        'הסרט good <img src=x onerror="document.title=1">',
+        "İ ﬁlm & &lt;b&gt; </script>",
+        " ",
+        "",
+    ):
+        page.js(f"void (document.getElementById('text').value = {json.dumps(text)})")
+        page.js("document.getElementById('text').dispatchEvent(new Event('input'))")
+        page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)} && {READY}")
+        review = page.js("document.querySelector('.review').textContent")
+        assert review.split() == text.split()
+    assert page.driver.title == "sentibp play"
+    assert page.js("document.querySelectorAll('img, b.evil').length") == 0
+    assert page.complaints() == []
+
+
+def test_two_hundred_quick_clicks_are_two_hundred_steps(page: Page, article: str):
+    opened(page, article, motion="no-preference")
+    page.js(FASTER)
+    page.js("void (() => { for (let i = 0; i < 200; i++) document.getElementById('learn').click(); })()")
+    page.wait("document.getElementById('steps').start + document.querySelectorAll('#steps li').length === 201")
+    assert page.js(STEPS) == 20
+    page.wait("document.getElementById('prediction').textContent.startsWith('positive')")
+    page.find("#reset").click()
+    page.wait(f"{STEPS} === 0 && {READY}")
+    assert positive(page) == 0.3
+    assert page.complaints() == []
+
+
+def test_a_second_tab_sees_what_the_first_taught(page: Page, article: str):
+    opened(page, article)
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        opened(page, article)
+        learn(page)
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(first)
+    page.js("window.dispatchEvent(new Event('focus'))")
+    page.wait(f"{STEPS} === 1 && {READY}")
+    assert positive(page) == 0.35
+    assert "Another page taught this network" in page.text("#note")
+    assert page.complaints() == []
+
+
+def test_a_server_that_is_stopped_is_said_and_no_answer_is_shown(page: Page, quickstart: Path):
+    with serving(quickstart) as server:
+        opened(page, server.url)
+        page.find("#run-button").click()
+        page.wait(f"{STEPS} > 0")
+    page.wait("document.getElementById('error').textContent.includes('start it again')")
+    page.wait("document.getElementById('run-button').textContent === 'Run'")
+    assert page.js(SHOWN) == 0
+    page.find("#text").send_keys("!")
+    page.find("#save-session").click()
+    page.wait("document.getElementById('saved').textContent.includes('start it again')")
+    assert page.js(SHOWN) == 0
+    assert [line for line in page.complaints() if "ERR_" not in line] == []
+
+
+def test_the_focus_is_not_lost_with_what_is_hidden(page: Page, quickstart: Path):
+    with serving(quickstart) as server:
+        opened(page, server.url)
+        learn(page)
+        rate = "document.getElementById('learning-rate')"
+        change = f"{rate}.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        page.js("document.querySelector('.network').focus()")
+        page.js(f"void ({rate}.value = '1e300', {change})")
+        page.wait("document.getElementById('which').textContent.includes('diverged')")
+        assert page.js(FOCUS) == "text", "there is no drawing of a step that diverges"
+        page.js(f"void ({rate}.value = '0.1', {change})")
+        page.wait(f"{READY} && document.getElementById('again').checkVisibility()")
+        page.js("document.getElementById('again').focus()")
+    page.press(ENTER)
+    page.wait("document.getElementById('error').textContent.includes('start it again')")
+    assert page.js(FOCUS) == "text"
+    assert [line for line in page.complaints() if "ERR_" not in line] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, scheme: str):
+    opened(page, article, 390, scheme)
+    learn(page)
+    for title in ("The update", "Backward: hidden.0: Linear"):
+        go_to(page, title)
+        page.press(RIGHT)
+        assert page.js(WIDER) <= 0
+        ratios = page.js(CONTRASTS)
+        assert len(ratios) > 60
+        assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
+    assert page.js(UNNAMED) == []
+    assert page.js(SMALL) == []
+    if scheme == "light":
+        page.find("#losses summary").click()
+        assert violations(page) == []
+
+
+# --- more than two labels, whose names contain markup
+
+NAMES = [f"bad {EVIL}", "so so", 'good "best"']
+
+
+@pytest.mark.parametrize("kind", ["scale", "softmax"])
+def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str):
+    monkeypatch.chdir(tmp_path)
+    words = ["awful", "film", "superb"]
+    rows = [{"text": f"{words[i % 3]} {words[(i + i % 7 // 6) % 3]} {i}", "label": i % 3} for i in range(90)]
+    Path("reviews.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labels = json.dumps({name: [i] for i, name in enumerate(NAMES)})
+    ordered = "true" if kind == "scale" else "false"
+    data = f"{{source: reviews.jsonl, validation: 0.5, labels: {labels}, ordered: {ordered}}}"
+    Path("mine.yaml").write_text(f"data: {data}\ntrain: {{epochs: 2}}\nmodel: {{hidden: [4]}}\n")
+    runner.train_model(load_config("mine.yaml"), Path("run"))
+    with serving(Path("run/model.safetensors")) as server:
+        opened(page, server.url, 360, "dark")
+        write(page, "superb film")
+        names = "[...document.querySelectorAll('#distribution span')].map(e => e.textContent)"
+        assert page.js(names) == NAMES
+        assert page.js("document.getElementById('scale').hidden") == (kind == "softmax")
+        assert ("neutrality" in page.text("#contributions")) == (kind == "scale")
+        assert "the shipped ones have other labels" in page.text("#cost"), "it was trained on all of its reviews"
+        assert page.text("#run-reviews option") == "16 of the model's 90 training reviews"
+        heights = "[...document.querySelectorAll('#distribution > div > div')].map(e => parseFloat(e.style.height))"
+        before = page.js(heights)
+        assert sum(before) == pytest.approx(100, abs=0.1)
+        page.driver.find_elements("css selector", "#teach [name=label]")[1].send_keys(" ", ENTER)
+        page.wait(f"{STEPS} === 1 && {READY}")
+        assert page.js(heights)[1] > before[1]
+        assert "is so so: so so 0." in page.text("#steps")
+        assert "the probability of so so should be 1" in page.js("document.getElementById('phases').textContent")
+        page.find("#undo").send_keys(" ")
+        page.wait(f"{STEPS} === 0 && {READY}")
+        assert page.js(heights) == before
+        assert page.js(WIDER) <= 0
+        page.driver.find_element("xpath", '//button[text()="The article\'s sentence"]').click()  # with two labels
+        page.wait(f"document.getElementById('prediction').textContent === 'negative 0.7000' && {READY}")
+        assert page.js("document.getElementById('distribution').hidden")
+        assert page.complaints() == []

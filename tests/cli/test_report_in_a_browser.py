@@ -1,0 +1,266 @@
+"""The charts, the map of words and the table of reviews of a report, in headless Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import runner
+from browser import SMALL, WIDER, Page, needs_browser, open_browser
+
+from sentibp.config.load import load_config
+from sentibp.inspection.pages.report import report_page
+from sentibp.inspection.pages.report_data import gather
+
+pytestmark = needs_browser
+
+DRAWN = "document.body.dataset.drawn"
+RIGHT, DOWN, ESCAPE, ENTER, TAB = "\ue014", "\ue015", "\ue00c", "\ue007", "\ue004"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with open_browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a report on an ensemble of three networks and a model without hidden layers."""
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SENTIBP_CACHE", str(folder / "cache"))
+        words = ["good", "superb", "bad", "awful"]
+        texts = [f"a {words[i % 4]} film, number {i}, {'and long ' * (i % 7)}" for i in range(160)]
+        rows = (json.dumps({"text": text, "label": int((i % 4 < 2) != (i % 9 == 0))}) for i, text in enumerate(texts))
+        Path("reviews.jsonl").write_text("\n".join(rows) + "\n")
+        data = "data: {source: reviews.jsonl, validation: 0.5}\n"
+        Path("three.yaml").write_text(
+            f"{data}train: {{epochs: 3, members: 3, batch_size: 16}}\nmodel: {{hidden: [4]}}\n"
+        )
+        Path("flat.yaml").write_text(f"{data}train: {{epochs: 3, batch_size: 16}}\nmodel: {{hidden: []}}\n")
+        for name in ("three", "flat"):
+            runner.train_model(load_config(f"{name}.yaml"), Path(name))
+        Path("report.html").write_bytes(report_page(gather(["three", "flat"])))
+    return (folder / "report.html").as_uri()
+
+
+@pytest.fixture
+def opened(page: Page, report: str) -> Iterator[Page]:
+    page.open(report)
+    page.wait(DRAWN)
+    yield page
+    assert page.complaints() == []
+
+
+def test_the_values_of_a_chart_are_reached_by_the_keys(opened: Page):
+    opened.js("document.querySelector('#lengths svg.picture').focus()")
+    opened.press(RIGHT)
+    assert re.fullmatch(
+        r"three\nwords \d+\naccuracy [\d.]+ % \([\d.]+ % to [\d.]+ %\)\n.* reviews", opened.text("#lengths .tip")
+    )
+    first = opened.text("#lengths .tip")
+    opened.press(RIGHT)
+    assert opened.text("#lengths .tip") != first
+    opened.press(DOWN)
+    assert opened.text("#lengths .tip").startswith("flat\n")
+    spoken = opened.js("document.querySelector('#lengths [role=status]').textContent")
+    assert spoken.split(", ")[:2] == opened.text("#lengths .tip").split("\n")[:2]
+    opened.press(ESCAPE)
+    assert not opened.find("#lengths .tip").is_displayed()
+
+
+def test_a_point_near_the_mouse_shows_its_values(opened: Page):
+    opened.js("document.querySelector('#accuracy').scrollIntoView()")
+    opened.js(
+        """(() => {
+      const mark = document.querySelector('#accuracy g.points path'), box = mark.getBoundingClientRect();
+      document.querySelector('#accuracy svg.picture').dispatchEvent(new PointerEvent('pointermove',
+        { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true }));
+    })()"""
+    )
+    assert "step " in opened.text("#accuracy .tip")
+
+
+TICKS = "[...document.querySelectorAll('#loss .x-tick')].map((each) => each.textContent)"
+
+
+def test_a_curve_is_zoomed_by_dragging_or_keys_and_reset(opened: Page):
+    whole = opened.js(TICKS)
+    opened.js("document.querySelector('#loss').scrollIntoView()")
+    picture = opened.find("#loss svg.picture")
+    from selenium.webdriver import ActionChains
+
+    drag = ActionChains(opened.driver).move_to_element_with_offset(picture, -60, 0).click_and_hold()
+    drag.move_by_offset(40, 5).move_by_offset(60, 0).release().perform()
+    zoomed = opened.js(TICKS)
+    assert zoomed != whole
+    assert opened.text("#loss .controls button") == "Reset the zoom"
+    opened.find("#loss .controls button").send_keys(ENTER)
+    assert opened.js(TICKS) == whole
+    assert opened.js("document.activeElement.classList.contains('picture')"), "the button is gone, so the chart has it"
+    opened.press("+")
+    assert opened.js(TICKS) != whole
+    opened.press("0")
+    assert opened.js(TICKS) == whole
+    assert not opened.js("document.querySelector('#accuracy svg').closest('.plot').querySelector('input')")
+
+
+def test_smoothing_is_off_until_it_is_asked_for(opened: Page):
+    lines = "document.querySelectorAll('#gradient g.line path.line').length"
+    assert opened.text("#gradient .controls output") == "off"
+    before = opened.js(lines)
+    opened.find("#gradient .controls input").send_keys(RIGHT * 30)
+    assert opened.text("#gradient .controls output") == "0.60"
+    assert opened.js(lines) == 2 * before, "the line itself stays, faintly"
+    table = "document.querySelector('details[data-chart=gradient] table')"
+    opened.find("details[data-chart=gradient] summary").send_keys(ENTER)
+    opened.wait(table)
+    y = opened.js("JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'gradient')")
+    assert float(opened.js(f"{table}.rows[2].cells[2].textContent")) == y["series"][0]["y"][1], "as measured"
+
+
+def test_each_network_has_an_entry_and_lines_can_be_hidden(opened: Page):
+    entries = "[...document.querySelectorAll('#accuracy .legend button')].map((each) => each.textContent)"
+    names = [*(f"three, network {i}" for i in (1, 2, 3)), "flat", "three: average of the networks, calibrated"]
+    assert opened.js(entries)[:4] == names[:4]
+    assert any(name.startswith("three: average of the networks") for name in opened.js(entries))
+    strokes = opened.js(
+        "[...document.querySelectorAll('#accuracy g.line > path.line:first-child')].map((each) => "
+        "each.style.stroke + each.getAttribute('stroke-dasharray'))"
+    )
+    assert len(set(strokes)) == 4
+    first = opened.find("#accuracy .legend button")
+    first.send_keys(ENTER)
+    assert first.get_attribute("aria-pressed") == "false"
+    assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 3
+    first.send_keys(ENTER)
+    assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 4
+
+
+def test_log_axes_name_their_ticks_in_full_and_have_one_range(opened: Page):
+    ticks = "[...document.querySelectorAll('#{} .y-tick')].map((each) => each.textContent)"
+    gradient, *flows = (opened.js(ticks.format(id)) for id in ("gradient", "flow0", "flow1"))
+    assert all(flow == gradient for flow in flows)
+    values = [float(text) for text in gradient]
+    assert len(values) >= 2 and values == sorted(values)
+
+
+BOXES = """[...document.querySelectorAll('#map0 .labels text')].map((each) => {
+  const { left, right, top, bottom } = each.getBoundingClientRect();
+  return [left, right, top + 2, bottom - 2];
+})"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, width: int):
+    page.open(report, width)
+    page.wait(DRAWN)
+    boxes = page.js(BOXES)
+    assert len(boxes) > 5
+    for i, (left, right, top, bottom) in enumerate(boxes):
+        for other in boxes[:i]:
+            assert left >= other[1] or right <= other[0] or top >= other[3] or bottom <= other[2]
+    frame = "document.querySelector('#map0 svg').getBoundingClientRect()"
+    left, right = page.js(f"[{frame}.left, {frame}.right]")
+    assert all(left <= box[0] and box[1] <= right for box in boxes)
+    assert page.js(WIDER) <= 0
+    scale = page.js(
+        """(() => {
+      const { charts } = JSON.parse(document.getElementById('numbers').textContent);
+      const { x, y } = charts.find((each) => each.id === 'map0').words;
+      const dots = [...document.querySelectorAll('#map0 circle')];
+      const reach = (list) => Math.max(...list) - Math.min(...list);
+      const along = (name) => reach(dots.map((each) => Number(each.getAttribute(name))));
+      return [along('cx') / reach(x), along('cy') / reach(y)];
+    })()"""
+    )
+    assert scale[0] == pytest.approx(scale[1], rel=0.05), "both directions have the same scale"
+
+
+def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
+    assert "Click a word" in opened.text("#map0 .chosen")
+    opened.js("document.querySelector('#map0 svg').focus()")
+    opened.press(RIGHT)
+    assert "Nearest on the map" in opened.text("#map0 .chosen")
+    first = opened.text("#map0 .chosen b")
+    opened.find("#map0 .chosen button").click()
+    assert opened.text("#map0 .chosen b") != first
+    opened.press(ESCAPE)
+    opened.find("#map0 .find input").send_keys("numb")
+    assert "n-gram" in opened.text("#map0 .find output"), "a part of a word finds what contains it"
+
+
+def cells(page: Page, column: int) -> list[str]:
+    return page.js(
+        f"[...document.querySelectorAll('.reviews tbody tr')].map(({{ cells }}) => cells[{column}].textContent)"
+    )
+
+
+def choose(page: Page, number: int, value: str) -> None:
+    page.js(
+        f"(() => {{ const each = document.querySelectorAll('.reviews select')[{number}];"
+        f" each.value = {json.dumps(value)}; each.dispatchEvent(new Event('change')); }})()"
+    )
+
+
+def test_reviews_are_searched_sorted_and_sliced(opened: Page):
+    total = opened.js("JSON.parse(document.getElementById('numbers').textContent).reviews[0].total")
+    summary = opened.text(".reviews output")
+    assert re.match(rf"{total} of {total} reviews: three: accuracy [\d.]+ % \(95 % interval", summary)
+    losses = list(map(float, cells(opened, 3)))
+    assert losses == sorted(losses, reverse=True) and len(losses) == 50
+    opened.find(".reviews > button").click()
+    assert len(cells(opened, 3)) == total
+    words = opened.driver.find_elements("css selector", ".reviews th button")[-1]
+    for descending in (True, False):
+        words.click()
+        found = list(map(int, cells(opened, 7)))
+        assert found == sorted(found, reverse=descending)
+    assert opened.js("document.querySelector('.reviews th[aria-sort]').textContent") == "words"
+    opened.find(".reviews input").send_keys("SUPERB number")
+    texts = cells(opened, 8)
+    assert texts and all("superb" in text and "number" in text for text in texts)
+    opened.find(".reviews input").clear()
+    choose(opened, 0, "wrong1")
+    assert set(cells(opened, 4)) == {"✗ positive", "✗ negative"}
+    assert "accuracy" not in opened.text(".reviews output"), "of mistakes there is none"
+    choose(opened, 0, "differ")
+    assert all(a.strip("✗ ") != b.strip("✗ ") for a, b in zip(cells(opened, 1), cells(opened, 4), strict=True))
+    choose(opened, 0, "all")
+    choose(opened, 1, "1")
+    assert set(cells(opened, 0)) == {"positive"}
+    choose(opened, 2, "0")
+    assert set(map(int, cells(opened, 7))) <= set(range(11))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_text_is_smaller_than_14_pixels(page: Page, report: str, width: int):
+    page.open(report, width)
+    page.wait(DRAWN)
+    assert page.js(SMALL) == []
+
+
+def test_the_contents_are_at_the_side_of_wide_screens(page: Page, report: str):
+    page.open(report, 1280)
+    page.wait(DRAWN)
+    side = "document.querySelector('.contents').getBoundingClientRect().right"
+    assert 0 < page.js(side) <= page.js("document.querySelector('main').getBoundingClientRect().left")
+    links = page.js("[...document.querySelectorAll('.contents a')].map((each) => each.getAttribute('href'))")
+    assert page.js(f"{json.dumps(links)}.every((each) => document.querySelector(each))")
+    page.open(report, 390)
+    assert page.js(side) > page.js("document.querySelector('main').getBoundingClientRect().left")
+
+
+def test_printed_it_is_light_and_shows_no_controls(page: Page, report: str):
+    page.open(report, 1280, "dark")
+    page.wait(DRAWN)
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
+    assert page.js("getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 251)"
+    assert page.js("[...document.querySelectorAll('.contents, .controls')].every((each) => !each.checkVisibility())")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})

@@ -1,0 +1,60 @@
+"""The map of the embedding: what it shows of small cases that can be worked by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from sentibp.inspection.pages.word_map import Words, word_map
+
+
+def test_the_map_has_positive_on_the_right():
+    vectors = np.array([[0.0, 3.0], [0.1, 1.0], [0.0, -1.0], [-0.1, -3.0]])
+    for turn in (1, -1):
+        words = Words(["awful", "bad", "good", "great"], turn * vectors, np.array([-2.0, -1.0, 1.0, 2.0]))
+        chart = word_map(0, "a", words)
+        shown = chart["words"]
+        assert shown["x"] == sorted(shown["x"])
+        assert np.corrcoef(shown["x"], vectors[:, 1])[0, 1] == pytest.approx(-1, abs=1e-3)
+        assert (shown["names"][0], shown["weights"][0]) == ("awful", "-2.0000")
+        assert shown["shares"] == [-1, -0.5, 0.5, 1]
+        assert shown["order"] == [0, 3, 1, 2], "the strongest are named first"
+
+
+def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
+    line = word_map(0, "a", Words(["x", "y", "z"], np.array([[1.0], [2.0], [3.0]]), np.arange(3.0)))
+    assert line["words"]["y"] == [0, 0, 0]
+    none = word_map(0, "a", Words(["x", "y", "z"], np.zeros((3, 2)), np.zeros(3)))
+    json.dumps(none, allow_nan=False)
+
+
+def test_the_map_of_labels_without_an_order_shows_which_label():
+    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["pear", "apple", "pear"])
+    chart = word_map(0, "m", words)
+    assert chart["words"]["colours"] == ["--run1", "--run0", "--run1"]
+    assert chart["words"]["weights"][1] == "apple +2.0000"
+    assert "which label" in chart["about"]
+
+
+def test_the_nearest_words_are_those_with_the_largest_cosine():
+    vectors = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [-1.0, 0.0], [0.0, 0.0]])
+    near = word_map(0, "a", Words(list("abcde"), vectors, np.arange(5.0)))["words"]["near"]
+    assert [i for i, _ in near[0]] == [1, 2, 3]
+    assert near[0][0][1] == pytest.approx(np.cos(np.arctan(0.05)), abs=1e-3)
+    assert near[0][-1][1] == -1
+    assert near[4] == [], "a vector of zeros has no direction"
+
+
+@pytest.mark.parametrize(
+    ("spread", "says"),
+    [
+        (0.001, "nearly on a line: more than 99 % of their spread is along it, from negative on the left to positive"),
+        (0.2, "nearly on a line: 96 % of their spread"),
+        (0.9, "has 55 % of the spread of the words from left to right and 45 % upwards; 0 % is not on it"),
+    ],
+)
+def test_how_far_the_words_lie_on_a_line_is_said_in_words(spread, says):
+    vectors = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, spread], [0.0, -spread]])
+    assert says in word_map(0, "a", Words(list("abcd"), vectors, np.array([1.0, -1.0, 0.0, 0.0])))["about"]
