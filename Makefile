@@ -24,6 +24,7 @@ soak-small: ## a part of each: minutes
 
 run-soak:
 	python benchmarks/kills.py $(SIZE)
+	python benchmarks/cluster.py kills $(SIZE)
 	python benchmarks/exits.py $(SIZE)
 	python benchmarks/corruptions.py $(SIZE)
 	test $$(id -u) -ne 0 || python benchmarks/disk.py $(SIZE)

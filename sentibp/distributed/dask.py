@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from importlib.metadata import version
 from itertools import chain
+from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +38,7 @@ from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, Othe
 from sentibp.errors import ConfigError
 from sentibp.utils.environment import versions
 from sentibp.utils.messages import print_message
-from sentibp.utils.threads import one_core, single_threaded_blas
+from sentibp.utils.threads import one_core, sigint_blocked, single_threaded_blas
 
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
@@ -63,16 +64,18 @@ def start(processes: int) -> DaskExecutor:
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
         stack.enter_context(dask_config.set(_SETTINGS))
-        cluster = distributed.LocalCluster(
-            n_workers=0,  # they are started below: here, one that dies at its start would be an error
-            threads_per_worker=1,
-            host="127.0.0.1",
-            security=True,  # certificates of its own: else other users of this machine could run programs
-            dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
-            silence_logs=logging.CRITICAL,
-            memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
-        )
+        resource_tracker.ensure_running()  # it unblocks SIGINT where it starts
+        with sigint_blocked():  # in the thread that starts the workers, and so in these: this process decides
+            cluster = distributed.LocalCluster(
+                n_workers=0,  # they are started below: here, one that dies at its start would be an error
+                threads_per_worker=1,
+                host="127.0.0.1",
+                security=True,  # certificates of its own: else other users of this machine could run programs
+                dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
+                silence_logs=logging.CRITICAL,
+                memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
+            )
         stack.enter_context(cluster)
         client = stack.enter_context(distributed.Client(cluster, set_as_default=False, timeout=_PATIENCE))
         executor = DaskExecutor(client, f"local:{processes}", stack, _Workers(cluster, processes))
@@ -326,7 +329,7 @@ class DaskExecutor:
 
     def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end."""
-        source = iter(tasks)
+        source, end = iter(tasks), object()
         running: dict[Any, tuple[Any, list[distributed.Future]]] = {}
         ended: SimpleQueue[distributed.Future] = SimpleQueue()
         suspects: deque[Any] = deque()  # their workers died, perhaps of another task that was there, too
@@ -339,8 +342,8 @@ class DaskExecutor:
 
         while True:
             while more and len(running) < window * self.slots:
-                task = next(source, ended)
-                more = task is not ended
+                task: Any = next(source, end)
+                more = task is not end
                 if more:
                     begin(*(task if isinstance(task, After) else (task,)))
             if not running:

@@ -13,13 +13,14 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
 from sentibp.utils.files import WriteError
+from sentibp.utils.threads import sigint_blocked
 
 _POLL = 0.2  # seconds between two looks at whether to stop
 
@@ -138,24 +139,11 @@ class ProcessPool:
         ours, theirs = self.context.Pipe()
         alive, lifeline = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_work, args=(theirs, alive), daemon=True)
-        with _sigint_blocked():
+        with sigint_blocked():
             process.start()
         theirs.close()
         alive.close()
         return _Worker(process, ours, lifeline)
-
-
-@contextlib.contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Let Ctrl-C wait, and not reach a process that starts and would answer with a traceback."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(worker: _Worker) -> None:

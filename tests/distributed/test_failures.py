@@ -102,6 +102,22 @@ def test_after_the_client_is_killed_the_same_command_resumes(inputs: Path) -> No
     assert list(Path("out").glob(".*.sentibp-tmp")) == []
 
 
+@pytest.mark.parametrize("cluster", [[], ["--cluster", "local:1"]], ids=["serial", "local"])
+def test_ctrl_c_says_how_to_resume(inputs: Path, cluster: list[str]) -> None:
+    """On a terminal, it reaches all processes of the command."""
+    command = [*COMMAND, *PREDICT, "-o", "out/", *cluster]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as client:
+        wait_until(lambda: has_written() or client.poll() is not None)
+        os.killpg(client.pid, signal.SIGINT)
+        _, error = client.communicate()
+    assert client.returncode == 130, error
+    *_, resume, last = error.splitlines()
+    assert resume.startswith("out: ") and resume.endswith(" of 6 files are written; the same command resumes")
+    assert last == "interrupted"
+    assert "Traceback" not in error
+    assert list(Path("out").glob(".*.sentibp-tmp")) == []
+
+
 @pytest.fixture
 def start(here: Path) -> Iterator[Callable[..., psutil.Popen]]:
     """`start("scheduler", "--port", "0", path=...)` starts a process of Dask, which ends with the test."""

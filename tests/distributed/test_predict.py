@@ -253,6 +253,51 @@ def test_another_model_file_on_a_worker_is_refused(inputs: Path, here: Path) -> 
         predict_file.predict_file(task)
 
 
+def test_rows_of_some_row_groups_are_those_of_the_file(here: Path) -> None:
+    texts = [f"text {number}" for number in range(1000)]
+    parquet.write_table(pa.table({"text": texts}), "a.parquet", row_group_size=150)
+    parts = predict_file.parts_of("a.parquet", 1200)
+    assert len(parts) > 1
+    assert [start for start, _ in parts] == [0, *(stop for _, stop in parts[:-1])]
+    data = memoryview(Path("a.parquet").read_bytes())
+    found: list[str] = []
+    for start, stop in parts:
+        table = predict_file.open_parquet(data, "a", predict_file.ReadOptions(), range(start, stop))
+        assert table.where(0) == f"a: row {len(found) + 1}"
+        found += [text for batch in table.batches(["text"]) for text in batch["text"].to_pylist()]
+    assert found == texts
+    assert predict_file.parts_of("a.parquet", 10**6) == []
+    Path("b.parquet").write_bytes(b"PAR1" + bytes(10000))
+    assert predict_file.parts_of("b.parquet", 100) == []
+
+
+def test_a_name_that_leads_out_of_the_output_folder_is_refused(here: Path) -> None:
+    for name in "in/x/a.csv", "other/b.csv":
+        Path(name).parent.mkdir(parents=True)
+        Path(name).write_text("text\nx\n")
+    assert [each.name for each in find_files("in/*/../x/a.csv", Path("o"))[0]] == ["x/a.csv"]
+    with pytest.raises(ConfigError, match="leads out of in/"):
+        find_files("in/*/../../other/b.csv", Path("o"))
+
+
+def test_names_in_any_bytes(here: Path, many: Callable[..., Result]) -> None:
+    Path("in").mkdir()
+    for name in (b"\xff.csv", b"new\nline.csv", b"-o.csv", b"a 'b\".csv"):
+        Path("in", os.fsdecode(name)).write_text("text\ngood\n")
+    Path("in", os.fsdecode(b"\xfe.csv")).write_text("x\ngood\n")
+    os.mkfifo("in/pipe.csv")
+    assert "4 written, 2 failed of 6 files" in many("in", code=3).err
+    failed = list(map(json.loads, Path("out/failures.jsonl").read_text().splitlines()))
+    assert sorted(os.fsencode(os.path.basename(each["input"])) for each in failed) == [b"pipe.csv", b"\xfe.csv"]
+    os.unlink("in/pipe.csv")
+    os.unlink(os.path.join("in", os.fsdecode(b"\xfe.csv")))
+    assert "4 written before of 4 files" in many("in").err
+
+
+def test_an_empty_name_is_no_folder(inputs: Path) -> None:
+    assert "not a file name" in invoke("predict", "-m", "builtin", "-i", "in/c.csv", "-o", "", code=3).err
+
+
 @pytest.mark.parametrize(
     ("name", "format", "output"),
     [
