@@ -15,6 +15,7 @@ import numpy as np
 from sentibp.data.readers.table import MissingColumn
 from sentibp.distributed import sweep
 from sentibp.errors import ConfigError
+from sentibp.training.shards import work
 from sentibp.training.trial import TrialRecord, TrialTask
 from sentibp.utils import threads
 from sentibp.utils.files import WriteError
@@ -139,3 +140,18 @@ def settings(number: int) -> dict[str, Any]:
         "cores": threads._cores.get(),
         "limited": threads.single_threaded_blas.users,
     }
+
+
+def train_shard_but_die_once(marker: Path, *args: Any) -> Any:
+    """Train a shard; the first worker that trains the second one is killed, in the middle of it."""
+    result = work.train_shard(*args)
+    if args[2].number == 1:
+        kill_once(marker)
+    return result
+
+
+def train_shard_but_die(*args: Any) -> Any:
+    """Train a shard; each worker that trains the third one is killed, from the second round on."""
+    if args[2].number == 2 and args[4].done > 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work.train_shard(*args)

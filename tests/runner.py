@@ -35,16 +35,18 @@ def nobody(event: Event) -> None:
     pass
 
 
-def train_model(resolved: Resolved, out: Path | None = None, command=(), watch: Watch = nobody, stop=None) -> Any:
-    return carry_out(experiment.train(resolved, out, command, stop), watch)
+def train_model(
+    resolved: Resolved, out: Path | None = None, command=(), watch: Watch = nobody, stop=None, executor=None
+) -> Any:
+    return carry_out(experiment.train(resolved, out, command, stop, executor), watch)
 
 
 def pretrain_vectors(resolved: Resolved, out: Path | None = None, command=(), watch: Watch = nobody) -> Any:
     return carry_out(pretrain_run.pretrain(resolved, out, command), watch)
 
 
-def resume(path: Path, resolved: Resolved, watch: Watch = nobody, stop=None) -> Any:
-    return carry_out(resuming.resume(path, resolved, stop), watch)
+def resume(path: Path, resolved: Resolved, watch: Watch = nobody, stop=None, executor=None) -> Any:
+    return carry_out(resuming.resume(path, resolved, stop, executor), watch)
 
 
 def resume_pretraining(path: Path, resolved: Resolved, watch: Watch = nobody) -> Any:

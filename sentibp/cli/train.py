@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Offline, Set
+from sentibp.cli import Cluster, Json, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sentibp.training.dry_run import DryRun
     from sentibp.training.experiment import Outcome
     from sentibp.training.lr_finder import LearningRateTest, Point
+    from sentibp.utils.executor import Executor
 
 _STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
 
@@ -80,6 +81,11 @@ def train(
             "step for a closer look. Names: loss, grad_norm, update_norm, learning_rate, step, epoch.",
         ),
     ] = None,
+    sync: Annotated[
+        str | None,
+        typer.Option(metavar="HOW", help="How shards are brought together: average or sync. See train.sync."),
+    ] = None,
+    cluster: Cluster = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing while training.")] = False,
 ) -> None:
@@ -88,6 +94,7 @@ def train(
     The run directory keeps the best model, which eval and predict use by default.
     """
     from sentibp.config.load import load_config
+    from sentibp.distributed.executor import connect
     from sentibp.runs import find
     from sentibp.training import break_condition
 
@@ -98,17 +105,44 @@ def train(
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
     condition = None if break_ is None else break_condition.parse_condition(break_)
-    overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides = [f"train.sync={sync}"] if sync is not None else []  # first, so that a repair with --set changes it
+    overrides += [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
     path = find.find_started(resume) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
+    _require_shards(resolved, sync, cluster, break_)
+    if (dry_run or find_lr) and cluster is not None:
+        raise ConfigError("--dry-run and --find-lr run in this process; leave out --cluster")
     if dry_run or find_lr:
         _only_try(resolved, quiet, json, find_lr)
     else:
-        _train(resolved, path, out, condition, quiet, json)
+        with connect(cluster) as executor:
+            _train(resolved, path, out, condition, quiet, json, executor)
+
+
+def _require_shards(resolved: Resolved, sync: str | None, cluster: str | None, break_: str | None) -> None:
+    """Raise ConfigError if an option needs shards and there are none, or the other way round."""
+    from sentibp.utils.repair import set_option
+
+    shards = resolved.config.train.shards
+    option = "--sync" if sync == "average" else None  # sync is refused by the settings
+    option = "--cluster" if cluster is not None else option
+    if shards == 1 and option is not None:
+        raise ConfigError(f"{option} is for training on shards; add {set_option('train.shards', 8)}, or leave it out")
+    if shards > 1 and break_ is not None:
+        raise ConfigError(
+            f"--break looks at every step, and shards do many at once; leave it out, or write "
+            f"{set_option('train.shards', 1)}"
+        )
 
 
 def _train(
-    resolved: Resolved, path: Path | None, out: Path | None, condition: BreakCondition | None, quiet: bool, json: bool
+    resolved: Resolved,
+    path: Path | None,
+    out: Path | None,
+    condition: BreakCondition | None,
+    quiet: bool,
+    json: bool,
+    executor: Executor,
 ) -> None:
     """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
@@ -119,9 +153,9 @@ def _train(
 
     try:
         with (
-            experiment.train(resolved, out, sys.argv, condition)
+            experiment.train(resolved, out, sys.argv, condition, executor)
             if path is None
-            else training_resume.resume(path, resolved, condition)
+            else training_resume.resume(path, resolved, condition, executor)
         ) as training:
             interrupt = Interrupt()  # from here on there may be a model to save
             with Progress(quiet) as progress:

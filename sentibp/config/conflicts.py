@@ -63,6 +63,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _only_two_classes(config)
     yield from _no_validation(config)
     yield from _no_refit(config)
+    yield from _shards(config)
     yield from _unknown_layers(config)
 
 
@@ -313,6 +314,24 @@ def _no_refit(config: Config) -> Iterator[Conflict]:
         message = "schedule plateau needs validation data in every epoch; choose another schedule, or write "
         message += "--set train.refit=auto"
         yield Conflict(path, message, ("train.schedule.name",))
+
+
+def _shards(config: Config) -> Iterator[Conflict]:
+    train, is_average = config.train, config.train.sync == "average"
+    reads = ("train.shards", "train.sync")
+    if train.shards == 1:
+        for key, default in (("sync", "average"), ("shard_steps", None)):
+            if getattr(train, key) != default:
+                message = f"only shards use it; remove it with {set_option(f'train.{key}', default)}, or write "
+                yield Conflict(("train", key), message + set_option("train.shards", 8), ("train.shards",))
+    elif is_average and train.epochs < 2:
+        message = "averaged shards need two passes over the reviews or more; write "
+        message += f"{set_option('train.epochs', 2)}, or {set_option('train.sync', 'sync')}"
+        yield Conflict(("train", "epochs"), message, reads)
+    elif not is_average and config.model.batch_norm:
+        message = "sync does not merge the statistics of the shards; write "
+        message += f"{set_option('model.batch_norm', False)}, or {set_option('train.sync', 'average')}"
+        yield Conflict(("model", "batch_norm"), message, reads)
 
 
 def _class_count(config: Config) -> int:

@@ -456,11 +456,33 @@ class Train(_Section):
     scores stay those of the model before. The run directory keeps that model too, and `sentibp eval` without --data
     scores it. It doubles the time of the training. auto: do so if the training reviews have at most a million
     occurrences of features, where it helps most and takes least time."""
+    shards: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_to_whole_number)] = 1
+    """The number of shards that the training reviews are divided into. All shards are trained at the same time, each on
+    its own reviews, by as many processes or machines as `sentibp train --cluster` has. They decide how fast it is; the
+    model depends on the number of shards alone. 1: the usual training."""
+    sync: Literal["average", "sync"] = "average"
+    """With shards, how they are brought together. average: each shard trains for some steps by itself, and then their
+    weights are averaged; sync: the gradients of all shards are merged into each step, which is the same as a batch_size
+    that is larger by the number of shards. sync is as good as one process; average moves less data."""
+    shard_steps: Count | None = None
+    """With shards, how much is done before they are brought together again. With sync: average, the steps that each
+    shard trains by itself; null: 20. With sync: sync, the batches of each shard in a step; null: 1."""
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_to_whole_number)] = 0
     """The seed of all random numbers. The same seed gives the same model."""
     seeds: Count = 1
     """The number of seeds to train with (seed, seed + 1, ...). The scores are reported with their mean and spread, and
     the best model is kept."""
+
+    @property
+    def round_steps(self) -> int:
+        """What `shard_steps` is, or means if it is null."""
+        return self.shard_steps or (20 if self.sync == "average" else 1)
+
+    @model_serializer(mode="wrap")
+    def _leave_out_shards(self, serialize: Any) -> dict[str, Any]:
+        """Models that are trained in one piece keep their bytes."""
+        unused = ("shards", "sync", "shard_steps") if self.shards == 1 else ()
+        return {key: value for key, value in serialize(self).items() if key not in unused}
 
 
 class Pretrain(_Section):

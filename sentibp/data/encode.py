@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
-from sentibp.data.overlap import near_duplicates
+from sentibp.data.overlap import near_duplicates, near_duplicates_of
 from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
 from sentibp.data.vocabulary_build import build_vocabulary
+from sentibp.data.vocabulary_shards import Place, ShardedTokens, encode_shards, vocabulary_of_shards
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
 from sentibp.utils import cache, environment
@@ -51,13 +52,15 @@ def encode(
     initial: Vocabulary | None = None,
     occurrences: bool = False,
     words: Sequence[pa.LargeStringArray] = (),
+    place: Place | None = None,
 ) -> Encoded:
     """Return the features of all reviews, and the vocabulary of the `corpora`; the first is the training data.
 
     With `occurrences`, the features of the corpora are returned as often as they occur, whatever text.presence is.
     `fingerprints` identify the content of the data, and `name` describes them to people. An `initial` vocabulary keeps
     its ids and is extended; then the cache is not used. The `words` are features even if no review has them; they
-    follow the others. DataError if no word is frequent enough.
+    follow the others. If a `place` is given, the reviews are counted and encoded there, with the same result.
+    DataError if no word is frequent enough.
     """
     if words:
         fingerprints = {**fingerprints, "words": [_digest(each) for each in words]}
@@ -68,7 +71,7 @@ def encode(
         near = arrays["near_duplicate"]
         learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
     else:
-        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial, occurrences, words)
+        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial, occurrences, words, place)
         if initial is None:
             arrays = vocabulary.tensors() | {"near_duplicate": near}
             for k, ragged in ("training", learned), ("validation", held_out):
@@ -94,10 +97,38 @@ def _encode(
     initial: Vocabulary | None,
     occurrences: bool,
     words: Sequence[pa.LargeStringArray],
+    place: Place | None,
 ) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
+    validation_tokens = tokenize(strings([]) if validation is None else validation.text, Spelling.of(settings))
+    if place is not None and settings.min_groups == 1:
+        shards = ShardedTokens(place, [corpus.text for corpus in corpora if corpus is not None], Spelling.of(settings))
+        vocabulary = _with_known(vocabulary_of_shards(shards, settings), settings, corpora, initial, words)
+        learned = encode_shards(shards, vocabulary, occurrences=occurrences)
+        learned = vocabulary.without_marked(learned) if settings.shifters else learned
+        near = near_duplicates_of(shards.words, shards.training_tokens, shards.has, validation_tokens)
+        return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, Spelling.of(settings))
     vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences)
+    vocabulary = _with_known(vocabulary, settings, corpora, initial, words)
+    if initial is not None or words:
+        learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
+        learned = vocabulary.without_marked(learned) if settings.shifters else learned
+    near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
+    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near
+
+
+def _with_known(
+    vocabulary: Vocabulary,
+    settings: Text,
+    corpora: Sequence[Corpus | None],
+    initial: Vocabulary | None,
+    words: Sequence[pa.LargeStringArray],
+) -> Vocabulary:
+    """Return the vocabulary of the reviews with that of an earlier model, and with words of which something is known.
+
+    DataError if it has no feature without these words.
+    """
     if initial is not None:
         vocabulary = merge(initial, vocabulary)
     if not len(vocabulary):
@@ -105,14 +136,7 @@ def _encode(
     for each in words:
         _, known = single_tokens(each, Spelling.of(settings))
         vocabulary = merge(vocabulary, vocabulary_of_words(pc.unique(known), settings.presence))
-    if initial is not None or words:
-        learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
-        learned = vocabulary.without_marked(learned) if settings.shifters else learned
-    validation_text = strings([]) if validation is None else validation.text
-    validation_tokens = tokenize(validation_text, Spelling.of(settings))
-    near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
-    held_out, _ = vocabulary.encode(validation_tokens)
-    return vocabulary, learned, held_out, near
+    return vocabulary
 
 
 def _digest(words: pa.LargeStringArray) -> str:

@@ -6,7 +6,10 @@ a review with small changes, and texts from one template.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.corpus import Corpus
@@ -16,6 +19,8 @@ from sentibp.utils.arrow import index_of, to_numpy
 from sentibp.utils.threads import parallel_map
 
 LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
+
+LONGEST = 8  # tokens of a sequence, at most
 
 _LONG = 4  # words; shorter texts ("very good") are often written by several people
 
@@ -85,9 +90,19 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
     these are so many that chance has sequences in common. -1: not compared, because it has fewer than k words, or
     because there are enough others. The time is linear in the number of tokens, and the memory is bounded.
     """
-    end = int(training.offsets[count])
-    k = 5 + (end > 2_000_000) + (end > 10_000_000) + (end > 50_000_000)
-    number = index_of(validation.words, training.words)
+    ids = training.ids[: training.offsets[count]]
+    return near_duplicates_of(training.words, len(ids), lambda k, wanted: occurring(ids, k, wanted), validation)
+
+
+def near_duplicates_of(
+    words: pa.LargeStringArray, tokens: int, find: Callable[[int, np.ndarray], np.ndarray], validation: Tokens
+) -> np.ndarray:
+    """Return the same, given the distinct words of the training texts and the number of their tokens.
+
+    `find(k, wanted)` returns which of the hashes (v,), in ascending order, are of k successive tokens there: (v,) bool.
+    """
+    k = 5 + (tokens > 2_000_000) + (tokens > 10_000_000) + (tokens > 50_000_000)
+    number = index_of(validation.words, words)
     length = np.diff(validation.offsets)
     compared = np.flatnonzero(length >= k)
     compared = compared[:: max(1, -(-len(compared) // _EXAMINED))]
@@ -100,7 +115,7 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
     if not sequences:
         return result
     wanted, position = np.unique(np.concatenate(sequences), return_inverse=True)
-    found = _occurring(training.ids[:end], k, wanted)[position]
+    found = find(k, wanted)[position]
     counts = np.array([len(each) for each in sequences])
     shares = np.add.reduceat(found, np.cumsum([0, *counts[:-1]]), dtype=np.int64) / counts
     result[compared] = shares >= _NEAR
@@ -126,7 +141,7 @@ def _joined(first: np.ndarray, length: int, second: np.ndarray, base: int) -> np
     return first[: max(len(second) - length, 0)] * np.uint64(base) + second[length:]
 
 
-def _occurring(ids: np.ndarray, k: int, wanted: np.ndarray) -> np.ndarray:
+def occurring(ids: np.ndarray, k: int, wanted: np.ndarray) -> np.ndarray:
     """Return which of the wanted hashes (v,), in ascending order, are of k successive ids: (v,) bool."""
     shift = np.uint64(64 - (_SLOTS.bit_length() - 1))
     table = np.zeros(_SLOTS, bool)

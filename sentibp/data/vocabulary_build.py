@@ -31,7 +31,7 @@ class _Least(NamedTuple):
     groups: Callable[[slice], np.ndarray] | None  # the groups of the tokens at some positions; None: they do not matter
 
 
-class _Ngrams(NamedTuple):
+class Ngrams(NamedTuple):
     """k n-grams of n words each."""
 
     prefix: np.ndarray  # (k,) the number of the n-gram that each extends, or NONE
@@ -40,12 +40,12 @@ class _Ngrams(NamedTuple):
     texts: np.ndarray  # (k, n) its words; they are numbered in alphabetical order
     home: np.ndarray  # (k, 2) the shard of `Pairs` that counted it, and its number in that shard
 
-    def most_frequent(self, limit: int | None) -> _Ngrams:
+    def most_frequent(self, limit: int | None) -> Ngrams:
         """Return the first `limit` n-grams by (-count, text), in their present order."""
         if limit is None or len(self.last) <= limit:
             return self
         chosen = np.sort(np.lexsort((*self.texts.T[::-1], -self.count))[:limit])
-        return _Ngrams(*(column[chosen] for column in self))
+        return Ngrams(*(column[chosen] for column in self))
 
 
 def build_vocabulary(
@@ -77,7 +77,7 @@ def build_vocabulary(
     least = _Least(min_count, min_groups, None if group is None or min_groups == 1 else _of_tokens(tokens, group))
     words, count, word = _frequent_words(tokens, pieces, least)
     m, alphabet = len(words), np.arange(len(words))
-    by_length = [_Ngrams(np.full(m, NONE), alphabet, count, alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
+    by_length = [Ngrams(np.full(m, NONE), alphabet, count, alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
     levels = [word]  # for each length, the number of the n-gram that ends at each token (t,)
     start = 0  # the number of the first n-gram of the largest length
     for _ in range(1, ngrams):
@@ -85,7 +85,7 @@ def build_vocabulary(
         start += len(by_length[-1].last)
         by_length.append(longer)
         levels.append(level)
-    vocabulary, new_id = _number(words, by_length, max_features, presence)
+    vocabulary, new_id = number_features(words, by_length, max_features, presence)
 
     def encode(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         place, offsets = within(tokens.offsets, texts)
@@ -142,8 +142,8 @@ def _frequent_words(
     return tokens.words.take(from_numpy(kept)), count[kept], word
 
 
-def _number(
-    words: pa.LargeStringArray, by_length: list[_Ngrams], max_features: int | None, presence: bool
+def number_features(
+    words: pa.LargeStringArray, by_length: list[Ngrams], max_features: int | None, presence: bool
 ) -> tuple[Vocabulary, np.ndarray]:
     """Return the vocabulary, and for each n-gram its id or NONE; one more entry maps NONE to NONE.
 
@@ -186,7 +186,7 @@ def add_words(vocabulary: Vocabulary, words: pa.LargeStringArray) -> Vocabulary:
 
 
 def _extend(
-    shorter: _Ngrams,
+    shorter: Ngrams,
     start: int,
     level: np.ndarray,
     word: np.ndarray,
@@ -194,7 +194,7 @@ def _extend(
     m: int,
     least: _Least,
     limit: int | None,
-) -> tuple[_Ngrams, np.ndarray]:
+) -> tuple[Ngrams, np.ndarray]:
     """Return the n-grams that extend the `shorter` ones by a word, and the number of the one at each token (t,).
 
     `start` is the number of the first of the shorter n-grams; `level` (t,) is the number of the one that ends at each
@@ -207,12 +207,12 @@ def _extend(
         return vocabulary_module.pair_keys(level[place], word[place], offsets, m)
 
     pairs = Pairs([place for place, _ in pieces], keys, least.groups)
-    batches: list[_Ngrams] = []
+    batches: list[Ngrams] = []
     counted = parallel_map(lambda shard: pairs.count(shard, least.count, least.in_groups), range(pairs.shards))
     for shard, (key, count, number) in enumerate(counted):
         prefix, last = np.divmod(key, max(m, 1))
         texts = np.column_stack((shorter.texts[prefix - start], last))
-        batches.append(_Ngrams(prefix, last, count, texts, np.column_stack((np.full(len(key), shard), number))))
+        batches.append(Ngrams(prefix, last, count, texts, np.column_stack((np.full(len(key), shard), number))))
         if limit is not None and sum(len(batch.last) for batch in batches) > 2 * limit:
             batches = [_concatenate(batches).most_frequent(limit)]
     longer = _concatenate(batches).most_frequent(limit)
@@ -229,8 +229,8 @@ def _extend(
     return longer, pairs.names()
 
 
-def _concatenate(batches: list[_Ngrams]) -> _Ngrams:
-    return _Ngrams(*(np.concatenate(columns) for columns in zip(*batches, strict=True)))
+def _concatenate(batches: list[Ngrams]) -> Ngrams:
+    return Ngrams(*(np.concatenate(columns) for columns in zip(*batches, strict=True)))
 
 
 def _closed(chosen: np.ndarray, prefix: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -321,9 +321,11 @@ class DaskExecutor:
         """Wait for all futures. Raises the first error in the order of the futures."""
         self._wait(futures)
         for future in futures:
-            if future.status != "finished":
-                _, error = self.outcome(future)
-                raise error or self._lost()
+            self._wait([future])  # its result may have been lost with a worker since, and is made again
+            if future.status in ("cancelled", "lost"):
+                raise self._lost()
+            if future.status == "error":
+                raise self.outcome(future)[1] or self._lost()
 
     def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
         """Yield what became of function(task) for each task, as they end."""

@@ -1,204 +1,46 @@
-"""Where functions run: in this process, or on the workers of a Dask cluster.
+"""Where functions run: the address that `--cluster` takes, and the executor for it.
 
-Work is functions of a module that take everything they need as arguments, and that give the same result wherever they
-run, and whenever they are run again. Both executors therefore give the same results, and differ in time only.
+The executors are in utils/executor.py, below the training that is given one, and in distributed/dask.py.
 """
 
 from __future__ import annotations
 
 import re
-import socket
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
 
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError
+from sentibp.utils.executor import (
+    WINDOW,
+    After,
+    ClusterLost,
+    Ended,
+    Executor,
+    NotVisible,
+    OtherVersion,
+    Serial,
+    WorkerDied,
+    is_given_up,
+    not_visible,
+    worker_name,
+)
 
-WINDOW = 4  # tasks in flight for each slot: a worker always has the next one, and a million tasks are not held at once
+__all__ = [
+    "WINDOW",
+    "After",
+    "ClusterLost",
+    "Ended",
+    "Executor",
+    "NotVisible",
+    "OtherVersion",
+    "Serial",
+    "WorkerDied",
+    "connect",
+    "is_given_up",
+    "not_visible",
+    "require_address",
+    "worker_name",
+]
 
 MOST = 256  # processes of local:N
-
-
-class ClusterLost(DataError):
-    """The scheduler cannot be reached, or can no longer be."""
-
-
-class WorkerDied(DataError):
-    """A task was given up: each worker that ran it died."""
-
-
-class OtherVersion(DataError):
-    """A worker has another version of sentibp, numpy or Python than the command."""
-
-
-class NotVisible(DataError):
-    """A worker does not see a file or folder that the command sees."""
-
-
-def not_visible(path: str, what: str) -> NotVisible:
-    """Return the error that this process does not see what is at a path."""
-    repair = "all workers need it under the same path, on a file system that they share"
-    return NotVisible(f"{path}: {worker_name() or 'this process'} does not see {what}; {repair}")
-
-
-class After(NamedTuple):
-    """A task for `unordered` that runs when some futures have ended: function(task, their results).
-
-    Alone, function(task) gives the same: so it runs again if the workers of the futures died.
-    """
-
-    task: Any
-    futures: list[Any]
-
-
-class Ended(NamedTuple):
-    """A task that has ended."""
-
-    task: Any
-    result: Any = None
-    error: Exception | None = None
-
-
-class Executor(Protocol):
-    """Runs functions. Use it as a context manager: at the end, what still runs is given up."""
-
-    @property
-    def slots(self) -> int:
-        """How many tasks can run at the same time, now."""
-        ...
-
-    def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> Any:
-        """Return the future of function(*args).
-
-        An argument that is a future, or a list with futures, has their results when the function runs. `name` says
-        what the work is on, such as a file, in the message if it is given up.
-        """
-        ...
-
-    def result(self, future: Any) -> Any:
-        """Wait for a future, and return its result. Raises what the function raised, WorkerDied, or ClusterLost."""
-        ...
-
-    def settle(self, futures: Sequence[Any]) -> None:
-        """Wait for all futures. Raises the first error in the order of the futures; the results stay where they are."""
-        ...
-
-    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
-        """Yield what became of function(task) for each task, as they end. At most slots * window are in flight.
-
-        A task may be an `After`, whose futures are no longer needed when it has ended. Tasks whose workers died run
-        again at the end, one by one, so that one that kills its workers is not confused with those beside it.
-        An error of the function, and WorkerDied, are yielded. ClusterLost and OtherVersion are raised: no other task
-        would fare better.
-        """
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class _Later:
-    """A call that runs when its result is asked for, once."""
-
-    def __init__(self, function: Callable[..., Any], args: Sequence[Any]):
-        self._call: tuple[Callable[..., Any], Sequence[Any]] | None = (function, args)
-        self._result: Any = None
-        self._error: Exception | None = None
-
-    def result(self) -> Any:
-        if self._call is not None:
-            (function, args), self._call = self._call, None
-            try:
-                self._result = function(*map(_with_results, args))
-            except Exception as error:
-                self._error = error
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
-def _with_results(value: Any) -> Any:
-    if isinstance(value, _Later):
-        return value.result()
-    return [_with_results(each) for each in value] if type(value) is list else value
-
-
-class Serial:
-    """Runs each function in this process, when its result is asked for."""
-
-    slots = 1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> _Later:
-        """Return the future of function(*args)."""
-        return _Later(function, args)
-
-    def result(self, future: _Later) -> Any:
-        """Return the result of a future; the function runs now, unless it has."""
-        return future.result()
-
-    def settle(self, futures: Sequence[_Later]) -> None:
-        """Run what has not run. Raises the first error in the order of the futures."""
-        errors: list[Exception] = []
-        for future in futures:
-            try:
-                future.result()
-            except Exception as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-
-    def unordered(self, function: Callable[..., Any], tasks: Iterable[Any], window: int = WINDOW) -> Iterator[Ended]:
-        """Yield what became of function(task) for each task, in order."""
-        for task in tasks:
-            task, *results = (task.task, task.futures) if isinstance(task, After) else (task,)  # noqa: PLW2901
-            try:
-                ended = Ended(task, function(task, *map(_with_results, results)))
-            except Exception as error:
-                ended = Ended(task, error=error)
-            yield ended
-
-
-def is_given_up() -> bool:
-    """Return whether nobody waits any more for the task that calls this: its command has ended.
-
-    A task that takes long asks now and then. False outside of a worker.
-    """
-    if "distributed.worker" not in sys.modules:
-        return False
-    from distributed import worker as of_dask
-
-    try:
-        worker: Any = of_dask.get_worker()
-        task = worker.state.tasks.get(of_dask.thread_state.key)  # type: ignore[attr-defined]
-    except (ValueError, AttributeError):  # this is no worker
-        return False
-    is_open = worker.status.name in ("running", "paused")
-    return not is_open or task is None or task.state in ("cancelled", "released", "forgotten")
-
-
-def worker_name() -> str:
-    """Return the name, the address and the host of the worker that runs this; "" outside of a worker."""
-    if "distributed.worker" not in sys.modules:
-        return ""
-    from distributed.worker import get_worker
-
-    try:
-        worker = get_worker()
-    except ValueError:
-        return ""
-    return f"worker {worker.name} ({worker.address}) on {socket.gethostname()}"
 
 
 def connect(address: str | None, same_versions: bool = True) -> Executor:

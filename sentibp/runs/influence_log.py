@@ -222,8 +222,10 @@ def _with_log(run: Path) -> str:
         }
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
     changes |= {"text.shifters": False} if config.text.shifters else {}
+    if config.train.shards > 1:
+        changes |= {"train.shards": 1, "train.sync": "average", "train.shard_steps": None}
     options = "".join(f" {set_option(key, value)}" for key, value in changes.items())
     why = "a resumed large training may have none"
     if changes:
-        why = "only a single network without pretraining and shifters has one"
+        why = "only a single network without pretraining, shifters and shards has one"
     return f"{why}: train it with `sentibp train {shlex.quote(str(name))}{options}`"

@@ -230,6 +230,8 @@ class CheckpointWriter:
 
 def _network_state(seed: int, classifier: Classifier, state: TrainingState) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the state of a network in training, and its tensors."""
+    if state.fetch is not None:
+        state.fetch()
     generators = {
         name: layer.rng.bit_generator.state for name, layer in classifier.network.walk() if layer.rng is not None
     }

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from sentibp.config.load import Resolved
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
+from sentibp.data.vocabulary_shards import place_beside
 from sentibp.errors import SentibpError
-from sentibp.runs.directory import MODEL, VALIDATED, create_run
+from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
 from sentibp.runs.review_hashes import save_review_hashes
 from sentibp.training import postmortem
 from sentibp.training.break_condition import BreakCondition
@@ -22,6 +23,8 @@ from sentibp.training.networks import train_seed
 from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
+from sentibp.utils.executor import Executor
+from sentibp.utils.paths import expand_home
 
 
 class Outcome(NamedTuple):
@@ -137,12 +140,21 @@ def _training_reviews(data: TrainingData) -> Corpus | None:
 
 
 def train(
-    resolved: Resolved, out: Path | None = None, command: Sequence[str] = (), condition: BreakCondition | None = None
+    resolved: Resolved,
+    out: Path | None = None,
+    command: Sequence[str] = (),
+    condition: BreakCondition | None = None,
+    executor: Executor | None = None,
 ) -> Training:
-    """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError."""
-    data = prepare(resolved)
+    """Prepare a training in a new run directory: `out`, or one under runs/. Raises ConfigError, DataError.
+
+    The work on shards (train.shards) is done by the `executor`; None: in this process.
+    """
+    beside = ROOT if out is None else expand_home(out).parent
+    with place_beside(beside, executor, resolved.config.train.shards) as place:
+        data = prepare(resolved, place)
     run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts, notes=list(data.notes))
-    return Training(data, run, condition=condition)
+    return Training(data, run, condition=condition, executor=executor)
 
 
 def train_model(resolved: Resolved, out: Path | None = None) -> Outcome:

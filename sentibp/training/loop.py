@@ -39,6 +39,7 @@ class TrainingState:
     epoch: int = 1
     step: int = 0  # steps done, in all epochs
     loss: float = 0.0  # the sum over the reviews of this epoch so far
+    fetch: Callable[[], None] | None = None  # brings the network and the optimizer up to date, if they are elsewhere
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the optimizer's arrays, as JSON can hold it."""
@@ -62,13 +63,21 @@ def steps_per_epoch(settings: Train, n: int) -> int:
     return -(-n // settings.batch_size)
 
 
-def initial_state(settings: Train, n: int, seed: int) -> TrainingState:
-    """Return the state before the first step of a training on n reviews."""
-    optimizer = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm"})
+def new_optimizer(settings: Train) -> Optimizer:
+    """Return the optimizer that the settings describe, before its first step."""
+    settings_of_method = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm"})
+    return OPTIMIZERS[settings.optimizer.name](**settings_of_method)
+
+
+def initial_state(settings: Train, n: int, seed: int, per_epoch: int | None = None) -> TrainingState:
+    """Return the state before the first step of a training on n reviews.
+
+    `per_epoch` is the number of steps in an epoch, if it is not `steps_per_epoch`.
+    """
     schedule = settings.schedule.model_dump(exclude={"name"})
-    per_epoch = steps_per_epoch(settings, n)
+    per_epoch = per_epoch or steps_per_epoch(settings, n)
     return TrainingState(
-        OPTIMIZERS[settings.optimizer.name](**optimizer),
+        new_optimizer(settings),
         SCHEDULES[settings.schedule.name](settings.epochs * per_epoch, per_epoch, **schedule),
         random_stream(seed, "shuffle"),
     )
@@ -107,7 +116,7 @@ def fit(
             yield last
             if not (np.isfinite(loss) and np.isfinite(gradient_norm)):
                 raise diverged(last, network, train, settings)
-            _update(state.optimizer, network.params, _clipped(gradients, settings), learning_rate, factors)
+            update(state.optimizer, network.params, clipped(gradients, settings), learning_rate, factors)
             state.step += 1
             state.loss += loss * len(batch.examples)
             updated = {name: state.optimizer.updated.get(name, _FROZEN) for name in network.params}
@@ -148,12 +157,13 @@ def _load_batch(prepare: Callable[[Ragged], Any], train: Examples, weight: Array
     return Batch(take_batch(prepare, train, weight, chosen), chosen)
 
 
-def _clipped(gradients: Mapping[str, Gradient], settings: Train) -> Mapping[str, Gradient]:
+def clipped(gradients: Mapping[str, Gradient], settings: Train) -> Mapping[str, Gradient]:
+    """Return the gradients, scaled down if the settings limit their norm."""
     longest = settings.optimizer.clip_norm
     return gradients if longest is None else clip(gradients, longest)
 
 
-def _update(
+def update(
     optimizer: Optimizer,
     params: Mapping[str, Array],
     gradients: Mapping[str, Gradient],

@@ -5,8 +5,8 @@ Each function is a generator of the events of its training. It returns the class
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +27,14 @@ from sentibp.training.break_condition import BreakCondition, BreakWatch
 from sentibp.training.checkpoint import CheckpointWriter
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Backward, Epoch, Event, FitEvent, NetworkStarted, Note, Step
-from sentibp.training.loop import TrainingState, fit, initial_state, steps_per_epoch
+from sentibp.training.loop import TrainingState, fit, initial_state
 from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shards.files import FOLDER
+from sentibp.training.shards.loop import fit_shards, steps_of_shards
 from sentibp.training.shifters import with_shifters
+from sentibp.utils.executor import Executor, Serial
 from sentibp.utils.paths import shown
 from sentibp.utils.threads import in_background
 
@@ -50,6 +53,7 @@ class TrainingContext:
     condition: BreakCondition | None = None
     refit: FixedSelection | None = None  # in the final training on all data
     classifier: Classifier | None = None  # the network that is trained now, or was trained last
+    executor: Executor = field(default_factory=Serial)  # where the work on shards is done
 
     def write_checkpoint_if_due(self) -> None:
         """Write a checkpoint after a step, if it is due."""
@@ -94,13 +98,13 @@ def train_network(
     """Train one network in place. Of a member of an ensemble, no epoch is selected."""
     config, training = context.data.config, task.training
     context.classifier = classifier
-    state = initial_state(config.train, len(training), seed)
+    state = initial_state(config.train, len(training), seed, steps_of_shards(config.train, len(training)))
     yield from _start_network(context, seed, classifier, training, state)
     instruments = _Instruments(context, seed, classifier, training, is_member)
     if instruments.is_over(state):  # interrupted at the end of its last epoch
         return
     try:
-        for event in fit(classifier.network, training, task.validation, config.train, state):
+        for event in _fit(context, seed, classifier, task, state):
             yield from (Note(warning) for warning in instruments.see(event))
             if isinstance(event, Step | Epoch):
                 yield event
@@ -110,6 +114,18 @@ def train_network(
         if instruments.last is not None:
             error.failed_step = _failed_step(context, classifier, seed, instruments.last, task, error)
         raise
+
+
+def _fit(
+    context: TrainingContext, seed: int, classifier: Classifier, task: Task, state: TrainingState
+) -> Iterator[FitEvent]:
+    """Train the network in this process or, if the settings say so, on shards."""
+    config = context.data.config
+    if config.train.shards == 1:
+        return fit(classifier.network, task.training, task.validation, config.train, state)
+    folder = context.run.path.absolute() / FOLDER
+    data = task.training, task.validation
+    return fit_shards(classifier.network, *data, config, seed, state, context.executor, folder)
 
 
 def _start_network(
@@ -133,7 +149,7 @@ class _Instruments:
     ):
         self.context, self.seed, self.classifier, self.is_member = context, seed, classifier, is_member
         self.settings, self.n = context.data.config.train, len(training)
-        self.per_epoch = steps_per_epoch(self.settings, self.n)
+        self.per_epoch = steps_of_shards(self.settings, self.n)
         self.selection = context.refit or context.selection
         self.meter = FlowMeter(classifier.network, self.per_epoch)
         self.break_watch = BreakWatch(context.condition, classifier.network)
@@ -196,7 +212,7 @@ def _network_started(context: TrainingContext, seed: int, classifier: Classifier
         features=len(classifier.vocabulary),
         parameters=sum(parameter.size for parameter in classifier.network.params.values()),
         epochs=settings.epochs,
-        steps=settings.epochs * steps_per_epoch(settings, len(training)),
+        steps=settings.epochs * steps_of_shards(settings, len(training)),
     )
 
 

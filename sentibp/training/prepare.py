@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.config.load import Resolved
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
@@ -25,6 +25,7 @@ from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
+from sentibp.data.vocabulary_shards import Place
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
@@ -42,6 +43,8 @@ from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
 _MORE = 0.3  # a share of reviews to hold out if there are few
+
+_FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
 
 FEW = 30
 """Reviews: with fewer for validation, there is a note that their scores say little."""
@@ -67,11 +70,11 @@ class TrainingData(NamedTuple):
     before: int | None = None  # in the refit: the number of features of the chosen model
 
 
-def prepare(resolved: Resolved) -> TrainingData:
-    """Resolve the paths of a config, then load and encode its data."""
+def prepare(resolved: Resolved, place: Place | None = None) -> TrainingData:
+    """Resolve the paths of a config, then load and encode its data; in shards, if a `place` for that is given."""
     config, notes = resolve_paths(resolved)
     with explained_if_gone(resolved, config):
-        return prepare_config(config, notes)
+        return prepare_config(config, notes, place=place)
 
 
 def prepare_config(
@@ -79,6 +82,7 @@ def prepare_config(
     notes: tuple[str, ...] = (),
     given: InMemory | None = None,
     fold: tuple[Corpus, Corpus] | None = None,
+    place: Place | None = None,
 ) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
@@ -93,10 +97,16 @@ def prepare_config(
         training, validation = fold
     else:
         training, validation = load_data(config) if given is None else given.load(config)
+    _require_reviews_for_shards(config, len(training))
     labelled, unlabelled = load_pretraining_data(config)
     every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
     order = order_note(config.data)
-    notes = (*notes, *([order] if order else []), *(note for corpus in every for note in corpus.notes))
+    notes = (
+        *notes,
+        *([order] if order else []),
+        *_shard_notes(config.train, len(training)),
+        *(note for corpus in every for note in corpus.notes),
+    )
     known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
     hashes, repeated = _overlap(training, validation, labelled)
     if validation is not None and fold is None and isinstance(config.data.validation, str):
@@ -116,6 +126,7 @@ def prepare_config(
         None if origin is None else origin.vocabulary,
         occurrences=config.pretrain.is_used,  # it counts them, and reads their order
         words=_known_words(pretrained, lexicon),
+        place=place,
     )
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled_features, unlabelled_features = encoded.learned
@@ -147,6 +158,22 @@ def prepare_config(
         given=given,
         seconds=time.monotonic() - start,
     )
+
+
+def _require_reviews_for_shards(config: Config, reviews: int) -> None:
+    """Raise ConfigError if a shard would have no review."""
+    if config.train.shards > reviews:
+        few = f"{config.train.shards:,} shards of {counted(reviews, 'review')}"
+        raise ConfigError(f"train.shards: {few}; write {set_option('train.shards', max(reviews // 2, 1))}")
+
+
+def _shard_notes(settings: Train, reviews: int) -> list[str]:
+    """Return a note if each shard has few steps in an epoch, and a smaller batch would give it more."""
+    steps, smaller = -(-reviews // (settings.shards * settings.batch_size)), settings.batch_size // settings.shards
+    if settings.shards == 1 or settings.sync == "sync" or steps >= _FEW_STEPS or not smaller:
+        return []
+    few = f"train.shards: {counted(steps, 'step')} of each shard in an epoch"
+    return [f"{few}; for as many as without shards, write {set_option('train.batch_size', smaller)}"]
 
 
 def _facts(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sentibp.config.schema import Config
+from sentibp.data.vocabulary_shards import place_beside
 from sentibp.model.fold import scale_logit
 from sentibp.training.best_epoch import FixedSelection
 from sentibp.training.events import Event, Note
@@ -43,7 +44,9 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     """
     selection = context.selection
     given = context.data.given
-    data = prepare_config(refit_config(context.data.config), given=given)._replace(before=len(context.data.vocabulary))
+    with place_beside(context.run.path, context.executor, context.data.config.train.shards) as place:
+        data = prepare_config(refit_config(context.data.config), given=given, place=place)
+    data = data._replace(before=len(context.data.vocabulary))
     yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
     fixed = FixedSelection(selection)
     is_resumed = context.checkpoints.refit

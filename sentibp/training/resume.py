@@ -13,6 +13,7 @@ from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.schema import Config
+from sentibp.data.vocabulary_shards import place_beside
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
@@ -28,6 +29,7 @@ from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
 from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
+from sentibp.utils.executor import Executor
 from sentibp.utils.files import open_regular
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
@@ -63,7 +65,9 @@ class Completed(Generic[T]):
         return self.outcome
 
 
-def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = None) -> Training | Completed[Outcome]:
+def resume(
+    path: Path, resolved: Resolved, condition: BreakCondition | None = None, executor: Executor | None = None
+) -> Training | Completed[Outcome]:
     """Resume a training from its last checkpoint; without one, from its beginning.
 
     `resolved` are the settings to resume with, such as those of its config.yaml. Raises as `train` does, and
@@ -80,10 +84,11 @@ def resume(path: Path, resolved: Resolved, condition: BreakCondition | None = No
             _close_finished(run)
             values = _outcome_of(run, Outcome._fields[2:])
             return Completed(path, Outcome(run=path, model=path / MODEL, **values))
-        data = prepare(resolved)
+        with place_beside(path, executor, resolved.config.train.shards) as place:
+            data = prepare(resolved, place)
         require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
-        return Training(data, run, checkpoint, condition, notes)
+        return Training(data, run, checkpoint, condition, notes, executor)
     except BaseException:
         run.close()
         raise

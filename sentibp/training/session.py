@@ -12,11 +12,13 @@ Leaving the loop early interrupts the run: `finish` keeps the best model so far,
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from sentibp.errors import SentibpError
+from sentibp.errors import DataError, SentibpError
 from sentibp.runs.directory import Run
 from sentibp.training.best_epoch import Selection
 from sentibp.training.break_condition import BreakCondition
@@ -26,6 +28,8 @@ from sentibp.training.events import Event, Note
 from sentibp.training.metrics_log import MetricsLog
 from sentibp.training.networks import TrainingContext
 from sentibp.training.prepare import TrainingData
+from sentibp.training.shards.files import FOLDER, remove_shards
+from sentibp.utils.executor import ClusterLost, Executor, NotVisible, OtherVersion, Serial, WorkerDied
 
 
 class Session:
@@ -38,6 +42,7 @@ class Session:
         checkpoint: Checkpoint | None = None,
         condition: BreakCondition | None = None,
         notes: tuple[str, ...] = (),
+        executor: Executor | None = None,
     ):
         settings = data.config
         self.run = run
@@ -51,6 +56,7 @@ class Session:
             Selection(run, settings.train, data.validation, data.independent),
             CheckpointWriter(run, settings, checkpoint),
             condition,
+            executor=executor or Serial(),
         )
         self.is_complete = False
         self.is_resumable = True
@@ -65,6 +71,7 @@ class Session:
         self._close_events()
         if kind is not None and self.run.facts["outcome"] == "running":
             self.run.fail()
+        remove_shards(self.run.path / FOLDER)
         self.run.close()
 
     def __iter__(self) -> Iterator[Event]:
@@ -79,6 +86,8 @@ class Session:
             yield from self.events()
         except TrainingStopped as error:
             raise self.stopped(error) from None
+        except (WorkerDied, ClusterLost, NotVisible, OtherVersion) as error:
+            raise type(error)(*error.lines, *self._kept_after_failure()) from None
         except KeyboardInterrupt:  # in the middle of a step: the weights and the state do not belong together
             self.is_resumable = False
             raise
@@ -99,11 +108,22 @@ class Session:
     def interrupt(self) -> None:
         """Keep a checkpoint of where the run is, if the settings ask for checkpoints."""
         self._close_events()
+        self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
         context, writer = self.context, self.context.checkpoints
         is_restored = writer.checkpoint is None  # else the checkpoint on disk is still the newest
         has_begun = writer.current is not None or writer.position is not None or writer.members
         if self.is_resumable and writer.is_enabled and is_restored and has_begun:
             writer.write(context.selection.state_dict(), context.log.state_dict())
+
+    def _kept_after_failure(self) -> list[str]:
+        """Keep a checkpoint after a failure of the cluster, if the state can still be fetched. Return how to resume."""
+        with suppress(DataError):
+            self._write_checkpoint()
+        address = getattr(self.context.executor, "address", None)
+        options = f" --cluster {address}" if address else ""
+        return [f"to resume: sentibp train --resume {shlex.quote(str(self.run.path))}{options}"]
 
     def end(self, outcome: str, facts: dict[str, Any]) -> None:
         """Write how the run ended into run.json."""

@@ -36,7 +36,7 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self|proc/(?P<process>\d+))/fd/(?P<numbe
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file of sentibp's own, completely or not at all. A link or device of this name is replaced."""
-    with _replacing(path) as file:
+    with replacing(path) as file:
         file.write(content)
 
 
@@ -66,7 +66,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
         with _rewriting(target, old) as file:
             yield file
         return
-    with _replacing(target, old) as file:
+    with replacing(target, old) as file:
         yield file
 
 
@@ -91,8 +91,11 @@ def _own_descriptor(path: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def _replacing(target: Path, old: os.stat_result | None = None) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the name `target` at the end. It has the mode and owner of the `old` file."""
+def replacing(target: Path, old: os.stat_result | None = None) -> Iterator[IO[bytes]]:
+    """Open a temporary file that takes the name `target` at the end. It has the mode and owner of the `old` file.
+
+    If the block raises an error, the file `target` stays as it was.
+    """
     with _temporary(target, 0o666 if old is None else 0o600) as (temporary, file):
         if old is not None and hasattr(os, "fchown"):
             if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):

@@ -1,0 +1,90 @@
+"""Arrays in files that other processes and machines read: .npy, mapped into memory; and texts in Arrow files.
+
+A file gets its name when it is complete, so that a task that is repeated never leaves half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+
+from sentibp.errors import DataError
+from sentibp.utils.executor import not_visible
+from sentibp.utils.files import data_error_on_failure, open_regular, replacing
+
+
+def save(path: str, array: np.ndarray) -> str:
+    """Write an array, and return the SHA-256 of the file. DataError if it cannot be written."""
+    return _write(path, lambda file: np.save(file, array))
+
+
+def load(path: str, digest: str | None = None) -> np.ndarray:
+    """Return the array in a file, mapped into memory and read-only.
+
+    DataError if it cannot be read or, with a digest, if its content is another one.
+    """
+    _verify(path, digest)
+    try:
+        return np.asarray(np.load(path, mmap_mode="r"))
+    except (OSError, ValueError) as error:
+        raise unreadable_here(path, error) from None
+
+
+def save_texts(path: str, texts: pa.ChunkedArray) -> str:
+    """Write texts, and return the SHA-256 of the file. DataError if it cannot be written."""
+
+    def write(file: IO[bytes]) -> None:
+        schema = pa.schema([("text", texts.type)])
+        with pa.ipc.new_file(file, schema) as writer:
+            for chunk in texts.chunks:
+                writer.write_batch(pa.record_batch([chunk], schema=schema))
+
+    return _write(path, write)
+
+
+def load_texts(path: str, digest: str | None = None) -> pa.ChunkedArray:
+    """Return the texts in a file, mapped into memory. DataError as `load`."""
+    _verify(path, digest)
+    try:
+        return pa.ipc.open_file(pa.memory_map(path)).read_all()["text"]
+    except (OSError, pa.ArrowInvalid) as error:
+        raise unreadable_here(path, error) from None
+
+
+def unreadable_here(path: str, error: Exception) -> DataError:
+    """Return the error for a file that cannot be read: on another machine, it is probably not visible."""
+    if isinstance(error, FileNotFoundError):
+        return not_visible(path, "it")
+    return DataError(f"{path}: {getattr(error, 'strerror', None) or error}; resume the training")
+
+
+def _write(path: str, write: Callable[[IO[bytes]], Any]) -> str:
+    with data_error_on_failure(Path(path)), replacing(Path(path)) as file:
+        write(file)
+        file.flush()
+        digest = hashlib.sha256()
+        file.seek(0)
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+        return digest.hexdigest()
+
+
+def _verify(path: str, digest: str | None) -> None:
+    if digest is None:
+        return
+    try:
+        found = _digest(path)
+    except OSError as error:
+        raise unreadable_here(path, error) from None
+    if found != digest:
+        raise DataError(f"{path}: its content has changed since it was written; train again")
+
+
+def _digest(path: str) -> str:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

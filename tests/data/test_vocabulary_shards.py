@@ -1,0 +1,98 @@
+"""A vocabulary that is counted over shards is that of one process: features, encoded texts, near-duplicates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from elsewhere import Elsewhere
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentibp.config.schema import Text
+from sentibp.data import encode as encoding
+from sentibp.data.corpus import Corpus
+from sentibp.data.vocabulary_shards import Place
+from sentibp.errors import DataError
+from sentibp.utils.arrow import TEXT, strings
+from sentibp.utils.executor import Serial
+
+WORDS = ["good", "goods", "bad", "not", "very", "film", "ending", "mending", "it's", "...", "<url>", "Ünder", ""]
+TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), min_size=1, max_size=12)
+SETTINGS = st.builds(
+    Text,
+    ngrams=st.integers(1, 3),
+    min_count=st.integers(1, 3),
+    max_features=st.none() | st.integers(1, 20),
+    presence=st.booleans(),
+    affixes=st.booleans(),
+    shifters=st.booleans(),
+)
+
+
+def corpus(texts: list[str]) -> Corpus:
+    half = len(texts) // 2
+    return Corpus(pa.chunked_array([strings(texts[:half]), strings(texts[half:])], TEXT), None)
+
+
+def encoded(text: Text, corpora: list[Corpus], validation: Corpus, place: Place | None, occurrences: bool):
+    found = encoding.encode(text, corpora, validation, {}, "test", None, occurrences, [], place)
+    return {
+        "features": found.vocabulary.features().to_pylist(),
+        **{f"learned {i}": [array.tolist() for array in each] for i, each in enumerate(found.learned)},
+        "validation": [array.tolist() for array in found.validation],
+        "near": found.near_duplicate.tolist(),
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, TEXTS, TEXTS, SETTINGS, st.integers(1, 5), st.booleans())
+def test_the_same_as_in_one_process(tmp_path_factory, texts, more, validation, text, shards, occurrences):
+    corpora = [corpus(texts), corpus(more)]
+    place = Place(Elsewhere(), shards, tmp_path_factory.mktemp("shards"))
+    results = []
+    for each in None, place:
+        try:
+            results.append(encoded(text, corpora, corpus(validation), each, occurrences))
+        except DataError as error:  # no word is frequent enough
+            results.append(str(error))
+    assert results[0] == results[1]
+
+
+def test_sequences_that_reach_over_the_borders_of_shards_are_found(tmp_path):
+    """Near-duplicates are found by sequences of five tokens, which may begin in one shard and end two shards later."""
+    training = ["a b", "c", "d e", "f g h i j k"]
+    validation = ["a b c d e f g", "x y z u v w"]
+    results = [
+        encoded(Text(), [corpus(training)], corpus(validation), each, False)["near"]
+        for each in (None, Place(Serial(), 4, tmp_path), Place(Serial(), 2, tmp_path))
+    ]
+    assert results == [[1, 0]] * 3
+
+
+def test_a_rare_ngram_of_each_shard_may_be_frequent_in_all(tmp_path):
+    """Counts are summed before they are compared with min_count."""
+    texts = ["good film"] * 3 + ["bad plot"]
+    place = Place(Elsewhere(), 4, tmp_path)
+    found = encoded(Text(min_count=3, affixes=False), [corpus(texts)], corpus(["good film"]), place, False)
+    assert found["features"] == ["film", "good", "good film"]
+
+
+def test_a_file_that_workers_do_not_see_is_an_error_with_the_repair(tmp_path, monkeypatch):
+    class Blind(Elsewhere):
+        def submit(self, function, *args, name=""):
+            for path in tmp_path.glob("*.arrow"):
+                path.unlink()
+            return super().submit(function, *args, name=name)
+
+    with pytest.raises(DataError, match=r"text-0-0000\.arrow: this process does not see it; all workers need it"):
+        encoded(Text(), [corpus(["a b"])], corpus(["a"]), Place(Blind(), 1, tmp_path), False)
+
+
+def test_indices_of_large_shards_are_not_mixed(tmp_path):
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice([f"w{i}" for i in range(200)], 30)) for _ in range(200)]
+    text = Text(ngrams=3, min_count=2, max_features=500)
+    place = Place(Elsewhere(), 7, tmp_path)
+    arguments = text, [corpus(texts)], corpus(texts[:20])
+    assert encoded(*arguments, None, False) == encoded(*arguments, place, False)
