@@ -134,6 +134,7 @@ def test_html_shows_any_word_as_text(word):
             "td",
             "b",
             "span",
+            *("math", "mfrac", "mi", "mn", "mo", "mrow", "mspace", "msqrt", "msub", "msup", "mtext"),
         ]
     )
     assert page.shown.count(word) >= 8
