@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,26 +27,29 @@ Result = TypeVar("Result")
 _SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
+def _limits_numpy() -> bool:
+    """Return whether the environment limits BLAS when numpy is imported; numpy does not look at it again."""
+    return "numpy" not in sys.modules and all(os.environ.get(name) == "1" for name in _SETTINGS)
+
+
 def limit_blas_threads() -> None:
     """Limit BLAS to one thread in this process, before numpy is imported. Later it would take longer."""
     os.environ |= dict.fromkeys(_SETTINGS, "1")
-
-
-def _is_limited() -> bool:
-    return all(os.environ.get(name) == "1" for name in _SETTINGS)
+    single_threaded_blas.is_needed &= not _limits_numpy()
 
 
 class _SingleThreadedBlas(contextlib.ContextDecorator):
     """Limits BLAS to one thread in the whole process while a thread is inside the context, or a decorated function."""
 
     def __init__(self) -> None:
+        self.is_needed = not _limits_numpy()
         self.lock = threading.Lock()
         self.users = 0
         self.limit: Any = None
 
     def __enter__(self) -> None:
         with self.lock:
-            if self.users == 0 and not _is_limited():
+            if self.users == 0 and self.is_needed:
                 self.limit = _controller().limit(limits=1, user_api="blas")
             self.users += 1
 

@@ -171,8 +171,8 @@ def test_report(sentibp, models, kind):
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     for name in labels(kind):
         assert f'<th scope="col">{name}</th>' in own
-    assert "quadratic weighted kappa" in own if kind != "softmax" else "macro f1" in own
-    assert "roc auc" not in own
+    assert "quadratic weighted kappa" in own if kind != "softmax" else "macro F1" in own
+    assert "ROC AUC" not in own
     charts = {chart["id"]: chart for chart in json.loads(re.search(r'id="numbers">(.*?)</script>', page)[1])["charts"]}
     assert "roc" not in charts
     assert {"reliability", "scores0", "map0"} <= set(charts)
@@ -182,7 +182,7 @@ def test_report(sentibp, models, kind):
 def test_a_report_on_models_with_other_labels(sentibp, models, trained):
     sentibp("report", models["scale of 5"], models["softmax"], trained, "--output", "page.html")
     own = re.sub(r"<script>.*?</script>", "", Path("page.html").read_text(), flags=re.DOTALL)
-    for name in ("roc auc", "macro f1", "predicted negative", "With more than two labels, green words"):
+    for name in ("ROC AUC", "macro F1", "predicted negative", "With more than two labels, green words"):
         assert name in own
 
 

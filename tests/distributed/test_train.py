@@ -142,7 +142,7 @@ def test_a_client_that_is_killed_and_then_the_scheduler(small, here, cluster):
         _wait_for(lambda: checkpoint.stat().st_mtime_ns != written, client)
         scheduler.kill()
         _, message = client.communicate(timeout=120)
-    assert client.returncode == 3
+    assert client.returncode == 3, message
     assert "the connection to the scheduler is lost" in message
     assert f"to resume: sentibp train --resume run --cluster {address}" in message
     assert "Traceback" not in message

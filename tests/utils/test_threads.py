@@ -53,6 +53,14 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
+def test_blas_is_limited_although_the_environment_was_changed_since(monkeypatch):
+    """Dask changes it for a moment, when it starts a process, and numpy has read it long ago."""
+    for name in "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS":
+        monkeypatch.setenv(name, "1")
+    with single_threaded_blas:
+        assert blas_threads() <= {1}
+
+
 def test_blas_is_limited_until_the_last_user_leaves():
     before = blas_threads()
     with single_threaded_blas:
