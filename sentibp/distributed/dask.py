@@ -10,6 +10,7 @@ Whoever reaches a scheduler can run programs on its workers. On a network that o
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -54,6 +55,9 @@ _SETTINGS = {
     "distributed.scheduler.http.routes": [],  # pages that other users of this machine could read
     "distributed.worker.http.routes": [],
 }
+
+# What Dask raises when the scheduler is gone: TimeoutError is an OSError, and a closed client raises RuntimeError.
+_GONE = (OSError, CancelledError, asyncio.CancelledError, RuntimeError)
 
 _one_at_a_time = threading.Lock()  # in a worker: a process runs one task, however many threads it has
 
@@ -249,7 +253,8 @@ class DaskExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        with contextlib.suppress(*_GONE):  # there may be nothing left to close
+            self._stack.close()
 
     @property
     def slots(self) -> int:
@@ -261,7 +266,7 @@ class DaskExecutor:
         """Return {address: what the scheduler knows of the worker}. ClusterLost if the scheduler does not answer."""
         try:
             return dict(self.client.scheduler_info()["workers"])
-        except (OSError, CancelledError, TimeoutError, RuntimeError):
+        except _GONE:
             raise self._lost() from None
 
     def require_workers(self, number: int = 1) -> None:
@@ -287,7 +292,7 @@ class DaskExecutor:
         """Return {address of the worker: function(*args), or an Exception}, now and on all workers."""
         try:
             found: Any = self.client.run(function, *args, on_error="return")
-        except (OSError, CancelledError, TimeoutError):
+        except _GONE:
             raise self._lost() from None
         return found
 
@@ -306,7 +311,7 @@ class DaskExecutor:
         key = f"{function.__name__}-{uuid.uuid4().hex}:{name}"
         try:
             return self.client.submit(_run, identity(), function, *args, key=key, pure=False)
-        except (OSError, CancelledError, RuntimeError):
+        except _GONE:
             raise self._lost() from None
 
     def result(self, future: distributed.Future) -> Any:
@@ -369,7 +374,7 @@ class DaskExecutor:
 
     def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
         """Return the futures that have ended, as soon as there is one, or after some seconds."""
-        with contextlib.suppress(TimeoutError, CancelledError, OSError), self.client.as_current():
+        with contextlib.suppress(*_GONE), self.client.as_current():
             distributed.wait(futures, timeout=timeout, return_when="FIRST_COMPLETED")
         self._look_for_workers()
         return [each for each in futures if each.status != "pending"]
@@ -382,7 +387,7 @@ class DaskExecutor:
                 return
             except TimeoutError:
                 self._look_for_workers()
-            except (OSError, CancelledError):
+            except _GONE:
                 raise self._lost() from None
 
     def outcome(self, future: distributed.Future) -> tuple[Any, Exception | None]:
@@ -390,7 +395,7 @@ class DaskExecutor:
         while future.status != "error":
             try:
                 return future.result(timeout=_FETCH), None
-            except (OSError, CancelledError):  # TimeoutError is an OSError
+            except _GONE:
                 if future.status in ("cancelled", "lost"):
                     raise self._lost() from None
                 self._look_for_workers()  # ClusterLost if the scheduler is gone
