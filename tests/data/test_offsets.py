@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentibp.data import offsets, vocabulary_build
@@ -78,6 +78,7 @@ def slices(text: str, spelling: Spelling = AS_EVER) -> list[tuple[str, str]]:
 
 @settings(max_examples=120, deadline=None)
 @given(texts, st.booleans(), st.sampled_from([1, 2]), st.sampled_from([(), ("url", "email"), ALL]))
+@example("bob@mail.org\u01c5", False, 2, ("url", "email"))  # one letter, of which the address takes the first half
 def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase, folding, classes):
     spelling = Spelling(lowercase, folding, classes)
     found = offsets.token_spans(text, spelling)
@@ -91,7 +92,7 @@ def test_a_slice_of_the_text_is_the_word_up_to_normalisation(text, lowercase, fo
         if ends[i] <= span.start and span.end <= starts[i + 1]:
             assert tokens == [span.text]
         else:  # an entity or a letter that becomes several words: they share its place
-            assert span.text in tokens
+            assert any(span.text in token for token in tokens)
     blanks = (text[max(ends[: i + 1]) : start] for i, start in enumerate(starts))
     assert not any(tokens_of(*blanks, spelling=spelling)), "nothing but blanks lies between words"
 
