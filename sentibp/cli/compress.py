@@ -98,7 +98,7 @@ def compress(
 def parse_size(text: str, option: str = "--max-size", following: object = None) -> int:
     """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for.
 
-    ConfigError if it is none, or if its unit stands alone as the argument that follows.
+    ConfigError if the text is not a size, or if the unit is an argument of its own, after a space.
     """
     from sentibp.errors import ConfigError
 

@@ -40,7 +40,7 @@ class KeyTable:
         for mix, shift, table in self._tables:
             sought = values if open_ is None else values.take(open_)
             row = table.take(_slots(sought, mix, shift))
-            differs = self.keys.take(row, mode="wrap") != sought  # of an empty slot, the last key is looked at
+            differs = self.keys.take(row, mode="wrap") != sought  # an empty slot, -1, compares the last key
             further = np.flatnonzero(differs & (row != NONE))
             row[differs] = NONE
             if open_ is None:

@@ -5,7 +5,7 @@ that a task whose worker died runs again elsewhere, and gives the same. Two exec
 task has a key of its own.
 
 The scheduler, the workers and this process need the same versions: functions and results are sent as Python objects.
-Whoever reaches a scheduler can run programs on its workers. On a network that others use, use tls:// with certificates.
+A program that reaches a scheduler can run code on its workers. On a shared network, use tls:// with certificates.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ class DaskExecutor:
 
     @property
     def slots(self) -> int:
-        """The number of worker processes, at least 1; it is looked up every two seconds."""
+        """The number of worker processes, at least 1. The scheduler is asked every two seconds."""
         self._look_for_workers()
         return max(self._slots, 1)
 

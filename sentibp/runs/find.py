@@ -186,7 +186,7 @@ def local_model(name: str) -> Path:
 
 
 def with_hub_models_local(names: Sequence[str]) -> list[str]:
-    """Return the names, with its local file for each model of the hub, so that each is looked up once."""
+    """Return the names, and for each model of the hub its local file, so that the hub is asked once."""
     return [str(find_run(name, MODEL, builtin=True)) if hub_model.is_hub_name(name) else name for name in names]
 
 

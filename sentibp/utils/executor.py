@@ -99,7 +99,7 @@ class Executor(Protocol):
 
 
 class _Later:
-    """A call that runs when its result is asked for, once."""
+    """A call that runs once: when `result` is called for the first time."""
 
     def __init__(self, function: Callable[..., Any], args: Sequence[Any]):
         self._call: tuple[Callable[..., Any], Sequence[Any]] | None = (function, args)
@@ -125,7 +125,7 @@ def _with_results(value: Any) -> Any:
 
 
 class Serial:
-    """Runs each function in this process, when its result is asked for."""
+    """Runs each function in this process, when the caller wants its result."""
 
     slots = 1
 

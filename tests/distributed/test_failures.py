@@ -16,11 +16,12 @@ import psutil
 import pytest
 from command import invoke
 from dying import all_workers, kill, wait_until
+from staying import Kept
 
 import sentibp
 from sentibp.cli import predict_files
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.distributed.executor import Executor, OtherVersion, connect
+from sentibp.distributed.executor import OtherVersion, connect
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
 PREDICT = ["predict", "-m", "builtin", "-i", "in"]
@@ -45,19 +46,6 @@ def has_written() -> bool:
     """Return whether the command has noted a file that was written."""
     journal = Path("out/.predictions.jsonl")
     return journal.exists() and '"done"' in journal.read_text()
-
-
-class Kept:
-    """An executor that stays open after its context."""
-
-    def __init__(self, executor: Executor):
-        self._executor = executor
-
-    def __enter__(self) -> Executor:
-        return self._executor
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def test_workers_that_are_killed_cost_nothing(

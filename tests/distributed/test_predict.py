@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from command import Result, invoke
 from pyarrow import parquet
+from staying import Kept
 
 from sentibp.distributed import predict, predict_file
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.distributed.executor import Executor
 from sentibp.distributed.predict import find_files, output_name, with_outputs
 from sentibp.distributed.predict_folder import OutputFolder
 from sentibp.errors import ConfigError, DataError, SentibpError
@@ -88,24 +88,11 @@ def test_workers_write_the_same_bytes_also_if_files_are_divided(
     monkeypatch.setattr(predict, "PART", 500)
     assert len(predict_file.parts_of("in/g.parquet", predict.PART)) > 2
     many("in", "here/")
-    monkeypatch.setattr("sentibp.cli.predict_files.connect", lambda address: _kept(local))
+    monkeypatch.setattr("sentibp.cli.predict_files.connect", lambda address: Kept(local))
     done = many("in", "there/", "--cluster", "local:2")
     assert done.err.endswith("there: 7 written of 7 files; 403 reviews\n")
     assert visible("there") == visible("here")
     assert len(visible("there")) == 7
-
-
-class _kept:
-    """An executor that stays open after its context."""
-
-    def __init__(self, executor: Executor):
-        self._executor = executor
-
-    def __enter__(self) -> Executor:
-        return self._executor
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def test_a_rerun_makes_only_what_is_missing(inputs: Path, many: Callable[..., Result]) -> None:
