@@ -28,7 +28,10 @@ from sentibp.training.loop import fit, initial_state
 
 
 def ours(train: Examples, vocabulary: data_vocabulary.Vocabulary, batch: int, math: str) -> Callable[[], None]:
-    settings = load_config("imdb", [f"train.batch_size={batch}", f"train.math={math}", "train.epochs=1"]).config
+    same_size = ["model.embedding.dim=16", "model.hidden=[16]", "train.linear_member=false"]
+    settings = load_config(
+        "imdb", [f"train.batch_size={batch}", f"train.math={math}", "train.epochs=1", *same_size]
+    ).config
     classifier = initial.build_classifier(settings, vocabulary, 0)
 
     def epoch() -> None:
@@ -72,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     training, _ = dataset.load_data(load_config("imdb").config)
     assert training.label is not None
-    vocabulary, features = vocabulary_build.build_vocabulary(tokenize(training.text), 2, 2)
+    vocabulary, features = vocabulary_build.build_vocabulary(tokenize(training.text), 2, 2, presence=True)
     train = Examples(features, training.label)
     contestants = {
         "sentibp, fast": ours(train, vocabulary, arguments.batch, "fast"),
