@@ -28,7 +28,7 @@ from sentibp.model.prediction import Prediction
 from sentibp.model.prediction_writer import Format, compressing, kept_columns, open_writer
 from sentibp.nn.layers import Array
 from sentibp.runs.find import BUILTIN, builtin_file
-from sentibp.utils.files import WriteError, open_output, open_regular, unreadable
+from sentibp.utils.files import open_output, open_regular, unreadable, write_error
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -102,9 +102,8 @@ def predict_file(task: FileTask, parts: Sequence[Answers] = ()) -> Done:
     try:
         digest, reviews, notes = _write(task, classifier, predict, before)
     except OSError as error:
-        if error.errno in _FULL:
-            raise WriteError(f"{task.shown}: cannot be written: {error.strerror}; make room") from None
-        raise DataError(f"{task.shown}: cannot be written: {error.strerror or error}") from None
+        failure = write_error(task.shown, error)
+        raise (failure if error.errno in _FULL else DataError(*failure.lines)) from None
     return Done(task.name, fingerprint, digest, reviews, notes)
 
 

@@ -17,7 +17,13 @@ from typing import IO, Any, Self
 from sentibp.distributed.predict_file import Done
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import data_error_on_failure, remove_temporary_files, unreadable, write_file
+from sentibp.utils.files import (
+    append_whole,
+    data_error_on_failure,
+    remove_temporary_files,
+    unreadable,
+    write_file,
+)
 
 JOURNAL, FAILURES, LOCK = ".predictions.jsonl", "failures.jsonl", ".predictions.lock"
 
@@ -36,8 +42,8 @@ class OutputFolder:
         self.done: dict[str, Done] = {}  # by the name of the output
         self._first = json.dumps({"format": _FORMAT, "settings": settings}, sort_keys=True) + "\n"
         self._stack = contextlib.ExitStack()
-        self._journal: IO[str] | None = None
-        self._failures: IO[str] | None = None
+        self._journal: IO[bytes] | None = None
+        self._failures: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +76,7 @@ class OutputFolder:
                 self._read(json.loads(line))
         with data_error_on_failure(journal, _ADVICE):
             write_file(journal, ("".join(lines) or self._first).encode())
-            self._journal = self._stack.enter_context(open(journal, "a", encoding="utf-8"))  # noqa: SIM115
+            self._journal = self._stack.enter_context(open(journal, "ab", buffering=0))  # noqa: SIM115
             (self.path / FAILURES).unlink(missing_ok=True)
 
     def begin(self, output: str) -> None:
@@ -88,16 +94,14 @@ class OutputFolder:
         """Note that a file could not be predicted."""
         with data_error_on_failure(self.path / FAILURES, _ADVICE):
             if self._failures is None:
-                opened = open(self.path / FAILURES, "w", encoding="utf-8")  # noqa: SIM115
+                opened = open(self.path / FAILURES, "wb", buffering=0)  # noqa: SIM115
                 self._failures = self._stack.enter_context(opened)
-            self._failures.write(json.dumps(about) + "\n")
-            self._failures.flush()
+            append_whole(self._failures, _line(about))
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         assert self._journal is not None
         with data_error_on_failure(self.path / JOURNAL, _ADVICE):
-            self._journal.write(json.dumps(entry) + "\n")
-            self._journal.flush()
+            append_whole(self._journal, _line(entry))
 
     def _read(self, entry: dict[str, Any]) -> None:
         if "begun" in entry:
@@ -127,6 +131,10 @@ _OPTIONS = {
     "cost": "--cost",
     "explain": "--explain",
 }
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return (json.dumps(entry) + "\n").encode()
 
 
 @contextlib.contextmanager

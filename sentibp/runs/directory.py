@@ -34,12 +34,14 @@ from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import machine, versions
 from sentibp.utils.files import (
+    append_whole,
     data_error_if_unreadable,
     data_error_on_failure,
     open_regular,
     read_small_file,
     remove_temporary_files,
     unreadable,
+    write_error,
     write_file,
 )
 from sentibp.utils.json_types import Complete, ListOf, MapOf, OrNone
@@ -120,16 +122,9 @@ class Run:
 
     def append(self, record: Record) -> None:
         """Append a record to metrics.jsonl: a whole line, or nothing."""
-        line = memoryview((json.dumps(record.to_json()) + "\n").encode())
+        line = (json.dumps(record.to_json()) + "\n").encode()
         with data_error_on_failure(self.path / METRICS, self.advice):
-            try:
-                written = 0
-                while written < len(line):
-                    written += self._metrics.write(line[written:])
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    self._metrics.truncate(self.length)
-                raise
+            append_whole(self._metrics, line)
         self.length += len(line)
 
     def write(self, name: str, content: bytes) -> None:
@@ -195,11 +190,17 @@ class Run:
 
 
 def create_run(
-    config: Config, config_path: Path, out: Path | None = None, *, pointers: bool = True, **facts: Any
+    config: Config,
+    config_path: Path,
+    out: Path | None = None,
+    *,
+    pointers: bool = True,
+    advice: str = "or choose another place with --out DIR",
+    **facts: Any,
 ) -> Run:
     """Create a run directory: `out`, or one in runs/ named after the time, the config and its digest.
 
-    Raises ConfigError if `out` is there already, DataError if it cannot be written.
+    Raises ConfigError if `out` is there already; WriteError, with the advice, if it cannot be written.
     """
     try:
         path = _own_directory(config, config_path) if out is None else _given_directory(expand_home(out))
@@ -207,11 +208,11 @@ def create_run(
     except FileExistsError:
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory") from None
     except OSError as error:
-        raise DataError(f"{error.filename}: {error.strerror}; choose another place with --out DIR") from None
+        raise write_error(error.filename, error, advice) from None
     _lock(metrics)
     start = {"outcome": "running", "start": _now(), "end": None, "seed": config.train.seed}
     run = Run(path, {**start, "versions": versions(), "machine": machine(), **facts}, metrics, pointers)
-    advice, run.advice = run.advice, "or choose another place with --out DIR"
+    of_run, run.advice = run.advice, advice
     try:
         run.begin(config)
     except DataError:
@@ -221,7 +222,7 @@ def create_run(
         with contextlib.suppress(OSError):  # an empty folder that was there before
             path.rmdir()
         raise
-    run.advice = advice
+    run.advice = of_run
     return run
 
 

@@ -273,12 +273,15 @@ class Sweep:
 
     def _write_best(self, record: TrialRecord) -> None:
         score = f"{self.plan.metric} {record.value:.4f}"
-        about = f"The best of {len(self.records)} trials of {self.folder.path}: trial {record.number}, {score}"
+        trials = f"{len(self.records)} trial{'s' * (len(self.records) != 1)}"
+        about = f"The best of {trials} of {self.folder.path}: trial {record.number}, {score}"
         self.folder.write_best(trial_config(self.plan, self.study.values(record.number)), about)
 
     def finish(self) -> Result:
-        """Return how the sweep ended."""
+        """Write how many trials the best one is of, and return how the sweep ended. Raises DataError."""
         best = self.best
+        if best is not None:
+            self._write_best(best)
         return Result(
             folder=self.folder.path,
             outcome="finished" if not self.left else self.stop() or "interrupted",

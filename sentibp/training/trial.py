@@ -138,8 +138,9 @@ def _train(
 ) -> Outcome | None:
     """Train on a fold, and add its outcome. Return None if the trial is hopeless."""
     facts = {"data": data.facts, "notes": list(data.notes), "command": []}
-    run = create_run(data.config, Path("trial.yaml"), folder, pointers=False, **facts)
-    run.advice = "then the same command resumes the sweep"
+    advice = "then the same command resumes the sweep"
+    run = create_run(data.config, Path("trial.yaml"), folder, pointers=False, advice=advice, **facts)
+    run.advice = advice
     with Training(data, run) as training:
         training.with_refit = False
         progress = _Progress(data.config, task.metric, fold)

@@ -40,6 +40,18 @@ def write_file(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def append_whole(file: IO[bytes], content: bytes) -> None:
+    """Append to a file that was opened without a buffer: all of the content, or nothing. OSError if it cannot be."""
+    length, rest = os.fstat(file.fileno()).st_size, memoryview(content)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except BaseException:
+        with contextlib.suppress(OSError):
+            file.truncate(length)
+        raise
+
+
 @contextlib.contextmanager
 def open_output(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that the user named, for writing. If the block raises an error, the old content stays.
@@ -153,8 +165,16 @@ def data_error_on_failure(path: Path, advice: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        repair = "; ".join(filter(None, [_REPAIRS.get(error.errno or 0, ""), advice]))
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}; {repair}".rstrip("; ")) from None
+        raise write_error(path, error, advice) from None
+
+
+def write_error(path: Path | str, error: OSError, advice: str = "") -> WriteError:
+    """Return the error that `path` cannot be written: the place, the reason, the repair and the `advice`."""
+    repair = _REPAIRS.get(error.errno or 0, "")
+    if advice.startswith("or choose") and not repair.startswith("make room"):  # it says what to choose
+        repair, advice = "", advice.removeprefix("or ")
+    lines = [f"{path}: cannot be written: {error.strerror or error}", repair, advice]
+    return WriteError("; ".join(filter(None, lines)))
 
 
 @contextlib.contextmanager

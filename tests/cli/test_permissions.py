@@ -131,7 +131,7 @@ def test_unwritable_places(fails, run, reviews, locked):
     assert fails(3, *predict, "closed/x.csv") == "--output closed/x.csv: Permission denied; choose another file"
     assert fails(3, "report", run, "--output", "closed/x.html").startswith("--output closed/x.html: Permission denied")
     said = fails(3, "train", "quickstart", "--out", "closed/run")
-    assert said == "closed/run: Permission denied; choose another place with --out DIR"
+    assert said == "closed/run: cannot be written: Permission denied; choose another place with --out DIR"
 
 
 def test_unreadable_entries_of_the_cache_are_passed_over(sentibp, monkeypatch, cache_folder, locked):

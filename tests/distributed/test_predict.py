@@ -206,7 +206,7 @@ def test_a_full_disk_ends_the_command_which_resumes(
 
     monkeypatch.setattr(predict_file, "open_output", full)
     done = many("in", code=3)
-    assert "out/d.tsv: cannot be written: No space left on device; make room\n" in done.err
+    assert "out/d.tsv: cannot be written: No space left on device; make room on that disk\n" in done.err
     assert done.err.endswith("out: 3 of 7 files are written; the same command resumes\n")
     monkeypatch.setattr(predict_file, "open_output", real)
     assert "4 written, 3 written before of 7 files" in many("in").err

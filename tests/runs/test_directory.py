@@ -16,6 +16,7 @@ from sentibp.config.schema import Config
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs import compare, directory, find
 from sentibp.runs.records import StepRecord
+from sentibp.utils.files import WriteError
 
 CONFIG = Config.model_validate({"data": {"source": "sample"}, "train": {"seed": 5}})
 DATA = {"validation": {"reviews": 4, "fingerprint": "abc"}}
@@ -126,10 +127,10 @@ def test_a_directory_that_is_not_empty_is_refused(complaint):
 
 def test_a_directory_without_write_permission(complaint):
     Path("file").write_text("")
-    text = complaint(DataError, directory.create_run, CONFIG, Path("mine.yaml"), Path("file/run"))
-    assert text.endswith("choose another place with --out DIR")
+    text = complaint(WriteError, directory.create_run, CONFIG, Path("mine.yaml"), Path("file/run"))
+    assert text == "file/run: cannot be written: Not a directory; choose another place with --out DIR"
     Path("runs").write_text("a file where the folder should be")
-    complaint(DataError, directory.create_run, CONFIG, Path("mine.yaml"))
+    complaint(WriteError, directory.create_run, CONFIG, Path("mine.yaml"))
 
 
 # Finding
