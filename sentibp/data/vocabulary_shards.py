@@ -33,13 +33,16 @@ from sentibp.nn import Ragged
 from sentibp.utils import array_files
 from sentibp.utils.arrow import from_numpy, prefix_sums, to_numpy
 from sentibp.utils.executor import Executor, Serial
-from sentibp.utils.files import data_error_on_failure
+from sentibp.utils.files import WriteError, data_error_on_failure
 from sentibp.utils.spill import build_arrays
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Text
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads n-grams over the parts, as in ngram_counts
+
+SAME_COMMAND = "then give the same command again"
+"""What to do after a failure before a training has begun."""
 
 
 class Place(NamedTuple):
@@ -51,16 +54,23 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def place_beside(path: Path, executor: Executor | None, shards: int) -> Iterator[Place | None]:
-    """Yield a place whose folder is in `path`, and removed at the end. None if this process does the work itself."""
+def place_beside(path: Path, executor: Executor | None, shards: int, advice: str = "") -> Iterator[Place | None]:
+    """Yield a place whose folder is in `path`, and removed at the end. None if this process does the work itself.
+
+    WriteError, with the advice, if its files cannot be written.
+    """
     if executor is None or isinstance(executor, Serial) or shards == 1:
         yield None
         return
-    with data_error_on_failure(path):
+    with data_error_on_failure(path, advice):
         path.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(dir=path.absolute(), prefix=".shards-", ignore_cleanup_errors=True)
-    with folder as name:
-        yield Place(executor, shards, Path(name))
+    try:
+        with folder as name:
+            yield Place(executor, shards, Path(name))
+    except WriteError as error:
+        *lines, last = error.lines
+        raise WriteError(*lines, "; ".join(filter(None, [last, advice]))) from None
 
 
 class TextShard(NamedTuple):

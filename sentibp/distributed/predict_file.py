@@ -229,6 +229,7 @@ def _write(
                 writer.write(piece, records)
                 reviews += len(records)
             writer.close()
+        _require_wanted()  # else it could replace what a later command has written
         if isinstance(predict, _Joined):
             predict.require_end()
         if _state(task) != before:

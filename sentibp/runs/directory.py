@@ -103,8 +103,8 @@ class Run:
         self.path = path
         self.facts = facts
         self.pointers = pointers  # whether runs/started and runs/last name it
-        command = "pretrain" if is_pretraining(facts) else "train"
-        self.advice = f"then resume with `sentibp {command} --resume {path}`"  # once a file can be written again
+        self.command = "pretrain" if is_pretraining(facts) else "train"
+        self.advice = f"then resume with `sentibp {self.command} --resume {path}`"  # once a file can be written again
         self._metrics = metrics
         self.length = os.fstat(metrics.fileno()).st_size  # of metrics.jsonl
 

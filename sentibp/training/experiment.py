@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sentibp.config.load import Resolved
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
-from sentibp.data.vocabulary_shards import place_beside
+from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
 from sentibp.runs.review_hashes import save_review_hashes
@@ -151,7 +151,7 @@ def train(
     The work on shards (train.shards) is done by the `executor`; None: in this process.
     """
     beside = ROOT if out is None else expand_home(out).parent
-    with place_beside(beside, executor, resolved.config.train.shards) as place:
+    with place_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as place:
         data = prepare(resolved, place)
     run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts, notes=list(data.notes))
     return Training(data, run, condition=condition, executor=executor)

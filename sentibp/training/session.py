@@ -30,6 +30,7 @@ from sentibp.training.networks import TrainingContext
 from sentibp.training.prepare import TrainingData
 from sentibp.training.shards.files import FOLDER, remove_shards
 from sentibp.utils.executor import ClusterLost, Executor, NotVisible, OtherVersion, Serial, WorkerDied
+from sentibp.utils.files import WriteError
 
 
 class Session:
@@ -46,6 +47,11 @@ class Session:
     ):
         settings = data.config
         self.run = run
+        address = getattr(executor, "address", None)
+        options = f" --cluster {address}" if address else ""
+        self._resume = f"sentibp {run.command} --resume {shlex.quote(str(run.path))}{options}"
+        if address:
+            run.advice = f"then resume with `{self._resume}`"
         self.checkpoint = checkpoint
         self.notes = (*data.notes, *notes)
         self.note: str | None = None  # a problem that `finish` met, and that changes nothing
@@ -87,7 +93,14 @@ class Session:
         except TrainingStopped as error:
             raise self.stopped(error) from None
         except (WorkerDied, ClusterLost, NotVisible, OtherVersion) as error:
-            raise type(error)(*error.lines, *self._kept_after_failure()) from None
+            with suppress(DataError):
+                self._write_checkpoint()  # if the state can still be fetched
+            raise type(error)(*error.lines, f"to resume: {self._resume}") from None
+        except WriteError as error:  # of a file that is not the run's own, whose message does not say how to resume
+            if self.run.advice in str(error):
+                raise
+            *lines, last = error.lines
+            raise WriteError(*lines, f"{last}; {self.run.advice}") from None
         except KeyboardInterrupt:  # in the middle of a step: the weights and the state do not belong together
             self.is_resumable = False
             raise
@@ -116,14 +129,6 @@ class Session:
         has_begun = writer.current is not None or writer.position is not None or writer.members
         if self.is_resumable and writer.is_enabled and is_restored and has_begun:
             writer.write(context.selection.state_dict(), context.log.state_dict())
-
-    def _kept_after_failure(self) -> list[str]:
-        """Keep a checkpoint after a failure of the cluster, if the state can still be fetched. Return how to resume."""
-        with suppress(DataError):
-            self._write_checkpoint()
-        address = getattr(self.context.executor, "address", None)
-        options = f" --cluster {address}" if address else ""
-        return [f"to resume: sentibp train --resume {shlex.quote(str(self.run.path))}{options}"]
 
     def end(self, outcome: str, facts: dict[str, Any]) -> None:
         """Write how the run ended into run.json."""

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from sentibp.errors import DataError
 from sentibp.utils import cache
+from sentibp.utils.files import WriteError
 
 IN_MEMORY = 1 << 26  # bytes; a larger array is memory-mapped
 
@@ -150,8 +150,9 @@ def _data_error_if_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(
-            f"the data do not fit in memory or on disk: {error.strerror}; "
+        place = cache.folder() or tempfile.gettempdir()
+        raise WriteError(
+            f"{place}: the data do not fit in memory or on this disk: {error.strerror}; "
             "make room, or name a folder on a larger disk with SENTIBP_CACHE"
         ) from None
 
