@@ -45,7 +45,7 @@ from sentibp.training.events import Step
 from sentibp.training.loop import initial_state
 from sentibp.training.shards import work
 from sentibp.training.shards.files import write_shards
-from sentibp.training.shards.loop import fit_shards, steps_of_shards
+from sentibp.training.shards.loop import fit_shards
 from sentibp.training.shards.sums import FAN_IN, merge
 from sentibp.utils.arrow import from_numpy
 
@@ -145,7 +145,7 @@ def rounds(address: str | None, features: int, shards: int, steps: int) -> None:
     rng = np.random.default_rng(0)
     tensors = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
     network = assemble_for_training(config, tensors, 0)
-    state = initial_state(config.train, len(examples), 0, steps_of_shards(config.train, len(examples)))
+    state = initial_state(config.train, len(examples), 0, config.train.steps_per_epoch(len(examples)))
     with connect(address) as executor, tempfile.TemporaryDirectory() as folder:
         seconds, last = [], time.perf_counter()
         for event in fit_shards(network, examples, None, config, 0, state, executor, Path(folder, "shards")):

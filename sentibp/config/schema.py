@@ -478,6 +478,11 @@ class Train(_Section):
         """What `shard_steps` is, or means if it is null."""
         return self.shard_steps or (20 if self.sync == "average" else 1)
 
+    def steps_per_epoch(self, n: int) -> int:
+        """Return the steps of an epoch over n reviews: those of a shard, or with `sync` those of all together."""
+        batches = -(-n // (self.shards * self.batch_size))
+        return batches if self.shards == 1 or self.sync == "average" else -(-batches // self.round_steps)
+
     @model_serializer(mode="wrap")
     def _leave_out_shards(self, serialize: Any) -> dict[str, Any]:
         """Models that are trained in one piece keep their bytes."""

@@ -107,9 +107,9 @@ class _Follower:
         self.epochs = settings.epochs
         self.pretraining = directory.is_pretraining(facts)
         epochs = 0 if self.pretraining else settings.epochs
-        self.steps_of_network = epochs * -(-reviews // settings.batch_size)
+        self.steps_of_network = epochs * settings.steps_per_epoch(reviews)
         self.steps = self.steps_of_network * settings.members * settings.seeds
-        self.steps_of_refit = epochs * -(-all_reviews // settings.batch_size) * settings.members
+        self.steps_of_refit = epochs * settings.steps_per_epoch(all_reviews) * settings.members
         self.is_refit = settings.refit is True and held_out["reviews"] > 0  # what "auto" means shows in the records
         self.is_resumed = bool(facts.get("resumed"))
         self.began = clock()

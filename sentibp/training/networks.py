@@ -32,7 +32,7 @@ from sentibp.training.metrics_log import FlowMeter, MetricsLog
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import TrainingData
 from sentibp.training.shards.files import FOLDER
-from sentibp.training.shards.loop import fit_shards, steps_of_shards
+from sentibp.training.shards.loop import fit_shards
 from sentibp.training.shifters import with_shifters
 from sentibp.utils.executor import Executor, Serial
 from sentibp.utils.paths import shown
@@ -98,7 +98,7 @@ def train_network(
     """Train one network in place. Of a member of an ensemble, no epoch is selected."""
     config, training = context.data.config, task.training
     context.classifier = classifier
-    state = initial_state(config.train, len(training), seed, steps_of_shards(config.train, len(training)))
+    state = initial_state(config.train, len(training), seed, config.train.steps_per_epoch(len(training)))
     yield from _start_network(context, seed, classifier, training, state)
     instruments = _Instruments(context, seed, classifier, training, is_member)
     if instruments.is_over(state):  # interrupted at the end of its last epoch
@@ -149,7 +149,7 @@ class _Instruments:
     ):
         self.context, self.seed, self.classifier, self.is_member = context, seed, classifier, is_member
         self.settings, self.n = context.data.config.train, len(training)
-        self.per_epoch = steps_of_shards(self.settings, self.n)
+        self.per_epoch = self.settings.steps_per_epoch(self.n)
         self.selection = context.refit or context.selection
         self.meter = FlowMeter(classifier.network, self.per_epoch)
         self.break_watch = BreakWatch(context.condition, classifier.network)
@@ -212,7 +212,7 @@ def _network_started(context: TrainingContext, seed: int, classifier: Classifier
         features=len(classifier.vocabulary),
         parameters=sum(parameter.size for parameter in classifier.network.params.values()),
         epochs=settings.epochs,
-        steps=settings.epochs * steps_of_shards(settings, len(training)),
+        steps=settings.epochs * settings.steps_per_epoch(len(training)),
     )
 
 

@@ -46,11 +46,6 @@ def reviews_of_shards(n: int, shards: int, seed: int) -> list[Array]:
     return [np.sort(part) for part in np.array_split(order, shards)]
 
 
-def largest(n: int, shards: int) -> int:
-    """Return the number of reviews of the largest shard."""
-    return -(-n // shards)
-
-
 def write_shards(folder: Path, train: Examples, weight: Array | None, shards: int, seed: int) -> list[Shard]:
     """Write the files of all shards, one after the other. `weight` (n,) is that of each review in the loss.
 

@@ -20,8 +20,8 @@ from sentibp.nn.layers import Sequential
 from sentibp.nn.optim import Optimizer
 from sentibp.training.diverged import Diverged, diverged_after
 from sentibp.training.events import Epoch, FitEvent, Step
-from sentibp.training.loop import TrainingState, evaluate, steps_per_epoch
-from sentibp.training.shards.files import Shard, largest, write_shards
+from sentibp.training.loop import TrainingState, evaluate
+from sentibp.training.shards.files import Shard, write_shards
 from sentibp.training.shards.sums import FAN_IN, merge
 from sentibp.training.shards.work import (
     Report,
@@ -41,14 +41,6 @@ from sentibp.utils.executor import Executor, WorkerDied
 ROUNDS = 32
 """The state is written to a file after as many rounds, if no checkpoint was. Then no worker that is lost costs more
 rounds, and the cluster forgets the tasks before them."""
-
-
-def steps_of_shards(settings: Train, n: int) -> int:
-    """Return the number of steps of an epoch over n reviews: those of a shard, or with `sync` those of all together."""
-    if settings.shards == 1:
-        return steps_per_epoch(settings, n)
-    batches = steps_per_epoch(settings, largest(n, settings.shards))
-    return batches if settings.sync == "average" else -(-batches // settings.round_steps)
 
 
 class CommonState:
@@ -108,7 +100,7 @@ def fit_shards(
     shards = write_shards(folder, train, example_weights(settings, train), settings.shards, seed)
     common = CommonState(network, state.optimizer, executor, folder)
     state.fetch = common.fetch
-    per_epoch = steps_of_shards(settings, len(train))
+    per_epoch = settings.steps_per_epoch(len(train))
     for epoch in range(state.epoch, settings.epochs + 1):
         while (done := state.step - (epoch - 1) * per_epoch) < per_epoch:
             span = _span(settings, state, epoch, done, per_epoch)
