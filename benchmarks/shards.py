@@ -1,20 +1,24 @@
-"""Training on shards: what averaging costs in accuracy, and what a round costs in time and bytes.
+"""Training on shards: what averaging costs in accuracy, and what a round costs in time, bytes and memory.
 
     python benchmarks/shards.py accuracy --films films.parquet --folds 0 1 2
     python benchmarks/shards.py cost
     python benchmarks/shards.py kills --kills 60
+    python benchmarks/shards.py memory --megabytes 25 100 400
 
 `accuracy` trains the config imdb, as a single network, on the rest of each fold of films (see folds.py), in each of
 the ways of `VARIANTS`, and compares them in pairs with one process. `cost` trains on reviews of random words, with
 states of several sizes: the seconds of each kind of task in this process, and the bytes of what they return, from which
 the time of a round with any number of workers follows; and the seconds of a round with one and two processes. `kills`
-trains on two processes that are killed at random moments, as is the command, which is then resumed.
+trains on two processes that are killed at random moments, as is the command, which is then resumed. `memory` trains on
+texts of several sizes, in shards of about 12 MB on two processes, and prints the most memory that a process has had:
+of its own, and with the files that are mapped, which the system takes away when memory is short.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
 import random
 import statistics
@@ -215,15 +219,87 @@ def _until_killed(command: list[str], rng: random.Random, longest: float, killed
             killed[what] += bool(workers)
 
 
+MEMORY = {
+    "text.ngrams": "2",
+    "text.max_features": "200000",
+    "train.epochs": "2",
+    "train.linear_member": "false",
+    "train.members": "1",
+    "train.refit": "false",
+    "data.validation": "2000",
+}
+
+
+def memory(megabytes: list[int], processes: int) -> None:
+    """Print the most memory of the command and of a worker, for texts of several sizes."""
+    own, mapped = "own memory of the {}: MB", "with mapped files: MB"
+    print(
+        f"| text: MB | reviews | shards | {own.format('command')} | {mapped} | {own.format('largest worker')} ", end=""
+    )
+    print(f"| {mapped} | seconds |\n|{' --- |' * 8}")
+    for size in megabytes:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "reviews.jsonl")
+            reviews = write_reviews(file, size * 1_000_000)
+            shards = max(processes, size // 12)
+            sets = MEMORY | {"data.source": str(file), "train.shards": str(shards)}
+            options = [f"--set={key}={value}" for key, value in sets.items()]
+            command = [*TRAIN, "quickstart", *options, "--out", f"{folder}/run", "--cluster", f"local:{processes}"]
+            environment = os.environ | {"SENTIBP_CACHE": f"{folder}/cache"}
+            began = time.perf_counter()
+            most = most_memory(subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment))
+        row = [*(f"{each / 1e6:.0f}" for each in most), f"{time.perf_counter() - began:.0f}"]
+        print(f"| {size} | {reviews:,} | {shards} | {' | '.join(row)} |", flush=True)
+
+
+def write_reviews(file: Path, size: int) -> int:
+    """Write reviews of random words, of about `size` bytes, and return how many: 20,000 words, as in language."""
+    rng, written = np.random.default_rng(0), 0
+    words = np.array([f"w{number:x}" for number in range(20_000)])
+    with file.open("w") as opened:
+        while opened.tell() < size:
+            ids = np.minimum(len(words) ** rng.random((1000, 200)), len(words) - 1).astype(int)
+            for label, row in zip(rng.integers(0, 2, len(ids)).tolist(), words[ids], strict=True):
+                mood = ("bad", "good")[label]
+                opened.write(json.dumps({"text": f"{mood} {' '.join(row)}", "label": label}) + "\n")
+            written += len(ids)
+    return written
+
+
+def most_memory(command: subprocess.Popen[bytes]) -> list[int]:
+    """Return the most memory in bytes that a command has had until its end, looked at ten times a second.
+
+    Four numbers: its own memory, that with mapped files, and the same of its largest worker.
+    """
+    most = [0, 0, 0, 0]
+    client = psutil.Process(command.pid)
+    while command.poll() is None:
+        for each in (client, *client.children(recursive=True)):
+            try:
+                about, first = each.memory_info(), 0 if each == client else 2
+            except psutil.Error:  # it has ended
+                continue
+            for place, value in ((first, about.rss - about.shared), (first + 1, about.rss)):
+                most[place] = max(most[place], value)
+        time.sleep(0.1)
+    assert command.returncode == 0
+    return most
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["accuracy", "cost", "kills"])
+    parser.add_argument("part", choices=["accuracy", "cost", "kills", "memory"])
     parser.add_argument("--films", type=Path, metavar="FILE")
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--count", type=int, default=4, help="of all folds")
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--longest", type=float, default=12.0, help="seconds between two kills, at most")
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[25, 100, 400], help="of text, for `memory`")
+    parser.add_argument("--processes", type=int, default=2, help="for `memory`")
     arguments = parser.parse_args()
+    if arguments.part == "memory":
+        memory(arguments.megabytes, arguments.processes)
+        return
     if arguments.part == "accuracy":
         accuracy(arguments.films, arguments.folds, arguments.count)
         return

@@ -73,6 +73,7 @@ def predict_many(
         with _resumable(counts), connect(cluster) as executor, Counter(True, len(files)) as counter:
             for ended in predict_files(executor, folder, files, settings, force):
                 counts.add(ended)
+                counter.worker_count = executor.worker_count
                 counter.add(ended.done.reviews if ended.done and ended.done.is_new else 0)
     counts.print()
     if counts.failed:

@@ -16,11 +16,18 @@ def is_live() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and not plain
 
 
+def workers(count: int) -> str:
+    """Return how many worker processes a cluster has; "" without one."""
+    return f"{count} worker{'s' * (count != 1)}" if count else ""
+
+
 class Counter:
     """Shows on a terminal how many reviews have been predicted, if that takes longer than some seconds.
 
     With several `files`, it shows how many of these have ended, too.
     """
+
+    worker_count = 0  # of a cluster
 
     def __init__(self, wanted: bool, files: int | None = None):
         self.live = wanted and is_live()
@@ -46,7 +53,8 @@ class Counter:
         a_second = self._count / max(seconds, 1e-3)
         files = "" if self._files is None else f"{self._ended:,} of {self._files:,} files, "
         done = {} if self._files is None else {"completed": self._ended}
-        self.bar.update(self.task, description=f"{files}{self._count:,} reviews, {a_second:,.0f} a second", **done)
+        parts = (f"{files}{self._count:,} reviews", f"{a_second:,.0f} a second", workers(self.worker_count))
+        self.bar.update(self.task, description=", ".join(filter(None, parts)), **done)
 
     def _started(self) -> Any:
         from rich.console import Console

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 
 from sentibp.cli.output import print_message, printable
-from sentibp.cli.prediction_progress import is_live
+from sentibp.cli.prediction_progress import is_live, workers
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
+from sentibp.utils.executor import Executor
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
 _ROUND_LINES = 5  # one round in so many is shown as a line
@@ -15,8 +16,9 @@ _ROUND_LINES = 5  # one round in so many is shown as a line
 class Progress:
     """Shows the events of a training: live on a terminal, in plain lines elsewhere, or not at all."""
 
-    def __init__(self, quiet: bool = False):
-        self.quiet = quiet
+    def __init__(self, quiet: bool = False, executor: Executor | None = None):
+        """The executor does the work on shards."""
+        self.quiet, self.executor = quiet, executor
         self.live = not quiet and is_live()
         self.epochs = 0
         self.loss: float | None = None  # smoothed
@@ -95,11 +97,14 @@ class Progress:
 
     def _step(self, event: Step) -> None:
         self.loss = event.loss if self.loss is None else 0.98 * self.loss + 0.02 * event.loss
+        numbers = [f"loss {self.loss:.4f}", f"learning rate {event.learning_rate:.2g}"]
+        if self.executor is not None:
+            numbers.append(workers(self.executor.worker_count))
         self.bar.update(
             self.task,
             completed=event.step,
             description=f"epoch {event.epoch}/{self.epochs}",
-            numbers=f"loss {self.loss:.4f}  learning rate {event.learning_rate:.2g}",
+            numbers="  ".join(filter(None, numbers)),
         )
 
 

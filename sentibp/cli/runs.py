@@ -16,12 +16,16 @@ import typer
 
 from sentibp.cli import Json, RunName
 from sentibp.cli.output import duration, one_line, padded, print_json, print_message, print_text, table, terminal_width
+from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sentibp.inspection.sweep_watch import SweepState
     from sentibp.runs.gradient_flow import EpochFlow
     from sentibp.runs.listing import RunSummary
     from sentibp.runs.watch import RunProgress
 
+
+_RUNNING = 4  # trials that are named: a line of a terminal has no room for more
 
 commands = typer.Typer(
     help="List, compare and watch runs.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -165,28 +169,84 @@ def flow(
 def watch(
     run: Annotated[
         str | None,
-        typer.Argument(help="A run directory or its name in runs/. Default: the one started last.", show_default=False),
+        typer.Argument(
+            help="A run directory or its name in runs/, or the folder of a sweep. Default: the run started last.",
+            show_default=False,
+        ),
     ] = None,
     interval: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Between two readings.")] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
-    """Watch a training in another process, until it ends.
+    """Watch a training or a sweep in another process, until it ends.
 
     Exits as the training does: 0 finished, 4 diverged, 130 interrupted, 1 stopped by --break, failed or killed.
     """
     from sentibp.runs import find
     from sentibp.runs import watch as runs_watch
 
-    path = runs_watch.newest_started() if run is None else find.find_run(run)
-    outcome = print_progress(runs_watch.follow(path, interval), json)
+    path = _newest() if run is None else find.find_run(run)
+    if (path / "sweep.json").is_file():
+        from sentibp.inspection.sweep_watch import follow_sweep
+
+        outcome = _print_sweep(follow_sweep(path, interval), json)
+    else:
+        outcome = print_progress(runs_watch.follow(path, interval), json)
     if code := {"finished": 0, "diverged": 4, "interrupted": 130}.get(outcome, 1):
         raise typer.Exit(code)
 
 
+def _newest() -> Path:
+    """Return the run that was started last; if it has ended and a sweep is running, that sweep."""
+    from sentibp.runs import watch as runs_watch
+    from sentibp.runs.directory import is_being_written
+
+    try:
+        path, error = runs_watch.newest_started(), None
+    except ConfigError as none:
+        path, error = None, none
+    if path is None or not is_being_written(path):
+        from sentibp.training.sweep_folder import running_sweep
+
+        path = running_sweep() or path
+    if path is None:
+        raise error or AssertionError
+    return path
+
+
+def _print_sweep(states: Iterable[SweepState], json: bool) -> str:
+    """Print how far a sweep is: a line each time; on a terminal, one that changes. Return its outcome."""
+    live, outcome = _is_live(), "running"
+    for number, state in enumerate(states):
+        if json:
+            print_json(state._asdict() | {"progress": state.progress})
+        else:
+            if not number:
+                print_text(state.sweep)
+            _over(_sweep_state(state), live, stays=state.outcome != "running")
+        sys.stdout.flush()
+        outcome = state.outcome
+    return outcome
+
+
+def _sweep_state(state: SweepState) -> str:
+    fields = [f"{state.ended} of {state.trials} trials", f"{state.progress:.0%}"]
+    if state.best is not None:
+        fields.append(f"best trial {state.best} with {state.metric.replace('_', ' ')} {state.value:.4f}")
+    if state.outcome != "running":
+        return ", ".join([*fields, state.outcome])
+    running = [f"{number} ({share:.0%})" for number, share in state.running.items()]
+    if (others := len(running) - _RUNNING) > 0:
+        running[_RUNNING:] = [f"{others} others"]
+    return ", ".join(fields) + (f"; running: {', '.join(running)}" if running else "")
+
+
+def _is_live() -> bool:
+    return sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
+
+
 def print_progress(states: Iterable[RunProgress], json: bool) -> str:
     """Print the progress of a training: a line each time; on a terminal, one that changes. Return its outcome."""
-    live = sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
-    outcome, scored = "running", None
+    live, outcome, scored = _is_live(), "running", None
     for number, state in enumerate(states):
         if json:
             print_json(state._asdict() | {"progress": state.progress})

@@ -158,7 +158,7 @@ def _train(
             else training_resume.resume(path, resolved, condition, executor)
         ) as training:
             interrupt = Interrupt()  # from here on there may be a model to save
-            with Progress(quiet) as progress:
+            with Progress(quiet, executor) as progress:
                 for event in training:
                     progress.show(event)
                     if interrupt.requested:

@@ -262,6 +262,11 @@ class DaskExecutor:
         self._look_for_workers()
         return max(self._slots, 1)
 
+    @property
+    def worker_count(self) -> int:
+        """The number of worker processes when they were last counted, at most some seconds ago."""
+        return self._slots
+
     def workers(self) -> dict[str, Any]:
         """Return {address: what the scheduler knows of the worker}. ClusterLost if the scheduler does not answer."""
         try:
@@ -380,6 +385,7 @@ class DaskExecutor:
         return [each for each in futures if each.status != "pending"]
 
     def _wait(self, futures: Sequence[distributed.Future]) -> None:
+        self._look_for_workers()
         while futures:
             try:
                 with self.client.as_current():

@@ -72,7 +72,7 @@ def follow(
 
     `now` is the time of day, which may be set back or forth, and `clock` one that only passes.
     """
-    reader = _Follower(run, now, clock)
+    reader = RunFollower(run, now, clock)
     last = None
     missed = 0
     while True:
@@ -90,7 +90,7 @@ def follow(
         sleep(interval)
 
 
-class _Follower:
+class RunFollower:
     """Follows the metrics log of a run, and derives how far the training is."""
 
     def __init__(self, run: Path, now: Callable[[], float], clock: Callable[[], float]):

@@ -176,6 +176,26 @@ class SweepFolder:
         return all(each.name == ".lock" or each.name.endswith(".sentibp-tmp") for each in self.path.iterdir())
 
 
+def is_being_run(path: Path) -> bool:
+    """Return whether a process of this machine runs the sweep in a folder now."""
+    try:
+        import fcntl
+
+        with open(path / ".lock", "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):  # Windows; no sweep; a file system without locks
+        pass
+    return False
+
+
+def running_sweep() -> Path | None:
+    """Return the newest sweep in sweeps/ that a process runs now."""
+    running = [file for file in ROOT.glob(f"*/{ABOUT}") if is_being_run(file.parent)]
+    return max(running, key=lambda file: (file.stat().st_mtime_ns, file)).parent if running else None
+
+
 def strip_trial(path: Path) -> None:
     """Remove all but the settings and the metrics of a trial: models take room."""
     for each in path.iterdir():

@@ -65,6 +65,11 @@ class Executor(Protocol):
         """How many tasks can run at the same time, now."""
         ...
 
+    @property
+    def worker_count(self) -> int:
+        """How many worker processes there were when they were last counted; 0: this process does the work."""
+        ...
+
     def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> Any:
         """Return the future of function(*args).
 
@@ -127,7 +132,7 @@ def _with_results(value: Any) -> Any:
 class Serial:
     """Runs each function in this process, when the caller wants its result."""
 
-    slots = 1
+    slots, worker_count = 1, 0
 
     def __enter__(self) -> Self:
         return self

@@ -231,3 +231,12 @@ def test_watching_what_is_not_a_run_or_damaged(here, complaint, write):
     (here / "run/run.json").write_text("{}")
     assert "run.json: damaged" in complaint(DataError, list, watch.follow(here / "run", 1))
     assert "give a run directory" in complaint(DataError, list, watch.follow(here, 1))
+
+
+@pytest.mark.parametrize(("sync", "steps"), [("average", 3), ("sync", 2)])
+def test_a_training_on_shards_has_the_steps_of_a_shard(here, follow, write, sync, steps):
+    """Ten reviews in two shards, in batches of two: three steps each; two rounds of two steps with `sync`."""
+    writer = write(here / "run", batch_size=2, shards=2, sync=sync, shard_steps=2)
+    writer.facts("finished", seconds=1.0)
+    (state,) = follow(here / "run")
+    assert state.steps == 2 * steps
