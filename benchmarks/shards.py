@@ -226,7 +226,7 @@ MEMORY = {
     "train.linear_member": "false",
     "train.members": "1",
     "train.refit": "false",
-    "data.validation": "2000",
+    "data.validation": "0.05",
 }
 
 

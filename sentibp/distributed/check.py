@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sentibp.distributed.dask import DaskExecutor, differences, identity
+from sentibp.distributed.dask import DaskExecutor
+from sentibp.distributed.worker import differences, identity
 
 _WHOLE = 1 << 26  # bytes of a file up to which its fingerprint is of all its content
 _SAMPLES, _SAMPLE = 64, 1 << 20  # of a larger one: so many pieces, of so many bytes

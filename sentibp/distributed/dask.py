@@ -12,18 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
-import os
-import socket
-import threading
 import time
 import uuid
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from importlib.metadata import version
 from itertools import chain
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
@@ -33,13 +28,12 @@ from typing import Any, Self
 import distributed
 from dask import config as dask_config
 from distributed.scheduler import KilledWorker
-from distributed.security import Security
 
-from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied, worker_name
-from sentibp.errors import ConfigError
-from sentibp.utils.environment import versions
+from sentibp.distributed.certificates import security_of, unreachable
+from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
+from sentibp.distributed.worker import differences, identity, other_version, run
 from sentibp.utils.messages import print_message
-from sentibp.utils.threads import one_core, sigint_blocked, single_threaded_blas
+from sentibp.utils.threads import sigint_blocked
 
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
@@ -58,8 +52,6 @@ _SETTINGS = {
 
 # What Dask raises when the scheduler is gone: TimeoutError is an OSError, and a closed client raises RuntimeError.
 _GONE = (OSError, CancelledError, asyncio.CancelledError, RuntimeError)
-
-_one_at_a_time = threading.Lock()  # in a worker: a process runs one task, however many threads it has
 
 
 def start(processes: int) -> DaskExecutor:
@@ -114,11 +106,11 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
     stack = contextlib.ExitStack()
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
-        security = _security(address)
+        security = security_of(address)
         try:
             client = distributed.Client(address, set_as_default=False, timeout=_PATIENCE, security=security)
         except OSError as error:
-            raise _unreachable(address, error) from None
+            raise unreachable(address, error) from None
         stack.enter_context(client)
         executor = DaskExecutor(client, address, stack)
         executor.require_workers()
@@ -126,35 +118,6 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
             executor.require_same_versions()
         return executor
     raise AssertionError
-
-
-_TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # the environment variables of Dask's settings begin so
-
-_CERTIFICATES = f"{_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
-
-
-def _security(address: str) -> Security:
-    """Return the certificates that the settings of Dask name. ConfigError if tls:// has none, or not these files."""
-    try:
-        security = Security()
-        context = security.get_connection_args("client").get("ssl_context")
-    except OSError as error:  # of ssl, too
-        what = f"{error.filename or 'a certificate'}: {error.strerror or error}"
-        raise ConfigError(f"--cluster {address}: {what}; name files in {_CERTIFICATES}") from None
-    if address.startswith("tls:") and context is None:
-        raise ConfigError(f"--cluster {address}: needs certificates; set {_CERTIFICATES} to their files")
-    return security
-
-
-def _unreachable(address: str, error: Exception) -> ClusterLost:
-    text = " ".join(str(error).split())
-    if address.startswith("tls:") and "certificate" in text:
-        return ClusterLost(
-            f"{address}: does not accept the certificates, or is of another authority; see {_CERTIFICATES}"
-        )
-    port = address.rpartition(":")[2]
-    other = "" if address.startswith("tls:") else f"; if it has certificates, write {address.replace('tcp', 'tls', 1)}"
-    return ClusterLost(f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}{other}")
 
 
 @contextlib.contextmanager
@@ -180,56 +143,6 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, before, strict=True):
                 logger.setLevel(level)
-
-
-@functools.cache
-def identity() -> dict[str, str]:
-    """Return the versions of this process: those that must be the same everywhere, and its host."""
-    found = versions()
-    code = f"{found['sentibp']} ({found['code']})"
-    return {
-        "sentibp": code,
-        "numpy": found["numpy"],
-        "python": found["python"],
-        "distributed": version("distributed"),
-        "host": socket.gethostname(),
-    }
-
-
-def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
-    """Return what differs between two identities: the source code, or the major or minor version of numpy or Python."""
-    found = []
-    for name in "sentibp", "numpy", "python":
-        digits = 3 if name == "sentibp" else 2
-        if ours[name].split(".")[:digits] != theirs[name].split(".")[:digits]:
-            found.append(f"{name} {theirs[name]}, not {ours[name]}")
-    return found
-
-
-def _other_version(worker: str, found: Sequence[str]) -> OtherVersion:
-    repair = "install the same version there, and start the worker again"
-    return OtherVersion(f"{worker} has {'; '.join(found)}; {repair}")
-
-
-def _run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
-    """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
-    if found := differences(ours, identity()):
-        raise _other_version(worker_name(), found)
-    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored():
-        return function(*args)
-
-
-@contextlib.contextmanager
-def _environment_restored() -> Iterator[None]:
-    """Undo what a task changes of the environment variables: a later task in this process must not see it."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        if os.environ != before:
-            for name in os.environ.keys() - before.keys():
-                del os.environ[name]
-            os.environ |= before
 
 
 class DaskExecutor:
@@ -258,7 +171,7 @@ class DaskExecutor:
 
     @property
     def slots(self) -> int:
-        """The number of worker processes, at least 1. The scheduler is asked every two seconds."""
+        """The number of worker processes, at least 1. This asks the scheduler every two seconds."""
         self._look_for_workers()
         return max(self._slots, 1)
 
@@ -268,7 +181,7 @@ class DaskExecutor:
         return self._slots
 
     def workers(self) -> dict[str, Any]:
-        """Return {address: what the scheduler knows of the worker}. ClusterLost if the scheduler does not answer."""
+        """Return the facts of the scheduler on each worker, by its address. ClusterLost if the scheduler does not answer."""
         try:
             return dict(self.client.scheduler_info()["workers"])
         except _GONE:
@@ -307,15 +220,15 @@ class DaskExecutor:
         for address, theirs in self.identities().items():
             name = f"worker {names.get(address, '')} ({address})"
             if isinstance(theirs, Exception):
-                raise _other_version(name, [f"no sentibp that answers ({type(theirs).__name__}: {theirs})"])
+                raise other_version(name, [f"no sentibp that answers ({type(theirs).__name__}: {theirs})"])
             if found := differences(identity(), theirs):
-                raise _other_version(f"{name} on {theirs['host']}", found)
+                raise other_version(f"{name} on {theirs['host']}", found)
 
     def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> distributed.Future:
         """Return the future of function(*args), which a worker runs."""
         key = f"{function.__name__}-{uuid.uuid4().hex}:{name}"
         try:
-            return self.client.submit(_run, identity(), function, *args, key=key, pure=False)
+            return self.client.submit(run, identity(), function, *args, key=key, pure=False)
         except _GONE:
             raise self._lost() from None
 

@@ -13,7 +13,8 @@ from command import invoke
 from sentibp.cli import cluster
 from sentibp.distributed import check as checking
 from sentibp.distributed.check import check, look
-from sentibp.distributed.dask import DaskExecutor, identity
+from sentibp.distributed.dask import DaskExecutor
+from sentibp.distributed.worker import identity
 
 
 class Elsewhere:

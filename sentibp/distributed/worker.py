@@ -1,0 +1,69 @@
+"""What a worker does around each task: it compares its versions with the command, and undoes what it changed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from sentibp.distributed.executor import OtherVersion, worker_name
+from sentibp.utils.environment import versions
+from sentibp.utils.threads import one_core, single_threaded_blas
+
+_one_at_a_time = threading.Lock()  # a process runs one task, however many threads it has
+
+
+@functools.cache
+def identity() -> dict[str, str]:
+    """Return the versions of this process: those that must be the same everywhere, and its host."""
+    found = versions()
+    code = f"{found['sentibp']} ({found['code']})"
+    return {
+        "sentibp": code,
+        "numpy": found["numpy"],
+        "python": found["python"],
+        "distributed": version("distributed"),
+        "host": socket.gethostname(),
+    }
+
+
+def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """Return what differs between two identities: the source code, or the major or minor version of numpy or Python."""
+    found = []
+    for name in "sentibp", "numpy", "python":
+        digits = 3 if name == "sentibp" else 2
+        if ours[name].split(".")[:digits] != theirs[name].split(".")[:digits]:
+            found.append(f"{name} {theirs[name]}, not {ours[name]}")
+    return found
+
+
+def other_version(worker: str, found: Sequence[str]) -> OtherVersion:
+    """Return the error that a worker differs from the command in these ways."""
+    repair = "install the same version there, and start the worker again"
+    return OtherVersion(f"{worker} has {'; '.join(found)}; {repair}")
+
+
+def run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
+    """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
+    if found := differences(ours, identity()):
+        raise other_version(worker_name(), found)
+    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored():
+        return function(*args)
+
+
+@contextlib.contextmanager
+def _environment_restored() -> Iterator[None]:
+    """Undo what a task changes of the environment variables: a later task in this process must not see it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        if os.environ != before:
+            for name in os.environ.keys() - before.keys():
+                del os.environ[name]
+            os.environ |= before
