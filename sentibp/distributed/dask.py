@@ -181,7 +181,7 @@ class DaskExecutor:
         return self._slots
 
     def workers(self) -> dict[str, Any]:
-        """Return the facts of the scheduler on each worker, by its address. ClusterLost if the scheduler does not answer."""
+        """Return the facts on each worker, by its address. ClusterLost if the scheduler does not answer."""
         try:
             return dict(self.client.scheduler_info()["workers"])
         except _GONE:
