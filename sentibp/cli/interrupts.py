@@ -28,10 +28,13 @@ class Interrupt:
         self.requested = True
 
 
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
 @contextmanager
 def unwound_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM raise KeyboardInterrupt in the block, so that it removes its temporary files."""
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    """Let Ctrl-C, SIGTERM and a terminal that is closed raise KeyboardInterrupt in the block, which then cleans up."""
+    numbers = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         for number, handler in before.items():

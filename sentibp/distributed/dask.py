@@ -31,7 +31,7 @@ from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, unreachable
 from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
-from sentibp.distributed.worker import differences, identity, other_version, run
+from sentibp.distributed.worker import differences, identity, other_version, run, sendable
 from sentibp.utils.messages import print_message
 from sentibp.utils.threads import sigint_blocked
 
@@ -226,7 +226,7 @@ class DaskExecutor:
 
     def submit(self, function: Callable[..., Any], *args: Any, name: str = "") -> distributed.Future:
         """Return the future of function(*args), which a worker runs."""
-        key = f"{function.__name__}-{uuid.uuid4().hex}:{name}"
+        key = f"{function.__name__}-{uuid.uuid4().hex}:{sendable(name)}"
         try:
             return self.client.submit(run, identity(), function, *args, key=key, pure=False)
         except _GONE:

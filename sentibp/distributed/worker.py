@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from sentibp.distributed.executor import OtherVersion, worker_name
+from sentibp.errors import SentibpError
 from sentibp.utils.environment import versions
 from sentibp.utils.threads import one_core, single_threaded_blas
 
@@ -52,8 +53,28 @@ def run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
     """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
     if found := differences(ours, identity()):
         raise other_version(worker_name(), found)
-    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored():
+    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored(), _errors_that_can_be_sent():
         return function(*args)
+
+
+def sendable(text: str) -> str:
+    """Return a text that Dask can send: it breaks the connection over a name of a file that is not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def _errors_that_can_be_sent() -> Iterator[None]:
+    try:
+        yield
+    except SentibpError as error:
+        lines = tuple(map(sendable, error.lines))
+        if lines != tuple(error.lines):
+            error.lines, error.args = lines, ("\n".join(lines),)
+        raise
+    except Exception as error:
+        if sendable(repr(error)) == repr(error):
+            raise
+        raise RuntimeError(sendable(f"{type(error).__name__}: {error}")) from None
 
 
 @contextlib.contextmanager

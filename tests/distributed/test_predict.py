@@ -15,6 +15,7 @@ from command import Result, invoke
 from pyarrow import parquet
 from staying import Kept
 
+from sentibp.cli import predict_files
 from sentibp.distributed import predict, predict_file
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.predict import find_files, output_name, with_outputs
@@ -468,3 +469,19 @@ def test_nothing_but_known_errors(inputs: Path, many: Callable[..., Result], mon
     done = many("in", code=3)
     assert "in/c.csv: RuntimeError: a fault\n" in done.err
     assert not issubclass(RuntimeError, SentibpError)
+
+
+def test_a_name_that_is_not_utf8_does_not_break_the_connection(
+    here: Path, many: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the name of a task nor a message with it can be sent as it is."""
+    monkeypatch.setattr(predict_files, "connect", lambda address: Kept(local))
+    Path("odd").mkdir()
+    for name, line in ((b"odd/good-\xe9.csv", "text"), (b"odd/bad-\xe9.csv", "nothing")):
+        try:
+            Path(os.fsdecode(name)).write_text(f"{line}\na good film\n")
+        except OSError:
+            pytest.skip("this file system has names in UTF-8 only")
+    done = many("odd", "out/", "--cluster", "local:2", code=3)
+    assert "1 written, 1 failed of 2 files" in done.err
+    assert "no 'text'" in done.err
