@@ -13,7 +13,7 @@ import numpy as np
 
 from sentibp.inspection.pages.chart_data import rounded
 from sentibp.inspection.pages.explanation import without_breaks
-from sentibp.inspection.pages.worksheet import lines_html
+from sentibp.inspection.pages.worksheet import lines_data
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.model.head import label_number
@@ -36,9 +36,10 @@ _TITLES = {
 
 
 def drawing(trace: Trace) -> dict[str, Any]:
-    """Return the data of templates/stepper.js, for JSON. Values of the key `html` are HTML, all others text."""
+    """Return the data of templates/stepper.js, for JSON. The values of `formulas` are MathML, all others text."""
     all_stages = stages(trace, _DIMS)
     layout = _layout(trace)
+    formulas: dict[str, str] = {}
     before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
         "text": trace.text,
@@ -52,7 +53,8 @@ def drawing(trace: Trace) -> dict[str, Any]:
         "target": label_number(trace.label, trace.labels),
         "columns": layout.columns,
         "edges": layout.edges,
-        "stages": [_stage(stage, all_stages, layout) for stage in all_stages if stage.kind != "backward"],
+        "stages": [_stage(stage, all_stages, layout, formulas) for stage in all_stages if stage.kind != "backward"],
+        "formulas": formulas,
     }
 
 
@@ -207,8 +209,11 @@ def _strongest_rows(bag: LayerTrace) -> Array:
     return _largest(products, _ROWS)
 
 
-def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, Any]:
-    """Return the text of a stage, the column that it is about, and the columns whose gradient is known by then."""
+def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout, formulas: dict[str, str]) -> dict[str, Any]:
+    """Return the text of a stage, the column that it is about, and the columns whose gradient is known by then.
+
+    The MathML of the pieces of its formulas is added to `formulas`.
+    """
     backward = ("logit", "gradient", "joined", "update", "after")
     known: set[str] = set()
     for each in all_stages[: all_stages.index(stage) + 1]:
@@ -225,10 +230,12 @@ def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, 
     lines = list(stage.section.lines)
     if stage.kind == "logit":
         lines = [*all_stages[all_stages.index(stage) - 1].section.lines, *lines]
+    shown, pieces = lines_data(lines)
+    formulas |= pieces
     return {
         "kind": stage.kind,
         "title": f"Backward: {title}" if stage.kind in ("gradient", "joined") else title,
-        "html": lines_html(lines),
+        "lines": shown,
         "column": column,
         "known": sorted(layout.position[symbol] for symbol in known) if stage.kind in backward else [],
     }

@@ -15,7 +15,7 @@
     show();
   }
   function show() {
-    steps.show(numbers.steps[run.value][review.value].drawing);
+    steps.show({ ...numbers.steps[run.value][review.value].drawing, formulas: numbers.formulas });
   }
   run.addEventListener("change", fill);
   review.addEventListener("change", show);

@@ -175,7 +175,7 @@ function stepper(host, moved = () => {}) {
     meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
       [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
-    words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
+    words.replaceChildren(...stage.lines.map(lineOf));
     picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
@@ -290,6 +290,31 @@ function stepper(host, moved = () => {}) {
     scroll.scrollLeft = index ? middle - scroll.clientWidth / 2 : 0;
   }
 
+  // --- the formulas of a stage
+
+  const TOKEN = /[A-Za-z][A-Za-z0-9]*'?|\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?/g, SLOT = "\ue000"; // as in mathml.py
+  const isNumber = (token) => /^\d/.test(token);
+
+  function lineOf(line) {
+    if (typeof line === "string") return element("p", {}, line);
+    if (line.rows) return table(line.caption, line.columns, line.rows);
+    return element("div", { class: "formula" }, ...line.map(([formula, source]) => (source
+      ? element("div", {}, element("b", {}, typeset(formula)), " ", element("span", { class: "source" }, source))
+      : element("div", {}, typeset(formula)))));
+  }
+
+  function typeset(formula) { // the MathML of its pieces, with its numbers; what is no formula stays text
+    const pieces = formula.split("\n");
+    const found = pieces.map((piece) => data.formulas[piece.replace(TOKEN, (token) => (isNumber(token) ? SLOT : token))]);
+    if (found.includes(undefined)) return pieces.join(" ");
+    const made = element("span", { class: "math", role: "math", "aria-label": pieces.join(" ") });
+    made.innerHTML = pieces.map((piece, i) => { // written, and escaped, by mathml.py
+      const numbers = piece.match(TOKEN)?.filter(isNumber) ?? [];
+      return `<math displaystyle="true">${found[i].replaceAll(SLOT, () => numbers.shift())}</math>`;
+    }).join(" ");
+    return made;
+  }
+
   // --- the text above, and the lines from its words to their rows
 
   function writeReview() {
@@ -365,7 +390,8 @@ function stepper(host, moved = () => {}) {
   }
   function table(caption, names, rows) {
     const line = (kind, cells) => element("tr", {}, ...cells.map((cell) =>
-      element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell) : cell)));
+      element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell)
+        : cell || kind === "td" ? cell : element("span", { class: "unseen" }, "name"))));
     return element("div", { class: "scroll", tabindex: 0 }, element("table", {}, element("caption", { class: "unseen" }, caption),
       line("th", names), ...rows.map((cells) => line("td", cells))));
   }
