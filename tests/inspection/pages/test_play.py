@@ -179,7 +179,7 @@ def ask(server):
 
 
 def test_the_page_and_its_files(ask, server):
-    scripts = [(name, "javascript") for name in ("play.js", "stepper.js", "phases.js", "curves.js", "files.js")]
+    scripts = [(name, "javascript") for name in ("play.js", "charts.js", "stepper.js", "phases.js", "files.js")]
     for name, kind in [("", "html"), *scripts, ("style.css", "css")]:
         status, headers, content = ask("GET", name, None)
         assert status == 200

@@ -8,12 +8,27 @@
   const { networks, presets } = JSON.parse(at("offered").dataset.offered);
   const LIMIT = Number(at("offered").dataset.limit); // bytes of a request
   const step = phases(at("phases"), at("stepper"));
-  const curves = { losses: curve(at("losses")), heldOut: curve(at("held-out")) };
+  const curves = { losses: curve("losses"), heldOut: curve("held-out") };
   let calls = 0, running = 0, typing = null, signal = null;
   let answered = null; // the text that the page shows the answer to
   let wanted; // the label to choose when the labels of another network are known; null is the last one
   let labelsShown = null, version = null, numbers = { count: 0 };
   let todo = [], isWorking = false, isRunning = false;
+
+  function curve(id) { // of the loss over the steps: a function that draws it, or hides it while there is none
+    const figure = at(id), place = figure.querySelector(".plot"), details = figure.querySelector("details");
+    let renew = null;
+    return (series) => {
+      const drawn = series.filter(({ y }) => y.some((value) => value !== null));
+      figure.hidden = !drawn.length;
+      if (figure.hidden) return;
+      const axes = { x: { title: "step", whole: true, zero: true }, y: { title: "loss", zero: true } };
+      const chart = { id, title: figure.querySelector("h3").textContent, ...axes, height: 230, always: true, series: drawn };
+      if (renew) renew(drawn);
+      else renew = charts.draw(chart, place, details);
+    };
+  }
+  const line = (points, more) => ({ kind: "line", x: points.map(([x]) => x), y: points.map(([, y]) => y), width: 2, ...more });
 
   const label = () => form.elements.label?.value;
   const settings = () => (optimizer.options.length
@@ -246,15 +261,14 @@
     at("steps").scrollTop = at("steps").scrollHeight;
     const { losses, practice, held_out: heldOut } = answer.curve;
     const of = (isRun) => losses.filter((each) => each[3] === isRun);
-    curves.losses.show({ title: "The loss on what it is taught", series: [
-      { name: "your steps, from before to after", kind: "steps",
-        points: of(false).flatMap(([number, before, after]) => [[number - 1, before], [number, after]]) },
-      { name: "steps of Run, each before it", kind: "run", points: of(true).map(([number, before]) => [number - 1, before]) },
-      { name: "mean of the reviews of Run", kind: "line", points: practice.map(([number, loss]) => [number, loss]) },
-    ] });
-    curves.heldOut.show({ title: "The loss on held-out reviews", series: [
-      { name: "mean of the held-out reviews", kind: "line", points: answer.learned ? heldOut.map(([n, loss]) => [n, loss]) : [] },
-    ] });
+    curves.losses([
+      line(of(false).flatMap(([number, before, after]) => [[number - 1, before], [number, after]]),
+        { name: "your steps, from before to after", pairs: true, colour: "--minus", symbol: "circle" }),
+      line(of(true).map(([number, before]) => [number - 1, before]),
+        { kind: "points", name: "steps of Run, each before it", colour: "--faint", symbol: "circle", size: 2.5 }),
+      line(practice, { name: "mean of the reviews of Run", colour: "--focus", symbol: "square", size: 3 }),
+    ]);
+    curves.heldOut([line(answer.learned ? heldOut : [], { name: "mean of the held-out reviews", colour: "--focus", symbol: "square", size: 3 })]);
     cost(answer, heldOut);
     const [own, taught] = which.options;
     if (answer.reviews?.practice) own.textContent = answer.reviews.practice;

@@ -18,19 +18,7 @@ function stepper(host, moved = () => {}) {
   };
   let data = null, at = 0, chosen = null;
 
-  const element = (name, attributes = {}, ...content) => {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...content);
-    return made;
-  };
-  const drawn = (name, attributes = {}, ...content) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...content);
-    return made;
-  };
-
+  const { element, drawn } = page;
   const back = element("button", { type: "button" }, "Back");
   const next = element("button", { type: "button" }, "Next");
   const slider = element("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "stage of the step" });
