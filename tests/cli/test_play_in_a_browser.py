@@ -124,7 +124,9 @@ def test_the_articles_sentence_is_shown_first_and_learns_as_the_article_says(pag
     said = page.js("[...document.querySelectorAll('#phases li')].map(e => e.textContent)")
     assert [each[: each.index(" ")] for each in said] == ["ForwardThe", "LossThe", "BackwardFrom", "UpdateEach"]
     assert "from 0.3000 to 0.3500, and the loss falls from 0.4900 to 0.4225" in said[3]
-    assert page.js("document.querySelectorAll('#losses g.line [transform]').length") == 2, "before the step and after it"
+    assert page.js("document.querySelectorAll('#losses g.line [transform]').length") == 2, (
+        "before the step and after it"
+    )
     assert "1 step moved the loss from 0.2701 to 0.2489" in page.text("#cost")
     assert page.complaints() == []
 

@@ -158,7 +158,7 @@ class _Parser:
             elif sign == "/":
                 self.at += 1
                 self._skip_space()
-                left = f"<mfrac><mrow>{_bare(left)}</mrow><mrow>{_bare(self._factor())}</mrow></mfrac>"
+                left = f"<mfrac>{_one(_bare(left))}{_one(_bare(self._factor()))}</mfrac>"
             elif self._begins_factor():
                 done += left + ('<mspace width="0.3em"/>' if space else "")
                 left = self._factor()
@@ -186,7 +186,7 @@ class _Parser:
         else:
             raise _NoFormula
         while self._take("^"):
-            found = f"<msup><mrow>{found}</mrow><mrow>{self._power()}</mrow></msup>"
+            found = f"<msup>{_one(found)}{_one(self._power())}</msup>"
         return found
 
     def _power(self, after_sign: bool = False) -> str:
@@ -268,7 +268,7 @@ class _Parser:
                 below = _name(text) if kind == "name" else _number(text)
             else:
                 raise _NoFormula
-            name = f"<msub><mrow>{name}</mrow><mrow>{below}</mrow></msub>"
+            name = f"<msub>{_one(name)}{_one(below)}</msub>"
         if self._peek()[1] == "[":
             inside = ""
             while (sign := self._peek()[1]) != "]":
@@ -279,6 +279,11 @@ class _Parser:
             self.at += 1
             name += f"<mtext>{_escape(inside)}]</mtext>"
         return name
+
+
+def _one(content: str) -> str:
+    """Return the content as one element."""
+    return content if re.fullmatch(r"<(m[in])>[^<]*</\1>", content) else f"<mrow>{content}</mrow>"
 
 
 def _bare(content: str) -> str:

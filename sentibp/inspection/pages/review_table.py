@@ -12,7 +12,7 @@ from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.nn.layers import Array
 
-REVIEWS = 5000  # in the table
+REVIEWS = 2500  # in the table
 _CHARACTERS = 300_000  # of all texts together
 _SHORTEST, _LONGEST = 120, 400  # characters of a text
 _SLICES = 4  # by length, of equal size

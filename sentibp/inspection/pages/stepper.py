@@ -17,7 +17,7 @@ from sentibp.inspection.pages.worksheet import lines_data
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.model.head import label_number
-from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
+from sentibp.nn import EmbeddingBag, Linear, Residual
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Array
 
@@ -174,18 +174,12 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
 
 
 def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:
-    """Return the drawn numbers of a parameter before the update, their gradients, and the numbers after it."""
-    gradient = call.grads[name]
-    if isinstance(gradient, RowGrad):
-        dense = np.zeros_like(call.before[name])
-        dense[gradient.rows] = gradient.values
-        gradient = dense
-    keys = {"weight": ("weights", "gradient", "new"), "bias": ("bias", "bias_gradient", "new_bias")}[name]
-    result: dict[str, Any] = {
-        key: rounded(values[at])
-        for key, values in zip(keys, (call.before[name], gradient, call.after[name]), strict=True)
-    }
-    return result | {f"{keys[1]}_length": rounded(np.linalg.norm(gradient))}
+    """Return the drawn numbers of a parameter before the update and after it.
+
+    Their gradients follow from the columns: that of a bias is dy, that of a weight the product of input and dy.
+    """
+    keys = {"weight": ("weights", "new"), "bias": ("bias", "new_bias")}[name]
+    return {key: rounded(values[at]) for key, values in zip(keys, (call.before[name], call.after[name]), strict=True)}
 
 
 def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:

@@ -24,8 +24,8 @@ def worksheet_page(sheet: Sheet, key: Sheet | None = None) -> str:
 def lines_data(lines: Sequence[Line]) -> tuple[list[Any], dict[str, str]]:
     """Return lines for templates/stepper.js, and the MathML of the pieces of their formulas, by `without_numbers`.
 
-    A paragraph is a text, a table a dict, and a block of formulas a list: of each formula its pieces, one on a line, and
-    its source, if it has one.
+    A paragraph is a text, a table a dict, and a block of formulas a list: of each formula its pieces, one on a line,
+    and its source, if it has one.
     """
     found: list[Any] = []
     pieces: dict[str, str] = {}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.inspection.pages.render import render, trusted
-from sentibp.inspection.pages.worksheet import lines_html, worksheet_page
+from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Section, Sheet
 
 
@@ -24,7 +24,7 @@ def test_a_page_needs_nothing_from_elsewhere():
 
 def shown(content: str) -> str:
     """The text as a page has it."""
-    return lines_html([content]).strip().removeprefix("<p>").removesuffix("</p>")
+    return render("lines.html", groups=[("text", content)]).strip().removeprefix("<p>").removesuffix("</p>")
 
 
 @settings(deadline=None)

@@ -128,7 +128,11 @@ function stepper(host, moved = () => {}) {
     if (how === "new") return edge.new;
     if (how === "change") return edge.new.map((row, i) => row.map((value, j) => value - edge.weights[i][j]));
     const done = data.stages.slice(0, at + 1).some((stage) => stage.kind === "gradient" && stage.column === edge.to);
-    return how === "gradient" && done ? edge.gradient : edge.weights;
+    return how === "gradient" && done ? gradientsOf(edge) : edge.weights;
+  }
+  function gradientsOf(edge) { // of a weight: its input, or the share of a word in the pooling, times the gradient of its output
+    const inputs = edge.shares ?? data.columns[edge.from].values, outputs = data.columns[edge.to].gradients;
+    return inputs.map((input) => outputs.map((gradient) => input * gradient));
   }
 
   // --- drawing
@@ -346,7 +350,7 @@ function stepper(host, moved = () => {}) {
     else if (own.gradients) facts.push(`d${name} = ${long(own.gradients[row])}`);
     if (own.bias && after) facts.push(`bias ${long(own.new_bias[row])}, before the update ${long(own.bias[row])}`);
     else if (own.bias) {
-      facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.bias_gradient[row])}, `
+      facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.gradients[row])}, `
         + `after the update ${long(own.new_bias[row])}`);
     }
     const parts = [element("p", {}, element("b", {}, own.title), ` ${facts.join("; ")}`)];
@@ -356,11 +360,12 @@ function stepper(host, moved = () => {}) {
   function incoming(edge, row, own) {
     const source = data.columns[edge.from];
     const after = data.stages[at].kind === "after";
+    const gradients = gradientsOf(edge);
     let sum = own.bias ? (after ? own.new_bias : own.bias)[row] : 0;
     const rows = (after ? edge.new : edge.weights).map((weights, i) => {
       const value = edge.shares ? edge.shares[i] : valuesOf(source)[i];
       sum += weights[row] * value;
-      const more = after ? [] : [edge.gradient[i][row], edge.new[i][row]];
+      const more = after ? [] : [gradients[i][row], edge.new[i][row]];
       return [source.names ? source.names[i] : entry(source, i), value, weights[row], weights[row] * value, ...more];
     });
     if (source.of > rows.length) {
@@ -371,8 +376,8 @@ function stepper(host, moved = () => {}) {
   }
   function ofWord(row, name) {
     const edge = data.edges.find((each) => each.from === 0), target = data.columns[edge.to];
-    const rows = edge.weights[row].map((weight, j) =>
-      [target.entries?.[j] ?? `${target.symbol}[${target.units[j]}]`, weight, edge.gradient[row][j], edge.new[row][j]]);
+    const gradients = gradientsOf(edge)[row], rows = edge.weights[row].map((weight, j) =>
+      [target.entries?.[j] ?? `${target.symbol}[${target.units[j]}]`, weight, gradients[j], edge.new[row][j]]);
     return [element("p", {}, element("b", {}, name), ": its row of the embedding"),
       table(`The row of ${name}`, ["to", "weight", "gradient", "new weight"], rows)];
   }
