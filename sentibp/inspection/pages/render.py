@@ -56,6 +56,11 @@ def json_data(value: Any) -> Markup:
     return trusted(re.sub("<(?=[!sS])", r"\\u003c", text.replace("</", r"<\/")))
 
 
+def signed(value: float) -> str:
+    """Return a weight or a contribution with its sign and 4 decimals; a tiny one with its power of ten, not as 0."""
+    return f"{value:+.4f}" if value == 0 or abs(value) >= 5e-4 else f"{value:+.1e}"
+
+
 def trusted(content: str) -> Markup:
     """Mark what this package or a library wrote (HTML, a style, a script): templates show it unescaped."""
     from markupsafe import Markup
@@ -67,7 +72,7 @@ def trusted(content: str) -> Markup:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # imported only if a page is written
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         finalize=_printable,
@@ -75,6 +80,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["signed"] = signed
+    return environment
 
 
 def _printable(value: Any) -> Any:

@@ -40,7 +40,7 @@ def word_map(number: int, name: str, words: Words) -> Chart:
         "names": list(words.names),
         "x": _for_drawing(at, 0),
         "y": _for_drawing(at, 1),
-        "weights": [round(weight, 4) for weight in words.weight.tolist()],
+        "weights": [float(f"{weight:.5g}") for weight in words.weight.tolist()],
         "near": near,
         "cosines": cosines,
     }

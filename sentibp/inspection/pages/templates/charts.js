@@ -21,6 +21,10 @@ const page = { // what several scripts need
     made.style.setProperty(name, colour.startsWith("--") ? `var(${colour})` : colour);
     return made;
   },
+  signed(value) { // as in render.py
+    const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : value.toExponential(1);
+    return (value < 0 ? "" : "+") + digits;
+  },
   width(text) { // of a text of 14 px
     page.context ??= document.createElement("canvas").getContext("2d");
     page.context.font = "14px system-ui, sans-serif";
@@ -432,7 +436,7 @@ const charts = (() => {
       made.createCaption().textContent = title;
       const strongest = [...words.names.keys()].sort((i, j) => Math.abs(words.weights[j]) - Math.abs(words.weights[i]));
       made.append(row("th", ["word", ...(words.kinds ? ["evidence for"] : []), "weight", "nearest"]), ...strongest.map((i) =>
-        row("td", [words.names[i], ...(words.kinds ? [words.kinds[words.kind[i]]] : []), words.weights[i].toFixed(4),
+        row("td", [words.names[i], ...(words.kinds ? [words.kinds[words.kind[i]]] : []), page.signed(words.weights[i]),
           words.near[i].map((j) => words.names[j]).join(", ")])));
       return element("div", { class: "scroll", tabindex: 0 }, made);
     }

@@ -6,11 +6,15 @@ function map(chart, place) {
   const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26;
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
   const reach = Math.max(...weights.map(Math.abs), 1e-9);
-  const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${weights[i] < 0 ? "" : "+"}${weights[i].toFixed(4)}`;
+  const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
   const byPlace = [...names.keys()].sort((i, j) => x[i] - x[j] || y[i] - y[j]);
   const frame = element("div", { class: "frame" });
   const field = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
   const found = element("output", {}), chosen = element("p", { class: "chosen", "aria-live": "polite" });
+  if (kinds) {
+    place.append(element("p", { class: "legend" }, "Evidence for ", ...kinds.map((name, k) => element("span", {},
+      drawn("svg", { width: 14, height: 14, "aria-hidden": "true" }, paint(drawn("circle", { cx: 7, cy: 7, r: 5 }), "fill", colours[k])), name))));
+  }
   place.append(frame, element("p", { class: "controls find" }, element("label", {}, "find a word ", field), found), chosen);
   let picture = null, spots = [], picked = null, matching = null;
 

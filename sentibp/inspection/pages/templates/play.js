@@ -156,8 +156,6 @@
     return isFirst || label() !== null;
   }
 
-  const signed = (value) => (value < 0 ? "" : "+") + value.toFixed(4);
-
   function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
     const unknown = answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
@@ -165,7 +163,7 @@
       at("needle").style.width = `${100 * answer.positive}%`;
       const score = answer.label === answer.labels[1] ? answer.positive : 1 - answer.positive;
       at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
-      at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
+      at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${page.signed(answer.logit)}`
         + unknown;
     }
     at("moved").textContent = moved ?? "";
@@ -207,7 +205,7 @@
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
     at("logit").textContent = [placed ? `place ${answer.place.toFixed(4)}` : "",
-      ...answer.sums.map((each) => `${each.name} ${signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
+      ...answer.sums.map((each) => `${each.name} ${page.signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
   }
 
   function contributions(answer) {
@@ -230,14 +228,14 @@
       const bar = document.createElement("div");
       bar.className = colours[value < 0 ? 0 : 1];
       bar.style.setProperty("--share", `${(100 * Math.abs(value)) / largest}%`);
-      const made = row("td", [name, signed(value), bar]);
+      const made = row("td", [name, page.signed(value), bar]);
       made.lastChild.className = "bar";
       table.append(made);
     }
     const [count, rest] = answer.others;
-    if (count) table.append(row("td", [`${count} others`, signed(rest), ""]));
-    table.append(row("td", ["bias (an empty review)", signed(answer.bias), ""]));
-    table.append(row("td", [`${sum} (the sum)`, signed(answer.value ?? answer.logit), ""]));
+    if (count) table.append(row("td", [`${count} others`, page.signed(rest), ""]));
+    table.append(row("td", ["bias (an empty review)", page.signed(answer.bias), ""]));
+    table.append(row("td", [`${sum} (the sum)`, page.signed(answer.value ?? answer.logit), ""]));
     return table;
   }
 
