@@ -175,6 +175,22 @@ class Feature(NamedTuple):
     affix: str = ""  # the known beginning or ending of an unknown word, or a shifted word with its mark
 
 
+class Located(NamedTuple):
+    """A text with its tokens, and the features of a vocabulary in it. Long texts take a while: locate them once."""
+
+    text: str
+    tokens: Tokens
+    spans: list[Span]  # of each token
+    features: list[Feature]  # in the order of `Vocabulary.occurrences`
+    known: list[bool]  # of each token, whether it has any
+
+
+def locate_features(vocabulary: Vocabulary, text: str, spelling: Spelling) -> Located:
+    """Return the tokens and the known features of a text, with their positions."""
+    tokens = tokenize(strings([text]), spelling)
+    return Located(text, tokens, locate(text, tokens, spelling), *find_features(vocabulary, tokens))
+
+
 def find_features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:
     """Return the features of one text, in the order of `Vocabulary.occurrences`, and for each token if it has any."""
     known = vocabulary.numbers(tokens.words) != NONE

@@ -58,7 +58,7 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\u00a0%"
+    return f"{100 * share:.1f} %"
 
 
 def _trained(subject: Subject) -> str:

@@ -86,7 +86,7 @@ def _environment() -> Environment:
 
 def _printable(value: Any) -> Any:
     """Replace control characters and surrogates, which HTML does not allow, in the values of a template."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
+    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
         return value
     return "".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in value)
 

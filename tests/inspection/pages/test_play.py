@@ -9,6 +9,7 @@ import threading
 import heads
 import pytest
 
+from sentibp.data import offsets
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection.pages import play
 from sentibp.inspection.pages.play import Refused, Session
@@ -321,3 +322,15 @@ def test_tokens_differ(server, new_classifier):
     with Server(Session("other", new_classifier(TEXTS))) as other:
         assert other.token != server.token
         assert len(other.token) >= 20
+
+
+def test_the_words_of_a_text_are_located_once(session, monkeypatch):
+    """A long text takes most of its time there."""
+    seen = []
+    locate = offsets.locate
+    monkeypatch.setattr(offsets, "locate", lambda text, *more: seen.append(text) or locate(text, *more))
+    session.look(TEXTS[0], "negative")
+    session.learn(TEXTS[0], "negative", None, None, times=3)
+    assert seen == [TEXTS[0]]
+    session.look(TEXTS[1], "negative")
+    assert seen == TEXTS[:2]

@@ -38,7 +38,7 @@
   // the one before is removed.
   function wait() {
     document.body.classList.add("waiting");
-    signal ??= setTimeout(() => (at("status").textContent = "The network is at work…"), 300);
+    signal ??= setTimeout(() => (at("status").textContent = "The network is at work…"), 150);
   }
   function waited() {
     clearTimeout(signal);
