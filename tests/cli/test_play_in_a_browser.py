@@ -287,7 +287,7 @@ def test_run_learns_xor_with_a_live_curve_and_can_be_stopped(page: Page, played:
     heights = page.js(f"[...{marks}].map(e => Number(e.getAttribute('transform').match(/[0-9.]+/g)[1]))")
     assert heights[-1] > heights[0], "the loss has fallen"
     page.find("#losses summary").send_keys(ENTER)
-    assert page.js("document.querySelectorAll('#losses tr').length") > 40
+    page.wait("document.querySelectorAll('#losses tr').length > 40")
     assert page.js(UNNAMED) == []
     assert page.complaints() == []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -61,6 +62,12 @@ def signed(value: float) -> str:
     return f"{value:+.4f}" if value == 0 or abs(value) >= 5e-4 else f"{value:+.1e}"
 
 
+def probability(value: float) -> str:
+    """Return a probability with 4 decimals, or as many as show that it is not certain."""
+    distance = min(value, 1 - value)
+    return f"{value:.{min(1 - math.floor(math.log10(distance)), 15) if 0 < distance < 5e-5 else 4}f}"
+
+
 def trusted(content: str) -> Markup:
     """Mark what this package or a library wrote (HTML, a style, a script): templates show it unescaped."""
     from markupsafe import Markup
@@ -80,7 +87,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["signed"] = signed
+    environment.filters |= {"signed": signed, "probability": probability}
     return environment
 
 

@@ -21,6 +21,18 @@ const page = { // what several scripts need
     made.style.setProperty(name, colour.startsWith("--") ? `var(${colour})` : colour);
     return made;
   },
+  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, and that it is not whole
+    const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
+    if (size === 0) return "0";
+    if (size < 1e-3 || size >= 1e6) return value.toExponential(2).replace(/([+-])(\d)$/, "$10$2");
+    let digits = Math.max(4, 2 - Math.floor(Math.log10(size)));
+    if (distance > 0 && distance < 5e-5) digits = Math.min(1 - Math.floor(Math.log10(distance)), 15);
+    return value.toFixed(digits);
+  },
+  probability(value) { // 4 decimals, or as many as show that it is not certain
+    const distance = Math.min(value, 1 - value);
+    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 15) : 4);
+  },
   signed(value) { // as in render.py
     const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : value.toExponential(1);
     return (value < 0 ? "" : "+") + digits;

@@ -108,7 +108,7 @@
     progress(answer);
     if (answer.stopped) at("error").textContent = answer.stopped, at("error").hidden = false;
     if (name === "learn" && answer.drawing) {
-      const moved = before && ` ${before[2].toFixed(4)} → ${before[3].toFixed(4)}`;
+      const moved = before && ` ${page.probability(before[2])} → ${page.probability(before[3])}`;
       at("which").textContent = "This is the step that Learn made.";
       at("again").hidden = false;
       if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
@@ -162,8 +162,8 @@
     else {
       at("needle").style.width = `${100 * answer.positive}%`;
       const score = answer.label === answer.labels[1] ? answer.positive : 1 - answer.positive;
-      at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
-      at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${page.signed(answer.logit)}`
+      at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
+      at("logit").textContent = `probability of positive ${page.probability(answer.positive)}, logit ${page.signed(answer.logit)}`
         + unknown;
     }
     at("moved").textContent = moved ?? "";
@@ -187,7 +187,7 @@
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
     at("distribution").setAttribute("aria-label",
-      answer.labels.map((name, i) => `${name} ${answer.probabilities[i].toFixed(4)}`).join(", "));
+      answer.labels.map((name, i) => `${name} ${page.probability(answer.probabilities[i])}`).join(", "));
     const old = [...at("distribution").children];
     const columns = old.length === answer.labels.length ? old : answer.labels.map(() => {
       const column = document.createElement("div");
@@ -197,13 +197,13 @@
     answer.labels.forEach((name, i) => { // the same elements, so that the bars move
       columns[i].firstElementChild.style.height = `${100 * answer.probabilities[i]}%`;
       columns[i].lastElementChild.textContent = name;
-      columns[i].title = `${name} ${answer.probabilities[i].toFixed(4)}`;
+      columns[i].title = `${name} ${page.probability(answer.probabilities[i])}`;
       columns[i].className = name === answer.label ? "predicted" : "";
     });
     if (columns !== old) at("distribution").replaceChildren(...columns);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
-    at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
+    at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
     at("logit").textContent = [placed ? `place ${answer.place.toFixed(4)}` : "",
       ...answer.sums.map((each) => `${each.name} ${page.signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
   }
@@ -253,7 +253,7 @@
     at("steps").start = answer.learned - listed.length + 1;
     at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
       const item = document.createElement("li"), short = taught.length > 60 ? `${taught.slice(0, 59)}…` : taught;
-      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${before.toFixed(4)} → ${after.toFixed(4)}`;
+      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${page.probability(before)} → ${page.probability(after)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;

@@ -92,7 +92,7 @@ function reviewTable(host, table) {
       const k = Number(/\d+$/.exec(key)?.[0] ?? 0), says = key.startsWith("predicted") || (key.startsWith("probability") && runs.length > 1);
       const text = key === "label" ? labels[label[i]] : key === "words" ? value(i).toLocaleString("en")
         : key.startsWith("predicted") ? labels[value(i)] : key.startsWith("loss") ? value(i).toFixed(3)
-          : (runs.length > 1 ? `${labels[runs[k].predicted[i]]} ` : "") + value(i).toFixed(4);
+          : (runs.length > 1 ? `${labels[runs[k].predicted[i]]} ` : "") + page.probability(value(i));
       const isWrong = says && wrong[k][i];
       return element("td", { role: "cell", "data-name": name, ...(c ? {} : { tabindex: -1 }), ...(isWrong ? { class: "wrong" } : {}) },
         isWrong ? `✗ ${text}` : text);

@@ -94,14 +94,10 @@ function stepper(host, moved = () => {}) {
     const size = Math.abs(value);
     if (size === 0) return "0";
     if (size < 0.001 || size >= 10000) return value.toExponential(1);
-    return value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
+    const said = page.number(value); // more than 4 decimals, if 4 would look whole
+    return said.length <= 8 && size < 10 ? said : value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
   }
-  function long(value) {
-    if (value === undefined || value === null) return "not finite";
-    const size = Math.abs(value);
-    if (size === 0) return "0";
-    return size < 0.001 || size >= 1e6 ? value.toExponential(2).replace(/([+-])(\d)$/, "$10$2") : value.toFixed(4);
-  }
+  const long = (value) => (value === undefined || value === null ? "not finite" : page.number(value));
 
   // --- what a column and an edge show at this stage
 
@@ -181,7 +177,7 @@ function stepper(host, moved = () => {}) {
       ...data.columns.flatMap((column, index) => boxes(column, index, places, height)), ...lines.flatMap((each) => each.labels));
     unit.replaceChildren(...(chosen ? details(chosen) : []));
     if (follow && stage.column !== null) reveal(stage.column);
-    for (const each of host.querySelectorAll(".words .scroll, .unit .scroll")) // so that the keyboard can scroll it
+    for (const each of host.querySelectorAll(".words .scroll, .unit .scroll, .formula")) // so that the keyboard can scroll it
       if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
     writeReview();
     link();
