@@ -98,14 +98,14 @@ def _network(subject: Subject) -> str | None:
         return None
     spec, n = subject.classifier.spec, sum(each.size for each in subject.classifier.network.params.values())
     layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
-    same = len(set(spec.hidden)) == 1 and len(spec.hidden) > 1
-    sizes = f"{spec.hidden[0]} units each" if same else f"{', '.join(map(str, spec.hidden))} units"
+    if spec.hidden:
+        same = len(set(spec.hidden)) == 1 and len(spec.hidden) > 1
+        layers += f" of {spec.hidden[0]} units each" if same else f" of {', '.join(map(str, spec.hidden))} units"
     members = subject_settings(subject).get("train.members", 1)
     averaged = f", the average of {members} networks in one," if isinstance(members, int) and members > 1 else ""
-    return (
-        f"The network{averaged} knows {len(subject.classifier.vocabulary):,} words and n-grams, each as {spec.dim} "
-        f"numbers, and has {layers}{f' of {sizes}' if spec.hidden else ''}: {n:,} parameters."
-    )
+    known = len(subject.classifier.vocabulary)
+    words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"
+    return f"The network{averaged} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
 
 
 def _baselines(subject: Subject) -> list[Peer]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.inspection.pages.chart_data import Chart, colour
+from sentibp.inspection.pages.chart_data import COLOURS, Chart, colour, shade
 from sentibp.model.head import LABELS
 from sentibp.nn.layers import Array
 
@@ -47,7 +47,8 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     if words.labels is not None:
         kinds = sorted(set(words.labels))
         shown["kinds"] = kinds
-        shown["colours"] = [colour(i) for i in range(len(kinds))]
+        k = len(kinds)
+        shown["colours"] = [colour(i) if k <= COLOURS else shade(i, k) for i in range(k)]
         shown["kind"] = [kinds.index(label) for label in words.labels]
     title = f"Map of the embedding: {name}"
     return {"id": f"map{number}", "title": title, "about": _about(words, shares), "words": shown}

@@ -181,14 +181,17 @@ def ask(server):
 
 def test_the_page_and_its_files(ask, server):
     scripts = [(name, "javascript") for name in ("play.js", "charts.js", "stepper.js", "phases.js", "files.js")]
+    size = 0
     for name, kind in [("", "html"), *scripts, ("style.css", "css")]:
         status, headers, content = ask("GET", name, None)
         assert status == 200
         assert kind in headers["Content-Type"]
+        size += len(content)
         assert content
         assert "script-src 'self'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
+    assert size < 150_000
     assert server.server_address[0] == "127.0.0.1"
 
 

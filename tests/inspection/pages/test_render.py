@@ -7,7 +7,7 @@ import html
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.inspection.pages.render import render, trusted
+from sentibp.inspection.pages.render import probability, render, signed, trusted
 from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Section, Sheet
 
@@ -42,3 +42,9 @@ def test_controls_are_replaced():
 def test_html_of_this_package_is_not_escaped_twice():
     assert "<p>&lt;</p>" in render("lines.html", groups=[("text", "<")])
     assert "<p><i></p>" in render("lines.html", groups=[("text", trusted("<i>"))])
+
+
+def test_small_numbers_are_not_shown_as_nothing_nor_large_ones_as_certain():
+    assert list(map(signed, (0.0, 1.25, -0.00049, 1e-7))) == ["+0.0000", "+1.2500", "-4.9e-04", "+1.0e-07"]
+    found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-9, 2e-6)))
+    assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.9999999970", "0.0000020"]

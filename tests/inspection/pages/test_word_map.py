@@ -33,7 +33,10 @@ def test_the_map_of_labels_without_an_order_shows_which_label():
     chart = word_map(0, "m", words)
     assert chart["words"]["kinds"] == ["apple", "pear"]
     assert chart["words"]["kind"] == [1, 0, 1]
+    assert chart["words"]["colours"] == ["--run0", "--run1"]
     assert "which label" in chart["about"]
+    many = Words(list("abcdefgh"), np.eye(8), np.ones(8), [f"label {i}" for i in range(8)])
+    assert len(set(word_map(0, "m", many)["words"]["colours"])) == 8
 
 
 def test_the_nearest_words_are_those_with_the_largest_cosine():
