@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,40 @@ def json_data(value: Any) -> Markup:
     """
     text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
     return trusted(re.sub("<(?=[!sS])", r"\\u003c", text.replace("</", r"<\/")))
+
+
+def without_repeats(value: Any, least: int = 60) -> tuple[Any, list[Any]]:
+    """Return data with each list and object of `least` characters of JSON that it has more than once as {"$": number}.
+
+    Also return these, by number. `page.restored` of templates/charts.js puts them back.
+    """
+    counts: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
+    shared: list[Any] = []
+
+    def count(part: Any) -> None:
+        if isinstance(part, list | dict):
+            key = json.dumps(part, sort_keys=True)
+            counts[key] += len(key) >= least
+            if counts[key] < 2:
+                for each in part.values() if isinstance(part, dict) else part:
+                    count(each)
+
+    def replaced(part: Any) -> Any:
+        if not isinstance(part, list | dict):
+            return part
+        key = json.dumps(part, sort_keys=True)
+        if key not in numbers:
+            own = {name: replaced(each) for name, each in part.items()} if isinstance(part, dict) else None
+            own = list(map(replaced, part)) if own is None else own
+            if counts[key] < 2:
+                return own
+            numbers[key] = len(shared)
+            shared.append(own)
+        return {"$": numbers[key]}
+
+    count(value)
+    return replaced(value), shared
 
 
 def signed(value: float) -> str:

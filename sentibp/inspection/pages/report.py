@@ -12,7 +12,7 @@ from typing import Any
 from sentibp.data.labels import BINARY
 from sentibp.inspection.pages import charts, overview, training_charts
 from sentibp.inspection.pages.chart_data import Chart, drawn, share_range
-from sentibp.inspection.pages.render import json_data, page_with_scripts
+from sentibp.inspection.pages.render import json_data, page_with_scripts, without_repeats
 from sentibp.inspection.pages.report_data import Subject
 from sentibp.inspection.pages.report_reviews import mistakes, steps
 from sentibp.inspection.pages.report_scores import (
@@ -100,12 +100,13 @@ def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:
 
 
 def _steps(drawings: Sequence[list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return the drawings for JSON, and the pieces of their formulas, which most of them share."""
+    """Return the drawings for JSON, and what they share: the pieces of formulas, weights, tables."""
     shown = [[each | {"drawing": dict(each["drawing"])} for each in own] for own in drawings]
     formulas: dict[str, str] = {}
     for each in (each for own in shown for each in own):
         formulas |= each["drawing"].pop("formulas")
-    return {"steps": shown, "formulas": formulas}
+    steps, shared = without_repeats(shown)
+    return {"steps": steps, "shared": shared, "formulas": formulas}
 
 
 def _merge_reasons(lines: Sequence[tuple[str, str]], n: int) -> list[str]:

@@ -11,7 +11,7 @@ from sentibp.inspection.pages.chart_data import COLOURS, Chart, colour, shade
 from sentibp.model.head import LABELS
 from sentibp.nn.layers import Array
 
-_NEAREST = 6
+_NEAREST = 5
 _ON_A_LINE = 0.9  # the share of the variance from which the words are said to lie on a line
 
 

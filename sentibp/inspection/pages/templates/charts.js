@@ -21,6 +21,13 @@ const page = { // what several scripts need
     made.style.setProperty(name, colour.startsWith("--") ? `var(${colour})` : colour);
     return made;
   },
+  restored(value, shared) { // data of render.without_repeats
+    const all = (part) => page.restored(part, shared);
+    if (!value || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map(all);
+    if ("$" in value) return all(shared[value.$]);
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, all(part)]));
+  },
   number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, and that it is not whole
     const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
     if (size === 0) return "0";
