@@ -22,13 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
-from sentibp.data.key_table import KeyTable
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE, KeyTable
 from sentibp.data.respelling import SHORTEST, without_doubled_letters
 from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
-from sentibp.utils.arrow import Lookup, from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
+from sentibp.utils.arrow import Lookup, counts_before, from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
 from sentibp.utils.spill import build_arrays
 from sentibp.utils.threads import parallel_map
 
@@ -113,7 +112,7 @@ class Vocabulary:
         def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             place, offsets = within(tokens.offsets, texts)
             word = number.take(tokens.ids[place])
-            unknown = np.diff(prefix_sums(unknown_word.take(tokens.ids[place]))[offsets])
+            unknown = np.diff(counts_before(unknown_word.take(tokens.ids[place]), offsets))
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last entry
             while len(levels) < depth:
                 levels.append(known.find(pair_keys(levels[-1], word, offsets, len(self.words))))
@@ -184,7 +183,7 @@ class Vocabulary:
     def without_marked(self, texts: Ragged) -> Ragged:
         """Return the features of each text without the marked words."""
         kept = ~self.is_marked.take(texts.ids)
-        return Ragged(texts.ids[kept], prefix_sums(kept)[texts.offsets])
+        return Ragged(texts.ids[kept], counts_before(kept, texts.offsets))
 
     def longest_affixes(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the longest known beginning and the longest known ending of each wanted word: feature ids, or NONE.
@@ -345,5 +344,5 @@ def interleave(levels: list[np.ndarray], offsets: np.ndarray, presence: bool) ->
     """
     ids = np.stack(levels, axis=1).ravel()
     known = ids != NONE
-    ids, lengths = ids.compress(known), np.diff(prefix_sums(known)[offsets * len(levels)])
+    ids, lengths = ids.compress(known), np.diff(counts_before(known, offsets * len(levels)))
     return data_presence.keep_first(ids, lengths) if presence else (ids, lengths)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import prefix_sums
