@@ -14,7 +14,7 @@ letter. Marked words may follow, such as `not~good`, which a word has beside its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -94,11 +94,29 @@ class Vocabulary:
         """Return the features of each text in the order in which they end, as often as they occur."""
         return self._encode(tokens, presence=False)[0]
 
+    def pieces(self, tokens: Tokens) -> Iterator[tuple[int, int]]:
+        """Yield ranges (start, stop) of texts that are encoded at once."""
+        return cuts(tokens.offsets, _ENCODED)
+
     def select(self, occurrences: Ragged) -> Ragged:
         """Return of the features of each text those that `encode` returns: with `presence`, each once."""
         return data_presence.distinct(occurrences) if self.presence else occurrences
 
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
+        encode = self.encoder(tokens, presence)
+
+        def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            features, unknown = encode(texts)
+            return features.ids, features.lengths, unknown
+
+        ids, lengths, unknown = build_arrays(parallel_map(piece, self.pieces(tokens)), np.int32, np.int64, np.int64)
+        return Ragged(ids, prefix_sums(lengths)), unknown
+
+    def encoder(self, tokens: Tokens, presence: bool) -> Callable[[tuple[int, int]], tuple[Ragged, np.ndarray]]:
+        """Return a function that encodes the texts (start, stop), as `encode` encodes all of them.
+
+        With `presence`, it returns each feature once. Several threads may call it at the same time.
+        """
         number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         known, depth = self._known_pairs, self.depth
@@ -109,7 +127,7 @@ class Vocabulary:
         for feature in affixes:
             unknown_word = unknown_word & (feature == NONE)
 
-        def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def encode(texts: tuple[int, int]) -> tuple[Ragged, np.ndarray]:
             place, offsets = within(tokens.offsets, texts)
             word = number.take(tokens.ids[place])
             unknown = np.diff(counts_before(unknown_word.take(tokens.ids[place]), offsets))
@@ -120,11 +138,10 @@ class Vocabulary:
             if shifters is not None:
                 found = zip(shifters.find(tokens.ids[place], offsets), marked, strict=True)
                 levels += [np.where(has, of.take(tokens.ids[place]), np.int32(NONE)) for has, of in found]
-            return *interleave(levels, offsets, presence), unknown
+            ids, lengths = interleave(levels, offsets, presence)
+            return Ragged(ids, prefix_sums(lengths)), unknown
 
-        pieces = parallel_map(piece, cuts(tokens.offsets, _ENCODED))
-        ids, lengths, unknown = build_arrays(pieces, np.int32, np.int64, np.int64)
-        return Ragged(ids, prefix_sums(lengths)), unknown
+        return encode
 
     def numbers(self, words: pa.LargeStringArray) -> np.ndarray:
         """Return the number of each word among the words of the vocabulary, or NONE: (m,) int32.
