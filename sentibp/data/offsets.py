@@ -17,7 +17,7 @@ import numpy as np
 
 from sentibp.data import token_classes
 from sentibp.data.folding import CONTEXT, Spelling, replacements
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.shifters import Shifters
 from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize_characters, tokenize
 from sentibp.data.vocabulary import Vocabulary

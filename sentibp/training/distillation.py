@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples, class_shares, example_weights
+from sentibp.data.key_table import NONE
 from sentibp.data.lexicon import Lexicon
-from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.metrics import effective_number
 from sentibp.model import initial, linear
