@@ -98,9 +98,11 @@ def _network(subject: Subject) -> str | None:
         return None
     spec, n = subject.classifier.spec, sum(each.size for each in subject.classifier.network.params.values())
     layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
-    if spec.hidden:
-        same = len(set(spec.hidden)) == 1 and len(spec.hidden) > 1
-        layers += f" of {spec.hidden[0]} units each" if same else f" of {', '.join(map(str, spec.hidden))} units"
+    sizes = list(map(str, spec.hidden))
+    if len(sizes) > 1 and len(set(sizes)) == 1:
+        layers += f" of {sizes[0]} units each"
+    elif sizes:
+        layers += f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} units"
     members = subject_settings(subject).get("train.members", 1)
     averaged = f", the average of {members} networks in one," if isinstance(members, int) and members > 1 else ""
     known = len(subject.classifier.vocabulary)

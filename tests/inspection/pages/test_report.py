@@ -271,7 +271,7 @@ def test_what_a_model_of_several_classes_does_is_said_in_words(train, reviews, l
     ("hidden", "members", "says"),
     [
         ([4, 4, 4], 1, ("The network knows ", " has 3 hidden layers of 4 units each: ")),
-        ([4, 2], 1, ("The network knows ", " has 2 hidden layers of 4, 2 units: ")),
+        ([4, 2], 1, ("The network knows ", " has 2 hidden layers of 4 and 2 units: ")),
         ([4], 2, ("The network, the average of 2 networks in one, knows ", " has one hidden layer of 8 units: ")),
     ],
 )
