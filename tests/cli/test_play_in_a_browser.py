@@ -567,7 +567,7 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
     Path("mine.yaml").write_text(f"data: {data}\ntrain: {{epochs: 2}}\nmodel: {{hidden: [4]}}\n")
     runner.train_model(load_config("mine.yaml"), Path("run"))
     with serving(Path("run/model.safetensors")) as server:
-        opened(page, server.url, 360, "dark")
+        opened(page, server.url, 320, "dark")
         write(page, "superb film")
         names = "[...document.querySelectorAll('#distribution span')].map(e => e.textContent)"
         assert page.js(names) == NAMES
@@ -586,6 +586,9 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
         page.find("#undo").send_keys(" ")
         page.wait(f"{STEPS} === 0 && {READY}")
         assert page.js(heights) == before
+        write(page, "superb film awful 1 2 3 4 5 6 7")
+        go_to(page, "embedding: EmbeddingBag")  # its formula is wider than the screen, and scrolls
+        assert page.js("[...document.querySelectorAll('.formula')].some((e) => e.scrollWidth > e.clientWidth)")
         assert page.js(WIDER) <= 0
         page.driver.find_element("xpath", '//button[text()="The article\'s sentence"]').click()  # with two labels
         page.wait(f"document.getElementById('prediction').textContent === 'negative 0.7000' && {READY}")
