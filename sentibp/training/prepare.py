@@ -113,8 +113,7 @@ def prepare_config(
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     found = [] if lexicon is None else lexicon.coverage(occurrences, encoded.vocabulary).notes()
-    how_to_group = "" if given is None else "say which belong together (sentence, film, product, author) with groups="
-    independent, more = _judge_validation(config, reviews, overlap, encoded.near_duplicate, how_to_group)
+    independent, more = _judge_validation(config, reviews, overlap, encoded.near_duplicate, given)
     classes = classes_of(config.data)
     return TrainingData(
         config=config,
@@ -196,7 +195,7 @@ def _facts(config: Config, reviews: _Reviews, lexicon: Lexicon | None) -> dict[s
 
 
 def _judge_validation(
-    config: Config, reviews: _Reviews, overlap: _Overlap, near_duplicate: Array, how_to_group: str
+    config: Config, reviews: _Reviews, overlap: _Overlap, near_duplicate: Array, given: InMemory | None
 ) -> tuple[Array | None, list[str]]:
     """Return how much each validation review counts in a fit (n,), and what the user should know of them.
 
@@ -207,6 +206,7 @@ def _judge_validation(
     learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(near_duplicate == 1))
     independent = data_corpus.independent_weights(reviews.validation, learned)
     near = np.delete(near_duplicate, overlap.repeated)
+    how_to_group = "" if given is None else "say which belong together (sentence, film, product, author) with groups="
     about = overlap.hashes, len(overlap.repeated), near, independent, how_to_group
     return independent, _validation_notes(config, reviews.training, reviews.validation, *about)
 
