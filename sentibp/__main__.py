@@ -11,7 +11,7 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line."""
-    gc.set_threshold(100_000, 20, 20)  # most of what a command makes lives to its end: look for cycles rarely
+    gc.set_threshold(10_000)  # most objects live until a command ends: collect rarely
     _occupy_standard_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as after nohup
         signal.signal(signal.SIGINT, _leave)
