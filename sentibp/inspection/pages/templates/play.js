@@ -34,11 +34,16 @@
   const settings = () => (optimizer.options.length
     ? { optimizer: optimizer.value, learning_rate: Number(learningRate.value) } : {});
 
-  // Until the answer to the text is there, the one before is dimmed, and after a while a line says why. If there is none,
-  // the one before is removed.
+  // Until the answer to the text is there, the one before is dimmed; soon a line says why, and its verdict goes. If there
+  // is no answer, all of the one before is removed.
   function wait() {
     document.body.classList.add("waiting");
-    signal ??= setTimeout(() => (at("status").textContent = "The network is at work…"), 150);
+    signal ??= setTimeout(() => {
+      at("status").textContent = "The network is at work…";
+      if (answered === text.value) return;
+      at("prediction").textContent = "…"; // what was said of another text
+      at("logit").textContent = at("moved").textContent = "";
+    }, 150);
   }
   function waited() {
     clearTimeout(signal);
