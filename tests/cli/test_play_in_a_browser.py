@@ -421,6 +421,7 @@ def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, pla
     page.find("#text").send_keys(" a lot")
     assert page.js("document.body.classList.contains('waiting')")
     page.wait("document.getElementById('status').textContent !== ''")
+    assert page.text("#prediction") == "…"
     page.wait("[...document.querySelectorAll('.of-text')].every(e => getComputedStyle(e).opacity < 0.5)")
     page.js("window.open_gate()")
     page.wait("!document.body.classList.contains('waiting')")

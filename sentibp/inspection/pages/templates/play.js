@@ -369,7 +369,7 @@
   function choose(key, label) {
     wanted = label;
     network.value = key;
-    labelsShown = null;
+    labelsShown = answered = null;
     numbers = { count: 0 };
     isRunning = false;
     step.stop();
