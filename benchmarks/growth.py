@@ -2,6 +2,7 @@
 
     python benchmarks/growth.py                      # the table, and the plot: benchmarks/growth.svg
     python benchmarks/growth.py --memory 1500 --copies 60 120 240   # 2, 4, 8 GB of text in so many MB (Linux, as root)
+    python benchmarks/growth.py --memory 1500 --copies 60 --rows growth_memory.jsonl   # and a plot of all rows so far
 
 Real IMDB reviews, repeated; in the copies one word in twenty is another one, drawn as often as it occurs, so that the
 vocabulary grows as that of more text would. They are written to Parquet in a temporary folder, and read as anyone's
@@ -99,6 +100,7 @@ def measure(source: str, overrides: list[str]) -> dict[str, float]:
     marks.append(time.perf_counter())
     vocabulary, features = vocabulary_build.build_vocabulary(tokens, 2, 2, settings.text.max_features)
     marks.append(time.perf_counter())
+    assert training.label is not None
     train = Examples(features, training.label)
     del training, tokens
     classifier = initial.build_classifier(settings, vocabulary, 0, None, train)
@@ -192,8 +194,11 @@ def group(megabytes: int) -> Iterator[Path]:
         folder.rmdir()
 
 
-def limited(folder: Path, megabytes: int, copies: list[int]) -> None:
-    """Train on so many copies of the reviews in a control group, and print a row for each."""
+def limited(folder: Path, megabytes: int, copies: list[int], rows: Path | None) -> None:
+    """Train on so many copies of the reviews in a control group.
+
+    Print a row for each, and add it to the file `rows`.
+    """
     print("| GB of text | reviews | s | processor s | own MB at most | validation accuracy |")
     print("| --- | --- | --- | --- | --- | --- |")
     for number in copies:
@@ -219,12 +224,32 @@ def limited(folder: Path, megabytes: int, copies: list[int]) -> None:
             flush=True,
         )
         shutil.rmtree(folder / "run")
+        if rows is not None:
+            row = {"gb": BYTES * number / 1e9, "seconds": seconds, "processor": processor, "own": 1e3 * own.peak}
+            with rows.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(row)}\n")
+            rows.with_suffix(".svg").write_text(plot_of_limited(rows), encoding="utf-8")
+
+
+def plot_of_limited(path: Path) -> str:
+    """Time and memory by the size of the text, from a file of rows."""
+    rows = sorted(map(json.loads, path.read_text(encoding="utf-8").splitlines()), key=lambda row: row["gb"])
+
+    def against(key: str) -> list[tuple[float, float]]:
+        return [(row["gb"], row[key]) for row in rows]
+
+    times = [Line("by the clock", against("seconds")), Line("of processors", against("processor"))]
+    return svg(
+        [Panel("Seconds, by GB of text", times, False), Panel("MB, by GB of text", [Line("", against("own"))], False)],
+        columns=2,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory", type=int, metavar="MB", help="train in so much memory, and stop")
     parser.add_argument("--copies", type=int, nargs="+", default=COPIES[-1:], help="of 25,000 reviews, for --memory")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="with --memory: where the rows are collected")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -233,7 +258,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SENTIBP_CACHE"] = f"{folder}/cache"
         if arguments.memory:
-            limited(Path(folder), arguments.memory, arguments.copies)
+            limited(Path(folder), arguments.memory, arguments.copies, arguments.rows)
         else:
             table(Path(folder))
 

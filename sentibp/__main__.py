@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(10_000)  # most objects live until a command ends: collect rarely
     _occupy_standard_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as after nohup
         signal.signal(signal.SIGINT, _leave)

@@ -90,7 +90,7 @@ def open_browser(profile: Path, downloads: Path | None = None) -> Iterator[Page]
         driver.quit()
 
 
-WIDER = "document.documentElement.scrollWidth - innerWidth"
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"  # innerWidth grows on a phone
 FOCUS = "document.activeElement.id || document.activeElement.textContent"
 
 RING = """(() => { // what scrolls would cut the outline of what is in it

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentibp.data.ngram_counts import NONE
-
+NONE = -1
 _SPARE = 1  # a table has 2 to 4 slots for each key
 _SMALLEST = 4  # bits of the number of slots
 _MIX = 0x9E3779B97F4A7C15  # of the first table (Knuth's multiplicative hashing)

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from sentibp.data.key_table import NONE, KeyTable
 from sentibp.utils import spill
-from sentibp.utils.arrow import from_numpy, to_numpy
 from sentibp.utils.threads import parallel_map
 
-NONE = -1
 _SHARD = 1 << 21  # approximate number of keys, with repeats, that one thread counts at once
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads keys over the shards (Knuth's multiplicative hashing)
+_MIX = np.uint64(0xD1342543DE82EF95)  # spreads keys over the shards (Steele & Vigna, 2021); KeyTable has another
 
 
 class Pairs:
@@ -39,12 +38,14 @@ class Pairs:
         self._keys = spill.advise_random(spill.empty(size, np.int64))
         self._order = spill.empty(size, np.int32)  # the position in its piece that each sorted key had
         self._group = None if groups is None else spill.advise_random(spill.empty(size, np.int32))
-        self._distinct = [0] * self.shards
+        self._numbered = [0] * self.shards  # how many keys of each shard have a number
 
         def sort(number: int) -> np.ndarray:
             """Sort the keys of a piece by shard. Return the position where each shard begins (shards + 1,)."""
             values = keys(number)
-            shard = ((values.view(np.uint64) * _MIX) >> np.uint64(64 - bits)).astype(np.uint16)
+            hashed = values.view(np.uint64) * _MIX
+            hashed >>= np.uint64(64 - bits)
+            shard = hashed.astype(np.uint8 if self.shards < 256 else np.uint16)  # a byte is sorted twice as fast
             shard[values == NONE] = self.shards
             order = np.argsort(shard, kind="stable")  # radix sort: linear time
             self._keys[spans[number]] = values.take(order)
@@ -63,25 +64,23 @@ class Pairs:
         """
         self._fetch(shard)
         values = np.concatenate([np.zeros(0, np.int64), *(self._keys[span] for span in self._spans_of(shard))])
-        encoded = from_numpy(values).dictionary_encode()
-        number, distinct = to_numpy(encoded.indices), to_numpy(encoded.dictionary)
-        count = np.bincount(number, minlength=len(distinct))
-        self._distinct[shard] = len(distinct)
+        key, count = _frequent(values, at_least)
+        number = KeyTable(key, np.arange(len(key))).find(values)  # rare keys have none, so the table is small
+        self._numbered[shard] = len(key)
         self._put(shard, number)
-        is_frequent = count >= at_least
+        kept = np.arange(len(key))
         if self._group is not None:
             group = np.concatenate([np.zeros(0, np.int32), *(self._group[span] for span in self._spans_of(shard))])
-            is_frequent &= _groups_of(number, group, is_frequent) >= in_groups
-        frequent = np.flatnonzero(is_frequent)
-        return distinct.take(frequent), count.take(frequent), frequent
+            kept = np.flatnonzero(_groups_of(number, group, len(key)) >= in_groups)
+        return key.take(kept), count.take(kept), kept
 
     def rename(self, shard: int, numbers: np.ndarray, names: np.ndarray) -> None:
         """Replace the keys with these numbers in the shard (k,) by their names (k,), and all others by NONE."""
-        name = np.full(self._distinct[shard], NONE, np.int64)
+        name = np.full(self._numbered[shard] + 1, NONE, np.int64)  # one more entry maps NONE to NONE
         name[numbers] = names
         self._fetch(shard)
         for span in self._spans_of(shard):
-            self._keys[span] = name.take(self._keys[span])
+            self._keys[span] = name.take(self._keys[span], mode="wrap")
 
     def names(self) -> np.ndarray:
         """Return the name of each key in the order of the text (t,) int32. Call it once, at the end."""
@@ -112,9 +111,18 @@ class Pairs:
             done += size
 
 
-def _groups_of(number: np.ndarray, group: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return in how many groups each number from 0 occurs (k,), 0 for those that are not `wanted` (k,)."""
-    member = wanted.take(number)
+def _frequent(values: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values that occur `at_least` times, in ascending order, and their counts: (k,) each."""
+    values = np.sort(values)
+    start = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1]))[: len(values)])
+    count = np.diff(start, append=len(values))
+    frequent = count >= at_least
+    return values.take(start.compress(frequent)), count.compress(frequent)
+
+
+def _groups_of(number: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
+    """Return in how many groups each number from 0 to k - 1 occurs (k,). `number` and `group` are (t,)."""
+    member = number != NONE
     size = int(group.max(initial=0)) + 1
     pair = number.compress(member).astype(np.int64) * size + group.compress(member)
-    return np.bincount(np.unique(pair) // size, minlength=len(wanted))
+    return np.bincount(np.unique(pair) // size, minlength=k)

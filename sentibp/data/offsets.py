@@ -17,7 +17,7 @@ import numpy as np
 
 from sentibp.data import token_classes
 from sentibp.data.folding import CONTEXT, Spelling, replacements
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.shifters import Shifters
 from sentibp.data.tokenizer import ENTITY, LINE_BREAK, Tokens, entity, normalize_characters, tokenize
 from sentibp.data.vocabulary import Vocabulary
@@ -173,6 +173,22 @@ class Feature(NamedTuple):
     first: int
     last: int
     affix: str = ""  # the known beginning or ending of an unknown word, or a shifted word with its mark
+
+
+class Located(NamedTuple):
+    """A text with its tokens, and the features of a vocabulary in it. Long texts take a while: locate them once."""
+
+    text: str
+    tokens: Tokens
+    spans: list[Span]  # of each token
+    features: list[Feature]  # in the order of `Vocabulary.occurrences`
+    known: list[bool]  # of each token, whether it has any
+
+
+def locate_features(vocabulary: Vocabulary, text: str, spelling: Spelling) -> Located:
+    """Return the tokens and the known features of a text, with their positions."""
+    tokens = tokenize(strings([text]), spelling)
+    return Located(text, tokens, locate(text, tokens, spelling), *find_features(vocabulary, tokens))
 
 
 def find_features(vocabulary: Vocabulary, tokens: Tokens) -> tuple[list[Feature], list[bool]]:

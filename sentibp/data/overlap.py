@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.corpus import Corpus
+from sentibp.data.key_table import NONE, KeyTable
 from sentibp.data.tokenizer import Tokens
 from sentibp.errors import DataError
-from sentibp.utils.arrow import index_of, to_numpy
+from sentibp.nn import Ragged
+from sentibp.utils.arrow import index_of, prefix_sums, to_numpy
 from sentibp.utils.threads import parallel_map
 
 LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
@@ -107,17 +109,18 @@ def near_duplicates_of(
     compared = np.flatnonzero(length >= k)
     compared = compared[:: max(1, -(-len(compared) // _EXAMINED))]
     result = np.full(len(length), -1, np.int8)
-    starts = validation.offsets[compared]
-    sequences = [
-        _sequences(number[validation.ids[start : start + n]], k)
-        for start, n in zip(starts.tolist(), length[compared].tolist(), strict=True)
-    ]
-    if not sequences:
+    if not len(compared):
         return result
-    wanted, position = np.unique(np.concatenate(sequences), return_inverse=True)
-    found = find(k, wanted)[position]
-    counts = np.array([len(each) for each in sequences])
-    shares = np.add.reduceat(found, np.cumsum([0, *counts[:-1]]), dtype=np.int64) / counts
+    ids, offsets = Ragged(validation.ids, validation.offsets).take(compared)
+    counts = np.diff(offsets) - k + 1  # sequences of each review
+    starts = prefix_sums(counts)
+    inside = np.repeat(offsets[:-1] - starts[:-1], counts) + np.arange(starts[-1])  # others reach into the next review
+    sequences = _sequences(number.take(ids), k).take(inside)
+    wanted = np.sort(sequences)
+    wanted = wanted.compress(np.concatenate(([True], wanted[1:] != wanted[:-1])))
+    common = wanted.compress(find(k, wanted)).view(np.int64)
+    is_common = KeyTable(common, np.arange(len(common))).find(sequences.view(np.int64)) != NONE
+    shares = np.add.reduceat(is_common, starts[:-1], dtype=np.int64) / counts
     result[compared] = shares >= _NEAR
     return result
 
@@ -144,16 +147,17 @@ def _joined(first: np.ndarray, length: int, second: np.ndarray, base: int) -> np
 def occurring(ids: np.ndarray, k: int, wanted: np.ndarray) -> np.ndarray:
     """Return which of the wanted hashes (v,), in ascending order, are of k successive ids: (v,) bool."""
     shift = np.uint64(64 - (_SLOTS.bit_length() - 1))
-    table = np.zeros(_SLOTS, bool)
+    table = np.zeros(_SLOTS, bool)  # most sequences are seen here to be none of the wanted
     table[wanted >> shift] = True
+    exact = KeyTable(wanted.view(np.int64), np.arange(len(wanted)))
 
     def piece(start: int) -> np.ndarray:
         if len(ids) - start < k:
             return np.zeros(0, np.int64)
         value = _sequences(np.asarray(ids[start : start + _PIECE + k - 1]), k)
-        value = value[table[value >> shift]]
-        place = np.minimum(np.searchsorted(wanted, value), len(wanted) - 1)
-        return place[wanted[place] == value]
+        value = value.compress(table.take((value >> shift).view(np.int64)))
+        place = exact.find(value.view(np.int64))
+        return place.compress(place != NONE)
 
     found = np.zeros(len(wanted), bool)
     for places in parallel_map(piece, range(0, len(ids), _PIECE)):

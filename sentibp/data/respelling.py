@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sentibp.utils.arrow import buffers, prefix_sums, segments
+from sentibp.utils.arrow import buffers, counts_before, segments
 
 SHORTEST = 4  # characters of a word that is respelled: "too" is not "to"
 
@@ -22,4 +22,4 @@ def without_doubled_letters(words: pa.LargeStringArray) -> pa.LargeStringArray:
     kept[1:] = (data[1:] != data[:-1]) | ~_IS_LETTER[data[1:]]
     starts = offsets[:-1]
     kept[starts[starts < len(data)]] = True  # the letter before belongs to another word
-    return segments(prefix_sums(kept)[offsets], data[kept])
+    return segments(counts_before(kept, offsets), data[kept])

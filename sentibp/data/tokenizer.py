@@ -21,7 +21,16 @@ import pyarrow.compute as pc
 
 from sentibp.data.folding import DOTTED_I, Spelling, fold
 from sentibp.data.token_classes import mark_classes, name_classes
-from sentibp.utils.arrow import apply_where, buffers, from_numpy, prefix_sums, segments, strings, to_numpy
+from sentibp.utils.arrow import (
+    apply_where,
+    buffers,
+    counts_before,
+    from_numpy,
+    prefix_sums,
+    segments,
+    strings,
+    to_numpy,
+)
 from sentibp.utils.spill import ArrayBuilder
 from sentibp.utils.threads import parallel_map
 
@@ -190,5 +199,5 @@ def _split(text: pa.LargeStringArray, folding: int) -> Tokens:
     places = np.flatnonzero(starts)
     token = kind[places[:-1]] != _BLANK
     tokens = segments(places, data).filter(from_numpy(token)).dictionary_encode()
-    before = prefix_sums(token)  # the number of tokens before each segment
-    return Tokens(to_numpy(tokens.indices), before[np.searchsorted(places, offsets)], tokens.dictionary)
+    first = np.searchsorted(places, offsets)  # segment of each text
+    return Tokens(to_numpy(tokens.indices), counts_before(token, first), tokens.dictionary)

@@ -14,7 +14,7 @@ letter. Marked words may follow, such as `not~good`, which a word has beside its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -22,13 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
-from sentibp.data.key_table import KeyTable
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE, KeyTable
 from sentibp.data.respelling import SHORTEST, without_doubled_letters
 from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
-from sentibp.utils.arrow import Lookup, from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
+from sentibp.utils.arrow import Lookup, counts_before, from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
 from sentibp.utils.spill import build_arrays
 from sentibp.utils.threads import parallel_map
 
@@ -95,11 +94,29 @@ class Vocabulary:
         """Return the features of each text in the order in which they end, as often as they occur."""
         return self._encode(tokens, presence=False)[0]
 
+    def pieces(self, tokens: Tokens) -> Iterator[tuple[int, int]]:
+        """Yield ranges (start, stop) of texts that are encoded at once."""
+        return cuts(tokens.offsets, _ENCODED)
+
     def select(self, occurrences: Ragged) -> Ragged:
         """Return of the features of each text those that `encode` returns: with `presence`, each once."""
         return data_presence.distinct(occurrences) if self.presence else occurrences
 
     def _encode(self, tokens: Tokens, presence: bool) -> tuple[Ragged, np.ndarray]:
+        encode = self.encoder(tokens, presence)
+
+        def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            features, unknown = encode(texts)
+            return features.ids, features.lengths, unknown
+
+        ids, lengths, unknown = build_arrays(parallel_map(piece, self.pieces(tokens)), np.int32, np.int64, np.int64)
+        return Ragged(ids, prefix_sums(lengths)), unknown
+
+    def encoder(self, tokens: Tokens, presence: bool) -> Callable[[tuple[int, int]], tuple[Ragged, np.ndarray]]:
+        """Return a function that encodes the texts (start, stop), as `encode` encodes all of them.
+
+        With `presence`, it returns each feature once. Several threads may call it at the same time.
+        """
         number = self.numbers(tokens.words)
         word_feature = np.append(self.word_features, np.int32(NONE))
         known, depth = self._known_pairs, self.depth
@@ -110,10 +127,10 @@ class Vocabulary:
         for feature in affixes:
             unknown_word = unknown_word & (feature == NONE)
 
-        def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def encode(texts: tuple[int, int]) -> tuple[Ragged, np.ndarray]:
             place, offsets = within(tokens.offsets, texts)
             word = number.take(tokens.ids[place])
-            unknown = np.diff(prefix_sums(unknown_word.take(tokens.ids[place]))[offsets])
+            unknown = np.diff(counts_before(unknown_word.take(tokens.ids[place]), offsets))
             levels = [word_feature.take(word, mode="wrap")]  # NONE is -1: the last entry
             while len(levels) < depth:
                 levels.append(known.find(pair_keys(levels[-1], word, offsets, len(self.words))))
@@ -121,11 +138,10 @@ class Vocabulary:
             if shifters is not None:
                 found = zip(shifters.find(tokens.ids[place], offsets), marked, strict=True)
                 levels += [np.where(has, of.take(tokens.ids[place]), np.int32(NONE)) for has, of in found]
-            return *interleave(levels, offsets, presence), unknown
+            ids, lengths = interleave(levels, offsets, presence)
+            return Ragged(ids, prefix_sums(lengths)), unknown
 
-        pieces = parallel_map(piece, cuts(tokens.offsets, _ENCODED))
-        ids, lengths, unknown = build_arrays(pieces, np.int32, np.int64, np.int64)
-        return Ragged(ids, prefix_sums(lengths)), unknown
+        return encode
 
     def numbers(self, words: pa.LargeStringArray) -> np.ndarray:
         """Return the number of each word among the words of the vocabulary, or NONE: (m,) int32.
@@ -184,7 +200,7 @@ class Vocabulary:
     def without_marked(self, texts: Ragged) -> Ragged:
         """Return the features of each text without the marked words."""
         kept = ~self.is_marked.take(texts.ids)
-        return Ragged(texts.ids[kept], prefix_sums(kept)[texts.offsets])
+        return Ragged(texts.ids[kept], counts_before(kept, texts.offsets))
 
     def longest_affixes(self, words: pa.LargeStringArray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the longest known beginning and the longest known ending of each wanted word: feature ids, or NONE.
@@ -345,5 +361,5 @@ def interleave(levels: list[np.ndarray], offsets: np.ndarray, presence: bool) ->
     """
     ids = np.stack(levels, axis=1).ravel()
     known = ids != NONE
-    ids, lengths = ids.compress(known), np.diff(prefix_sums(known)[offsets * len(levels)])
+    ids, lengths = ids.compress(known), np.diff(counts_before(known, offsets * len(levels)))
     return data_presence.keep_first(ids, lengths) if presence else (ids, lengths)

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data import vocabulary as vocabulary_module
-from sentibp.data.ngram_counts import NONE, Pairs
+from sentibp.data.key_table import NONE
+from sentibp.data.ngram_counts import Pairs
 from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.data.vocabulary import Vocabulary, enumerate_affixes, interleave, within

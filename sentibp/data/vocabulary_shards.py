@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.folding import Spelling
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.overlap import LONGEST, occurring
 from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, tokenize

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.compute as pc
 
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.compare import compare_models

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.tokenizer import ENTITY
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError

@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sentibp.data.labels import Classes
-from sentibp.data.offsets import Feature, feature_span, find_features, locate
-from sentibp.data.tokenizer import tokenize
+from sentibp.data.offsets import Feature, Located, feature_span, locate_features
 from sentibp.errors import InvalidInput
 from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.head import answer_of_logit, place, predicted, probability
@@ -37,7 +36,6 @@ from sentibp.nn import Ragged, ReLU, Residual, Sequential, Sigmoid, Tanh
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.heads import scale_shares, split_head
 from sentibp.nn.layers import Array, Layer
-from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
 
 if TYPE_CHECKING:
@@ -186,10 +184,12 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     require_classifier(classifier)
     if not isinstance(text, str):
         raise InvalidInput(f"text is of type {type(text).__name__}; give one text, a str; explain several one by one")
-    spelling = classifier.spec.spelling
-    tokens = tokenize(strings([text]), spelling)
-    spans = locate(text, tokens, spelling)
-    found, known = find_features(classifier.vocabulary, tokens)
+    return explain_located(classifier, locate_features(classifier.vocabulary, text, classifier.spec.spelling))
+
+
+def explain_located(classifier: Classifier, located: Located) -> Explanation:
+    """Return what `explain` does, for a text whose features have been located."""
+    _, tokens, spans, found, known = located
     ids = classifier.vocabulary.encode(tokens)[0].ids
     bag, layers, head = _split_network(classifier, ids)
     with single_threaded_blas:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.data import offsets
-from sentibp.data.tokenizer import tokenize
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS, label_number, probability
@@ -24,7 +23,6 @@ from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Activation, Array, path
 from sentibp.nn.losses import LOSSES, Loss, logits_of, loss_on
 from sentibp.nn.optim import OPTIMIZERS, Optimizer
-from sentibp.utils.arrow import strings
 from sentibp.utils.threads import single_threaded_blas
 
 
@@ -115,16 +113,17 @@ def trace_step(
     optimizer: str | None = None,
     learning_rate: float | None = None,
     steps: int = 1,
+    located: offsets.Located | None = None,
 ) -> Trace:
     """Train a copy of the classifier on one review with this label, and return every number of the first step.
 
     Loss, optimizer and learning rate default to those of the model's training. The optimizer starts with an empty
-    state. Raises Diverged if a number is not finite.
+    state. `located` are the features of the text, if they are known already. Raises Diverged if a number is not finite.
     """
     trained_loss, settings = _training_defaults(classifier)
-    tokens = tokenize(strings([text]), classifier.spec.spelling)
-    words = offsets.locate(text, tokens, classifier.spec.spelling)
-    features, known = offsets.find_features(classifier.vocabulary, tokens)
+    if located is None:
+        located = offsets.locate_features(classifier.vocabulary, text, classifier.spec.spelling)
+    _, tokens, words, features, known = located
     encoded = classifier.vocabulary.encode(tokens)[0].ids.tolist()
     ids = list(dict.fromkeys(encoded))  # in the order of the text
     row_of = {id: row for row, id in enumerate(ids)}

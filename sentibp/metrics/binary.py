@@ -241,13 +241,13 @@ def _is_right(label: ArrayLike, probability: ArrayLike, name: str) -> np.ndarray
     return (decide(p) == 1) == truth
 
 
-def verdict(paired: Mapping[str, Any]) -> str:
-    """Return a sentence for people about the result of `mcnemar`."""
+def verdict(paired: Mapping[str, Any], first: str = "the first", second: str = "the second") -> str:
+    """Return a sentence for people about the result of `mcnemar`, with the names of the two."""
     verdict = "a difference this large is rare by chance" if paired["p_value"] < 0.05 else "no clear difference"
-    return (
-        f"paired test: {paired['a_only']:,} reviews only the first got right, {paired['b_only']:,} only the second; "
-        f"p = {paired['p_value']:.3g} (McNemar, exact): {verdict}" + (f"; {paired['note']}" if "note" in paired else "")
-    )
+    only = f"{paired['a_only']:,} review{'s' * (paired['a_only'] != 1)} only {first} got right"
+    note = f"; {paired['note']}" if "note" in paired else ""
+    p = f"p = {paired['p_value']:.3g} (McNemar, exact)"
+    return f"paired test: {only}, {paired['b_only']:,} only {second}; {p}: {verdict}{note}"
 
 
 def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:

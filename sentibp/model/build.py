@@ -77,14 +77,17 @@ def assemble(
     Only training needs `dropout`, `word_dropout` and `rng`, which draws the masks of both.
     """
     layers: dict[str, nn.Layer] = {}
-    rng = rng or np.random.default_rng(0)
+    if rng is None and (dropout or word_dropout):
+        rng = np.random.default_rng(0)  # not for a prediction: numpy.random takes 8 ms to import
     if word_dropout:
+        assert rng is not None
         layers["words"] = nn.WordDropout(word_dropout, rng)
     layers["embedding"] = _EMBEDDINGS[spec.math](weights["embedding.weight"], spec.pooling, spec.padding)
     for i, (inputs, width) in enumerate(pairwise([spec.dim, *spec.hidden])):
         name = f"hidden.{i}"
         block: dict[str, nn.Layer] = {}
         if dropout:
+            assert rng is not None
             block["dropout"] = nn.Dropout(dropout, rng)
         block[""] = nn.Linear(weights[f"{name}.weight"], weights[f"{name}.bias"])
         if spec.batch_norm:
@@ -95,6 +98,7 @@ def assemble(
         if spec.residual and inputs == width:
             layers[name] = nn.Residual(layers[name])
     if dropout:
+        assert rng is not None
         layers["dropout"] = nn.Dropout(dropout, rng)
     layers["output"] = nn.Linear(weights["output.weight"], weights["output.bias"])
     if spec.head == "scale":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.data.tokenizer import cuts, tokenize
+from sentibp.data.tokenizer import Tokens, cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import DataError, InvalidInput
 from sentibp.model.decision import Costs, parse_decision
@@ -22,7 +22,7 @@ from sentibp.nn.losses import logits_of
 from sentibp.utils import tensor_file
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.sequences import Texts, as_texts
-from sentibp.utils.threads import parallel_map, single_threaded_blas
+from sentibp.utils.threads import one_core, parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -131,16 +131,26 @@ class Classifier:
         and other values that are no text; also for a single str, which is no list.
         """
         decision = parse_decision(self.spec.label_set, threshold, cost)
-        features, tokens, unknown = self.encode(text)
-        return Prediction(probability(self.checked_logits(features)), tokens, unknown, decision)
+        tokens = tokenize(as_texts(text), self.spec.spelling)
+        logits, unknown = self._encoded_logits(tokens)
+        return Prediction(probability(checked(logits)), np.diff(tokens.offsets), unknown, decision)
+
+    def _encoded_logits(self, tokens: Tokens) -> tuple[Array, Array]:
+        """Return the logits of texts, and the number of their unknown tokens (n,). No array has all their features."""
+        encode = self.vocabulary.encoder(tokens, self.vocabulary.presence)
+
+        def piece(texts: tuple[int, int]) -> tuple[Array, Array]:
+            features, unknown = encode(texts)
+            with one_core():
+                return self.logits(features), unknown
+
+        pieces = list(self.vocabulary.pieces(tokens)) or [(0, 0)]
+        logits, unknown = zip(*parallel_map(piece, pieces), strict=True)
+        return np.concatenate(logits), np.concatenate(unknown)
 
     def checked_logits(self, features: Ragged) -> Array:
         """Return the logits as float64. DataError if one is not a number."""
-        logits = self.logits(features).astype(np.float64)
-        if np.isnan(logits).any():
-            first = int(np.argwhere(np.isnan(logits))[0, 0]) + 1
-            raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
-        return logits
+        return checked(self.logits(features))
 
     def answers(
         self, text: Texts, threshold: str | float | None = None, cost: Costs | None = None
@@ -170,6 +180,15 @@ class Classifier:
             "scores": self.scores,
         }
         return tensor_file.pack_tensor_file(header | dict(more or {}), tensors)
+
+
+def checked(logits: Array) -> Array:
+    """Return the logits of n reviews as float64. DataError if one is not a number."""
+    logits = logits.astype(np.float64)
+    if np.isnan(logits).any():
+        first = int(np.argwhere(np.isnan(logits))[0, 0]) + 1
+        raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
+    return logits
 
 
 def require_classifier(value: object) -> None:

@@ -15,7 +15,7 @@ from sentibp.model.linear import Head, minimize
 from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios
 from sentibp.nn.layers import Array, Ragged, sigmoid
 from sentibp.nn.sparse import FastEmbeddingBag
-from sentibp.utils.arrow import prefix_sums
+from sentibp.utils.arrow import counts_before, prefix_sums
 from sentibp.utils.rng import random_stream
 from sentibp.utils.spill import build_arrays, read_ahead
 from sentibp.utils.threads import parallel_map, single_threaded_blas
@@ -152,7 +152,7 @@ def _only(x: Ragged, kept: Array) -> Ragged:
     def piece(reviews: tuple[int, int]) -> tuple[Array, Array]:
         ids, offsets = x.slice(*reviews)
         is_kept = kept.take(ids)
-        return ids.compress(is_kept), np.diff(prefix_sums(is_kept)[offsets])
+        return ids.compress(is_kept), np.diff(counts_before(is_kept, offsets))
 
     ids, lengths = build_arrays(parallel_map(piece, cuts(x.offsets, _PIECE)), np.int32, np.int64)
     return Ragged(ids, prefix_sums(lengths))

@@ -97,8 +97,8 @@ def class_counts(examples: Examples, features: int) -> tuple[Array, Array]:
     for start in range(0, len(label), block):
         reviews = x.slice(start, min(start + block, len(label)))
         total += np.bincount(reviews.ids, minlength=features)
-        ids = reviews.ids[np.repeat(label[start : start + block] == 1, reviews.lengths)]
-        positive += np.bincount(ids, minlength=features)
+        is_positive = np.repeat(label[start : start + block] == 1, reviews.lengths)
+        positive += np.bincount(reviews.ids.compress(is_positive), minlength=features)
     return positive, total - positive
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.data.ngram_counts import NONE
+from sentibp.data.key_table import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import prefix_sums
@@ -237,10 +237,11 @@ def _from_varints(content: Array) -> Array:
     size = np.diff(ends, prepend=-1)
     if size.max(initial=1) > 8 or (len(content) and content[-1] >= 128):
         raise ValueError("a number in it is damaged")
-    values = np.zeros(len(ends), np.int64)
-    for i in range(size.max(initial=0)):
+    start = ends - size + 1
+    values = (content.take(start) & 127).astype(np.int64)
+    for i in range(1, size.max(initial=0)):
         rows = np.flatnonzero(size > i)
-        values[rows] |= (content[ends[rows] - size[rows] + 1 + i] & 127).astype(np.int64) << 7 * i
+        values[rows] |= (content.take(start.take(rows) + i) & 127).astype(np.int64) << 7 * i
     return values
 
 

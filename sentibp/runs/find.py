@@ -186,7 +186,7 @@ def local_model(name: str) -> Path:
 
 
 def with_hub_models_local(names: Sequence[str]) -> list[str]:
-    """Return the names, and for each model of the hub its local file, so that the hub is asked once."""
+    """Return the names, with the local file in place of each model of the hub: the program asks the hub only once."""
     return [str(find_run(name, MODEL, builtin=True)) if hub_model.is_hub_name(name) else name for name in names]
 
 

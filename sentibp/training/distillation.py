@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples, class_shares, example_weights
+from sentibp.data.key_table import NONE
 from sentibp.data.lexicon import Lexicon
-from sentibp.data.ngram_counts import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.metrics import effective_number
 from sentibp.model import initial, linear
@@ -112,8 +112,8 @@ def _fit_columns(
 ) -> tuple[Array, Array]:
     """Fit a network without hidden layers on a trained column for each output, and on the fixed `columns` (V, k).
 
-    Return it as a column for each output (V, m), and their biases (m,). A weight moves further if its scale is large,
-    of which there are m (V,); only the ratios between the scales of an output matter. `head` is as in `linear`.
+    Return it as a column for each output (V, m), and their biases (m,). `scales` are m arrays (V,): a weight moves
+    further if its scale is large. Only the ratios between the scales of an output matter. `head` is as in `linear`.
     """
     x, lengths, weight = examples.features, examples.features.lengths, examples.weight
     ones = np.ones((len(columns), 1), np.float32)

@@ -93,34 +93,15 @@ def prepare_config(
     """
     start = time.monotonic()
     origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
-    if fold is not None:
-        training, validation = fold
-    else:
-        training, validation = load_data(config) if given is None else given.load(config)
-    _require_reviews_for_shards(config, len(training))
-    labelled, unlabelled = load_pretraining_data(config)
-    every = [each for each in (training, validation, labelled, unlabelled) if each is not None]
-    order = order_note(config.data)
-    notes = (
-        *notes,
-        *([order] if order else []),
-        *_shard_notes(config.train, len(training)),
-        *(note for corpus in every for note in corpus.notes),
-    )
-    known = np.zeros(0, np.int64)  # the validation reviews that the model of init_from was trained on
-    hashes, repeated = _overlap(training, validation, labelled)
-    if validation is not None and fold is None and isinstance(config.data.validation, str):
-        require_separate(validation, repeated, shown(config.data.validation))
-    if origin is not None:
-        hashes, known, more = _with_origin(hashes, origin, config)
-        notes = (*notes, *more)
-    facts = _facts(config, training, validation, labelled, unlabelled)
-    if lexicon is not None:
-        facts["lexicon"] = {"fingerprint": lexicon.digest}
+    reviews = _load(config, given, fold)
+    overlap = _find_overlap(config, reviews, origin)
+    if fold is None:
+        _require_separate(config, reviews.validation, overlap)
+    facts = _facts(config, reviews, lexicon)
     encoded = encode(
         config.text,
-        (training, labelled, unlabelled),
-        validation,
+        (reviews.training, reviews.labelled, reviews.unlabelled),
+        reviews.validation,
         facts,
         str(config.data.source),
         None if origin is None else origin.vocabulary,
@@ -129,35 +110,62 @@ def prepare_config(
         place=place,
     )
     require_memory(config, len(encoded.vocabulary))
-    occurrences, labelled_features, unlabelled_features = encoded.learned
+    occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    if lexicon is not None:
-        notes = (*notes, *lexicon.coverage(occurrences, encoded.vocabulary).notes())
+    found = [] if lexicon is None else lexicon.coverage(occurrences, encoded.vocabulary).notes()
+    independent, more = _judge_validation(config, reviews, overlap, encoded.near_duplicate, given)
     classes = classes_of(config.data)
-    independent = None
-    if validation is not None:
-        seen = np.union1d(np.union1d(repeated, known), np.flatnonzero(encoded.near_duplicate == 1))
-        independent = data_corpus.independent_weights(validation, seen)
-        near = np.delete(encoded.near_duplicate, repeated)
-        how = "" if given is None else "say which belong together (sentence, film, product, author) with groups="
-        about = hashes, len(repeated), near, independent, how
-        notes = (*notes, *_validation_notes(config, training, validation, *about))
     return TrainingData(
         config=config,
         origin=origin,
         pretrained=pretrained,
         lexicon=lexicon,
-        training=_examples(training, features, classes),
-        validation=_examples_or_none(validation, encoded.validation, classes),
+        training=_examples(reviews.training, features, classes),
+        validation=_examples_or_none(reviews.validation, encoded.validation, classes),
         independent=independent,
-        extra=PretrainingData(occurrences, _examples_or_none(labelled, labelled_features, BINARY), unlabelled_features),
+        extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
-        hashes=hashes,
-        notes=tuple(dict.fromkeys(notes)),
+        hashes=overlap.hashes,
+        notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews), *overlap.notes, *found, *more])),
         given=given,
         seconds=time.monotonic() - start,
     )
+
+
+class _Reviews(NamedTuple):
+    """All reviews of a training."""
+
+    training: Corpus
+    validation: Corpus | None
+    labelled: Corpus | None  # further ones, for pretraining, with labels
+    unlabelled: Corpus | None  # and without
+
+
+class _Overlap(NamedTuple):
+    """Which validation reviews have been learned from."""
+
+    hashes: ReviewHashes
+    repeated: Array  # (k,) the positions of those that are training reviews, too
+    known: Array  # (m,) the positions of those that the model of init_from was trained on
+    notes: list[str]
+
+
+def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | None) -> _Reviews:
+    """Load the reviews: those of a fold, those that are given, or else those that the config names."""
+    if fold is not None:
+        training, validation = fold
+    else:
+        training, validation = load_data(config) if given is None else given.load(config)
+    _require_reviews_for_shards(config, len(training))
+    return _Reviews(training, validation, *load_pretraining_data(config))
+
+
+def _data_notes(config: Config, reviews: _Reviews) -> list[str]:
+    """Return what the user should know of the data as it was read."""
+    order = order_note(config.data)
+    notes = ([order] if order else []) + _shard_notes(config.train, len(reviews.training))
+    return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 
 def _require_reviews_for_shards(config: Config, reviews: int) -> None:
@@ -176,20 +184,31 @@ def _shard_notes(settings: Train, reviews: int) -> list[str]:
     return [f"{few}; for as many as without shards, write {set_option('train.batch_size', smaller)}"]
 
 
-def _facts(
-    config: Config,
-    training: Corpus,
-    validation: Corpus | None,
-    labelled: Corpus | None,
-    unlabelled: Corpus | None,
-) -> dict[str, Any]:
+def _facts(config: Config, reviews: _Reviews, lexicon: Lexicon | None) -> dict[str, Any]:
     """Return the sizes and fingerprints of the data, which the cache of encoded text depends on."""
-    facts = {"training": data_facts(training), "validation": data_facts(validation)}
-    if config.text.min_groups > 1 and training.group is not None:
-        facts["groups"] = {"fingerprint": hashlib.sha256(training.group.tobytes()).hexdigest()}
+    facts = {"training": data_facts(reviews.training), "validation": data_facts(reviews.validation)}
+    if config.text.min_groups > 1 and reviews.training.group is not None:
+        facts["groups"] = {"fingerprint": hashlib.sha256(reviews.training.group.tobytes()).hexdigest()}
     if config.pretrain.is_used:
-        facts |= {"labelled": data_facts(labelled), "unlabelled": data_facts(unlabelled)}
-    return facts
+        facts |= {"labelled": data_facts(reviews.labelled), "unlabelled": data_facts(reviews.unlabelled)}
+    return facts if lexicon is None else facts | {"lexicon": {"fingerprint": lexicon.digest}}
+
+
+def _judge_validation(
+    config: Config, reviews: _Reviews, overlap: _Overlap, near_duplicate: Array, given: InMemory | None
+) -> tuple[Array | None, list[str]]:
+    """Return how much each validation review counts in a fit (n,), and what the user should know of them.
+
+    `near_duplicate` (n,) is 1 for those that are nearly the same as training reviews.
+    """
+    if reviews.validation is None:
+        return None, []
+    learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(near_duplicate == 1))
+    independent = data_corpus.independent_weights(reviews.validation, learned)
+    near = np.delete(near_duplicate, overlap.repeated)
+    how_to_group = "" if given is None else "say which belong together (sentence, film, product, author) with groups="
+    about = overlap.hashes, len(overlap.repeated), near, independent, how_to_group
+    return independent, _validation_notes(config, reviews.training, reviews.validation, *about)
 
 
 def _validation_notes(
@@ -281,35 +300,37 @@ def _files(config: Config) -> dict[str, Any]:
     return fingerprints
 
 
-def _overlap(training: Corpus, validation: Corpus | None, labelled: Corpus | None) -> tuple[ReviewHashes, np.ndarray]:
-    """Return the hashes of the reviews, and the positions of the validation reviews that are training reviews, too."""
-    known = data_corpus.text_hashes(training.text)
-    held_out = np.zeros(0, np.int64) if validation is None else data_corpus.text_hashes(validation.text)
+def _find_overlap(config: Config, reviews: _Reviews, origin: Classifier | None) -> _Overlap:
+    """Find the validation reviews that training has, or that the model of init_from was trained on."""
+    known = data_corpus.text_hashes(reviews.training.text)
+    held_out = np.zeros(0, np.int64) if reviews.validation is None else data_corpus.text_hashes(reviews.validation.text)
     repeated = np.flatnonzero(np.isin(held_out, known))
-    if labelled is not None:
-        known = np.concatenate((known, data_corpus.text_hashes(labelled.text)))
-    return ReviewHashes(known, held_out), repeated
+    if reviews.labelled is not None:
+        known = np.concatenate((known, data_corpus.text_hashes(reviews.labelled.text)))
+    overlap = _Overlap(ReviewHashes(known, held_out), repeated, np.zeros(0, np.int64), [])
+    return overlap if origin is None else _with_origin(overlap, origin, config)
 
 
-def _with_origin(
-    hashes: ReviewHashes, origin: Classifier, config: Config
-) -> tuple[ReviewHashes, np.ndarray, list[str]]:
-    """Add the reviews that the model of init_from was trained on: the new model has learned from them, too.
+def _require_separate(config: Config, validation: Corpus | None, overlap: _Overlap) -> None:
+    """Raise DataError if much of a validation source of its own is in the training data."""
+    if validation is not None and isinstance(config.data.validation, str):
+        require_separate(validation, overlap.repeated, shown(config.data.validation))
 
-    Also return the positions of the validation reviews among them, and notes.
-    """
-    name, notes = shown(str(config.model.init_from)), []
+
+def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Overlap:
+    """Add the reviews that the model of init_from was trained on: the new model has learned from them, too."""
+    (hashes, repeated, _, _), name, notes = overlap, shown(str(config.model.init_from)), []
     if origin.spec.folding == config.text.folding != FOLDING:
         notes.append(f"text.folding is {config.text.folding}, as in {name}, whose words it starts from")
     learned = RecordedData(origin).training_hashes()
     if learned is None:
         notes.append(f"{name}: no run directory says on which reviews it was trained")
-        return hashes, np.zeros(0, np.int64), notes
+        return overlap._replace(notes=notes)
     known = np.flatnonzero(np.isin(hashes.validation, learned))
     if len(known):
         count = f"{len(known):,} of {len(hashes.validation):,} validation reviews"
         notes.append(f"{count} are in the training data of {name}, which the training starts from: expect lower scores")
-    return hashes._replace(training=np.concatenate((hashes.training, learned))), known, notes
+    return _Overlap(hashes._replace(training=np.concatenate((hashes.training, learned))), repeated, known, notes)
 
 
 def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:

@@ -59,6 +59,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "report.html").as_uri()
 
 
+DRAWING = (  # of the first run and review
+    "(({ steps, shared }) => page.restored(steps[0][0].drawing, shared))"
+    "(JSON.parse(document.getElementById('numbers').textContent))"
+)
 DRAWN = "document.body.dataset.drawn"
 
 
@@ -139,8 +143,7 @@ def test_the_stepper_by_clicks(page: Page, report: str):
         *("Backward: the logit", "Backward: output: Linear", "Backward: embedding: EmbeddingBag"),
         *("The update", "After the update"),
     ]
-    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
-    z = page.js(f"{drawing}.columns.find(column => column.symbol === 'z')")
+    z = page.js(f"{DRAWING}.columns.find(column => column.symbol === 'z')")
     boxes = page.js("[...document.querySelectorAll('.network .box title')].map(e => e.textContent)")
     (shown,) = (float(text.rpartition("= ")[2]) for text in boxes if text.startswith("z"))
     assert shown == pytest.approx(z["after"][0], abs=1e-4) != pytest.approx(z["values"][0], abs=1e-4)
@@ -152,14 +155,16 @@ def test_the_stepper_by_clicks(page: Page, report: str):
 def test_the_stepper_shows_gradients_by_width_and_colour_with_the_models_numbers(page: Page, report: str):
     page.open(report)
     page.wait(DRAWN)
-    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
-    stages = page.js(f"{drawing}.stages.map(stage => stage.kind)")
+    stages = page.js(f"{DRAWING}.stages.map(stage => stage.kind)")
     slider = page.find(".stepper input[type=range]")
     page.js("document.querySelector('.stepper input[type=range]').focus()")
     for _ in range(stages.index("gradient")):
         slider.send_keys("\ue014")  # the right arrow
     assert page.text(".stage-title").endswith("Backward: output: Linear")
-    gradient = page.js(f"{drawing}.edges.find(edge => edge.symbol === 'W').gradient.flat()")
+    columns, edges = page.js(f"{DRAWING}.columns"), page.js(f"{DRAWING}.edges")
+    (edge,) = (each for each in edges if each.get("symbol") == "W")
+    dz = columns[edge["to"]]["gradients"]
+    gradient = [value * each for value in columns[edge["from"]]["values"] for each in dz]
     largest = max(map(abs, gradient))
     drawn = [value for value in gradient if abs(value) > largest / 200]
     lines = page.js(
@@ -170,7 +175,7 @@ def test_the_stepper_shows_gradients_by_width_and_colour_with_the_models_numbers
     for (width, negative), value in zip(lines, drawn, strict=True):
         assert width == pytest.approx(0.25 + 4.75 * abs(value) / largest, abs=0.01)
         assert negative == (value < 0)
-    positive = page.js(f"{drawing}.before.positive")
+    positive = page.js(f"{DRAWING}.before.positive")
     assert f"{positive:.4f}"[:6] in page.js("document.querySelector('.network').textContent")
 
 
@@ -306,8 +311,7 @@ def test_a_report_on_several_labels(page: Page, several: dict[str, Path], kind: 
     forth = page.driver.find_elements("css selector", ".stepper .controls button")[1]
     while forth.is_enabled():
         forth.click()
-    drawing = "JSON.parse(document.getElementById('numbers').textContent).steps[0][0].drawing"
-    after = page.js(f"{drawing}.after.positive")
+    after = page.js(f"{DRAWING}.after.positive")
     boxes = "[...document.querySelectorAll('.network .box title')].map(e => e.textContent)"
     shown = [text for text in page.js(boxes) if text.startswith("p(")]
     assert [text.rpartition(" = ")[0] for text in shown] == [f"p({name})" for name in NAMES]

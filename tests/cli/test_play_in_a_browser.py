@@ -124,7 +124,9 @@ def test_the_articles_sentence_is_shown_first_and_learns_as_the_article_says(pag
     said = page.js("[...document.querySelectorAll('#phases li')].map(e => e.textContent)")
     assert [each[: each.index(" ")] for each in said] == ["ForwardThe", "LossThe", "BackwardFrom", "UpdateEach"]
     assert "from 0.3000 to 0.3500, and the loss falls from 0.4900 to 0.4225" in said[3]
-    assert page.js("document.querySelectorAll('#losses circle.steps').length") == 2, "before the step and after it"
+    assert page.js("document.querySelectorAll('#losses g.line [transform]').length") == 2, (
+        "before the step and after it"
+    )
     assert "1 step moved the loss from 0.2701 to 0.2489" in page.text("#cost")
     assert page.complaints() == []
 
@@ -275,16 +277,17 @@ def test_run_learns_xor_with_a_live_curve_and_can_be_stopped(page: Page, played:
     page.find("#rounds").clear()
     page.find("#rounds").send_keys("1000")
     page.find("#run-button").click()
-    page.wait("document.querySelectorAll('#losses circle.line').length > 20")
+    marks = "document.querySelectorAll('#losses g.line [transform]')"
+    page.wait(f"{marks}.length > 20")
     assert page.text("#run-button") == "Stop"
     page.wait("parseFloat(document.getElementById('needle').style.width) > 60")
     page.find("#run-button").click()
     page.wait(f"document.getElementById('run-button').textContent === 'Run' && {READY}")
     assert page.text("#prediction").startswith("positive")
-    heights = page.js("[...document.querySelectorAll('#losses circle.line')].map(e => Number(e.getAttribute('cy')))")
+    heights = page.js(f"[...{marks}].map(e => Number(e.getAttribute('transform').match(/[0-9.]+/g)[1]))")
     assert heights[-1] > heights[0], "the loss has fallen"
     page.find("#losses summary").send_keys(ENTER)
-    assert page.js("document.querySelectorAll('#losses tr').length") > 40
+    page.wait("document.querySelectorAll('#losses tr').length > 40")
     assert page.js(UNNAMED) == []
     assert page.complaints() == []
 
@@ -299,7 +302,7 @@ def test_a_step_costs_something_on_held_out_reviews(page: Page, played: str):
     assert "1 step moved the loss from" in said
     loss = [float(word.rstrip(",")) for word in said.split() if word[:1].isdigit() and "." in word][:2]
     assert loss[0] != loss[1]
-    assert page.js("document.querySelectorAll('#held-out circle').length") == 2
+    assert page.js("document.querySelectorAll('#held-out g.line [transform]').length") == 2
 
 
 # --- files
@@ -418,6 +421,7 @@ def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, pla
     page.find("#text").send_keys(" a lot")
     assert page.js("document.body.classList.contains('waiting')")
     page.wait("document.getElementById('status').textContent !== ''")
+    assert page.text("#prediction") == "…"
     page.wait("[...document.querySelectorAll('.of-text')].every(e => getComputedStyle(e).opacity < 0.5)")
     page.js("window.open_gate()")
     page.wait("!document.body.classList.contains('waiting')")
@@ -564,7 +568,7 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
     Path("mine.yaml").write_text(f"data: {data}\ntrain: {{epochs: 2}}\nmodel: {{hidden: [4]}}\n")
     runner.train_model(load_config("mine.yaml"), Path("run"))
     with serving(Path("run/model.safetensors")) as server:
-        opened(page, server.url, 360, "dark")
+        opened(page, server.url, 320, "dark")
         write(page, "superb film")
         names = "[...document.querySelectorAll('#distribution span')].map(e => e.textContent)"
         assert page.js(names) == NAMES
@@ -583,6 +587,9 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
         page.find("#undo").send_keys(" ")
         page.wait(f"{STEPS} === 0 && {READY}")
         assert page.js(heights) == before
+        write(page, "superb film awful 1 2 3 4 5 6 7")
+        go_to(page, "embedding: EmbeddingBag")  # its formula is wider than the screen, and scrolls
+        assert page.js("[...document.querySelectorAll('.formula')].some((e) => e.scrollWidth > e.clientWidth)")
         assert page.js(WIDER) <= 0
         page.driver.find_element("xpath", '//button[text()="The article\'s sentence"]').click()  # with two labels
         page.wait(f"document.getElementById('prediction').textContent === 'negative 0.7000' && {READY}")

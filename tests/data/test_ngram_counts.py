@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.data import ngram_counts
-from sentibp.data.ngram_counts import NONE, Pairs
+from sentibp.data.key_table import NONE
+from sentibp.data.ngram_counts import Pairs
 from sentibp.utils import spill
 
 keys = st.integers(NONE, 6) | st.integers(NONE, 2**62)

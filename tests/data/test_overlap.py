@@ -7,6 +7,8 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sentibp.data import overlap, sources
 from sentibp.data.corpus import Corpus
@@ -50,6 +52,21 @@ def test_order_counts_and_so_does_each_word():
         changed = words[:5]
         changed[i] = "c"
         assert near([" ".join(words)], [" ".join(changed)]) == [0]
+
+
+reviews = st.lists(st.text("ab", max_size=12), max_size=4)
+
+
+@settings(deadline=None)
+@given(reviews, reviews)
+def test_near_duplicates_are_those_of_the_definition(training, validation):
+    known = "".join(training)  # sequences that reach into the next training review count, too: a rare accident
+    expected = []
+    for review in validation:
+        sequences = [review[start : start + 5] for start in range(len(review) - 4)]
+        share = np.mean([each in known for each in sequences]) if sequences else None
+        expected.append(-1 if share is None else int(share >= 0.5))
+    assert near([" ".join(each) for each in training], [" ".join(each) for each in validation]) == expected
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 6, 7, 8])

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.utils.arrow import TEXT, Lookup, from_numpy, index_of, segments, split_lines, strings, to_numpy
+from sentibp.utils.arrow import (
+    TEXT,
+    Lookup,
+    counts_before,
+    from_numpy,
+    index_of,
+    segments,
+    split_lines,
+    strings,
+    to_numpy,
+)
 
 
 @settings(deadline=None)
@@ -26,6 +36,13 @@ def test_lone_surrogates_become_question_marks():
 
 def test_segments_share_the_bytes():
     assert segments(np.array([0, 1, 1, 3]), b"abc").to_pylist() == ["a", "", "bc"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans()), st.data())
+def test_counts_before(mask, data):
+    places = data.draw(st.lists(st.integers(0, len(mask))))
+    assert counts_before(np.array(mask, bool), np.array(places, int)).tolist() == [sum(mask[:at]) for at in places]
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.float64, bool])

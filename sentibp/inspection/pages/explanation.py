@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sentibp.inspection.explain import METHODS, Contribution, Explanation, Sum, relative_sizes
-from sentibp.inspection.pages.render import render
+from sentibp.inspection.pages.render import render, signed
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
 _BLANK = re.compile(r"(?:\s|<br\s*/?>)*", re.IGNORECASE)
@@ -137,7 +137,7 @@ def _pieces(text: str, each: Sum) -> list[dict[str, Any]]:
         pieces.append({"kind": "", "text": without_breaks(text[done:start])})
         done = max(done, word.end)
         side = _side(each, word.contribution)
-        kind, hint = (side, f"{word.contribution:+.4f}") if word.known else ("unknown", "unknown")
+        kind, hint = (side, signed(word.contribution)) if word.known else ("unknown", "unknown")
         pieces.append({"kind": kind, "text": text[start:done], "share": f"{70 * share:.0f}", "hint": hint})
     return [*pieces, {"kind": "", "text": without_breaks(text[done:])}]
 

@@ -2,13 +2,16 @@
 
 The formulas are the plain text of `layer_formulas`, `head_formulas` and `optimizer_formulas`: products with or without
 *, quotients, powers, indices in brackets or after _, functions, and words in between. What is no formula becomes text.
+
+MathML is long, and most formulas differ in their numbers only. So a formula is typeset in pieces (`typeset`), with a
+slot for each number: a page with many formulas has each piece once, and templates/stepper.js fills in the numbers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sentibp.inspection.pages.render import printable, trusted
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
-      | (?P<number>\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?)
+      | (?P<number>[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)
       | (?P<dots>\.\.\.)
       | (?P<arrow><-|>=|<=)
       | (?P<name>[A-Za-z][A-Za-z0-9]*'?)
@@ -30,10 +33,18 @@ _LONG = ("momentum", "scale", "shift", "mean", "variance", "times", "n", "paddin
 _SIGNS = {"*": "·", "-": "−", "<-": "←", "...": "…", ">=": "≥", "<=": "≤"}
 _LONGEST = 20_000  # characters of a formula
 _DEPTH = 40  # of parentheses
+SLOT = "\ue000"  # stands for a number: a private character, which formulas do not have
 
 
 class _NoFormula(Exception):
     """The text is not one of the formulas that are written here."""
+
+
+class Piece(NamedTuple):
+    """What stands between two places where a formula may be broken over lines."""
+
+    plain: str
+    mathml: str  # with a SLOT for each number of the plain text, in its order
 
 
 def math(formula: str) -> Markup:
@@ -41,21 +52,40 @@ def math(formula: str) -> Markup:
 
     It may be broken over lines at its signs of relation and its sums.
     """
-    if len(formula) > _LONGEST:
+    pieces = typeset(formula)
+    if not pieces:
         return trusted(_escape(formula))
-    try:
-        pieces = list(_Parser(formula).pieces())
-    except (_NoFormula, RecursionError):
-        return trusted(_escape(formula))
-    shown = " ".join(f'<math displaystyle="true">{piece}</math>' for piece in pieces)
+    shown = " ".join(f'<math displaystyle="true">{_filled(piece)}</math>' for piece in pieces)
     return trusted(f'<span class="math" role="math" aria-label="{_escape(formula)}">{shown}</span>')
+
+
+def typeset(formula: str) -> list[Piece]:
+    """Return a formula in pieces, or [] if it is none."""
+    if len(formula) > _LONGEST or SLOT in formula:
+        return []
+    try:
+        return list(_Parser(formula).pieces())
+    except (_NoFormula, RecursionError):
+        return []
+
+
+def without_numbers(plain: str) -> str:
+    """Return a text with a SLOT in the place of each number."""
+    return _TOKEN.sub(lambda match: SLOT if match.lastgroup == "number" else match[0], plain)
+
+
+def _filled(piece: Piece) -> str:
+    numbers = (match[0] for match in _TOKEN.finditer(piece.plain) if match.lastgroup == "number")
+    return re.sub(SLOT, lambda _: next(numbers), piece.mathml)
 
 
 class _Parser:
     """A recursive descent over the tokens of a formula."""
 
     def __init__(self, formula: str):
-        self.tokens = [(str(match.lastgroup), match[0]) for match in _TOKEN.finditer(formula)]
+        self.plain = [match[0] for match in _TOKEN.finditer(formula)]
+        kinds = [str(match.lastgroup) for match in _TOKEN.finditer(formula)]
+        self.tokens = [(kind, SLOT if kind == "number" else text) for kind, text in zip(kinds, self.plain, strict=True)]
         self.at, self.depth = 0, 0
 
     # --- tokens
@@ -78,22 +108,24 @@ class _Parser:
 
     # --- the grammar
 
-    def pieces(self) -> Iterator[str]:
+    def pieces(self) -> Iterator[Piece]:
         """Yield the pieces between which a line may be broken."""
         while self._peek()[0] != "end":
-            sign = self._peek()[1]
-            if sign in ("=", "<-", "+", "-", ",", ";", ">"):
-                self.at += 1
-                self._skip_space()
-                if self._peek()[0] == "end":
-                    raise _NoFormula
-                if sign in ",;":
-                    yield _operator(sign)
-                else:
-                    yield _operator(sign) + self._product()
-            else:
-                yield self._product()
+            start = self.at
+            mathml = self._piece()
+            yield Piece("".join(self.plain[start : self.at]).strip(), mathml)
             self._skip_space()
+
+    def _piece(self) -> str:
+        sign = self._peek()[1]
+        if sign not in ("=", "<-", "+", "-", ",", ";", ">"):
+            return self._product()
+        self.at += 1
+        self._skip_space()
+        if self._peek()[0] == "end":
+            raise _NoFormula
+        first = _operator(sign, "infix")  # without its form, what begins a piece would be read as a prefix
+        return first if sign in ",;" else first + self._product()
 
     def _sum(self) -> str:
         """A sum, up to a closing parenthesis or a comma."""
@@ -126,7 +158,7 @@ class _Parser:
             elif sign == "/":
                 self.at += 1
                 self._skip_space()
-                left = f"<mfrac><mrow>{_bare(left)}</mrow><mrow>{_bare(self._factor())}</mrow></mfrac>"
+                left = f"<mfrac>{_one(_bare(left))}{_one(_bare(self._factor()))}</mfrac>"
             elif self._begins_factor():
                 done += left + ('<mspace width="0.3em"/>' if space else "")
                 left = self._factor()
@@ -154,7 +186,7 @@ class _Parser:
         else:
             raise _NoFormula
         while self._take("^"):
-            found = f"<msup><mrow>{found}</mrow><mrow>{self._power()}</mrow></msup>"
+            found = f"<msup>{_one(found)}{_one(self._power())}</msup>"
         return found
 
     def _power(self, after_sign: bool = False) -> str:
@@ -198,14 +230,17 @@ class _Parser:
         return self._indexed(_name(text))
 
     def _of_word(self, text: str) -> str:
-        last = max(i for i, (_, sign) in enumerate(self.tokens) if sign == ")" and self._closes_word(i))
+        ends = [i for i, (_, sign) in enumerate(self.tokens) if sign == ")" and self._closes_word(i)]
+        if not ends:
+            raise _NoFormula
+        last = ends[-1]
         word = "".join(sign for _, sign in self.tokens[self.at + 1 : last])
         self.at = last + 1
         return self._indexed(f"{_name(text)}<mo>(</mo><mtext>{_escape(word)}</mtext><mo>)</mo>")
 
     def _closes_word(self, at: int) -> bool:
         """Whether an index such as [1] and the sign = follow this parenthesis. A word may have its own parentheses."""
-        following = "".join(sign for _, sign in self.tokens[at + 1 : at + 5])
+        following = "".join(self.plain[at + 1 : at + 5])
         return at > self.at and bool(re.match(r"\[\d+\] ?(=|$)", following))
 
     def _expectation(self) -> str:
@@ -233,7 +268,7 @@ class _Parser:
                 below = _name(text) if kind == "name" else _number(text)
             else:
                 raise _NoFormula
-            name = f"<msub><mrow>{name}</mrow><mrow>{below}</mrow></msub>"
+            name = f"<msub>{_one(name)}{_one(below)}</msub>"
         if self._peek()[1] == "[":
             inside = ""
             while (sign := self._peek()[1]) != "]":
@@ -244,6 +279,11 @@ class _Parser:
             self.at += 1
             name += f"<mtext>{_escape(inside)}]</mtext>"
         return name
+
+
+def _one(content: str) -> str:
+    """Return the content as one element."""
+    return content if re.fullmatch(r"<(m[in])>[^<]*</\1>", content) else f"<mrow>{content}</mrow>"
 
 
 def _bare(content: str) -> str:
@@ -291,8 +331,9 @@ def _number(text: str) -> str:
     return f"<mn>{text}</mn>"
 
 
-def _operator(sign: str, form: str = "infix") -> str:
-    return f'<mo form="{form}">{_escape(_SIGNS.get(sign, sign))}</mo>'
+def _operator(sign: str, form: str = "") -> str:
+    attribute = f' form="{form}"' if form else ""
+    return f"<mo{attribute}>{_escape(_SIGNS.get(sign, sign))}</mo>"
 
 
 def _escape(text: str) -> str:

@@ -20,6 +20,7 @@ From benchmarks/RESULTS.md, "end to end, against fastText".
 """
 
 
+_FEW = 6  # classes that the first sentence names
 _MANY = 0.02  # the share of reviews from the training data that the first sentences tell
 
 
@@ -30,6 +31,7 @@ class Peer(NamedTuple):
     note: str
     accuracy: float
     interval: tuple[float, float] | None = None
+    meaning: str = ""  # what one would do, of those that need no model
 
     @property
     def place(self) -> str:
@@ -45,16 +47,22 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
     if subject.predictions is not None:
         scores = subject.predictions.scores
         low, high = scores["accuracy_interval"]
-        found.append(("how", f"{100 * scores['accuracy']:.1f} % of {scores['n']:,} {subject.scored_on}"))
-        found.append(("interval", f"{100 * low:.1f} to {100 * high:.1f} %"))
+        found.append(("how", f"{_percent(scores['accuracy'])} of {scores['n']:,} {subject.scored_on}"))
+        found.append(("interval", f"{100 * low:.1f} to {_percent(high)}"))
+        best = max(_baselines(subject), key=lambda peer: peer.accuracy)
+        if low <= best.accuracy:
+            found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
         if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
             found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
     return found
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def _trained(subject: Subject) -> str:
-    labels = [] if subject.classifier is None else list(subject.classifier.spec.labels)
-    told = f"tells {_listed(labels)} reviews apart" if labels else "left no model"
+    told = _told(subject)
     reviews = (((subject.facts.get("data") or {}).get("training")) or {}).get("reviews")
     source = subject_settings(subject).get("data.source")
     named = "" if not isinstance(source, str) else Path(source).name or source
@@ -73,10 +81,16 @@ def _trained(subject: Subject) -> str:
     return f"{told}. {learned}{took}." if reviews or named else f"{told}."
 
 
-def _listed(names: Sequence[str]) -> str:
-    if len(names) > 5:
-        return f"{len(names)} kinds of"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _told(subject: Subject) -> str:
+    """Return what the model does with reviews."""
+    if subject.classifier is None:
+        return "left no model"
+    labels, k = subject.classifier.spec.labels, len(subject.classifier.spec.labels)
+    if k == 2:
+        return f"tells {labels[0]} and {labels[1]} reviews apart"
+    if subject.classifier.spec.ordered:
+        return f"sorts reviews into {k} classes, from {labels[0]} to {labels[-1]}"
+    return f"sorts reviews into {k} classes" + (f": {', '.join(labels[:-1])} and {labels[-1]}" if k <= _FEW else "")
 
 
 def _network(subject: Subject) -> str | None:
@@ -84,11 +98,32 @@ def _network(subject: Subject) -> str | None:
         return None
     spec, n = subject.classifier.spec, sum(each.size for each in subject.classifier.network.params.values())
     layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
-    units = f" of {', '.join(map(str, spec.hidden))} units" if spec.hidden else ""
-    return (
-        f"The network knows {len(subject.classifier.vocabulary):,} words and n-grams, each as {spec.dim} numbers, and "
-        f"has {layers}{units}: {n:,} parameters."
-    )
+    sizes = list(map(str, spec.hidden))
+    if len(sizes) > 1 and len(set(sizes)) == 1:
+        layers += f" of {sizes[0]} units each"
+    elif sizes:
+        layers += f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} units"
+    members = subject_settings(subject).get("train.members", 1)
+    averaged = f", the average of {members} networks in one," if isinstance(members, int) and members > 1 else ""
+    known = len(subject.classifier.vocabulary)
+    words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"
+    return f"The network{averaged} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
+
+
+def _baselines(subject: Subject) -> list[Peer]:
+    """Return what needs no model: guessing, and always answering the most frequent label."""
+    predictions = subject.predictions
+    assert predictions is not None
+    counts = np.bincount(predictions.label, predictions.weight)
+    k = predictions.positive.shape[1] if predictions.positive.ndim == 2 else 2
+    most = int(counts.argmax())
+    names = None if subject.classifier is None else subject.classifier.spec.labels
+    named = f"“{names[most]}”" if names is not None else "the most frequent label"
+    share = float(counts[most] / counts.sum())
+    return [
+        Peer("Guessing", f"each of the {k} labels as often", 1 / k, meaning="guessing"),
+        Peer("The majority", f"always {named}", share, meaning=f"always answering {named}"),
+    ]
 
 
 def peers(subjects: Sequence[Subject]) -> list[Peer]:
@@ -102,18 +137,7 @@ def peers(subjects: Sequence[Subject]) -> list[Peer]:
     if not comparable(subjects):
         fingerprint = reviews_fingerprint(scored[0])
         scored = [subject for subject in scored if reviews_fingerprint(subject) == fingerprint]
-    predictions = scored[0].predictions
-    assert predictions is not None
-    label, weight = predictions.label, predictions.weight
-    counts = np.bincount(label, weight)
-    k = predictions.positive.shape[1] if predictions.positive.ndim == 2 else 2
-    names = None if scored[0].classifier is None else scored[0].classifier.spec.labels
-    most = int(counts.argmax())
-    named = f"“{names[most]}”" if names is not None else "the most frequent label"
-    found = [
-        Peer("Guessing", f"each of the {k} labels as often", 1 / k),
-        Peer("The majority", f"always {named}", float(counts[most] / counts.sum())),
-    ]
+    found = _baselines(scored[0])
     fingerprint = reviews_fingerprint(scored[0])
     if fingerprint in MEASURED:
         accuracy, trained_on = MEASURED[fingerprint]

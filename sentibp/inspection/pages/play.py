@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.config.schema import Train
+from sentibp.data.offsets import Located, locate_features
 from sentibp.errors import SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
@@ -77,6 +78,7 @@ class Session:
     held_out: HeldOut | None = None
     _sets: ReviewSets | None = None
     _practice: tuple[Sequence[Labelled], HeldOut] | None = None
+    _last: Located | None = None
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -211,7 +213,9 @@ class Session:
     def _trace(self, text: str, label: str, optimizer: str | None, learning_rate: float | None) -> trace.Trace:
         """Return a step with all its numbers, on a copy of the rows. Raises trace.Diverged."""
         try:
-            step = trace.trace_step(self.classifier, text, label, None, optimizer, learning_rate)
+            step = trace.trace_step(
+                self.classifier, text, label, None, optimizer, learning_rate, located=self._located(text)
+            )
         except trace.Diverged as error:  # its repair is an option of `sentibp trace`
             raise trace.Diverged(f"{str(error).partition('; ')[0]}; lower the learning rate") from None
         if any(np.abs(after).max(initial=0) > _MAX_WEIGHT for call in step.layers for after in call.after.values()):
@@ -285,9 +289,15 @@ class Session:
         if self.held_out is not None and self.learned not in self.progress.held_out:
             self.progress.held_out[self.learned] = self.held_out.score(self.classifier)
 
+    def _located(self, text: str) -> Located:
+        """Return the features of a text with their positions. Those of the last text are kept."""
+        if self._last is None or self._last.text != text:
+            self._last = locate_features(self.classifier.vocabulary, text, self.classifier.spec.spelling)
+        return self._last
+
     def _predict(self, text: str) -> dict[str, Any]:
         """Return the prediction and its contributions for the page."""
-        explanation = inspection_explain.explain(self.classifier, text)
+        explanation = inspection_explain.explain_located(self.classifier, self._located(text))
         unknown = dict.fromkeys(word.text for word in explanation.words if not word.known)
         return {
             "label": explanation.label,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -56,6 +58,51 @@ def json_data(value: Any) -> Markup:
     return trusted(re.sub("<(?=[!sS])", r"\\u003c", text.replace("</", r"<\/")))
 
 
+def without_repeats(value: Any, least: int = 60) -> tuple[Any, list[Any]]:
+    """Return data with each list and object of `least` characters of JSON that it has more than once as {"$": number}.
+
+    Also return these, by number. `page.restored` of templates/charts.js puts them back.
+    """
+    counts: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
+    shared: list[Any] = []
+
+    def count(part: Any) -> None:
+        if isinstance(part, list | dict):
+            key = json.dumps(part, sort_keys=True)
+            counts[key] += len(key) >= least
+            if counts[key] < 2:
+                for each in part.values() if isinstance(part, dict) else part:
+                    count(each)
+
+    def replaced(part: Any) -> Any:
+        if not isinstance(part, list | dict):
+            return part
+        key = json.dumps(part, sort_keys=True)
+        if key not in numbers:
+            own = {name: replaced(each) for name, each in part.items()} if isinstance(part, dict) else None
+            own = list(map(replaced, part)) if own is None else own
+            if counts[key] < 2:
+                return own
+            numbers[key] = len(shared)
+            shared.append(own)
+        return {"$": numbers[key]}
+
+    count(value)
+    return replaced(value), shared
+
+
+def signed(value: float) -> str:
+    """Return a weight or a contribution with its sign and 4 decimals; a tiny one with its power of ten, not as 0."""
+    return f"{value:+.4f}" if value == 0 or abs(value) >= 5e-4 else f"{value:+.1e}"
+
+
+def probability(value: float) -> str:
+    """Return a probability with 4 decimals, or as many as show that it is not certain."""
+    distance = min(value, 1 - value)
+    return f"{value:.{min(1 - math.floor(math.log10(distance)), 15) if 0 < distance < 5e-5 else 4}f}"
+
+
 def trusted(content: str) -> Markup:
     """Mark what this package or a library wrote (HTML, a style, a script): templates show it unescaped."""
     from markupsafe import Markup
@@ -67,7 +114,7 @@ def trusted(content: str) -> Markup:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # imported only if a page is written
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         finalize=_printable,
@@ -75,11 +122,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"signed": signed, "probability": probability}
+    return environment
 
 
 def _printable(value: Any) -> Any:
     """Replace control characters and surrogates, which HTML does not allow, in the values of a template."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
+    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
         return value
     return "".join(c if c in "\n\t" or c.isprintable() or ord(c) >= 0xA0 else "�" for c in value)
 

@@ -12,7 +12,7 @@ from typing import Any
 from sentibp.data.labels import BINARY
 from sentibp.inspection.pages import charts, overview, training_charts
 from sentibp.inspection.pages.chart_data import Chart, drawn, share_range
-from sentibp.inspection.pages.render import json_data, page_with_scripts
+from sentibp.inspection.pages.render import json_data, page_with_scripts, without_repeats
 from sentibp.inspection.pages.report_data import Subject
 from sentibp.inspection.pages.report_reviews import mistakes, steps
 from sentibp.inspection.pages.report_scores import (
@@ -40,57 +40,73 @@ def report_page(subjects: Sequence[Subject]) -> bytes:
 
 def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
     """Return what the template shows."""
-    groups = _charts(subjects)
+    groups, tables = _charts(subjects), review_tables(subjects)
     drawings = {
         subject.name: steps(subject.classifier, subject.predictions)
         for subject in subjects
         if subject.classifier is not None
     }
-    left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]
-    left_out += [
-        (name, "the step by step view: at the learning rate of the training a step diverges")
-        for name in drawings
-        if not drawings[name]
-    ]
-    drawings = {name: each for name, each in drawings.items() if each}
-    scored = [(subject.name, subject.predictions) for subject in subjects if subject.predictions is not None]
-    known = [subject for subject in subjects if subject.classifier is not None]
-    peers, tables = overview.peers(subjects), review_tables(subjects)
     return {
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
-        "left_out": _merge_reasons(left_out, len(subjects)),
-        "sentences": [(subject.name, dict(overview.sentences(subject))) for subject in subjects],
-        "peers": peers,
-        "scale": overview.scale(peers) if peers else None,
-        "scores": score_rows(subjects),
-        "paired": paired_tests(subjects),
-        "comparable": comparable(subjects),
+        "left_out": _left_out(subjects, [name for name in drawings if not drawings[name]]),
+        **_scores(subjects),
         "charts": groups,
-        "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
-        "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
-        "numbers_of_labels": {len(each.classifier.spec.labels) for each in known if each.classifier is not None},
-        "words": list(
-            zip(
-                [each.name for each in known],
-                strongest_words([each.classifier for each in known if each.classifier is not None]),
-                strict=True,
-            )
-        ),
+        "words": _words(subjects),
         "mistakes": [(subject.name, mistakes(subject)) for subject in subjects],
         "reviews": tables,
         "most_reviews": REVIEWS,
-        "steps": list(drawings),
+        "steps": [name for name in drawings if drawings[name]],
         "settings": setting_rows(subjects),
         "environment": environment_rows(subjects),
         "numbers": json_data(
             {
                 "charts": drawn([chart for group in groups.values() for chart in group]),
                 "reviews": tables,
-                "steps": list(drawings.values()),
+                **_steps([each for each in drawings.values() if each]),
             }
         ),
     }
+
+
+def _left_out(subjects: Sequence[Subject], without_steps: Sequence[str]) -> list[str]:
+    """Return what the page does not show, and why."""
+    lines = [(subject.name, line) for subject in subjects for line in subject.left_out]
+    diverged = "the step by step view: at the learning rate of the training a step diverges"
+    return _merge_reasons([*lines, *((name, diverged) for name in without_steps)], len(subjects))
+
+
+def _scores(subjects: Sequence[Subject]) -> dict[str, Any]:
+    """Return how good the models are: in sentences, on a scale with their peers, in tables, and against each other."""
+    scored = [(subject.name, subject.predictions) for subject in subjects if subject.predictions is not None]
+    peers = overview.peers(subjects)
+    return {
+        "sentences": [(subject.name, dict(overview.sentences(subject))) for subject in subjects],
+        "peers": peers,
+        "scale": overview.scale(peers) if peers else None,
+        "scores": score_rows(subjects),
+        "paired": paired_tests(subjects),
+        "comparable": comparable(subjects),
+        "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
+        "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
+        "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},
+    }
+
+
+def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:
+    """Return the words that weigh most, with the name of each model."""
+    known = {each.name: each.classifier for each in subjects if each.classifier is not None}
+    return list(zip(known, strongest_words(list(known.values())), strict=True))
+
+
+def _steps(drawings: Sequence[list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return the drawings for JSON, and what they share: the pieces of formulas, weights, tables."""
+    shown = [[each | {"drawing": dict(each["drawing"])} for each in own] for own in drawings]
+    formulas: dict[str, str] = {}
+    for each in (each for own in shown for each in own):
+        formulas |= each["drawing"].pop("formulas")
+    steps, shared = without_repeats(shown)
+    return {"steps": steps, "shared": shared, "formulas": formulas}
 
 
 def _merge_reasons(lines: Sequence[tuple[str, str]], n: int) -> list[str]:

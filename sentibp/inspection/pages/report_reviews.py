@@ -16,7 +16,7 @@ from sentibp.model import head
 from sentibp.model.classifier import Classifier
 
 _MISTAKES = 6
-_WHOLE = 1500  # characters of a mistake: of a longer one the passage that contributes most
+_WHOLE = 900  # characters of a mistake: of a longer one the passage that contributes most
 _EXCERPT = 280  # at the beginning of the page
 _SHORT_REVIEW = 60  # words: the stepper prefers reviews up to this length
 _EXAMPLES = (("I love this movie", "positive"), ("not worth the ticket", "negative"))

@@ -35,7 +35,7 @@ _MEANING = {
     "f1": "The harmonic mean of precision and recall.",
     "macro_f1": "F1 (of precision and recall) of each label, averaged over the labels: rare ones count as much.",
     "roc_auc": "How often a positive review gets a higher probability than a negative one: 0.5 is chance.",
-    "log_loss": "How much the labels surprise: 0 is perfect. Guessing between two costs 0.693.",
+    "log_loss": "How much the right labels surprise the model: 0 is perfect.",
     "brier": "The mean squared error of the probabilities: 0 is perfect.",
     "calibration_error": "How far probabilities are from how often they come true: 0.02 is 2 points in 100.",
     "mae": "How many labels the prediction is away from the right one, on average.",
@@ -43,6 +43,16 @@ _MEANING = {
     "ranked_probability_score": "The squared error on the scale: 0 is perfect, near misses cost less.",
 }
 """A sentence on each score; see the docstrings of `sentibp.metrics` for the definitions."""
+
+
+_TITLES = {
+    "n": "reviews",
+    "roc_auc": "ROC AUC",
+    "f1": "F1",
+    "macro_f1": "macro F1",
+    "brier": "Brier score",
+    "mae": "mean distance",
+}
 
 
 class Score(NamedTuple):
@@ -77,13 +87,20 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
         known = [value for value in values if value is not None]
         if are_comparable and name != "n" and len(set(known)) > 1:
             best = shown[values.index((max if better[name] == "higher" else min)(known))]
-        title = {"n": "reviews", "roc_auc": "ROC AUC", "f1": "F1", "macro_f1": "macro F1", "mae": "mean distance"}
-        rows.append(Score(title.get(name, name.replace("_", " ")), _MEANING[name], shown, best))
+        meaning = _MEANING[name] + (_guessing(subjects) if name == "log_loss" else "")
+        rows.append(Score(_TITLES.get(name, name.replace("_", " ")), meaning, shown, best))
         if name == "accuracy":
             intervals = [None if each is None else each.scores["accuracy_interval"] for each in predictions]
             shown = ["" if each is None else f"{each[0]:.4f} to {each[1]:.4f}" for each in intervals]
             rows.append(Score("95 % interval", _MEANING["interval"], shown, None))
     return rows
+
+
+def _guessing(subjects: Sequence[Subject]) -> str:
+    """Return what guessing costs in log loss, for each number of labels."""
+    found = [each.predictions.positive for each in subjects if each.predictions is not None]
+    numbers = sorted({each.shape[1] if each.ndim == 2 else 2 for each in found})
+    return "".join(f" Guessing between {k} labels costs {np.log(k):.3f}." for k in numbers)
 
 
 def paired_tests(subjects: Sequence[Subject]) -> list[str]:
@@ -95,7 +112,8 @@ def paired_tests(subjects: Sequence[Subject]) -> list[str]:
         if a is not None and b is not None and reviews_fingerprint(first) == reviews_fingerprint(other):
             # whether a prediction is right does not depend on how many labels there are
             right_a, right_b = (~head.contradicts(each.positive, each.label) for each in (a, b))
-            verdict = metrics.verdict(metrics.mcnemar(np.ones(len(a.label)), right_a, right_b, a.weight))
+            paired = metrics.mcnemar(np.ones(len(a.label)), right_a, right_b, a.weight)
+            verdict = metrics.verdict(paired, first.name, other.name)
             found.append(f"{first.name} and {other.name}: {verdict}")
     return found
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from sentibp.inspection.pages.explanation import without_breaks
+from sentibp.inspection.pages.render import probability
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.nn.layers import Array
 
-REVIEWS = 5000  # in the table
+REVIEWS = 2500  # in the table
 _CHARACTERS = 300_000  # of all texts together
 _SHORTEST, _LONGEST = 120, 400  # characters of a text
 _SLICES = 4  # by length, of equal size
@@ -50,7 +51,7 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
         "runs": [
             {
                 "predicted": head.predicted(each.positive)[shown].tolist(),
-                "probability": _short(head.confidence(each.positive)[shown]),
+                "probability": [float(probability(p)) for p in head.confidence(each.positive)[shown].tolist()],
                 "right": _short(head.score_of(each.positive, each.label.astype(np.int64))[shown]),
             }
             for each in found

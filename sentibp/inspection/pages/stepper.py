@@ -13,11 +13,11 @@ import numpy as np
 
 from sentibp.inspection.pages.chart_data import rounded
 from sentibp.inspection.pages.explanation import without_breaks
-from sentibp.inspection.pages.worksheet import lines_html
+from sentibp.inspection.pages.worksheet import lines_data
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.model.head import label_number
-from sentibp.nn import EmbeddingBag, Linear, Residual, RowGrad
+from sentibp.nn import EmbeddingBag, Linear, Residual
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Array
 
@@ -36,9 +36,10 @@ _TITLES = {
 
 
 def drawing(trace: Trace) -> dict[str, Any]:
-    """Return the data of templates/stepper.js, for JSON. Values of the key `html` are HTML, all others text."""
+    """Return the data of templates/stepper.js, for JSON. The values of `formulas` are MathML, all others text."""
     all_stages = stages(trace, _DIMS)
     layout = _layout(trace)
+    formulas: dict[str, str] = {}
     before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
         "text": trace.text,
@@ -52,7 +53,8 @@ def drawing(trace: Trace) -> dict[str, Any]:
         "target": label_number(trace.label, trace.labels),
         "columns": layout.columns,
         "edges": layout.edges,
-        "stages": [_stage(stage, all_stages, layout) for stage in all_stages if stage.kind != "backward"],
+        "stages": [_stage(stage, all_stages, layout, formulas) for stage in all_stages if stage.kind != "backward"],
+        "formulas": formulas,
     }
 
 
@@ -172,18 +174,12 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
 
 
 def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:
-    """Return the drawn numbers of a parameter before the update, their gradients, and the numbers after it."""
-    gradient = call.grads[name]
-    if isinstance(gradient, RowGrad):
-        dense = np.zeros_like(call.before[name])
-        dense[gradient.rows] = gradient.values
-        gradient = dense
-    keys = {"weight": ("weights", "gradient", "new"), "bias": ("bias", "bias_gradient", "new_bias")}[name]
-    result: dict[str, Any] = {
-        key: rounded(values[at])
-        for key, values in zip(keys, (call.before[name], gradient, call.after[name]), strict=True)
-    }
-    return result | {f"{keys[1]}_length": rounded(np.linalg.norm(gradient))}
+    """Return the drawn numbers of a parameter before the update and after it.
+
+    Their gradients follow from the columns: that of a bias is dy, that of a weight the product of input and dy.
+    """
+    keys = {"weight": ("weights", "new"), "bias": ("bias", "new_bias")}[name]
+    return {key: rounded(values[at]) for key, values in zip(keys, (call.before[name], call.after[name]), strict=True)}
 
 
 def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:
@@ -207,8 +203,11 @@ def _strongest_rows(bag: LayerTrace) -> Array:
     return _largest(products, _ROWS)
 
 
-def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, Any]:
-    """Return the text of a stage, the column that it is about, and the columns whose gradient is known by then."""
+def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout, formulas: dict[str, str]) -> dict[str, Any]:
+    """Return the text of a stage, the column that it is about, and the columns whose gradient is known by then.
+
+    The MathML of the pieces of its formulas is added to `formulas`.
+    """
     backward = ("logit", "gradient", "joined", "update", "after")
     known: set[str] = set()
     for each in all_stages[: all_stages.index(stage) + 1]:
@@ -225,10 +224,12 @@ def _stage(stage: Stage, all_stages: list[Stage], layout: _Layout) -> dict[str, 
     lines = list(stage.section.lines)
     if stage.kind == "logit":
         lines = [*all_stages[all_stages.index(stage) - 1].section.lines, *lines]
+    shown, pieces = lines_data(lines)
+    formulas |= pieces
     return {
         "kind": stage.kind,
         "title": f"Backward: {title}" if stage.kind in ("gradient", "joined") else title,
-        "html": lines_html(lines),
+        "lines": shown,
         "column": column,
         "known": sorted(layout.position[symbol] for symbol in known) if stage.kind in backward else [],
     }

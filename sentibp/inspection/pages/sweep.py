@@ -178,7 +178,7 @@ def _parallel(found: FoundSweep, finished: Sequence[_Trial]) -> Chart:
     about = (
         f"Each line is a finished trial{f', of the best {_LINES}' if len(finished) == _LINES else ''}: its value of "
         f"each setting, and at the right its {_words(found)} (the {best} is best). The best trial is bold; the colours "
-        "go from dark, the worst, to bright. Point at a line to see its trial."
+        "go from blue, the worst, to yellow. Point at a line to see its trial."
     )
     names = [*(each.keys[-1] for each in dimensions), _words(found)]
     x = axis("", names=names, range=[-0.1, len(axes) - 0.6])

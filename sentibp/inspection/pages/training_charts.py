@@ -175,7 +175,10 @@ def _about_kept(runs: Sequence[Lines], score: str) -> str:
     marks = [mark for run in runs for mark in _marks(run, "log_loss" if score == "loss" else score)]
     has_ring = any(mark["symbol"] == "ring" for mark in marks)
     ring = " A ring marks the epoch that was kept." if has_ring else ""
-    return ring + (f" A diamond is the {score} of the saved model, as in its scores." if _has_diamond(marks) else "")
+    averaged = any(run.kept and run.kept.averaged for run in runs)
+    average = " An average is that of all networks after their last epoch." if averaged and _has_diamond(marks) else ""
+    diamond = f" A diamond is the {score} of the saved model, as in its scores." if _has_diamond(marks) else ""
+    return ring + diamond + average
 
 
 def _has_diamond(marks: Sequence[Series]) -> bool:

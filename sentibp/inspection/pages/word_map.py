@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.inspection.pages.chart_data import Chart, colour, rounded
+from sentibp.inspection.pages.chart_data import COLOURS, Chart, colour, shade
 from sentibp.model.head import LABELS
 from sentibp.nn.layers import Array
 
-_NEAREST = 6
+_NEAREST = 5
 _ON_A_LINE = 0.9  # the share of the variance from which the words are said to lie on a line
 
 
@@ -35,21 +35,21 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
     at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
     shares = (np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)).tolist()
+    near, cosines = _nearest(vectors)
     shown = {
         "names": list(words.names),
-        "x": rounded(at[:, 0]),
-        "y": rounded(at[:, 1]),
-        "weights": [f"{weight:+.4f}" for weight in words.weight],
-        "near": _nearest(vectors),
-        "order": np.argsort(-np.abs(words.weight), kind="stable").tolist(),  # in which words are named
+        "x": _for_drawing(at, 0),
+        "y": _for_drawing(at, 1),
+        "weights": [float(f"{weight:.5g}") for weight in words.weight.tolist()],
+        "near": near,
+        "cosines": cosines,
     }
-    if words.labels is None:
-        reach = max(float(np.abs(words.weight).max(initial=0)), 1e-9)
-        shown["shares"] = np.round(words.weight / reach, 3).tolist()
-    else:
+    if words.labels is not None:
         kinds = sorted(set(words.labels))
-        shown["colours"] = [colour(kinds.index(label)) for label in words.labels]
-        shown["weights"] = [f"{label} {weight}" for label, weight in zip(words.labels, shown["weights"], strict=True)]
+        shown["kinds"] = kinds
+        k = len(kinds)
+        shown["colours"] = [colour(i) if k <= COLOURS else shade(i, k) for i in range(k)]
+        shown["kind"] = [kinds.index(label) for label in words.labels]
     title = f"Map of the embedding: {name}"
     return {"id": f"map{number}", "title": title, "about": _about(words, shares), "words": shown}
 
@@ -88,15 +88,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _nearest(vectors: Array) -> list[list[list[Any]]]:
-    """Return for each of k words the nearest others by the cosine of their vectors: [number, cosine], nearest first."""
+def _for_drawing(at: Array, axis: int) -> list[float]:
+    """Return the places along an axis, to a thousandth of the larger extent of the map."""
+    extent = float(np.ptp(at, axis=0).max(initial=0)) or 1.0
+    return np.round(at[:, axis], 3 - int(np.floor(np.log10(extent)))).tolist()
+
+
+def _nearest(vectors: Array) -> tuple[list[list[int]], list[list[int]]]:
+    """Return for each of k words the nearest others, nearest first, and the cosines of their vectors in thousandths."""
     length = np.linalg.norm(vectors, axis=1)
     unit = vectors / np.where(length > 0, length, 1)[:, None]
     cosine = unit @ unit.T  # (k, d) @ (d, k) -> (k, k)
     np.fill_diagonal(cosine, -np.inf)
     cosine[:, length == 0] = -np.inf
     best = np.argsort(-cosine.round(9), axis=1, kind="stable")[:, :_NEAREST]
-    return [
-        [[int(j), round(float(cosine[i, j]), 3)] for j in row if np.isfinite(cosine[i, j]) and length[i] > 0]
-        for i, row in enumerate(best)
-    ]
+    near = [[j for j in row if np.isfinite(cosine[i, j]) and length[i] > 0] for i, row in enumerate(best.tolist())]
+    return near, [[round(1000 * float(cosine[i, j])) for j in row] for i, row in enumerate(near)]

@@ -1,12 +1,12 @@
-"""A worksheet as HTML: the page of `sentibp trace --format html`, and the lines that the stepper shows."""
+"""A worksheet as HTML: the page of `sentibp trace --format html`, and the lines of a stage for the stepper."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sentibp.inspection.pages.mathml import math
-from sentibp.inspection.pages.render import render
+from sentibp.inspection.pages.mathml import math, typeset, without_numbers
+from sentibp.inspection.pages.render import printable, render
 from sentibp.inspection.worksheet import Formula, Gap, Line, Number, Sheet, Table, group_lines, number, plain_line
 
 
@@ -21,9 +21,29 @@ def worksheet_page(sheet: Sheet, key: Sheet | None = None) -> str:
     )
 
 
-def lines_html(lines: Sequence[Line]) -> str:
-    """Return lines as HTML, without a page around them."""
-    return render("lines.html", groups=_groups(lines))
+def lines_data(lines: Sequence[Line]) -> tuple[list[Any], dict[str, str]]:
+    """Return lines for templates/stepper.js, and the MathML of the pieces of their formulas, by `without_numbers`.
+
+    A paragraph is a text, a table a dict, and a block of formulas a list: of each formula its pieces, one on a line,
+    and its source, if it has one.
+    """
+    found: list[Any] = []
+    pieces: dict[str, str] = {}
+    for group in group_lines(lines):
+        if isinstance(group, Table):
+            rows = [[printable(name), *map(number, values)] for name, values in group.rows]
+            found.append({"caption": _caption(group), "columns": list(group.columns), "rows": rows})
+        elif isinstance(group, list):
+            found.append([])
+            for line in group:
+                plain = line.symbols if isinstance(line, Formula) else plain_line(line)
+                parts = typeset(plain)
+                pieces |= {without_numbers(part.plain): part.mathml for part in parts}
+                shown = "\n".join(part.plain for part in parts) or printable(plain)
+                found[-1].append([shown, line.source] if isinstance(line, Formula) else [shown])
+        else:
+            found.append(printable(group))
+    return found, pieces
 
 
 def _sections(sheet: Sheet) -> list[tuple[str, list[tuple[str, Any]]]]:
@@ -36,12 +56,20 @@ def _groups(lines: Sequence[Line]) -> list[tuple[str, Any]]:
     for group in group_lines(lines):
         if isinstance(group, Table):
             rows = [(name, [number(value) for value in values]) for name, values in group.rows]
-            groups.append(("Table", group._replace(rows=rows)))
+            groups.append(("Table", {"caption": _caption(group), "columns": group.columns, "rows": rows}))
         elif isinstance(group, list):
             groups.append(("formulas", [_formula(line) for line in group]))
         else:
             groups.append(("text", group))
     return groups
+
+
+def _caption(table: Table) -> str:
+    """Return the words for a table: what its first column names, or else its rows."""
+    first, names = table.columns[0], [name for name, _ in table.rows]
+    if first.endswith(" of"):
+        first += " each word"
+    return f"{first or ' and '.join(names[:2])} in numbers"
 
 
 def _formula(line: Formula | Number | Gap) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import heads
 import pytest
 
-from sentibp.inspection.pages.mathml import math
+from sentibp.inspection.pages.mathml import SLOT, math, typeset, without_numbers
 from sentibp.inspection.trace import trace_step
 from sentibp.inspection.walkthrough import stages
 from sentibp.inspection.worked_example import article_classifier
@@ -102,3 +102,20 @@ def test_what_is_no_formula_is_shown_as_text(text):
 def test_a_long_sum_may_be_broken_over_lines():
     formula = "z = " + " + ".join(["0.1000*0.2000"] * 20) + " = 0.4000"
     assert len(list(tree(formula).iter("math"))) == 22
+
+
+@pytest.mark.parametrize(
+    "formula", ["z1[1] = 1.0615*0.5986 - 0.0109*-0.1179 + ... + 0.0982 = 1.3304", "w(3.5)[12] = 1e-08 / 6 = 1,234.5"]
+)
+def test_a_piece_has_a_slot_for_each_number(formula):
+    pieces = typeset(formula)
+    assert " ".join(piece.plain for piece in pieces) == formula
+    for piece in pieces:
+        assert piece.mathml.count(SLOT) == without_numbers(piece.plain).count(SLOT)
+        assert not re.search(r">-?[0-9]+[.\]<]", piece.mathml.replace("<mn>1</mn></msub>", "")), "z1 keeps its name"
+    assert len({piece.mathml for piece in typeset("x = 1*2 + 3*4 + 5*6")}) == 3
+
+
+def test_a_formula_with_the_slot_in_it_is_text():
+    assert typeset(f"x = {SLOT}") == []
+    assert "<math" not in str(math(f"x = {SLOT} + 1"))

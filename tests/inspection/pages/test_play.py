@@ -9,6 +9,7 @@ import threading
 import heads
 import pytest
 
+from sentibp.data import offsets
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection.pages import play
 from sentibp.inspection.pages.play import Refused, Session
@@ -179,15 +180,18 @@ def ask(server):
 
 
 def test_the_page_and_its_files(ask, server):
-    scripts = [(name, "javascript") for name in ("play.js", "stepper.js", "phases.js", "curves.js", "files.js")]
+    scripts = [(name, "javascript") for name in ("play.js", "charts.js", "stepper.js", "phases.js", "files.js")]
+    size = 0
     for name, kind in [("", "html"), *scripts, ("style.css", "css")]:
         status, headers, content = ask("GET", name, None)
         assert status == 200
         assert kind in headers["Content-Type"]
+        size += len(content)
         assert content
         assert "script-src 'self'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
+    assert size < 150_000
     assert server.server_address[0] == "127.0.0.1"
 
 
@@ -321,3 +325,15 @@ def test_tokens_differ(server, new_classifier):
     with Server(Session("other", new_classifier(TEXTS))) as other:
         assert other.token != server.token
         assert len(other.token) >= 20
+
+
+def test_the_words_of_a_text_are_located_once(session, monkeypatch):
+    """A long text takes most of its time there."""
+    seen = []
+    locate = offsets.locate
+    monkeypatch.setattr(offsets, "locate", lambda text, *more: seen.append(text) or locate(text, *more))
+    session.look(TEXTS[0], "negative")
+    session.learn(TEXTS[0], "negative", None, None, times=3)
+    assert seen == [TEXTS[0]]
+    session.look(TEXTS[1], "negative")
+    assert seen == TEXTS[:2]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.inspection.pages.render import render, trusted
-from sentibp.inspection.pages.worksheet import lines_html, worksheet_page
+from sentibp.inspection.pages.render import probability, render, signed, trusted, without_repeats
+from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Section, Sheet
 
 
@@ -24,7 +25,7 @@ def test_a_page_needs_nothing_from_elsewhere():
 
 def shown(content: str) -> str:
     """The text as a page has it."""
-    return lines_html([content]).strip().removeprefix("<p>").removesuffix("</p>")
+    return render("lines.html", groups=[("text", content)]).strip().removeprefix("<p>").removesuffix("</p>")
 
 
 @settings(deadline=None)
@@ -42,3 +43,26 @@ def test_controls_are_replaced():
 def test_html_of_this_package_is_not_escaped_twice():
     assert "<p>&lt;</p>" in render("lines.html", groups=[("text", "<")])
     assert "<p><i></p>" in render("lines.html", groups=[("text", trusted("<i>"))])
+
+
+def test_small_numbers_are_not_shown_as_nothing_nor_large_ones_as_certain():
+    assert list(map(signed, (0.0, 1.25, -0.00049, 1e-7))) == ["+0.0000", "+1.2500", "-4.9e-04", "+1.0e-07"]
+    found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-9, 2e-6)))
+    assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.9999999970", "0.0000020"]
+
+
+def test_what_data_have_twice_is_written_once():
+    row = [0.123456, -1.5, "a"]
+    data = {"a": [row, row, [1]], "b": {"a": row, "c": [[row, row]]}, "d": [[row, row]]}
+    shown, shared = without_repeats(data, least=5)
+    assert json.dumps([shown, shared]).count("0.123456") == 1
+
+    def restored(part):
+        if isinstance(part, list):
+            return list(map(restored, part))
+        if isinstance(part, dict):
+            return restored(shared[part["$"]]) if "$" in part else {name: restored(each) for name, each in part.items()}
+        return part
+
+    assert restored(shown) == data
+    assert without_repeats(data) == (data, [])

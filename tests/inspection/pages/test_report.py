@@ -64,7 +64,7 @@ def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):
         assert outside not in own
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
     assert len(scripts) == 5
-    assert len(page) < 400_000
+    assert len(page) < 250_000
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
     allowed = re.findall(r"'sha256-([^']*)'", policy)
     assert allowed == [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts]
@@ -91,7 +91,7 @@ def test_what_is_there_for_a_run_with_all(train):
 
 def test_several_side_by_side(train):
     page = html(train("a"), train("b", model={"hidden": []}))
-    assert "a and b: paired test: " in page
+    assert re.search(r"a and b: paired test: \d+ reviews? only a got right, \d+ only b; p = ", page)
     assert "<p>The runs differ in these settings:</p>" in page
     assert {"scores0", "scores1", "map0", "map1"} <= {chart["id"] for chart in numbers(page)["charts"]}
     assert len(numbers(page)["steps"]) == 2
@@ -235,6 +235,52 @@ def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
         < page.index("The three surest mistakes" if "surest" in page else "weigh most")
         < page.index('id="training"')
     )
+
+
+@pytest.mark.parametrize(("right", "says"), [(30, ""), (16, "That is not clearly better than guessing (50.0 %).")])
+def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, says):
+    (subject,) = gather([str(train("a"))])
+    scores = subject.predictions.scores | {
+        "accuracy": right / 30,
+        "accuracy_interval": metrics.wilson_interval(right, 30),
+    }
+    subject = subject._replace(predictions=subject.predictions._replace(scores=scores))
+    assert dict(overview.sentences(subject)).get("doubt", "") == says
+
+
+@pytest.mark.parametrize(
+    ("labels", "ordered", "says"),
+    [
+        (["1", "2", "3", "4", "5"], True, "sorts reviews into 5 classes, from 1 to 5. "),
+        (["film", "music", "sport"], False, "sorts reviews into 3 classes: film, music and sport. "),
+    ],
+)
+def test_what_a_model_of_several_classes_does_is_said_in_words(train, reviews, labels, ordered, says):
+    rows = [{"text": f"a {labels[i % len(labels)]}x film, {i}", "label": labels[i % len(labels)]} for i in range(60)]
+    reviews.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"source": reviews.name, "validation": 0.5, "labels": labels, "ordered": ordered}
+    run = train("a", data=data, train={"epochs": 1, "refit": False})
+    (subject,) = gather([str(run)])
+    assert dict(overview.sentences(subject))["what"].startswith(says)
+    page = html(run)
+    assert f"Guessing between {len(labels)} labels costs {np.log(len(labels)):.3f}." in page
+    assert ("<q>" in page) == (len(labels) > 4 and not ordered), "of many labels the first page has few words of each"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "members", "says"),
+    [
+        ([4, 4, 4], 1, ("The network knows ", " has 3 hidden layers of 4 units each: ")),
+        ([4, 2], 1, ("The network knows ", " has 2 hidden layers of 4 and 2 units: ")),
+        ([4], 2, ("The network, the average of 2 networks in one, knows ", " has one hidden layer of 8 units: ")),
+    ],
+)
+def test_the_network_is_described_in_words(train, hidden, members, says):
+    model = {"hidden": hidden, "embedding": {"dim": 3}}
+    (subject,) = gather([str(train("a", model=model, train={"epochs": 1, "members": members}))])
+    said = dict(overview.sentences(subject))["network"]
+    assert said.startswith(says[0])
+    assert says[1] in said
 
 
 def test_fasttext_is_a_peer_where_it_was_measured_on_the_same_reviews(train, monkeypatch):

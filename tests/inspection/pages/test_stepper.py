@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import heads
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from sentibp.inspection.pages import stepper
-from sentibp.inspection.trace import trace_step
+from sentibp.inspection.pages.mathml import SLOT, without_numbers
+from sentibp.inspection.trace import dense_gradient, trace_step
 from sentibp.inspection.worked_example import article_classifier
 
+NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-][0-9]+)?")
 TEXTS = ["a good film, not a bad film", "dull and bad"]
 
 
@@ -46,8 +49,12 @@ def test_the_articles_example():
     ids=str,
 )
 def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
-    """What the page shows of a unit: bias and value times weight of each source, or of words share times row."""
-    drawing = stepper.drawing(trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative"))
+    """What the page shows of a unit: bias and value times weight of each source, or of words share times row.
+
+    The page computes the gradient of a weight from those of the columns.
+    """
+    trace = trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative")
+    drawing = stepper.drawing(trace)
     whole = 0
     for edge in drawing["edges"]:
         source, target = drawing["columns"][edge["from"]], drawing["columns"][edge["to"]]
@@ -57,9 +64,12 @@ def test_a_unit_is_the_sum_of_what_leads_to_it(new_classifier, model):
         found = np.array(from_each) @ np.array(edge["weights"]) + target.get("bias", 0)
         np.testing.assert_allclose(found, target["values"], rtol=1e-4, atol=1e-5)
         whole += 1
-        if "shares" not in edge:
-            gradient = np.outer(source["values"], target["gradients"])
-            np.testing.assert_allclose(edge["gradient"], gradient, rtol=1e-4, atol=1e-6)
+        layer = next(call for call in trace.layers if call.symbols["y"] == target["symbol"])
+        gradient = layer.grads["weight"]
+        rows = dense_gradient(gradient, layer.before["weight"])[gradient.rows] if "shares" in edge else gradient
+        np.testing.assert_allclose(np.outer(from_each, target["gradients"]), rows, rtol=1e-4, atol=1e-6)
+        if "bias" in target:
+            np.testing.assert_allclose(target["gradients"], layer.grads["bias"], rtol=1e-4, atol=1e-6)
     assert whole >= len(model["hidden"])
     json.dumps(drawing, allow_nan=False)
 
@@ -108,12 +118,36 @@ def test_a_wide_layer_is_drawn_by_the_units_with_the_largest_gradients(new_class
 
 
 def test_no_words_and_markup(new_classifier):
-    classifier = new_classifier(["a <script> good", "bad"])
+    classifier = new_classifier(["<script> good", "bad"])
     empty = stepper.drawing(trace_step(classifier, "", "positive"))
     assert empty["columns"][0]["names"] == []
-    shown = stepper.drawing(trace_step(classifier, "a <script> good", "positive"))
-    assert "<script" not in "".join(stage["html"] for stage in shown["stages"])
-    assert "&lt;" in shown["stages"][0]["html"]
+    shown = stepper.drawing(trace_step(classifier, "<script> good", "positive"))
+    assert "words: < | script" in shown["stages"][0]["lines"][0], "which the page shows as text"
+    assert any("&lt;" in piece for piece in shown["formulas"].values()), "which the page shows as HTML"
+    assert not any("<mtext><" in piece for piece in shown["formulas"].values())
+
+
+def test_the_pieces_of_formulas_have_no_numbers(new_classifier):
+    """Two reviews share the MathML, so that a page has it once; `mathml.math` fills in the same numbers."""
+    drawings = [
+        stepper.drawing(trace_step(new_classifier(TEXTS), text, label))
+        for text in TEXTS
+        for label in ("positive", "negative")
+    ]
+    formulas = {key: value for drawing in drawings for key, value in drawing["formulas"].items()}
+    assert len(formulas) < sum(len(drawing["formulas"]) for drawing in drawings) / 2
+    for drawing in drawings:
+        for line in (line for stage in drawing["stages"] for line in stage["lines"] if isinstance(line, list)):
+            for formula, *_ in line:
+                for piece in formula.split("\n"):
+                    assert formulas[without_numbers(piece)].count(SLOT) == len(NUMBER.findall(piece))
+
+
+def test_tables_of_a_stage_say_what_they_show(new_classifier):
+    drawing = stepper.drawing(trace_step(new_classifier(TEXTS), TEXTS[0], "positive"))
+    captions = [line["caption"] for stage in drawing["stages"] for line in stage["lines"] if isinstance(line, dict)]
+    assert captions[:3] == ["row w of each word in numbers", "W1 in numbers", "b1 in numbers"]
+    assert captions[-1] == "before and after in numbers"
 
 
 @pytest.mark.parametrize("head", heads.HEADS)

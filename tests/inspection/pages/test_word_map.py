@@ -18,9 +18,7 @@ def test_the_map_has_positive_on_the_right():
         shown = chart["words"]
         assert shown["x"] == sorted(shown["x"])
         assert np.corrcoef(shown["x"], vectors[:, 1])[0, 1] == pytest.approx(-1, abs=1e-3)
-        assert (shown["names"][0], shown["weights"][0]) == ("awful", "-2.0000")
-        assert shown["shares"] == [-1, -0.5, 0.5, 1]
-        assert shown["order"] == [0, 3, 1, 2], "the strongest are named first"
+        assert (shown["names"][0], shown["weights"][0]) == ("awful", -2)
 
 
 def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
@@ -33,17 +31,21 @@ def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
 def test_the_map_of_labels_without_an_order_shows_which_label():
     words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["pear", "apple", "pear"])
     chart = word_map(0, "m", words)
-    assert chart["words"]["colours"] == ["--run1", "--run0", "--run1"]
-    assert chart["words"]["weights"][1] == "apple +2.0000"
+    assert chart["words"]["kinds"] == ["apple", "pear"]
+    assert chart["words"]["kind"] == [1, 0, 1]
+    assert chart["words"]["colours"] == ["--run0", "--run1"]
     assert "which label" in chart["about"]
+    many = Words(list("abcdefgh"), np.eye(8), np.ones(8), [f"label {i}" for i in range(8)])
+    assert len(set(word_map(0, "m", many)["words"]["colours"])) == 8
 
 
 def test_the_nearest_words_are_those_with_the_largest_cosine():
     vectors = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [-1.0, 0.0], [0.0, 0.0]])
-    near = word_map(0, "a", Words(list("abcde"), vectors, np.arange(5.0)))["words"]["near"]
-    assert [i for i, _ in near[0]] == [1, 2, 3]
-    assert near[0][0][1] == pytest.approx(np.cos(np.arctan(0.05)), abs=1e-3)
-    assert near[0][-1][1] == -1
+    shown = word_map(0, "a", Words(list("abcde"), vectors, np.arange(5.0)))["words"]
+    near, cosines = shown["near"], shown["cosines"]
+    assert near[0] == [1, 2, 3]
+    assert cosines[0][0] == pytest.approx(1000 * np.cos(np.arctan(0.05)), abs=1)
+    assert cosines[0][-1] == -1000
     assert near[4] == [], "a vector of zeros has no direction"
 
 

@@ -1,4 +1,5 @@
-// Draws the charts of a page as SVG, from the data of chart_data.py: charts.draw(chart, place).
+// Draws the charts of a page as SVG, from the data of chart_data.py: charts.draw(chart, place, details) fills a place and,
+// when it is opened, a table of the numbers. It returns a function that draws the chart again with other series.
 //
 // The colours are variables of the style, so that a chart follows the light or dark scheme without being drawn again.
 "use strict";
@@ -19,6 +20,29 @@ const page = { // what several scripts need
   paint(made, name, colour) { // a string that begins with "--" is the name of a colour of the style
     made.style.setProperty(name, colour.startsWith("--") ? `var(${colour})` : colour);
     return made;
+  },
+  restored(value, shared) { // data of render.without_repeats
+    const all = (part) => page.restored(part, shared);
+    if (!value || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map(all);
+    if ("$" in value) return all(shared[value.$]);
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, all(part)]));
+  },
+  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, and that it is not whole
+    const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
+    if (size === 0) return "0";
+    if (size < 1e-3 || size >= 1e6) return value.toExponential(2).replace(/([+-])(\d)$/, "$10$2");
+    let digits = Math.max(4, 2 - Math.floor(Math.log10(size)));
+    if (distance > 0 && distance < 5e-5) digits = Math.min(1 - Math.floor(Math.log10(distance)), 15);
+    return value.toFixed(digits);
+  },
+  probability(value) { // 4 decimals, or as many as show that it is not certain
+    const distance = Math.min(value, 1 - value);
+    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 15) : 4);
+  },
+  signed(value) { // as in render.py
+    const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : value.toExponential(1);
+    return (value < 0 ? "" : "+") + digits;
   },
   width(text) { // of a text of 14 px
     page.context ??= document.createElement("canvas").getContext("2d");
@@ -140,31 +164,35 @@ const charts = (() => {
 
   // --- a chart
 
-  function draw(chart, place) {
+  function draw(chart, place, details) {
     const hidden = new Set(), state = { zoom: null, smoothing: 0, at: null };
     const shown = () => chart.series.filter((each) => !hidden.has(each));
-    const named = chart.series.filter((each) => each.name && each.legend !== false);
+    const legend = element("div", { class: "legend", role: "group", "aria-label": `lines of ${chart.title}` });
     const tip = element("div", { class: "tip", "aria-hidden": "true", hidden: "" });
     const spoken = element("div", { class: "unseen", role: "status" });
     const frame = element("div", { class: "frame" });
     const controls = element("p", { class: "controls" });
-    let picture = null, points = [], scale = null;
+    let picture = null, points = [], scale = null, named = [];
 
-    if (named.length > 1 || named.some((each) => each.kind === "line" && chart.always)) {
-      const legend = element("div", { class: "legend", role: "group", "aria-label": `lines of ${chart.title}` });
-      for (const each of named) {
-        const key = element("button", { type: "button", "aria-pressed": "true" }, swatch(each), each.name);
+    function explain() { // a button for each named series, which hides and shows it
+      const names = named.map(({ name }) => name).join("\n");
+      named = chart.series.filter((each) => each.name && each.legend !== false);
+      if (names === named.map(({ name }) => name).join("\n")) return;
+      legend.hidden = !(named.length > 1 || (named.length && chart.always));
+      legend.replaceChildren(...named.map((one, k) => {
+        const key = element("button", { type: "button", "aria-pressed": "true" }, swatch(one), one.name);
         key.addEventListener("click", () => {
+          const each = named[k];
           const same = chart.series.filter((other) => other === each || (other.legend === false && other.name === each.name));
           for (const one of same) if (!hidden.delete(one)) hidden.add(one);
           key.setAttribute("aria-pressed", String(!hidden.has(each)));
           redraw();
         });
-        legend.append(key);
-      }
-      place.append(legend);
+        return key;
+      }));
     }
-    place.append(frame, tip, spoken);
+    explain();
+    place.append(legend, frame, tip, spoken);
     const reset = element("button", { type: "button", hidden: "" }, "Reset the zoom");
     reset.addEventListener("click", () => zoom(null));
     if (chart.smooth) {
@@ -269,10 +297,10 @@ const charts = (() => {
         || placed(values[i], chart.y) === null ? null : [toX(x), toY(values[i])]);
       const path = (list) => {
         let d = "", before = null;
-        for (const point of list) {
+        for (const [i, point] of list.entries()) {
           if (point) d += !before ? `M${point.map((n) => n.toFixed(1))}`
             : each.step ? `H${point[0].toFixed(1)}V${point[1].toFixed(1)}` : `L${point.map((n) => n.toFixed(1))}`;
-          before = point;
+          before = each.pairs && i % 2 ? null : point; // a line from the first to the second, from the third to the fourth
         }
         return d;
       };
@@ -396,15 +424,25 @@ const charts = (() => {
     }
 
     redraw();
+    const renew = numbers(chart, details);
     let width = place.clientWidth;
     new ResizeObserver(() => {
       if (Math.abs(place.clientWidth - width) < 2) return;
       width = place.clientWidth;
       redraw();
     }).observe(place);
+    return (series) => {
+      const names = new Set([...hidden].map(({ name }) => name));
+      chart.series = series;
+      hidden.clear();
+      for (const each of series) if (names.has(each.name)) hidden.add(each);
+      explain();
+      redraw();
+      renew();
+    };
   }
 
-  // --- the numbers of a chart as a table, which is made when it is first opened
+  // --- the numbers of a chart as a table, which is made when it is opened
 
   function row(kind, cells) {
     const made = document.createElement("tr");
@@ -415,14 +453,16 @@ const charts = (() => {
     const made = element("table");
     if (words) {
       made.createCaption().textContent = title;
-      made.append(row("th", ["word", "weight", "nearest"]), ...words.order.map((i) =>
-        row("td", [words.names[i], words.weights[i], words.near[i].map(([j]) => words.names[j]).join(", ")])));
+      const strongest = [...words.names.keys()].sort((i, j) => Math.abs(words.weights[j]) - Math.abs(words.weights[i]));
+      made.append(row("th", ["word", ...(words.kinds ? ["evidence for"] : []), "weight", "nearest"]), ...strongest.map((i) =>
+        row("td", [words.names[i], ...(words.kinds ? [words.kinds[words.kind[i]]] : []), page.signed(words.weights[i]),
+          words.near[i].map((j) => words.names[j]).join(", ")])));
       return element("div", { class: "scroll", tabindex: 0 }, made);
     }
     const of = series.filter((each) => !each.quiet);
     made.createCaption().textContent = title;
     const intervals = of.some((each) => each.low), notes = of.some((each) => each.notes || each.note);
-    const plain = (value) => (value === null ? "" : String(Number(value.toPrecision(6))));
+    const plain = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(6))));
     made.append(row("th", ["name", x.title || "x", y.title || "y",
       ...(intervals ? ["from", "to"] : []), ...(notes ? ["note"] : [])]));
     for (const each of of)
@@ -432,14 +472,28 @@ const charts = (() => {
     return element("div", { class: "scroll", tabindex: 0 }, made);
   }
 
+  function numbers(chart, details) { // returns a function that writes the table again
+    let written = null;
+    const write = () => {
+      if (!details.open) return;
+      const made = table(chart);
+      if (written) written.replaceWith(made);
+      else details.append(made);
+      written = made;
+    };
+    details.addEventListener("toggle", write);
+    return write;
+  }
+
   function all(list) {
     for (const chart of list) {
       const place = document.getElementById(chart.id);
-      (chart.words ? map : draw)(chart, place); // map.js draws words
       const details = document.querySelector(`details.numbers[data-chart="${chart.id}"]`);
-      details.addEventListener("toggle", () => {
-        if (details.open && details.childElementCount === 1) details.append(table(chart));
-      });
+      if (!chart.words) draw(chart, place, details);
+      else {
+        map(chart, place); // map.js
+        numbers(chart, details);
+      }
     }
     document.body.dataset.drawn = String(list.length);
   }

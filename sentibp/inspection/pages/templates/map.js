@@ -2,12 +2,19 @@
 "use strict";
 
 function map(chart, place) {
-  const { element, drawn, paint } = page, { names, x, y, weights, near, order, shares, colours } = chart.words;
+  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours } = chart.words;
   const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26;
+  const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
+  const reach = Math.max(...weights.map(Math.abs), 1e-9);
+  const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
   const byPlace = [...names.keys()].sort((i, j) => x[i] - x[j] || y[i] - y[j]);
   const frame = element("div", { class: "frame" });
   const field = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
   const found = element("output", {}), chosen = element("p", { class: "chosen", "aria-live": "polite" });
+  if (kinds) {
+    place.append(element("p", { class: "legend" }, "Evidence for ", ...kinds.map((name, k) => element("span", {},
+      drawn("svg", { width: 14, height: 14, "aria-hidden": "true" }, paint(drawn("circle", { cx: 7, cy: 7, r: 5 }), "fill", colours[k])), name))));
+  }
   place.append(frame, element("p", { class: "controls find" }, element("label", {}, "find a word ", field), found), chosen);
   let picture = null, spots = [], picked = null, matching = null;
 
@@ -22,9 +29,9 @@ function map(chart, place) {
     const dots = drawn("g", { class: "dots" }), labels = drawn("g", { class: "labels" });
     for (const spot of spots) {
       const dot = drawn("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: 4 });
-      const share = shares && Math.abs(shares[spot.i]);
-      paint(dot, "fill", colours ? colours[spot.i]
-        : `color-mix(in srgb, var(${shares[spot.i] < 0 ? "--negative" : "--positive"}) ${(100 * share).toFixed(0)}%, var(--dot))`);
+      const weight = weights[spot.i], share = (100 * Math.abs(weight)) / reach;
+      paint(dot, "fill", kinds ? colours[kind[spot.i]]
+        : `color-mix(in srgb, var(${weight < 0 ? "--negative" : "--positive"}) ${share.toFixed(0)}%, var(--dot))`);
       spot.dot = dots.appendChild(dot);
     }
     const had = picture && document.activeElement === picture;
@@ -67,7 +74,7 @@ function map(chart, place) {
   }
 
   function show() {
-    const bright = picked !== null ? new Set([picked, ...near[picked].map(([j]) => j)]) : matching && new Set(matching);
+    const bright = picked !== null ? new Set([picked, ...near[picked]]) : matching && new Set(matching);
     for (const { i, dot } of spots) {
       dot.classList.toggle("dim", Boolean(bright) && !bright.has(i));
       dot.classList.toggle("picked", i === picked);
@@ -76,12 +83,12 @@ function map(chart, place) {
     label((bright ? [...bright] : order).slice(0, NAMED), picked);
     chosen.replaceChildren();
     if (picked === null) return chosen.append("Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys.");
-    const more = near[picked].map(([j, cosine]) => {
-      const other = element("button", { type: "button" }, `${names[j]} ${cosine.toFixed(3)}`);
+    const more = near[picked].map((j, k) => {
+      const other = element("button", { type: "button" }, `${names[j]} ${(cosines[picked][k] / 1000).toFixed(3)}`);
       other.addEventListener("click", () => pick(j, true));
       return other;
     });
-    chosen.append(element("b", {}, names[picked]), ` weight ${weights[picked]}. `,
+    chosen.append(element("b", {}, names[picked]), ` weight ${weightOf(picked)}. `,
       more.length ? "Nearest on the map, by the cosine of their vectors: " : "It has no neighbours: its vector is zero.", ...more);
   }
 
@@ -111,7 +118,7 @@ function map(chart, place) {
     const wanted = field.value.trim().toLowerCase(), exact = names.indexOf(wanted);
     picked = wanted && exact >= 0 ? exact : null;
     matching = wanted && exact < 0 ? order.filter((i) => names[i].toLowerCase().includes(wanted)) : null;
-    found.textContent = !wanted ? "" : exact >= 0 ? `weight ${weights[exact]}`
+    found.textContent = !wanted ? "" : exact >= 0 ? `weight ${weightOf(exact)}`
       : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
     show();
   });

@@ -8,22 +8,42 @@
   const { networks, presets } = JSON.parse(at("offered").dataset.offered);
   const LIMIT = Number(at("offered").dataset.limit); // bytes of a request
   const step = phases(at("phases"), at("stepper"));
-  const curves = { losses: curve(at("losses")), heldOut: curve(at("held-out")) };
+  const curves = { losses: curve("losses"), heldOut: curve("held-out") };
   let calls = 0, running = 0, typing = null, signal = null;
   let answered = null; // the text that the page shows the answer to
   let wanted; // the label to choose when the labels of another network are known; null is the last one
   let labelsShown = null, version = null, numbers = { count: 0 };
   let todo = [], isWorking = false, isRunning = false;
 
+  function curve(id) { // of the loss over the steps: a function that draws it, or hides it while there is none
+    const figure = at(id), place = figure.querySelector(".plot"), details = figure.querySelector("details");
+    let renew = null;
+    return (series) => {
+      const drawn = series.filter(({ y }) => y.some((value) => value !== null));
+      figure.hidden = !drawn.length;
+      if (figure.hidden) return;
+      const axes = { x: { title: "step", whole: true, zero: true }, y: { title: "loss", zero: true } };
+      const chart = { id, title: figure.querySelector("h3").textContent, ...axes, height: 230, always: true, series: drawn };
+      if (renew) renew(drawn);
+      else renew = charts.draw(chart, place, details);
+    };
+  }
+  const line = (points, more) => ({ kind: "line", x: points.map(([x]) => x), y: points.map(([, y]) => y), width: 2, ...more });
+
   const label = () => form.elements.label?.value;
   const settings = () => (optimizer.options.length
     ? { optimizer: optimizer.value, learning_rate: Number(learningRate.value) } : {});
 
-  // Until the answer to the text is there, the one before is dimmed, and after a while a line says why. If there is none,
-  // the one before is removed.
+  // Until the answer to the text is there, the one before is dimmed; soon a line says why, and its verdict goes. If there
+  // is no answer, all of the one before is removed.
   function wait() {
     document.body.classList.add("waiting");
-    signal ??= setTimeout(() => (at("status").textContent = "The network is at work…"), 300);
+    signal ??= setTimeout(() => {
+      at("status").textContent = "The network is at work…";
+      if (answered === text.value) return;
+      at("prediction").textContent = "…"; // what was said of another text
+      at("logit").textContent = at("moved").textContent = "";
+    }, 150);
   }
   function waited() {
     clearTimeout(signal);
@@ -93,7 +113,7 @@
     progress(answer);
     if (answer.stopped) at("error").textContent = answer.stopped, at("error").hidden = false;
     if (name === "learn" && answer.drawing) {
-      const moved = before && ` ${before[2].toFixed(4)} → ${before[3].toFixed(4)}`;
+      const moved = before && ` ${page.probability(before[2])} → ${page.probability(before[3])}`;
       at("which").textContent = "This is the step that Learn made.";
       at("again").hidden = false;
       if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
@@ -141,16 +161,14 @@
     return isFirst || label() !== null;
   }
 
-  const signed = (value) => (value < 0 ? "" : "+") + value.toFixed(4);
-
   function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
     const unknown = answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
     else {
       at("needle").style.width = `${100 * answer.positive}%`;
       const score = answer.label === answer.labels[1] ? answer.positive : 1 - answer.positive;
-      at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
-      at("logit").textContent = `probability of positive ${answer.positive.toFixed(4)}, logit ${signed(answer.logit)}`
+      at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
+      at("logit").textContent = `probability of positive ${page.probability(answer.positive)}, logit ${page.signed(answer.logit)}`
         + unknown;
     }
     at("moved").textContent = moved ?? "";
@@ -174,7 +192,7 @@
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
     at("distribution").setAttribute("aria-label",
-      answer.labels.map((name, i) => `${name} ${answer.probabilities[i].toFixed(4)}`).join(", "));
+      answer.labels.map((name, i) => `${name} ${page.probability(answer.probabilities[i])}`).join(", "));
     const old = [...at("distribution").children];
     const columns = old.length === answer.labels.length ? old : answer.labels.map(() => {
       const column = document.createElement("div");
@@ -184,15 +202,15 @@
     answer.labels.forEach((name, i) => { // the same elements, so that the bars move
       columns[i].firstElementChild.style.height = `${100 * answer.probabilities[i]}%`;
       columns[i].lastElementChild.textContent = name;
-      columns[i].title = `${name} ${answer.probabilities[i].toFixed(4)}`;
+      columns[i].title = `${name} ${page.probability(answer.probabilities[i])}`;
       columns[i].className = name === answer.label ? "predicted" : "";
     });
     if (columns !== old) at("distribution").replaceChildren(...columns);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
-    at("prediction").textContent = `${answer.label} ${score.toFixed(4)}`;
+    at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
     at("logit").textContent = [placed ? `place ${answer.place.toFixed(4)}` : "",
-      ...answer.sums.map((each) => `${each.name} ${signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
+      ...answer.sums.map((each) => `${each.name} ${page.signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
   }
 
   function contributions(answer) {
@@ -215,14 +233,14 @@
       const bar = document.createElement("div");
       bar.className = colours[value < 0 ? 0 : 1];
       bar.style.setProperty("--share", `${(100 * Math.abs(value)) / largest}%`);
-      const made = row("td", [name, signed(value), bar]);
+      const made = row("td", [name, page.signed(value), bar]);
       made.lastChild.className = "bar";
       table.append(made);
     }
     const [count, rest] = answer.others;
-    if (count) table.append(row("td", [`${count} others`, signed(rest), ""]));
-    table.append(row("td", ["bias (an empty review)", signed(answer.bias), ""]));
-    table.append(row("td", [`${sum} (the sum)`, signed(answer.value ?? answer.logit), ""]));
+    if (count) table.append(row("td", [`${count} others`, page.signed(rest), ""]));
+    table.append(row("td", ["bias (an empty review)", page.signed(answer.bias), ""]));
+    table.append(row("td", [`${sum} (the sum)`, page.signed(answer.value ?? answer.logit), ""]));
     return table;
   }
 
@@ -240,21 +258,20 @@
     at("steps").start = answer.learned - listed.length + 1;
     at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
       const item = document.createElement("li"), short = taught.length > 60 ? `${taught.slice(0, 59)}…` : taught;
-      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${before.toFixed(4)} → ${after.toFixed(4)}`;
+      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${page.probability(before)} → ${page.probability(after)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;
     const { losses, practice, held_out: heldOut } = answer.curve;
     const of = (isRun) => losses.filter((each) => each[3] === isRun);
-    curves.losses.show({ title: "The loss on what it is taught", series: [
-      { name: "your steps, from before to after", kind: "steps",
-        points: of(false).flatMap(([number, before, after]) => [[number - 1, before], [number, after]]) },
-      { name: "steps of Run, each before it", kind: "run", points: of(true).map(([number, before]) => [number - 1, before]) },
-      { name: "mean of the reviews of Run", kind: "line", points: practice.map(([number, loss]) => [number, loss]) },
-    ] });
-    curves.heldOut.show({ title: "The loss on held-out reviews", series: [
-      { name: "mean of the held-out reviews", kind: "line", points: answer.learned ? heldOut.map(([n, loss]) => [n, loss]) : [] },
-    ] });
+    curves.losses([
+      line(of(false).flatMap(([number, before, after]) => [[number - 1, before], [number, after]]),
+        { name: "your steps, from before to after", pairs: true, colour: "--minus", symbol: "circle" }),
+      line(of(true).map(([number, before]) => [number - 1, before]),
+        { kind: "points", name: "steps of Run, each before it", colour: "--faint", symbol: "circle", size: 2.5 }),
+      line(practice, { name: "mean of the reviews of Run", colour: "--focus", symbol: "square", size: 3 }),
+    ]);
+    curves.heldOut([line(answer.learned ? heldOut : [], { name: "mean of the held-out reviews", colour: "--focus", symbol: "square", size: 3 })]);
     cost(answer, heldOut);
     const [own, taught] = which.options;
     if (answer.reviews?.practice) own.textContent = answer.reviews.practice;
@@ -352,7 +369,7 @@
   function choose(key, label) {
     wanted = label;
     network.value = key;
-    labelsShown = null;
+    labelsShown = answered = null;
     numbers = { count: 0 };
     isRunning = false;
     step.stop();

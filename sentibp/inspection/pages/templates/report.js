@@ -9,13 +9,13 @@
   const host = document.getElementById("stepper");
   if (!host) return;
   const run = document.getElementById("step-run"), review = document.getElementById("step-review");
-  const steps = stepper(host);
+  const steps = stepper(host), drawings = page.restored(numbers.steps, numbers.shared);
   function fill() {
-    review.replaceChildren(...numbers.steps[run.value].map(({ title }, i) => new Option(title, i)));
+    review.replaceChildren(...drawings[run.value].map(({ title }, i) => new Option(title, i)));
     show();
   }
   function show() {
-    steps.show(numbers.steps[run.value][review.value].drawing);
+    steps.show({ ...drawings[run.value][review.value].drawing, formulas: numbers.formulas });
   }
   run.addEventListener("change", fill);
   review.addEventListener("change", show);

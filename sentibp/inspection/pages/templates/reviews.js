@@ -40,8 +40,10 @@ function reviewTable(host, table) {
   });
 
   const columns = [["label", "label", (i) => label[i], false],
-    ...runs.flatMap((run, k) => [[`predicted${k}`, `predicted${of(k)}`, (i) => run.predicted[i], false],
-      [`probability${k}`, `probability${of(k)}`, (i) => run.probability[i], true], [`loss${k}`, `loss${of(k)}`, (i) => loss[k][i], true]]),
+    ...runs.flatMap((run, k) => [ // of several models the prediction and its probability share a column: there is little room
+      ...(runs.length > 1 ? [] : [[`predicted${k}`, "predicted", (i) => run.predicted[i], false]]),
+      [`probability${k}`, runs.length > 1 ? `prediction${of(k)}` : "probability", (i) => run.probability[i], true],
+      [`loss${k}`, `loss${of(k)}`, (i) => loss[k][i], true]]),
     ["words", "words", (i) => words[i], true]];
   for (const [key, name, , down] of columns) {
     const button = element("button", { type: "button" }, name), head = element("th", { scope: "col", role: "columnheader", "data-key": key }, button);
@@ -87,9 +89,11 @@ function reviewTable(host, table) {
   }
   function fill() {
     body.replaceChildren(...chosen.slice(0, many).map((i) => element("tr", { role: "row" }, ...columns.map(([key, name, value], c) => {
-      const k = Number(/\d+$/.exec(key)?.[0] ?? 0), text = key === "label" || key.startsWith("predicted") ? labels[value(i)]
-        : key === "words" ? value(i).toLocaleString("en") : key.startsWith("loss") ? value(i).toFixed(3) : value(i).toFixed(4);
-      const isWrong = key.startsWith("predicted") && wrong[k][i];
+      const k = Number(/\d+$/.exec(key)?.[0] ?? 0), says = key.startsWith("predicted") || (key.startsWith("probability") && runs.length > 1);
+      const text = key === "label" ? labels[label[i]] : key === "words" ? value(i).toLocaleString("en")
+        : key.startsWith("predicted") ? labels[value(i)] : key.startsWith("loss") ? value(i).toFixed(3)
+          : (runs.length > 1 ? `${labels[runs[k].predicted[i]]} ` : "") + page.probability(value(i));
+      const isWrong = says && wrong[k][i];
       return element("td", { role: "cell", "data-name": name, ...(c ? {} : { tabindex: -1 }), ...(isWrong ? { class: "wrong" } : {}) },
         isWrong ? `✗ ${text}` : text);
     }), element("td", { role: "cell" }, texts[i]))));

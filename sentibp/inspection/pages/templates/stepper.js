@@ -18,19 +18,7 @@ function stepper(host, moved = () => {}) {
   };
   let data = null, at = 0, chosen = null;
 
-  const element = (name, attributes = {}, ...content) => {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...content);
-    return made;
-  };
-  const drawn = (name, attributes = {}, ...content) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...content);
-    return made;
-  };
-
+  const { element, drawn } = page;
   const back = element("button", { type: "button" }, "Back");
   const next = element("button", { type: "button" }, "Next");
   const slider = element("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "stage of the step" });
@@ -106,14 +94,10 @@ function stepper(host, moved = () => {}) {
     const size = Math.abs(value);
     if (size === 0) return "0";
     if (size < 0.001 || size >= 10000) return value.toExponential(1);
-    return value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
+    const said = page.number(value); // more than 4 decimals, if 4 would look whole
+    return said.length <= 8 && size < 10 ? said : value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
   }
-  function long(value) {
-    if (value === undefined || value === null) return "not finite";
-    const size = Math.abs(value);
-    if (size === 0) return "0";
-    return size < 0.001 || size >= 1e6 ? value.toExponential(2).replace(/([+-])(\d)$/, "$10$2") : value.toFixed(4);
-  }
+  const long = (value) => (value === undefined || value === null ? "not finite" : page.number(value));
 
   // --- what a column and an edge show at this stage
 
@@ -140,7 +124,11 @@ function stepper(host, moved = () => {}) {
     if (how === "new") return edge.new;
     if (how === "change") return edge.new.map((row, i) => row.map((value, j) => value - edge.weights[i][j]));
     const done = data.stages.slice(0, at + 1).some((stage) => stage.kind === "gradient" && stage.column === edge.to);
-    return how === "gradient" && done ? edge.gradient : edge.weights;
+    return how === "gradient" && done ? gradientsOf(edge) : edge.weights;
+  }
+  function gradientsOf(edge) { // of a weight: its input, or the share of a word in the pooling, times the gradient of its output
+    const inputs = edge.shares ?? data.columns[edge.from].values, outputs = data.columns[edge.to].gradients;
+    return inputs.map((input) => outputs.map((gradient) => input * gradient));
   }
 
   // --- drawing
@@ -175,7 +163,7 @@ function stepper(host, moved = () => {}) {
     meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
       [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
-    words.innerHTML = stage.html; // rendered, and escaped, by stepper.py
+    words.replaceChildren(...stage.lines.map(lineOf));
     picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
@@ -189,7 +177,7 @@ function stepper(host, moved = () => {}) {
       ...data.columns.flatMap((column, index) => boxes(column, index, places, height)), ...lines.flatMap((each) => each.labels));
     unit.replaceChildren(...(chosen ? details(chosen) : []));
     if (follow && stage.column !== null) reveal(stage.column);
-    for (const each of host.querySelectorAll(".words .scroll, .unit .scroll")) // so that the keyboard can scroll it
+    for (const each of host.querySelectorAll(".words .scroll, .unit .scroll, .formula")) // so that the keyboard can scroll it
       if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
     writeReview();
     link();
@@ -290,6 +278,31 @@ function stepper(host, moved = () => {}) {
     scroll.scrollLeft = index ? middle - scroll.clientWidth / 2 : 0;
   }
 
+  // --- the formulas of a stage
+
+  const TOKEN = /[A-Za-z][A-Za-z0-9]*'?|\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?/g, SLOT = "\ue000"; // as in mathml.py
+  const isNumber = (token) => /^\d/.test(token);
+
+  function lineOf(line) {
+    if (typeof line === "string") return element("p", {}, line);
+    if (line.rows) return table(line.caption, line.columns, line.rows);
+    return element("div", { class: "formula" }, ...line.map(([formula, source]) => (source
+      ? element("div", {}, element("b", {}, typeset(formula)), " ", element("span", { class: "source" }, source))
+      : element("div", {}, typeset(formula)))));
+  }
+
+  function typeset(formula) { // the MathML of its pieces, with its numbers; what is no formula stays text
+    const pieces = formula.split("\n");
+    const found = pieces.map((piece) => data.formulas[piece.replace(TOKEN, (token) => (isNumber(token) ? SLOT : token))]);
+    if (found.includes(undefined)) return pieces.join(" ");
+    const made = element("span", { class: "math", role: "math", "aria-label": pieces.join(" ") });
+    made.innerHTML = pieces.map((piece, i) => { // written, and escaped, by mathml.py
+      const numbers = piece.match(TOKEN)?.filter(isNumber) ?? [];
+      return `<math displaystyle="true">${found[i].replaceAll(SLOT, () => numbers.shift())}</math>`;
+    }).join(" ");
+    return made;
+  }
+
   // --- the text above, and the lines from its words to their rows
 
   function writeReview() {
@@ -333,7 +346,7 @@ function stepper(host, moved = () => {}) {
     else if (own.gradients) facts.push(`d${name} = ${long(own.gradients[row])}`);
     if (own.bias && after) facts.push(`bias ${long(own.new_bias[row])}, before the update ${long(own.bias[row])}`);
     else if (own.bias) {
-      facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.bias_gradient[row])}, `
+      facts.push(`bias ${long(own.bias[row])}, its gradient ${long(own.gradients[row])}, `
         + `after the update ${long(own.new_bias[row])}`);
     }
     const parts = [element("p", {}, element("b", {}, own.title), ` ${facts.join("; ")}`)];
@@ -343,11 +356,12 @@ function stepper(host, moved = () => {}) {
   function incoming(edge, row, own) {
     const source = data.columns[edge.from];
     const after = data.stages[at].kind === "after";
+    const gradients = gradientsOf(edge);
     let sum = own.bias ? (after ? own.new_bias : own.bias)[row] : 0;
     const rows = (after ? edge.new : edge.weights).map((weights, i) => {
       const value = edge.shares ? edge.shares[i] : valuesOf(source)[i];
       sum += weights[row] * value;
-      const more = after ? [] : [edge.gradient[i][row], edge.new[i][row]];
+      const more = after ? [] : [gradients[i][row], edge.new[i][row]];
       return [source.names ? source.names[i] : entry(source, i), value, weights[row], weights[row] * value, ...more];
     });
     if (source.of > rows.length) {
@@ -358,14 +372,15 @@ function stepper(host, moved = () => {}) {
   }
   function ofWord(row, name) {
     const edge = data.edges.find((each) => each.from === 0), target = data.columns[edge.to];
-    const rows = edge.weights[row].map((weight, j) =>
-      [target.entries?.[j] ?? `${target.symbol}[${target.units[j]}]`, weight, edge.gradient[row][j], edge.new[row][j]]);
+    const gradients = gradientsOf(edge)[row], rows = edge.weights[row].map((weight, j) =>
+      [target.entries?.[j] ?? `${target.symbol}[${target.units[j]}]`, weight, gradients[j], edge.new[row][j]]);
     return [element("p", {}, element("b", {}, name), ": its row of the embedding"),
       table(`The row of ${name}`, ["to", "weight", "gradient", "new weight"], rows)];
   }
   function table(caption, names, rows) {
     const line = (kind, cells) => element("tr", {}, ...cells.map((cell) =>
-      element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell) : cell)));
+      element(kind, kind === "th" ? { scope: "col" } : {}, typeof cell === "number" ? long(cell)
+        : cell || kind === "td" ? cell : element("span", { class: "unseen" }, "name"))));
     return element("div", { class: "scroll", tabindex: 0 }, element("table", {}, element("caption", { class: "unseen" }, caption),
       line("th", names), ...rows.map((cells) => line("td", cells))));
   }
