@@ -127,10 +127,11 @@ def parts_of(path: str, size: int) -> list[tuple[int, int]]:
     from pyarrow import parquet
 
     try:
-        with open(path, "rb") as opened:
+        with open_regular(path) as opened:  # a pipe would never end
             if os.fstat(opened.fileno()).st_size < 2 * size or opened.read(4) != b"PAR1":
                 return []
-        metadata = parquet.read_metadata(path)
+            opened.seek(0)
+            metadata = parquet.read_metadata(opened)
     except (OSError, pa.ArrowException):  # it is reported where the file is read
         return []
     ranges, start, total = [], 0, 0

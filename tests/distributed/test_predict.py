@@ -485,3 +485,9 @@ def test_a_name_that_is_not_utf8_does_not_break_the_connection(
     done = many("odd", "out/", "--cluster", "local:2", code=3)
     assert "1 written, 1 failed of 2 files" in done.err
     assert "no 'text'" in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_parquet_file_and_nobody_waits_for_it(here: Path) -> None:
+    os.mkfifo("pipe.parquet")
+    assert predict_file.parts_of("pipe.parquet", 1) == []
