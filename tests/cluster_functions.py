@@ -128,6 +128,11 @@ def wait_for(file: Path, started: Path) -> str:
     return "done"
 
 
+def take_long(seconds: float) -> str:
+    time.sleep(seconds)
+    return "done"
+
+
 def settings(number: int) -> dict[str, Any]:
     """What a task could leave behind for the next."""
     time.sleep(0.02)

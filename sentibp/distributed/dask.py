@@ -19,6 +19,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from concurrent.futures import wait as wait_for_any
 from itertools import chain
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
@@ -39,7 +40,9 @@ _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker 
 
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
-_FETCH = 600.0  # seconds for a result to arrive
+_START = 300  # seconds for a process of local:N to start; then another is started in its place
+
+_STALLED = 300.0  # seconds in which no worker has anything to do, though work is left: Dask has lost sight of it
 
 _LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
@@ -70,6 +73,7 @@ def start(processes: int) -> DaskExecutor:
                 dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
                 silence_logs=logging.CRITICAL,
+                death_timeout=_START,
                 memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
             )
         stack.enter_context(cluster)
@@ -157,7 +161,7 @@ class DaskExecutor:
     ):
         """The stack closes the connection. `local` are the workers if they are processes of this machine."""
         self.client, self.address, self._stack, self._local = client, address, stack, local
-        self._slots, self._looked = 0, -_POLL
+        self._slots, self._looked, self._worked = 0, -_POLL, -_POLL
         self._warned = False
 
     def __enter__(self) -> Self:
@@ -313,7 +317,7 @@ class DaskExecutor:
         """Return the result or the error of a future that has ended. ClusterLost if it never will."""
         while future.status != "error":
             try:
-                return future.result(timeout=_FETCH), None
+                return self._fetch(future), None
             except _GONE:
                 if future.status in ("cancelled", "lost"):
                     raise self._lost() from None
@@ -329,16 +333,48 @@ class DaskExecutor:
             error = WorkerDied(f"{name}: {fact}" if name else f"a task was {fact}")
         return None, error
 
+    def _fetch(self, future: distributed.Future) -> Any:
+        """Wait for a result. It may be lost with its worker meanwhile, and is made again: so look for workers, too."""
+        loop: Any = self.client.loop
+        arriving = asyncio.run_coroutine_threadsafe(self.client.gather([future], asynchronous=True), loop.asyncio_loop)
+        try:
+            while not wait_for_any([arriving], timeout=_POLL).done:
+                self._look_for_workers()
+            return arriving.result()[0]
+        finally:
+            arriving.cancel()
+
     def _look_for_workers(self) -> None:
-        """Count the workers, every few seconds. Tell the user, once, if all have left; start what is missing here."""
-        if time.monotonic() - self._looked < _POLL:
+        """Count the workers, every few seconds. Tell the user, once, if all have left; start what is missing here.
+
+        ClusterLost if work is left, and no worker has done anything of it for long.
+        """
+        before, now = self._looked, time.monotonic()
+        if now - before < _POLL:
             return
-        self._slots, self._looked = len(self.workers()), time.monotonic()
+        self._slots, self._looked = len(self.workers()), now
+        if now - before > 10 * _POLL or not self._is_stalled():  # nobody looked for long, because nobody waited
+            self._worked = now
+        elif now - self._worked > _STALLED:
+            fact = f"no worker has had anything to do for {_STALLED:.0f} s, though work is left"
+            repair = "stop what else runs here" if self._local else "start the scheduler and its workers again"
+            raise ClusterLost(f"{self.address}: {fact}; {repair}")
         if self._local is not None and self._slots < self._local.number:
             self._local.start_missing()
         elif not self._slots and not self._warned:
             print_message(f"{self.address}: no worker is left; waiting for one to join")
         self._warned = not self._slots
+
+    def _is_stalled(self) -> bool:
+        """Return whether work is left and no worker has any. Workers of others that have not joined are waited for."""
+        if not self._slots and self._local is None:
+            return False
+        if not any(each.status in ("pending", "lost") for each in list(self.client.futures.values())):
+            return False
+        try:
+            return not any(self.client.processing().values())
+        except _GONE:
+            raise self._lost() from None
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(f"{self.address}: the connection to the scheduler is lost; start it and its workers again")

@@ -14,7 +14,7 @@ import pytest
 from cluster_functions import Bad
 from dying import all_workers, kill_all_workers, wait_until
 
-from sentibp.distributed import executor
+from sentibp.distributed import dask, executor
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import After, ClusterLost, Executor, Serial, WorkerDied, connect, require_address
 from sentibp.errors import ConfigError, SentibpError
@@ -153,6 +153,34 @@ def test_workers_that_die_when_they_start_are_started_again(local: DaskExecutor)
     wait_until(lambda: local.slots == 2)
 
 
+def test_a_result_that_is_lost_with_all_workers_is_made_again(local: DaskExecutor) -> None:
+    """Also if Dask does not start them again: it gives up a worker that is missing 15 seconds after it died once."""
+    future = local.submit(functions.double, 4)
+    local.settle([future])
+    assert local._local is not None
+    cluster = local._local.cluster
+    nannies = list(cluster.workers.values())
+    for each in nannies:
+        cluster.sync(each.close)
+    assert local.outcome(future) == (8, None)
+    wait_until(lambda: local.slots == 2)
+    assert not set(nannies) & set(cluster.workers.values())
+
+
+def test_work_that_no_worker_takes_up_ends_in_an_error(local: DaskExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that needs what no worker has stands for one of which Dask has lost sight."""
+    monkeypatch.setattr(dask, "_POLL", 0.05)
+    monkeypatch.setattr(dask, "_STALLED", 0.3)
+    assert local.result(local.submit(functions.take_long, 0.6)) == "done"  # a worker that works is waited for
+    future = local.client.submit(functions.double, 1, resources={"what no worker has": 1})
+    lost = r"^local:2: no worker has had anything to do for 0 s, though work is left; "
+    for wait in local.result, local.outcome, lambda each: local.settle([each]):
+        with pytest.raises(ClusterLost, match=lost):
+            wait(future)
+    future.release()
+    assert local.result(local.submit(functions.double, 2)) == 4
+
+
 def test_tasks_leave_nothing_behind_in_their_process(local: DaskExecutor) -> None:
     before = _settings(local)
     list(local.unordered(functions.fail_if_odd, range(10)))
@@ -215,8 +243,6 @@ def test_no_address_is_this_process() -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentibp.distributed import dask
-
     monkeypatch.setattr(dask, "_PATIENCE", 0.2)
     with pytest.raises(
         ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1; if"
