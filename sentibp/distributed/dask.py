@@ -30,7 +30,7 @@ import distributed
 from dask import config as dask_config
 from distributed.scheduler import KilledWorker
 
-from sentibp.distributed.certificates import security_of, unreachable
+from sentibp.distributed.certificates import security_of, start_worker, unreachable
 from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.distributed.worker import differences, identity, other_version, run, sendable
 from sentibp.utils.messages import print_message
@@ -203,8 +203,8 @@ class DaskExecutor:
             raise ClusterLost(
                 f"{self.address}: the processes do not start; try `sentibp predict -m builtin good` first"
             )
-        command = f"dask worker {self.address} --nthreads 1"
-        raise ClusterLost(f"{self.address}: the scheduler has no workers; start some: {command}")
+        fact = "no worker has joined the scheduler"
+        raise ClusterLost(f"{self.address}: {fact}; start some, or see why they end: {start_worker(self.address)}")
 
     def identities(self) -> dict[str, dict[str, str] | Exception]:
         """Return what each worker says of its versions, by its address; an error if it cannot say."""
@@ -352,7 +352,7 @@ class DaskExecutor:
         before, now = self._looked, time.monotonic()
         if now - before < _POLL:
             return
-        self._slots, self._looked = len(self.workers()), now
+        had, self._slots, self._looked = self._slots, len(self.workers()), now
         if now - before > 10 * _POLL or not self._is_stalled():  # nobody looked for long, because nobody waited
             self._worked = now
         elif now - self._worked > _STALLED:
@@ -362,7 +362,8 @@ class DaskExecutor:
         if self._local is not None and self._slots < self._local.number:
             self._local.start_missing()
         elif not self._slots and not self._warned:
-            print_message(f"{self.address}: no worker is left; waiting for one to join")
+            fact = "no worker is left" if had else "no worker has joined yet"
+            print_message(f"{self.address}: {fact}; waiting for one to join")
         self._warned = not self._slots
 
     def _is_stalled(self) -> bool:

@@ -15,6 +15,7 @@ from cluster_functions import Bad
 from dying import all_workers, kill_all_workers, wait_until
 
 from sentibp.distributed import dask, executor
+from sentibp.distributed.certificates import start_worker
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import After, ClusterLost, Executor, Serial, WorkerDied, connect, require_address
 from sentibp.errors import ConfigError, SentibpError
@@ -261,6 +262,47 @@ def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = pytest.raises(ConfigError, match=r"^--cluster tls://h:1: .*[Nn]o such file.*; name files in DASK_")
     with config.set(missing), refused:
         connect("tls://h:1")
+
+
+def test_certificates_that_the_scheduler_or_this_command_does_not_accept(local: DaskExecutor) -> None:
+    from dask import config
+    from distributed.security import Security
+
+    own, other = local.client.security, Security.temporary()
+    address = local.client.scheduler.address
+    for authority in own, other:
+        files = [authority.tls_ca_file, other.tls_client_cert, other.tls_client_key]
+        settings = dict(zip(("ca-file", "client.cert", "client.key"), files, strict=True))
+        refused = pytest.raises(ClusterLost, match=rf"^{address}: does not accept the certificates, or is of another")
+        with config.set({f"distributed.comm.tls.{key}": value for key, value in settings.items()}), refused:
+            connect(address)
+
+
+def test_commands_to_start_have_the_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dask import config
+    from distributed.security import Security
+
+    monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    one, two = Security.temporary(), Security.temporary()
+    settings = {}
+    for name, key, content in [
+        ("my cert.pem", "ca-file", one.tls_ca_file),
+        ("my cert.pem", "client.cert", one.tls_client_cert),
+        ("key.pem", "client.key", one.tls_client_key),
+    ]:
+        (tmp_path / name).write_text(content)
+        settings[f"distributed.comm.tls.{key}"] = str(tmp_path / name)
+    options = f"--tls-ca-file '{tmp_path}/my cert.pem' --tls-cert '{tmp_path}/my cert.pem' --tls-key {tmp_path}/key.pem"
+    with config.set(settings):
+        assert start_worker("tls://h:1") == f"dask worker tls://h:1 --nthreads 1 {options}"
+        assert start_worker("tcp://h:1") == "dask worker tcp://h:1 --nthreads 1"
+        with pytest.raises(ClusterLost) as error:
+            connect("tls://127.0.0.1:1")
+        command = f"dask scheduler --port 1 --protocol tls {options}"
+        assert f"no scheduler answers; start one on that host: {command}; if it has no certificates" in str(error.value)
+        (tmp_path / "key.pem").write_text(two.tls_client_key)
+        with pytest.raises(ConfigError, match=rf"{tmp_path}/key\.pem: not the key of {tmp_path}/my cert\.pem; name"):
+            connect("tls://127.0.0.1:1")
 
 
 def test_the_extra_is_named_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -186,3 +187,31 @@ def test_a_scheduler_on_its_own(
 def _workers(address: str) -> dict:
     with connect(address, same_versions=False) as executor:
         return executor.workers()
+
+
+def test_commands_that_share_a_scheduler_do_not_know_of_each_other(
+    inputs: Path, here: Path, start: Callable[..., psutil.Popen], scheduler: tuple[psutil.Popen, str]
+) -> None:
+    """A folder to predict, a sweep and a training on shards, at the same time; the first is killed."""
+    _, address = scheduler
+    for name in "a", "b":
+        start_worker(start, address, name)
+    Path("space.yaml").write_text("train.optimizer.learning_rate: [0.003, 0.01]\n")
+    small = ["quickstart", "--set=text.ngrams=1", "--set=train.epochs=2", "--quiet"]
+    train = ["train", *small, "--set=train.shards=2", "--set=train.batch_size=8", "--json", "--out"]
+    sweep = ["sweep", *small[:1], "space.yaml", *small[1:], "--sampler=grid", "--no-prune", "--json", "--out"]
+    predict = [*PREDICT, "-o", "out/", "--cluster", address]
+    with contextlib.ExitStack() as stack:
+        killed, *others = (
+            stack.enter_context(subprocess.Popen([*COMMAND, *each], stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+            for each in (predict, [*train, "run", "--cluster", address], [*sweep, "found", "--cluster", address])
+        )
+        wait_until(lambda: has_written() or killed.poll() is not None)
+        killed.kill()
+        (trained, _), (found, _) = (each.communicate() for each in others)
+    assert [each.returncode for each in others] == [0, 0]
+    assert json.loads(trained)["digest"] == invoke(*train, "alone").json["digest"]
+    assert json.loads(found)["best"]["digest"] == invoke(*sweep, "searched").json["best"]["digest"]
+    invoke(*predict)
+    invoke(*PREDICT, "-o", "serial/")
+    assert predictions("out") == predictions("serial")
