@@ -59,7 +59,7 @@ def load_texts(path: str, digest: str | None = None) -> pa.ChunkedArray:
 def unreadable_here(path: str, error: Exception) -> DataError:
     """Return the error for a file that cannot be read: on another machine, it is probably not visible."""
     if isinstance(error, FileNotFoundError):
-        return not_visible(path, "it")
+        return not_visible(path, "the files of the run directory")
     return DataError(f"{path}: {getattr(error, 'strerror', None) or error}; resume the training")
 
 
