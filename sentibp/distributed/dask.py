@@ -187,9 +187,12 @@ class DaskExecutor:
     def workers(self) -> dict[str, Any]:
         """Return the facts on each worker, by its address. ClusterLost if the scheduler does not answer."""
         try:
-            return dict(self.client.scheduler_info()["workers"])
+            found = self.client.scheduler_info().get("workers")
         except _GONE:
             raise self._lost() from None
+        if found is None:  # a client that has just lost its scheduler knows nothing of it
+            raise self._lost()
+        return dict(found)
 
     def require_workers(self, number: int = 1) -> None:
         """Wait for so many workers. ClusterLost if there is none after some time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
         if path.exists() and not path.is_file():  # a pipe would block
             raise DataError(f"{path}: not a file; give the run directory of a training")
     config_a, config_b = (flat_settings(load_config(path / "config.yaml").config) for path in (a, b))
-    keys = sorted({*config_a, *config_b}, key=[*config_a, *config_b].index)
+    keys = every_key([config_a, config_b])
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
     data_a, data_b = ((content.get("data") or {}).get("validation") for content in (facts_a, facts_b))
     same = data_a is not None and data_a == data_b and all((path / PREDICTIONS).exists() for path in (a, b))
@@ -58,6 +58,12 @@ def flat_settings(config: Config, mode: str = "python") -> dict[str, Any]:
     from sentibp.config.dump import every_setting
 
     return flatten(every_setting(config, mode))
+
+
+def every_key(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of all these flat settings, in order. An empty mapping has none if others fill it."""
+    keys = list(dict.fromkeys(key for each in settings for key in each))
+    return [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

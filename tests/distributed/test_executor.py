@@ -251,6 +251,15 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
         connect("tcp://127.0.0.1:1")
 
 
+def test_a_client_that_knows_nothing_of_its_scheduler_has_lost_it(
+    local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask answers so for a moment after the scheduler was killed."""
+    monkeypatch.setattr(local.client, "scheduler_info", lambda: {"type": "Scheduler"})
+    with pytest.raises(ClusterLost, match="the connection to the scheduler is lost"):
+        local.workers()
+
+
 def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     from dask import config
 

@@ -121,9 +121,9 @@ def paired_tests(subjects: Sequence[Subject]) -> list[str]:
 def setting_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool]]:
     """Return a row for each setting: its key, its value in each run, and whether the runs differ."""
     each = [subject_settings(subject) for subject in subjects]
-    keys = list(dict.fromkeys(key for settings in each for key in settings))
     rows = [
-        (key, [_setting(key, settings[key]) if key in settings else "not set" for settings in each]) for key in keys
+        (key, [_setting(key, settings[key]) if key in settings else "not set" for settings in each])
+        for key in compare.every_key(each)
     ]
     return [(key, values, len(set(values)) > 1) for key, values in rows]
 
