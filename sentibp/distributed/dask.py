@@ -339,7 +339,8 @@ class DaskExecutor:
     def _fetch(self, future: distributed.Future) -> Any:
         """Wait for a result. It may be lost with its worker meanwhile, and is made again: so look for workers, too."""
         loop: Any = self.client.loop
-        arriving = asyncio.run_coroutine_threadsafe(self.client.gather([future], asynchronous=True), loop.asyncio_loop)
+        gathering: Any = self.client.gather([future], asynchronous=True)
+        arriving = asyncio.run_coroutine_threadsafe(gathering, loop.asyncio_loop)
         try:
             while not wait_for_any([arriving], timeout=_POLL).done:
                 self._look_for_workers()

@@ -85,7 +85,7 @@ def test_a_file_that_workers_do_not_see_is_an_error_with_the_repair(tmp_path, mo
                 path.unlink()
             return super().submit(function, *args, name=name)
 
-    with pytest.raises(DataError, match=r"text-0-0000\.arrow: this process does not see the files of the run directory; all"):
+    with pytest.raises(DataError, match=r"text-0-0000\.arrow: this process does not see the files of the run dir"):
         encoded(Text(), [corpus(["a b"])], corpus(["a"]), Place(Blind(), 1, tmp_path), False)
 
 

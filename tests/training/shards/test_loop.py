@@ -201,5 +201,5 @@ def test_a_file_that_was_changed_is_refused(toy, tmp_path):
     events = fit_shards(small[0].network, examples, None, config, 0, state, Serial(), tmp_path / "shards")
     next(events)
     path.unlink()
-    with pytest.raises(Exception, match=r"shard-0001.label.npy: this process does not see the files of the run directory; all"):
+    with pytest.raises(Exception, match=r"shard-0001.label.npy: this process does not see the files of the run dir"):
         list(events)
