@@ -16,7 +16,7 @@ _TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # the environment variables of Dask's se
 _CERTIFICATES = f"{_TLS}CA_FILE, {_TLS}CLIENT__CERT and {_TLS}CLIENT__KEY"
 
 
-_FILES = {"ca-file": "--tls-ca-file", "client.cert": "--tls-cert", "client.key": "--tls-key"}
+_FILES = {"ca-file": "tls-ca-file", "client.cert": "tls-cert", "client.key": "tls-key"}
 
 
 def security_of(address: str) -> Security:
@@ -55,7 +55,7 @@ def _options(address: str) -> str:
     if not address.startswith("tls:"):
         return ""
     given = zip(_FILES.values(), _files(), strict=True)
-    return "".join(f" {option} {shlex.quote(file)}" for option, file in given if file)
+    return "".join(f" --{option} {shlex.quote(file)}" for option, file in given if file)
 
 
 def unreachable(address: str, error: Exception) -> ClusterLost:
