@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 _PATIENCE = 2  # seconds that a prediction takes before its progress is shown
 
 
-def is_live() -> bool:
-    """Return whether stderr is a terminal that can show a line that changes."""
+def is_live(stream: TextIO | None) -> bool:
+    """Return whether a stream, such as stderr, is a terminal that can show a line that changes."""
     plain = {"NO_COLOR", "CI"} & os.environ.keys() or os.environ.get("TERM") == "dumb"
-    return sys.stderr is not None and sys.stderr.isatty() and not plain
+    return stream is not None and stream.isatty() and not plain
 
 
 def workers(count: int) -> str:
@@ -30,7 +30,7 @@ class Counter:
     worker_count = 0  # of a cluster
 
     def __init__(self, wanted: bool, files: int | None = None):
-        self.live = wanted and is_live()
+        self.live = wanted and is_live(sys.stderr)
         self.bar: Any = None
         self._began, self._count = time.monotonic(), 0
         self._files, self._ended = files, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
 from sentibp.cli.output import print_message, printable
@@ -19,7 +20,7 @@ class Progress:
     def __init__(self, quiet: bool = False, executor: Executor | None = None):
         """The executor does the work on shards."""
         self.quiet, self.executor = quiet, executor
-        self.live = not quiet and is_live()
+        self.live = not quiet and is_live(sys.stderr)
         self.epochs = 0
         self.loss: float | None = None  # smoothed
 

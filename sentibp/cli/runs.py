@@ -16,6 +16,7 @@ import typer
 
 from sentibp.cli import Json, RunName
 from sentibp.cli.output import duration, one_line, padded, print_json, print_message, print_text, table, terminal_width
+from sentibp.cli.prediction_progress import is_live
 from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _newest() -> Path:
 
 def _print_sweep(states: Iterable[SweepState], json: bool) -> str:
     """Print how far a sweep is: a line each time; on a terminal, one that changes. Return its outcome."""
-    live, outcome = _is_live(), "running"
+    live, outcome = is_live(sys.stdout), "running"
     for number, state in enumerate(states):
         if json:
             print_json(state._asdict() | {"progress": state.progress})
@@ -240,13 +241,9 @@ def _sweep_state(state: SweepState) -> str:
     return ", ".join(fields) + (f"; running: {', '.join(running)}" if running else "")
 
 
-def _is_live() -> bool:
-    return sys.stdout.isatty() and not {"NO_COLOR", "CI"} & os.environ.keys() and os.environ.get("TERM") != "dumb"
-
-
 def print_progress(states: Iterable[RunProgress], json: bool) -> str:
     """Print the progress of a training: a line each time; on a terminal, one that changes. Return its outcome."""
-    live, outcome, scored = _is_live(), "running", None
+    live, outcome, scored = is_live(sys.stdout), "running", None
     for number, state in enumerate(states):
         if json:
             print_json(state._asdict() | {"progress": state.progress})

@@ -268,8 +268,9 @@ def _pool(path: Path, jobs: int, cluster: str | None, stop: Callable[[], str]) -
     if cluster is None:
         yield (trial_pool.SerialPool(stop) if jobs == 1 else trial_pool.ProcessPool(jobs)), jobs
         return
-    from sentibp.distributed.executor import ClusterLost, NotVisible, OtherVersion, connect
+    from sentibp.distributed.executor import connect
     from sentibp.distributed.sweep import ClusterPool
+    from sentibp.utils.executor import ClusterLost, NotVisible, OtherVersion
 
     with connect(cluster) as executor:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ class SweepProgress:
 
     def __init__(self, plan: Plan, records: Mapping[int, TrialRecord], jobs: int, quiet: bool = False):
         self.plan, self.jobs, self.quiet = plan, jobs, quiet
-        self.live = not quiet and is_live()
+        self.live = not quiet and is_live(sys.stderr)
         self.names = short_names([dimension.key for dimension in plan.space.dimensions])
         self.records = dict(records)
         self.settings: dict[int, dict[str, Any]] = {}  # of the trials that are shown

@@ -235,14 +235,14 @@ def count_pairs(shard: TextShard, levels: Sequence[str], m: int, parts: int) -> 
     """Count the n-grams of a shard, of one word more than those in `levels`. Write them into files, sorted by parts."""
     ids, offsets = array_files.load(f"{shard.path}.ids.npy"), array_files.load(f"{shard.path}.offsets.npy")
     word = array_files.load(f"{shard.path}.rank.npy").take(ids)
-    level, start = word, 0
-    for number, path in enumerate(levels):
+    level, start = word, m  # `start` is the number of the first n-gram of a level
+    for path in levels:
         known = array_files.load(path)
         keys = pair_keys(level, word, offsets, m)
-        start += m if number == 0 else len(array_files.load(levels[number - 1]))
         place = np.minimum(np.searchsorted(known, keys), max(len(known) - 1, 0))
         found = known[place] == keys if len(known) else np.zeros(len(keys), bool)
         level = np.where(found, place + start, NONE)
+        start += len(known)
     keys = pair_keys(level, word, offsets, m)
     key, count = np.unique(keys[keys != NONE], return_counts=True)
     part = ((key.view(np.uint64) * _MIX) >> np.uint64(32)).astype(np.int64) % parts

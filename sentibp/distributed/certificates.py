@@ -8,8 +8,8 @@ import shlex
 from dask import config
 from distributed.security import Security
 
-from sentibp.distributed.executor import ClusterLost
 from sentibp.errors import ConfigError
+from sentibp.utils.executor import ClusterLost
 
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # the environment variables of Dask's settings begin so
 

@@ -31,8 +31,8 @@ from dask import config as dask_config
 from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker, unreachable
-from sentibp.distributed.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.distributed.worker import differences, identity, other_version, run, sendable
+from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.threads import sigint_blocked
 

@@ -8,37 +8,7 @@ from __future__ import annotations
 import re
 
 from sentibp.errors import ConfigError
-from sentibp.utils.executor import (
-    WINDOW,
-    After,
-    ClusterLost,
-    Ended,
-    Executor,
-    NotVisible,
-    OtherVersion,
-    Serial,
-    WorkerDied,
-    is_given_up,
-    not_visible,
-    worker_name,
-)
-
-__all__ = [
-    "WINDOW",
-    "After",
-    "ClusterLost",
-    "Ended",
-    "Executor",
-    "NotVisible",
-    "OtherVersion",
-    "Serial",
-    "WorkerDied",
-    "connect",
-    "is_given_up",
-    "not_visible",
-    "require_address",
-    "worker_name",
-]
+from sentibp.utils.executor import Executor, Serial
 
 MOST = 256  # processes of local:N
 

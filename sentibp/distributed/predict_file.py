@@ -19,7 +19,6 @@ from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
-from sentibp.distributed.executor import is_given_up, not_visible
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.model.decision import answers, parse_decision
@@ -28,7 +27,9 @@ from sentibp.model.prediction import Prediction
 from sentibp.model.prediction_writer import Format, compressing, kept_columns, open_writer
 from sentibp.nn.layers import Array
 from sentibp.runs.find import BUILTIN, builtin_file
+from sentibp.utils.executor import is_given_up, not_visible
 from sentibp.utils.files import open_output, open_regular, unreadable, write_error
+from sentibp.utils.hashing import file_digest
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -187,8 +188,7 @@ def _state(task: FileTask) -> tuple[int, int]:
 def _digest(path: str, name: str) -> str:
     """Return the SHA-256 of a file. DataError if it cannot be read."""
     try:
-        with open_regular(Path(path)) as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise DataError(unreadable(error, name)) from None
 

@@ -12,9 +12,9 @@ from typing import Any, Self
 from sentibp.config.paths import FILES, SOURCES, get
 from sentibp.config.schema import Config
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.distributed.executor import WorkerDied, is_given_up, not_visible
 from sentibp.training.sweep_folder import ABOUT
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
+from sentibp.utils.executor import WorkerDied, is_given_up, not_visible
 from sentibp.utils.hub_client import go_offline, is_offline
 
 _MOMENT = 0.2  # seconds between two looks at whether to stop

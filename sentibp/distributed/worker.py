@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from sentibp.distributed.executor import OtherVersion, worker_name
 from sentibp.errors import SentibpError
 from sentibp.utils.environment import versions
+from sentibp.utils.executor import OtherVersion, worker_name
 from sentibp.utils.threads import one_core, single_threaded_blas
 
 _one_at_a_time = threading.Lock()  # a process runs one task, however many threads it has

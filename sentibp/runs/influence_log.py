@@ -6,7 +6,6 @@ Two numbers for each review and epoch, which training computes anyway, in influe
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shlex
 import tempfile
@@ -21,7 +20,8 @@ from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import open_regular, unreadable, write_file
+from sentibp.utils.files import unreadable, write_file
+from sentibp.utils.hashing import file_digest
 
 FILE = "influence_log.safetensors"
 _MAX_BYTES = 1 << 28  # that a checkpoint holds of a log: a larger one would make each checkpoint slow
@@ -198,9 +198,8 @@ def load_influence_log(run: Path) -> SavedGradients:
             fits = dz.shape[:2] == step.shape and dz.ndim in (2, 3) and len(learning_rate) == len(dz)
             if not (fits and step.max(initial=0) < learning_rate.shape[1]):
                 raise ValueError("its arrays do not fit together")
-            with open_regular(model) as opened:
-                if hashlib.file_digest(opened, "sha256").hexdigest() != facts["model"]:
-                    raise DataError(f"{file}: is of another model than {model}; train the config again")
+            if file_digest(model) != facts["model"]:
+                raise DataError(f"{file}: is of another model than {model}; train the config again")
             epochs = [ExampleGradients(*arrays) for arrays in zip(dz, step, learning_rate, strict=True)]
             return SavedGradients(epochs, float(facts["factor"]))
     except OSError as error:

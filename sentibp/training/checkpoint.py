@@ -28,7 +28,7 @@ from sentibp.runs.influence_log import InfluenceLog
 from sentibp.training.loop import TrainingState
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import open_regular
+from sentibp.utils.hashing import file_digest
 from sentibp.utils.stored_settings import complete_settings
 
 FILE = "checkpoint.safetensors"
@@ -58,7 +58,7 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
         state = _renamed(state) if state["format"] == 2 else state
         config = Config.model_validate(complete_settings(state["config"]))
         for name, digest in state["members"].items():
-            if _file_digest(run / name) != digest:
+            if _digest_if_readable(run / name) != digest:
                 raise DataError(f"{run / name}: damaged or missing; remove {path} to begin again from the start")
     return Checkpoint(config, state, tensors)
 
@@ -244,10 +244,10 @@ def _network_state(seed: int, classifier: Classifier, state: TrainingState) -> t
 def restore_best(run: Run, checkpoint: Checkpoint) -> None:
     """Restore the model.safetensors of the checkpoint. DataError if that model is damaged or missing."""
     digest = checkpoint.state["selection"]["digest"]
-    if digest is None or _file_digest(run.path / MODEL) == digest:
+    if digest is None or _digest_if_readable(run.path / MODEL) == digest:
         return
     kept = run.path / best_file(digest)
-    if _file_digest(kept) != digest:
+    if _digest_if_readable(kept) != digest:
         path = run.path / FILE
         raise DataError(f"{kept}: damaged or missing; remove {path} to begin again from the start")
     run.write(MODEL, kept.read_bytes())
@@ -266,9 +266,8 @@ def remove_checkpoint(run: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _file_digest(path: Path) -> str | None:
+def _digest_if_readable(path: Path) -> str | None:
     try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError:
         return None

@@ -121,15 +121,32 @@ def fit(
             state.loss += loss * len(batch.examples)
             updated = {name: state.optimizer.updated.get(name, _FROZEN) for name in network.params}
             yield Step(state.step, epoch, loss, learning_rate, gradient_norm, updated)
-        try:
-            scores, logits = evaluate(network, validation) if validation is not None else (None, None)
-        except Diverged as error:
-            raise diverged_after(last, network, str(error), settings) from None
-        if scores is not None:
-            state.schedule.epoch_ended(scores["log_loss"])
-        mean = state.loss / len(train)
-        state.epoch, state.loss, state.shuffle = epoch + 1, 0.0, shuffle
-        yield Epoch(epoch, state.step, mean, scores, logits)
+        event = end_epoch(network, len(train), validation, settings, state, last)
+        state.shuffle = shuffle
+        yield event
+
+
+def end_epoch(
+    network: Sequential,
+    n: int,
+    validation: Examples | None,
+    settings: Train,
+    state: TrainingState,
+    last: Backward | None,
+) -> Epoch:
+    """Score the network after an epoch of n reviews, and take the state to the next epoch.
+
+    `last` is the last step, if it is known where it diverged. Raises Diverged.
+    """
+    try:
+        scores, logits = evaluate(network, validation) if validation is not None else (None, None)
+    except Diverged as error:
+        raise diverged_after(last, network, str(error), settings) from None
+    if scores is not None:
+        state.schedule.epoch_ended(scores["log_loss"])
+    event = Epoch(state.epoch, state.step, state.loss / n, scores, logits)
+    state.epoch, state.loss = state.epoch + 1, 0.0
+    return event
 
 
 def forward(network: Sequential, batch: Examples, loss_function: Loss) -> tuple[float, Array]:

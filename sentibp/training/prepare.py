@@ -38,7 +38,7 @@ from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
-from sentibp.utils.files import open_regular
+from sentibp.utils.hashing import file_digest
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
@@ -293,8 +293,7 @@ def _files(config: Config) -> dict[str, Any]:
     for key, path in paths.items():
         local = None if path is None else find.local_model(path)
         if local is not None and os.path.isfile(local):  # a missing file is reported where it is read
-            with open_regular(local) as file:
-                fingerprints[key] = {"fingerprint": hashlib.file_digest(file, "sha256").hexdigest()}
+            fingerprints[key] = {"fingerprint": file_digest(local)}
             if (pinned := hub_model.pinned_name(local)) is not None:
                 fingerprints[key]["model"] = pinned
     return fingerprints

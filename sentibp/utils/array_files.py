@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from sentibp.errors import DataError
 from sentibp.utils.executor import not_visible
-from sentibp.utils.files import data_error_on_failure, open_regular, replacing
+from sentibp.utils.files import data_error_on_failure, replacing
+from sentibp.utils.hashing import file_digest
 
 
 def save(path: str, array: np.ndarray) -> str:
@@ -78,13 +79,8 @@ def _verify(path: str, digest: str | None) -> None:
     if digest is None:
         return
     try:
-        found = _digest(path)
+        found = file_digest(path)
     except OSError as error:
         raise unreadable_here(path, error) from None
     if found != digest:
         raise DataError(f"{path}: its content has changed since it was written; train again")
-
-
-def _digest(path: str) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentibp.utils.files import open_regular, read_small_file
+from sentibp.utils.files import read_small_file
+from sentibp.utils.hashing import file_digest
 from sentibp.utils.paths import expand_home
 
 _NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
@@ -63,7 +64,7 @@ def load(name: str) -> dict[str, np.ndarray] | None:
         return None
     try:
         digests = json.loads(read_small_file(root / name / "entry.json"))["files"]
-        if any(_digest(root / name / file) != digest for file, digest in digests.items()):
+        if any(file_digest(root / name / file) != digest for file, digest in digests.items()):
             raise ValueError("damaged")
         arrays = {file.removesuffix(".npy"): np.asarray(np.load(root / name / file, mmap_mode="r")) for file in digests}
         os.utime(root / name / "entry.json")
@@ -88,7 +89,7 @@ def store(name: str, about: str, arrays: Mapping[str, np.ndarray]) -> None:
         temporary = Path(tempfile.mkdtemp(dir=root, prefix=".new-"))
         for file, array in arrays.items():
             np.save(temporary / f"{file}.npy", array)
-        digests = {f"{file}.npy": _digest(temporary / f"{file}.npy") for file in arrays}
+        digests = {f"{file}.npy": file_digest(temporary / f"{file}.npy") for file in arrays}
         entry = {"about": about, "files": digests}
         (temporary / "entry.json").write_text(json.dumps(entry), encoding="utf-8")
         temporary.rename(root / name)  # fails if another process has stored the same entry
@@ -152,8 +153,3 @@ def _remove(entry: Path) -> None:
     except OSError:  # another process has removed it
         return
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _digest(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

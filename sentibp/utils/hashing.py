@@ -1,11 +1,20 @@
-"""Digests of tensors, and checksums that cost almost no time."""
+"""Digests of files and tensors, and checksums that cost almost no time."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+
+from sentibp.utils.files import open_regular
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a regular file. OSError as from `open_regular`."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tensor_digests(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:

@@ -17,8 +17,9 @@ from dying import all_workers, kill_all_workers, wait_until
 from sentibp.distributed import dask, executor
 from sentibp.distributed.certificates import start_worker
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.distributed.executor import After, ClusterLost, Executor, Serial, WorkerDied, connect, require_address
+from sentibp.distributed.executor import connect, require_address
 from sentibp.errors import ConfigError, SentibpError
+from sentibp.utils.executor import After, ClusterLost, Executor, Serial, WorkerDied
 
 
 @pytest.fixture(params=["serial", "local"])

@@ -22,7 +22,8 @@ from staying import Kept
 import sentibp
 from sentibp.cli import predict_files
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.distributed.executor import OtherVersion, connect
+from sentibp.distributed.executor import connect
+from sentibp.utils.executor import OtherVersion
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
 PREDICT = ["predict", "-m", "builtin", "-i", "in"]

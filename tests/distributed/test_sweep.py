@@ -15,13 +15,13 @@ from command import invoke
 
 from sentibp.distributed import sweep as distributed_sweep
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.distributed.executor import NotVisible
 from sentibp.distributed.sweep import ClusterPool
 from sentibp.inspection.sweep import load_sweep
 from sentibp.training.sweep import Options, Result, Sweep, TrialEnded, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
 from sentibp.training.trial import FAILED, FINISHED
 from sentibp.training.trial_pool import Pool, SerialPool
+from sentibp.utils.executor import NotVisible
 from sentibp.utils.files import WriteError
 
 SPACE = "train.epochs: [1, 2]\nmodel.hidden: [[], [2]]\n"

@@ -17,9 +17,9 @@ import cluster_functions as functions
 import pytest
 from runner import resume, train_model
 
-from sentibp.distributed.executor import Executor, WorkerDied
 from sentibp.training.events import Epoch, Step
 from sentibp.training.shards import loop
+from sentibp.utils.executor import Executor, WorkerDied
 
 SMALL = {
     "data": {"source": "sample"},

@@ -15,6 +15,7 @@ from sentibp.model import file
 from sentibp.model.classifier import Classifier
 from sentibp.utils.arrow import strings
 from sentibp.utils.files import open_regular
+from sentibp.utils.hashing import file_digest
 
 _TRIES = 3  # to read a file that another program exchanges at the same moment
 _TEXTS, _CHARACTERS = 64, 100_000  # of a piece; between pieces an answer that nobody waits for is given up
@@ -73,9 +74,8 @@ def load(path: Path) -> ServedModel:
             content = opened.read()
         digest = hashlib.sha256(content).hexdigest()
         classifier = file.load_model(path)
-        with open_regular(path) as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
-                continue
+        if file_digest(path) != digest:
+            continue
         header = _header(content)
         return ServedModel(classifier, digest, header["format"], str(header["version"]))
     raise DataError(f"{path}: has changed while it was read; try again when no other program writes to it")

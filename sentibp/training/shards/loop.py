@@ -18,9 +18,8 @@ from sentibp.config.schema import Config, Train
 from sentibp.data.examples import Examples, example_weights
 from sentibp.nn.layers import Sequential
 from sentibp.nn.optim import Optimizer
-from sentibp.training.diverged import Diverged, diverged_after
-from sentibp.training.events import Epoch, FitEvent, Step
-from sentibp.training.loop import TrainingState, evaluate
+from sentibp.training.events import FitEvent, Step
+from sentibp.training.loop import TrainingState, end_epoch
 from sentibp.training.shards.files import Shard, write_shards
 from sentibp.training.shards.sums import FAN_IN, merge
 from sentibp.training.shards.work import (
@@ -112,15 +111,7 @@ def fit_shards(
             if common.rounds >= ROUNDS:
                 common.fetch()
         common.fetch()
-        try:
-            scores, logits = evaluate(network, validation) if validation is not None else (None, None)
-        except Diverged as error:
-            raise diverged_after(None, network, str(error), settings) from None
-        if scores is not None:
-            state.schedule.epoch_ended(scores["log_loss"])
-        mean = state.loss / len(train)
-        state.epoch, state.loss = epoch + 1, 0.0
-        yield Epoch(epoch, state.step, mean, scores, logits)
+        yield end_epoch(network, len(train), validation, settings, state, None)
 
 
 def _span(settings: Train, state: TrainingState, epoch: int, done: int, per_epoch: int) -> Span:
