@@ -7,10 +7,10 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sentibp.runs.watch import RunProgress
 
 
+_State = TypeVar("_State", "RunProgress", "SweepState")
 _RUNNING = 4  # trials that are named: a line of a terminal has no room for more
 
 commands = typer.Typer(
@@ -215,17 +216,7 @@ def _newest() -> Path:
 
 def _print_sweep(states: Iterable[SweepState], json: bool) -> str:
     """Print how far a sweep is: a line each time; on a terminal, one that changes. Return its outcome."""
-    live, outcome = _is_live(), "running"
-    for number, state in enumerate(states):
-        if json:
-            print_json(state._asdict() | {"progress": state.progress})
-        else:
-            if not number:
-                print_text(state.sweep)
-            _over(_sweep_state(state), live, stays=state.outcome != "running")
-        sys.stdout.flush()
-        outcome = state.outcome
-    return outcome
+    return _print_states(states, json, lambda state: state.sweep, _sweep_state)
 
 
 def _sweep_state(state: SweepState) -> str:
@@ -246,19 +237,42 @@ def _is_live() -> bool:
 
 def print_progress(states: Iterable[RunProgress], json: bool) -> str:
     """Print the progress of a training: a line each time; on a terminal, one that changes. Return its outcome."""
-    live, outcome, scored = _is_live(), "running", None
+    scored = None
+
+    def new_scores(state: RunProgress) -> str | None:
+        nonlocal scored
+        before, scored = scored, state.scored_epoch
+        if state.scores is None or state.scored_epoch == before:
+            return None
+        scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+        return f"epoch {state.scored_epoch}: validation {scores}"
+
+    return _print_states(states, json, lambda state: state.run, _state, new_scores)
+
+
+def _print_states(
+    states: Iterable[_State],
+    json: bool,
+    name: Callable[[_State], str],
+    line: Callable[[_State], str],
+    news: Callable[[_State], str | None] = lambda state: None,
+) -> str:
+    """Print the name, then the news and the line of each state; as JSON, the states. Return the last outcome.
+
+    On a terminal the line of a state replaces that of the one before; news stay.
+    """
+    live, outcome = _is_live(), "running"
     for number, state in enumerate(states):
         if json:
             print_json(state._asdict() | {"progress": state.progress})
         else:
             if not number:
-                print_text(state.run)
-            if state.scores is not None and state.scored_epoch != scored:
-                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
-                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
-            _over(_state(state), live, stays=state.outcome != "running")
+                print_text(name(state))
+            if (new := news(state)) is not None:
+                _over(new, live, stays=True)
+            _over(line(state), live, stays=state.outcome != "running")
         sys.stdout.flush()
-        outcome, scored = state.outcome, state.scored_epoch
+        outcome = state.outcome
     return outcome
 
 
