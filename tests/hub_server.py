@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import in_thread
 
 TOKEN = "hf_a_token_of_the_tests"
 READ_ONLY = "hf_a_token_that_may_only_read"
@@ -314,14 +315,6 @@ class _Handler(BaseHTTPRequestHandler):
         raise _Answer(200, {"success": True, "commitUrl": url, "commitOid": oid, "hookOutput": ""})
 
 
-@contextmanager
-def hub() -> Iterator[Hub]:
+def hub() -> AbstractContextManager[Hub]:
     """Run a hub in a thread of this process."""
-    with Hub() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return in_thread.serving(Hub())

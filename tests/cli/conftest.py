@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import Page, open_browser
 from command import Result, checked, invoke
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
@@ -50,6 +51,13 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with chdir(folder):
         invoke("train", "quickstart", "--quiet", "--out", "run")
     return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """Return a browser for the tests of a module."""
+    with open_browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import exports
 import pytest
 import runner
-from browser import CONTRASTS, EVIL, FOCUS, RING, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
+from browser import CONTRASTS, EVIL, FOCUS, RING, SMALL, UNNAMED, WIDER, Page, needs_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.config.space import Dimension, Space
@@ -32,12 +31,6 @@ from sentibp.training.trial import TrialRecord
 from sentibp.utils.arrow import strings
 
 pytestmark = needs_browser
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with open_browser(tmp_path_factory.mktemp("profile")) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

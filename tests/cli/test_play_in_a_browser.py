@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import in_thread
 import numpy as np
 import pytest
 import runner
@@ -44,18 +44,10 @@ def page(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[
         yield page
 
 
-@contextmanager
-def serving(file: Path, article_first: bool = False) -> Iterator[Server]:
+def serving(file: Path, article_first: bool = False) -> AbstractContextManager[Server]:
     """Serve the page for a model, with the article's network and that for XOR."""
     networks = networks_with(str(file), "the model", "A model.", lambda: load_model(file), article_first=article_first)
-    with Server(networks) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return in_thread.serving(Server(networks))
 
 
 @pytest.fixture

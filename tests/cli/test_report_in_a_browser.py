@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import runner
-from browser import SMALL, WIDER, Page, needs_browser, open_browser
+from browser import SMALL, WIDER, Page, needs_browser
 
 from sentibp.config.load import load_config
 from sentibp.inspection.pages.report import report_page
@@ -20,12 +20,6 @@ pytestmark = needs_browser
 
 DRAWN = "document.body.dataset.drawn"
 RIGHT, DOWN, ESCAPE, ENTER, TAB = "\ue014", "\ue015", "\ue00c", "\ue007", "\ue004"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with open_browser(tmp_path_factory.mktemp("profile")) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

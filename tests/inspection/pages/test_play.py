@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 
 import heads
+import in_thread
 import pytest
 
 from sentibp.data import offsets
@@ -154,12 +154,8 @@ def test_a_label_that_is_none_of_the_model_is_refused(new_classifier):
 
 @pytest.fixture
 def server(new_classifier):
-    with Server(Session("model", new_classifier(TEXTS))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with in_thread.serving(Server(Session("model", new_classifier(TEXTS)))) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -21,6 +21,18 @@ const page = { // what several scripts need
     made.style.setProperty(name, colour.startsWith("--") ? `var(${colour})` : colour);
     return made;
   },
+  row(kind, cells) { // of a table; kind: "th" or "td"
+    return page.element("tr", {}, ...cells.map((cell) => page.element(kind, kind === "th" ? { scope: "col" } : {}, cell ?? "")));
+  },
+  redrawn(place, draw) { // draws now, and again when the place has another width
+    draw();
+    let width = place.clientWidth;
+    new ResizeObserver(() => {
+      if (Math.abs(place.clientWidth - width) < 2) return;
+      width = place.clientWidth;
+      draw();
+    }).observe(place);
+  },
   restored(value, shared) { // data of render.without_repeats
     const all = (part) => page.restored(part, shared);
     if (!value || typeof value !== "object") return value;
@@ -52,7 +64,7 @@ const page = { // what several scripts need
 };
 
 const charts = (() => {
-  const { element, drawn, paint } = page;
+  const { element, drawn, paint, row } = page;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"], TOP = 30, RIGHT = 16, BOTTOM = 46, NEAR = 40;
 
   // --- numbers: ticks and how they are written
@@ -423,14 +435,8 @@ const charts = (() => {
       event.preventDefault();
     }
 
-    redraw();
+    page.redrawn(place, redraw);
     const renew = numbers(chart, details);
-    let width = place.clientWidth;
-    new ResizeObserver(() => {
-      if (Math.abs(place.clientWidth - width) < 2) return;
-      width = place.clientWidth;
-      redraw();
-    }).observe(place);
     return (series) => {
       const names = new Set([...hidden].map(({ name }) => name));
       chart.series = series;
@@ -444,11 +450,6 @@ const charts = (() => {
 
   // --- the numbers of a chart as a table, which is made when it is opened
 
-  function row(kind, cells) {
-    const made = document.createElement("tr");
-    for (const cell of cells) made.append(element(kind, kind === "th" ? { scope: "col" } : {}, cell ?? ""));
-    return made;
-  }
   function table({ title, series, words, x, y }) {
     const made = element("table");
     if (words) {

@@ -1,14 +1,14 @@
 // Saves what a network was taught, and loads a session: files(session). Browsers never replace a file on their own.
 "use strict";
 
-function files({ call, fail, say, loaded }) {
+function files({ call, say, loaded }) {
   const at = (id) => document.getElementById(id);
   const dialog = at("replace"), input = at("session-file");
   const LARGEST = 8_000_000; // bytes
 
   async function save(file) {
-    const response = await call("save", { file }, true);
-    if (!response) return;
+    const response = await call("save", { file });
+    if (response.error) return say(response.error);
     const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))[1];
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await response.blob());
@@ -25,12 +25,12 @@ function files({ call, fail, say, loaded }) {
     const [file] = input.files;
     input.value = ""; // the same file can be chosen again
     if (!file) return;
-    if (file.size > LARGEST) return fail(`${file.name} is too large for a session`);
+    if (file.size > LARGEST) return say(`${file.name} is too large for a session`);
     let session;
     try {
       session = JSON.parse(await file.text());
     } catch {
-      return fail(`${file.name} is no session of sentibp play; choose a file that Save session wrote`);
+      return say(`${file.name} is no session of sentibp play; choose a file that Save session wrote`);
     }
     load(session, file.name, false);
   });
@@ -38,11 +38,10 @@ function files({ call, fail, say, loaded }) {
   async function load(session, name, replace) {
     say(`Taking the steps of ${name} again…`);
     const answer = await call("load", { session, replace });
-    if (answer?.status === 409) return ask(answer.error, () => load(session, name, true));
-    if (answer && !answer.error) {
-      loaded(answer);
-      say(`${name}: ${answer.learned} steps were taken again.`);
-    }
+    if (answer.status === 409) return ask(answer.error, () => load(session, name, true));
+    if (answer.error) return say(answer.error);
+    loaded(answer);
+    say(`${name}: ${answer.learned} steps were taken again.`);
   }
 
   function ask(question, then) {

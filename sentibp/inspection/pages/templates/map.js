@@ -123,11 +123,5 @@ function map(chart, place) {
     show();
   });
 
-  draw();
-  let width = place.clientWidth;
-  new ResizeObserver(() => {
-    if (Math.abs(place.clientWidth - width) < 2) return;
-    width = place.clientWidth;
-    draw();
-  }).observe(place);
+  page.redrawn(place, draw);
 }

@@ -178,17 +178,6 @@
     contributions(answer);
   }
 
-  function row(kind, cells) {
-    const made = document.createElement("tr");
-    for (const cell of cells) {
-      const place = document.createElement(kind);
-      place.append(cell);
-      if (kind === "th") place.scope = "col";
-      made.append(place);
-    }
-    return made;
-  }
-
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
     at("distribution").setAttribute("aria-label",
@@ -224,7 +213,7 @@
 
   function tableOf(answer, sum) {
     const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
-    const table = document.createElement("table");
+    const { row } = page, table = document.createElement("table");
     const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
     table.createCaption().className = "unseen";
     table.caption.textContent = `The contributions to the ${sum}`;
@@ -381,10 +370,13 @@
     at("was").hidden = true;
   }
 
+  // The label and the settings of the form are those of the network before.
+  const lookAnew = () => call("look", { label: null, optimizer: null, learning_rate: null });
+
   network.replaceChildren(...networks.map(({ key, title }) => new Option(title, key)));
   network.addEventListener("change", () => {
     choose(network.value, label());
-    call("look", { label: null, optimizer: null, learning_rate: null });
+    lookAnew();
   });
   at("presets").append(...presets.map((preset) => {
     const button = document.createElement("button");
@@ -392,25 +384,18 @@
     button.addEventListener("click", () => {
       text.value = preset.text;
       choose(preset.network, preset.label);
-      call("look", { label: null, optimizer: null, learning_rate: null });
+      lookAnew();
     });
     return button;
   }));
 
   files({
-    call: async (name, more, isFile) => {
-      const answer = await post(name, { network: network.value, ...more });
-      if (isFile && answer instanceof Response) return answer;
-      if (answer.error && answer.status !== 409) at("saved").textContent = answer.error;
-      if (answer.error && isFile) at("saved").textContent = answer.error;
-      return isFile ? null : answer;
-    },
-    fail: (message) => (at("saved").textContent = message),
+    call: (name, more) => post(name, { network: network.value, ...more }),
     say: (message) => (at("saved").textContent = message),
     loaded: (answer) => {
       text.value = answer.text;
       choose(answer.network, answer.taught);
-      call("look", { label: null, optimizer: null, learning_rate: null });
+      lookAnew();
     },
   });
 
