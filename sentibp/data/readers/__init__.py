@@ -22,10 +22,11 @@ from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
-from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
+from sentibp.data.readers.splits import choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.files import data_error_if_unreadable
+from sentibp.utils.paths import PACKED
 from sentibp.utils.repair import set_option
 
 FORMATS = (

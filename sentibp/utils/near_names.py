@@ -1,0 +1,51 @@
+"""What a name that does not exist may have meant: a file or folder beside it, or another known name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable
+
+from sentibp.utils.paths import expand_home
+
+_NEAR = 0.6  # how alike two names are, from 0 to 1, for one to be taken for a mistyped other
+_ENTRIES = 5_000  # of a folder that are compared: a longer one takes long
+_LONGEST = 100  # characters of a name that are compared
+_SUFFIX = re.compile(r"(?<=.)(\.[a-z]\w{0,10}){1,2}$", re.ASCII)  # such as .csv.gz
+
+
+def near_paths(
+    name: str, accept: Callable[[str], bool] = lambda path: True, others: Iterable[str] = (), most: int = 3
+) -> list[str]:
+    """Return what a name that does not exist may have meant: entries of its folder, as they can be typed there.
+
+    The nearest is first. Suffixes are alike by chance, so the names before them are compared. `accept` is asked for
+    each path; `others` are names that stand for something without being in the folder.
+    """
+    folder, wanted = os.path.split(name.rstrip(os.sep))
+    try:
+        entries = sorted(os.listdir(expand_home(folder or os.curdir)))[:_ENTRIES]
+    except (OSError, ValueError):  # ValueError: no folder can have this name
+        entries = []
+    names = [os.path.join(folder, each) for each in entries if not each.startswith(".")]
+    scored = ((_likeness(wanted, os.path.basename(each)), each) for each in (*names, *others) if each != name)
+    near = sorted((-score, each) for score, each in scored if score >= _NEAR)
+    accepted = [each for each in dict.fromkeys(each for _, each in near) if each in others or accept(each)]
+    return accepted[:most]
+
+
+def _likeness(a: str, b: str) -> float:
+    """Return how alike two names are, from 0 to 1: without capitals, and by what precedes the suffix."""
+    a, b = a.casefold()[:_LONGEST], b.casefold()[:_LONGEST]
+    matcher = difflib.SequenceMatcher(None, _SUFFIX.sub("", a), _SUFFIX.sub("", b))
+    if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
+        return 0.0
+    return matcher.ratio() - 0.001 * (os.path.splitext(a)[1] != os.path.splitext(b)[1])
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """Return the question whether one of these names was meant, to follow a fact; nothing if there are none."""
+    names = [shlex.quote(name) for name in names]
+    return f"; did you mean {' or '.join(names)}?" if names else ""
