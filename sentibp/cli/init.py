@@ -41,11 +41,12 @@ def init(
     few_labels are in it as comments.
     """
     from sentibp.data.draft import draft_config
+    from sentibp.data.sources import no_such_file
     from sentibp.utils.files import write_file
 
     path = Path(os.path.expanduser(file))
     if not path.exists():
-        raise DataError(f"{file}: no such file; give a file or folder of reviews")
+        raise DataError(no_such_file(file))
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if os.path.lexists(config):
         raise ConfigError(f"{config}: exists; write another with --out {shlex.quote(str(_free(config)))}")

@@ -20,7 +20,7 @@ from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
-from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.near_names import near_or
 from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
@@ -227,8 +227,8 @@ def read_document(path: str | Path, shown: str, wanted: str) -> Document:
             with open_regular(path) as file:
                 data = file.read(SIZE + 1)
     except FileNotFoundError:
-        near = did_you_mean(near_paths(str(path), lambda name: name.lower().endswith((".yaml", ".yml"))))
-        raise ConfigError(f"{shown}: no such file{near or f'; give {wanted}'}") from None
+        repair = near_or(path, f"give {wanted.partition(',')[0]}", (".yaml", ".yml"))
+        raise ConfigError(f"{shown}: no such file; {repair}") from None
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror or error}") from None
     if len(data) > SIZE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import re
@@ -42,6 +41,8 @@ from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
 from sentibp.utils.hub_client import HubUnreachable
 from sentibp.utils.limits import MB
+from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import has_data_suffix
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
@@ -279,9 +280,9 @@ def _open_source(
     if not names or _looks_like_path(source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
-        near = difflib.get_close_matches(source, [*NAMES, *list_folder(Path())], 3)
-        hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
-        raise DataError(f"{source}: neither a file nor a known name; {hint}")
+        near = did_you_mean(near_paths(source, _may_be_source, NAMES))
+        hint = near or f"; give a path, a hub id, or one of: {', '.join(NAMES)}"
+        raise DataError(f"{source}: neither a file nor a known name{hint}")
     return load_from_hub(source, dataset["id"], dataset["config"], split, options.label, reached)
 
 
@@ -300,16 +301,16 @@ def no_such_file(source: str) -> str:
     path = Path(os.path.expanduser(source))
     if not path.parent.is_dir():
         return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
-    names = list_folder(path.parent)
-    if near := difflib.get_close_matches(path.name, names, 3):
-        return f"{source}: no such file; did you mean {_either(near)}?"
-    files = sorted(name for name in names if name.lower().endswith(readers.SUFFIXES))
+    if near := near_paths(source, _may_be_source):
+        return f"{source}: no such file{did_you_mean(near)}"
+    files = sorted(name for name in list_folder(path.parent) if name.lower().endswith(readers.SUFFIXES))
     there = f"; its folder has {', '.join(files[:5])}" if files else ""
     return f"{source}: no such file; give the path of a file or folder of reviews{there}"
 
 
-def _either(names: Sequence[str]) -> str:
-    return " or ".join(names)
+def _may_be_source(path: str) -> bool:
+    """Return whether a path may hold reviews: a file of a known format, or a folder."""
+    return has_data_suffix(path) or os.path.isdir(os.path.expanduser(path))
 
 
 def _shipped(name: str, options: ReadOptions, split: str) -> Table:

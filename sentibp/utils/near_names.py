@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -38,6 +37,8 @@ def near_paths(
 
 def _likeness(a: str, b: str) -> float:
     """Return how alike two names are, from 0 to 1: without capitals, and by what precedes the suffix."""
+    import difflib
+
     a, b = a.casefold()[:_LONGEST], b.casefold()[:_LONGEST]
     matcher = difflib.SequenceMatcher(None, _SUFFIX.sub("", a), _SUFFIX.sub("", b))
     if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
@@ -49,3 +50,11 @@ def did_you_mean(names: Iterable[str]) -> str:
     """Return the question whether one of these names was meant, to follow a fact; nothing if there are none."""
     names = [shlex.quote(name) for name in names]
     return f"; did you mean {' or '.join(names)}?" if names else ""
+
+
+def near_or(name: str | os.PathLike[str], repair: str, suffixes: tuple[str, ...] = ("",)) -> str:
+    """Return the repair for a file that cannot be read: the question for a near name if it is missing, or `repair`."""
+    name = os.fspath(name)
+    missing = not os.path.lexists(expand_home(name))
+    near = near_paths(name, lambda path: path.lower().endswith(suffixes)) if missing else []
+    return did_you_mean(near).removeprefix("; ") or repair
