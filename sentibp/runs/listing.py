@@ -48,10 +48,8 @@ def summarize_runs(
     `damaged` is called for each run that cannot be read. Raises ConfigError if there is no such folder.
     """
     if folder != directory.ROOT and not folder.is_dir():
-        hint = (
-            did_you_mean(near_paths(str(folder), os.path.isdir)) or "; name the folder that holds the run directories"
-        )
-        raise ConfigError(f"{folder}: no such folder{hint}")
+        near = did_you_mean(near_paths(str(folder), os.path.isdir))
+        raise ConfigError(f"{folder}: no such folder{near or '; name the folder that holds the run directories'}")
     runs = directory.list_runs(folder, damaged)
     settings = differing_settings([path for path, _ in runs])
     summaries = [_summarize(path, facts, each) for (path, facts), each in zip(runs, settings, strict=True)]
