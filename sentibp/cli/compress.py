@@ -12,6 +12,7 @@ import typer
 from sentibp.cli import Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size, table
 from sentibp.cli.output_file import require_no_input, save_output
+from sentibp.cli.short_options import tell_overruled
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def compress(
     path = find.model_file(named or model or "last")
     output = _file(output)
     require_no_input(output, [("the model", path), ("the data", data or "")])
+    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
     content, report = export.compress_file(path, max_bytes, reviews)
     if output.name == "model.safetensors":

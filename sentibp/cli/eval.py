@@ -10,6 +10,7 @@ import typer
 
 from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel, SetData, Split, TextColumn, Threshold
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
+from sentibp.cli.short_options import tell_overruled
 
 if TYPE_CHECKING:
     from sentibp.data.labels import Classes
@@ -86,6 +87,7 @@ def evaluate(
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
+    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     name, checks = named or model, fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)

@@ -15,6 +15,7 @@ import typer
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import format_of, output_file, require_no_input
+from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.errors import ConfigError
 from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
 from sentibp.utils.paths import expand_home
@@ -97,6 +98,9 @@ def predict(
     """Label reviews, with the probability of each label."""
     if bool(text) == (input is not None):
         raise typer.BadParameter(_both_or_none(text, input))
+    if input is None and (text_column is not None or set_):
+        option = "--set" if text_column is None else "--text-column"
+        raise ConfigError(f"{option}: says how --input is read; give a file with --input, or leave it out")
     if is_many(input, output, cluster):
         from sentibp.cli.predict_files import predict_many
 
@@ -233,7 +237,9 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
     from sentibp.data.readers.table import ReadOptions
 
     inherited = classifier.file_settings
-    options = ReadOptions(classifier.text_column, **inherited, inherited=frozenset(inherited))
+    options = ReadOptions(
+        classifier.text_column if text_column is None else text_column, **inherited, inherited=frozenset(inherited)
+    )
     split = "train"
     if overrides:
         from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
@@ -242,7 +248,10 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
         options = read_options(data, labelled=False, typed=overrides)._replace(weight=None, group=None)
         split = data.split if any(each.partition("=")[0].strip() == "data.split" for each in overrides) else split
-    return (options if text_column is None else options._replace(text=text_column)), split
+        if text_column is not None and not sets(overrides, "--text-column"):
+            options = options._replace(text=text_column)
+        tell_overruled(overrides, {"--text-column": text_column})
+    return options, split
 
 
 def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:

@@ -58,6 +58,7 @@ def pretrain(
     """
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.cli.short_options import with_short_options
     from sentibp.config.load import load_config
     from sentibp.runs import find
     from sentibp.training import pretrain_run
@@ -67,7 +68,7 @@ def pretrain(
         raise typer.BadParameter("Missing argument 'CONFIG'")
     if resume is not None and out is not None:
         raise ConfigError("--resume continues in the run's own directory; leave out --out")
-    overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides = with_short_options(set_ or [], {"--seed": seed})
     path = find.find_started(resume, pretraining=True) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     with (

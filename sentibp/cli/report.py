@@ -10,6 +10,7 @@ import typer
 from sentibp.cli import Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, require_no_input, save_output
+from sentibp.cli.short_options import tell_overruled
 from sentibp.utils.paths import expand_home
 
 
@@ -67,6 +68,7 @@ def report(
     runs = find.with_hub_models_local(runs or ["last"])
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
+    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)

@@ -93,6 +93,7 @@ def train(
 
     The run directory keeps the best model, which eval and predict use by default.
     """
+    from sentibp.cli.short_options import with_short_options
     from sentibp.config.load import load_config
     from sentibp.distributed.executor import connect
     from sentibp.runs import find
@@ -105,8 +106,7 @@ def train(
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
     condition = None if break_ is None else break_condition.parse_condition(break_)
-    overrides = [f"train.sync={sync}"] if sync is not None else []  # first, so that a repair with --set changes it
-    overrides += [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides = with_short_options(set_ or [], {"--sync": sync, "--seed": seed})
     path = find.find_started(resume) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     _require_shards(resolved, sync, cluster, break_)

@@ -203,7 +203,7 @@ def load_reviews(
     trained = recorded.config.data
     given = {"text_column": text_column, "label_column": label_column}
     given = {key: value for key, value in given.items() if value is not None}
-    settings = override_data(trained, overrides, _OPTIONS).model_copy(update=given)
+    settings = override_data(trained.model_copy(update=given), overrides, _OPTIONS)
     if source is None and split is None:
         return _load_validation_data(recorded, settings)
     if split is not None:
