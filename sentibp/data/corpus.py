@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.columns import is_id_like
 from sentibp.data.labels import (
     IGNORED,
     Labels,
@@ -233,10 +234,23 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
         raise DataError(*wrong)
+    notes = (*records.notes, *_id_note(records, labels))
     if kept.all():
-        return Corpus(records.text, label, weight, records.notes, group, class_names(labels))
-    notes = (*records.notes, *_left_out(records.name, kept, weightless))
+        return Corpus(records.text, label, weight, notes, group, class_names(labels))
+    notes = (*notes, *_left_out(records.name, kept, weightless))
     return Corpus(records.text, label, weight, notes, group, class_names(labels)).take(np.flatnonzero(kept))
+
+
+def _id_note(records: Records, labels: Labels | None) -> list[str]:
+    """Return a note if labels that data.labels lists are different in every row, as ids are."""
+    rows, column = len(records.text), records.label_column
+    if not column or records.label is None or rows > sum(map(len, (labels or {}).values())):
+        return []
+    different = len(set(map(label_key, distinct(records.label)[0])))
+    if records.fixed_labels or not is_id_like(different, rows, column):
+        return []
+    repair = "if these are ids, name the labels with --set data.label_column=NAME"
+    return [f"{records.name}: {column!r} has another label in every row; {repair}"]
 
 
 def _without_empty(records: Records, labels: Labels | None) -> Records:

@@ -18,6 +18,7 @@ from sentibp.data import hub, readers
 from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
+from sentibp.data.label_columns import find_label_columns
 from sentibp.data.labels import Labels
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
@@ -34,7 +35,9 @@ from sentibp.data.readers.table import (
     Table,
     folded_name,
     read_records,
+    require_columns,
     require_no_weights_or_groups,
+    resolved,
 )
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
@@ -260,7 +263,19 @@ def _read_source(source: str, options: ReadOptions, split: str, reached: Callabl
     """Return the records of one source."""
     if source in SHIPPED or source in HUB_IDS:
         options = _built_in_options(source, options)
-    return read_records(_open_source(source, options, split, reached), options)
+    table = _open_source(source, options, split, reached)
+    if options.label is None or table.fixed_labels:
+        return read_records(table, options)
+    try:
+        records = read_records(table, options)
+    except MissingColumn as error:
+        if "label" not in error.roles:
+            raise
+        options = resolved(options, table.columns)
+        require_columns(table.header, table.columns, options, find_label_columns(table, options))
+        raise
+    options = resolved(options, table.columns)
+    return replace(records, other_labels=functools.cache(lambda: find_label_columns(table, options)))
 
 
 def _open_source(
