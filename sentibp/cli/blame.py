@@ -9,6 +9,7 @@ import typer
 
 from sentibp.cli import Json, RunModel
 from sentibp.cli.output import one_line, print_json, print_text
+from sentibp.cli.text_arguments import require_texts
 
 if TYPE_CHECKING:
     from sentibp.inspection.influence import Influences, ReviewInfluence
@@ -57,6 +58,7 @@ def blame(
     if (text is None) == (word is None):
         raise typer.BadParameter("give a review, in quotes, or --word WORD; one of the two")
     if text is not None:
+        require_texts([text])
         influences = influence.of_text(model, text, count, towards)
     else:
         influences = influence.of_word(model, word or "", count, towards)

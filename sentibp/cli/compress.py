@@ -13,6 +13,7 @@ from sentibp.cli import Json, LabelColumn, Offline, SameModel, SetData, Split, T
 from sentibp.cli.output import print_json, print_message, print_text, size, table
 from sentibp.cli.output_file import require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
+from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def compress(
     require_no_input(output, [("the model", path), ("the data", data or "")])
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
-    content, report = export.compress_file(path, max_bytes, reviews)
+    with naming_predict(data, named or model, text_column, set_ or []):
+        content, report = export.compress_file(path, max_bytes, reviews)
     if output.name == "model.safetensors":
         output.parent.mkdir(parents=True, exist_ok=True)
     save_output(output, content)

@@ -11,6 +11,7 @@ import typer
 from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel, SetData, Split, TextColumn, Threshold
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 from sentibp.cli.short_options import tell_overruled
+from sentibp.cli.unlabelled import naming_predict
 
 if TYPE_CHECKING:
     from sentibp.data.labels import Classes
@@ -92,7 +93,10 @@ def evaluate(
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
-        met = _evaluate_reviews(name, checks, json, against, *source.values(), overrides=set_ or [], decided=decided)
+        with naming_predict(data, name, text_column, set_ or []):
+            met = _evaluate_reviews(
+                name, checks, json, against, *source.values(), overrides=set_ or [], decided=decided
+            )
     if not met:
         raise typer.Exit(1)
 

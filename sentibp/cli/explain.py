@@ -13,6 +13,7 @@ import typer
 
 from sentibp.cli import Json, Model
 from sentibp.cli.output import print_content, print_json, print_text, printable
+from sentibp.cli.text_arguments import require_texts
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
@@ -75,6 +76,7 @@ def explain(
     from sentibp.model import file
     from sentibp.runs import find, hub_model
 
+    require_texts([text], " --explain")
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
     if flip_to is not None:

@@ -11,6 +11,7 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_text, table
+from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def _check_network(
     model = find.with_hub_models_local([model])[0] if config is None else model
     go_offline()  # the training data are in the local cache already
     if config is None:
-        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
+        with naming_predict(data, model, overrides=overrides):
+            classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
     else:
         from sentibp.config.load import load_config
 

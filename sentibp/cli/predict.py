@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import format_of, output_file, require_no_input
 from sentibp.cli.short_options import sets, tell_overruled
+from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
 from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
 from sentibp.utils.paths import expand_home
@@ -101,6 +101,7 @@ def predict(
     if input is None and (text_column is not None or set_):
         option = "--set" if text_column is None else "--text-column"
         raise ConfigError(f"{option}: says how --input is read; give a file with --input, or leave it out")
+    require_texts(text or [])
     if is_many(input, output, cluster):
         from sentibp.cli.predict_files import predict_many
 
@@ -171,7 +172,6 @@ def _predict(
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
-    _warn_of_file_names(text or [])
     classifier = file.load_model(model_file)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:
@@ -197,16 +197,6 @@ def _predict(
             writer.write(piece, records)
             counter.add(len(records))
         writer.close()
-
-
-def _warn_of_file_names(texts: list[str]) -> None:
-    """Tell the user of the first text that is the name of a file."""
-    files = [text for text in texts if os.path.isfile(text)]
-    if files:
-        others = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
-        name = one_line(files[0])
-        repair = f"to predict its reviews, use --input {shlex.quote(files[0])}"
-        print_message(f"{name} is a file{others}, and its name is read as a review; {repair}")
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:

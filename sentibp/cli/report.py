@@ -11,6 +11,7 @@ from sentibp.cli import Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
+from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.paths import expand_home
 
 
@@ -69,7 +70,8 @@ def report(
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
-    subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
+    with naming_predict(data, runs[0] if len(runs) == 1 else None, text_column, set_ or []):
+        subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]

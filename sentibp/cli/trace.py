@@ -15,6 +15,7 @@ import typer
 from sentibp.cli import Json, Model
 from sentibp.cli.output import print_content
 from sentibp.cli.output_file import format_of, save_output
+from sentibp.cli.text_arguments import require_texts
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def trace(
     format = Format.json if json else format
     format = format_of(output, format, _SUFFIXES, Format.text, Format.text) if output else format or Format.text
     _check_options(text, model, article, learning_rate, blank and format is Format.json)
+    require_texts([] if text is None else [text])
     from sentibp.inspection import trace as inspection_trace
     from sentibp.inspection import walkthrough, worked_example
     from sentibp.model import file
