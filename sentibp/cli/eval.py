@@ -12,6 +12,7 @@ from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel,
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.data.labels import Classes
@@ -239,9 +240,8 @@ def print_scores(result: Evaluation, json: bool, origin: Mapping[str, str]) -> N
     else:
         _print_confusion(scores["confusion"])
     if scores["no_known_word"]:
-        print_text(
-            f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
-        )
+        without = counted(scores["no_known_word"], "review", "has", "have")
+        print_text(f"\n{without} no known word; the prediction is then the bias of the model")
 
 
 def _print_confusion(confusion: Mapping[str, float]) -> None:

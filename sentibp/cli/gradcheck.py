@@ -12,6 +12,7 @@ import typer
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_text, table
 from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ def _print_network(result: GradientCheck) -> None:
     loss = result.loss.replace("_", " ")
     changed = "inverted" if result.labels == 2 else "changed"
     print_text(
-        f"\nreached: the share of the entries with a gradient other than 0, of {result.reviews:,} reviews\n"
-        f"error: the relative error of the derivative of the {loss} of {result.compared} reviews\n"
+        f"\nreached: the share of the entries with a gradient other than 0, of {counted(result.reviews, 'review')}\n"
+        f"error: the relative error of the derivative of the {loss} of {counted(result.compared, 'review')}\n"
         f"along random directions, in float64; a third of the labels are {changed}"
     )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]

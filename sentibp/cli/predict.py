@@ -13,11 +13,12 @@ import typer
 
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
-from sentibp.cli.output_file import format_of, output_file, require_no_input
+from sentibp.cli.output_file import format_of, output_file, require_free, require_no_input, tell_written
 from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
 from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -92,7 +93,11 @@ def predict(
     cluster: Cluster = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="In a folder, replace files that were not made of these inputs by this model."),
+        typer.Option(
+            "--force",
+            help="Replace the file of --output if it is there already; in a folder, also files that were not made of "
+            "these inputs by this model.",
+        ),
     ] = False,
 ) -> None:
     """Label reviews, with the probability of each label."""
@@ -111,8 +116,7 @@ def predict(
         how = (options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
-    if force:
-        raise ConfigError("--force: is for many files; let --output be a folder, such as predictions/")
+    require_free(None if output in (None, "-") else expand_home(output), force)
     _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain)
 
 
@@ -181,6 +185,7 @@ def _predict(
         pieces = _input(input, options, split, format, keep)
     colours = explain and format is Format.table and output is None and may_colour()
     to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
+    rows = 0
     with Counter(input is not None and not to_terminal) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
@@ -196,7 +201,10 @@ def _predict(
                 records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
+            rows += len(records)
         writer.close()
+    if output is not None:
+        tell_written(output, counted(rows, "row"))
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:

@@ -12,6 +12,7 @@ import typer
 from sentibp.cli import Json, Offline, Set
 from sentibp.cli.output import duration, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.training.pretrain_run import PretrainingOutcome
@@ -65,7 +66,7 @@ def pretrain(
     from sentibp.training import resume as training_resume
 
     if config is None and resume is None:
-        raise typer.BadParameter("Missing argument 'CONFIG'")
+        raise ConfigError("Missing argument 'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
     if resume is not None and out is not None:
         raise ConfigError("--resume continues in the run's own directory; leave out --out")
     overrides = with_short_options(set_ or [], {"--seed": seed})
@@ -102,7 +103,7 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     else:
         digest = (result.digest or "")[:12]
         explained = f"they explain {result.explained_variance:.4f} of the variance"
-        print_text(f"learned     {result.features:,} vectors of {result.dim} numbers; {explained}")
+        print_text(f"learned     {counted(result.features, 'vector')} of {counted(result.dim, 'number')}; {explained}")
         about = f"{size(result.vectors.stat().st_size)}, sha256 {digest}..., {duration(result.seconds)}"
         print_text(f"vectors     {result.vectors} ({about})")
         print_text("next        sentibp words neighbors great")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json, LabelColumn, Offline, SetData, Split, TextColumn
+from sentibp.cli import Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import format_of, require_no_input, save_output
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.paths import expand_home
@@ -37,7 +37,7 @@ def report(
     ] = None,
     output: Annotated[
         Path,
-        typer.Option(parser=expand_home, metavar="FILE", help="Where to write the page; an existing file is replaced."),
+        typer.Option("-o", "--output", parser=expand_home, metavar="FILE", help="Where to write the page."),
     ] = Path("report.html"),
     data: Annotated[
         str | None,
@@ -50,6 +50,7 @@ def report(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     set_: SetData = None,
+    force: Force = False,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -66,6 +67,7 @@ def report(
     from sentibp.runs import find
 
     format_of(output, None, {".html": "html", ".htm": "html"}, None, "html")
+    require_free(output, force)
     runs = find.with_hub_models_local(runs or ["last"])
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])

@@ -13,6 +13,7 @@ import typer
 from sentibp.cli import Cluster, Json, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
@@ -100,7 +101,7 @@ def train(
     from sentibp.training import break_condition
 
     if config is None and resume is None:
-        raise typer.BadParameter("Missing argument 'CONFIG'")
+        raise ConfigError("Missing argument 'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
     if resume is not None and (out is not None or dry_run or find_lr):
         raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
@@ -208,7 +209,7 @@ def print_outcome(result: Outcome, json: bool) -> None:
                 f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
             )
     if result.refit is not None:
-        print_text(f"refit       final training on all {result.refit['reviews']:,} reviews")
+        print_text(f"refit       final training on all {counted(result.refit['reviews'], 'review')}")
     if result.model is not None and result.digest is not None:
         about = f"{size(result.model.stat().st_size)}, sha256 {result.digest[:12]}..., {duration(result.seconds)}"
         print_text(f"model       {result.model} ({about})")
@@ -241,7 +242,7 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
             f"a demo: trained on {reviews:,} short reviews that come with sentibp, {known}; "
             f"for real use, {use}give your own file with --set data.source=FILE"
         )
-    return f"trained on only {reviews:,} reviews, {known}; it takes about {_FEW:,} or more to rely on it"
+    return f"trained on only {counted(reviews, 'review')}, {known}; it takes about {_FEW:,} or more to rely on it"
 
 
 def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
@@ -251,7 +252,7 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
         return
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
-        "network": f"{result.features:,} features, {result.parameters:,} parameters",
+        "network": f"{counted(result.features, 'feature')}, {counted(result.parameters, 'parameter')}",
         "model file": size(result.model_bytes),
         "memory": f"{size(result.peak_bytes)} at its peak",
         "steps": f"{result.steps:,} of {duration(result.step_seconds)}: {result.reviews_per_second:,.0f} reviews/s",

@@ -20,6 +20,7 @@ from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
+from sentibp.utils.messages import counted
 from sentibp.utils.near_names import near_or
 from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
@@ -145,7 +146,7 @@ def _resolve(source: _Source, overrides: Sequence[str], section: str | None = No
     if mistakes or config is None:
         lines = list(dict.fromkeys(map(str, sorted(mistakes, key=lambda mistake: mistake.place.order))))
         if len(lines) > MOST:
-            lines[MOST:] = [f"{source.shown}: {len(lines) - MOST} more mistakes"]
+            lines[MOST:] = [f"{source.shown}: {counted(len(lines) - MOST, 'more mistake')}"]
         raise ConfigError(*lines)
     return config
 

@@ -18,7 +18,6 @@ from sentibp.data.labels import (
     Labels,
     OpenLabels,
     class_names,
-    counted,
     distinct,
     first_place,
     parse_labels,
@@ -30,6 +29,7 @@ from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 from sentibp.utils.label_key import LABELS, label_key
+from sentibp.utils.messages import counted
 
 _SPACE = b" \t\n\r\v\f"
 _LOWER = bytes(range(256)).lower()

@@ -15,10 +15,10 @@ from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import label_mapping, readers, sources
 from sentibp.data.columns import Profile, profile_table
-from sentibp.data.labels import counted
 from sentibp.data.readers.table import Table
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.label_key import label_key
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, as_yaml
 from sentibp.utils.resources import resource_folder
 

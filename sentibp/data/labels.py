@@ -14,6 +14,7 @@ from sentibp.data.label_mapping import Mapping, class_order, polarity, suggest
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
@@ -370,8 +371,3 @@ def first_place(records: Records, rows: np.ndarray) -> str:
 def row_count(rows: np.ndarray) -> str:
     """Return the number of rows in parentheses, or nothing for one row."""
     return f" ({counted(len(rows), 'row')})" if len(rows) > 1 else ""
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun, in the plural unless the number is 1."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -27,6 +27,7 @@ from sentibp.runs.find import builtin_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.messages import counted
 from sentibp.utils.sequences import Texts
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
@@ -89,7 +90,8 @@ def few_reviews(scores: dict[str, Any]) -> list[str]:
     if n >= FEW:
         return []
     of = "" if n == scores["n"] else f" of equal weight (of {scores['n']:,})"
-    return [f"only {n:.3g} reviews{of}: only the interval says how good the model is; the calibration error is chance"]
+    only = f"only {counted(n, 'review')}{of}"
+    return [f"{only}: only the interval says how good the model is; the calibration error is chance"]
 
 
 class DataOptions(NamedTuple):
@@ -141,7 +143,7 @@ def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
         return []
     if n == now["n"] and abs(accuracy - now["accuracy"]) <= _ROUNDED + 1 / n:
         return []
-    recorded = f"accuracy {accuracy:.4f} on {n:,} reviews"
+    recorded = f"accuracy {accuracy:.4f} on {counted(n, 'review')}"
     return [f"probably not the validation reviews of the training: the model file records {recorded}"]
 
 
@@ -167,7 +169,8 @@ def score_corpus(
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)
     notes = tuple(repeated_note(corpus, hashes))
     if seen:
-        what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
+        of = f"{seen:,} of {counted(len(corpus), 'review')}"
+        what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"
         notes = (f"{what}: expect less of new reviews", *notes)
     return scores, positive, tokens, notes
 
