@@ -35,6 +35,14 @@ class Commands(TyperGroup):
             return result
 
 
+class MissingArgument(typer.BadParameter):
+    """An argument is missing that another option would make needless, so that the parser does not ask for it."""
+
+    def format_message(self) -> str:
+        """Return the message; that of a wrong value begins with "Invalid value"."""
+        return f"Missing argument {self.message}"
+
+
 @contextlib.contextmanager
 def _errors_as_lines() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and an exit code, without a traceback."""

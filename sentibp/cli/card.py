@@ -73,8 +73,8 @@ def card(
         format_of(output, None, {".md": "md", ".markdown": "md"}, "md", "md")
     path = find.model_file(named or model)
     if output is not None:
-        require_free(output, force)
         require_no_input(output, [("the model", path)])
+        require_free(output, force)
     written = write_card(path, About(name, license, tuple(language or ())))
     if output is not None:
         save_output(output, written.text.encode())

@@ -90,8 +90,8 @@ def compress(
 
     path = find.model_file(named or model or "last")
     output = _file(output)
-    require_free(output, force, makes_folder=output.name == MODEL)
     require_no_input(output, [("the model", path), ("the data", data or "")])
+    require_free(output, force, makes_folder=output.name == MODEL)
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
     with naming_predict(data, named or model, text_column, set_ or []):

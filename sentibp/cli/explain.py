@@ -77,7 +77,7 @@ def explain(
     from sentibp.model import file
     from sentibp.runs import find, hub_model
 
-    require_texts([text], " --explain")
+    require_texts([text], explain=True)
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
     if flip_to is not None:

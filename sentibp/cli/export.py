@@ -92,8 +92,8 @@ def export(
     if target == "python":
         exports.require_free_name(output)
     path = find.model_file(named or model)
-    require_free(output, force)
     require_no_input(output, [("the model", path)])
+    require_free(output, force)
     classifier = load_model(path)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     exported = exports.export_model(classifier, target, decision, max_bytes)
@@ -104,9 +104,9 @@ def export(
 def _print(output: Path, target: str, exported: Exported, json: bool) -> None:
     count = len(exported.content)
     if exported.features < exported.of or exported.difference:
-        fit = f"{exported.features:,} of {counted(exported.of, 'feature')} fit"
         print_message(
-            f"{fit}; probabilities of the test texts differ from those of the model by up to {exported.difference:.4f}; "
+            f"{exported.features:,} of {counted(exported.of, 'feature')} fit; probabilities of the test texts differ "
+            f"from those of the model by up to {exported.difference:.4f}; "
             "`sentibp compress` scores a model of such a size"
         )
     elif count > _LARGE and target != "onnx":

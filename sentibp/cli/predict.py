@@ -116,8 +116,7 @@ def predict(
         how = (options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
-    require_free(None if output in (None, "-") else expand_home(output), force)
-    _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain)
+    _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain, force)
 
 
 def _both_or_none(texts: list[str] | None, input: str | None) -> str:
@@ -162,6 +161,7 @@ def _predict(
     threshold: str | None,
     cost: str | None,
     explain: bool,
+    force: bool,
 ) -> None:
     """Predict reviews, or one file."""
     from sentibp.cli.explain import may_colour
@@ -176,6 +176,7 @@ def _predict(
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
+    require_free(output, force)
     classifier = file.load_model(model_file)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:

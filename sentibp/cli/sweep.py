@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sentibp.cli import Cluster, Force, Json, Offline, Set
+from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, Set
 from sentibp.cli.output import duration, print_json, print_message, print_text, size, table
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -163,7 +163,7 @@ def run(
         if config is None or space is None:
             config_file = "'CONFIG': give a YAML file, or a name that `sentibp config list` prints, and then SPACE"
             space_file = "'SPACE': give a YAML file with the settings to try, after the config"
-            raise ConfigError(f"Missing argument {config_file if config is None else space_file}")
+            raise MissingArgument(config_file if config is None else space_file)
         wanted = sweep.Options(trials, sampler.value, seed, folds or 0, metric and metric.value, prune)
         plan, notes = sweep.plan_sweep(_load_config(config, space, set_ or []), space, wanted)
         path = out or sweep.default_folder(plan)

@@ -12,16 +12,17 @@ from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.paths import has_data_suffix
 
 
-def require_texts(texts: Sequence[str], options: str = "") -> None:
-    """Raise ConfigError if the texts are, or begin with, the name of a file of reviews; only warn of other files.
+def require_texts(texts: Sequence[str], *, explain: bool = False) -> None:
+    """Raise ConfigError if a text is the name of a file of reviews; only warn of another file, or a folder.
 
-    A name is one word with the suffix of a data file, or a file that is there. `options` are those of `sentibp predict`
-    that do with the reviews of a file what the command does with a text.
+    Such a name is one word with the suffix of a data file, or a file that is there. The message has the command that
+    predicts the reviews of the file, and explains them if `explain`.
     """
     named = [text for text in texts if _is_data_file(text)]
     if not named:
         _warn_of_other_files(texts)
         return
+    options = " --explain" * explain
     name, shown = named[0], one_line(named[0])
     if len(named) > 1 and all(map(os.path.exists, named)):
         repair = "put the pattern in quotes, so that the shell leaves it as it is: --input 'data/*.csv'"

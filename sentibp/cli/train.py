@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Cluster, Json, Offline, Set
+from sentibp.cli import Cluster, Json, MissingArgument, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -101,7 +101,7 @@ def train(
     from sentibp.training import break_condition
 
     if config is None and resume is None:
-        raise ConfigError("Missing argument 'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
+        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
     if resume is not None and (out is not None or dry_run or find_lr):
         raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:

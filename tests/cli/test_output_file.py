@@ -137,7 +137,10 @@ def test_hard_links_are_reported(sentibp):
     Path("a.csv").touch()
     os.link("a.csv", "b.csv")
     err = sentibp("predict", "good", "--output", "b.csv").err
-    assert err == "b.csv is one of 2 names of a file (hard links); all of them have the new content\n"
+    assert (
+        err
+        == "b.csv is one of 2 names of a file (hard links); all of them have the new content\nb.csv: 1 row written\n"
+    )
     assert Path("a.csv").read_text().startswith("label,")
 
 
@@ -169,6 +172,5 @@ def test_a_reader_that_has_enough_is_no_error(process):
         assert head.communicate()[0].startswith(b'{"text": "good film", "label"')
 
 
-@pytest.mark.parametrize("output", ["/dev/full", "no/folder/out.csv"])
-def test_what_cannot_be_written_is_one_line(process, output):
-    assert process("predict", "good", "-o", output, code=3).err.startswith(f"--output {output}: No s")
+def test_what_cannot_be_written_is_one_line(process):
+    assert process("predict", "good", "-o", "/dev/full", code=3).err.startswith("--output /dev/full: No space")
