@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,16 +116,19 @@ def _evaluate_reviews(
     decided: Mapping[str, str | None],
 ) -> bool:
     """Score a model on labelled reviews, alone or against another, and return whether all checks are met."""
-    from sentibp.data.readers import SUFFIXES
     from sentibp.errors import ConfigError
     from sentibp.inspection import compare
     from sentibp.inspection import evaluate as inspection_evaluate
     from sentibp.model import file as model_file
     from sentibp.model.decision import parse_decision
     from sentibp.runs import find, hub_model
+    from sentibp.utils.near_names import near_paths
+    from sentibp.utils.paths import has_data_suffix
 
-    if name is not None and name.lower().endswith(SUFFIXES):
-        raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
+    if name is not None and has_data_suffix(name):
+        data = next(iter([] if os.path.exists(name) else near_paths(name, has_data_suffix)), name)
+        use = f"to score the newest model on them, use --data {shlex.quote(data)}"
+        raise ConfigError(f"{name}: reviews, not a model; {use}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
     model = find.model_file(name)
