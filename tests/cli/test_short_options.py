@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from sentibp.cli.short_options import SHORT, tell_overruled, with_short_options
@@ -51,7 +49,11 @@ def test_the_seed(sentibp, here):
 
 def test_values_are_quoted_as_yaml_needs_it(capsys):
     given = {"--text-column": "yes", "--label-column": None, "--seed": 3}
-    assert with_short_options(["data.split=test"], given) == ['data.text_column="yes"', "train.seed=3", "data.split=test"]
+    assert with_short_options(["data.split=test"], given) == [
+        'data.text_column="yes"',
+        "train.seed=3",
+        "data.split=test",
+    ]
     tell_overruled([" data.text_column = yes "], {"--text-column": "yes"})
     assert capsys.readouterr().err == ""
     tell_overruled(["data.text_column=a", "data.text_column=b"], {"--text-column": ""})

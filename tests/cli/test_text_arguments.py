@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 COMMANDS = (["predict"], ["explain"], ["blame"], ["trace", "--label", "positive"])
@@ -36,7 +34,9 @@ def test_a_mistyped_name_is_no_review(fails, sentibp, command):
 
 
 def test_several_files(fails):
-    assert fails(2, "predict", "new.csv", "b.csv").startswith("new.csv and 1 more: files, not reviews; put the pattern ")
+    assert fails(2, "predict", "new.csv", "b.csv").startswith(
+        "new.csv and 1 more: files, not reviews; put the pattern "
+    )
     assert fails(2, "predict", "good", "new.csv").startswith("new.csv: a file, not a review; ")
 
 

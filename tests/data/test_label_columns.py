@@ -108,8 +108,8 @@ def test_few_ratings_that_are_all_different():
 def test_the_text_column_has_no_labels():
     _, message = complaint(write("r.csv", stars=[1, 5] * 12), label="comment")
     assert message == (
-        "r.csv:1: 'comment' is the text column, and has no labels; did you mean --set data.label_column=stars? There are: "
-        "stars"
+        "r.csv:1: 'comment' is the text column, and has no labels; did you mean --set data.label_column=stars? There "
+        "are: stars"
     )
     kind, message = complaint(write("r.csv"), label=" Comment ")
     assert issubclass(kind, NoLabels)
@@ -126,5 +126,7 @@ def test_a_folder_of_texts():
     Path("texts").mkdir()
     for name in "ab":
         Path(f"texts/{name}.txt").write_text("a film\n")
-    with pytest.raises(NoLabels, match=r"^texts: its 2 text files have no labels; put them into folders pos/ and neg/$"):
+    with pytest.raises(
+        NoLabels, match=r"^texts: its 2 text files have no labels; put them into folders pos/ and neg/$"
+    ):
         sources.load_corpus("texts", ReadOptions(label="label"))

@@ -66,9 +66,10 @@ def test_the_question_can_be_typed_in_a_shell():
 
 
 def test_a_file_that_is_there_has_no_near_name():
-    Path("nwe.csv").touch()
-    assert near_or("nwe.csv", "give another") == "give another"
     assert near_or("new.cvs", "give another") == "did you mean new.csv?"
+    Path("new.cvs").touch()
+    assert near_or("new.cvs", "give another") == "give another"
+    Path("new.cvs").unlink()
     assert near_or("new.cvs", "give another", (".md",)) == "give another"
 
 
