@@ -47,7 +47,7 @@ def init(
     from sentibp.utils.files import missing_folder, write_file
 
     path = Path(os.path.expanduser(file))
-    if not path.exists():
+    if not file or not path.exists():
         raise DataError(no_such_file(file))
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if os.path.lexists(config):

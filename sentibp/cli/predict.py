@@ -116,6 +116,8 @@ def predict(
         how = (options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
+    if force and output in (None, "-"):
+        raise ConfigError("--force: replaces the file of --output; add --output FILE, or leave it out")
     _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain, force)
 
 

@@ -30,7 +30,7 @@ def with_short_options(overrides: Sequence[str], given: Mapping[str, Any]) -> li
 def tell_overruled(overrides: Sequence[str], given: Mapping[str, Any]) -> None:
     """Tell the user of each short option that --set replaces with another value."""
     for option, value in given.items():
-        values = [text for key, _, text in map(_parts, overrides) if key == SHORT[option]]
+        values = [text for key, equals, text in map(_parts, overrides) if key == SHORT[option] and equals]
         if value is not None and values and values[-1] not in (str(value), as_yaml(value)):
             print_message(f"{option} {shlex.quote(str(value))}: replaced by --set {SHORT[option]}={values[-1]}")
 

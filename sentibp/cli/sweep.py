@@ -287,7 +287,7 @@ def print_result(result: Result, plan: Plan, json: bool) -> None:
     done, folder = sum(result.states.values()), shlex.quote(str(result.folder))
     if result.outcome != "finished":
         what = "interrupted" if result.outcome == "interrupted" else "the time is over"
-        ended = f"{done} of {counted(plan.trials, 'trial', 'has', 'have')} ended"
+        ended = f"{done:,} of {counted(plan.trials, 'trial', 'has', 'have')} ended"
         print_message(f"{what}: {ended}; to resume: sentibp sweep --resume {folder}")
     if json:
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in result._asdict().items()}

@@ -20,6 +20,8 @@ def find_config(name: str | Path) -> tuple[Path, str]:
     """Return the file of that name, and its name in messages. ConfigError if it is a folder, or data, or missing."""
     if is_stream(name):
         return Path("stdin.yaml"), "<stdin>" if str(name) == "-" else str(name)  # its paths are relative to here
+    if not str(name):
+        raise ConfigError("'': no name of a config; give a YAML file, or a name that `sentibp config list` prints")
     path = expand_home(name)
     file = resources.resource_folder("configs") / f"{name}.yaml"
     if path.name == str(name) and os.path.isfile(file):

@@ -24,6 +24,8 @@ ONE_VALUE = "one value only"  # as labels in a file of one class, too
 TEXTS = "texts"
 MANY = f"more than {_MOST_LABELS} different values"
 
+_ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "number", "key", "unnamed0", "")
+
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
 _NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
@@ -124,11 +126,13 @@ def not_labels(column: Column) -> str:
     values, is_usual = _values(column), usual_label_name(column.name)
     is_one = len(column.distinct) == 1 if column.counts is None else len(values) == 1
     many = column.counts is None or column.filled <= 1.5 * len(values)
+    numerals = [value for value in values if re.fullmatch(r"[0-9]{6,}(\.0)?", value, re.ASCII)]
     kinds = {
         "dates": column.dates > 0.9 * column.filled,
         TEXTS: (column.is_text and many and not is_usual) or max(map(len, values), default=0) > _LONGEST_LABEL,
         "another value in every row, as ids have": is_id_like(len(column.distinct), column.filled, column.name),
         ONE_VALUE: is_one,
+        "large numbers, as times and ids are": bool(values) and len(numerals) == len(values),
         MANY: column.counts is None,
         f"{len(values)} different values in {column.filled:,} rows": many and not is_usual,
     }
@@ -139,7 +143,7 @@ def is_id_like(different: int, rows: int, name: str) -> bool:
     """Return whether so many different values in so many rows are ids; in few rows, the name of the column counts."""
     if different != rows or rows < 2:
         return False
-    return rows > _MOST_LABELS or (rows >= _FEW_ROWS and not usual_label_name(name))
+    return rows > _MOST_LABELS or _plain(name) in _ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
 
 
 def usual_label_name(name: str) -> bool:

@@ -40,6 +40,8 @@ _REPEATED = 0.5  # the share of distinct texts below which there is a note
 
 _SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
 
+_FEW_LABELS = 10  # that are known without data.labels
+
 _ROWS = 4096  # reviews copied at once
 
 
@@ -242,9 +244,9 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
 
 
 def _id_note(records: Records, labels: Labels | None) -> list[str]:
-    """Return a note if labels that data.labels lists are different in every row, as ids are."""
+    """Return a note if known labels are different in every row, as ids are: there are no more rows than labels."""
     rows, column = len(records.text), records.label_column
-    if not column or records.label is None or rows > sum(map(len, (labels or {}).values())):
+    if not column or records.label is None or rows > max(_FEW_LABELS, sum(map(len, (labels or {}).values()))):
         return []
     different = len(set(map(label_key, distinct(records.label)[0])))
     if records.fixed_labels or not is_id_like(different, rows, column):

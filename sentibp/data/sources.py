@@ -292,7 +292,7 @@ def _open_source(
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
-    if not names or _looks_like_path(source):
+    if not source or not names or _looks_like_path(source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
         near = did_you_mean(near_paths(source, _may_be_source, NAMES))
@@ -314,6 +314,7 @@ def _looks_like_path(source: str) -> bool:
 def no_such_file(source: str) -> str:
     """Return the message that there is no such file, with what was perhaps meant."""
     path = Path(os.path.expanduser(source))
+    source = source or "''"
     if not path.parent.is_dir():
         return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
     if near := near_paths(source, _may_be_source):

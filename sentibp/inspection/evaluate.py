@@ -210,10 +210,11 @@ def load_reviews(
     if source is None and split is None:
         return _load_validation_data(recorded, settings)
     if split is not None:
-        sources.require_splits(source or settings.source, f"leave out --split {split}")
-    options = sources.read_options(settings, typed=overrides if source else None)
+        sources.require_splits(settings.source if source is None else source, f"leave out --split {split}")
+    options = sources.read_options(settings, typed=None if source is None else overrides)
     options = options._replace(group=None)  # the scores do not use it
-    read = partial(sources.load_corpus_without, ["weight"], source or settings.source, options, split or "test")
+    name = settings.source if source is None else source
+    read = partial(sources.load_corpus_without, ["weight"], name, options, split or "test")
     try:
         corpus = read(settings.labels)
     except NoSuchSplit as error:
@@ -226,10 +227,10 @@ def load_reviews(
         usual = None if len(names) == 2 else {name: [name] for name in names}
         corpus = read(usual)  # DataError if the data do not use these labels either
         by = "by their usual names" if usual is None else "by the names of the classes"
-        note = f"{source or settings.source}: labels {by}, as data.labels of the training lists none"
+        note = f"{name}: labels {by}, as data.labels of the training lists none"
         corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
-        raise DataError(f"{source}: no review; give data with reviews and labels")
+        raise DataError(f"{name}: no review; give data with reviews and labels")
     return corpus
 
 

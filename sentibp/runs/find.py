@@ -104,7 +104,7 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
 
 def _missing(name: str, builtin: bool) -> str:
     """Return the message that there is no such run, or no such model if `builtin`, with what may have been meant."""
-    fact, see = f"{name}: no such run or model", "see `sentibp runs list`"
+    fact, see = f"{name or repr(name)}: no such run or model", "see `sentibp runs list`"
     if has_data_suffix(name):
         return f"{fact}: the name is that of a file of reviews; {see}"
     in_runs = [os.path.basename(path) for path in near_paths(str(ROOT / name), os.path.isdir)]

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable
 from sentibp.utils.paths import expand_home
 
 _NEAR = 0.6  # how alike two names are, from 0 to 1, for one to be taken for a mistyped other
+_LESS = 0.15  # by which a further name may be less alike than the nearest
+_SWAPPED = 0.2  # for names of the same letters in another order
+
 _ENTRIES = 5_000  # of a folder that are compared: a longer one takes long
 _LONGEST = 100  # characters of a name that are compared
 _SUFFIX = re.compile(r"(?<=.)(\.[a-z]\w{0,10}){1,2}$", re.ASCII)  # such as .csv.gz
@@ -31,8 +34,8 @@ def near_paths(
     names = [os.path.join(folder, each) for each in entries if not each.startswith(".")]
     scored = ((_likeness(wanted, os.path.basename(each)), each) for each in (*names, *others) if each != name)
     near = sorted((-score, each) for score, each in scored if score >= _NEAR)
-    accepted = [each for each in dict.fromkeys(each for _, each in near) if each in others or accept(each)]
-    return accepted[:most]
+    accepted = [(score, each) for score, each in dict.fromkeys(near) if each in others or accept(each)]
+    return [each for score, each in accepted if score <= accepted[0][0] + _LESS][:most]
 
 
 def _likeness(a: str, b: str) -> float:
@@ -40,10 +43,12 @@ def _likeness(a: str, b: str) -> float:
     import difflib
 
     a, b = a.casefold()[:_LONGEST], b.casefold()[:_LONGEST]
-    matcher = difflib.SequenceMatcher(None, _SUFFIX.sub("", a), _SUFFIX.sub("", b))
+    stems = _SUFFIX.sub("", a), _SUFFIX.sub("", b)
+    matcher = difflib.SequenceMatcher(None, *stems)
     if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
         return 0.0
-    return matcher.ratio() - 0.001 * (os.path.splitext(a)[1] != os.path.splitext(b)[1])
+    swapped = _SWAPPED * (sorted(stems[0]) == sorted(stems[1]) and stems[0] != stems[1])
+    return matcher.ratio() + swapped - 0.001 * (a[len(stems[0]) :] != b[len(stems[1]) :])
 
 
 def did_you_mean(names: Iterable[str]) -> str:
