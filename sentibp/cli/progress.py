@@ -22,6 +22,7 @@ class Progress:
         self.quiet, self.executor = quiet, executor
         self.live = not quiet and is_live(sys.stderr)
         self.epochs = 0
+        self.about: str | None = None  # the data of the last network
         self.loss: float | None = None  # smoothed
 
     def __enter__(self) -> Progress:
@@ -74,10 +75,15 @@ class Progress:
         self.epochs = event.epochs
         self.loss = None
         held_out = f", validated on {event.validation:,}" if event.validation else ""
-        self._line(
-            f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
-            f"{event.features:,} features, {event.parameters:,} parameters"
-        )
+        about = f"{event.run}: {event.training:,} reviews{held_out}; {event.features:,} features"
+        scores = ""
+        if about != self.about:  # once for all networks
+            self._line(about)
+            if held_out:
+                scores = "; the scores after each epoch are its own" + (event.then and f", before {event.then}")
+        self.about = about
+        which = "network" if event.networks == 1 else f"network {event.number:,} of {event.networks:,}"
+        self._line(f"{which}: {event.parameters:,} parameters, seed {event.seed}{scores}")
         self._bar(event.steps)
 
     def _bar(self, total: int) -> None:

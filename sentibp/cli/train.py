@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from sentibp.errors import ConfigError
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
+    from sentibp.runs.saved_model import SavedModel
     from sentibp.training.break_condition import BreakCondition
     from sentibp.training.dry_run import DryRun
     from sentibp.training.experiment import Outcome
@@ -147,6 +148,7 @@ def _train(
     """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.runs.saved_model import saved_model
     from sentibp.training import experiment
     from sentibp.training import resume as training_resume
     from sentibp.training.diverged import TrainingStopped
@@ -170,7 +172,7 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    print_outcome(outcome, json)
+    print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json)
     if not (quiet or json) and (line := _caution(outcome, resolved.config.data.source)):
         print_message(line)
     if outcome.outcome == "interrupted":
@@ -191,27 +193,21 @@ def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> Non
         print_dry_run(dry_run.dry_run(data), data.notes, json)
 
 
-def print_outcome(result: Outcome, json: bool) -> None:
+def print_outcome(result: Outcome, saved: SavedModel | None, json: bool) -> None:
     """Print how a training ended."""
+    from sentibp.cli.saved_model import lines
+
     if result.outcome == "interrupted":
         print_message(f"interrupted: {'no model yet' if result.model is None else 'the best model so far is kept'}")
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
-    if result.scores is not None:
-        print_text(f"{result.scored_on:<11} {_summary(result.scores)}")
-    if result.seeds:
-        for name in ("accuracy", "log_loss"):
-            spread = result.seeds[name]
-            print_text(
-                f"seeds       {name.replace('_', ' ')}: mean {spread['mean']:.4f}, standard deviation "
-                f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
-            )
-    if result.refit is not None:
-        print_text(f"refit       final training on all {result.refit['reviews']:,} reviews")
+    for name, value in lines(saved) if saved is not None else ():
+        print_text(f"{name:<11} {value}")
     if result.model is not None and result.digest is not None:
+        numbers = "" if result.parameters is None else f"{result.parameters:,} parameters, "
         about = f"{size(result.model.stat().st_size)}, sha256 {result.digest[:12]}..., {duration(result.seconds)}"
-        print_text(f"model       {result.model} ({about})")
+        print_text(f"model       {result.model} ({numbers}{about})")
     if result.outcome == "interrupted":
         print_text(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
     else:
@@ -249,23 +245,30 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
     if json:
         print_json(result._asdict() | {"notes": list(notes)})
         return
+    trained = result.network_parameters
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
-        "network": f"{result.features:,} features, {result.parameters:,} parameters",
+        "model": f"{result.features:,} features, {result.parameters:,} parameters"
+        + "; a few more after the final training on all reviews" * result.refit,
+        "network": f"{trained:,} parameters; averaged with others in the model" * (trained != result.parameters),
         "model file": size(result.model_bytes),
         "memory": f"{size(result.peak_bytes)} at its peak",
-        "steps": f"{result.steps:,} of {duration(result.step_seconds)}: {result.reviews_per_second:,.0f} reviews/s",
-        "in all": f"about {duration(result.seconds)}",
+        "steps": f"{_dry_steps(result)}: {result.reviews_per_second:,.0f} reviews/s",
+        "in all": f"about {duration(result.seconds)}" + ", one shard after the other" * (result.shards > 1),
     }
-    fields(values, 11)
+    fields({name: value for name, value in values.items() if value}, 11)
 
 
-def _summary(scores: dict[str, Any]) -> str:
-    names = {"accuracy": "accuracy", "macro-F1": "macro_f1", "MAE": "mae", "log loss": "log_loss"}
-    parts = [f"{shown} {scores[name]:.4f}" for shown, name in names.items() if name in scores]
-    if parts and "accuracy_interval" in scores:
-        parts[0] += " [{:.4f}, {:.4f}]".format(*scores["accuracy_interval"])
-    return ", ".join([*parts, *([f"n {scores['n']:,}"] if "n" in scores else [])])  # a run.json may lack some
+def _dry_steps(result: DryRun) -> str:
+    """Return how many steps a training would do, and how long a batch takes."""
+    seconds = duration(result.step_seconds)
+    if result.shards == 1:
+        return f"{result.steps:,} of {seconds}"
+    if result.sync == "average":
+        return f"{result.steps:,} in each of {result.shards:,} shards, of {seconds}"
+    number = result.batches_per_step // result.shards
+    batches = "a batch" if number == 1 else f"{number:,} batches"
+    return f"{result.steps:,}, each of {batches} of each of {result.shards:,} shards; a batch takes {seconds}"
 
 
 def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: bool) -> None:

@@ -137,7 +137,7 @@ def _facts(subject: _Subject, about: About) -> dict[str, Any]:
         "size": {
             "bytes": environment.size(len(content)),
             "features": f"{len(classifier.vocabulary):,}",
-            "parameters": f"{sum(tensor.size for tensor in classifier.tensors().values()):,}",
+            "parameters": f"{classifier.parameter_count:,}",
         },
         "network": _network(subject),
         "digest": digest,

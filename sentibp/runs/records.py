@@ -85,6 +85,16 @@ class EpochRecord(Record):
 
 
 @dataclass(frozen=True)
+class RefitStartRecord(Record):
+    """A network of the final training on all data, before its first step."""
+
+    event: ClassVar[str] = "refit_start"
+
+    epochs: int
+    steps: int  # in all epochs
+
+
+@dataclass(frozen=True)
 class RefitRecord(Record):
     """The end of an epoch of the final training on all data."""
 
@@ -129,7 +139,8 @@ def _field_names(kind: type[Record]) -> tuple[list[str], list[str]]:
 
 
 _RECORDS: dict[str, type[Record]] = {
-    kind.event: kind for kind in (StartRecord, StepRecord, FlowRecord, EpochRecord, RefitRecord, RoundRecord)
+    kind.event: kind
+    for kind in (StartRecord, StepRecord, FlowRecord, EpochRecord, RefitStartRecord, RefitRecord, RoundRecord)
 }
 
 

@@ -96,7 +96,7 @@ def _told(subject: Subject) -> str:
 def _network(subject: Subject) -> str | None:
     if subject.classifier is None:
         return None
-    spec, n = subject.classifier.spec, sum(each.size for each in subject.classifier.network.params.values())
+    spec, n = subject.classifier.spec, subject.classifier.parameter_count
     layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
     sizes = list(map(str, spec.hidden))
     if len(sizes) > 1 and len(set(sizes)) == 1:

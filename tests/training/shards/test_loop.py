@@ -44,7 +44,7 @@ def trained(toy: tuple[Classifier, Examples], folder: Path, executor=None, seed=
     classifier, examples = toy
     config = classifier.training_config()
     settings = config.train
-    state = state or initial_state(settings, len(examples), seed, settings.steps_per_epoch(len(examples)))
+    state = state or initial_state(settings, len(examples), seed)
     arguments = (classifier.network, examples, examples, config, seed, state, executor or Serial(), folder / "shards")
     return list(fit_shards(*arguments))
 
@@ -186,7 +186,7 @@ def test_a_training_that_diverges_names_the_shard(toy, tmp_path):
 def test_a_file_that_was_changed_is_refused(toy, tmp_path):
     small = toy(train={"epochs": 2, "shards": 3, "shard_steps": 1})
     config, examples = small[0].training_config(), small[1]
-    state = initial_state(config.train, len(examples), 0, config.train.steps_per_epoch(len(examples)))
+    state = initial_state(config.train, len(examples), 0)
     events = fit_shards(small[0].network, examples, None, config, 0, state, Serial(), tmp_path / "shards")
     for event in events:
         if isinstance(event, Epoch):
