@@ -6,9 +6,10 @@ import sys
 from types import TracebackType
 
 from sentibp.cli.output import print_message, printable
-from sentibp.cli.prediction_progress import is_live, workers
+from sentibp.cli.prediction_progress import is_live, stop, workers
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 from sentibp.utils.executor import Executor
+from sentibp.utils.messages import discard
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
 _ROUND_LINES = 5  # one round in so many is shown as a line
@@ -47,12 +48,18 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live:
-            self.bar.stop()
+            stop(self.bar)
 
     def show(self, event: Event) -> None:
-        """Show one event of the training."""
+        """Show one event of the training. A terminal that is closed does not end it."""
         if self.quiet:
             return
+        try:
+            self._show(event)
+        except OSError:
+            discard(sys.stderr)
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Note):
             self._line(event.text)
         elif isinstance(event, NetworkStarted):

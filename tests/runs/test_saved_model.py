@@ -32,7 +32,7 @@ THREE = {"labels": {"bad": [1], "fair": [2], "good": [3]}}
             "averaging and calibration",
         ),
         (
-            {"text": {"shifters": True}, "pretrain": {"lexicon": "vader", "vectors": "words"}},
+            {"text": {"shifters": True}, "pretrain": {"lexicon": "vader", "vectors": "words", "dim": 4}},
             "the average of the network and a linear classifier on the lexicon and pretrained vectors, "
             "with weights of negated words, calibrated on the validation reviews",
             "averaging, weights of negated words and calibration",
