@@ -146,7 +146,7 @@ def _close_its_terminal(environment: dict[str, str], ready: str, *command: str) 
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     program = [sys.executable, "-m", "sentibp", *command]
-    running = subprocess.Popen(program, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=lead)
+    running = subprocess.Popen(program, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=lead)  # noqa: PLW1509
     os.close(theirs)
     os.set_blocking(ours, False)
     while not list(Path().glob(ready)):
