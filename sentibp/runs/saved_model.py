@@ -49,18 +49,23 @@ def is_average(config: Config) -> bool:
 
 def steps_after_epochs(config: Config, is_validated: bool) -> str:
     """Return what happens to a network between the scores after its epochs and the saved model; "" if nothing."""
-    averaging = ["averaging"] * (config.train.members > 1 or bool(_linear_classifiers(config)))
+    averaging = ["averaging"] * bool(average(config))
     shifters = ["weights of negated words"] * config.text.shifters
     return _listed([*averaging, *shifters, *["calibration"] * (is_validated and is_calibrated(config))])
 
 
+def average(config: Config) -> str:
+    """Return what the model is the average of; "" if it is a single network."""
+    members, others = config.train.members, _linear_classifiers(config)
+    if members == 1 and not others:
+        return ""
+    networks = "the network" if members == 1 else f"{members:,} networks"
+    return f"the average of {_listed([networks, *others])}"
+
+
 def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool) -> str:
-    train, others = config.train, _linear_classifiers(config)
-    several = train.members > 1 or others
-    if several:
-        networks = "the network" if train.members == 1 else f"{train.members:,} networks"
-        what = f"the average of {_listed([networks, *others])}"
-    else:
+    train, what = config.train, average(config)
+    if not what:
         epoch = None if kept is None else kept["epoch"]
         what = "the network" if epoch is None else f"the network after epoch {epoch:,} of {train.epochs:,}"
     if config.text.shifters:
