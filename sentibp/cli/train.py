@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sentibp.training.dry_run import DryRun
     from sentibp.training.experiment import Outcome
     from sentibp.training.lr_finder import LearningRateTest, Point
+    from sentibp.training.prepare import TrainingData
     from sentibp.utils.executor import Executor
 
 _STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
@@ -173,8 +174,10 @@ def _train(
     if training.note is not None:
         print_message(training.note)
     print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json)
-    if not (quiet or json) and (line := _caution(outcome, resolved.config.data.source)):
-        print_message(line)
+    if not (quiet or json):
+        advice = None if isinstance(training, training_resume.Completed) else _advice(outcome, training.context.data)
+        for line in filter(None, (advice, _caution(outcome, resolved.config.data.source))):
+            print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
 
@@ -238,6 +241,27 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
             f"for real use, {use}give your own file with --set data.source=FILE"
         )
     return f"trained on only {reviews:,} reviews, {known}; it takes about {_FEW:,} or more to rely on it"
+
+
+def _advice(result: Outcome, data: TrainingData) -> str | None:
+    """Return the advice to use a lexicon, with the command for it; None if it would not help, or is used."""
+    from sentibp.data import few_labels
+    from sentibp.data.sources import SHIPPED
+    from sentibp.utils.paths import shown
+    from sentibp.utils.repair import set_option
+
+    config, reviews = data.config, (result.refit or data.facts["training"])["reviews"]
+    is_used = config.pretrain.is_used or config.model.init_from is not None
+    if result.outcome != "finished" or is_used or config.data.source in SHIPPED or data.characters is None:
+        return None
+    if not few_labels.helps(reviews, data.characters):
+        return None
+    given = config.data.model_dump(mode="json", exclude_defaults=True)
+    for key in {"source", "validation"} & given.keys():
+        if isinstance(value := given[key], str | list):
+            given[key] = shown(value) if isinstance(value, str) else [*map(shown, value)]
+    options = " ".join(set_option(f"data.{key}", value) for key, value in given.items())
+    return few_labels.advice(reviews, f"`sentibp train {few_labels.CONFIG} {options}`")
 
 
 def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:

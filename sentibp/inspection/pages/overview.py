@@ -105,10 +105,11 @@ def _network(subject: Subject) -> str | None:
     elif sizes:
         layers += f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} units"
     config = subject_config(subject)
-    averaged = f", {what} in one," if config is not None and (what := average(config)) else ""
+    averaged = "" if config is None else average(config)
+    begin = f"The model is {averaged}, as one network. It" if averaged else "The network"
     known = len(subject.classifier.vocabulary)
     words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"
-    return f"The network{averaged} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
+    return f"{begin} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
 
 
 def _baselines(subject: Subject) -> list[Peer]:

@@ -32,7 +32,7 @@ from sentibp.utils.threads import single_threaded_blas
 _SCRIPTS = ("charts.js", "map.js", "reviews.js", "stepper.js", "report.js")
 
 
-_WIDE = ("roc", "reliability", "lengths")  # charts of the answers that are above each other, and not side by side
+_IN_A_ROW = ("roc", "reliability", "lengths")  # charts of the answers that share a row
 
 
 def report_page(subjects: Sequence[Subject]) -> bytes:
@@ -145,8 +145,8 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[Chart]]:
     share_range([chart for chart in training if "series" in chart and chart["y"].get("log")])
     return {
         "training": training,
-        "rows": [chart for chart in answers if chart["id"] in _WIDE],
-        "predictions": [chart for chart in answers if chart["id"] not in _WIDE],
+        "rows": [chart for chart in answers if chart["id"] in _IN_A_ROW],
+        "predictions": [chart for chart in answers if chart["id"] not in _IN_A_ROW],
         "words": [
             word_map(i, subject.name, map_words(subject.classifier))
             for i, subject in enumerate(subjects)
