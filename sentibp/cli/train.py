@@ -149,11 +149,14 @@ def _train(
     """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.data.vocabulary_shards import counting
     from sentibp.runs.saved_model import saved_model
     from sentibp.training import experiment
     from sentibp.training import resume as training_resume
     from sentibp.training.diverged import TrainingStopped
 
+    if not quiet and (line := counting(executor, resolved.config.train.shards)) is not None:
+        print_message(line)
     try:
         with (
             experiment.train(resolved, out, sys.argv, condition, executor)
