@@ -255,7 +255,8 @@ def _advice(result: Outcome, data: TrainingData) -> str | None:
 
     config, reviews = data.config, (result.refit or data.facts["training"])["reviews"]
     is_used = config.pretrain.is_used or config.model.init_from is not None
-    if result.outcome != "finished" or is_used or config.data.source in SHIPPED or data.characters is None:
+    is_demo = isinstance(config.data.source, str) and config.data.source in SHIPPED
+    if result.outcome != "finished" or is_used or is_demo or data.characters is None:
         return None
     if not few_labels.helps(reviews, data.characters):
         return None

@@ -210,6 +210,9 @@ def test_train_gives_the_same_advice_with_a_command_that_works(sentibp, here, wr
     assert "data.source=shop/few.csv" in command
     assert "data.validation=0.2" in command
     assert _advised(sentibp(*command[1:])) == [], "it is followed"
+    sources = "--set", "data.source=[shop/few.csv,shop/few.csv]", "--set", "data.text_column=Text"
+    (line,) = _advised(sentibp("train", "quickstart", *sources, "--set", "train.epochs=1"))
+    assert " few_labels --set data.source=[shop/few.csv,shop/few.csv] " in line
 
 
 @pytest.mark.parametrize(
