@@ -76,7 +76,7 @@ class EpochRecord(Record):
 
     event: ClassVar[str] = "epoch"
 
-    scores: dict[str, Any] | None  # on the validation data
+    scores: dict[str, Any] | None  # on the validation data, of this network before it is averaged and calibrated
     epoch: int
     step: int
     loss: float  # the mean over the training reviews

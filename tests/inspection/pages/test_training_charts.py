@@ -45,6 +45,7 @@ def test_each_network_has_its_own_line_style_and_legend_entry():
     assert all(each.get("legend", True) for each in lines)
     assert lines[-1]["colour"] not in {each["colour"] for each in lines[:4]}, "the average is none of the networks"
     assert found["gradient"]["series"][0]["y"] == [0.4, 0.2]
+    assert [found[name]["y"].get("label") for name in ("gradient", "loss")] == ["norm (log scale)", None]
 
 
 def test_runs_have_their_own_colours_and_their_networks_dashes():
