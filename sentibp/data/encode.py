@@ -105,7 +105,7 @@ def _encode(
         vocabulary = _with_known(vocabulary_of_shards(shards, settings), settings, corpora, initial, words)
         learned = encode_shards(shards, vocabulary, occurrences=occurrences)
         learned = vocabulary.without_marked(learned) if settings.shifters else learned
-        near = near_duplicates_of(shards.words, shards.training_tokens, shards.has, validation_tokens)
+        near = near_duplicates_of(shards.words, shards.training_tokens, shards.holders, validation_tokens)
         return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens = tokenize(text, Spelling.of(settings))

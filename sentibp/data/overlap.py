@@ -1,12 +1,15 @@
 """Validation reviews that the training data have, too: with the same text, or with nearly the same.
 
-Such reviews make validation scores better than those on new reviews. Nearly the same are the phrases of one sentence,
-a review with small changes, and texts from one template.
+Such reviews make validation scores better than those on new reviews. Nearly the same as one training review are a
+phrase of it, a longer text around it, and a copy with small changes. What many texts have in common, such as a
+signature, a greeting, a disclaimer or the sentences of a template, does not make them near-duplicates: new reviews have
+it, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +25,12 @@ from sentibp.utils.threads import parallel_map
 
 LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
 
-LONGEST = 8  # tokens of a sequence, at most
-
 _LONG = 4  # words; shorter texts ("very good") are often written by several people
 
 _NEAR = 0.5  # the share of the sequences of words that makes a near-duplicate
+_ROUNDING = 1e-9  # of shares
+_FEW = 3  # training texts that have a sequence of words; if more have it, it counts less
+_MOST = 32  # training texts that have a sequence which counts at all
 _REPORTED = 0.05  # the share of near-duplicates from which a note reports them; IMDB has 0.021, Rotten Tomatoes 0.006
 _EXAMINED = 4096  # validation reviews that are compared, at most
 _SLOTS = 1 << 24  # of a table that finds most sequences that are in no validation review
@@ -34,6 +38,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, as in utils/hashing.p
 _BASE = 0xD1342543DE82EF95  # of a linear congruential generator (Steele & Vigna, 2021)
 
 _PIECE = 1 << 18  # training tokens that a thread looks at at once
+_PAIRS = 1 << 21  # of a sequence in a validation review and a training text that has it, which are counted at once
 
 
 def require_separate(validation: Corpus, repeated: np.ndarray, source: str) -> None:
@@ -61,8 +66,8 @@ def overlap_notes(validation: int, repeated: int, near: int, compared: int, repa
         notes.append(f"{repeated:,} of {validation:,} validation reviews also occur in the training data")
     if has_many_near_duplicates(near, compared):
         notes.append(
-            f"{near:,} of {compared:,} validation reviews are nearly the same as training reviews (phrases of one "
-            f"text, or small changes), so expect lower scores on new reviews; {repair}"
+            f"{near:,} of {compared:,} validation reviews are each nearly the same as a training review (a phrase "
+            f"of it, or a copy with small changes), so expect lower scores on new reviews; {repair}"
         )
     return notes
 
@@ -86,22 +91,59 @@ def group_notes(training: Corpus, validation: Corpus) -> list[str]:
 
 
 def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndarray:
-    """Return whether each validation review that is compared is nearly the same as training reviews: (m,) int8.
+    """Return whether each validation review that is compared is nearly the same as a training review: (m,) int8.
 
-    It is if at least half of its sequences of k words occur in the first `count` training texts; k is 5, and more if
-    these are so many that chance has sequences in common. -1: not compared, because it has fewer than k words, or
-    because there are enough others. The time is linear in the number of tokens, and the memory is bounded.
+    It is if one of the first `count` training texts has at least half of its sequences of k words; k is 5, and more if
+    the training words are so many that chance has sequences in common. A sequence that more than a few training texts
+    have counts less, as 3 / their number, and not at all if they are more than 32. -1: not compared, because it has
+    fewer than k words, or because there are enough others. The time is linear in the number of tokens, and the memory
+    is bounded.
     """
-    ids = training.ids[: training.offsets[count]]
-    return near_duplicates_of(training.words, len(ids), lambda k, wanted: occurring(ids, k, wanted), validation)
+    offsets = training.offsets[: count + 1]
+    ids = training.ids[: offsets[-1]]
+    return near_duplicates_of(training.words, len(ids), lambda k, wanted: holders(ids, offsets, k, wanted), validation)
+
+
+class Holders:
+    """Which training texts have each of some sequences. Where these are more than `_MOST`, only that is kept."""
+
+    def __init__(self, sequences: int):
+        self.count = np.zeros(sequences, np.int64)  # of the texts that have a sequence; more than _MOST is not exact
+        self._place: list[np.ndarray] = []
+        self._text: list[np.ndarray] = []
+
+    def add(self, place: np.ndarray, text: np.ndarray) -> None:
+        """Add pairs (p,) of the number of a sequence and that of a text that has it; no pair is added twice."""
+        is_rare = self.count.take(place) <= _MOST
+        np.add.at(self.count, place, 1)
+        self._place.append(place.compress(is_rare))
+        self._text.append(text.compress(is_rare))
+
+    def add_shard(self, place: np.ndarray, text: np.ndarray, frequent: np.ndarray) -> None:
+        """Add the pairs of other texts, and the numbers of the sequences that too many of these have."""
+        self.count[frequent] += _MOST + 1
+        self.add(place, text)
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pairs of the sequences that at most `_MOST` texts have, by sequence and text: (p,), (p,) int64."""
+        place, text = (np.concatenate([np.zeros(0, np.int64), *each]) for each in (self._place, self._text))
+        kept = self.count.take(place) <= _MOST
+        place, text = place.compress(kept), text.compress(kept)
+        order = np.argsort(place * (text.max(initial=0) + 1) + text)
+        return place.take(order), text.take(order)
+
+    def frequent(self) -> np.ndarray:
+        """Return the numbers of the sequences that more than `_MOST` texts have: (f,) int64."""
+        return np.flatnonzero(self.count > _MOST)
 
 
 def near_duplicates_of(
-    words: pa.LargeStringArray, tokens: int, find: Callable[[int, np.ndarray], np.ndarray], validation: Tokens
+    words: pa.LargeStringArray, tokens: int, find: Callable[[int, np.ndarray], Holders], validation: Tokens
 ) -> np.ndarray:
     """Return the same, given the distinct words of the training texts and the number of their tokens.
 
-    `find(k, wanted)` returns which of the hashes (v,), in ascending order, are of k successive tokens there: (v,) bool.
+    `find(k, wanted)` returns which training texts have the sequences of k tokens with the hashes (v,), in ascending
+    order.
     """
     k = 5 + (tokens > 2_000_000) + (tokens > 10_000_000) + (tokens > 50_000_000)
     number = index_of(validation.words, words)
@@ -118,11 +160,42 @@ def near_duplicates_of(
     sequences = _sequences(number.take(ids), k).take(inside)
     wanted = np.sort(sequences)
     wanted = wanted.compress(np.concatenate(([True], wanted[1:] != wanted[:-1])))
-    common = wanted.compress(find(k, wanted)).view(np.int64)
-    is_common = KeyTable(common, np.arange(len(common))).find(sequences.view(np.int64)) != NONE
-    shares = np.add.reduceat(is_common, starts[:-1], dtype=np.int64) / counts
-    result[compared] = shares >= _NEAR
+    result[compared] = _largest_shares(sequences, starts, wanted, find(k, wanted)) >= _NEAR - _ROUNDING
     return result
+
+
+def _largest_shares(sequences: np.ndarray, starts: np.ndarray, wanted: np.ndarray, found: Holders) -> np.ndarray:
+    """Return the largest share of each review's sequences that one training text has: (m,) float64.
+
+    Review i has the hashes sequences[starts[i]:starts[i + 1]], at least one. `wanted` are all distinct ones.
+    """
+    occurs = np.flatnonzero(found.count)
+    count = found.count.take(occurs)
+    weights = np.where(count <= _MOST, np.minimum(1, _FEW / count), 0)
+    row = KeyTable(wanted.take(occurs).view(np.int64), np.arange(len(occurs))).find(sequences.view(np.int64))
+    at = np.flatnonzero(row != NONE)  # the sequences that training texts have
+    row = row.take(at)
+    weight = np.ones(len(sequences))
+    weight[at] = value = weights.take(row)
+    total = np.add.reduceat(weight, starts[:-1])
+    pair_place, pair_text = found.pairs()
+    borders = np.searchsorted(pair_place, np.append(occurs, len(wanted)))  # of the pairs of each sequence
+    first, number = borders.take(row), np.diff(borders).take(row)
+    review = np.searchsorted(starts, at, "right") - 1
+    ends = prefix_sums(np.bincount(review, number, len(total)).astype(np.int64))  # the pairs of each review
+    cuts = np.unique(np.searchsorted(ends, [*range(0, int(ends[-1]), _PAIRS), int(ends[-1])]))
+    largest = np.zeros(len(total))
+    for start, stop in pairwise([0, *cuts.tolist(), len(total)]):
+        those = slice(*np.searchsorted(review, (start, stop)))
+        n = number[those]
+        inside = np.repeat(first[those] - prefix_sums(n)[:-1], n) + np.arange(n.sum())
+        key = np.repeat(review[those] << 40, n) | pair_text[inside]
+        order = np.argsort(key, kind="stable")
+        key, worth = key[order], np.repeat(value[those], n)[order]
+        if len(key):
+            edges = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+            np.maximum.at(largest, key[edges] >> 40, np.add.reduceat(worth, edges))
+    return np.divide(largest, total, out=np.zeros(len(total)), where=largest > 0)
 
 
 def _sequences(ids: np.ndarray, k: int) -> np.ndarray:
@@ -144,22 +217,32 @@ def _joined(first: np.ndarray, length: int, second: np.ndarray, base: int) -> np
     return first[: max(len(second) - length, 0)] * np.uint64(base) + second[length:]
 
 
-def occurring(ids: np.ndarray, k: int, wanted: np.ndarray) -> np.ndarray:
-    """Return which of the wanted hashes (v,), in ascending order, are of k successive ids: (v,) bool."""
+def holders(ids: np.ndarray, offsets: np.ndarray, k: int, wanted: np.ndarray) -> Holders:
+    """Return which texts have the sequences of k successive ids whose hashes (v,), in ascending order, are wanted.
+
+    Text i has the ids[offsets[i]:offsets[i + 1]].
+    """
     shift = np.uint64(64 - (_SLOTS.bit_length() - 1))
     table = np.zeros(_SLOTS, bool)  # most sequences are seen here to be none of the wanted
     table[wanted >> shift] = True
     exact = KeyTable(wanted.view(np.int64), np.arange(len(wanted)))
+    found = Holders(len(wanted))
 
-    def piece(start: int) -> np.ndarray:
-        if len(ids) - start < k:
-            return np.zeros(0, np.int64)
-        value = _sequences(np.asarray(ids[start : start + _PIECE + k - 1]), k)
-        value = value.compress(table.take((value >> shift).view(np.int64)))
-        place = exact.find(value.view(np.int64))
-        return place.compress(place != NONE)
+    def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        start, stop = offsets[texts[0]], offsets[texts[1]]
+        if stop - start < k:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        value = _sequences(np.asarray(ids[start:stop]), k)
+        at = np.flatnonzero(table.take((value >> shift).view(np.int64)))
+        place = exact.find(value.take(at).view(np.int64))
+        kept = np.flatnonzero((place != NONE) & (found.count.take(place, mode="clip") <= _MOST))  # the others are known
+        at, place = start + at.take(kept), place.take(kept).astype(np.int64)
+        text = np.searchsorted(offsets, at, "right") - 1
+        is_inside = at + k <= offsets[text + 1]  # others reach into the next text
+        key = np.unique(text.compress(is_inside) * len(wanted) + place.compress(is_inside))
+        return key % len(wanted), key // len(wanted)
 
-    found = np.zeros(len(wanted), bool)
-    for places in parallel_map(piece, range(0, len(ids), _PIECE)):
-        found[places] = True
+    borders = np.searchsorted(offsets, np.arange(0, offsets[-1], _PIECE)).tolist()
+    for place, text in parallel_map(piece, pairwise(dict.fromkeys([*borders, len(offsets) - 1]))):
+        found.add(place, text)
     return found

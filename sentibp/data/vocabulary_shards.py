@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.folding import Spelling
 from sentibp.data.key_table import NONE
-from sentibp.data.overlap import LONGEST, occurring
+from sentibp.data.overlap import Holders, holders
 from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, pair_keys
@@ -94,8 +94,7 @@ class Counted(NamedTuple):
     words: pa.LargeStringArray  # distinct, in order of appearance
     count: np.ndarray  # (m,) of each word
     tokens: int
-    first: np.ndarray  # the first tokens, as numbers of words
-    last: np.ndarray
+    texts: int
 
 
 class ShardedTokens:
@@ -118,23 +117,17 @@ class ShardedTokens:
         for shard, number in zip(self.shards, self.number, strict=True):
             array_files.save(f"{shard.path}.number.npy", number)
 
-    def has(self, k: int, wanted: np.ndarray) -> np.ndarray:
-        """Return which hashes (v,), in ascending order, are of k successive tokens of the training: (v,) bool."""
+    def holders(self, k: int, wanted: np.ndarray) -> Holders:
+        """Return which training texts have the sequences of k tokens with the hashes (v,), in ascending order."""
         path = str(self.place.folder / "wanted.npy")
         array_files.save(path, wanted)
         submit = self.place.executor.submit
         futures = [submit(find_sequences, shard, k, path, name=shard.name) for shard in self.shards[self.training]]
-        found = [occurring(tokens, k, wanted) for tokens in self._borders(k)]
-        found += [self.place.executor.result(future) for future in futures]
-        return np.any(found, axis=0)
-
-    def _borders(self, k: int) -> list[np.ndarray]:
-        """Return the tokens around each border of two shards: a sequence of k may begin in one and end in another."""
-        before, found = np.zeros(0, np.int32), []
-        for each, number in zip(self.counted[self.training], self.number[self.training], strict=True):
-            first, last = number[each.first], number[each.last]
-            found.append(np.concatenate((before, first[: k - 1])))
-            before = np.concatenate((before, last))[-(k - 1) :]
+        found, before = Holders(len(wanted)), 0
+        for future, each in zip(futures, self.counted[self.training], strict=True):
+            place, text, frequent = self.place.executor.result(future)
+            found.add_shard(place, text + before, frequent)
+            before += each.texts
         return found
 
 
@@ -228,14 +221,17 @@ def tokenize_shard(shard: TextShard, spelling: Spelling) -> Counted:
     array_files.save(f"{shard.path}.offsets.npy", tokens.offsets)
     array_files.save_texts(f"{shard.path}.words.arrow", pa.chunked_array([tokens.words]))
     count = np.bincount(tokens.ids, minlength=len(tokens.words))
-    ends = np.array(tokens.ids[:LONGEST]), np.array(tokens.ids[-LONGEST:])
-    return Counted(tokens.words, count, len(tokens.ids), *ends)
+    return Counted(tokens.words, count, len(tokens.ids), len(tokens.offsets) - 1)
 
 
-def find_sequences(shard: TextShard, k: int, wanted: str) -> np.ndarray:
-    """Return which of the hashes in a file are of k successive tokens of a shard: (v,) bool."""
-    number, ids = array_files.load(f"{shard.path}.number.npy"), array_files.load(f"{shard.path}.ids.npy")
-    return occurring(number.take(ids), k, array_files.load(wanted))
+def find_sequences(shard: TextShard, k: int, wanted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which texts of a shard have the sequences of k tokens whose hashes are in a file.
+
+    They are pairs (p,), (p,) of the number of a sequence and of a text, and the numbers (f,) of frequent sequences.
+    """
+    number, ids, offsets = (array_files.load(f"{shard.path}.{name}.npy") for name in ("number", "ids", "offsets"))
+    found = holders(number.take(ids), offsets, k, array_files.load(wanted))
+    return *found.pairs(), found.frequent()
 
 
 def count_pairs(shard: TextShard, levels: Sequence[str], m: int, parts: int) -> None:

@@ -354,12 +354,14 @@ def few_notes(config: Config, validation: int, independent: float, *, is_grouped
         by_chance = f"{', '.join(depends[:-1])} and {depends[-1]} depend on chance"
         notes.append(f"only {counted(validation, 'validation review')}: {by_chance}; give more reviews{more}")
     if fits and n < validation:
-        few = f"{counted(n, 'distinct validation text')} outside the training data"
+        few = f"only {counted(n, 'distinct validation text', 'differs', 'differ')} clearly from all training reviews"
         repair = "validate on other reviews with --set data.validation=FILE"
-        if is_grouped:
-            few = f"as much validation data as {counted(n, 'review')} of different groups (data.group_column)"
+        if not n:
+            few = "no validation review differs clearly from all training reviews"
+        elif is_grouped:
+            few = f"only as much validation data as {counted(n, 'review')} of different groups (data.group_column)"
             repair = f"give reviews of more groups{more}"
-        notes.append(f"only {few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
+        notes.append(f"{few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
     return notes
 
 

@@ -59,15 +59,15 @@ def test_the_same_as_in_one_process(tmp_path_factory, texts, more, validation, t
     assert results[0] == results[1]
 
 
-def test_sequences_that_reach_over_the_borders_of_shards_are_found(tmp_path):
-    """Near-duplicates are found by sequences of five tokens, which may begin in one shard and end two shards later."""
-    training = ["a b", "c", "d e", "f g h i j k"]
-    validation = ["a b c d e f g", "x y z u v w"]
-    results = [
-        encoded(Text(), [corpus(training)], corpus(validation), each, False)["near"]
-        for each in (None, Place(Serial(), 4, tmp_path), Place(Serial(), 2, tmp_path))
-    ]
-    assert results == [[1, 0]] * 3
+def test_near_duplicates_are_the_same_for_any_number_of_shards(tmp_path):
+    """Texts are counted over all shards: what 32 texts have says little, and what 33 texts have says nothing."""
+    training = ["a b c d e f", "d e f g h i"] + ["of many texts this is the end"] * 33 + ["x y z u v w"] * 32
+    validation = ["a b c d e f g", "of many texts this is the end", "x y z u v w", "of many texts this is the x"]
+    texts = [[corpus(training)], corpus(validation)]
+    whole = encoded(Text(), *texts, None, False)["near"]
+    assert whole == [1, 0, 1, 0]
+    for shards in 2, 5, len(training):
+        assert encoded(Text(), *texts, Place(Elsewhere(), shards, tmp_path), False)["near"] == whole
 
 
 def test_a_rare_ngram_of_each_shard_may_be_frequent_in_all(tmp_path):
