@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
+from sentibp.cli.repeated_options import refuse_repeated
 from sentibp.errors import SentibpError, shortened
 from sentibp.utils.messages import TEXT_ESCAPES, discard
 
@@ -264,6 +265,7 @@ def application(first: str = "") -> typer.Typer:
     app.callback()(_sentibp)
     for module in [MODULES[first]] if first in MODULES else dict.fromkeys(MODULES.values()):
         import_module(f".{module}", __name__).register(app)
+    refuse_repeated(app)
     if first in HELP:
         _leave_options_out(app)
     return app

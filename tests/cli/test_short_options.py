@@ -19,7 +19,6 @@ def test_the_repair_of_predict_works_beside_the_option(sentibp, fails, shop):
     repaired = sentibp("predict", "--input", "shop.csv", "--text-column", "note", "--set", "data.text_column=comment")
     assert repaired.jsonl[1]["label"] == "positive"
     assert repaired.err == "--text-column note: replaced by --set data.text_column=comment\n"
-    assert sentibp("predict", "--input", "shop.csv", "--text-column", "note", "--text-column", "comment").err == ""
 
 
 COLUMNS = ("--text-column", "x", "--label-column", "y", "--data", "shop.csv")

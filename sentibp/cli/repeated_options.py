@@ -1,0 +1,60 @@
+"""Options that take one value are given once. The parser would take the last value, and drop the others in silence."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+
+class RepeatedOption(typer.BadParameter):
+    """An option that takes one value is given several."""
+
+    def format_message(self) -> str:
+        """Return the message; that of a wrong value begins with "Invalid value"."""
+        return self.message
+
+
+class Command(TyperCommand):
+    """A command that refuses an option with two different values, if the option takes one."""
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Return the parser of the options, which compares a value with the one before it."""
+        parser: Any = super().make_parser(ctx)
+        for option in {id(each): each for each in (*parser._short_opt.values(), *parser._long_opt.values())}.values():
+            if option.action in ("store", "store_const"):
+                option.process = _once(option, option.process, ctx)
+        return parser
+
+
+def _once(option: Any, process: Any, ctx: Any) -> Any:
+    """Return a function that processes a value, and raises RepeatedOption if another one was given before."""
+
+    def process_once(value: Any, state: Any) -> None:
+        is_given, earlier = option.dest in state.opts, state.opts.get(option.dest)
+        process(value, state)
+        later = state.opts[option.dest]
+        if not is_given or earlier == later:
+            return
+        if option.action == "store_const":
+            names = f"{_longest(option.obj.opts)} and {_longest(option.obj.secondary_opts)}"
+            raise RepeatedOption(f"{names} are both given; leave one out", ctx)
+        values = f"{shlex.quote(str(earlier))} and {shlex.quote(str(later))}"
+        repair = "it takes one value: leave one out, or give the command once for each"
+        raise RepeatedOption(f"{_longest(option.obj.opts)} is given twice: {values}; {repair}", ctx)
+
+    return process_once
+
+
+def _longest(names: list[str]) -> str:
+    return max(names, key=len, default="")
+
+
+def refuse_repeated(app: typer.Typer) -> None:
+    """Let all commands of an application, and of its groups, refuse options that are given twice."""
+    for command in app.registered_commands:
+        command.cls = Command
+    for group in app.registered_groups:
+        refuse_repeated(group.typer_instance)  # type: ignore[arg-type]
