@@ -180,7 +180,7 @@ def _train(
     print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json)
     if not (quiet or json):
         advice = None if isinstance(training, training_resume.Completed) else _advice(outcome, training.context.data)
-        for line in filter(None, (advice, _caution(outcome, resolved.config.data.source))):
+        for line in filter(None, (advice, _caution(outcome, resolved.config.data.given_source))):
             print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)

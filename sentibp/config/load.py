@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -35,6 +36,10 @@ RENAMED: dict[Keys, Keys] = {
     for old, new in getattr(section.annotation, "earlier", {}).items()
 }
 """The paths of settings under their earlier names, and under their current names."""
+
+
+DEFAULT = "default"
+"""The name of a config that has no settings, so that each has its default."""
 
 
 class Resolved(NamedTuple):
@@ -81,18 +86,18 @@ class _Source(NamedTuple):
 def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     """Read a config by its path or its shipped name. Overrides are `KEY=VALUE`, with dotted keys and YAML values.
 
-    Raises ConfigError with one line for each mistake.
+    `default` is the name of the default settings, unless it is that of a file. Raises ConfigError with one line for
+    each mistake.
     """
-    path, shown = find_config(name)
-    source = _read(name if is_stream(name) else path, shown)
+    if str(name) == DEFAULT and not os.path.exists(name):
+        path, source = Path(DEFAULT), _Source(DEFAULT, {}, {}, [])
+    else:
+        path, shown = find_config(name)
+        source = _read(name if is_stream(name) else path, shown)
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     config = _resolve(source, overrides)
     return Resolved(config, _origins(config, source), path)
-
-
-DEFAULT = "default"
-"""The name that Python programs give to the defaults of the schema, where no config is named."""
 
 
 def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
@@ -107,7 +112,7 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
         path, source = Path("config.yaml"), _Source("config", document.value, {}, [])
         settings = {**dotted_keys, **settings}
     elif str(config) == DEFAULT:
-        path, source = Path(f"{DEFAULT}.yaml"), _Source(DEFAULT, {}, {}, [])
+        path, source = Path(DEFAULT), _Source(DEFAULT, {}, {}, [])
     else:
         path, shown = find_config(config)
         source = _read(config if is_stream(config) else path, shown)

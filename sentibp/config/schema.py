@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
+from sentibp.errors import ConfigError
 from sentibp.utils.label_key import IGNORE, LABELS, label_key
 from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
@@ -165,12 +166,23 @@ class _Choice(_Section):
 # --- the settings ---------------------------------------------------------------------------------------------
 
 
+_TEXT = {"type": "string", "minLength": 1}
+Source = Annotated[
+    Name | Annotated[list[Name], Field(min_length=1)] | None,
+    WithJsonSchema({"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}),  # null: as if not there
+]
+
+GIVE_A_SOURCE = "--set data.source=sample takes 320 short reviews for a demonstration, --set data.source=FILE your own"
+"""What to do if data.source is missing."""
+
+
 class Data(_Section):
     """The reviews to train on."""
 
-    source: Name | Annotated[list[Name], Field(min_length=1)] = "imdb"
+    source: Source = None
     """A built-in name (imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor), the id of a data set on the
-    Hugging Face hub, the path of a file or folder, or a list of these, which are read one after the other."""
+    Hugging Face hub, the path of a file or folder, or a list of these, which are read one after the other. A training
+    needs it, unless a Python program gives the reviews."""
     split: Name = "train"
     """The split to train on. It applies to built-in data, to data from the hub, and to a folder or zip archive with
     splits."""
@@ -214,6 +226,13 @@ class Data(_Section):
     positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
     ordered: bool = True
     """Whether more than two classes are in order, from the worst to the best. false: they have no order, as topics."""
+
+    @property
+    def given_source(self) -> str | list[str]:
+        """The source. ConfigError if the config names none: no reviews are taken that nobody asked for."""
+        if self.source is None:
+            raise ConfigError(f"data.source is missing; {GIVE_A_SOURCE}")
+        return self.source
 
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:

@@ -33,11 +33,11 @@ def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
     if settings.source == IN_MEMORY:
         raise DataError("a Python program had the reviews of the training in memory")
     if settings.split != "train":
-        sources.require_splits(settings.source, "--set data.split=train reads all of it")
+        sources.require_splits(settings.given_source, "--set data.split=train reads all of it")
     if isinstance(validation, str) and sources.is_source(validation):
         return _load_both(config, validation)
     if isinstance(validation, str):
-        sources.require_splits(settings.source, _repair(settings.source, settings.split, validation))
+        sources.require_splits(settings.given_source, _repair(settings.given_source, settings.split, validation))
         return _load(config, settings.split), _load_validation_split(config, validation)
     return hold_out(_load(config, settings.split), config)
 
@@ -52,7 +52,7 @@ def _load_both(config: Config, validation: str) -> tuple[Corpus, Corpus]:
     try:
         return training, _load(config, "validation", validation)
     except MissingColumn as error:
-        others = [settings.source] if isinstance(settings.source, str) else settings.source
+        others = [settings.given_source] if isinstance(settings.given_source, str) else settings.given_source
         raise sources.other_columns(error, others, options, settings.split, alternative) from None
 
 
@@ -102,7 +102,7 @@ def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
 def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
     """Load a split of data.source, or the source of the validation reviews, which is read in the same way."""
     settings = config.data
-    source, options = validation or settings.source, sources.read_options(settings)
+    source, options = validation or settings.given_source, sources.read_options(settings)
     optional = () if validation is None else ("weight", "group")
     try:
         corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
@@ -132,7 +132,7 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
         data_corpus.require_all_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
         if settings.split != "unsupervised":
-            sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")
+            sources.require_splits(settings.given_source, "--set pretrain.split=unsupervised reads all of it")
         options = ReadOptions(settings.text_column, encoding=config.data.encoding, most=most)
         try:
             unlabelled = sources.load_corpus(settings.source, options, split=settings.split)

@@ -81,7 +81,7 @@ class _Subject(NamedTuple):
 
     @property
     def sources(self) -> list[str]:
-        source = self.config.data.source
+        source = self.config.data.given_source
         return [source] if isinstance(source, str) else list(source)
 
 

@@ -210,10 +210,10 @@ def load_reviews(
     if source is None and split is None:
         return _load_validation_data(recorded, settings)
     if split is not None:
-        sources.require_splits(settings.source if source is None else source, f"leave out --split {split}")
+        sources.require_splits(settings.given_source if source is None else source, f"leave out --split {split}")
     options = sources.read_options(settings, typed=None if source is None else overrides)
     options = options._replace(group=None)  # the scores do not use it
-    name = settings.source if source is None else source
+    name = settings.given_source if source is None else source
     read = partial(sources.load_corpus_without, ["weight"], name, options, split or "test")
     try:
         corpus = read(settings.labels)

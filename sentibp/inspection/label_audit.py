@@ -108,7 +108,7 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
 
 def sources(target: AuditTarget) -> list[str]:
     """Return the paths and names of the audited data."""
-    source = resolve_paths(target.resolved, SOURCES)[0].data.source
+    source = resolve_paths(target.resolved, SOURCES)[0].data.given_source
     return [source] if isinstance(source, str) else list(source)
 
 

@@ -296,10 +296,10 @@ def _source(resolved: Resolved, config: Config) -> str | list[str]:
     That of a config which comes with sentibp is that of other reviews.
     """
     origin = resolved.origins["data.source"]
-    if origin == "default" or (_is_shipped(resolved) and origin != "--set"):
+    if config.data.source is None or (_is_shipped(resolved) and origin != "--set"):
         return IN_MEMORY
     base = None if origin == "--set" else resolved.path.parent
-    return sources.resolve_source(config.data.source, base)[0]
+    return sources.resolve_source(config.data.given_source, base)[0]
 
 
 def _is_shipped(resolved: Resolved) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
-from sentibp.config.schema import Config, Text
+from sentibp.config.schema import GIVE_A_SOURCE, Config, Text
 from sentibp.data import sources
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import file as model_file
@@ -39,6 +39,8 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
     is_stored = _is_stored(resolved)
     for key in keys:
         value = get(config, key)
+        if value is None and key == "data.source":
+            raise ConfigError(f"{paths.shown(str(resolved.path))}: data.source is missing; {GIVE_A_SOURCE}")
         base = None if resolved.origins.get(key) == "--set" else folder
         if value is None or (key == "data.validation" and not sources.is_source(value, base or Path(), Path())):
             continue

@@ -253,7 +253,7 @@ def _how_to_group(config: Config, training: Corpus, otherwise: str) -> str:
         return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
     if otherwise:
         return otherwise
-    columns = group_columns(settings.source, settings)
+    columns = group_columns(settings.given_source, settings)
     if not columns:
         return "no column of the data seems to say which reviews belong together (sentence, film, product, author)"
     return (

@@ -95,7 +95,7 @@ class RecordedData:
         if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
             require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
-        notes = (*notes, *_of_the_same_name(config.data.source))
+        notes = (*notes, *_of_the_same_name(config.data.given_source))
         training, validation = (
             None if corpus is None else replace(corpus, notes=(*notes, *corpus.notes))
             for corpus in (training, validation)

@@ -155,6 +155,36 @@ def test_a_missing_config(fails):
     assert message == f"imbd: no such file; shipped: {SHIPPED}; did you mean imdb?"
 
 
+MISSING = "data.source is missing; --set data.source=sample takes 320 short reviews for a demonstration, "
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "data: {text_column: review}\n", "data: {source: null}", "train:\n"]
+)
+def test_a_config_without_a_source_takes_no_reviews_that_nobody_asked_for(sentibp, fails, text):
+    config(text)
+    for command in (
+        ("train", "mine.yaml"),
+        ("train", "mine.yaml", "--dry-run"),
+        ("train", "mine.yaml", "--find-lr"),
+        ("audit", "mine.yaml"),
+        ("gradcheck", "mine.yaml"),
+        ("bench", "mine.yaml"),
+    ):
+        assert fails(2, *command) == f"mine.yaml: {MISSING}--set data.source=FILE your own"
+    assert "data.source" in sentibp("config", "show", "mine.yaml").out
+
+
+def test_a_config_without_a_source_can_be_given_one(sentibp, fails):
+    config("train: {epochs: 1}\n")
+    assert sentibp("train", "mine.yaml", "--quiet", "--set", "data.source=xor", "--set", "data.validation=0")
+    assert fails(2, "train", "default").startswith(f"default: {MISSING}")
+    sentibp("train", "default", "--quiet", "--set", "data.source=xor", "--set", "data.validation=0", "--out", "r")
+    assert "source: xor" in Path("r/config.yaml").read_text()
+    config("data: {source: xor, validation: 0}\ntrain: {epochs: 3}\n", "default")  # a file of that name comes first
+    assert sentibp("config", "show", "default", "--json").json["train.epochs"] == {"value": 3, "from": "default:2"}
+
+
 def test_the_error_for_a_missing_config_names_a_similar_file(fails):
     config("data: {source: sample}\n", "mine.yaml")
     for name in ("mine.yml", "mien.yaml", "./min.yaml"):

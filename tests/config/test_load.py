@@ -764,7 +764,7 @@ def test_a_mistake_at_an_earlier_name_names_the_current_one():
 
 DEFAULTS = """\
 data:
-  source: imdb
+  source: null
   split: train
   validation: 0.1
   text_column: text
