@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 Examples:
   sentibp audit imdb
   sentibp audit mine.yaml --limit 100 --output suspects.csv
-  sentibp audit --json | jq '.suspects[].row'"""
+  sentibp audit --json | jq '.suspects[].place'"""
     )(audit)
 
 
@@ -68,7 +68,7 @@ def audit(
 
     Each review is predicted by a network that was trained on the other folds. The reviews whose label contradicts the
     prediction most come first, with the words that contributed most. Read them before you correct them: a review may
-    also be ironic, mixed, or unusual. An error that is made throughout the data is not result.
+    also be ironic, mixed, or unusual. An error that is made throughout the data is not found.
     """
     from sentibp.inspection import label_audit
 
@@ -107,8 +107,13 @@ def audit(
 
 
 def _to_dict(issue: LabelIssue, several: bool) -> dict[str, Any]:
+    from sentibp.inspection.label_audit import file_and_row
+
+    file, row = file_and_row(issue.place)
     return {
-        "row": issue.row,
+        "place": issue.place,
+        "file": file,
+        "row": row,
         "label": issue.label,
         "predicted" if several else "said": issue.predicted,
         "score" if several else "positive": issue.positive,
@@ -131,7 +136,7 @@ def _print(result: LabelAudit, command: str | None) -> None:
     for number, issue in enumerate(result.issues, 1):
         score = issue.positive if several or issue.predicted == "positive" else 1 - issue.positive
         print_text(
-            f"\n{number:>{width}}  row {issue.row:,}: labelled {issue.label}, predicted {issue.predicted} {score:.4f}"
+            f"\n{number:>{width}}  {issue.place}: labelled {issue.label}, predicted {issue.predicted} {score:.4f}"
         )
         for line in one_line(issue.text, 78 - width), *_words(issue, 76 - width, several):
             print_text(" " * (width + 2) + line)

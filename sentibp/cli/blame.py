@@ -80,6 +80,7 @@ def _with_names(influences: Influences) -> dict[str, Any]:
 
 def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
     return {
+        "place": review.place,
         "review": review.review,
         "label": review.label,
         "push": review.influence,
@@ -108,8 +109,7 @@ def _print(text: str, influences: Influences) -> None:
         print_text(f"\nlargest influence {direction}" + ("" if reviews else ": none"))
         for review in reviews:
             print_text(
-                f"{review.influence:>+8.4f}  review {review.review:,}, {review.label}: "
-                f"{' | '.join(_shared_names(review))}"
+                f"{review.influence:>+8.4f}  {review.place}, {review.label}: {' | '.join(_shared_names(review))}"
             )
             print_text(f"{'':10}{one_line(review.text, 70)}")
     note = (

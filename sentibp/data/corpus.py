@@ -55,6 +55,7 @@ class Corpus:
     notes: tuple[str, ...] = ()  # messages for the user about the data
     group: np.ndarray | None = None  # (n,) int64, the same for all reviews of a group: a hash of data.group_column
     names: tuple[str, ...] = LABELS  # of the classes
+    place: pa.ChunkedArray | None = None  # of each review in its file, such as "reviews.csv:17", if it was read
 
     def __len__(self) -> int:
         return len(self.text)
@@ -74,6 +75,7 @@ class Corpus:
             group=None if self.group is None else self.group[indices],
             notes=self.notes,
             names=self.names,
+            place=None if self.place is None else take_texts(self.place, indices),
         )
 
 
@@ -93,10 +95,11 @@ def take_texts(text: pa.ChunkedArray, indices: np.ndarray) -> pa.ChunkedArray:
 
 def concatenate(corpora: Iterable[Corpus]) -> Corpus:
     """Concatenate corpora. Together they may exceed memory."""
-    texts, columns = TextBuilder(), []
+    texts, places, columns = TextBuilder(), list[pa.Array](), []
     for corpus in corpora:
         for chunk in corpus.text.chunks:
             texts.append(chunk)
+        places += [] if corpus.place is None else corpus.place.chunks
         columns.append((corpus.label, corpus.weight, corpus.group, corpus.notes, corpus.names))
     label, weight, group, notes, names = zip(*columns, strict=True)
     return Corpus(
@@ -106,6 +109,7 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
         group=None if group[0] is None else np.concatenate(group),
         notes=tuple(itertools.chain(*notes)),
         names=names[0],
+        place=pa.chunked_array(places) if places else None,
     )
 
 
@@ -238,9 +242,10 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise DataError(*wrong)
     notes = (*records.notes, *_id_note(records, labels))
     if kept.all():
-        return Corpus(records.text, label, weight, notes, group, class_names(labels))
+        return Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
     notes = (*notes, *_left_out(records.name, kept, weightless))
-    return Corpus(records.text, label, weight, notes, group, class_names(labels)).take(np.flatnonzero(kept))
+    corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
+    return corpus.take(np.flatnonzero(kept))
 
 
 def _id_note(records: Records, labels: Labels | None) -> list[str]:
@@ -272,7 +277,7 @@ def _without_empty(records: Records, labels: Labels | None) -> Records:
     kept = np.setdiff1d(np.arange(len(records.text)), rows)
     if not len(kept):
         raise DataError(f"{records.name}: all {counted(len(rows), 'row')} are empty; give at least one review")
-    columns = {role: getattr(records, role) for role in ("label", "weight", "group")}
+    columns = {role: getattr(records, role) for role in ("label", "weight", "group", "place")}
     return replace(
         records,
         text=take_texts(records.text, kept),

@@ -27,26 +27,29 @@ IN_MEMORY = "<memory>"
 """The value of data.source, and of data.validation, for reviews that a Python program had in memory."""
 
 
-def load_data(config: Config) -> tuple[Corpus, Corpus | None]:
-    """Return the training and validation reviews. The split depends only on the data, so runs are comparable."""
+def load_data(config: Config, *, places: bool = False) -> tuple[Corpus, Corpus | None]:
+    """Return the training and validation reviews. The split depends only on the data, so runs are comparable.
+
+    With `places`, the training reviews have their places in the files, which takes longer.
+    """
     settings, validation = config.data, config.data.validation
     if settings.source == IN_MEMORY:
         raise DataError("a Python program had the reviews of the training in memory")
     if settings.split != "train":
         sources.require_splits(settings.given_source, "--set data.split=train reads all of it")
     if isinstance(validation, str) and sources.is_source(validation):
-        return _load_both(config, validation)
+        return _load_both(config, validation, places)
     if isinstance(validation, str):
         sources.require_splits(settings.given_source, _repair(settings.given_source, settings.split, validation))
-        return _load(config, settings.split), _load_validation_split(config, validation)
-    return hold_out(_load(config, settings.split), config)
+        return _load(config, settings.split, places=places), _load_validation_split(config, validation)
+    return hold_out(_load(config, settings.split, places=places), config)
 
 
-def _load_both(config: Config, validation: str) -> tuple[Corpus, Corpus]:
+def _load_both(config: Config, validation: str, places: bool) -> tuple[Corpus, Corpus]:
     """Load the training reviews, and the validation reviews from a source of their own."""
     settings, options, alternative = config.data, sources.read_options(config.data), "--set data.validation=0.1"
     try:
-        training = _load(config, settings.split)
+        training = _load(config, settings.split, places=places)
     except MissingColumn as error:
         raise sources.other_columns(error, [validation], options, "validation", alternative) from None
     try:
@@ -99,10 +102,10 @@ def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
     return [(corpus.take(np.flatnonzero(fold != i)), corpus.take(np.flatnonzero(fold == i))) for i in numbers]
 
 
-def _load(config: Config, split: str, validation: str | None = None) -> Corpus:
+def _load(config: Config, split: str, validation: str | None = None, *, places: bool = False) -> Corpus:
     """Load a split of data.source, or the source of the validation reviews, which is read in the same way."""
     settings = config.data
-    source, options = validation or settings.given_source, sources.read_options(settings)
+    source, options = validation or settings.given_source, sources.read_options(settings)._replace(places=places)
     optional = () if validation is None else ("weight", "group")
     try:
         corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)

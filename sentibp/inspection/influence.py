@@ -59,7 +59,8 @@ class SharedFeature(NamedTuple):
 class ReviewInfluence(NamedTuple):
     """A training review, and how far it moved the logit."""
 
-    review: int  # its number among the training reviews, from 1
+    review: int  # its number among the training reviews, from 1: those left out and held out do not count
+    place: str  # in its file, such as "reviews.csv:17"
     label: str
     influence: float  # on the logit; above 0 means towards positive, or towards the label
     initial: float  # the share of the influence that is due to the naive-Bayes initialization
@@ -114,7 +115,7 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int, tow
     answer = _explained_answer(classifier, text, towards)
     log = influence_log.load_influence_log(run)
     corpus = _training_reviews(run, classifier)
-    assert corpus.label is not None
+    assert corpus.label is not None and corpus.place is not None
     label, n = corpus.label, len(corpus)
     _require_fit(run, log.epochs[0].dz, classifier, n)
     feature, gradient = _text_gradient(classifier, text, answer.number)
@@ -130,13 +131,12 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int, tow
     chosen = np.concatenate((up, down))
     names = classifier.vocabulary.features().take(from_numpy(feature)).to_pylist()
     results = []
-    for i, content in zip(chosen.tolist(), corpus.take(chosen).text.to_pylist(), strict=True):
+    of_chosen = corpus.take(chosen)
+    assert of_chosen.place is not None
+    for i, content, place in zip(chosen.tolist(), of_chosen.text.to_pylist(), of_chosen.place.to_pylist(), strict=True):
         shared = _shared_features(i, overlap, influence, float(total[i]), names)
-        results.append(
-            ReviewInfluence(
-                i + 1, classifier.spec.labels[label[i]], float(total[i]), float(total_initial[i]), shared, content
-            )
-        )
+        own = classifier.spec.labels[label[i]], float(total[i]), float(total_initial[i])
+        results.append(ReviewInfluence(i + 1, place, *own, shared, content))
     return Influences(
         label=answer.label,
         positive=answer.positive,
@@ -201,7 +201,7 @@ def _shared_features(review: int, overlap: Overlap, influence: Array, total: flo
 def _training_reviews(run: Path, classifier: Classifier) -> data_corpus.Corpus:
     """Return the training reviews of the run. Raises DataError if the data have changed."""
     again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
-    corpus, _ = RecordedData(classifier).load(again, unreadable=f"the training data of {run}: {{}}")
+    corpus, _ = RecordedData(classifier).load(again, unreadable=f"the training data of {run}: {{}}", places=True)
     return corpus
 
 

@@ -16,6 +16,7 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,7 @@ from sentibp.config.schema import Config
 from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset
 from sentibp.data import vocabulary as data_vocabulary
-from sentibp.data.corpus import Corpus
+from sentibp.data.corpus import Corpus, take_texts
 from sentibp.data.encode import groups, learn_vocabulary, no_features
 from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
@@ -58,7 +59,7 @@ _BLOCK = 4096  # reviews that are written at once
 class LabelIssue(NamedTuple):
     """A review whose label contradicts its out-of-fold prediction most."""
 
-    row: int  # its number among the reviews in the order of the data, from 1
+    place: str  # of the review: "reviews.csv:17" is a line, "reviews.xlsx: row 17" a row, "reviews/pos/3.txt" a file
     label: str
     predicted: str  # the label that the network of the other folds predicts
     positive: float  # the probability of positive that it predicts; with more than two labels, of the predicted one
@@ -126,7 +127,7 @@ def audit_labels(
     settings, corpus, notes = _load(resolved)
     for note in notes:
         watch(Note(note))
-    assert corpus.label is not None
+    assert corpus.label is not None and corpus.place is not None
     label, n = corpus.label, len(corpus)
     fold = _folds(corpus, label, folds, settings.data.block_size)
     folds = int(fold.max()) + 1
@@ -145,7 +146,7 @@ def audit_labels(
         # the first issues of all are among the first issues of their folds
         first = held_out[_rank(logits[held_out], label[held_out])[:count]]
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
-            issues[i] = _issue(i, classes.names[label[i]], text, classifier)
+            issues[i] = _issue(corpus.place[i].as_py(), classes.names[label[i]], text, classifier)
     factor = fit_temperature(logits, label, data_corpus.independent_weights(corpus, np.zeros(0, np.int64)))
     positive = probability(factor * logits)
     order = _rank(logits, label)
@@ -173,7 +174,7 @@ def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
     """
     settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
     with explained_if_gone(resolved, settings):
-        corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0))
+        corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0), places=True)
     is_of_run = (resolved.path.parent / "run.json").is_file()
     if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):
         require_recorded_data(resolved.path.parent, settings, corpus)
@@ -298,7 +299,7 @@ def _train(
     return classifier
 
 
-def _issue(i: int, label: str, text: str, classifier: Classifier) -> LabelIssue:
+def _issue(place: str, label: str, text: str, classifier: Classifier) -> LabelIssue:
     e = explain(classifier, text)
     shown = (
         difference(e, classifier.spec, e.label, label)
@@ -306,7 +307,7 @@ def _issue(i: int, label: str, text: str, classifier: Classifier) -> LabelIssue:
         else e.shown
     )
     positive = e.score if isinstance(e.positive, tuple) else e.positive
-    return LabelIssue(i + 1, label, e.label, positive, shown.value, shown.bias, shown.contributions, text)
+    return LabelIssue(place, label, e.label, positive, shown.value, shown.bias, shown.contributions, text)
 
 
 def _scaled(issue: LabelIssue, factor: float, calibrated: Array) -> LabelIssue:
@@ -320,14 +321,20 @@ def _scaled(issue: LabelIssue, factor: float, calibrated: Array) -> LabelIssue:
     )
 
 
-COLUMNS = ("text", "label", "said", "positive", "suspect", "row")
-_CLASS_COLUMNS = ("text", "label", "predicted", "score", "suspect", "row")  # the score is the probability of the latter
+def file_and_row(place: str) -> tuple[str, int | None]:
+    """Return the file of a place, and the number of the line or row there; None if the file is the review."""
+    found = re.fullmatch(r"(.*?)(?:: row |:)([0-9]+)", place, re.DOTALL)
+    return (place, None) if found is None else (found[1], int(found[2]))
+
+
+COLUMNS = ("text", "label", "said", "positive", "suspect", "file", "row")
+_CLASS_COLUMNS = ("text", "label", "predicted", "score", "suspect", "file", "row")  # the score is that of the latter
 
 
 def to_csv(result: LabelAudit) -> bytes:
     """Return a CSV file of all reviews, the most probable errors first, that can be corrected and trained on."""
     corpus = result.corpus
-    assert corpus.label is not None
+    assert corpus.label is not None and corpus.place is not None
     extra = {"weight": corpus.weight, "group": corpus.group}
     extra = {name: values for name, values in extra.items() if values is not None}
     content = io.StringIO()
@@ -336,10 +343,11 @@ def to_csv(result: LabelAudit) -> bytes:
     writer.writerow([*(_CLASS_COLUMNS if several else COLUMNS), *extra])
     for start in range(0, len(corpus), _BLOCK):
         rows = result.order[start : start + _BLOCK]
-        for i, text in zip(rows.tolist(), corpus.take(rows).text.to_pylist(), strict=True):
+        texts, places = take_texts(corpus.text, rows).to_pylist(), take_texts(corpus.place, rows).to_pylist()
+        for i, text, place in zip(rows.tolist(), texts, places, strict=True):
             shown = result.positive[i]
             predicted = names[int(shown.argmax())] if several else answer(float(shown)).label
             row = [text, names[corpus.label[i]], predicted, f"{shown.max():.4f}"]
-            row += ["yes" if result.confident[i] else "", i + 1, *(repr(values[i].item()) for values in extra.values())]
-            writer.writerow(row)
+            row += ["yes" if result.confident[i] else "", *file_and_row(place)]
+            writer.writerow([*row, *(repr(values[i].item()) for values in extra.values())])
     return content.getvalue().encode()

@@ -76,9 +76,9 @@ class RecordedData:
         return config, notes
 
     def load(
-        self, repair: str = REPAIR, data: Data | None = None, unreadable: str = "{}"
+        self, repair: str = REPAIR, data: Data | None = None, unreadable: str = "{}", *, places: bool = False
     ) -> tuple[Corpus, Corpus | None]:
-        """Return the training and the validation reviews.
+        """Return the training and the validation reviews, with the places of the former in their files if wanted.
 
         DataError if they are not those of training, with the repair, or if they cannot be read, put into `unreadable`.
         With other settings `data` than those of the training, they are other reviews, and are not compared.
@@ -87,7 +87,7 @@ class RecordedData:
         is_other = data is not None and data != config.data
         config = config.model_copy(update={"data": data}) if data is not None else config
         try:
-            training, validation = dataset.load_data(config)
+            training, validation = dataset.load_data(config, places=places)
         except DataError as error:
             gone = None if is_other else repair_if_gone(config)
             message = f"{error}; {gone}" if gone is not None else str(error)

@@ -13,7 +13,7 @@ def test_as_text(sentibp):
     result = sentibp(*QUICK, "--limit", 3)
     assert re.match(r"320 reviews in 5 folds; accuracy 0\.\d{4} out of fold\n", result.out)
     rows = re.findall(
-        r"^\d  row \d+: labelled (positive|negative), predicted (positive|negative) [01]\.\d{4}$", result.out, 8
+        r"^\d  sample:\d+: labelled (positive|negative), predicted (positive|negative) [01]\.\d{4}$", result.out, 8
     )
     assert len(rows) == 3 and all(label != output for label, output in rows)
     assert "ironic, mixed or unusual" in result.out
@@ -26,7 +26,7 @@ def test_json(sentibp):
     output = sentibp(*QUICK, "--limit", 2, "--json").json
     assert list(output) == ["reviews", "folds", "agreement", "commoner", "confident", "suspects", "next"]
     assert [list(suspect) for suspect in output["suspects"]] == [
-        ["row", "label", "said", "positive", "logit", "bias", "parts", "text"]
+        ["place", "file", "row", "label", "said", "positive", "logit", "bias", "parts", "text"]
     ] * 2
     assert output["next"] is None
     assert sentibp(*QUICK, "--limit", 2, "--folds", 3, "--json").json["folds"] == 3
@@ -44,7 +44,7 @@ def test_correct_and_train_again(sentibp, here):
     options = ["--set", "train.epochs=2", "--set", "data.validation=0.2"]
     out = sentibp("audit", "shop.yaml", *options, "--output", "my suspects.csv").out
     top = Path("my suspects.csv").read_text().splitlines()[1]
-    assert re.fullmatch(r"good great thing 10,negative,positive,[01]\.\d+,yes,11", top)
+    assert re.fullmatch(r"good great thing 10,negative,positive,[01]\.\d+,yes,shop\.csv,12", top)
     corrected = Path("my suspects.csv").read_text().replace(",negative,positive,", ",positive,positive,", 1)
     Path("my suspects.csv").write_text(corrected)
     command = shlex.split(out.splitlines()[-1])

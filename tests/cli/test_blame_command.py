@@ -17,7 +17,7 @@ def test_for_people(sentibp):
     assert re.match(r"(positive|negative)  0\.\d{4}  a great film\n", out)
     assert re.search(r"^logit [-+]\d\.\d{4}; \d+ of 288 training reviews share words with it$", out, re.MULTILINE)
     assert "\nlargest influence towards positive\n" in out and "\nlargest influence towards negative\n" in out
-    assert len(re.findall(r"^ [+-]\d\.\d{4}  review \d+, (positive|negative): ", out, re.MULTILINE)) == 4
+    assert len(re.findall(r"^ [+-]\d\.\d{4}  sample:\d+, (positive|negative): ", out, re.MULTILINE)) == 4
     assert "It is an estimate" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
 
@@ -30,7 +30,7 @@ def test_json(sentibp):
     assert len(influences) == 5 and influences == sorted(influences, reverse=True) and influences[-1] > 0
     assert all(push["push"] < 0 for push in output["down"])
     for push in output["up"] + output["down"]:
-        assert list(push) == ["review", "label", "push", "start", "shared", "text"]
+        assert list(push) == ["place", "review", "label", "push", "start", "shared", "text"]
         assert {shared["text"] for shared in push["shared"]} <= {"a", "great", "film"}
     assert sentibp("blame", "a great film", "--json").json == output
 

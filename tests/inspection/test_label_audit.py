@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
 import heads
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import runner
 
@@ -30,6 +32,18 @@ SMALL = ["train.epochs=3"]
 def write(rows, name="mine.csv", header=("text", "label")):
     with open(name, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
+
+
+def index_of(place: str) -> int:
+    """Return which review of mine.csv begins in the line of a place."""
+    lines = []
+    with open("mine.csv", newline="", encoding="utf-8") as file:
+        reader, before = csv.reader(file), 0
+        for _ in reader:
+            lines.append(before + 1)
+            before = reader.line_num
+    assert place.startswith("mine.csv:")
+    return lines.index(int(place.rpartition(":")[2])) - 1
 
 
 def clear_reviews(n=120):
@@ -57,13 +71,13 @@ def test_planted_errors_come_first(changes):
     result = audit_sample("data.source=mine.csv", *changes)
     assert sorted(result.order[:3]) == wrong
     assert np.flatnonzero(result.confident).tolist() == wrong
-    assert [issue.row - 1 for issue in result.issues] == result.order[:5].tolist()
+    assert [index_of(issue.place) for issue in result.issues] == result.order[:5].tolist()
     assert result.accuracy == pytest.approx(1 - 3 / 120)
     for issue in result.issues[:3]:
         assert issue.label != issue.predicted
         assert (issue.predicted == "positive") == (issue.positive >= 0.5)
-        assert issue.text == rows[issue.row - 1][0]
-        assert result.positive[issue.row - 1] == pytest.approx(issue.positive, rel=1e-4)
+        assert issue.text == rows[index_of(issue.place)][0]
+        assert result.positive[index_of(issue.place)] == pytest.approx(issue.positive, rel=1e-4)
 
 
 @pytest.mark.usefixtures("here")
@@ -164,7 +178,7 @@ def test_folds_of_groups(write_config, complaint, monkeypatch):
     assert [len(films) for films in held_out] == [4] * 5
     assert set.union(*held_out) == set(range(20))
     lines = label_audit.to_csv(result).decode().splitlines()
-    assert lines[0] == "text,label,said,positive,suspect,row,group"
+    assert lines[0] == "text,label,said,positive,suspect,file,row,group"
     assert len({line.rpartition(",")[2] for line in lines[1:]}) == 20
     write([[*row[:2], row[1]] for row in rows], header=("text", "label", "film"))  # a group for each class
     assert complaint(DataError, audit_labels, config, 5, 3).startswith("data.group_column: its groups leave a fold")
@@ -225,8 +239,8 @@ def test_the_file_can_be_corrected_and_trained_on():
     Path("ranked.csv").write_bytes(label_audit.to_csv(result))
     with open("ranked.csv", newline="", encoding="utf-8") as file:
         ranked = list(csv.DictReader(file))
-    assert [int(row["row"]) - 1 for row in ranked] == result.order.tolist()
-    assert sorted(int(row["row"]) - 1 for row in ranked if row["suspect"]) == wrong
+    assert [index_of(f"{row['file']}:{row['row']}") for row in ranked] == result.order.tolist()
+    assert sorted(index_of(f"mine.csv:{row['row']}") for row in ranked if row["suspect"]) == wrong
     again = sources.load_corpus("ranked.csv", LABELLED._replace(weight="weight"))
     original = sources.load_corpus("mine.csv", LABELLED._replace(weight="much"))
     assert again.text.to_pylist() == original.take(result.order).text.to_pylist()
@@ -251,9 +265,9 @@ def test_planted_errors_among_several_labels_come_first(head):
     assert result.positive.shape == (240, len(labels))
     assert result.positive.sum(axis=1) == pytest.approx(1)
     for issue in result.issues[:3]:
-        assert (issue.text, issue.label) == rows[issue.row - 1]
-        assert issue.predicted == labels[(issue.row - 1) % len(labels)], "which other label"
-        assert issue.positive == pytest.approx(result.positive[issue.row - 1].max())
+        assert (issue.text, issue.label) == rows[index_of(issue.place)]
+        assert issue.predicted == labels[(index_of(issue.place)) % len(labels)], "which other label"
+        assert issue.positive == pytest.approx(result.positive[index_of(issue.place)].max())
         assert issue.bias + sum(each.contribution for each in issue.contributions) == pytest.approx(
             issue.logit, abs=1e-6
         )
@@ -271,7 +285,7 @@ def test_the_file_of_several_labels_can_be_trained_on():
     Path("audited.csv").write_bytes(label_audit.to_csv(result))
     with open("audited.csv", newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
-    assert list(found[0]) == ["text", "label", "predicted", "score", "suspect", "row"]
+    assert list(found[0]) == ["text", "label", "predicted", "score", "suspect", "file", "row"]
     assert sorted((row["text"], row["label"]) for row in found) == sorted(rows)
     assert all(0 < float(row["score"]) <= 1 for row in found)
     again = audit_sample("data.source=audited.csv", changes[1])
@@ -294,3 +308,35 @@ def test_with_two_columns_the_issues_are_those_of_two_labels():
     assert label_audit._rank(np.stack((np.zeros(200), logits), axis=1), label).tolist() == (
         label_audit._rank(logits, label).tolist()
     )
+
+
+@pytest.mark.usefixtures("here")
+def test_the_place_of_a_review_is_that_in_its_file():
+    """Rows without text or label are left out, and count; so do blank lines, and lines within a text."""
+    rows, wrong = clear_reviews()
+    Path("mine.jsonl").write_text("".join(json.dumps({"text": t, "label": y}) + "\n\n" for t, y in rows))
+    lines = [f"{text},{label}" for text, label in rows]
+    lines[3] = f'"{rows[3][0]}\nand\nmore",{rows[3][1]}'
+    Path("mine.csv").write_text("\n".join(["text,label", *lines[:5], ",", "what?,ignored", *lines[5:]]))
+    pq.write_table(pa.table({"text": [t for t, _ in rows], "label": [y for _, y in rows]}), "mine.parquet")
+    for number, (text, label) in enumerate(rows):
+        Path("films", label).mkdir(parents=True, exist_ok=True)
+        Path("films", label, f"{number}.txt").write_text(text)
+    labels = "data.labels={negative: [neg], positive: [pos], ignore: [ignored]}"
+    expected = {
+        "mine.csv": {f"mine.csv:{index + 2 + 2 + 2}" for index in wrong},
+        "mine.jsonl": {f"mine.jsonl:{2 * index + 1}" for index in wrong},
+        "mine.parquet": {f"mine.parquet: row {index + 1}" for index in wrong},
+        "films": {f"films/{rows[index][1]}/{index}.txt" for index in wrong},
+        "[mine.jsonl, mine.parquet]": {
+            place for index in wrong for place in (f"mine.jsonl:{2 * index + 1}", f"mine.parquet: row {index + 1}")
+        },
+    }
+    for source, places in expected.items():
+        given = [] if source == "films" else [labels]
+        result = audit_sample(f"data.source={source}", *given, count=len(places))
+        assert {issue.place for issue in result.issues} == places
+        found = list(csv.DictReader(io.StringIO(label_audit.to_csv(result).decode())))
+        assert {(row["file"], row["row"]) for row in found[: len(places)]} == {
+            (file, "" if row is None else str(row)) for file, row in map(label_audit.file_and_row, places)
+        }

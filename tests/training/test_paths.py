@@ -44,7 +44,7 @@ def test_the_folder_of_the_config_has_precedence(write_config):
 
 @pytest.mark.parametrize("key", [*config_paths.SOURCES, *config_paths.FILES])
 def test_each_setting_that_names_a_file_becomes_absolute(write_config, here, key):
-    resolved = write_config("cfg/c.yaml")
+    resolved = write_config("cfg/c.yaml", data={"source": "imdb"})
     resolved = resolved._replace(config=config_paths.replace(resolved.config, key, "x.d"))
     model = train_model(write_config(data={"source": "xor", "validation": 0}, **SMALL)).model
     for name in "x.d", "cfg/x.d":
@@ -73,7 +73,7 @@ def test_a_folder_without_a_suffix_is_not_taken_for_a_built_in_name(write_config
 
 
 def test_a_missing_model_is_named_with_its_setting(write_config, complaint):
-    resolved = write_config(model={"init_from": "nowhere"})
+    resolved = write_config(data={"source": "sample"}, model={"init_from": "nowhere"})
     assert complaint(ConfigError, resolve_paths, resolved).startswith("model.init_from: nowhere: no such run or model")
 
 

@@ -56,7 +56,7 @@ def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str 
         name=name,
         columns=layout.columns,
         batches=functools.partial(_batches, layout),
-        where=lambda row: f"{name}:{next(itertools.islice(_rows(layout), row, None))[0]}",
+        places=lambda: (f"{name}:{line}" for line, _ in _rows(layout)),
         header=header,
         notes=layout.notes,
     )

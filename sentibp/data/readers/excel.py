@@ -88,7 +88,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         name=name,
         columns=tuple(header),
         batches=batches,
-        where=lambda row: f"{name}: row {next(itertools.islice(content(), row, None))[0]}",
+        places=lambda: (f"{name}: row {number}" for number, _ in content()),
         header=place,
         notes=(*notes, *[note] * bool(others and wanted is None)),
     )

@@ -113,7 +113,7 @@ def open_text_files(
         folder = item[0].parent.name
         return _POLARITY[folder.lower()] if fixed_labels else folder
 
-    return Table(name, (text, label), batches, places.__getitem__, name, fixed_labels=fixed_labels, notes=notes)
+    return Table(name, (text, label), batches, lambda: iter(places), name, fixed_labels=fixed_labels, notes=notes)
 
 
 def _utf8(data: memoryview, place: str, options: ReadOptions) -> bytes:

@@ -73,8 +73,11 @@ def record_table(
         return ((line, value, json.dumps(value, ensure_ascii=False)) for line, value in rows())
 
     columns = tuple(key for key, value in samples.items() if value == {} or not isinstance(value, dict))
-    where = functools.partial(_json_place, rows, name)
-    return Table(name, columns, batches, where, header=f"{name}:{line}", objects=objects or written)
+
+    def places() -> Iterator[str]:
+        return (f"{name}:{line}" for line, _ in rows())
+
+    return Table(name, columns, batches, places, header=f"{name}:{line}", objects=objects or written)
 
 
 def _texts(options: ReadOptions) -> set[str]:
@@ -180,7 +183,3 @@ def whole(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _json_place(rows: Rows, name: str, row: int) -> str:
-    return f"{name}:{next(itertools.islice(rows(), row, None))[0]}"

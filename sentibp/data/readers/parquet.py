@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches
-from sentibp.data.readers.table import Batch, ReadOptions, Table, require_unset
+from sentibp.data.readers.table import Batch, ReadOptions, Table, numbered, require_unset
 from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, from_numpy
 
@@ -52,7 +52,7 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         schema = parquet.read_schema(pa.BufferReader(data))
         columns = tuple(schema.names)
         first = 0 if groups is None else _first_row(data, groups)
-    return Table(name, columns, batches, lambda row: f"{name}: row {first + row + 1}", header=name, types=schema)
+    return Table(name, columns, batches, numbered(f"{name}: row ", first), header=name, types=schema)
 
 
 def _first_row(data: memoryview, groups: range) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from sentibp.data.readers.table import (
     Table,
     folded_name,
     is_set,
+    numbered,
     require_no_columns,
     require_unset,
 )
@@ -74,7 +76,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     def batches(wanted: list[str]) -> Generator[Batch]:
         yield from ({text: lines} for lines in lines_of(data))
 
-    return Table(name, (text,), batches, lambda row: f"{name}:{row + 1}", header=name, notes=_label_note(data, name))
+    return Table(name, (text,), batches, numbered(f"{name}:"), header=name, notes=_label_note(data, name))
 
 
 def _fit(lines: list[str], options: ReadOptions) -> bool:
@@ -177,7 +179,7 @@ def _pairs(
             yield {column: columns[column] for column in wanted}
             before += len(lines)
 
-    return Table(name, names, batches, _place(data, name, _not_blank), header="data.columns", notes=notes)
+    return Table(name, names, batches, partial(_places, data, name, _not_blank), header="data.columns", notes=notes)
 
 
 def _not_blank(lines: pa.Array) -> np.ndarray:
@@ -185,19 +187,12 @@ def _not_blank(lines: pa.Array) -> np.ndarray:
     return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
 
 
-def _place(data: memoryview, name: str, kept: Callable[[pa.Array], np.ndarray]) -> Callable[[int], str]:
-    """Return what finds the line of a row. `kept` returns the positions of the lines that are rows."""
-
-    def where(row: int) -> str:
-        before = 0
-        for lines in lines_of(data):
-            numbers = kept(lines)
-            if row < len(numbers):
-                return f"{name}:{before + int(numbers[row]) + 1}"
-            row, before = row - len(numbers), before + len(lines)
-        raise IndexError(row)
-
-    return where
+def _places(data: memoryview, name: str, kept: Callable[[pa.Array], np.ndarray]) -> Iterator[str]:
+    """Yield the line of each row. `kept` returns the positions of the lines that are rows."""
+    before = 0
+    for lines in lines_of(data):
+        yield from (f"{name}:{before + number + 1}" for number in kept(lines).tolist())
+        before += len(lines)
 
 
 def split_labels(lines: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -219,4 +214,4 @@ def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
             columns = dict(zip((text, label), split_labels(lines.take(from_numpy(kept(lines)))), strict=True))
             yield {column: columns[column] for column in wanted}
 
-    return Table(name, (text, label), batches, _place(data, name, kept), header=name)
+    return Table(name, (text, label), batches, partial(_places, data, name, kept), header=name)

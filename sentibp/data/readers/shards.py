@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from sentibp.data.readers.table import Batch, JsonRow, Notes, Table
 from sentibp.errors import DataError
@@ -22,13 +23,10 @@ def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ())
                 raise DataError(f"{table.header}: no {missing[0]!r}, which {first.header} has; give it this column")
             yield from table.batches(wanted)
 
-    def where(row: int) -> str:
+    def places() -> Iterator[str]:
         for table in tables:
             rows = sum(len(next(iter(batch.values()))) for batch in table.batches(list(first.columns[:1])))
-            if row < rows:
-                return table.where(row)
-            row -= rows
-        raise IndexError(row)
+            yield from islice(table.places(), rows)
 
     def objects() -> Iterator[JsonRow]:
         for table in tables:
@@ -39,7 +37,7 @@ def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ())
         first,
         name=name,
         batches=batches,
-        where=where,
+        places=places,
         objects=objects if all(table.objects is not None for table in tables) else None,
         notes=Notes(notes, *(table.notes for table in tables)),
     )

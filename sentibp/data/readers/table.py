@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.errors import DataError, NoLabels
-from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar
+from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar, strings
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.repair import set_option
 
@@ -87,6 +87,7 @@ class ReadOptions(NamedTuple):
     separator: str | None = None  # of the fields in a row; None: it is found
     quoting: Literal["double", "backslash", "none"] | None = None  # None: it is found
     most: int = round(RECORD_MB * MB)  # bytes of a record
+    places: bool = False  # whether the places of the rows are read, too
     inherited: frozenset[str] = frozenset()  # of these fields: those of a training, for files that they fit only
 
     def wanted(self) -> list[tuple[str, str]]:
@@ -122,13 +123,17 @@ class Table:
     name: str  # of the source, as the user wrote it
     columns: tuple[str, ...]  # their names
     batches: Callable[[list[str]], Generator[Batch]]  # read these columns, from the first row on
-    where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
+    places: Callable[[], Iterator[str]]  # the place of each row, such as "reviews.csv:17"; may be slow
     header: str  # the place of the names of the columns, such as "reviews.csv:1"
     types: pa.Schema | None = None  # the types of the columns, if they are known before reading
     objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
     notes: Sequence[str] = ()  # messages for the user about what was assumed; reading the rows may add some
+
+    def where(self, row: int) -> str:
+        """Return the place of a row; may be slow."""
+        return next(itertools.islice(self.places(), row, None))
 
     def with_notes(self, notes: Sequence[str]) -> Table:
         """Return the table with these notes before its own."""
@@ -150,6 +155,12 @@ class Records:
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
     notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+    place: pa.ChunkedArray | None = None  # of each row, if the options ask for it
+
+
+def numbered(place: str, before: int = 0) -> Callable[[], Iterator[str]]:
+    """Return what yields places that end with the number of a row; some rows came before."""
+    return lambda: (f"{place}{number}" for number in itertools.count(before + 1))
 
 
 def read_records(table: Table, options: ReadOptions) -> Records:
@@ -180,6 +191,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         label_names=table.label_names,
         fixed_labels=table.fixed_labels,
         notes=tuple(table.notes),
+        place=pa.chunked_array([strings(itertools.islice(table.places(), rows))]) if options.places else None,
     )
 
 
