@@ -61,6 +61,7 @@ FACTS = {
     "parameters": "The number of its parameters. It has more than a network that was trained, if it is an average.",
     "refit": "The number of reviews of the refit, if there was one.",
     "notes": "What the user should know about the data, such as rows that were left out.",
+    "caveats": "The notes that say why scores on the validation reviews may differ from those on new ones.",
     "warnings": "Warnings of gradients that vanish or explode.",
     "seconds": "How long the training took.",
 }

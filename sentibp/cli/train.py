@@ -179,8 +179,10 @@ def _train(
         print_message(training.note)
     print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json)
     if not (quiet or json):
-        advice = None if isinstance(training, training_resume.Completed) else _advice(outcome, training.context.data)
-        for line in filter(None, (advice, _caution(outcome, resolved.config.data.given_source))):
+        data = None if isinstance(training, training_resume.Completed) else training.context.data
+        advice = None if data is None else _advice(outcome, data)
+        is_seen = data is not None and data.has_learned_validation
+        for line in filter(None, (advice, _caution(outcome, resolved.config.data.given_source, is_seen))):
             print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
@@ -221,8 +223,11 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool) -> None
         print_text('next        sentibp predict "I love this movie"')
 
 
-def _caution(result: Outcome, source: str | list[str]) -> str | None:
-    """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted."""
+def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | None:
+    """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted.
+
+    `is_seen`: training has many of the validation reviews, or nearly.
+    """
     from sentibp.runs.directory import load_run_info
 
     training = result.refit or (load_run_info(result.run)["data"] or {}).get("training")
@@ -236,6 +241,8 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
     else:
         low, high = result.scores.get("accuracy_interval") or (0.0, 1.0)  # a run of an earlier version has none
         known = f"its accuracy on such reviews lies between {low:.2f} and {high:.2f} (95 % interval)"
+        if is_seen:
+            known = "its accuracy on new reviews is not known: training has many of the validation reviews, or nearly"
     if source == "xor":  # a demonstration: no model of reviews
         return None
     if source in ("sample", "sample3", "sample5"):

@@ -265,6 +265,10 @@ def _scored_on(subject: _Subject) -> str:
     line = f"On {n:,.6g} {which} reviews"
     if worth is not None:
         line += f" with weights, worth {worth:,.0f} of equal weight"
+    caveats = [each for each in subject.info.get("caveats") or [] if which == "validation" and each]
+    if caveats:
+        found = " ".join(f"{each[0].upper()}{each[1:]}." for each in caveats)
+        return f"{line}. They chose the best epoch, and say less of new reviews than their number suggests: {found}"
     return f"{line}, which training did not learn from. They chose the best epoch, so expect slightly less of others."
 
 

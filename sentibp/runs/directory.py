@@ -79,6 +79,7 @@ _FACTS: dict[str, Any] = {
     "seeds": OrNone(Complete({"accuracy": _OVER_SEEDS, "log_loss": _OVER_SEEDS})),
     "refit": _REVIEWS,
     "notes": list[str],
+    "caveats": list[str],
     "warnings": OrNone(list[str]),
     "resumed": ListOf({"start": str, "step": int, "settings": dict[str, list[Any]]}),
     "epoch": int | None,

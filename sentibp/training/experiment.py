@@ -157,7 +157,8 @@ def train(
     beside = ROOT if out is None else expand_home(out).parent
     with place_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as place:
         data = prepare(resolved, place)
-    run = create_run(data.config, resolved.path, out, command=list(command), data=data.facts, notes=list(data.notes))
+    facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats)}
+    run = create_run(data.config, resolved.path, out, command=list(command), **facts)
     return Training(data, run, condition=condition, executor=executor)
 
 

@@ -68,10 +68,18 @@ class TrainingData(NamedTuple):
     hashes: ReviewHashes  # of the reviews, for the run directory
     facts: dict[str, Any]  # sizes and fingerprints of the data, for run.json
     notes: tuple[str, ...]  # messages for the user about the data
+    caveats: tuple[str, ...]  # those of them that say why validation scores may differ from those on new reviews
     seconds: float  # the time of loading and encoding
     characters: float | None = None  # of a training review on average, if there are so few that it matters
     given: InMemory | None = None  # the reviews, if a Python program has given them
     before: int | None = None  # in the refit: the number of features of the chosen model
+
+    @property
+    def has_learned_validation(self) -> bool:
+        """Whether training has so many validation reviews, or nearly, that their scores say little about new ones."""
+        return self.independent is not None and has_many_near_duplicates(
+            int((self.independent == 0).sum()), len(self.independent)
+        )
 
 
 def prepare(resolved: Resolved, place: Place | None = None) -> TrainingData:
@@ -132,6 +140,7 @@ def prepare_config(
         facts=facts | _files(config),
         hashes=overlap.hashes,
         notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews), *overlap.notes, *found, *more])),
+        caveats=(*overlap.caveats, *more),
         given=given,
         seconds=time.monotonic() - start,
         characters=_mean_length(reviews.training) if len(reviews.training) < few_labels.FEW else None,
@@ -159,6 +168,7 @@ class _Overlap(NamedTuple):
     repeated: Array  # (k,) the positions of those that are training reviews, too
     known: Array  # (m,) the positions of those that the model of init_from was trained on
     notes: list[str]
+    caveats: list[str]  # those of them that concern the scores
 
 
 def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | None) -> _Reviews:
@@ -316,7 +326,7 @@ def _find_overlap(config: Config, reviews: _Reviews, origin: Classifier | None) 
     repeated = np.flatnonzero(np.isin(held_out, known))
     if reviews.labelled is not None:
         known = np.concatenate((known, data_corpus.text_hashes(reviews.labelled.text)))
-    overlap = _Overlap(ReviewHashes(known, held_out), repeated, np.zeros(0, np.int64), [])
+    overlap = _Overlap(ReviewHashes(known, held_out), repeated, np.zeros(0, np.int64), [], [])
     return overlap if origin is None else _with_origin(overlap, origin, config)
 
 
@@ -328,18 +338,19 @@ def _require_separate(config: Config, validation: Corpus | None, overlap: _Overl
 
 def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Overlap:
     """Add the reviews that the model of init_from was trained on: the new model has learned from them, too."""
-    (hashes, repeated, _, _), name, notes = overlap, shown(str(config.model.init_from)), []
+    hashes, repeated, name, notes = overlap.hashes, overlap.repeated, shown(str(config.model.init_from)), []
     if origin.spec.folding == config.text.folding != FOLDING:
         notes.append(f"text.folding is {config.text.folding}, as in {name}, whose words it starts from")
     learned = RecordedData(origin).training_hashes()
     if learned is None:
         notes.append(f"{name}: no run directory says on which reviews it was trained")
         return overlap._replace(notes=notes)
-    known = np.flatnonzero(np.isin(hashes.validation, learned))
+    known, caveats = np.flatnonzero(np.isin(hashes.validation, learned)), list[str]()
     if len(known):
-        count = f"{len(known):,} of {len(hashes.validation):,} validation reviews"
-        notes.append(f"{count} are in the training data of {name}, which the training starts from: expect lower scores")
-    return _Overlap(hashes._replace(training=np.concatenate((hashes.training, learned))), repeated, known, notes)
+        few = f"{len(known):,} of {len(hashes.validation):,} validation reviews are in the training data of {name}"
+        caveats.append(f"{few}, which the training starts from: expect lower scores")
+    hashes = hashes._replace(training=np.concatenate((hashes.training, learned)))
+    return _Overlap(hashes, repeated, known, notes + caveats, caveats)
 
 
 def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import invoke
 
@@ -116,3 +119,26 @@ def test_what_commands_write_by_default_is_not_tracked():
         pytest.skip("no git repository")
     found = subprocess.run(["git", "check-ignore", *names], cwd=root, capture_output=True, text=True)
     assert found.stdout.split() == names
+
+
+def test_near_duplicates_are_told_on_every_page(sentibp, here):
+    """The note of the training is in run.json, in the report and on the card, and no line contradicts it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(60):
+        words = [f"w{rng.integers(10**6)}" for _ in range(16)]
+        rows += [f"{('good', 'bad')[number % 2]} {' '.join(words[k : k + 12])},{1 - number % 2}" for k in range(4)]
+    (here / "phrases.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (here / "phrases.yaml").write_text("data: {source: phrases.csv}\n")
+    err = sentibp("train", "phrases.yaml", "--out", "run", "--set", "train.epochs=1").err
+    note = next(line for line in err.splitlines() if "are each nearly the same as a training review" in line)
+    assert "accuracy on such reviews lies between" not in err
+    assert "no validation review differs clearly from all training reviews" in err or "differ clearly" in err
+    caveats = json.loads((here / "run" / "run.json").read_text())["caveats"]
+    assert note in caveats
+    card = sentibp("card", "run").out
+    assert note in card and "expect slightly less" not in card
+    sentibp("report", "run", "--output", "page.html")
+    assert note in html.unescape((here / "page.html").read_text())
+    sentibp("train", "quickstart", "--out", "other", "--quiet", "--set", "train.epochs=1")
+    assert "expect slightly less" in sentibp("card", "other").out

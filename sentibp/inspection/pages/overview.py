@@ -55,6 +55,9 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
             found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
         if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
             found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
+        if subject.facts.get("scored_on") == "validation" and subject.scored_on == "validation reviews":
+            caveats = [f"{each[0].upper()}{each[1:]}." for each in subject.facts.get("caveats") or [] if each]
+            found += [("caveats", " ".join(caveats))] if caveats else []
     return found
 
 
