@@ -91,9 +91,9 @@ def export(
     output = output or Path(_NAMES[target])
     if target == "python":
         exports.require_free_name(output)
-    path = find.model_file(named or model)
+    path = find.model_file(model if named is None else named)
     require_no_input(output, [("the model", path)])
-    require_free(output, force)
+    require_free(output, force, replaces_own=True)
     classifier = load_model(path)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     exported = exports.export_model(classifier, target, decision, max_bytes)

@@ -50,7 +50,10 @@ def test_every_place_has_the_parameters_of_the_saved_model(averaged, sentibp, he
 
 def test_running_averages_are_no_parameters(sentibp, here):
     done = sentibp(*QUICK, "--set", "model.batch_norm=true", "--json", "--quiet").json
-    assert done["parameters"] == load_model(Path(done["model"])).parameter_count
+    model = load_model(Path(done["model"]))
+    averages = sum(each.size for each in model.network.buffers.values())
+    assert averages > 0
+    assert done["parameters"] == sum(each.size for each in model.tensors().values()) - averages
     assert shown(r"([\d,]+) parameters", sentibp("card").out) == done["parameters"]
 
 
@@ -68,6 +71,13 @@ def test_the_lines_say_what_their_scores_are_of(averaged, sentibp):
     assert state["saved"]["scores"]["accuracy"] == run["accuracy"]
     assert state["saved"]["what"] == scored.split("  ")[-1].strip()
     assert state["scores"]["log_loss"] != state["saved"]["scores"]["log_loss"], "those of its last epoch"
+
+
+def test_scores_on_the_training_reviews_say_so(sentibp):
+    done = sentibp(*QUICK, "--set", "data.validation=0", "--out", "run")
+    assert "\nscored      the network after epoch 4 of 4, on the reviews that it was trained on\n" in done.out
+    assert "the scores after each epoch" not in done.err, "there are none"
+    assert sentibp("runs", "watch", "run").out.splitlines()[-2:] == done.out.splitlines()[:2]
 
 
 def test_several_networks_are_counted(sentibp):
