@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from sentibp.utils.repair import MODEL_OPTION
+
 
 class RepeatedOption(typer.BadParameter):
     """An option that takes one value is given several."""
@@ -27,6 +29,11 @@ class Command(TyperCommand):
             if option.action in ("store", "store_const"):
                 option.process = _once(option, option.process, ctx)
         return parser
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; messages about its model name the option -m only if it has one."""
+        MODEL_OPTION.set("-m " if any("-m" in each.opts for each in self.params) else "")
+        return super().invoke(ctx)
 
 
 def _once(option: Any, process: Any, ctx: Any) -> Any:

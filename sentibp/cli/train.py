@@ -17,6 +17,7 @@ from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
+    from sentibp.config.schema import Config
     from sentibp.runs.saved_model import SavedModel
     from sentibp.training.break_condition import BreakCondition
     from sentibp.training.dry_run import DryRun
@@ -177,7 +178,7 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json)
+    print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json, _is_of_films(resolved.config))
     if not (quiet or json):
         data = None if isinstance(training, training_resume.Completed) else training.context.data
         advice = None if data is None else _advice(outcome, data)
@@ -202,12 +203,21 @@ def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> Non
         print_dry_run(dry_run.dry_run(data), data.notes, json)
 
 
-def print_outcome(result: Outcome, saved: SavedModel | None, json: bool) -> None:
-    """Print how a training ended."""
+def _is_of_films(config: Config) -> bool:
+    """Return whether the reviews are of films: the built-in ones."""
+    from sentibp.data.sources import NAMES
+
+    source = config.data.source
+    return all(each in NAMES for each in ([source] if isinstance(source, str) else source or []))
+
+
+def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, films: bool = True) -> None:
+    """Print how a training ended. `films`: whether its reviews are of films."""
     from sentibp.cli.saved_model import lines
 
     if result.outcome == "interrupted":
-        print_message(f"interrupted: {'no model yet' if result.model is None else 'the best model so far is kept'}")
+        kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before any epoch"
+        print_message(f"interrupted: {'no model yet' if result.model is None else kept}")
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
@@ -220,7 +230,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool) -> None
     if result.outcome == "interrupted":
         print_text(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
     else:
-        print_text('next        sentibp predict "I love this movie"')
+        print_text("next        sentibp predict " + ('"I love this movie"' if films else "--input FILE"))
 
 
 def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | None:

@@ -336,9 +336,12 @@ def _shipped_config(config: Config) -> str | None:
 
 def _reproduction(subject: _Subject, digest: str) -> dict[str, list[str]]:
     config, name = subject.config, _shipped_config(subject.config)
-    install = f"pip install 'sentibp=={subject.version}'"
+    install = f"pip install .      # in a clone of the repository of sentibp, version {subject.version}"
     if subject.path == builtin_file():
-        return {"text": ["It comes with sentibp: `pip install sentibp` installs this file."], "commands": []}
+        return {
+            "text": ["It comes with sentibp: `pip install .` in a clone of its repository installs this file."],
+            "commands": [],
+        }
     text = []
     if name is None:
         text.append("Save the settings below as config.yaml.")

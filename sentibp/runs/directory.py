@@ -258,6 +258,10 @@ def _own_directory(config: Config, config_path: Path) -> Path:
 
 
 def _given_directory(out: Path) -> Path:
+    if out == Path():
+        raise ConfigError(
+            "--out: the working directory, or no name at all; name a new directory, such as --out runs/mine"
+        )
     try:
         str(out).encode()
     except UnicodeEncodeError:

@@ -23,7 +23,7 @@ from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
 from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.paths import expand_home, has_data_suffix, shown
-from sentibp.utils.repair import set_option
+from sentibp.utils.repair import MODEL_OPTION, set_option
 from sentibp.utils.resources import resource_folder
 
 BUILTIN = "builtin"
@@ -34,7 +34,7 @@ _LONGEST = 4096  # bytes of a path
 
 _NO_RUN = (
     "no finished run here (there is no {}); train one with `sentibp train quickstart`, or name a run directory or a "
-    "model file with -m"
+    "model file{}"
 )
 _NAME_ANOTHER = "name a run directory or a model file"
 
@@ -83,7 +83,9 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
         try:
             return _last(pointer, needs) if pointer.name == "last" else _follow(pointer)
         except _NoRun as error:
-            raise ConfigError(f"{error}{f', or use the built-in model with -m {BUILTIN}' if builtin else ''}") from None
+            raise ConfigError(
+                f"{error}{f', or the built-in model: {MODEL_OPTION.get()}{BUILTIN}' if builtin else ''}"
+            ) from None
     for path in (expand_home(name), ROOT / name):
         if name and os.path.lexists(path):  # False, not an error, for names that no file can have
             if name == BUILTIN:
@@ -257,7 +259,7 @@ def _last(pointer: Path, needs: str | None) -> Path:
             print_message(f"{pointer}: {fault}; using the newest run with {' or '.join(wanted)}, {path}")
             return path
     if target is None:
-        raise _NoRun(_NO_RUN.format(pointer))
+        raise _NoRun(_NO_RUN.format(pointer, " with -m" if MODEL_OPTION.get() else ""))
     if not os.path.exists(target):
         raise ConfigError(f"{target}: no such run or model; see `sentibp runs list`")
     return target  # the caller says what it lacks

@@ -118,7 +118,7 @@ def explained_if_gone(resolved: Resolved, config: Config) -> Iterator[None]:
         repair = repair_if_gone(config) if _is_stored(resolved) else None
         if repair is None:
             raise
-        raise DataError(f"{error}; {repair}") from None
+        raise DataError(f"{error}; {repair}".replace("?; if the data", "? If the data")) from None
 
 
 def _is_stored(resolved: Resolved) -> bool:

@@ -90,7 +90,7 @@ class RecordedData:
             training, validation = dataset.load_data(config, places=places)
         except DataError as error:
             gone = None if is_other else repair_if_gone(config)
-            message = f"{error}; {gone}" if gone is not None else str(error)
+            message = str(error) if gone is None else f"{error}; {gone}".replace("?; if the data", "? If the data")
             raise DataError(unreadable.replace("{}", message)) from None
         if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from contextvars import ContextVar
 from typing import Any
 
 PLACEHOLDER = "..."  # stands for a value that only the user knows
 
 _RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"}  # of YAML 1.1 and 1.2
+
+
+MODEL_OPTION: ContextVar[str] = ContextVar("model_option", default="-m ")
+"""What is typed before the name of a model in the command at work: its option, or nothing if it is an argument."""
 
 
 def set_option(key: str, value: Any) -> str:

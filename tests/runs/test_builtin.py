@@ -71,7 +71,7 @@ def test_where_no_run_is(capsys):
     with pytest.raises(ConfigError) as caught:
         find.model_file("last")
     assert str(caught.value).startswith("no finished run here (there is no runs/last)")
-    assert str(caught.value).endswith("or use the built-in model with -m builtin")
+    assert str(caught.value).endswith("or the built-in model: -m builtin")
 
 
 def test_a_run_comes_first(capsys):
