@@ -231,6 +231,9 @@ class Schema:
             return Complaint("unknown key", f"a config is nested; {ask} {nested}{end}", keys=found)
         meant = self.meant(tuple(map(str, path)))
         sections = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
+        longer = [keys[-1] for keys, _ in self.settings if keys[:-1] == tuple(above) and keys[-1].startswith(f"{key}_")]
+        if sections and len(longer) == 1 and not isinstance(value, dict):
+            return Complaint("unknown key", f"did you mean {longer[0]!r}?", keys=[(*above, longer[0])])
         if sections:
             where = f"{key!r} belongs to {' or '.join(map(repr, sections))}"
             below = [keys[-2] for keys in meant if list(keys[:-2]) == above]

@@ -49,7 +49,7 @@ def parse(data: bytes | str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         raise YamlError(line, "a control character; remove it, or write it as an escape in quotes") from None
     except yaml.MarkedYAMLError as error:
-        raise _simplified(error) from None
+        raise _simplified(error, text.splitlines()) from None
     except (ValueError, OverflowError):  # chr() of an escape such as "\UFFFFFFFF"
         raise YamlError(1, "an escape (\\U...) that names no character; remove it") from None
     document = Document(None, {}, [])
@@ -166,10 +166,33 @@ def _mapping(node: yaml.MappingNode, path: Keys, document: Document) -> dict[str
     return mapping
 
 
-def _simplified(error: yaml.MarkedYAMLError) -> YamlError:
-    """Return the error with a message in one line; yaml's own has five."""
+def _is_too_far(lines: list[str], number: int) -> bool:
+    """Return whether a line begins further right than the one above, which is a key with its value."""
+    above = next((line for line in reversed(lines[:number]) if line.strip() and not line.lstrip().startswith("#")), "")
+    depth = [len(line) - len(line.lstrip(" ")) for line in (above, lines[number])]
+    return depth[1] > depth[0] and re.match(r"\s*(- +)*[^\s:#'\"{\[][^:]*:\s+[^\s#|>]", above) is not None
+
+
+def _common_mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> YamlError | None:
+    """Return the error for a line that is indented too far, or for a Windows path in double quotes; None for others."""
+    problem, mark = error.problem or "", error.problem_mark
+    if mark is None:
+        return None
+    is_layout = "mapping values are not allowed" in problem or "expected <block end>" in problem
+    if is_layout and mark.line < len(lines) and _is_too_far(lines, mark.line):
+        return YamlError(mark.line + 1, "a line that begins too far right; indent it as the line above")
+    if ("escape" in problem or "hexadecimal" in problem) and "double-quoted" in (error.context or ""):
+        repair = "write '...' in place of \"...\", or / in a path"
+        return YamlError(mark.line + 1, f"a backslash in double quotes begins an escape; {repair}")
+    return None
+
+
+def _simplified(error: yaml.MarkedYAMLError, lines: list[str]) -> YamlError:
+    """Return the error with a message in one line; yaml's own has five. `lines` are those of the text."""
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
+    if (mistake := _common_mistake(error, lines)) is not None:
+        return mistake
     if "quoted scalar" in context and "escape" not in problem and "hexadecimal" not in problem:
         mark, message = error.context_mark, "a quote that is never closed; close it"
     elif "\\t" in problem:

@@ -238,9 +238,8 @@ def _largest(
             fitting, low = found, (count, size)
         elif count == 1:
             least = f"give at least --max-size {math.ceil(size / 1000)}kB"
-            raise ConfigError(
-                f"--max-size: without features the file has {size:,} bytes already: settings, layers, and the code of an export; {least}"
-            )
+            fixed = f"without features the file has {size:,} bytes already (settings, layers, the code of an export)"
+            raise ConfigError(f"--max-size: {fixed}; {least}")
         else:
             high = (count, size)
         if fitting is not None and (low[1] > _CLOSE * max_bytes or low[0] + 1 >= high[0]):

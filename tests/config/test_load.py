@@ -67,6 +67,7 @@ MISTAKES = {
     "epochs: 3": "epochs: unknown key; 'epochs' belongs to 'train'; write train: {epochs: 3}",
     "train: {learning_rate: 1}": "train.learning_rate: unknown key; 'learning_rate' belongs to 'train.optimizer'; "
     "write optimizer: {learning_rate: 1}",
+    "data: {text: review}": "data.text: unknown key; did you mean 'text_column'?",
     "data: {init: he}": "data.init: unknown key; 'init' belongs to 'model.embedding' or 'model'",
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
@@ -155,7 +156,6 @@ MISTAKES = {
     "model: {hidden: 0}": "model.hidden: 0 is not a list; write []",
     "model: {hidden: null}": "model.hidden: null is not a list; write []",
     "model: {hidden: none}": "model.hidden: 'none' is not a list; write []",
-    "data: {source: null}": "data.source: null is not text or a list; give text or a list of texts",
     "train: {loss: mse}": "train.loss: 'mse' is not one of cross_entropy, squared_error; did you mean 'squared_error'?",
     "train: {optimizer: sgd, learning_rate: 0.5}": "train.learning_rate: unknown key; 'learning_rate' belongs to "
     "'train.optimizer'; write optimizer: {name: sgd, learning_rate: 0.5}",
@@ -290,7 +290,7 @@ def test_a_long_value_is_shortened():
 def test_many_mistakes_are_found_quickly():
     lines = complaints("\n".join(f"key{i}: {i}" for i in range(3000)))
     assert len(lines) == MOST + 1
-    assert lines[-1] == "mine.yaml: 2950 more mistakes"
+    assert lines[-1] == "mine.yaml: 2,950 more mistakes"
 
 
 def test_the_same_rules_apply_in_python():
@@ -428,6 +428,12 @@ BROKEN = {
     "a: !!python/object/apply:os.system [x]": "1: tags (!) are not allowed; remove it, or put the text in quotes",
     "a: 1\n---\nb: 2": "2: a second document; remove the '---'",
     "a: 1\n? [x]\n: 2": "2: a key that is a list or a mapping; a key is plain text",
+    "train:\n  epochs: 2\n    seed: 1": "3: a line that begins too far right; indent it as the line above",
+    "train:\n  epochs: 2\n  # x\n\n      seed: 1": "5: a line that begins too far right; indent it as the line above",
+    'data: {source: "C:\\Users\\x.csv"}': "1: a backslash in double quotes begins an escape; write '...' in place of "
+    '"...", or / in a path',
+    'data: {source: "D:\\data\\x.csv"}': "1: a backslash in double quotes begins an escape; write '...' in place of "
+    '"...", or / in a path',
     'a: "\\UFFFFFFFF"': "1: an escape (\\U...) that names no character; remove it",
     'a: "\\ud800"': "1: an escape (\\ud800 to \\udfff) that is half a character; remove it",
     "a: 1\nb: \x00": "2: a control character; remove it, or write it as an escape in quotes",
