@@ -230,7 +230,8 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, films: 
     if result.outcome == "interrupted":
         print_text(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
     else:
-        print_text("next        sentibp predict " + ('"I love this movie"' if films else "--input FILE"))
+        example = 'sentibp predict "I love this movie"' if films else "sentibp predict --input FILE"
+        print_text(f"next        {example}")
 
 
 def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | None:

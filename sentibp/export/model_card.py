@@ -81,8 +81,8 @@ class _Subject(NamedTuple):
 
     @property
     def sources(self) -> list[str]:
-        source = self.config.data.given_source
-        return [source] if isinstance(source, str) else list(source)
+        source = self.config.data.source
+        return [source] if isinstance(source, str) else list(source or [])
 
 
 def write_card(path: Path, about: About = About()) -> Card:  # noqa: B008  # a tuple

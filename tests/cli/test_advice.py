@@ -209,7 +209,8 @@ def repairs(message: str) -> list[list[str]]:
 def without(args: list[str], message: str, repair: list[str]) -> list[str]:
     """Return the command without what the repair replaces: the override that the message complains of, or an option."""
     wrong = [word for word in args if message.startswith(f"--set {word}: ")]
-    place = args.index(wrong[0]) - 1 if wrong else args.index(repair[0]) if repair[0] in args else len(args)
+    same = [word for word in (repair[0], repair[0][1:3]) if word in args]  # --output, or -o
+    place = args.index(wrong[0]) - 1 if wrong else args.index(same[0]) if same else len(args)
     return [*args[:place], *args[place + 2 :]]
 
 
