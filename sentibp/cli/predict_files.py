@@ -111,7 +111,7 @@ class _Counts:
         print_message(f"{self.folder}: {files} of {counted(self.total, 'file')}; {counted(self.reviews, 'review')}")
         if self.failed:
             print_message(
-                f"{self.folder / FAILURES}: why they failed, and how to repair each; then the same command tries them again"
+                f"{self.folder / FAILURES}: why they failed; once repaired, the same command tries them again"
             )
 
 
