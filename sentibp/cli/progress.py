@@ -6,9 +6,10 @@ import sys
 from types import TracebackType
 
 from sentibp.cli.output import print_message, printable
-from sentibp.cli.prediction_progress import is_live, workers
+from sentibp.cli.prediction_progress import is_live, stop, workers
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 from sentibp.utils.executor import Executor
+from sentibp.utils.messages import discard
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
 _ROUND_LINES = 5  # one round in so many is shown as a line
@@ -22,6 +23,7 @@ class Progress:
         self.quiet, self.executor = quiet, executor
         self.live = not quiet and is_live(sys.stderr)
         self.epochs = 0
+        self.about: str | None = None  # the data of the last network
         self.loss: float | None = None  # smoothed
 
     def __enter__(self) -> Progress:
@@ -46,12 +48,18 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live:
-            self.bar.stop()
+            stop(self.bar)
 
     def show(self, event: Event) -> None:
-        """Show one event of the training."""
+        """Show one event of the training. A terminal that is closed does not end it."""
         if self.quiet:
             return
+        try:
+            self._show(event)
+        except OSError:
+            discard(sys.stderr)
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Note):
             self._line(event.text)
         elif isinstance(event, NetworkStarted):
@@ -74,10 +82,15 @@ class Progress:
         self.epochs = event.epochs
         self.loss = None
         held_out = f", validated on {event.validation:,}" if event.validation else ""
-        self._line(
-            f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
-            f"{event.features:,} features, {event.parameters:,} parameters"
-        )
+        about = f"{event.run}: {event.training:,} reviews{held_out}; {event.features:,} features"
+        scores = ""
+        if about != self.about:  # once for all networks
+            self._line(about)
+            if held_out:
+                scores = "; the scores after each epoch are its own" + (event.then and f", before {event.then}")
+        self.about = about
+        which = "network" if event.networks == 1 else f"network {event.number:,} of {event.networks:,}"
+        self._line(f"{which}: {event.parameters:,} parameters, seed {event.seed}{scores}")
         self._bar(event.steps)
 
     def _bar(self, total: int) -> None:

@@ -478,6 +478,10 @@ class Train(_Section):
         """What `shard_steps` is, or means if it is null."""
         return self.shard_steps or (20 if self.sync == "average" else 1)
 
+    def in_one_process(self) -> Train:
+        """Return the same settings without shards."""
+        return self.model_copy(update={"shards": 1})
+
     def steps_per_epoch(self, n: int) -> int:
         """Return the steps of an epoch over n reviews: those of a shard, or with `sync` those of all together."""
         batches = -(-n // (self.shards * self.batch_size))

@@ -13,7 +13,7 @@ import yaml
 
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
-from sentibp.data import label_mapping, readers, sources
+from sentibp.data import few_labels, label_mapping, readers, sources
 from sentibp.data.columns import Profile, profile_table
 from sentibp.data.labels import counted
 from sentibp.data.readers.table import Table
@@ -25,10 +25,6 @@ from sentibp.utils.resources import resource_folder
 _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
 
 _SHOWN = 50  # characters of an example
-
-_FEW = 2000  # labels, below which a lexicon helps
-_SHORT = 400  # characters of a text on average, below which it helps: in long reviews it did not
-_FEW_LABELS = "few_labels"  # the shipped config for them
 
 
 Line = tuple[str, str]  # of the config, and what to fill in there; "" if nothing
@@ -70,34 +66,29 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
         "data:",
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
-    lines, labels = [*head, *(line for line, _ in body)], _count_labels_of_short_texts(profile, table)
+    lines, labels = [*head, *(line for line, _ in body)], _few_labels_of_short_texts(profile, table)
     advice = []
-    if 0 < labels < _FEW:
-        advice.append(
-            f"{counted(labels, 'label')}: a lexicon helps if the texts are in English; pip install 'sentibp[lexicon]', "
-            "and remove `# ` from the settings below `# Few labels`"
-        )
+    if labels:
+        advice.append(few_labels.advice(labels, "remove `# ` from the settings below `# Few labels`"))
         lines += ["", *_few_labels(labels)]
     return Draft(lines, profile.rows, open_lines, list(table.notes), advice)
 
 
-def _count_labels_of_short_texts(profile: Profile, table: Table) -> int:
-    """Return how many rows have a label; 0 if that is not known, or if the texts are long."""
-    if not any(column.name == profile.text and column.length < _SHORT for column in profile.columns):
-        return 0
-    if table.fixed_labels:
-        return profile.rows
-    if profile.label is None or profile.label.counts is None:
-        return 0
-    return sum(count for value, count in profile.label.counts.items() if label_key(value))
+def _few_labels_of_short_texts(profile: Profile, table: Table) -> int:
+    """Return how many rows have a label, if they are few and a lexicon helps; else 0, also if that is not known."""
+    labels = profile.rows if table.fixed_labels else 0
+    if not table.fixed_labels and profile.label is not None and profile.label.counts is not None:
+        labels = sum(count for value, count in profile.label.counts.items() if label_key(value))
+    is_short = any(c.name == profile.text and few_labels.helps(labels, c.length) for c in profile.columns)
+    return labels if is_short else 0
 
 
 def _few_labels(labels: int) -> Iterator[str]:
     """Yield the settings of the shipped config for few labels, as comments."""
     yield f"# Few labels: {labels:,}. If the texts are in English, a lexicon of opinion words helps. Install it with"
     yield "# pip install 'sentibp[lexicon]', and remove `# ` from the lines below. What else helps, such as unlabelled"
-    yield f"# texts, is in the comments of the config {_FEW_LABELS}."
-    content = (resource_folder("configs") / f"{_FEW_LABELS}.yaml").read_text("utf-8")
+    yield f"# texts, is in the comments of the config {few_labels.CONFIG}."
+    content = (resource_folder("configs") / f"{few_labels.CONFIG}.yaml").read_text("utf-8")
     settings = content[content.index("\ntext:\n") + 1 :]  # what follows `data`
     yield from (f"# {line}" for line in settings.splitlines() if line)
 

@@ -38,6 +38,8 @@ class Outcome(NamedTuple):
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str | None  # SHA-256 of the model file
+    features: int | None  # of the model in this file
+    parameters: int | None
     refit: dict[str, Any] | None  # the data of the final training on all reviews, if there was one
     notes: list[str]  # what the user should know about the data, such as rows that were left out
     warnings: list[str]  # of gradients that vanish or explode
@@ -89,6 +91,8 @@ class Training(Session):
             kept=selection.kept,
             seeds=selection.spread() if settings.seeds > 1 else None,
             digest=selection.digest,
+            features=(selection.size or {}).get("features"),
+            parameters=(selection.size or {}).get("parameters"),
             refit=self.refit,
             notes=list(self.context.data.notes),
             warnings=context.log.warnings,
