@@ -10,6 +10,7 @@ import numpy as np
 
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.inspection.pages.report_scores import comparable, subject_config, subject_settings
+from sentibp.model.spec import NetworkSpec
 from sentibp.runs.saved_model import average
 
 MEASURED = {
@@ -98,18 +99,22 @@ def _network(subject: Subject) -> str | None:
     if subject.classifier is None:
         return None
     spec, n = subject.classifier.spec, subject.classifier.parameter_count
-    layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
-    sizes = list(map(str, spec.hidden))
-    if len(sizes) > 1 and len(set(sizes)) == 1:
-        layers += f" of {sizes[0]} units each"
-    elif sizes:
-        layers += f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} units"
     config = subject_config(subject)
     averaged = "" if config is None else average(config)
     begin = f"The model is {averaged}, as one network. It" if averaged else "The network"
     known = len(subject.classifier.vocabulary)
     words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"
-    return f"{begin} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
+    return f"{begin} knows {words} as {spec.dim} numbers, and has {hidden_layers(spec)}: {n:,} parameters."
+
+
+def hidden_layers(spec: NetworkSpec) -> str:
+    """Return the hidden layers in words: 8 hidden layers of 16 units each."""
+    layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
+    sizes = list(map(str, spec.hidden))
+    if len(sizes) > 1 and len(set(sizes)) == 1:
+        return f"{layers} of {sizes[0]} units each"
+    units = f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} unit{'s' * (sizes != ['1'])}"
+    return layers + units * bool(sizes)
 
 
 def _baselines(subject: Subject) -> list[Peer]:

@@ -327,6 +327,7 @@ def test_the_words_of_a_text_are_located_once(session, monkeypatch):
     """A long text takes most of its time there."""
     seen = []
     locate = offsets.locate
+    _ = session.rates  # found with a text of its own
     monkeypatch.setattr(offsets, "locate", lambda text, *more: seen.append(text) or locate(text, *more))
     session.look(TEXTS[0], "negative")
     session.learn(TEXTS[0], "negative", None, None, times=3)
