@@ -225,6 +225,47 @@ def test_learn_plays_the_step_and_the_bar_moves_at_its_end(page: Page, article: 
     assert page.complaints() == []
 
 
+def test_the_space_bar_pauses_the_step_from_wherever_the_focus_is(page: Page, article: str):
+    opened(page, article, motion="no-preference")
+    page.js("document.getElementById('learn').focus()")
+    page.press(ENTER)
+    page.wait("document.getElementById('play').textContent === 'Pause'")
+    page.press(SPACE)
+    assert page.text("#play") == "Play" and page.js("document.activeElement.id") == "learn"
+    assert page.js(STEPS) == 1, "no second step"
+    page.press(SPACE)
+    assert page.text("#play") == "Pause", "it goes on"
+    page.find("#text").send_keys(SPACE)
+    assert page.find("#text").get_property("value").endswith("movie "), "in a text field it is a space"
+    opened(page, article)
+    page.js("document.getElementById('learn').focus()")
+    page.press(SPACE)
+    page.wait(f"{STEPS} === 2"), "nothing plays: it presses the button"
+
+
+def test_labels_follow_the_answer_until_somebody_chooses(page: Page, played: str):
+    opened(page, played)
+    checked = "document.querySelector('[name=label]:checked').value"
+    assert (page.find("#text").get_property("value"), page.js(checked)) == ("I love this movie", "positive")
+    for text in "worst, bad, dull", "great, superb, best":
+        write(page, text)
+        page.wait(f"{READY} && {checked} === document.getElementById('prediction').textContent.split(' ')[0]")
+    page.js("document.querySelector('[name=label]:not(:checked)').click()")
+    mine = page.js(checked)
+    write(page, "great, superb, best film")
+    assert page.js(checked) == mine
+    page.js("document.getElementById('learning-rate').value = 1")
+    learn(page)
+    assert "These steps do harm" in page.text("#cost") and "smaller learning rate" in page.text("#cost")
+    write(page, "great fun")
+    assert page.js(checked) == page.text("#prediction").split(" ")[0], "the label was that of another text"
+    page.js("const o = document.getElementById('optimizer'); o.value = 'adam'; o.dispatchEvent(new Event('change', {bubbles: true}))")
+    page.wait(f"{READY} && document.getElementById('learning-rate').value < 0.5")
+    page.js("document.getElementById('learning-rate').value = 1e300; document.getElementById('learn').click()")
+    page.wait("!document.getElementById('error').hidden")
+    assert page.js("document.getElementById('error').previousElementSibling.id") == "teach", "beside the button"
+
+
 def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):
     opened(page, article)
     sentences = "[...document.querySelectorAll('#phases li span')].filter(e => e.checkVisibility()).length"
@@ -566,7 +607,7 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
         assert page.js(names) == NAMES
         assert page.js("document.getElementById('scale').hidden") == (kind == "softmax")
         assert ("neutrality" in page.text("#contributions")) == (kind == "scale")
-        assert "the shipped ones have other labels" in page.text("#cost"), "it was trained on all of its reviews"
+        assert "the reviews that come with the program have other labels" in page.text("#cost"), "it has seen its own"
         assert page.text("#run-reviews option") == "16 of the model's 90 training reviews"
         heights = "[...document.querySelectorAll('#distribution > div > div')].map(e => parseFloat(e.style.height))"
         before = page.js(heights)

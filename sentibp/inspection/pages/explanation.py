@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sentibp.inspection.explain import Contribution, Explanation, Sum, relative_sizes
+from sentibp.inspection.explain import Contribution, Explanation, Sum, drawn_sizes, relative_sizes
 from sentibp.inspection.pages.render import render, signed
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
@@ -119,11 +119,10 @@ def _of_classes(text: str, explanation: Explanation) -> dict[str, Any]:
 def _contributions(each: Sum) -> list[dict[str, Any]]:
     """Return the contributions to a sum, the largest first, with the kind and the width of their bars."""
     features = merged(each.contributions)
-    largest = max([abs(feature.contribution) for feature in features] or [0.0]) or 1.0
+    sizes = drawn_sizes([feature.contribution for feature in features])
     return [
-        feature._asdict()
-        | {"kind": _side(each, feature.contribution), "share": f"{100 * abs(feature.contribution) / largest:.0f}"}
-        for feature in features
+        feature._asdict() | {"kind": _side(each, feature.contribution), "share": f"{100 * size:.0f}"}
+        for feature, size in zip(features, sizes, strict=True)
     ]
 
 

@@ -23,6 +23,7 @@ from sentibp.errors import SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
 from sentibp.inspection.pages import stepper
+from sentibp.inspection.explain import drawn_sizes
 from sentibp.inspection.pages.explanation import marked, merged
 from sentibp.inspection.pages.phases import phases
 from sentibp.inspection.pages.play_reviews import HeldOut, Labelled, ReviewSets, reviews_for
@@ -389,11 +390,11 @@ def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[
 
 
 def _parts(each: inspection_explain.Sum) -> dict[str, Any]:
-    """Return the largest contributions to a sum, and the number and the sum of the others."""
+    """Return the largest contributions to a sum, the size of their bars, and the number and the sum of the others."""
     largest = merged(each.contributions)
-    others = largest[_CONTRIBUTIONS:]
+    others, sizes = largest[_CONTRIBUTIONS:], drawn_sizes([part.contribution for part in largest])
     return {
-        "parts": [[part.name, part.contribution] for part in largest[:_CONTRIBUTIONS]],
+        "parts": [[part.name, part.contribution, size] for part, size in zip(largest[:_CONTRIBUTIONS], sizes)],  # noqa: B905
         "others": [len(others), sum(part.contribution for part in others)],
     }
 

@@ -20,7 +20,8 @@ from sentibp.nn.optim import OPTIMIZERS
 TEXT = "I love this movie"
 
 _MOVED = 0.3  # of the log odds of a label, by a step on a review of the opposite one
-_TRIALS = 4  # of a learning rate
+_TRIALS = 8  # of a learning rate
+_CLOSE = 0.3  # between the logarithms of what a step moved and `_MOVED`, from which on a rate is not tried again
 _FREQUENT = 5  # words of the review that the rates are found with
 _CANDIDATES = 2000  # features that they are chosen from
 _STRONGEST = 3  # words of a text that is made of words
@@ -93,8 +94,8 @@ def _least_likely(classifier: Classifier, text: str) -> int:
 
 
 def _rate(classifier: Classifier, text: str, least: int, optimizer: str) -> float:
-    """Return the rate at which a step with this optimizer moves the log odds of a label by `_MOVED`."""
-    rate = 1e-3
+    """Return the rate at which a step with this optimizer moves the log odds of a label by about `_MOVED`."""
+    rate, found = 1e-3, {}
     for _ in range(_TRIALS):
         try:
             step = trace.trace_step(classifier, text, classifier.spec.labels[least], None, optimizer, rate)
@@ -103,8 +104,14 @@ def _rate(classifier: Classifier, text: str, least: int, optimizer: str) -> floa
             continue
         before, after = (_log_odds(step.outcomes[at].probabilities[least]) for at in (0, -1))
         moved = after - before
-        rate *= min(max(_MOVED / moved, 0.01), 100) if moved > 0 else 10
-    return float(f"{rate:.0e}")
+        if moved <= 0:  # too little for the precision of the weights, or so much that it overshoots
+            rate *= 10 if abs(moved) < _MOVED else 0.1
+            continue
+        found[rate] = abs(math.log(moved / _MOVED))
+        if found[rate] < _CLOSE:
+            break
+        rate *= min(max(_MOVED / moved, 0.01), 100)
+    return float(f"{min(found, key=found.__getitem__, default=rate):.0e}")
 
 
 def _log_odds(p: float) -> float:

@@ -54,6 +54,10 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
         "notes": _merge_reasons([(each.name, note) for each in subjects for note in each.notes], len(subjects)),
+        "warnings": _merge_reasons(
+            [(each.name, line) for each in subjects for line in training_charts.warnings(each.facts, each.events)],
+            len(subjects),
+        ),
         "left_out": _left_out(subjects, [name for name in drawings if not drawings[name]]),
         **_scores(subjects),
         "charts": groups,
@@ -94,8 +98,21 @@ def _scores(subjects: Sequence[Subject]) -> dict[str, Any]:
         "comparable": comparable(subjects),
         "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
         "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
+        "colours": _colours(subjects),
         "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},
     }
+
+
+def _colours(subjects: Sequence[Subject]) -> str:
+    """Return what the colours of words mean: the same in all places of the page."""
+    specs = [subject.classifier.spec for subject in subjects if subject.classifier is not None]
+    if all(len(spec.labels) == 2 for spec in specs):
+        return "Green words are evidence for positive, red ones for negative."
+    if all(spec.ordered for spec in specs):
+        return "Green words are evidence for the better label, red ones for the worse."
+    green = "Green words are evidence for the predicted label, red ones for the right one"
+    is_mixed = any(spec.ordered or len(spec.labels) == 2 for spec in specs)
+    return f"{green}; if labels have an order, green is for the better one." if is_mixed else f"{green}."
 
 
 def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sentibp.inspection import words
+from sentibp.inspection.explain import drawn_sizes
 from sentibp.inspection.pages.class_charts import strongest_labels
 from sentibp.inspection.pages.word_map import Words
 from sentibp.model.classifier import Classifier
@@ -45,6 +46,11 @@ class Side(NamedTuple):
     kind: str  # the class of the style
     words: list[tuple[str, float, float]]
 
+    @property
+    def weighs(self) -> float:
+        """The largest of these sizes: 0 if no word moves a probability to speak of."""
+        return max((size for _, _, size in self.words), default=0.0)
+
 
 def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
     """Return the strongest words of each model: of each label, or of labels in order for polarity and for neutrality.
@@ -52,10 +58,10 @@ def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
     The bars of all models have one scale, so that they can be compared.
     """
     found = [_rankings(classifier) for classifier in classifiers]
-    scale = max([abs(weight) for sides in found for _, _, side in sides for _, weight in side] or [1.0]) or 1.0
+    sizes = iter(drawn_sizes([weight for sides in found for _, _, side in sides for _, weight in side]))
     return [
         [
-            Side(title, kind, [(word, weight, abs(weight) / scale) for word, weight in side])
+            Side(title, kind, [(word, weight, next(sizes)) for word, weight in side])
             for title, kind, side in sides
             if side or kind in ("positive", "negative")
         ]

@@ -12,7 +12,8 @@
   let calls = 0, running = 0, typing = null, signal = null;
   let answered = null; // the text that the page shows the answer to
   let chosen = null; // the label that somebody chose for the text; without one, the predicted label is shown
-  let taughtText = null, begun = ""; // the text of the last Learn, and the one that the page began with
+  let isOfText = false; // whether it is the label of this text alone: that of the beginning, or of a step that was made
+  let begun = ""; // the text that the page began with
   let rates = {}; // the learning rate that each optimizer begins with
   let labelsShown = null, version = null, numbers = { count: 0 };
   let todo = [], isWorking = false, isRunning = false;
@@ -113,7 +114,7 @@
 
   function show(answer, name, asked) {
     const before = answered === asked ? answer.steps.at(-1) : null; // the bar moves only for the same text
-    if (name === "begin") [text.value, begun, chosen] = [answer.text, answer.text, answer.taught];
+    if (name === "begin") [text.value, begun, chosen, isOfText] = [answer.text, answer.text, answer.taught, true];
     answered = name === "begin" ? answer.text : asked;
     if (configure(answer)) return void call("look"); // now that its labels are known
     if (chosen === null && name === "look") select(answer.label);
@@ -233,14 +234,13 @@
   function tableOf(answer, sum) {
     const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
     const { row } = page, table = document.createElement("table");
-    const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
     table.createCaption().className = "unseen";
     table.caption.textContent = `The contributions to the ${sum}`;
     table.append(row("th", ["word or n-gram", "contribution", "size"]));
-    for (const [name, value] of answer.parts) {
+    for (const [name, value, size] of answer.parts) {
       const bar = document.createElement("div");
       bar.className = colours[value < 0 ? 0 : 1];
-      bar.style.setProperty("--share", `${(100 * Math.abs(value)) / largest}%`);
+      bar.style.setProperty("--share", `${(100 * size).toFixed(1)}%`);
       const made = row("td", [name, page.signed(value), bar]);
       made.lastChild.className = "bar";
       table.append(made);
@@ -335,7 +335,7 @@
     while (todo.length) {
       const name = todo.shift();
       let times = 1;
-      if (name === "learn") [chosen, taughtText] = [label(), text.value];
+      if (name === "learn") [chosen, isOfText] = [label(), true];
       for (; name === "learn" && todo[0] === "learn" && times < 64; times++) todo.shift();
       const answer = await call(name, name === "learn" ? { times } : {});
       if (answer.error || answer.stopped) todo = [];
@@ -371,12 +371,12 @@
   text.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(() => call("look"), 120);
-    if (taughtText !== null) chosen = taughtText = null; // that label was of another text
+    if (isOfText) [chosen, isOfText] = [null, false];
     at("error").hidden = true;
     wait();
   });
   form.addEventListener("change", (event) => {
-    if (event.target.name === "label") chosen = label();
+    if (event.target.name === "label") [chosen, isOfText] = [label(), false];
     if (event.target === optimizer) learningRate.value = rates[optimizer.value]; // that of another one is no guide
     call("look");
   });
@@ -395,9 +395,9 @@
   for (const kind of ["focus", "pageshow"]) // another page may have taught the network meanwhile
     addEventListener(kind, () => labelsShown && !isRunning && !isWorking && measure());
 
-  function choose(key, label) {
+  function choose(key, label, isMine = false) { // isMine: whether somebody chose the label
     chosen = label;
-    taughtText = null;
+    isOfText = !isMine;
     network.value = key;
     labelsShown = answered = null;
     numbers = { count: 0 };
@@ -418,7 +418,7 @@
   const begin = () => call("begin", { text: "", label: null, optimizer: null, learning_rate: null });
   network.addEventListener("change", () => {
     const isOwn = text.value === begun; // and nobody typed one
-    choose(network.value, isOwn ? null : chosen);
+    choose(network.value, isOwn || isOfText ? null : chosen, true);
     isOwn ? begin() : lookAnew();
   });
   at("presets").append(...presets.map((preset) => {

@@ -93,7 +93,7 @@ function stepper(host, moved = () => {}) {
     if (value === undefined || value === null) return "";
     const size = Math.abs(value);
     if (size === 0) return "0";
-    if (size < 0.001 || size >= 10000) return value.toExponential(1);
+    if (size < 0.001 || size >= 10000) return page.power(value, 1);
     const said = page.number(value); // more than 4 decimals, if 4 would look whole
     return said.length <= 8 && size < 10 ? said : value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
   }
