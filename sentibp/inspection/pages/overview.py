@@ -117,8 +117,9 @@ def hidden_layers(spec: NetworkSpec) -> str:
     sizes = list(map(str, spec.hidden))
     if len(sizes) > 1 and len(set(sizes)) == 1:
         return f"{layers} of {sizes[0]} units each"
-    units = f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} unit{'s' * (sizes != ['1'])}"
-    return layers + units * bool(sizes)
+    if not sizes:
+        return layers
+    return f"{layers} of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} unit{'s' * (sizes != ['1'])}"
 
 
 def _baselines(subject: Subject) -> list[Peer]:
