@@ -67,8 +67,10 @@ class Progress:
         elif isinstance(event, Round):
             self._round(event)
         elif isinstance(event, Epoch):
-            if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
+            if event.is_last or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
                 self._line(_epoch(event, self.epochs))
+            if self.live and event.is_last:  # perhaps before the last step that the settings allow
+                self.bar.update(self.task, completed=event.step, total=event.step, refresh=True)
         elif self.live:
             self._step(event)
 

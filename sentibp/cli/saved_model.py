@@ -16,7 +16,8 @@ _SCORES = {"accuracy": "accuracy", "macro-F1": "macro_f1", "MAE": "mae", "log lo
 def lines(saved: SavedModel) -> Iterator[tuple[str, str]]:
     """Yield lines (name, value): its scores, what was scored, the scores of several seeds, and the final training."""
     yield saved.scored_on, summary(saved.scores)
-    yield "scored", saved.what
+    known = ", on the reviews that it was trained on" if saved.scored_on == "training" else ""
+    yield "scored", saved.what + known
     for name in ("accuracy", "log_loss") if saved.seeds else ():
         spread = saved.seeds[name]  # type: ignore[index]
         yield (

@@ -72,7 +72,7 @@ def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool) -> s
         what += ", with weights of negated words"
     if train.seeds > 1 and kept is not None:
         what += f", seed {kept['seed']}"
-    return what + ", calibrated on the validation reviews" * calibrated
+    return what + (", calibrated on the validation reviews" if calibrated else "")
 
 
 def _linear_classifiers(config: Config) -> list[str]:

@@ -98,6 +98,7 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the training reviews, each before the update of its batch
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
+    is_last: bool = False  # of its network
 
 
 Event = Note | NetworkStarted | Round | Step | Epoch

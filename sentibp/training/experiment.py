@@ -96,11 +96,15 @@ class Training(Session):
             refit=self.refit,
             notes=list(self.context.data.notes),
             warnings=context.log.warnings,
-            seconds=round(context.data.seconds + context.checkpoints.total_seconds, 3),
+            seconds=self.seconds(),
         )
         facts = {name: value for name, value in result._asdict().items() if name not in ("run", "model", "outcome")}
         self.end(result.outcome, facts)
         return result
+
+    def seconds(self) -> float:
+        """Return how long it took, with the data, without the pauses of a training that was resumed."""
+        return round(self.context.data.seconds + self.context.checkpoints.total_seconds, 3)
 
     def stopped(self, error: TrainingStopped) -> SentibpError:
         """End a run that stopped in a step: write what a closer look needs, and return the error to raise."""
@@ -122,7 +126,8 @@ class Training(Session):
         selection.influence_log.save(self.run.path)
         model = None if selection.digest is None else str(self.run.path / MODEL)
         lines.append(f"the best model so far is kept: {model}" if model else "no epoch was finished")
-        ended = {"scores": selection.scores, "kept": selection.kept, "digest": selection.digest}
+        ended: dict[str, Any] = {"scores": selection.scores, "kept": selection.kept, "digest": selection.digest}
+        ended["seconds"] = self.seconds()
         self.end(outcome, {"error": str(error), **facts, **ended})
         stopped = type(error)(*lines)
         keys = ("outcome", "error", *facts, *ended)

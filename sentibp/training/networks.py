@@ -100,12 +100,15 @@ def train_network(
     try:
         for event in _fit(context, seed, classifier, task, state):
             yield from (Note(warning) for warning in instruments.see(event))
-            if isinstance(event, Step | Epoch):
+            if isinstance(event, Step):
                 yield event
-            if isinstance(event, Epoch) and instruments.is_over(state):
-                if context.refit is None and event.epoch < config.train.epochs:
+            elif isinstance(event, Epoch):
+                is_over = instruments.is_over(state)
+                yield event._replace(is_last=is_over or event.epoch == config.train.epochs)
+                if is_over and context.refit is None and event.epoch < config.train.epochs:
                     yield Note(context.selection.stopped(event.epoch))
-                return
+                if is_over:
+                    return
     except TrainingStopped as error:
         if instruments.last is not None:
             error.failed_step = _failed_step(context, classifier, seed, instruments.last, task, error)

@@ -67,6 +67,13 @@ def test_the_lines_say_what_their_scores_are_of(averaged, sentibp):
     assert state["scores"]["log_loss"] != state["saved"]["scores"]["log_loss"], "those of its last epoch"
 
 
+def test_scores_on_the_training_reviews_say_so(sentibp):
+    done = sentibp(*QUICK, "--set", "data.validation=0", "--out", "run")
+    assert "\nscored      the network after epoch 4 of 4, on the reviews that it was trained on\n" in done.out
+    assert "the scores after each epoch" not in done.err, "there are none"
+    assert sentibp("runs", "watch", "run").out.splitlines()[-2:] == done.out.splitlines()[:2]
+
+
 def test_several_networks_are_counted(sentibp):
     done = sentibp(*QUICK, "--set", "train.members=2", "--set", "train.seeds=2", "--set", "train.refit=true")
     networks = re.findall(r"^network (.*): [\d,]+ parameters, seed (\d)(;?)", done.err, re.MULTILINE)
