@@ -75,7 +75,8 @@ def explain(
     from sentibp.model import file
     from sentibp.runs import find, hub_model
 
-    classifier = file.load_model(find.model_file(model))
+    path = find.model_file(model)
+    classifier = file.load_model(path)
     explanation = inspection_explain.explain(classifier, text)
     if flip_to is not None:
         _require_other_label(flip_to, explanation)
@@ -88,7 +89,8 @@ def explain(
         from sentibp.inspection.pages.explanation import explanation_page
 
         flip_line = _flip_line(explanation, change, flip_to) if change else None
-        print_content(f"{explanation_page(text, explanation, flip_line)}\n")
+        name = hub_model.pinned_name(path) or find.short_name(str(path))
+        print_content(f"{explanation_page(text, explanation, name, flip_line)}\n")
     else:
         colours = may_colour()
         print_text("\n".join(lines(text, explanation, count, colours)), styled=colours)

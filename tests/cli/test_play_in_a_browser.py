@@ -259,9 +259,12 @@ def test_labels_follow_the_answer_until_somebody_chooses(page: Page, played: str
     assert "These steps do harm" in page.text("#cost") and "smaller learning rate" in page.text("#cost")
     write(page, "great fun")
     assert page.js(checked) == page.text("#prediction").split(" ")[0], "the label was that of another text"
-    page.js("const o = document.getElementById('optimizer'); o.value = 'adam'; o.dispatchEvent(new Event('change', {bubbles: true}))")
+    page.js(
+        "(o => { o.value = 'adam'; o.dispatchEvent(new Event('change', {bubbles: true})); })"
+        "(document.getElementById('optimizer'))"
+    )
     page.wait(f"{READY} && document.getElementById('learning-rate').value < 0.5")
-    page.js("document.getElementById('learning-rate').value = 1e300; document.getElementById('learn').click()")
+    page.js("(document.getElementById('learning-rate').value = 1e300, document.getElementById('learn').click())")
     page.wait("!document.getElementById('error').hidden")
     assert page.js("document.getElementById('error').previousElementSibling.id") == "teach", "beside the button"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sentibp.inspection.explain import Contribution, Explanation, Sum, drawn_sizes, relative_sizes
-from sentibp.inspection.pages.render import render, signed
+from sentibp.inspection.pages.render import probability, render, signed
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
 _BLANK = re.compile(r"(?:\s|<br\s*/?>)*", re.IGNORECASE)
@@ -81,12 +81,16 @@ def excerpt(text: str, each: Sum, length: int) -> tuple[str, Sum]:
     return before + text[start:end] + after, each._replace(words=kept)
 
 
-def explanation_page(text: str, explanation: Explanation, flip: str | None = None) -> str:
-    """Return the page of an explanation. `flip` is the line about the words whose deletion changes the label."""
+def explanation_page(text: str, explanation: Explanation, model: str, flip: str | None = None) -> str:
+    """Return the page of an explanation of the answer of a model, which is named.
+
+    `flip` is the line about the words whose deletion changes the label.
+    """
     score, several = explanation.score, isinstance(explanation.positive, tuple)
     return render(
         "classes.html" if several else "explanation.html",
-        title=f"{explanation.label} {score:.4f}",
+        title=f"Why {explanation.label}, with a probability of {probability(score)}?",
+        model=model,
         pieces=_pieces(text, explanation.shown),
         contributions=_contributions(explanation.sums[0]),
         logit=explanation.logit,

@@ -33,6 +33,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
+from sentibp.runs import find
 
 _UNDO_STEPS = 200
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
@@ -87,7 +88,7 @@ class Session:
     @property
     def short_name(self) -> str:
         """The name without a path."""
-        return short_name(self.name)
+        return find.short_name(self.name)
 
     @cached_property
     def _train(self) -> Train:
@@ -333,12 +334,6 @@ class Session:
             **_prediction(text, explanation),
             "unknown": list(unknown)[:_CONTRIBUTIONS],
         }
-
-
-def short_name(model: str) -> str:
-    """Return the name of a model file without its path: that of its run directory, or its own."""
-    file = Path(model)
-    return file.parent.name if file.stem == "model" and file.parent.name else file.stem
 
 
 def fingerprint(classifier: Classifier) -> str:

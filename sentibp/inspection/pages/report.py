@@ -23,7 +23,7 @@ from sentibp.inspection.pages.report_scores import (
     setting_rows,
     subject_config,
 )
-from sentibp.inspection.pages.report_words import map_words, strongest_words
+from sentibp.inspection.pages.report_words import about_marks, map_words, strongest_words
 from sentibp.inspection.pages.review_table import REVIEWS, review_tables
 from sentibp.inspection.pages.word_map import word_map
 from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
@@ -61,7 +61,8 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "left_out": _left_out(subjects, [name for name in drawings if not drawings[name]]),
         **_scores(subjects),
         "charts": groups,
-        "words": _words(subjects),
+        "words": (listed := _words(subjects)),
+        "marks": about_marks([side for _, sides in listed for side in sides]),
         "mistakes": [(subject.name, mistakes(subject)) for subject in subjects],
         "reviews": tables,
         "most_reviews": REVIEWS,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.data.shifters import MARKS
 from sentibp.inspection import words
 from sentibp.inspection.explain import drawn_sizes
 from sentibp.inspection.pages.class_charts import strongest_labels
@@ -67,6 +68,21 @@ def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
         ]
         for sides in found
     ]
+
+
+def about_marks(sides: Sequence[Side]) -> str:
+    """Return what `~` means in the words that are listed; "" if it is in none."""
+    listed = [word for side in sides for word, _, _ in side.words]
+    found = []
+    if shifted := [word for word in listed if word.startswith(MARKS)]:
+        mark, word = shifted[0].split("~", 1)
+        where = {"not": "that is negated", "but": "that is conceded before or after but", "very": "after a booster"}[mark]
+        found.append(f"“{shifted[0]}” is “{word}” {where}")
+    if start := next((word for word in listed if word.endswith("~")), ""):
+        found.append(f"“{start}” is any word that begins so")
+    if end := next((word for word in listed if word.startswith("~")), ""):
+        found.append(f"“{end}” is any word that ends so")
+    return f"{'; '.join(found)}." if found else ""
 
 
 def _rankings(classifier: Classifier) -> list[tuple[str, str, words.Ranking]]:

@@ -237,7 +237,7 @@ def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
     assert "fastText" not in page
     assert (
         page.index("lead")
-        < page.index("The three surest mistakes" if "surest" in page else "weigh most")
+        < page.index("surest mistakes</h2>" if "surest mistakes</h2>" in page else "weigh most")
         < page.index('id="training"')
     )
 
@@ -257,7 +257,7 @@ def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, 
 
 def test_warnings_of_the_training_are_at_the_top_and_beside_the_charts(train):
     subject = gather([str(train("a"))])[0]
-    assert "warning" not in re.sub("<style>.*?</style>", "", report.report_page([subject]).decode(), flags=re.DOTALL)
+    assert 'class="warning"' not in report.report_page([subject]).decode()
     warning = "epoch 1: vanishing gradients in embedding to hidden.0: all units of hidden.0 are dead"
     facts = subject.facts | {"warnings": [warning]}
     steps = [{"event": "step", "seed": 0, "step": i, "loss": loss, "gradient_norm": 1.0} for i, loss in ((1, 0.7), (2, 9))]
@@ -275,7 +275,7 @@ def test_words_that_move_no_probability_are_not_drawn_as_if_they_did(train):
     subject.classifier.network.params["output.weight"][...] *= 1e-6
     page = report.report_page([subject]).decode()
     assert page.count("No word matters: none of them alone moves a probability by as much as 0.1") == 2
-    assert set(re.findall(r'class="(?:positive|negative)" style="--share:([\d.]*)%', page)) == {"0.0", "0"}
+    assert set(map(float, re.findall(r'class="(?:positive|negative)" style="--share:([\d.]*)%', page))) == {0}
 
 
 @pytest.mark.parametrize(("ordered", "says"), [(True, "the better label"), (False, "the predicted label")])
@@ -287,12 +287,12 @@ def test_a_colour_has_one_meaning_on_a_page(train, reviews, ordered, says):
     data = {"source": reviews.name, "validation": 0.5, "labels": labels, "ordered": ordered}
     run = train("a", data=data, model={"hidden": []}, train={"epochs": 3, "refit": False})
     page = html(run)
-    assert page.count(f"Green words are evidence for {says}") == 2
+    assert f"Green words are evidence for {says}" in page
     (subject,) = gather([str(run)])
     positive = np.tile([0.9, 0.05, 0.05], (len(subject.predictions.label), 1))
     predictions = subject.predictions._replace(positive=positive, label=np.full(len(positive), 2))
-    body = str(report_reviews.mistakes(subject._replace(predictions=predictions))[0].body)
-    marks = dict(reversed(each) for each in re.findall(r'<mark class="(\w+)"[^>]*>(awful|superb)</mark>', body))
+    bodies = " ".join(each.body for each in report_reviews.mistakes(subject._replace(predictions=predictions)))
+    marks = {word: kind for kind, word in re.findall(r'<mark class="(\w+)"[^>]*>(awful|superb)</mark>', bodies)}
     wanted = {"awful": "negative", "superb": "positive"} if ordered else {"awful": "positive", "superb": "negative"}
     assert marks and marks.items() <= wanted.items()
 

@@ -218,15 +218,16 @@
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
-    at("logit").textContent = [placed ? `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1` : "",
-      ...answer.sums.map((each) => `${each.name} ${page.signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
+    at("logit").textContent = (placed ? `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1` : "") + unknown.replace(placed ? "" : "; ", "");
   }
 
   function contributions(answer) {
     if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "logit"));
     at("contributions").replaceChildren(...answer.sums.flatMap((each) => {
-      const title = document.createElement("h3");
-      title.textContent = each.name;
+      const title = document.createElement("h3"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
+      title.textContent = each.name === "polarity" ? `polarity: green is evidence for ${best}, red for ${worst}`
+        : each.name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
+          : `${each.name}: green is evidence for it`;
       return [title, tableOf(each, each.name)];
     }));
   }
