@@ -58,7 +58,9 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
         if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
             found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
     elif subject.facts.get("scored_on") == "training" and (scores := subject.facts.get("scores")):
-        found.append(("learned", f"{_percent(scores['accuracy'])} of the {scores['n']:,} reviews that it was trained on"))
+        found.append(
+            ("learned", f"{_percent(scores['accuracy'])} of the {scores['n']:,} reviews that it was trained on")
+        )
     return found
 
 

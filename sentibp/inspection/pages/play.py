@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +21,13 @@ from sentibp.data.offsets import Located, locate_features
 from sentibp.errors import SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
-from sentibp.inspection.pages import stepper
 from sentibp.inspection.explain import drawn_sizes
+from sentibp.inspection.pages import stepper
 from sentibp.inspection.pages.explanation import marked, merged
 from sentibp.inspection.pages.phases import phases
 from sentibp.inspection.pages.play_reviews import HeldOut, Labelled, ReviewSets, reviews_for
-from sentibp.inspection.pages.play_start import first_text, learning_rates
 from sentibp.inspection.pages.play_session import Progress, Taught, TaughtLog
+from sentibp.inspection.pages.play_start import first_text, learning_rates
 from sentibp.model.classifier import Classifier
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path

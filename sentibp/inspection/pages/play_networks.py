@@ -21,7 +21,8 @@ from sentibp.model.classifier import Classifier
 
 _ABOUT = {
     "article": "Two numbers for each of five words, their mean, two sigmoid units, and a sigmoid. Nobody trained it: "
-    'its weights were chosen so that it gives "I love this movie" 0.3 at the beginning. It learns with the squared error.',
+    'its weights were chosen so that it gives "I love this movie" 0.3 at the beginning. It learns with the squared '
+    "error.",
     "xor": "Two numbers for each of the words good, bad and not, their sum, four tanh units, and a sigmoid. It "
     "begins with random weights, as one that has learned nothing. Press Run, and it learns all four reviews.",
 }

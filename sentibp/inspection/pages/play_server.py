@@ -215,10 +215,8 @@ def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[s
         if which not in ("practice", "taught"):
             raise Refused(HTTPStatus.BAD_REQUEST, "reviews: choose from practice, taught")
         return session.run(which, _count(request, "steps"), optimizer, learning_rate, text)
-    if name == "measure":
-        return session.measure()
-    if name == "begin":
-        return session.begin()
+    if name in ("measure", "begin"):
+        return session.measure() if name == "measure" else session.begin()
     if name == "undo":
         session.undo()
     elif name == "reset":

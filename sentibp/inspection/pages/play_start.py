@@ -117,4 +117,3 @@ def _rate(classifier: Classifier, text: str, least: int, optimizer: str) -> floa
 def _log_odds(p: float) -> float:
     p = min(max(p, 1e-12), 1 - 1e-12)
     return math.log(p / (1 - p))
-

@@ -76,7 +76,9 @@ def about_marks(sides: Sequence[Side]) -> str:
     found = []
     if shifted := [word for word in listed if word.startswith(MARKS)]:
         mark, word = shifted[0].split("~", 1)
-        where = {"not": "that is negated", "but": "that is conceded before or after but", "very": "after a booster"}[mark]
+        where = {"not": "that is negated", "but": "that is conceded before or after but", "very": "after a booster"}[
+            mark
+        ]
         found.append(f"“{shifted[0]}” is “{word}” {where}")
     if start := next((word for word in listed if word.endswith("~")), ""):
         found.append(f"“{start}” is any word that begins so")

@@ -98,8 +98,8 @@ def warnings(facts: Mapping[str, Any], events: Sequence[Event]) -> list[str]:
         first, worst = steps[0]["loss"], max(steps, key=lambda event: event["loss"] or 0.0)
         if first and (worst["loss"] or 0.0) > _FAR * first:
             found.append(
-                f"the loss of a batch rose from {first:.2f} at step {steps[0]['step']:,} to {worst['loss']:.2f} at step "
-                f"{worst['step']:,}: the learning rate is probably too high"
+                f"the loss of a batch rose from {first:.2f} at step {steps[0]['step']:,} to {worst['loss']:.2f} at "
+                f"step {worst['step']:,}: the learning rate is probably too high"
             )
             break
     return found

@@ -228,7 +228,8 @@ def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
     page = report.report_page([subject]).decode()
     lead = re.sub("<[^>]*>", "", re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
     assert re.match(
-        r"a (tells|should tell) negative and positive reviews apart\. It was trained on 30 reviews of reviews\.jsonl in", lead
+        r"a (tells|should tell) negative and positive reviews apart\. It was trained on 30 reviews of reviews\.jsonl",
+        lead,
     )
     accuracy = 100 * subject.predictions.scores["accuracy"]
     assert f"It is right about {accuracy:.1f} % of 30 validation reviews (95 % interval: " in lead
@@ -260,7 +261,9 @@ def test_warnings_of_the_training_are_at_the_top_and_beside_the_charts(train):
     assert 'class="warning"' not in report.report_page([subject]).decode()
     warning = "epoch 1: vanishing gradients in embedding to hidden.0: all units of hidden.0 are dead"
     facts = subject.facts | {"warnings": [warning]}
-    steps = [{"event": "step", "seed": 0, "step": i, "loss": loss, "gradient_norm": 1.0} for i, loss in ((1, 0.7), (2, 9))]
+    steps = [
+        {"event": "step", "seed": 0, "step": i, "loss": loss, "gradient_norm": 1.0} for i, loss in ((1, 0.7), (2, 9))
+    ]
     page = report.report_page([subject._replace(facts=facts, events=steps)]).decode()
     assert page.count(warning) == 2
     assert page.index(warning) < page.index('id="training"') < page.rindex(warning) < page.index('id="loss"')
