@@ -267,6 +267,7 @@ def test_labels_follow_the_answer_until_somebody_chooses(page: Page, played: str
     page.js("(document.getElementById('learning-rate').value = 1e300, document.getElementById('learn').click())")
     page.wait("!document.getElementById('error').hidden")
     assert page.js("document.getElementById('error').previousElementSibling.id") == "teach", "beside the button"
+    assert all("422" in complaint for complaint in page.complaints())
 
 
 def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):

@@ -100,6 +100,8 @@ def _shipped(classifier: Classifier, name: str, split: str) -> Corpus | None:
 
 def known_share(classifier: Classifier, texts: Sequence[str]) -> Array:
     """Return the share of known words of n texts (n,); of a text without words 0."""
+    if not texts:
+        return np.zeros(0)
     _, tokens, unknown = classifier.encode(list(texts))
     return 1 - np.where(tokens > 0, unknown, 1) / np.maximum(tokens, 1)
 

@@ -68,7 +68,7 @@ def _strongest_words(classifier: Classifier) -> str:
 
 def _plain(classifier: Classifier, features: Sequence[str]) -> list[str]:
     """Return the features that are whole words: no n-grams, affixes or other parts."""
-    plain = [feature for feature in features if feature.isalpha()]
+    plain = [each for each in features if any(map(str.isalpha, each)) and " " not in each and "~" not in each]
     known = known_share(classifier, plain) == 1
     return [feature for feature, is_known in zip(plain, known.tolist(), strict=True) if is_known]
 

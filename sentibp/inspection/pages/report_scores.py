@@ -156,7 +156,7 @@ def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]
     ]
     for subject, facts in zip(subjects, each, strict=True):
         if subject.facts.get("digest"):
-            facts["digest of model.safetensors"] = subject.facts["digest"]
+            facts["digest"] = f"{subject.facts['digest']} (model.safetensors)"
         if subject.classifier is not None:
             which = f" ({subject.file})" if subject.file else ""
             facts["features"] = f"{len(subject.classifier.vocabulary):,}{which}"
