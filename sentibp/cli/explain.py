@@ -130,11 +130,17 @@ def _label_without(
 
 def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
     """Yield the lines of an explanation as text, with the `count` largest contributions."""
+    from sentibp.inspection.explain import NOTHING
+
     yield f"{explanation.label}  {explanation.score:.4f}"
     yield _coloured(text, explanation, colours) if text.strip() else "(no words)"
     yield ""
     several = isinstance(explanation.positive, tuple)
     yield from _tables(explanation, count) if several else _table(explanation, count)
+    if explanation.contributions and all(
+        abs(part.contribution) < NOTHING for each in explanation.sums for part in each.contributions
+    ):
+        yield "no word matters: none of them moves a probability by as much as 0.1 percentage points"
     unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
     if unknown:
         yield f"unknown to the model: {_short(', '.join(unknown), 70)}"

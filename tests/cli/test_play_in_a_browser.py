@@ -326,6 +326,12 @@ def test_run_learns_xor_with_a_live_curve_and_can_be_stopped(page: Page, played:
     page.find("#losses summary").send_keys(ENTER)
     page.wait("document.querySelectorAll('#losses tr').length > 40")
     assert page.js(UNNAMED) == []
+    about = page.text("#about-losses")
+    assert "before the step of Run on it" in about and "Where a line falls" not in about, "there is no such line"
+    assert "it has learned nothing yet" not in page.text("#about"), "which is true no longer"
+    assert "steps" in page.text("#run-status")
+    page.find("#reset").click()
+    page.wait(f"document.getElementById('run-status').textContent === '' && {READY}")
     assert page.complaints() == []
 
 
@@ -581,6 +587,14 @@ def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, 
         ratios = page.js(CONTRASTS)
         assert len(ratios) > 60
         assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
+        drawn = "document.querySelector('.linked .scroll')"
+        left = f"{drawn}.getBoundingClientRect().left"
+        lefts = f"[...{drawn}.querySelectorAll('rect')].map(e => e.getBoundingClientRect())"
+        first = page.js(f"Math.min(...{lefts}.filter(b => b.right > {left} + 1).map(b => b.left)) - {left}")
+        cut = page.js(f"{drawn}.scrollLeft")
+        at_end = page.js(f"{drawn}.scrollLeft + {drawn}.clientWidth >= {drawn}.scrollWidth - 2")
+        assert first >= 0 or at_end, "no column is cut on the left"
+        assert page.js(f"{drawn}.classList.contains('more-left')") == (cut > 2)
     assert page.js(UNNAMED) == []
     assert page.js(SMALL) == []
     if scheme == "light":

@@ -92,17 +92,22 @@ def warnings(facts: Mapping[str, Any], events: Sequence[Event]) -> list[str]:
     """Return what the training warned of, that it diverged, and that its loss rose far above that of the beginning."""
     found = list(facts.get("warnings") or [])
     if facts.get("outcome") == "diverged":
-        found.append(f"it diverged: {facts.get('error') or 'the loss was not finite'}")
+        error = facts.get("error") or "the loss was not finite"
+        found.append(error if error.startswith("diverged") else f"diverged: {error}")
     for seed in dict.fromkeys(event["seed"] for event in events if event["event"] == "step"):
         steps = [event for event in events if event["event"] == "step" and event["seed"] == seed]
         first, worst = steps[0]["loss"], max(steps, key=lambda event: event["loss"] or 0.0)
         if first and (worst["loss"] or 0.0) > _FAR * first:
             found.append(
-                f"the loss of a batch rose from {first:.2f} at step {steps[0]['step']:,} to {worst['loss']:.2f} at "
+                f"the loss of a batch rose from {_short(first)} at step {steps[0]['step']:,} to {_short(worst['loss'])} at "
                 f"step {worst['step']:,}: the learning rate is probably too high"
             )
             break
     return found
+
+
+def _short(loss: float) -> str:
+    return f"{loss:.2f}" if loss < 1e6 else f"{loss:.1e}"
 
 
 def _networks(run: Lines, runs: int) -> list[Network]:

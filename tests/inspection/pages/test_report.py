@@ -269,7 +269,7 @@ def test_warnings_of_the_training_are_at_the_top_and_beside_the_charts(train):
     assert page.index(warning) < page.index('id="training"') < page.rindex(warning) < page.index('id="loss"')
     assert page.count("the loss of a batch rose from 0.70 at step 1 to 9.00 at step 2") == 2
     diverged = facts | {"warnings": [], "outcome": "diverged", "error": "the loss is not finite"}
-    assert "it diverged: the loss is not finite" in report.report_page([subject._replace(facts=diverged)]).decode()
+    assert "diverged: the loss is not finite" in report.report_page([subject._replace(facts=diverged)]).decode()
 
 
 def test_words_that_move_no_probability_are_not_drawn_as_if_they_did(train):
