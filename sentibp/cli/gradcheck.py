@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,8 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_text, table
+from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -82,11 +85,15 @@ def gradcheck(
     predicts. Exits with 1 if a gradient is wrong.
     """
     from sentibp.errors import ConfigError
+    from sentibp.runs import find
 
     subjects = {"CONFIG": config, "-m": model, "--layer": layer}
     given = [name for name, value in subjects.items() if value is not None]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)}: only one thing can be checked; give one of them")
+    if config is not None and find.names_run(config):
+        command = f"`sentibp gradcheck -m {shlex.quote(config)}`"
+        raise ConfigError(f"{config}: a run, not a config; to check its model: {command}")
     if layer is not None and set_:
         raise ConfigError("--set: changes how reviews are read, and a layer reads none; leave it out")
     if config is None and (other := [each for each in set_ or [] if not each.startswith("data.")]):
@@ -98,7 +105,7 @@ def gradcheck(
     ok = (
         _check_layers(layer, tolerance, json)
         if layer is not None
-        else _check_network(config, model or "last", set_ or [], data, reviews, tolerance, json)
+        else _check_network(config, "last" if model is None else model, set_ or [], data, reviews, tolerance, json)
     )
     if not ok:
         raise typer.Exit(1)
@@ -122,7 +129,8 @@ def _check_network(
     model = find.with_hub_models_local([model])[0] if config is None else model
     go_offline()  # the training data are in the local cache already
     if config is None:
-        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
+        with naming_predict(data, model, overrides=overrides):
+            classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
     else:
         from sentibp.config.load import load_config
 
@@ -142,6 +150,8 @@ def _finite(error: float) -> float | None:
 
 
 def _print_network(result: GradientCheck) -> None:
+    from sentibp.inspection.gradcheck import FAINT
+
     table(
         ["tensor", "shape", "reached", "gradient", "error", "verdict"],
         [
@@ -159,10 +169,16 @@ def _print_network(result: GradientCheck) -> None:
     loss = result.loss.replace("_", " ")
     changed = "inverted" if result.labels == 2 else "changed"
     print_text(
-        f"\nreached: the share of the entries with a gradient other than 0, of {result.reviews:,} reviews\n"
-        f"error: the relative error of the derivative of the {loss} of {result.compared} reviews\n"
+        f"\nreached: the share of the entries with a gradient other than 0, of {counted(result.reviews, 'review')}\n"
+        f"error: the relative error of the derivative of the {loss} of {counted(result.compared, 'review')}\n"
         f"along random directions, in float64; a third of the labels are {changed}"
     )
+    faint = sum(tensor.verdict == "too faint to tell" for tensor in result.tensors)
+    if faint:
+        print_text(
+            f"too faint to tell ({faint} of {len(result.tensors)} tensors): the gradient is shorter than {FAINT:g},\n"
+            "so that rounding could hide a wrong derivative; nothing is known of these"
+        )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]
     print_text(
         f"wrong: {', '.join(wrong)}: the error is over {result.tolerance:g}"

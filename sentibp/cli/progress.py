@@ -9,7 +9,7 @@ from sentibp.cli.output import print_message, printable
 from sentibp.cli.prediction_progress import is_live, stop, workers
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 from sentibp.utils.executor import Executor
-from sentibp.utils.messages import discard
+from sentibp.utils.messages import counted, discard
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
 _ROUND_LINES = 5  # one round in so many is shown as a line
@@ -84,7 +84,7 @@ class Progress:
         self.epochs = event.epochs
         self.loss = None
         held_out = f", validated on {event.validation:,}" if event.validation else ""
-        about = f"{event.run}: {event.training:,} reviews{held_out}; {event.features:,} features"
+        about = f"{event.run}: {counted(event.training, 'review')}{held_out}; {counted(event.features, 'feature')}"
         scores = ""
         if about != self.about:  # once for all networks
             self._line(about)
@@ -92,7 +92,7 @@ class Progress:
                 scores = "; the scores after each epoch are its own" + (event.then and f", before {event.then}")
         self.about = about
         which = "network" if event.networks == 1 else f"network {event.number:,} of {event.networks:,}"
-        self._line(f"{which}: {event.parameters:,} parameters, seed {event.seed}{scores}")
+        self._line(f"{which}: {counted(event.parameters, 'parameter')}, seed {event.seed}{scores}")
         self._bar(event.steps)
 
     def _bar(self, total: int) -> None:

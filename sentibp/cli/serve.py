@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, Model
+from sentibp.cli import Cost, Json, Model, Threshold
 from sentibp.cli.compress import parse_size
 from sentibp.cli.output import print_json, print_message, print_text
 from sentibp.errors import ConfigError, DataError
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         epilog="""\b
 Examples:
   sentibp serve -m runs/first
+  sentibp serve -m runs/first --threshold 0.7
   sentibp serve -m builtin --port 0 --json
   sentibp serve --host 0.0.0.0 --token-file token.txt"""
     )(serve)
@@ -36,6 +37,8 @@ Examples:
 
 def serve(
     model: Model = None,
+    threshold: Threshold = None,
+    cost: Cost = None,
     host: Annotated[
         str,
         typer.Option(
@@ -101,7 +104,7 @@ def serve(
     from sentibp.runs import find
 
     def load_model() -> ServedModel:
-        return load(find.model_file(model))
+        return load(find.model_file(model), threshold, cost)
 
     limits = Limits(largest, max_texts, max_length, timeout, max_waiting)
     listener = bind(host, port)
@@ -133,12 +136,13 @@ def _token(path: Path | None) -> str | None:
         given = os.environ.get(TOKEN)
         return None if given is None else _checked(given, TOKEN)
     from sentibp.utils.files import open_regular, unreadable
+    from sentibp.utils.near_names import near_or
 
     try:
         with open_regular(path) as file:
             content = file.read(_LONGEST + 1)
     except OSError as error:
-        raise DataError(unreadable(error, str(path), "give a file with a token")) from None
+        raise DataError(unreadable(error, str(path), near_or(path, "give a file with a token"))) from None
     return _checked(content.decode("latin-1"), f"--token-file {path}")
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Cluster, Json, Offline, Set
+from sentibp.cli import Cluster, Json, MissingArgument, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
@@ -95,20 +96,20 @@ def train(
 
     The run directory keeps the best model, which eval and predict use by default.
     """
+    from sentibp.cli.short_options import with_short_options
     from sentibp.config.load import load_config
     from sentibp.distributed.executor import connect
     from sentibp.runs import find
     from sentibp.training import break_condition
 
     if config is None and resume is None:
-        raise typer.BadParameter("Missing argument 'CONFIG'")
+        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
     if resume is not None and (out is not None or dry_run or find_lr):
         raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
     condition = None if break_ is None else break_condition.parse_condition(break_)
-    overrides = [f"train.sync={sync}"] if sync is not None else []  # first, so that a repair with --set changes it
-    overrides += [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides = with_short_options(set_ or [], {"--sync": sync, "--seed": seed})
     path = find.find_started(resume) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     _require_shards(resolved, sync, cluster, break_)
@@ -243,7 +244,7 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
             f"a demo: trained on {reviews:,} short reviews that come with sentibp, {known}; "
             f"for real use, {use}give your own file with --set data.source=FILE"
         )
-    return f"trained on only {reviews:,} reviews, {known}; it takes about {_FEW:,} or more to rely on it"
+    return f"trained on only {counted(reviews, 'review')}, {known}; it takes about {_FEW:,} or more to rely on it"
 
 
 def _advice(result: Outcome, data: TrainingData) -> str | None:
@@ -276,7 +277,7 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
     trained = result.network_parameters
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
-        "model": f"{result.features:,} features, {result.parameters:,} parameters"
+        "model": f"{counted(result.features, 'feature')}, {counted(result.parameters, 'parameter')}"
         + "; a few more after the final training on all reviews" * result.refit,
         "network": f"{trained:,} parameters; averaged with others in the model" * (trained != result.parameters),
         "model file": size(result.model_bytes),
@@ -304,22 +305,26 @@ def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: b
     if json:
         print_json(result._asdict() | {"curve": [point._asdict() for point in result.curve], "notes": list(notes)})
         return
+    key = "train.optimizer.learning_rate"
     marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
     full = 1.25 * max(result.chance, result.curve[0].smooth)
     print_text(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
     for i in range(0, len(result.curve), _STEPS_A_LINE):
         points = result.curve[i : i + _STEPS_A_LINE]
-        middle = points[len(points) // 2]
-        bar = "#" * min(round(middle.smooth / full * _BAR), _BAR)
+        shown = next((point for point in points if point.learning_rate == result.least), points[len(points) // 2])
+        bar = "#" * min(round(shown.smooth / full * _BAR), _BAR)
         first, after = points[0].learning_rate, _next(points)
         names = [name for name, value in marks.items() if value is not None and first <= value < after]
-        print_text(f"{middle.learning_rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
+        print_text(f"{shown.learning_rate:.1e}  {shown.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
     print_text(f"ended at {result.curve[-1].learning_rate:.1e}: {result.ended}\n")
     if result.suggestion is None:
         print_text(f"inconclusive: {result.inconclusive}")
-        print_text(f"no suggestion; {result.current:g} is set. Train with it, and look at `sentibp runs flow`.")
+        if result.lower is None:
+            print_text(f"no suggestion; {result.current:g} is set. Train with it, and look at `sentibp runs flow`.")
+        else:
+            print_text(f"{result.current:g} is set, which is too high; try --set {key}={result.lower:g}")
         return
-    print_text(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    print_text(f"suggestion  --set {key}={result.suggestion:g}")
     print_text(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
 
 

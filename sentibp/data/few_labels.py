@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentibp.data.labels import counted
+from sentibp.utils.messages import counted
 
 FEW = 2000  # labels, below which a lexicon helps
 SHORT = 400  # characters of a text on average, below which it helps: in long reviews it did not
