@@ -98,10 +98,8 @@ def warnings(facts: Mapping[str, Any], events: Sequence[Event]) -> list[str]:
         steps = [event for event in events if event["event"] == "step" and event["seed"] == seed]
         first, worst = steps[0]["loss"], max(steps, key=lambda event: event["loss"] or 0.0)
         if first and (worst["loss"] or 0.0) > _FAR * first:
-            found.append(
-                f"the loss of a batch rose from {_short(first)} at step {steps[0]['step']:,} to {_short(worst['loss'])} at "
-                f"step {worst['step']:,}: the learning rate is probably too high"
-            )
+            at = f"{_short(first)} at step {steps[0]['step']:,} to {_short(worst['loss'])} at step {worst['step']:,}"
+            found.append(f"the loss of a batch rose from {at}: the learning rate is probably too high")
             break
     return found
 
