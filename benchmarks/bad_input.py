@@ -197,7 +197,7 @@ def main() -> None:
         for words in (
             ["train", "words.yaml", "--quiet"],
             ["eval"],
-            ["predict", "--input", "words.csv", "--output", "o.jsonl"],
+            ["predict", "--input", "words.csv", "--output", "o.jsonl", "--force"],
         ):
             show(f"{arguments.million_words} million reviews of one word: {words[0]}", words)
 

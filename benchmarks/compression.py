@@ -55,7 +55,7 @@ def main() -> None:
             sentibp("train", arguments.config, *settings, "--set", f"data.source={rest}", "--out", run, "--quiet")
             for size in arguments.sizes.split(","):
                 small = Path(folder, f"{size}.safetensors")
-                result = sentibp("compress", run, "--max-size", size, "--data", held_out, "--output", small)
+                result = sentibp("compress", run, "--max-size", size, "--data", held_out, "--output", small, "--force")
                 for name, side in ("model", "before"), (size, "after"):
                     row = [float(result[side][key]) for key in ("bytes", "features", "accuracy", "log_loss")]
                     found.setdefault(name, []).append([*row, result[side]["probes"]["passed"]])

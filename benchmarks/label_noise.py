@@ -44,7 +44,7 @@ def audited(
     for override in [*overrides, "data.source=flipped.csv"]:
         command += ["--set", override]
     start = time.perf_counter()
-    subprocess.run([*command, "--output", "ranked.csv"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "--output", "ranked.csv", "--force"], check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
     csv.field_size_limit(1 << 30)
     with open("ranked.csv", newline="", encoding="utf-8") as file:

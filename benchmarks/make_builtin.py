@@ -42,7 +42,8 @@ def main() -> None:
         if arguments.run is None:
             settings = [part for each in arguments.set for part in ("--set", each)]
             sentibp("train", arguments.config, *settings, "--seed", str(arguments.seed), "--out", run, "--quiet")
-        result = json.loads(sentibp("compress", run, "--max-size", arguments.max_size, "--output", FOLDER, "--json"))
+        size = arguments.max_size
+        result = json.loads(sentibp("compress", run, "--max-size", size, "--output", FOLDER, "--force", "--json"))
         facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     kept = ("bytes", "features", "n", "accuracy", "accuracy_interval", "log_loss", "calibration_error", "probes")
     scores = {side: {key: result[side][key] for key in kept if key in result[side]} for side in ("before", "after")}

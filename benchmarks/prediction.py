@@ -49,7 +49,7 @@ def main() -> None:
                 lines.write(json.dumps({"text": text}) + "\n")
         contests = {
             "25,000 reviews, against fastText": (
-                [*sentibp, "predict", "--input", "reviews.jsonl", "--output", "ours.jsonl"],
+                [*sentibp, "predict", "--input", "reviews.jsonl", "--output", "ours.jsonl", "--force"],
                 [python, str(HERE / "fasttext_predict.py"), "model.bin", "reviews.jsonl", "theirs.jsonl"],
             ),
             "one text, against `import numpy, pyarrow`": (

@@ -72,6 +72,10 @@ class DataError(SentibpError):
     exit_code = 3
 
 
+class NoLabels(DataError):
+    """A source that is to have labels has none."""
+
+
 class InvalidSetting(ConfigError, ValueError):
     """A setting that was given from Python is invalid."""
 

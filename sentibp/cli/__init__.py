@@ -35,6 +35,14 @@ class Commands(TyperGroup):
             return result
 
 
+class MissingArgument(typer.BadParameter):
+    """An argument is missing that another option would make needless, so that the parser does not ask for it."""
+
+    def format_message(self) -> str:
+        """Return the message; that of a wrong value begins with "Invalid value"."""
+        return f"Missing argument {self.message}"
+
+
 @contextlib.contextmanager
 def _errors_as_lines() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and an exit code, without a traceback."""
@@ -66,6 +74,7 @@ def _errors_as_lines() -> Iterator[None]:
         raise typer.Exit(3) from None
     except Exception as error:
         _escape(error)
+        _explain(error)
         if hasattr(error, "option_name"):
             _suggest_setting(error)
         raise
@@ -75,6 +84,21 @@ def _escape(error: Any) -> None:
     """Escape control characters in a usage error, which quotes what was typed, and cut what is very long."""
     if hasattr(error, "format_message") and isinstance(error.message, str):
         error.message = shortened(error.message.translate(TEXT_ESCAPES))
+
+
+_SEE = {"RUN": "sentibp runs list", "MODEL": "sentibp runs list", "CONFIG": "sentibp config list"}
+
+
+def _explain(error: Any) -> None:
+    """Add to a usage error what a missing argument is, and which commands there are where one is not known."""
+    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
+    if type(error).__name__ == "MissingParameter" and parameter is not None and not error.message:
+        see = _SEE.get((parameter.metavar or "").strip("[]"))
+        error.message = getattr(parameter, "help", None) or ""
+        if see is not None and see not in error.message:
+            error.message += f" See `{see}`."
+    elif str(getattr(error, "message", "")).startswith("No such command") and context is not None and context.parent:
+        error.message += f" There are: {', '.join(context.command.commands)}."
 
 
 def _suggest_setting(error: Any) -> None:
@@ -111,7 +135,10 @@ RunModel = Annotated[
     str | None,
     typer.Option("-m", "--model", help="A run directory, its name in runs/, or `last`, the newest finished run here."),
 ]
-RunName = Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")]
+RunName = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run directory, its name in runs/, or `last`. See `sentibp runs list`."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
@@ -143,6 +170,8 @@ SetData = Annotated[
 Split = Annotated[str | None, typer.Option("--split", metavar="S", help="The split of named data. Default: test.")]
 TextColumn = Annotated[str | None, typer.Option("--text-column", metavar="C", help="Default: as in training.")]
 LabelColumn = Annotated[str | None, typer.Option("--label-column", metavar="C", help="Default: as in training.")]
+
+Force = Annotated[bool, typer.Option("--force", help="Replace the file of --output if it is there already.")]
 
 Cluster = Annotated[
     str | None,

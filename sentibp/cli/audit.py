@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json, Set
+from sentibp.cli import Force, Json, Set
 from sentibp.cli.output import one_line, print_json, print_message, print_text
-from sentibp.cli.output_file import format_of, require_no_input, save_output
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_written
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -52,11 +53,14 @@ def audit(
     output: Annotated[
         Path | None,
         typer.Option(
+            "-o",
+            "--output",
             metavar="FILE.csv",
             parser=expand_home,
             help="Write all reviews, the most probable errors first, to correct and train on them.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
@@ -72,11 +76,13 @@ def audit(
     if output is not None:
         format_of(output, None, {".csv": "csv"}, None, "csv")
         require_no_input(output, [("the audited data", path) for path in label_audit.sources(target)])
+        require_free(output, force)
     watch = (lambda note: None) if quiet else (lambda note: print_message(note.text))
     result = label_audit.audit_labels(target.resolved, folds, limit, target.epochs, watch)
     command = None
     if output is not None:
         save_output(output, label_audit.to_csv(result))
+        tell_written(output, counted(len(result.corpus), "row"))
         command = _train_command(target, set_ or [], output)
     commoner = "more frequent label" if result.positive.ndim == 1 else "most frequent label"
     if result.is_chance:
@@ -114,11 +120,12 @@ def _to_dict(issue: LabelIssue, several: bool) -> dict[str, Any]:
 
 
 def _print(result: LabelAudit, command: str | None) -> None:
-    print_text(f"{len(result.corpus):,} reviews in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold")
-    from sentibp.data.labels import counted
+    print_text(
+        f"{counted(len(result.corpus), 'review')} in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold"
+    )
 
     number, several = int(result.confident.sum()), result.positive.ndim == 2
-    contradicted = f"{counted(number, 'label')} {'is' if number == 1 else 'are'} confidently contradicted"
+    contradicted = f"{counted(number, 'label', 'is', 'are')} confidently contradicted"
     print_text(f"{contradicted}; the most probable errors:")
     width = len(str(len(result.issues)))
     for number, issue in enumerate(result.issues, 1):

@@ -9,6 +9,8 @@ import typer
 
 from sentibp.cli import Json, RunModel
 from sentibp.cli.output import one_line, print_json, print_text
+from sentibp.cli.text_arguments import require_texts
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.inspection.influence import Influences, ReviewInfluence
@@ -57,6 +59,7 @@ def blame(
     if (text is None) == (word is None):
         raise typer.BadParameter("give a review, in quotes, or --word WORD; one of the two")
     if text is not None:
+        require_texts([text])
         influences = influence.of_text(model, text, count, towards)
     else:
         influences = influence.of_word(model, word or "", count, towards)
@@ -94,7 +97,8 @@ def _print(text: str, influences: Influences) -> None:
     if towards not in (None, influences.label):
         print_text(f"(predicted {influences.label})")
     logit = "logit" if towards is None else f"logit of {towards} against the rest"
-    shared = f"{influences.sharing:,} of {influences.reviews:,} training reviews share words with it"
+    of = f"{influences.sharing:,} of {counted(influences.reviews, 'training review')}"
+    shared = f"{of} {'shares' if influences.sharing == 1 else 'share'} words with it"
     line = f"{logit} {influences.logit:+.4f}; {shared}"
     print_text(line if towards is None else textwrap.fill(line, 80))
     ups, downs = (

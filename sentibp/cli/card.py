@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json, NamedModel, SameModel
+from sentibp.cli import Force, Json, NamedModel, SameModel
 from sentibp.cli.output import print_content, print_json, print_text, size
-from sentibp.cli.output_file import format_of, require_no_input, save_output
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output
 from sentibp.utils.paths import expand_home
 
 License = Annotated[
@@ -50,9 +50,10 @@ def card(
             "--output",
             metavar="FILE",
             parser=expand_home,
-            help="Where to write the card; an existing file is replaced. Default: standard output.",
+            help="Where to write the card. Default: standard output.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write a model card.
@@ -73,6 +74,7 @@ def card(
     path = find.model_file(named or model)
     if output is not None:
         require_no_input(output, [("the model", path)])
+        require_free(output, force)
     written = write_card(path, About(name, license, tuple(language or ())))
     if output is not None:
         save_output(output, written.text.encode())

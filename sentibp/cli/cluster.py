@@ -8,6 +8,7 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_text, size, table
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.distributed.check import PathFacts, Report
@@ -74,7 +75,7 @@ _VERSIONS = ("sentibp", "numpy", "python", "distributed", "host")
 
 def print_report(report: Report) -> None:
     """Print a line for each worker, and for each path."""
-    print_text(f"{report.address}: {report.slots} slot{'s' * (report.slots != 1)}")
+    print_text(f"{report.address}: {counted(report.slots, 'slot')}")
     lines = [["this command", "", *(report.here[name] for name in _VERSIONS)]]
     lines += [
         [each.name, each.address, *(each.versions.get(name, "") for name in _VERSIONS)] for each in report.workers

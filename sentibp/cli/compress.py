@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
+from sentibp.cli import Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size, table
-from sentibp.cli.output_file import require_no_input, save_output
+from sentibp.cli.output_file import require_free, require_no_input, save_output
+from sentibp.cli.short_options import tell_overruled
+from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -52,8 +55,7 @@ def compress(
             "--output",
             metavar="DIR|FILE",
             parser=expand_home,
-            help="A file that ends in .safetensors, or a folder, in which it is called model.safetensors. An existing "
-            "file is replaced.",
+            help="A file that ends in .safetensors, or a folder, in which it is called model.safetensors.",
         ),
     ] = Path("compressed.safetensors"),
     data: Annotated[
@@ -67,6 +69,7 @@ def compress(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     set_: SetData = None,
+    force: Force = False,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -83,13 +86,17 @@ def compress(
     from sentibp.export import compress as export
     from sentibp.inspection.evaluate import DataOptions
     from sentibp.runs import find, hub_model
+    from sentibp.runs.directory import MODEL
 
     path = find.model_file(named or model or "last")
     output = _file(output)
     require_no_input(output, [("the model", path), ("the data", data or "")])
+    require_free(output, force, makes_folder=output.name == MODEL)
+    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
-    content, report = export.compress_file(path, max_bytes, reviews)
-    if output.name == "model.safetensors":
+    with naming_predict(data, named or model, text_column, set_ or []):
+        content, report = export.compress_file(path, max_bytes, reviews)
+    if output.name == MODEL:
         output.parent.mkdir(parents=True, exist_ok=True)
     save_output(output, content)
     _print(output, report, json, hub_model.as_json(path))
@@ -142,5 +149,5 @@ def _print(output: Path, report: Report, json: bool, origin: Mapping[str, str]) 
     if report.paired is not None:
         from sentibp.metrics import verdict
 
-        print_text(f"\n{after['n']:,} reviews: {verdict(report.paired)}")
+        print_text(f"\n{counted(after['n'], 'review')}: {verdict(report.paired)}")
     print_text(f"\n{output}  {size(after['bytes'])}")

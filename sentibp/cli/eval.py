@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +12,9 @@ import typer
 
 from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel, SetData, Split, TextColumn, Threshold
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
+from sentibp.cli.short_options import tell_overruled
+from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.data.labels import Classes
@@ -86,11 +91,15 @@ def evaluate(
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
+    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     name, checks = named or model, fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
-        met = _evaluate_reviews(name, checks, json, against, *source.values(), overrides=set_ or [], decided=decided)
+        with naming_predict(data, name, text_column, set_ or []):
+            met = _evaluate_reviews(
+                name, checks, json, against, *source.values(), overrides=set_ or [], decided=decided
+            )
     if not met:
         raise typer.Exit(1)
 
@@ -107,16 +116,19 @@ def _evaluate_reviews(
     decided: Mapping[str, str | None],
 ) -> bool:
     """Score a model on labelled reviews, alone or against another, and return whether all checks are met."""
-    from sentibp.data.readers import SUFFIXES
     from sentibp.errors import ConfigError
     from sentibp.inspection import compare
     from sentibp.inspection import evaluate as inspection_evaluate
     from sentibp.model import file as model_file
     from sentibp.model.decision import parse_decision
     from sentibp.runs import find, hub_model
+    from sentibp.utils.near_names import near_paths
+    from sentibp.utils.paths import has_data_suffix
 
-    if name is not None and name.lower().endswith(SUFFIXES):
-        raise ConfigError(f"{name}: reviews, not a model; to score the newest model on them, use --data {name}")
+    if name is not None and has_data_suffix(name):
+        data = next(iter([] if os.path.exists(name) else near_paths(name, has_data_suffix)), name)
+        use = f"to score the newest model on them, use --data {shlex.quote(data)}"
+        raise ConfigError(f"{name}: reviews, not a model; {use}")
     held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
     file = find.validated_file if held_out else find.model_file
     model = find.model_file(name)
@@ -233,9 +245,8 @@ def print_scores(result: Evaluation, json: bool, origin: Mapping[str, str]) -> N
     else:
         _print_confusion(scores["confusion"])
     if scores["no_known_word"]:
-        print_text(
-            f"\n{scores['no_known_word']:,} reviews have no known word; their prediction is the bias of the model"
-        )
+        without = counted(scores["no_known_word"], "review", "has", "have")
+        print_text(f"\n{without} no known word; the prediction is then the bias of the model")
 
 
 def _print_confusion(confusion: Mapping[str, float]) -> None:

@@ -13,6 +13,8 @@ import typer
 
 from sentibp.cli import Json, Model
 from sentibp.cli.output import print_content, print_json, print_text, printable
+from sentibp.cli.text_arguments import require_texts
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
@@ -75,6 +77,7 @@ def explain(
     from sentibp.model import file
     from sentibp.runs import find, hub_model
 
+    require_texts([text], explain=True)
     classifier = file.load_model(find.model_file(model))
     explanation = inspection_explain.explain(classifier, text)
     if flip_to is not None:
@@ -148,7 +151,7 @@ def _table(explanation: Explanation, count: int) -> Iterator[str]:
     shown, others = largest[:count], largest[count:]
     table = [(_short(each.text), each.contribution) for each in shown]
     if others:
-        table.append((f"{len(others):,} others", sum(each.contribution for each in others)))
+        table.append((counted(len(others), "other"), sum(each.contribution for each in others)))
     table += [("bias", explanation.bias), ("logit", explanation.logit)]
     width = max(len(name) for name, _ in table)
     scale = max([abs(each.contribution) for each in shown] or [1.0]) or 1.0
@@ -175,7 +178,7 @@ def _tables(explanation: Explanation, count: int) -> Iterator[str]:
     scale = max([abs(value) for _, values in rows for value in values] or [1.0]) or 1.0
     if others:
         totals = [sum(part.contribution for part in parts) for parts in zip(*others, strict=True)]
-        rows.append((f"{len(others):,} others", totals))
+        rows.append((counted(len(others), "other"), totals))
     rows += [("bias", [each.bias for each in sums]), ("sum", [each.value for each in sums])]
     width = max(len(name) for name, _ in rows)
     column = max(10, *(len(_short(each.name, _NAME)) for each in sums))
@@ -196,7 +199,7 @@ def _distribution(explanation: Explanation) -> Iterator[str]:
     shown = sorted(each, key=lambda name: -each[name])[:_PROBABLE]
     parts = [f"{_short(name, 20)} {value:.4f}" for name, value in each.items() if name in shown]
     if len(each) > len(shown):
-        parts.append(f"{len(each) - len(shown)} others {1 - sum(each[name] for name in shown):.4f}")
+        parts.append(f"{counted(len(each) - len(shown), 'other')} {1 - sum(each[name] for name in shown):.4f}")
     line = "   ".join(part.replace(" ", "\u00a0") for part in parts)  # a name stays with its number
     yield from (line.replace("\u00a0", " ") for line in textwrap.wrap(line, 80))
 
@@ -267,4 +270,4 @@ def _flip_line(explanation: Explanation, change: Counterfactual, target: str | N
     n = len(change.deletions)
     words = ", ".join(_short(word.text) for word in change.deletions[:20]) + (", ..." if n > 20 else "")
     bound = "the fewest" if change.exact else "an upper bound; fewer may be enough"
-    return f"flip: {other} {score:.4f} without {n:,} word{'s' * (n > 1)} ({bound}): {words}"
+    return f"flip: {other} {score:.4f} without {counted(n, 'word')} ({bound}): {words}"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, NamedModel, SameModel
+from sentibp.cli import Force, Json, NamedModel, SameModel
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import require_no_input, save_output
+from sentibp.cli.output_file import require_free, require_no_input, save_output
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def export(
         str | None,
         typer.Option(metavar="COST", help="Answer the label of least expected cost: distance, squared, or a matrix."),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write a model as one file that needs nothing else.
@@ -91,6 +93,7 @@ def export(
         exports.require_free_name(output)
     path = find.model_file(named or model)
     require_no_input(output, [("the model", path)])
+    require_free(output, force)
     classifier = load_model(path)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     exported = exports.export_model(classifier, target, decision, max_bytes)
@@ -102,8 +105,9 @@ def _print(output: Path, target: str, exported: Exported, json: bool) -> None:
     count = len(exported.content)
     if exported.features < exported.of or exported.difference:
         print_message(
-            f"{exported.features:,} of {exported.of:,} features fit; probabilities of the test texts differ from "
-            f"those of the model by up to {exported.difference:.4f}; `sentibp compress` scores a model of such a size"
+            f"{exported.features:,} of {counted(exported.of, 'feature')} fit; probabilities of the test texts differ "
+            f"from those of the model by up to {exported.difference:.4f}; "
+            "`sentibp compress` scores a model of such a size"
         )
     elif count > _LARGE and target != "onnx":
         print_message(f"{size(count)} take a while to load; --max-size 1MB keeps what matters most")
@@ -111,4 +115,4 @@ def _print(output: Path, target: str, exported: Exported, json: bool) -> None:
         facts = {key: value for key, value in exported._asdict().items() if key != "content"}
         print_json({"output": str(output), "to": target, "bytes": count, **facts})
         return
-    print_text(f"{output}  {size(count)}, {exported.features:,} features")
+    print_text(f"{output}  {size(count)}, {counted(exported.features, 'feature')}")

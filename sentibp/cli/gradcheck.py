@@ -11,6 +11,8 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_text, table
+from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -122,7 +124,8 @@ def _check_network(
     model = find.with_hub_models_local([model])[0] if config is None else model
     go_offline()  # the training data are in the local cache already
     if config is None:
-        classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
+        with naming_predict(data, model, overrides=overrides):
+            classifier, examples = inspection_gradcheck.load_with_sample(model, reviews, data, overrides)
     else:
         from sentibp.config.load import load_config
 
@@ -159,8 +162,8 @@ def _print_network(result: GradientCheck) -> None:
     loss = result.loss.replace("_", " ")
     changed = "inverted" if result.labels == 2 else "changed"
     print_text(
-        f"\nreached: the share of the entries with a gradient other than 0, of {result.reviews:,} reviews\n"
-        f"error: the relative error of the derivative of the {loss} of {result.compared} reviews\n"
+        f"\nreached: the share of the entries with a gradient other than 0, of {counted(result.reviews, 'review')}\n"
+        f"error: the relative error of the derivative of the {loss} of {counted(result.compared, 'review')}\n"
         f"along random directions, in float64; a third of the labels are {changed}"
     )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]

@@ -12,7 +12,9 @@ import typer
 
 from sentibp.cli import Json, SetData
 from sentibp.cli.output import print_json, print_message
+from sentibp.cli.output_file import free_name
 from sentibp.errors import ConfigError, DataError
+from sentibp.utils.messages import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -41,18 +43,21 @@ def init(
     few_labels are in it as comments.
     """
     from sentibp.data.draft import draft_config
-    from sentibp.utils.files import write_file
+    from sentibp.data.sources import no_such_file
+    from sentibp.utils.files import missing_folder, write_file
 
     path = Path(os.path.expanduser(file))
-    if not path.exists():
-        raise DataError(f"{file}: no such file; give a file or folder of reviews")
+    if not file or not path.exists():
+        raise DataError(no_such_file(file))
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if os.path.lexists(config):
-        raise ConfigError(f"{config}: exists; write another with --out {shlex.quote(str(_free(config)))}")
+        raise ConfigError(f"{config}: already there; write another with --out {shlex.quote(str(free_name(config)))}")
     draft = draft_config(path, file, config.parent, set_ or [])
     try:
         write_file(config, "".join(f"{line}\n" for line in draft.lines).encode())
     except OSError as error:
+        if folder := missing_folder(config):
+            raise ConfigError(f"--out {config}: {folder}") from None
         raise ConfigError(f"{config}: {(error.strerror or str(error)).lower()}; name another with --out") from None
     for note in draft.notes:
         print_message(note)
@@ -60,15 +65,9 @@ def init(
         fill_in = [{"line": line, "what": what} for line, what in draft.open_lines]
         print_json({"config": str(config), "rows": draft.rows, "fill_in": fill_in, "advice": list(draft.advice)})
         return
-    typer.echo(f"config   {config}, for {draft.rows:,} rows")
+    typer.echo(f"config   {config}, for {counted(draft.rows, 'row')}")
     for line, what in draft.open_lines:
         typer.echo(f"fill in  {config}:{line}: {what}")
     for advice in draft.advice:
         typer.echo(f"advice   {advice}")
     typer.echo(f"next     {'' if not draft.open_lines else 'then '}sentibp train {shlex.quote(str(config))}")
-
-
-def _free(path: Path) -> Path:
-    """Return a similar name that is free."""
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(2, 1000))
-    return next((each for each in numbered if not os.path.lexists(each)), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import IO, TypeVar
 from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
 from sentibp.errors import ConfigError, DataError
-from sentibp.utils.files import is_stream, open_output
+from sentibp.utils.files import is_stream, missing_folder, open_output
 
 Format = TypeVar("Format", bound=str)
 
@@ -41,9 +42,40 @@ def output_file(output: Path) -> Iterator[IO[bytes]]:
     except BrokenPipeError:  # as on stdout: the reader has enough
         raise
     except OSError as error:
+        if folder := missing_folder(output):
+            raise DataError(f"--output {output}: {folder}") from None
         raise DataError(f"--output {output}: {error.strerror}; choose another file") from None
     if names > 1:
         print_message(f"{output} is one of {names} names of a file (hard links); all of them have the new content")
+
+
+def require_free(output: Path | None, force: bool, *, makes_folder: bool = False) -> None:
+    """Raise ConfigError if a file is there already that would be lost, unless `force` is given.
+
+    An empty file, a pipe and a device hold nothing. DataError if the folder is missing, unless the command makes it. A
+    path that is a folder itself is refused when it is opened.
+    """
+    if output is None or not output.name or is_stream(output):
+        return
+    if not makes_folder and (folder := missing_folder(output)):
+        raise DataError(f"--output {output}: {folder}")
+    if force or not os.path.isfile(output) or not os.path.getsize(output):
+        return
+    another = f"choose another, such as --output {shlex.quote(str(free_name(output)))}"
+    raise ConfigError(f"--output {output}: already there; {another}, or replace it with --force")
+
+
+def free_name(path: Path) -> Path:
+    """Return a similar name that is free: `answers-2.csv` for `answers.csv`."""
+    stem, dot, suffixes = path.name.partition(".") if path.name[:1] != "." else (path.name, "", "")
+    numbered = (path.with_name(f"{stem}-{number}{dot}{suffixes}") for number in range(2, 1000))
+    return next((each for each in numbered if not os.path.lexists(each)), path)
+
+
+def tell_written(output: Path, what: str) -> None:
+    """Tell the user what was written to a file; nothing of a pipe or device, whose reader sees it."""
+    if not is_stream(output):
+        print_message(f"{output}: {what} written")
 
 
 def format_of(

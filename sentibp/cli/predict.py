@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,12 @@ import typer
 
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
-from sentibp.cli.output_file import format_of, output_file, require_no_input
+from sentibp.cli.output_file import format_of, output_file, require_free, require_no_input, tell_written
+from sentibp.cli.short_options import sets, tell_overruled
+from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
 from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -91,12 +93,20 @@ def predict(
     cluster: Cluster = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="In a folder, replace files that were not made of these inputs by this model."),
+        typer.Option(
+            "--force",
+            help="Replace the file of --output if it is there already; in a folder, also files that were not made of "
+            "these inputs by this model.",
+        ),
     ] = False,
 ) -> None:
     """Label reviews, with the probability of each label."""
     if bool(text) == (input is not None):
         raise typer.BadParameter(_both_or_none(text, input))
+    if input is None and (text_column is not None or set_):
+        option = "--set" if text_column is None else "--text-column"
+        raise ConfigError(f"{option}: says how --input is read; give a file with --input, or leave it out")
+    require_texts(text or [])
     if is_many(input, output, cluster):
         from sentibp.cli.predict_files import predict_many
 
@@ -106,9 +116,9 @@ def predict(
         how = (options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
-    if force:
-        raise ConfigError("--force: is for many files; let --output be a folder, such as predictions/")
-    _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain)
+    if force and output in (None, "-"):
+        raise ConfigError("--force: replaces the file of --output; add --output FILE, or leave it out")
+    _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain, force)
 
 
 def _both_or_none(texts: list[str] | None, input: str | None) -> str:
@@ -153,6 +163,7 @@ def _predict(
     threshold: str | None,
     cost: str | None,
     explain: bool,
+    force: bool,
 ) -> None:
     """Predict reviews, or one file."""
     from sentibp.cli.explain import may_colour
@@ -167,7 +178,7 @@ def _predict(
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
-    _warn_of_file_names(text or [])
+    require_free(output, force)
     classifier = file.load_model(model_file)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:
@@ -177,6 +188,7 @@ def _predict(
         pieces = _input(input, options, split, format, keep)
     colours = explain and format is Format.table and output is None and may_colour()
     to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
+    rows = 0
     with Counter(input is not None and not to_terminal) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
@@ -192,17 +204,10 @@ def _predict(
                 records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
+            rows += len(records)
         writer.close()
-
-
-def _warn_of_file_names(texts: list[str]) -> None:
-    """Tell the user of the first text that is the name of a file."""
-    files = [text for text in texts if os.path.isfile(text)]
-    if files:
-        others = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
-        name = one_line(files[0])
-        repair = f"to predict its reviews, use --input {shlex.quote(files[0])}"
-        print_message(f"{name} is a file{others}, and its name is read as a review; {repair}")
+    if output is not None:
+        tell_written(output, counted(rows, "row"))
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:
@@ -233,7 +238,9 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
     from sentibp.data.readers.table import ReadOptions
 
     inherited = classifier.file_settings
-    options = ReadOptions(classifier.text_column, **inherited, inherited=frozenset(inherited))
+    options = ReadOptions(
+        classifier.text_column if text_column is None else text_column, **inherited, inherited=frozenset(inherited)
+    )
     split = "train"
     if overrides:
         from sentibp.config.load import override_data  # loads the schema, which takes longer than a prediction
@@ -242,7 +249,10 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
         data = override_data(classifier.training_config().data, overrides, _OPTIONS)
         options = read_options(data, labelled=False, typed=overrides)._replace(weight=None, group=None)
         split = data.split if any(each.partition("=")[0].strip() == "data.split" for each in overrides) else split
-    return (options if text_column is None else options._replace(text=text_column)), split
+        if text_column is not None and not sets(overrides, "--text-column"):
+            options = options._replace(text=text_column)
+        tell_overruled(overrides, {"--text-column": text_column})
+    return options, split
 
 
 def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:

@@ -31,6 +31,7 @@ from sentibp.model.decision import parse_decision
 from sentibp.model.prediction_writer import SUFFIXES, Format
 from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.utils.files import data_error_if_unreadable, is_stream
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -107,9 +108,7 @@ class _Counts:
         """Print how all files ended."""
         states = [(self.written, "written"), (self.before, "written before"), (self.failed, "failed")]
         files = ", ".join(f"{count:,} {state}" for count, state in states if count)
-        print_message(
-            f"{self.folder}: {files} of {self.total:,} file{'s' * (self.total != 1)}; {self.reviews:,} reviews"
-        )
+        print_message(f"{self.folder}: {files} of {counted(self.total, 'file')}; {counted(self.reviews, 'review')}")
         if self.failed:
             print_message(f"{self.folder / FAILURES}: why they failed; the same command tries them again")
 
@@ -129,7 +128,9 @@ def _resumable(counts: _Counts) -> Iterator[None]:
 
 def _resume(counts: _Counts) -> str:
     done = counts.written + counts.before
-    return f"{counts.folder}: {done:,} of {counts.total:,} files are written; the same command resumes"
+    return (
+        f"{counts.folder}: {done:,} of {counted(counts.total, 'file', 'is', 'are')} written; the same command resumes"
+    )
 
 
 def _folder(output: str | None, input: str) -> Path:

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+from sentibp.utils.messages import counted
+
 _PATIENCE = 2  # seconds that a prediction takes before its progress is shown
 
 
@@ -18,7 +20,7 @@ def is_live(stream: TextIO | None) -> bool:
 
 def workers(count: int) -> str:
     """Return how many worker processes a cluster has; "" without one."""
-    return f"{count} worker{'s' * (count != 1)}" if count else ""
+    return counted(count, "worker") if count else ""
 
 
 class Counter:
@@ -51,9 +53,9 @@ class Counter:
             return
         self.bar = self.bar or self._started()
         a_second = self._count / max(seconds, 1e-3)
-        files = "" if self._files is None else f"{self._ended:,} of {self._files:,} files, "
+        files = "" if self._files is None else f"{self._ended:,} of {counted(self._files, 'file')}, "
         done = {} if self._files is None else {"completed": self._ended}
-        parts = (f"{files}{self._count:,} reviews", f"{a_second:,.0f} a second", workers(self.worker_count))
+        parts = (f"{files}{counted(self._count, 'review')}", f"{a_second:,.0f} a second", workers(self.worker_count))
         self.bar.update(self.task, description=", ".join(filter(None, parts)), **done)
 
     def _started(self) -> Any:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, Offline, Set
+from sentibp.cli import Json, MissingArgument, Offline, Set
 from sentibp.cli.output import duration, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.training.pretrain_run import PretrainingOutcome
@@ -58,16 +59,17 @@ def pretrain(
     """
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.cli.short_options import with_short_options
     from sentibp.config.load import load_config
     from sentibp.runs import find
     from sentibp.training import pretrain_run
     from sentibp.training import resume as training_resume
 
     if config is None and resume is None:
-        raise typer.BadParameter("Missing argument 'CONFIG'")
+        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
     if resume is not None and out is not None:
         raise ConfigError("--resume continues in the run's own directory; leave out --out")
-    overrides = [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides = with_short_options(set_ or [], {"--seed": seed})
     path = find.find_started(resume, pretraining=True) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     with (
@@ -101,7 +103,7 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     else:
         digest = (result.digest or "")[:12]
         explained = f"they explain {result.explained_variance:.4f} of the variance"
-        print_text(f"learned     {result.features:,} vectors of {result.dim} numbers; {explained}")
+        print_text(f"learned     {counted(result.features, 'vector')} of {counted(result.dim, 'number')}; {explained}")
         about = f"{size(result.vectors.stat().st_size)}, sha256 {digest}..., {duration(result.seconds)}"
         print_text(f"vectors     {result.vectors} ({about})")
         print_text("next        sentibp words neighbors great")

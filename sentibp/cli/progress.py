@@ -9,6 +9,7 @@ from sentibp.cli.output import print_message, printable
 from sentibp.cli.prediction_progress import is_live, workers
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 from sentibp.utils.executor import Executor
+from sentibp.utils.messages import counted
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
 _ROUND_LINES = 5  # one round in so many is shown as a line
@@ -75,8 +76,8 @@ class Progress:
         self.loss = None
         held_out = f", validated on {event.validation:,}" if event.validation else ""
         self._line(
-            f"{event.run}: seed {event.seed}; {event.training:,} reviews{held_out}; "
-            f"{event.features:,} features, {event.parameters:,} parameters"
+            f"{event.run}: seed {event.seed}; {counted(event.training, 'review')}{held_out}; "
+            f"{counted(event.features, 'feature')}, {counted(event.parameters, 'parameter')}"
         )
         self._bar(event.steps)
 

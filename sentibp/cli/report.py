@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json, LabelColumn, Offline, SetData, Split, TextColumn
+from sentibp.cli import Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import format_of, require_no_input, save_output
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output
+from sentibp.cli.short_options import tell_overruled
+from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.paths import expand_home
 
 
@@ -35,7 +37,7 @@ def report(
     ] = None,
     output: Annotated[
         Path,
-        typer.Option(parser=expand_home, metavar="FILE", help="Where to write the page; an existing file is replaced."),
+        typer.Option("-o", "--output", parser=expand_home, metavar="FILE", help="Where to write the page."),
     ] = Path("report.html"),
     data: Annotated[
         str | None,
@@ -48,6 +50,7 @@ def report(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     set_: SetData = None,
+    force: Force = False,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -67,7 +70,10 @@ def report(
     runs = find.with_hub_models_local(runs or ["last"])
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
-    subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
+    require_free(output, force)
+    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
+    with naming_predict(data, runs[0] if len(runs) == 1 else None, text_column, set_ or []):
+        subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]

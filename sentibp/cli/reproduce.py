@@ -9,6 +9,7 @@ import typer
 
 from sentibp.cli import Json, RunName
 from sentibp.cli.output import print_json, print_text
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.training.reproduce import Comparison
@@ -52,7 +53,7 @@ def print_comparison(result: Comparison, json: bool) -> None:
     if json:
         print_json(result._asdict() | {"run": str(result.run)})
         return
-    compared = f"{_count(result.epochs, 'epoch')}, {_count(result.steps, 'step')}"
+    compared = f"{counted(result.epochs, 'epoch')}, {counted(result.steps, 'step')}"
     if result.same and result.whole:
         print_text(f"the same: {compared}, and the model, sha256 {(result.digest or '')[:12]}...")
     elif result.same:
@@ -82,7 +83,3 @@ def _difference(difference: Mapping[str, Any]) -> tuple[str, list[str]]:
         return f"{network}, before the first step: {named}", difference["what"]
     at = f"step {difference['step']}" if event == "step" else "at its end"
     return f"{network}, {at}: {named or 'no tensor'}", difference["what"]
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

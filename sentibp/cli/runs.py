@@ -18,6 +18,7 @@ from sentibp.cli import Json, RunName
 from sentibp.cli.output import duration, one_line, padded, print_json, print_message, print_text, table, terminal_width
 from sentibp.cli.prediction_progress import is_live
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.inspection.sweep_watch import SweepState
@@ -146,7 +147,7 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
 
 @commands.command(epilog="Example: sentibp runs flow last --epoch 1")
 def flow(
-    run: Annotated[str, typer.Argument(help="A run directory, its name in runs/, or `last`.")] = "last",
+    run: RunName = "last",
     epoch: Annotated[int | None, typer.Option(metavar="N", min=1, help="Default: the last epoch.")] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="Of a run with several networks. Default: the first.")
@@ -230,14 +231,14 @@ def _print_sweep(states: Iterable[SweepState], json: bool) -> str:
 
 
 def _sweep_state(state: SweepState) -> str:
-    fields = [f"{state.ended} of {state.trials} trials", f"{state.progress:.0%}"]
+    fields = [f"{state.ended} of {counted(state.trials, 'trial')}", f"{state.progress:.0%}"]
     if state.best is not None:
         fields.append(f"best trial {state.best} with {state.metric.replace('_', ' ')} {state.value:.4f}")
     if state.outcome != "running":
         return ", ".join([*fields, state.outcome])
     running = [f"{number} ({share:.0%})" for number, share in state.running.items()]
     if (others := len(running) - _RUNNING) > 0:
-        running[_RUNNING:] = [f"{others} others"]
+        running[_RUNNING:] = [counted(others, "other")]
     return ", ".join(fields) + (f"; running: {', '.join(running)}" if running else "")
 
 
@@ -302,10 +303,16 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
     if json:
         print_json(result)
         return
-    table(
-        ["setting", result["a"], result["b"]],
-        [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
-    )
+    if os.path.realpath(result["a"]) == os.path.realpath(result["b"]):
+        print_text(f"{result['a']}: both names mean this run, so all settings and scores are equal")
+        return
+    if result["settings"]:
+        table(
+            ["setting", result["a"], result["b"]],
+            [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
+        )
+    else:
+        print_text("the settings of the two runs are equal")
     print_text("")
     table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
     print_text("")

@@ -133,12 +133,13 @@ def _token(path: Path | None) -> str | None:
         given = os.environ.get(TOKEN)
         return None if given is None else _checked(given, TOKEN)
     from sentibp.utils.files import open_regular, unreadable
+    from sentibp.utils.near_names import near_or
 
     try:
         with open_regular(path) as file:
             content = file.read(_LONGEST + 1)
     except OSError as error:
-        raise DataError(unreadable(error, str(path), "give a file with a token")) from None
+        raise DataError(unreadable(error, str(path), near_or(path, "give a file with a token"))) from None
     return _checked(content.decode("latin-1"), f"--token-file {path}")
 
 

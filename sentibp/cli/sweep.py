@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sentibp.cli import Cluster, Json, Offline, Set
+from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, Set
 from sentibp.cli.output import duration, print_json, print_message, print_text, size, table
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -160,7 +161,9 @@ def run(
     else:
         _require_no_folder(config, space)
         if config is None or space is None:
-            raise typer.BadParameter(f"Missing argument '{'CONFIG' if config is None else 'SPACE'}'")
+            config_file = "'CONFIG': give a YAML file, or a name that `sentibp config list` prints, and then SPACE"
+            space_file = "'SPACE': give a YAML file with the settings to try, after the config"
+            raise MissingArgument(config_file if config is None else space_file)
         wanted = sweep.Options(trials, sampler.value, seed, folds or 0, metric and metric.value, prune)
         plan, notes = sweep.plan_sweep(_load_config(config, space, set_ or []), space, wanted)
         path = out or sweep.default_folder(plan)
@@ -235,7 +238,6 @@ def _planned(folder: Path, trials: int | None) -> tuple[Plan, Sequence[str], Pat
 def _run(plan: Plan, path: Path, jobs: int, cluster: str | None, timeout: float | None, quiet: bool) -> Result:
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.sweep_progress import SweepProgress
-    from sentibp.data.labels import counted
     from sentibp.training import sweep, sweep_folder
 
     deadline = sweep.Deadline(timeout)
@@ -285,7 +287,8 @@ def print_result(result: Result, plan: Plan, json: bool) -> None:
     done, folder = sum(result.states.values()), shlex.quote(str(result.folder))
     if result.outcome != "finished":
         what = "interrupted" if result.outcome == "interrupted" else "the time is over"
-        print_message(f"{what}: {done} of {plan.trials} trials have ended; to resume: sentibp sweep --resume {folder}")
+        ended = f"{done:,} of {counted(plan.trials, 'trial', 'has', 'have')} ended"
+        print_message(f"{what}: {ended}; to resume: sentibp sweep --resume {folder}")
     if json:
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in result._asdict().items()}
         best = None if result.best is None else result.best._asdict()
@@ -345,20 +348,26 @@ def show(
         bool, typer.Option("--html", help="Write a page with charts: sweep.html in the folder, or --output.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option(parser=expand_home, metavar="FILE", help="With --html, where to write the page.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", parser=expand_home, metavar="FILE", help="With --html, where to write the page."
+        ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Print the trials of a sweep, the best first.
 
     With ten or more finished trials, also how important each setting is.
     """
+    from sentibp.cli.output_file import require_free
     from sentibp.inspection import sweep as inspection
 
     path = inspection.newest() if folder is None else folder
     found = inspection.load_sweep(path)
     if output is not None and not html:
         raise ConfigError("--output: is for the page; add --html")
+    require_free(output, force)
     if html:
         _write_page(found, output or path / "sweep.html", json)
         return
@@ -375,7 +384,7 @@ def _write_page(found: Any, output: Path, json: bool) -> None:
     if json:
         print_json({"output": str(output), "bytes": len(content)})
     else:
-        print_text(f"{output}  {size(len(content))}: a page on {len(found.trials)} trials")
+        print_text(f"{output}  {size(len(content))}: a page on {counted(len(found.trials), 'trial')}")
 
 
 def print_trials(found: Any, json: bool) -> None:

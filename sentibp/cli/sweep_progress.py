@@ -12,10 +12,10 @@ from typing import Any
 from sentibp.cli.output import duration, print_message, printable
 from sentibp.cli.prediction_progress import is_live
 from sentibp.cli.runs import short_names
-from sentibp.data.labels import counted
 from sentibp.training.sweep import TrialEnded, TrialStarted
 from sentibp.training.sweep_folder import Plan
 from sentibp.training.trial import FINISHED, TrialRecord, higher_is_better
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import as_yaml
 
 _ROWS = 8  # of the table: the best trials
@@ -119,7 +119,7 @@ class SweepProgress:
 
     def _title(self) -> str:
         done = len(self.records)
-        title = f"{done} of {self.plan.trials} trials"
+        title = f"{done} of {counted(self.plan.trials, 'trial')}"
         if done > self.before:
             each = (time.monotonic() - self.began) / (done - self.before)
             title += f", about {duration(each * (self.plan.trials - done))} left"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, Model
-from sentibp.cli.output import print_content
-from sentibp.cli.output_file import format_of, save_output
+from sentibp.cli import Force, Json, Model
+from sentibp.cli.output import print_content, size
+from sentibp.cli.output_file import format_of, require_free, save_output, tell_written
+from sentibp.cli.text_arguments import require_texts
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
@@ -87,11 +88,14 @@ def trace(
     output: Annotated[
         Path | None,
         typer.Option(
+            "-o",
+            "--output",
             metavar="FILE",
             parser=expand_home,
             help="Write to a file. With --blank, the key is written to a second file, such as sheet.key.html.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Show one training step on one review, with every number.
@@ -103,6 +107,9 @@ def trace(
     format = Format.json if json else format
     format = format_of(output, format, _SUFFIXES, Format.text, Format.text) if output else format or Format.text
     _check_options(text, model, article, learning_rate, blank and format is Format.json)
+    require_texts([] if text is None else [text])
+    for path in _files(output, blank):
+        require_free(path, force)
     from sentibp.inspection import trace as inspection_trace
     from sentibp.inspection import walkthrough, worked_example
     from sentibp.model import file
@@ -163,14 +170,21 @@ def _write_worksheet(sheet: Sheet, format: Format, output: Path | None) -> None:
 
     worksheet, key = make_worksheet(sheet)
     if output is not None:
-        _write(_render(worksheet, format), output)
-        _write(_render(key, format), output.with_name(f"{output.stem}.key{output.suffix}"))
+        for part, path in zip((worksheet, key), _files(output, blank=True), strict=True):
+            _write(_render(part, format), path)
     elif format is Format.html:
         from sentibp.inspection.pages.worksheet import worksheet_page
 
         _write(f"{worksheet_page(worksheet, key)}\n", None)
     else:
         _write(f"{_render(worksheet, format)}\n\n{_render(key, format)}", None)
+
+
+def _files(output: Path | None, blank: bool) -> list[Path]:
+    """Return the files to write: that of --output and, of a worksheet, that of its key."""
+    if output is None:
+        return []
+    return [output, *[output.with_name(f"{output.stem}.key{output.suffix}")] * blank]
 
 
 def _render(sheet: Sheet, format: Format) -> str:
@@ -188,6 +202,7 @@ def _write(content: str, output: Path | None) -> None:
         print_content(content)
     else:
         save_output(output, content.encode(errors="replace"))
+        tell_written(output, size(len(content.encode(errors="replace"))))
 
 
 class Loss(StrEnum):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Cluster, Json, Offline, Set
+from sentibp.cli import Cluster, Json, MissingArgument, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
@@ -93,20 +94,20 @@ def train(
 
     The run directory keeps the best model, which eval and predict use by default.
     """
+    from sentibp.cli.short_options import with_short_options
     from sentibp.config.load import load_config
     from sentibp.distributed.executor import connect
     from sentibp.runs import find
     from sentibp.training import break_condition
 
     if config is None and resume is None:
-        raise typer.BadParameter("Missing argument 'CONFIG'")
+        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
     if resume is not None and (out is not None or dry_run or find_lr):
         raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
         raise ConfigError("--dry-run, --find-lr and --break are three ways to train; choose one of them")
     condition = None if break_ is None else break_condition.parse_condition(break_)
-    overrides = [f"train.sync={sync}"] if sync is not None else []  # first, so that a repair with --set changes it
-    overrides += [*(set_ or []), *([f"train.seed={seed}"] if seed is not None else [])]
+    overrides = with_short_options(set_ or [], {"--sync": sync, "--seed": seed})
     path = find.find_started(resume) if resume is not None else None
     resolved = load_config(config if config is not None else path / "config.yaml", overrides)  # type: ignore[operator]
     _require_shards(resolved, sync, cluster, break_)
@@ -208,7 +209,7 @@ def print_outcome(result: Outcome, json: bool) -> None:
                 f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
             )
     if result.refit is not None:
-        print_text(f"refit       final training on all {result.refit['reviews']:,} reviews")
+        print_text(f"refit       final training on all {counted(result.refit['reviews'], 'review')}")
     if result.model is not None and result.digest is not None:
         about = f"{size(result.model.stat().st_size)}, sha256 {result.digest[:12]}..., {duration(result.seconds)}"
         print_text(f"model       {result.model} ({about})")
@@ -241,7 +242,7 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
             f"a demo: trained on {reviews:,} short reviews that come with sentibp, {known}; "
             f"for real use, {use}give your own file with --set data.source=FILE"
         )
-    return f"trained on only {reviews:,} reviews, {known}; it takes about {_FEW:,} or more to rely on it"
+    return f"trained on only {counted(reviews, 'review')}, {known}; it takes about {_FEW:,} or more to rely on it"
 
 
 def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
@@ -251,7 +252,7 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
         return
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
-        "network": f"{result.features:,} features, {result.parameters:,} parameters",
+        "network": f"{counted(result.features, 'feature')}, {counted(result.parameters, 'parameter')}",
         "model file": size(result.model_bytes),
         "memory": f"{size(result.peak_bytes)} at its peak",
         "steps": f"{result.steps:,} of {duration(result.step_seconds)}: {result.reviews_per_second:,.0f} reviews/s",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -16,24 +13,21 @@ from pydantic import ValidationError
 from sentibp.config import yaml_file
 from sentibp.config.conflicts import Conflict
 from sentibp.config.dump import every_setting
+from sentibp.config.find import find_config, is_stream
 from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
-from sentibp.config.shipped import shipped
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
-from sentibp.utils import resources
 from sentibp.utils.files import open_regular
-from sentibp.utils.paths import expand_home
+from sentibp.utils.messages import counted
+from sentibp.utils.near_names import near_or
 from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
 
 MOST = 50  # mistakes shown
-
-_DATA = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".txt", ".ft", ".zip", ".gz", ".bz2", ".xz")
-"""The suffixes of files that are data. JSON may be a config, too: it is YAML."""
 
 RENAMED: dict[Keys, Keys] = {
     (name, old): (name, new)
@@ -89,8 +83,8 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
 
     Raises ConfigError with one line for each mistake.
     """
-    path, shown = _find(name)
-    source = _read(name if _is_stream(name) else path, shown)
+    path, shown = find_config(name)
+    source = _read(name if is_stream(name) else path, shown)
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     config = _resolve(source, overrides)
@@ -115,8 +109,8 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
     elif str(config) == DEFAULT:
         path, source = Path(f"{DEFAULT}.yaml"), _Source(DEFAULT, {}, {}, [])
     else:
-        path, shown = _find(config)
-        source = _read(config if _is_stream(config) else path, shown)
+        path, shown = find_config(config)
+        source = _read(config if is_stream(config) else path, shown)
     for order, key in enumerate(sorted(settings, key=lambda key: key.count("."))):  # a section before its settings
         keys: Keys = tuple(key.split("."))
         keys = RENAMED.get(keys, keys)
@@ -152,7 +146,7 @@ def _resolve(source: _Source, overrides: Sequence[str], section: str | None = No
     if mistakes or config is None:
         lines = list(dict.fromkeys(map(str, sorted(mistakes, key=lambda mistake: mistake.place.order))))
         if len(lines) > MOST:
-            lines[MOST:] = [f"{source.shown}: {len(lines) - MOST} more mistakes"]
+            lines[MOST:] = [f"{source.shown}: {counted(len(lines) - MOST, 'more mistake')}"]
         raise ConfigError(*lines)
     return config
 
@@ -212,39 +206,6 @@ def _forget_settings_of_replaced_methods(source: _Source) -> None:
                     chosen.pop(setting, None)
 
 
-def _find(name: str | Path) -> tuple[Path, str]:
-    """Return the file of that name, and its name in messages."""
-    if _is_stream(name):
-        return Path("stdin.yaml"), "<stdin>" if str(name) == "-" else str(name)  # its paths are relative to here
-    path = expand_home(name)
-    file = resources.resource_folder("configs") / f"{name}.yaml"
-    if path.name == str(name) and os.path.isfile(file):
-        return file, f"configs/{name}.yaml"
-    if os.path.isdir(path):
-        inside = path / "config.yaml"
-        if os.path.isfile(inside):
-            raise ConfigError(f"{name}: a folder; give a file, such as '{inside}'")
-        init = f"sentibp init {shlex.quote(str(name))}"
-        raise ConfigError(f"{name}: a folder; give a file; if it has reviews, write a config for them: {init}")
-    if os.path.exists(path):
-        if path.name.lower().endswith(_DATA):
-            init = f"sentibp init {shlex.quote(str(name))}"
-            raise ConfigError(f"{name}: a file of data, not a config; write a config for it: {init}")
-        return path, str(name)
-    if os.path.islink(path):
-        raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
-    names = [shipped_name for shipped_name, _ in shipped()]
-    known = f"; shipped: {', '.join(names)}" if names else ""
-    siblings = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]
-    near = difflib.get_close_matches(str(path), siblings, 1) or difflib.get_close_matches(path.stem[:100], names, 1)
-    raise ConfigError(f"{name}: no such file{known}" + (f"; did you mean '{near[0]}'?" if near else ""))
-
-
-def _is_stream(name: str | Path) -> bool:
-    """Return whether a name is standard input or an open file of this process, such as the shell's `<(command)`."""
-    return re.fullmatch(r"-|/dev/stdin|/(dev|proc/self)/fd/\d+", str(name)) is not None
-
-
 def _read(path: str | Path, shown: str) -> _Source:
     """Read the settings of a file, or of a stream."""
     document = read_document(path, shown, "a config, not data")
@@ -260,12 +221,15 @@ def _read(path: str | Path, shown: str) -> _Source:
 def read_document(path: str | Path, shown: str, wanted: str) -> Document:
     """Read a YAML file, or a stream. ConfigError if it cannot be read, or is too long to be what is `wanted`."""
     try:
-        if _is_stream(path):
+        if is_stream(path):
             with open(0 if str(path) == "-" else path, "rb", closefd=str(path) != "-") as file:
                 data = file.read(SIZE + 1)
         else:
             with open_regular(path) as file:
                 data = file.read(SIZE + 1)
+    except FileNotFoundError:
+        repair = near_or(path, f"give {wanted.partition(',')[0]}", (".yaml", ".yml"))
+        raise ConfigError(f"{shown}: no such file; {repair}") from None
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror or error}") from None
     if len(data) > SIZE:

@@ -26,6 +26,7 @@ from sentibp.config.schema import Config
 from sentibp.config.space import Dimension, Space, keys_of, settings_with
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 _KINDS = ("int", "uniform", "log")
@@ -53,7 +54,7 @@ def load_space(path: Path, base: Mapping[str, Any], *, grid: bool = False) -> Sp
     if reader.mistakes:
         lines = list(dict.fromkeys(text for _, text in sorted(reader.mistakes, key=lambda mistake: mistake[0])))
         if len(lines) > _MOST:
-            lines[_MOST:] = [f"{path}: {len(lines) - _MOST} more mistakes"]
+            lines[_MOST:] = [f"{path}: {counted(len(lines) - _MOST, 'more mistake')}"]
         raise ConfigError(*lines)
     return Space(tuple(dimensions), path, notes)
 

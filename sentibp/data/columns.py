@@ -18,7 +18,18 @@ from sentibp.utils.arrow import TEXT, scalar, to_numpy
 _SAMPLE = 100_000  # rows from which a column is judged, except that labels are counted in all
 
 _MOST_LABELS = 20  # different values of a column with labels, at most
+_LONGEST_LABEL = 40  # characters
 
+ONE_VALUE = "one value only"  # as labels in a file of one class, too
+TEXTS = "texts"
+MANY = f"more than {_MOST_LABELS} different values"
+
+_ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "number", "key", "unnamed0", "")
+
+_FEW_ROWS = 4  # with fewer, different values in all rows say nothing
+
+_NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
+_DATE = r"^(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?$"
 
 _FEW_GROUPS = 10  # a column with as few values, such as a country, is no group
 
@@ -33,6 +44,7 @@ class Column:
     characters: int = 0
     words: int = 0
     numbers: int = 0  # values that are numbers
+    dates: int = 0  # values that are dates, perhaps with a time
     distinct: set[str] = field(default_factory=set)  # in the sample
     counts: Counter[str] | None = field(default_factory=Counter)  # of the values in all rows; None if there are many
     example: str = ""
@@ -74,7 +86,7 @@ def profile_table(table: Table) -> Profile:
     texts = sorted((column for column in columns if column.is_text), key=_text_rank)
     text = texts[0].name if texts else None
     label = min(
-        (column for column in columns if column.name != text and _may_be_label(column)), key=_label_rank, default=None
+        (column for column in columns if column.name != text and not not_labels(column)), key=label_rank, default=None
     )
     used = {text, label.name if label else None}
     groups = [column for column in columns if column.name not in used and _may_be_group(column)]
@@ -99,7 +111,8 @@ def _add(column: Column, values: pa.Array, rows: int) -> None:
     if len(texts):
         column.characters += int(to_numpy(pc.utf8_length(texts)).sum(dtype=np.int64))
         column.words += int(to_numpy(pc.count_substring(texts, " ")).sum(dtype=np.int64)) + len(texts)
-        column.numbers += int(to_numpy(pc.match_substring_regex(texts, r"^[+-]?[0-9.,:/-]+%?$")).sum())
+        column.numbers += int(to_numpy(pc.match_substring_regex(texts, _NUMBER)).sum())
+        column.dates += int(to_numpy(pc.match_substring_regex(texts, _DATE)).sum())
         column.distinct.update(pc.unique(texts).to_pylist())
         column.example = column.example or texts[0].as_py()
 
@@ -108,12 +121,38 @@ def _text_rank(column: Column) -> tuple[bool, float]:
     return _plain(column.name) not in USUAL_NAMES["text"], -column.length
 
 
-def _may_be_label(column: Column) -> bool:
-    values = _values(column)
-    return 2 <= len(values) <= _MOST_LABELS and max(map(len, values)) <= 40 and column.filled > 1.5 * len(values)
+def not_labels(column: Column) -> str:
+    """Return what a column holds instead of labels; an empty string if its values may be labels."""
+    values, is_usual = _values(column), usual_label_name(column.name)
+    is_one = len(column.distinct) == 1 if column.counts is None else len(values) == 1
+    many = column.counts is None or column.filled <= 1.5 * len(values)
+    numerals = [value for value in values if re.fullmatch(r"[0-9]{6,}(\.0)?", value, re.ASCII)]
+    kinds = {
+        "dates": column.dates > 0.9 * column.filled,
+        TEXTS: (column.is_text and many and not is_usual) or max(map(len, values), default=0) > _LONGEST_LABEL,
+        "another value in every row, as ids have": is_id_like(len(column.distinct), column.filled, column.name),
+        ONE_VALUE: is_one,
+        "large numbers, as times and ids are": bool(values) and len(numerals) == len(values),
+        MANY: column.counts is None,
+        f"{len(values)} different values in {column.filled:,} rows": many and not is_usual,
+    }
+    return next((kind for kind, holds in kinds.items() if holds), "")
 
 
-def _label_rank(column: Column) -> tuple[bool, bool, int]:
+def is_id_like(different: int, rows: int, name: str) -> bool:
+    """Return whether so many different values in so many rows are ids; in few rows, the name of the column counts."""
+    if different != rows or rows < 2:
+        return False
+    return rows > _MOST_LABELS or _plain(name) in _ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
+
+
+def usual_label_name(name: str) -> bool:
+    """Return whether labels are often called so."""
+    return _plain(name) in USUAL_NAMES["label"]
+
+
+def label_rank(column: Column) -> tuple[bool, bool, int]:
+    """Return how likely a column has labels, by its name and the number of its values: the least is the likeliest."""
     name, usual = _plain(column.name), USUAL_NAMES["label"]
     return name not in usual, not any(each in name for each in usual), len(_values(column))
 

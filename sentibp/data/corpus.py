@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.columns import is_id_like
 from sentibp.data.labels import (
     IGNORED,
     Labels,
     OpenLabels,
     class_names,
-    counted,
     distinct,
     first_place,
     parse_labels,
@@ -29,6 +29,7 @@ from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 from sentibp.utils.label_key import LABELS, label_key
+from sentibp.utils.messages import counted
 
 _SPACE = b" \t\n\r\v\f"
 _LOWER = bytes(range(256)).lower()
@@ -38,6 +39,8 @@ _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 _REPEATED = 0.5  # the share of distinct texts below which there is a note
 
 _SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
+
+_FEW_LABELS = 10  # that are known without data.labels
 
 _ROWS = 4096  # reviews copied at once
 
@@ -233,10 +236,23 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
         raise DataError(*wrong)
+    notes = (*records.notes, *_id_note(records, labels))
     if kept.all():
-        return Corpus(records.text, label, weight, records.notes, group, class_names(labels))
-    notes = (*records.notes, *_left_out(records.name, kept, weightless))
+        return Corpus(records.text, label, weight, notes, group, class_names(labels))
+    notes = (*notes, *_left_out(records.name, kept, weightless))
     return Corpus(records.text, label, weight, notes, group, class_names(labels)).take(np.flatnonzero(kept))
+
+
+def _id_note(records: Records, labels: Labels | None) -> list[str]:
+    """Return a note if known labels are different in every row, as ids are: there are no more rows than labels."""
+    rows, column = len(records.text), records.label_column
+    if not column or records.label is None or rows > max(_FEW_LABELS, sum(map(len, (labels or {}).values()))):
+        return []
+    different = len(set(map(label_key, distinct(records.label)[0])))
+    if records.fixed_labels or not is_id_like(different, rows, column):
+        return []
+    repair = "if these are ids, name the labels with --set data.label_column=NAME"
+    return [f"{records.name}: {column!r} has another label in every row; {repair}"]
 
 
 def _without_empty(records: Records, labels: Labels | None) -> Records:

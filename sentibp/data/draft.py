@@ -14,11 +14,11 @@ import yaml
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import label_mapping, readers, sources
-from sentibp.data.columns import Profile, profile_table
-from sentibp.data.labels import counted
+from sentibp.data.columns import Profile, not_labels, profile_table
 from sentibp.data.readers.table import Table
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.label_key import label_key
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, as_yaml
 from sentibp.utils.resources import resource_folder
 
@@ -169,10 +169,12 @@ def _texts(profile: Profile) -> Iterator[Line]:
 def _labels(profile: Profile) -> Iterator[Line]:
     label = profile.label
     if label is None or label.counts is None:
-        few = ", ".join(as_yaml(column.name) for column in profile.columns if column.name != profile.text)
+        others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
+        facts = "; ".join(f"{as_yaml(name)}: {what}" for name, what in others.items())
+        few = _printable(", ".join(map(as_yaml, others)))
         yield (
-            f"  label_column: {PLACEHOLDER}  # fill in; the other columns are {_printable(few)}",
-            (f"the column with the labels, one of: {_printable(few) or 'none, add one'}"),
+            f"  label_column: {PLACEHOLDER}  # fill in; the other columns are {few}",
+            f"the column with the labels: no column looks like it{facts and f' ({facts})'}; if there is none, add one",
         )
         return
     values = [(value, count) for value, count in label.counts.most_common() if value]

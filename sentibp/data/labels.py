@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.label_mapping import Mapping, class_order, polarity, suggest
-from sentibp.errors import DataError
+from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _SHOWN = 8  # values that an error message lists
 _MOST = 20  # more different labels are probably not labels
 
 _LONGEST = 40  # characters of a label that a message shows
-
-_OTHER_COLUMN = "--set data.label_column=NAME"
 
 
 Labels = Lists[str, Sequence[Value]]
@@ -198,10 +197,17 @@ class _Unknown:
         self.classes = set(classes.tolist())
 
     def lines(self) -> list[str]:
-        """Return an error line for each unknown label, or one for all if the labels are of another kind."""
+        """Return an error line for each unknown label, or one for all if the labels are of another kind.
+
+        NoLabels if the column has none, and NoKnownLabel if data.labels lists none of them.
+        """
         name = self.records.name
         if self.rows.get("") == len(self.codes):
-            return [f"{name}: no row has a label; give data with labels"]
+            raise NoLabels(f"{name}: no row has a label; {self._other_column('give data with labels')}")
+        others = self.records.other_labels()
+        if others is not None and others.taken:
+            column = self.records.label_column
+            raise NoLabels(f"{name}: {column!r} has no labels ({others.taken}); {self._other_column()}")
         if self.declared and self.classes == {_UNKNOWN}:
             raise NoKnownLabel(self._which_is_which(", none of them in data.labels"))
         if not self.declared and self.unknown != [""] and not self._are_few_among_known():
@@ -209,11 +215,21 @@ class _Unknown:
         lines = [self._line(key) for key in self.unknown[:_SHOWN]]
         if len(self.unknown) > _MOST or max(map(len, self.unknown)) > _LONGEST:
             many = f"{len(self.unknown):,} unknown labels; " if len(self.unknown) > 1 else ""
-            return [*lines, f"{name}: {many}correct the file, or name another column with {_OTHER_COLUMN}"]
+            return [*lines, f"{name}: {many}{self._other_column('correct the file')}"]
         if len(self.unknown) > 1:
             return [*lines, f"{name}: correct these labels, or leave their rows out with {self._leaving_out()}"]
         repair = "fill it in" if self.unknown == [""] else "correct it"
         return [f"{lines[0]}; {repair}, or leave such rows out with {self._leaving_out()}"]
+
+    def _other_column(self, otherwise: str = "") -> str:
+        """Return where the labels may be. If no other column has any, what to do `otherwise`, or what the columns have.
+
+        A source whose columns cannot be looked at may have others.
+        """
+        others, wanted = self.records.other_labels(), self.records.label_column
+        if others is None:
+            return otherwise or "name another column with --set data.label_column=NAME"
+        return otherwise if otherwise and not others.names else others.repair(wanted)
 
     def lines_as_classes(self) -> list[str]:
         """Return the lines with what makes each label a class of its own, if three or more labels may be classes."""
@@ -308,7 +324,7 @@ class _Unknown:
         if len([key for key in self.rows if key]) > _MOST:
             number = sum(key != "" for key in self.rows)
             fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
-            return f"{fact}; name another column with {_OTHER_COLUMN}"
+            return f"{fact}; {self._other_column()}"
         return "; ".join(self._facts(fact))
 
     def _listed(self, rows: Lists[str, int]) -> str:
@@ -355,8 +371,3 @@ def first_place(records: Records, rows: np.ndarray) -> str:
 def row_count(rows: np.ndarray) -> str:
     """Return the number of rows in parentheses, or nothing for one row."""
     return f" ({counted(len(rows), 'row')})" if len(rows) > 1 else ""
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun, in the plural unless the number is 1."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import re
@@ -19,6 +18,7 @@ from sentibp.data import hub, readers
 from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
+from sentibp.data.label_columns import find_label_columns
 from sentibp.data.labels import Labels
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
@@ -35,13 +35,17 @@ from sentibp.data.readers.table import (
     Table,
     folded_name,
     read_records,
+    require_columns,
     require_no_weights_or_groups,
+    resolved,
 )
 from sentibp.errors import DataError
 from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
 from sentibp.utils.hub_client import HubUnreachable
 from sentibp.utils.limits import MB
+from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import has_data_suffix
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
@@ -259,7 +263,19 @@ def _read_source(source: str, options: ReadOptions, split: str, reached: Callabl
     """Return the records of one source."""
     if source in SHIPPED or source in HUB_IDS:
         options = _built_in_options(source, options)
-    return read_records(_open_source(source, options, split, reached), options)
+    table = _open_source(source, options, split, reached)
+    if options.label is None or table.fixed_labels:
+        return read_records(table, options)
+    try:
+        records = read_records(table, options)
+    except MissingColumn as error:
+        if "label" not in error.roles:
+            raise
+        options = resolved(options, table.columns)
+        require_columns(table.header, table.columns, options, find_label_columns(table, options))
+        raise
+    options = resolved(options, table.columns)
+    return replace(records, other_labels=functools.cache(lambda: find_label_columns(table, options)))
 
 
 def _open_source(
@@ -276,12 +292,12 @@ def _open_source(
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
-    if not names or _looks_like_path(source):
+    if not source or not names or _looks_like_path(source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
-        near = difflib.get_close_matches(source, [*NAMES, *list_folder(Path())], 3)
-        hint = f"did you mean {_either(near)}?" if near else f"give a path, a hub id, or one of: {', '.join(NAMES)}"
-        raise DataError(f"{source}: neither a file nor a known name; {hint}")
+        near = did_you_mean(near_paths(source, _may_be_source, NAMES))
+        hint = near or f"; give a path, a hub id, or one of: {', '.join(NAMES)}"
+        raise DataError(f"{source}: neither a file nor a known name{hint}")
     return load_from_hub(source, dataset["id"], dataset["config"], split, options.label, reached)
 
 
@@ -298,18 +314,19 @@ def _looks_like_path(source: str) -> bool:
 def no_such_file(source: str) -> str:
     """Return the message that there is no such file, with what was perhaps meant."""
     path = Path(os.path.expanduser(source))
+    source = source or "''"
     if not path.parent.is_dir():
         return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
-    names = list_folder(path.parent)
-    if near := difflib.get_close_matches(path.name, names, 3):
-        return f"{source}: no such file; did you mean {_either(near)}?"
-    files = sorted(name for name in names if name.lower().endswith(readers.SUFFIXES))
+    if near := near_paths(source, _may_be_source):
+        return f"{source}: no such file{did_you_mean(near)}"
+    files = sorted(name for name in list_folder(path.parent) if name.lower().endswith(readers.SUFFIXES))
     there = f"; its folder has {', '.join(files[:5])}" if files else ""
     return f"{source}: no such file; give the path of a file or folder of reviews{there}"
 
 
-def _either(names: Sequence[str]) -> str:
-    return " or ".join(names)
+def _may_be_source(path: str) -> bool:
+    """Return whether a path may hold reviews: a file of a known format, or a folder."""
+    return has_data_suffix(path) or os.path.isdir(os.path.expanduser(path))
 
 
 def _shipped(name: str, options: ReadOptions, split: str) -> Table:

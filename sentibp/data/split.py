@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from sentibp.data.corpus import Corpus, text_groups
-from sentibp.data.labels import counted
 from sentibp.errors import DataError
 from sentibp.utils.label_key import LABELS
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note

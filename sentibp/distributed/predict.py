@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sentibp.data import readers
-from sentibp.data.readers.splits import PACKED, is_no_data, listed
+from sentibp.data.readers.splits import is_no_data, listed
 from sentibp.data.sources import no_such_file
 from sentibp.distributed.predict_file import (
     Done,
@@ -33,6 +33,7 @@ from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.model.prediction_writer import SUFFIXES, Format
 from sentibp.utils.executor import After, Executor, NotVisible
 from sentibp.utils.files import WriteError
+from sentibp.utils.paths import PACKED
 
 PART = 1 << 25  # bytes of a Parquet file from which on its row groups are tasks of their own, each of about this size
 

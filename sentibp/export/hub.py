@@ -13,6 +13,7 @@ from sentibp.model.file import load_model
 from sentibp.runs import hub_model
 from sentibp.utils.files import read_small_file, unreadable
 from sentibp.utils.hub_client import LOG_IN, HubUnreachable, endpoint, errors_in_one_line, is_offline, prepare_client
+from sentibp.utils.near_names import near_or
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -89,7 +90,9 @@ def _read(card: Path) -> bytes:
         content = read_small_file(card)
         content.decode()
     except OSError as error:
-        raise DataError(unreadable(error, f"--card {card}", "give a Markdown file")) from None
+        raise DataError(
+            unreadable(error, f"--card {card}", near_or(card, "give a Markdown file", (".md", ".markdown")))
+        ) from None
     except UnicodeDecodeError:
         raise DataError(f"--card {card}: not UTF-8; give a Markdown file") from None
     return content

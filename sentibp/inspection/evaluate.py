@@ -27,6 +27,7 @@ from sentibp.runs.find import builtin_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.messages import counted
 from sentibp.utils.sequences import Texts
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
@@ -89,7 +90,8 @@ def few_reviews(scores: dict[str, Any]) -> list[str]:
     if n >= FEW:
         return []
     of = "" if n == scores["n"] else f" of equal weight (of {scores['n']:,})"
-    return [f"only {n:.3g} reviews{of}: only the interval says how good the model is; the calibration error is chance"]
+    only = f"only {counted(n, 'review')}{of}"
+    return [f"{only}: only the interval says how good the model is; the calibration error is chance"]
 
 
 class DataOptions(NamedTuple):
@@ -141,7 +143,7 @@ def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
         return []
     if n == now["n"] and abs(accuracy - now["accuracy"]) <= _ROUNDED + 1 / n:
         return []
-    recorded = f"accuracy {accuracy:.4f} on {n:,} reviews"
+    recorded = f"accuracy {accuracy:.4f} on {counted(n, 'review')}"
     return [f"probably not the validation reviews of the training: the model file records {recorded}"]
 
 
@@ -167,7 +169,8 @@ def score_corpus(
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)
     notes = tuple(repeated_note(corpus, hashes))
     if seen:
-        what = f"{seen:,} of {len(corpus):,} reviews are in the training data of {model}"
+        of = f"{seen:,} of {counted(len(corpus), 'review')}"
+        what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"
         notes = (f"{what}: expect less of new reviews", *notes)
     return scores, positive, tokens, notes
 
@@ -203,14 +206,15 @@ def load_reviews(
     trained = recorded.config.data
     given = {"text_column": text_column, "label_column": label_column}
     given = {key: value for key, value in given.items() if value is not None}
-    settings = override_data(trained, overrides, _OPTIONS).model_copy(update=given)
+    settings = override_data(trained.model_copy(update=given), overrides, _OPTIONS)
     if source is None and split is None:
         return _load_validation_data(recorded, settings)
     if split is not None:
-        sources.require_splits(source or settings.source, f"leave out --split {split}")
-    options = sources.read_options(settings, typed=overrides if source else None)
+        sources.require_splits(settings.source if source is None else source, f"leave out --split {split}")
+    options = sources.read_options(settings, typed=None if source is None else overrides)
     options = options._replace(group=None)  # the scores do not use it
-    read = partial(sources.load_corpus_without, ["weight"], source or settings.source, options, split or "test")
+    name = settings.source if source is None else source
+    read = partial(sources.load_corpus_without, ["weight"], name, options, split or "test")
     try:
         corpus = read(settings.labels)
     except NoSuchSplit as error:
@@ -223,10 +227,10 @@ def load_reviews(
         usual = None if len(names) == 2 else {name: [name] for name in names}
         corpus = read(usual)  # DataError if the data do not use these labels either
         by = "by their usual names" if usual is None else "by the names of the classes"
-        note = f"{source or settings.source}: labels {by}, as data.labels of the training lists none"
+        note = f"{name}: labels {by}, as data.labels of the training lists none"
         corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
-        raise DataError(f"{source}: no review; give data with reviews and labels")
+        raise DataError(f"{name}: no review; give data with reviews and labels")
     return corpus
 
 

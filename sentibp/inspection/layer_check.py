@@ -28,6 +28,7 @@ from sentibp.nn import Layer, RowGrad
 from sentibp.nn.gradcheck import TOLERANCE, check_layer, replay
 from sentibp.nn.layers import Array
 from sentibp.utils.files import read_small_file
+from sentibp.utils.near_names import near_or
 
 _MODULE = "layer_under_test"
 
@@ -86,7 +87,8 @@ def _no_layer(path: Path, classes: list[type]) -> str:
 def _execute(path: Path) -> ModuleType:
     """Execute the user's file, and return it as a module."""
     if not path.is_file():
-        raise ConfigError(f"--layer {path}: no such file; give the Python file of a layer")
+        fact = "not a file" if path.exists() else "no such file"
+        raise ConfigError(f"--layer {path}: {fact}; {near_or(path, 'give the Python file of a layer', ('.py',))}")
     module = sys.modules[_MODULE] = ModuleType(_MODULE)
     module.__file__ = str(path)
     try:

@@ -21,6 +21,7 @@ from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
 from sentibp.nn.layers import Array
 from sentibp.utils.files import SMALL, open_regular
+from sentibp.utils.near_names import near_or
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.rng import random_stream
@@ -215,6 +216,5 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
                 what = "has become shorter while it was read"
                 raise DataError(f"{path}: {what}; try again when no other program writes to it")
     except OSError as error:
-        raise DataError(
-            f"{path}: {error.strerror}; name a file of word vectors with --set model.embedding.vectors=PATH"
-        ) from None
+        repair = near_or(path, "name a file of word vectors with --set model.embedding.vectors=PATH")
+        raise DataError(f"{path}: {error.strerror}; {repair}") from None

@@ -21,7 +21,8 @@ from sentibp.runs import hub_model
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
-from sentibp.utils.paths import expand_home, shown
+from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import expand_home, has_data_suffix, shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.resources import resource_folder
 
@@ -87,6 +88,7 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
         if name and os.path.lexists(path):  # False, not an error, for names that no file can have
             if name == BUILTIN:
                 print_message(f"{path}: used, because it is here; for the built-in model, work in another folder")
+            _require_no_other_file(path)
             return path
     if hub_model.is_hub_name(name):
         if not builtin:
@@ -94,12 +96,39 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
             raise ConfigError(f"{name}: a model of the hub has no run directory; name a run of a training of your own")
         return hub_model.download(name)
     if name != BUILTIN:
-        is_of_hub = builtin and hub_model.is_repository(name) and not os.path.lexists(os.path.dirname(name))
-        hub = f", or for a model of the hub write {hub_model.PREFIX}{name}" * is_of_hub
-        raise ConfigError(f"{name}: no such run or model; see `sentibp runs list`{hub}")
+        raise ConfigError(_missing(name, builtin))
     if not builtin:
         raise ConfigError(f"{name}: the built-in model has no run directory; name a run of a training of your own")
     return builtin_file()
+
+
+def _missing(name: str, builtin: bool) -> str:
+    """Return the message that there is no such run, or no such model if `builtin`, with what may have been meant."""
+    fact, see = f"{name or repr(name)}: no such run or model", "see `sentibp runs list`"
+    if has_data_suffix(name):
+        return f"{fact}: the name is that of a file of reviews; {see}"
+    in_runs = [os.path.basename(path) for path in near_paths(str(ROOT / name), os.path.isdir)]
+    others = [*in_runs, "last", *[BUILTIN] * builtin]
+    near = near_paths(name, lambda path: _may_be_model(path, builtin), others)
+    is_of_hub = builtin and hub_model.is_repository(name) and not os.path.lexists(os.path.dirname(name))
+    hub = f", or for a model of the hub write {hub_model.PREFIX}{name}" * is_of_hub
+    return f"{fact}{did_you_mean(near)} {see.capitalize()}{hub}" if near else f"{fact}; {see}{hub}"
+
+
+def _may_be_model(path: str, builtin: bool) -> bool:
+    """Return whether a path is a run directory or, if a model file will do, one of these."""
+    return os.path.isfile(os.path.join(path, "run.json")) or (builtin and path.endswith(".safetensors"))
+
+
+def _require_no_other_file(path: Path) -> None:
+    """Raise ConfigError if a path is a file of reviews, or a config, by its name."""
+    if not path.is_file():
+        return
+    if has_data_suffix(path.name):
+        raise ConfigError(f"{path}: reviews, not a run or model; {_NAME_ANOTHER}, see `sentibp runs list`")
+    if path.suffix.lower() in (".yaml", ".yml"):
+        train = f"train it with `sentibp train {shlex.quote(str(path))}`"
+        raise ConfigError(f"{path}: a config, not a run or model; {train}, or {_NAME_ANOTHER}")
 
 
 def builtin_file() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.runs import directory
 from sentibp.runs.compare import flat_settings
+from sentibp.utils.near_names import did_you_mean, near_paths
 
 
 class RunSummary(NamedTuple):
@@ -46,7 +48,8 @@ def summarize_runs(
     `damaged` is called for each run that cannot be read. Raises ConfigError if there is no such folder.
     """
     if folder != directory.ROOT and not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; name the folder that holds the run directories")
+        near = did_you_mean(near_paths(str(folder), os.path.isdir))
+        raise ConfigError(f"{folder}: no such folder{near or '; name the folder that holds the run directories'}")
     runs = directory.list_runs(folder, damaged)
     settings = differing_settings([path for path, _ in runs])
     summaries = [_summarize(path, facts, each) for (path, facts), each in zip(runs, settings, strict=True)]

@@ -20,7 +20,7 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
-from sentibp.data.labels import BINARY, Classes, classes_of, counted, order_note
+from sentibp.data.labels import BINARY, Classes, classes_of, order_note
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
@@ -39,6 +39,7 @@ from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.hashing import file_digest
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 

@@ -16,6 +16,7 @@ from sentibp.training.events import Event, Note, Round
 from sentibp.training.networks import learn_vectors
 from sentibp.training.prepare import prepare
 from sentibp.training.session import Session
+from sentibp.utils.messages import counted
 
 
 class PretrainingOutcome(NamedTuple):
@@ -41,7 +42,7 @@ class Pretraining(Session):
     def events(self) -> Generator[Event, None, None]:
         """Learn the vectors, and write them. Raises DataError."""
         data = self.context.data
-        yield Note(f"{self.run.path}: seed {data.config.train.seed}; {len(data.vocabulary):,} features")
+        yield Note(f"{self.run.path}: seed {data.config.train.seed}; {counted(len(data.vocabulary), 'feature')}")
         learning = learn_vectors(self.context, data.config.train.seed)
         while True:
             try:

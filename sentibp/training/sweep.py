@@ -37,6 +37,7 @@ from sentibp.training.sweep_folder import BEST, JOURNAL, ROOT, Plan, SweepFolder
 from sentibp.training.sweep_study import Asked, Study, Values, best_of, repair_journal
 from sentibp.training.trial import DIVERGED, FINISHED, REFUSED, Curve, TrialRecord, TrialTask
 from sentibp.training.trial_pool import Pool
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
 TRIALS = 30
@@ -273,7 +274,7 @@ class Sweep:
 
     def _write_best(self, record: TrialRecord) -> None:
         score = f"{self.plan.metric} {record.value:.4f}"
-        trials = f"{len(self.records)} trial{'s' * (len(self.records) != 1)}"
+        trials = counted(len(self.records), "trial")
         about = f"The best of {trials} of {self.folder.path}: trial {record.number}, {score}"
         self.folder.write_best(trial_config(self.plan, self.study.values(record.number)), about)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from sentibp.runs.records import METRICS
 from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, read_small_file, remove_temporary_files, unreadable, write_file
+from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
@@ -212,7 +214,9 @@ def load_plan(path: Path) -> Plan:
     """Return what the sweep in a folder searches. ConfigError if the folder is none, DataError if it is damaged."""
     file = path / ABOUT
     if not file.is_file():
-        raise ConfigError(f"{path}: not the folder of a sweep; name one that `sentibp sweep` made")
+        near = near_paths(str(path), lambda each: os.path.isfile(os.path.join(each, ABOUT)))
+        hint = did_you_mean(near) or "; name one that `sentibp sweep` made"
+        raise ConfigError(f"{path}: not the folder of a sweep{hint}")
     try:
         with data_error_if_damaged(file, "restore it, or begin anew with another --out"):
             content = json_types.parse(read_small_file(file))

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -80,6 +81,16 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
         return
     with replacing(target, old) as file:
         yield file
+
+
+def missing_folder(path: Path) -> str:
+    """Return the message that the folder of a file to write is missing, with the repair; else an empty string."""
+    folder = path.parent
+    if os.path.isdir(folder):
+        return ""
+    if os.path.lexists(folder):
+        return f"{folder} is no folder; choose another place"
+    return f"there is no folder {folder}; make it with `mkdir -p {shlex.quote(str(folder))}`, or choose another place"
 
 
 def is_stream(path: Path) -> bool:

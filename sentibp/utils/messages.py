@@ -20,3 +20,14 @@ def print_message(line: str) -> None:
         sys.stderr.flush()
     except OSError:  # stderr is closed, or on a full disk; continue without it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def counted(number: float, noun: str, singular: str = "", plural: str = "") -> str:
+    """Return a number, its noun, in the plural unless the number is 1, and the verb that agrees with it, if given.
+
+    A number that is no integer has three digits, as an effective number of reviews has.
+    """
+    shown = f"{number:,.3g}" if isinstance(number, float) and number < 1000 else f"{number:,.0f}"
+    is_one = number == 1
+    end = "" if is_one else "es" if noun.endswith(("s", "x", "ch")) else "s"
+    return " ".join(filter(None, [shown, f"{noun}{end}", singular if is_one else plural]))

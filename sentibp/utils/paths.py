@@ -5,6 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+"""The suffixes of compressed files, after that of the format."""
+
+DATA_SUFFIXES = (
+    *(".csv", ".tsv", ".tab", ".psv", ".txt", ".ft", ".json", ".jsonl", ".ndjson", ".parquet"),
+    *(".xlsx", ".xlsm", ".xls", ".zip", *PACKED),
+)
+"""The suffixes of files that hold reviews, or are meant to: .xls is refused by name."""
+
+
+def has_data_suffix(name: str) -> bool:
+    """Return whether a name is that of a file of reviews by its suffix, such as `reviews.csv.gz`."""
+    base = os.path.basename(name).lower()
+    return base.endswith(DATA_SUFFIXES) and base not in DATA_SUFFIXES
+
 
 def expand_home(path: str | os.PathLike[str]) -> Path:
     """Return the path with `~` and `~user` at its start replaced by the home directory.

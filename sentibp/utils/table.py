@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from sentibp.utils.messages import counted
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -50,8 +52,8 @@ class Table:
 
     def __repr__(self) -> str:
         rows = [f"  {row}" for row, _ in zip(self, range(_SHOWN), strict=False)]
-        rest = [f"  ... {len(self) - _SHOWN:,} more rows"] if len(self) > _SHOWN else []
-        return "\n".join([f"Table of {len(self):,} rows", *rows, *rest])
+        rest = [f"  ... {counted(len(self) - _SHOWN, 'more row')}"] if len(self) > _SHOWN else []
+        return "\n".join([f"Table of {counted(len(self), 'row')}", *rows, *rest])
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dict for each row."""

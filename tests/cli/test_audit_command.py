@@ -67,6 +67,8 @@ def test_of_a_run(sentibp, trained):
 def test_mistakes(fails, here):
     assert "nosuch" in fails(2, "audit", "nosuch")
     assert fails(2, "audit").startswith("no finished run here")
-    assert "choose another file" in fails(3, *QUICK, "--quiet", "--output", "no/such/place.csv")
+    assert "there is no folder no/such; make it with `mkdir -p no/such`" in fails(
+        3, *QUICK, "--quiet", "--output", "no/such/place.csv"
+    )
     (here / "few.csv").write_text("text,label\ngood,1\nbad,0\nbad film,0\n")
     assert "needs two of each label" in fails(3, "audit", "quickstart", "--set", "data.source=few.csv", "--quiet")

@@ -81,7 +81,7 @@ def test_a_model_file_alone(sentibp, trained, here):
     sentibp("train", "quickstart", "--quiet", "--set", "data.source=reviews.csv", "--out", "mine")
     shutil.copy("mine/model.safetensors", "gone.safetensors")
     Path("reviews.csv").unlink()
-    result = sentibp("compress", "gone.safetensors")
+    result = sentibp("compress", "gone.safetensors", "--force")
     assert result.err.startswith("no accuracy and no log loss: the validation data of the training: ")
     assert "probes" in result.out
     assert "accuracy" not in result.out

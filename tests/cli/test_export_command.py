@@ -26,7 +26,7 @@ def test_a_file_for_each_target(sentibp, trained):
         assert lines[0].startswith(f"{name}  ")
         assert lines[0].endswith(" 414 features")
         first = Path(name).read_bytes()
-        assert sentibp("export", trained, "-o", name).out.splitlines() == lines  # the name says the target
+        assert sentibp("export", trained, "-o", name, "--force").out.splitlines() == lines  # the name says the target
         assert Path(name).read_bytes() == first
 
 
@@ -84,7 +84,7 @@ def test_a_module_must_not_hide_one_of_python(fails, sentibp, trained, name):
 def test_another_decision(sentibp, trained):
     sentibp("export", "--to", "python", "--threshold", "0.9999")
     assert run_python("model.py", TEXT)[0]["label"] == "negative"
-    sentibp("export", "--to", "python", "--cost", "[[0, 1], [1000, 0]]")
+    sentibp("export", "--to", "python", "--force", "--cost", "[[0, 1], [1000, 0]]")
     assert run_python("model.py", "a dull mess")[0]["label"] == "positive"
 
 

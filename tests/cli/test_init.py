@@ -141,7 +141,10 @@ def test_nothing_is_overwritten(sentibp, here):
 
 
 def test_mistakes(sentibp, here):
-    assert sentibp("init", "nope.csv", code=3).err == "nope.csv: no such file; give a file or folder of reviews\n"
+    assert (
+        sentibp("init", "nope.csv", code=3).err
+        == "nope.csv: no such file; give the path of a file or folder of reviews\n"
+    )
     Path("empty.csv").write_text("text,label\n")
     assert sentibp("init", "empty.csv", code=3).err == "empty.csv: empty; give a file with reviews\n"
     labelled("reviews.csv")

@@ -27,7 +27,8 @@ def config(text: str, name: str = "mine.yaml") -> str:
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["trian", "quickstart"], "Did you mean 'train'"),
-        (["train"], "Missing argument 'CONFIG'"),
+        (["train"], "Missing argument 'CONFIG': give a YAML file, or a name that `sentibp config list` prints"),
+        (["pretrain"], "Missing argument 'CONFIG': give a YAML file, or a name that `sentibp config list` prints"),
         (["train", "quickstart", "--frob"], "No such option: --frob"),
         (["train", "quickstart", "--epochs", "3"], "--epochs; did you mean --set train.epochs=VALUE?"),
         (["train", "quickstart", "--batch-size=3"], "did you mean --set train.batch_size=VALUE?"),
@@ -38,7 +39,21 @@ def config(text: str, name: str = "mine.yaml") -> str:
         (["train", "quickstart", "--seed", "x"], "'--seed'"),
         (["train", "quickstart", "surplus"], "surplus"),
         (["predict", "--input"], "--input"),
-        (["runs", "compare", "last"], "Missing argument"),
+        (
+            ["runs", "compare", "last"],
+            "Missing argument 'RUN'. A run directory, its name in runs/, or `last`. See `sentibp ",
+        ),
+        (["reproduce"], "See `sentibp runs list`."),
+        (
+            ["push"],
+            "Missing argument 'MODEL'. A run directory, its name in runs/, a model file, or `last`. See `sentibp runs",
+        ),
+        (
+            ["bench"],
+            "Missing argument 'CONFIG'. A YAML file, or the name of a shipped config. See `sentibp config list`.",
+        ),
+        (["explain"], "Missing argument 'TEXT'. A review, in quotes."),
+        (["runs", "show", "last"], "No such command 'show'. There are: list, compare, flow, watch."),
         (["config", "shwo", "quickstart"], "Did you mean 'show'?"),
     ],
     ids=" ".join,
@@ -137,7 +152,7 @@ def test_a_setting_on_the_command_line(fails, setting):
 
 def test_a_missing_config(fails):
     message = fails(2, "train", "imbd")
-    assert message == f"imbd: no such file; shipped: {SHIPPED}; did you mean 'imdb'?"
+    assert message == f"imbd: no such file; shipped: {SHIPPED}; did you mean imdb?"
 
 
 def test_the_error_for_a_missing_config_names_a_similar_file(fails):

@@ -137,7 +137,10 @@ def test_hard_links_are_reported(sentibp):
     Path("a.csv").touch()
     os.link("a.csv", "b.csv")
     err = sentibp("predict", "good", "--output", "b.csv").err
-    assert err == "b.csv is one of 2 names of a file (hard links); all of them have the new content\n"
+    assert (
+        err
+        == "b.csv is one of 2 names of a file (hard links); all of them have the new content\nb.csv: 1 row written\n"
+    )
     assert Path("a.csv").read_text().startswith("label,")
 
 
@@ -169,6 +172,68 @@ def test_a_reader_that_has_enough_is_no_error(process):
         assert head.communicate()[0].startswith(b'{"text": "good film", "label"')
 
 
-@pytest.mark.parametrize("output", ["/dev/full", "no/folder/out.csv"])
-def test_what_cannot_be_written_is_one_line(process, output):
-    assert process("predict", "good", "-o", output, code=3).err.startswith(f"--output {output}: No s")
+def test_what_cannot_be_written_is_one_line(process):
+    assert process("predict", "good", "-o", "/dev/full", code=3).err.startswith("--output /dev/full: No space")
+
+
+# A file that is there already
+
+OUTPUTS = {
+    "predict": (["predict", "good"], "out.csv", "out.csv: 1 row written\n"),
+    "report": (["report"], "out.html", ""),
+    "export": (["export"], "out.mjs", ""),
+    "compress": (["compress"], "out.safetensors", ""),
+    "card": (["card"], "out.md", ""),
+    "trace": (["trace", "--article"], "out.md", "out.md: "),
+    "audit": (
+        ["audit", "quickstart", "--set", "train.epochs=1", "--folds", "2", "--quiet"],
+        "out.csv",
+        " rows written\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_file_that_is_there_is_replaced_only_by_force(sentibp, fails, trained, here, name):
+    command, output, said = OUTPUTS[name]
+    (here / output).write_text("mine")
+    other = output.replace("out.", "out-2.")
+    message = fails(2, *command, "--output", output)
+    assert (
+        message
+        == f"--output {output}: already there; choose another, such as --output {other}, or replace it with --force"
+    )
+    assert (here / output).read_text() == "mine"
+    missing = fails(3, *command, "-o", f"no/{output}")
+    assert missing.startswith(f"--output no/{output}: there is no folder no; make it with `mkdir -p no`, or ")
+    assert said in sentibp(*command, "-o", output, "--force").err
+    assert (here / output).stat().st_size > 10
+    (here / other).touch()  # nothing is lost
+    sentibp(*command, "-o", other)
+    (here / "null").symlink_to("/dev/null")
+    if name == "predict":
+        assert sentibp(*command, "-o", "null").err == ""
+
+
+def test_a_key_of_a_worksheet_is_not_replaced(sentibp, fails, here):
+    (here / "sheet.key.md").write_text("mine")
+    assert fails(2, "trace", "--article", "--blank", "-o", "sheet.md").startswith(
+        "--output sheet.key.md: already there; "
+    )
+    assert not (here / "sheet.md").exists()
+    sentibp("trace", "--article", "--blank", "-o", "sheet.md", "--force")
+
+
+def test_a_model_in_a_folder_is_not_replaced(sentibp, fails, trained, here):
+    sentibp("compress", "-o", "small/new")  # which is made
+    repair = "such as --output small/new/model-2.safetensors, or replace it with --force"
+    assert fails(2, "compress", "-o", "small/new").endswith(repair)
+    sentibp("compress", "-o", "small/new", "--force")
+
+
+def test_a_file_in_the_place_of_the_folder(fails, trained, here):
+    (here / "file").touch()
+    assert (
+        fails(3, "predict", "good", "-o", "file/a.csv")
+        == "--output file/a.csv: file is no folder; choose another place"
+    )

@@ -105,14 +105,17 @@ def test_an_argument_that_is_not_utf8(process):
     assert first.endswith("caf? was good")
 
 
-def test_the_name_of_a_file_is_reported(sentibp):
-    for name in ("my reviews.csv", "b.csv"):
-        Path(name).write_text("text\ngood\n")
-    result = sentibp("predict", "my reviews.csv", "good")
+def test_a_file_without_the_suffix_of_data_may_be_meant_as_a_review(sentibp):
+    for name in ("good", "great film"):
+        Path(name).write_text("a good film\n")
+    result = sentibp("predict", "good", "bad")
     assert len(result.jsonl) == 2
-    assert result.err.startswith("my reviews.csv is a file, and its name is read as a review; ")
-    assert result.err.endswith("use --input 'my reviews.csv'\n")
-    assert " (and 1 more)" in sentibp("predict", "my reviews.csv", "b.csv").err
+    assert result.err == "good is a file, and its name is read as a review; to predict its reviews, use --input good\n"
+    assert "use --input 'great film'" in sentibp("predict", "great film").err
+    assert " (and 1 more)" in sentibp("predict", "great film", "good").err
+    Path("folder").mkdir()
+    assert sentibp("predict", "folder/").err.startswith("folder/ is a folder, and its name is read as a review; ")
+    assert sentibp("predict", "folder").err == ""
 
 
 # --format
@@ -246,7 +249,7 @@ def test_the_column_of_the_training_is_the_default(sentibp, fails):
 
 def test_a_file_instead_of_stdout(sentibp):
     expected = sentibp("predict", "good", "bad").out
-    assert sentibp("predict", "good", "bad", "--output", "out.jsonl") == (0, "", "")
+    assert sentibp("predict", "good", "bad", "--output", "out.jsonl") == (0, "", "out.jsonl: 2 rows written\n")
     assert Path("out.jsonl").read_text() == expected
     sentibp("predict", "good", "--output", "out.csv")
     assert Path("out.csv").read_text() == sentibp("predict", "good", "--format", "csv").out
@@ -270,7 +273,7 @@ def test_a_bad_row_leaves_the_old_output(sentibp, fails):
     """It is after the first piece, whose answers are there already."""
     Path("bad.csv").write_text("id,text\n" + "1,good\n" * 300_000 + "7\n")
     Path("out.csv").write_text("old")
-    assert fails(3, "predict", "-i", "bad.csv", "-o", "out.csv").startswith("bad.csv:300002: ")
+    assert fails(3, "predict", "-i", "bad.csv", "-o", "out.csv", "--force").startswith("bad.csv:300002: ")
     assert Path("out.csv").read_text() == "old"
     assert sorted(os.listdir()) == ["bad.csv", "out.csv", "runs"]
 

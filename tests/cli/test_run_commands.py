@@ -141,7 +141,7 @@ def test_every_command_takes_the_pointer_and_a_last_that_is_gone(sentibp, traine
         ("runs", "flow"),
         ("runs", "compare", "last"),
         ("runs", "watch"),
-        ("report",),
+        ("report", "--force"),
         ("trace", "good", "--label", "positive", "-m"),
     ]
     for command in commands:
@@ -179,7 +179,14 @@ def test_comparing_a_run_with_itself(sentibp):
     output = sentibp("runs", "compare", run, "last", "--json").json
     assert output["settings"] == {}
     assert output["paired"]["p_value"] == 1
-    assert "no clear difference" in sentibp("runs", "compare", run, "last").out
+    out = sentibp("runs", "compare", run, "last").out
+    assert out == f"{run}: both names mean this run, so all settings and scores are equal\n"
+
+
+def test_equal_settings_are_not_a_header_over_nothing(sentibp):
+    out = sentibp("runs", "compare", train(sentibp), train(sentibp)).out
+    assert out.startswith("the settings of the two runs are equal\n\nscore ")
+    assert "no clear difference" in out
 
 
 def test_runs_on_different_data_get_no_paired_test(sentibp):

@@ -175,7 +175,7 @@ def test_a_folder_of_a_sweep_is_no_config(fails, sentibp, swept):
 @pytest.mark.usefixtures("files")
 def test_a_timeout_keeps_what_is_done(sentibp):
     result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 10_000, "--timeout", "0.000001", code=1)
-    assert "the time is over: 0 of 10000 trials have ended; to resume: sentibp sweep --resume sweeps/m" in result.err
+    assert "the time is over: 0 of 10,000 trials have ended; to resume: sentibp sweep --resume sweeps/m" in result.err
     folder = next(Path("sweeps").iterdir())
     assert sentibp("sweep", "--resume", folder, "--trials", 1).out.splitlines()[0].startswith("best      trial 0")
 

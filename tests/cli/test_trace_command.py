@@ -106,4 +106,6 @@ def test_mistakes(fails, trained):
     assert fails(4, *STEP, "--learning-rate", "1e300", "--steps", "3").endswith("lower --learning-rate")
     assert "--label" in fails(2, "trace", "good", "--label", "neutral")
     assert fails(2, *STEP, "-m", "nosuch").startswith("nosuch: no such run or model")
-    assert fails(3, *STEP, "--output", "nosuch/page.html").startswith("--output nosuch/page.html: No such file")
+    assert fails(3, *STEP, "--output", "nosuch/page.html").startswith(
+        "--output nosuch/page.html: there is no folder nosuch; make "
+    )

@@ -315,9 +315,22 @@ def test_names_and_paths(here):
 
 def test_files_that_cannot_be_read(here):
     (here / "runs").mkdir()
+    for name in "deep.yml", "shop.csv":
+        (here / name).touch()
     for name, message in {
-        "imbd": "imbd: no such file; shipped: deep, imdb; did you mean 'imdb'?",
-        "configs/imbd.yaml": "configs/imbd.yaml: no such file; shipped: deep, imdb; did you mean 'imdb'?",
+        "imbd": "imbd: no such file; shipped: deep, imdb; did you mean imdb?",
+        "imbd.yaml": "imbd.yaml: no such file; give the path of a YAML file, or a name that `sentibp config list` "
+        "prints",
+        "imdb.yaml": "imdb.yaml: no such file; did you mean imdb?",
+        "deeper.yml": "deeper.yml: no such file; did you mean deep.yml?",
+        "./deeper.yml": "./deeper.yml: no such file; did you mean ./deep.yml?",
+        "configs/imbd.yaml": "configs/imbd.yaml: no such file, and no folder configs; give the path of a YAML file",
+        "shpo.csv": "shpo.csv: no such file; did you mean shop.csv? It is data, not a config; write a config for it: "
+        "sentibp init shop.csv",
+        "shop.csv": "shop.csv: a file of data, not a config; write a config for it: sentibp init shop.csv",
+        "zebra.csv": "zebra.csv: no such file; a config is a YAML file, which `sentibp init FILE` writes for a file of "
+        "reviews",
+        "shpo": "shpo: no such file; shipped: deep, imdb; did you mean shop.csv?",
         "x" * 5000: "x" * 60 + "…: no such file; shipped: deep, imdb",
         "runs": "runs: a folder; give a file; if it has reviews, write a config for them: sentibp init runs",
     }.items():

@@ -65,7 +65,10 @@ def test_a_normalized_label_as_a_value():
 
 
 NEITHER = "is neither negative nor positive"
-OTHER_COLUMN = "name another column with --set data.label_column=NAME"
+IDS = (
+    "r.csv: 'label' has no labels (another value in every row, as ids have); no other column looks like labels "
+    "(text: the texts); add one with the label of each review"
+)
 
 UNKNOWN = {
     ("pos", "maybe", "neg"): f"r.csv:3: label 'maybe' {NEITHER}; correct it, or leave such rows out with "
@@ -76,14 +79,17 @@ UNKNOWN = {
     (1, ""): "r.csv:3: no label; fill it in, or leave such rows out with " + mapping("0", "1", '""'),
     ("pos", "neg", "Bad"): f"r.csv:4: label 'Bad' {NEITHER}; correct it, or leave such rows out with "
     + mapping("neg, bad", "pos"),
-    (0, 1, "so  so " * 100): f"r.csv:4: label '{'so ' * 13}…' {NEITHER}\nr.csv: correct the file, or {OTHER_COLUMN}",
+    (0, 1, "so  so " * 100): f"r.csv:4: label '{'so ' * 13}…' {NEITHER}\nr.csv: correct the file",
     ("", ""): "r.csv: no row has a label; give data with labels",
-    tuple(f"id{row}" for row in range(10, 40)): "r.csv: 30 different labels: "
-    f"id10 (1), id11 (1), id12 (1), id13 (1), id14 (1), id15 (1), id16 (1), id17 (1), ...; {OTHER_COLUMN}",
-    (0, 1, *(f"id{row}" for row in range(21))): "".join(
-        f"r.csv:{row + 4}: label 'id{row}' {NEITHER}\n" for row in range(8)
+    tuple(f"id{row}" for row in range(10, 40)): IDS,
+    (*(f"id{row}" for row in range(10, 40)), "id10"): "r.csv: 30 different labels: id10 (2), id11 (1), id12 (1), "
+    "id13 (1), id14 (1), id15 (1), id16 (1), id17 (1), ...; no other column looks like labels (text: the texts); add "
+    "one with the label of each review",
+    (0, 1, *(f"id{row}" for row in range(21))): IDS,
+    (0, 0, 1, *(f"id{row}" for row in range(21))): "".join(
+        f"r.csv:{row + 5}: label 'id{row}' {NEITHER}\n" for row in range(8)
     )
-    + f"r.csv: 21 unknown labels; correct the file, or {OTHER_COLUMN}",
+    + "r.csv: 21 unknown labels; correct the file",
 }  # fmt: skip
 
 

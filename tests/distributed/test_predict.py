@@ -390,7 +390,7 @@ def test_two_inputs_of_one_output_and_outputs_that_are_inputs_are_refused(
         (["-i", "in", "-o", "out/", "--cluster", "local"], "write local:2"),
         (["-i", "in", "-o", "out/", "--format", "table"], "--format table: is for people"),
         (["-i", "in", "-o", "out/", "--explain"], "--explain does not fit into c.csv; add --format jsonl"),
-        (["-i", "in/c.csv", "-o", "out.csv", "--force"], "--force: is for many files"),
+        (["-i", "in/c.csv", "--force"], "--force: replaces the file of --output"),
         (["-i", "in", "-o", "in/c.csv/"], "in/c.csv/: is a file"),
         (["-i", "in", "-o", "out/", "--threshold", "2"], "--threshold 2"),
     ],

@@ -22,10 +22,11 @@ from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
-from sentibp.data.readers.splits import PACKED, choose_files, data_files, format_suffix, listed, splits_of
+from sentibp.data.readers.splits import choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
-from sentibp.errors import DataError
+from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
+from sentibp.utils.paths import PACKED
 from sentibp.utils.repair import set_option
 
 FORMATS = (
@@ -71,10 +72,22 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     if options.label is None and len(names) > 1 and not splits_of(names) and format_suffix(names[0]) == ".txt":
         note = f"{prefix}: each of its {len(names):,} files is one review"
         return folder.open_text_files([inner], prefix, options, fixed_labels=False, notes=(note,))
+    if options.label is not None and len(names) > 1 and not splits_of(names) and format_suffix(names[0]) == ".txt":
+        _require_labelled(inner / names[0], name, len(names), options)
     files, notes = choose_files(names, split, prefix, f"name one of them, such as {prefix}/{(names or [''])[0]}")
     if not files:
         raise DataError(f"{name}: the folder has no reviews; give a file, or a folder with pos/ and neg/")
     return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in files], name, notes)
+
+
+def _require_labelled(first: Path, name: str, count: int, options: ReadOptions) -> None:
+    """Raise NoLabels if the first of many text files is a text without a label: each of them is one review."""
+    try:
+        open_table(first, str(first), options)
+    except NoLabels:
+        raise NoLabels(
+            f"{name}: its {count:,} text files have no labels; put them into folders pos/ and neg/"
+        ) from None
 
 
 def _open_zip(data: memoryview, name: str, options: ReadOptions, split: str) -> Table:

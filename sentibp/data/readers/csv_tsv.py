@@ -20,6 +20,7 @@ from sentibp.data.readers.spans import check_spans
 from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
 COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
@@ -127,7 +128,7 @@ def _require_width(sample: Sequence[Sequence[str]], name: str, options: ReadOpti
     width = Counter(map(len, sample)).most_common(1)[0][0]
     if width != len(names) and "names" not in options.inherited:
         repair = set_option("data.columns", suggested_names([row for row in sample if len(row) == width], options))
-        fields = f"{width} field{'s' * (width != 1)}"
+        fields = counted(width, "field")
         raise DataError(f"{name}: rows have {fields}, and data.columns has {len(names)} names; for example {repair}")
     return width == len(names)
 
@@ -205,7 +206,7 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
         for line, fields in _short_rows(layout.data, layout.dialect, layout.line, name, layout.options, **how):
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
-                found = f"{len(row)} field{'s' * (len(row) != 1)} where the header has {width}"
+                found = f"{counted(len(row), 'field')} where the header has {width}"
                 repair = f"put a text that contains {separator!r} in double quotes"
                 if quoting == "none":
                     repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"

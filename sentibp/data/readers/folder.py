@@ -16,6 +16,7 @@ from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_col
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
+from sentibp.utils.messages import counted
 
 _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}
 
@@ -80,7 +81,7 @@ def _not_read(path: Path, name: str, classes: Sequence[Path]) -> tuple[str, ...]
     used = ", ".join(child.name for child in classes)
     others = {child.name: len(_files(child)) for child in _folders(path) if child not in classes}
     return tuple(
-        f"{name}/{other}: {count:,} file{'s' * (count != 1)} not read; the classes are {used}"
+        f"{name}/{other}: {counted(count, 'file')} not read; the classes are {used}"
         for other, count in others.items()
         if count
     )

@@ -22,7 +22,7 @@ from sentibp.data.readers.table import (
     require_no_columns,
     require_unset,
 )
-from sentibp.errors import DataError
+from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 from sentibp.utils.repair import set_option
 
@@ -68,7 +68,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
         return table
     require_no_columns(name, options)
     if options.label is not None:
-        raise DataError(f"{name}: plain text has no labels; {_label_repair(data, options)}")
+        raise _no_labels(data, name, options)
     text = options.wanted()[0][1]  # lines have no columns: this one has the name that the options give it
 
     def batches(wanted: list[str]) -> Generator[Batch]:
@@ -133,9 +133,9 @@ def _label_position(lines: list[str], separator: str) -> int | None:
     return label_column([first, last], [0, 1])
 
 
-def _label_repair(data: memoryview, options: ReadOptions) -> str:
-    """Return what to do about a text file without labels: name its columns if its lines seem to have some."""
-    lines = head_lines(data)
+def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
+    """Return the error for a text file without labels, or one whose lines seem to have some: name its columns."""
+    fact, lines = f"{name}: plain text has no labels", head_lines(data)
     for separator in "@|;,":
         position = _label_position(lines, separator) if lines else None
         if position is not None:
@@ -143,8 +143,8 @@ def _label_repair(data: memoryview, options: ReadOptions) -> str:
             columns = [text, label] if position else [label, text]
             what = f"each line seems to have a label {'after' if position else 'before'} a {separator!r}"
             separator_option = set_option("data.separator", separator)
-            return f"{what}; read it with {separator_option} {set_option('data.columns', columns)}"
-    return "give CSV, TSV, JSONL, Parquet or __label__ lines"
+            return DataError(f"{fact}; {what}; read it with {separator_option} {set_option('data.columns', columns)}")
+    return NoLabels(f"{fact}; give CSV, TSV, JSONL, Parquet or __label__ lines")
 
 
 def _label_note(data: memoryview, name: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from sentibp.errors import DataError
+from sentibp.utils.paths import PACKED
 
 ALIASES = {
     "train": ("train", "training", "traindata"),
@@ -31,8 +32,6 @@ class NoSuchSplit(DataError):
 
 
 _CANONICAL = {alias: split for split, aliases in ALIASES.items() for alias in aliases}
-
-PACKED = (".gz", ".bz2", ".xz", ".zst")  # suffixes after that of the format
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm", ".ft")
 

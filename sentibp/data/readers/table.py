@@ -13,13 +13,13 @@ import itertools
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.errors import DataError
+from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.repair import set_option
@@ -64,7 +64,11 @@ class MissingColumn(DataError):
 
     def with_line(self, line: str) -> MissingColumn:
         """Return the error with another message."""
-        return MissingColumn(line, place=self.place, missing=self.missing, present=self.present)
+        return type(self)(line, place=self.place, missing=self.missing, present=self.present)
+
+
+class MissingLabels(MissingColumn, NoLabels):
+    """A source lacks the column of the labels, and no other column holds labels."""
 
 
 class ReadOptions(NamedTuple):
@@ -140,6 +144,8 @@ class Records:
     label: pa.ChunkedArray | None  # of whatever type the source has
     weight: pa.ChunkedArray | None
     where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
+    label_column: str = ""  # its name
+    other_labels: Callable[[], LabelChoice | None] = lambda: None  # the columns that may hold the labels; slow
     group: pa.ChunkedArray | None = None
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
@@ -169,6 +175,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         label=columns.get("label"),
         weight=columns.get("weight"),
         where=table.where,
+        label_column=options.label or "",
         group=columns.get("group"),
         label_names=table.label_names,
         fixed_labels=table.fixed_labels,
@@ -253,37 +260,87 @@ def resolved(options: ReadOptions, columns: Sequence[str]) -> ReadOptions:
     return options._replace(text=text, **roles)
 
 
-def require_columns(place: str, names: Iterable[object], options: ReadOptions) -> None:
-    """Raise a DataError for every column to read that occurs twice, and MissingColumn for every one that is missing."""
+class LabelChoice(Protocol):
+    """The columns of a table that may hold its labels."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Their names, the likeliest first."""
+        ...
+
+    @property
+    def taken(self) -> str:
+        """What the column has that was read as labels, if these are none, such as ids."""
+        ...
+
+    def repair(self, wanted: str) -> str:
+        """Return what to do, as there are no labels in the column that is `wanted`."""
+        ...
+
+
+def require_columns(
+    place: str, names: Iterable[object], options: ReadOptions, labels: LabelChoice | None = None
+) -> None:
+    """Raise a DataError for every column to read that occurs twice, and MissingColumn for every one that is missing.
+
+    A column of labels that has the texts counts as missing. `labels` says which other columns may hold labels, if their
+    values are known.
+    """
     present = [str(name) for name in names]
-    wrong = [
-        f"{place}: no {name!r}; {_other_column(role, name, present, options)}"
-        if name not in present
-        else f"{place}: two columns are called {name!r}; rename one"
-        for role, name in options.wanted()
-        if present.count(name) != 1
-    ]
-    missing = [(role, name) for role, name in options.wanted() if name not in present]
+    wrong, missing = [], []
+    texts = [name for role, name in options.wanted() if role == "text"]
+    for role, name in options.wanted():
+        if present.count(name) == 1 and not (role == "label" and name in texts):
+            continue
+        if present.count(name) > 1:
+            wrong.append(f"{place}: two columns are called {name!r}; rename one")
+            continue
+        fact = f"{name!r} is the text column, and has no labels" if name in present else f"no {name!r}"
+        others = labels if role == "label" else None
+        repair = _other_column(role, name, present, options) if others is None else others.repair(name)
+        wrong.append(f"{place}: {fact}; {repair}")
+        missing.append((role, name))
     if missing:
-        raise MissingColumn(*wrong, place=place, missing=missing, present=present)
+        kind = MissingLabels if labels is not None and not labels.names else MissingColumn
+        raise kind(*wrong, place=place, missing=missing, present=present)
     if wrong:
         raise DataError(*wrong)
 
 
 def _other_column(role: str, name: str, present: Sequence[str], options: ReadOptions) -> str:
     """Return the repair for a missing column: the option that names another, and the columns to choose from."""
-    choice = ", ".join(each if len(each) <= 40 else each[:39] + "…" for each in present[:20])
-    key = f"data.{role}_column"
+    taken = {each for _, each in options.wanted()}
+    free = [each for each in present if each not in taken]
+    if role == "label":
+        return label_repair(name, free)
+    choice, key = _listed(present), f"data.{role}_column"
     if role in ("weight", "group"):
         return f"choose from {choice}, or use none with --set {key}=null"
-    taken = {each for _, each in options.wanted()}
-    meant = _meant_column(role, name, [each for each in present if each not in taken])
+    meant = _meant_column(role, name, free)
     if meant is None:
         return f"name it with --set {key}=NAME, one of: {choice}"
     texts = options.text
-    several = role == "text" and not isinstance(texts, str)
-    value = [meant if each == name else each for each in texts] if several else meant
+    value = meant if isinstance(texts, str) else [meant if each == name else each for each in texts]
     return f"did you mean {set_option(key, value)}? There are: {choice}"
+
+
+def label_repair(wanted: str, names: Sequence[str]) -> str:
+    """Return the option that names another column of labels than the one that is wanted, of those that may be it."""
+    if not names:
+        return "add a column with the label of each review"
+    meant = _meant_column("label", wanted, names)
+    if meant is None:
+        return f"name it with --set data.label_column=NAME, one of: {_listed(names)}"
+    return f"did you mean {set_option('data.label_column', meant)}? There are: {_listed(names)}"
+
+
+def brief(name: str) -> str:
+    """Return the name of a column, or its beginning, as messages show it."""
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(brief, names[:20]))
 
 
 def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:

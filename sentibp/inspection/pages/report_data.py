@@ -132,7 +132,7 @@ def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out
     try:
         scored = evaluate.score_reviews(classifier, *data)
     except DataError as error:
-        if any(data):
+        if data != DataOptions():
             raise
         recorded = directory.load_predictions(path) if path.is_dir() else None
         if recorded is None:

@@ -1,0 +1,54 @@
+"""Reviews that are typed as arguments: the name of a file is none, whether the file is there or not."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+
+from sentibp.cli.output import one_line, print_message
+from sentibp.errors import ConfigError
+from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import has_data_suffix
+
+
+def require_texts(texts: Sequence[str], *, explain: bool = False) -> None:
+    """Raise ConfigError if a text is the name of a file of reviews; only warn of another file, or a folder.
+
+    Such a name is one word with the suffix of a data file, or a file that is there. The message has the command that
+    predicts the reviews of the file, and explains them if `explain`.
+    """
+    named = [text for text in texts if _is_data_file(text)]
+    if not named:
+        _warn_of_other_files(texts)
+        return
+    options = " --explain" * explain
+    name, shown = named[0], one_line(named[0])
+    if len(named) > 1 and all(map(os.path.exists, named)):
+        repair = "put the pattern in quotes, so that the shell leaves it as it is: --input 'data/*.csv'"
+        raise ConfigError(f"{shown} and {len(named) - 1} more: files, not reviews; {repair}")
+    if os.path.exists(name):
+        raise ConfigError(f"{shown}: a file, not a review; to predict its reviews: {_command(name, options)}")
+    near = near_paths(name, has_data_suffix, most=1)
+    repair = f"{did_you_mean(near)} To predict its reviews: {_command(near[0], options)}" if near else ""
+    as_text = f"if it is a review, type a blank after it: {shlex.quote(f'{shown} ')}"
+    raise ConfigError(f"{shown}: the name of a file, and there is no such file{repair or f'; {as_text}'}")
+
+
+def _command(name: str, options: str) -> str:
+    return f"`sentibp predict --input {shlex.quote(name)}{options}`"
+
+
+def _is_data_file(text: str) -> bool:
+    """Return whether a text is the name of a file of reviews by its suffix. A file that is there may have blanks."""
+    return has_data_suffix(text) and (len(text.split()) == 1 == len(text.split(" ")) or os.path.isfile(text))
+
+
+def _warn_of_other_files(texts: Sequence[str]) -> None:
+    """Tell the user of the first text that is the name of a file or folder: `good` may be one, and a review."""
+    found = [text for text in texts if os.path.isfile(text) or (text.endswith(os.sep) and os.path.isdir(text))]
+    if found:
+        others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        kind = "a file" if os.path.isfile(found[0]) else "a folder"
+        repair = f"to predict its reviews, use --input {shlex.quote(found[0])}"
+        print_message(f"{one_line(found[0])} is {kind}{others}, and its name is read as a review; {repair}")

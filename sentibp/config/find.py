@@ -1,0 +1,79 @@
+"""Find a config by its name: a path, the name of a config that comes with the program, or an open file."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from sentibp.config.shipped import shipped
+from sentibp.errors import ConfigError
+from sentibp.utils import resources
+from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import expand_home, has_data_suffix
+
+_YAML = (".yaml", ".yml")
+
+
+def find_config(name: str | Path) -> tuple[Path, str]:
+    """Return the file of that name, and its name in messages. ConfigError if it is a folder, or data, or missing."""
+    if is_stream(name):
+        return Path("stdin.yaml"), "<stdin>" if str(name) == "-" else str(name)  # its paths are relative to here
+    if not str(name):
+        raise ConfigError("'': no name of a config; give a YAML file, or a name that `sentibp config list` prints")
+    path = expand_home(name)
+    file = resources.resource_folder("configs") / f"{name}.yaml"
+    if path.name == str(name) and os.path.isfile(file):
+        return file, f"configs/{name}.yaml"
+    if os.path.isdir(path):
+        inside = path / "config.yaml"
+        if os.path.isfile(inside):
+            raise ConfigError(f"{name}: a folder; give a file, such as '{inside}'")
+        raise ConfigError(f"{name}: a folder; give a file; if it has reviews, {_init(str(name), 'them')}")
+    if os.path.exists(path):
+        if _is_data(str(path)):
+            raise ConfigError(f"{name}: a file of data, not a config; {_init(str(name))}")
+        return path, str(name)
+    if os.path.islink(path):
+        raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
+    raise ConfigError(_missing(str(name)))
+
+
+def _missing(name: str) -> str:
+    """Return the message that there is no such config: a file by its suffix or folder, or the name of a shipped one."""
+    if _is_data(name):
+        near = near_paths(name, has_data_suffix, most=1)
+        if near:
+            return f"{name}: no such file{did_you_mean(near)} It is data, not a config; {_init(near[0])}"
+        return f"{name}: no such file; a config is a YAML file, which `sentibp init FILE` writes for a file of reviews"
+    names = [shipped_name for shipped_name, _ in shipped()]
+    if os.path.basename(name) != name or name.lower().endswith((*_YAML, ".json")):
+        near = near_paths(name, _is_yaml) or [each for each in names if each == Path(name).stem]
+        if near:
+            return f"{name}: no such file{did_you_mean(near)}"
+        folder = os.path.dirname(name)
+        if folder and not os.path.isdir(expand_home(folder)):
+            return f"{name}: no such file, and no folder {folder}; give the path of a YAML file"
+        return f"{name}: no such file; give the path of a YAML file, or a name that `sentibp config list` prints"
+    known = f"; shipped: {', '.join(names)}" if names else ""
+    near = near_paths(name, lambda path: _is_yaml(path) or has_data_suffix(path), names, 1)
+    return f"{name}: no such file{known}{did_you_mean(near)}"
+
+
+def _is_yaml(path: str) -> bool:
+    return path.lower().endswith(_YAML)
+
+
+def _is_data(name: str) -> bool:
+    """Return whether the name is that of a file of reviews. JSON may be a config, too: it is YAML."""
+    return has_data_suffix(name) and not name.lower().endswith(".json")
+
+
+def _init(name: str, what: str = "it") -> str:
+    return f"write a config for {what}: sentibp init {shlex.quote(name)}"
+
+
+def is_stream(name: str | Path) -> bool:
+    """Return whether a name is standard input or an open file of this process, such as the shell's `<(command)`."""
+    return re.fullmatch(r"-|/dev/stdin|/(dev|proc/self)/fd/\d+", str(name)) is not None

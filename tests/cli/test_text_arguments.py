@@ -1,0 +1,51 @@
+"""The name of a file is no review, in any command that takes one."""
+
+from __future__ import annotations
+
+import pytest
+
+COMMANDS = (["predict"], ["explain"], ["blame"], ["trace", "--label", "positive"])
+
+
+@pytest.fixture(autouse=True)
+def files(trained, here):
+    for name in ("new.csv", "my new.jsonl", "b.csv"):
+        (here / name).write_text("text\ngood\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_mistyped_name_is_no_review(fails, sentibp, command):
+    explain = " --explain" * (command[0] == "explain")
+    message = fails(2, *command, "nwe.csv")
+    assert message == (
+        "nwe.csv: the name of a file, and there is no such file; did you mean new.csv? To predict its reviews: "
+        f"`sentibp predict --input new.csv{explain}`"
+    )
+    assert fails(2, *command, "new.csv") == (
+        f"new.csv: a file, not a review; to predict its reviews: `sentibp predict --input new.csv{explain}`"
+    )
+    assert sentibp("predict", "--input", "new.csv", *explain.split()).jsonl[0]["label"] == "positive"
+    assert fails(2, *command, "zebra.parquet") == (
+        "zebra.parquet: the name of a file, and there is no such file; if it is a review, type a blank after it: "
+        "'zebra.parquet '"
+    )
+    assert sentibp(*command, "zebra.parquet ").err == ""
+    assert "`sentibp predict --input 'my new.jsonl'" in fails(2, *command, "my new.jsonl")
+
+
+def test_several_files(fails):
+    assert fails(2, "predict", "new.csv", "b.csv").startswith(
+        "new.csv and 1 more: files, not reviews; put the pattern "
+    )
+    assert fails(2, "predict", "good", "new.csv").startswith("new.csv: a file, not a review; ")
+
+
+def test_real_texts(sentibp):
+    texts = ("3.5/5", "U.S.", "-", "", "I read new.csv", "see new.csv ", "so.good", ".csv", "a good film.", "a/b")
+    result = sentibp("predict", *texts)
+    assert (len(result.jsonl), result.err) == (len(texts), "")
+
+
+@pytest.mark.parametrize("option", [["--text-column", "comment"], ["--set", "data.text_column=comment"]])
+def test_how_a_file_is_read_does_not_concern_texts(fails, option):
+    assert fails(2, "predict", "good", *option).startswith(f"{option[0]}: says how --input is read; ")

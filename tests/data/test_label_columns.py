@@ -1,0 +1,132 @@
+"""Which column holds the labels: none of ids, dates or texts, and none with one value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from sentibp.data import sources
+from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError, NoLabels
+
+ROWS = 24
+COLUMNS = {
+    "id": list(range(ROWS)),
+    "comment": [f"a {('bad', 'good')[i % 2]} film, number {i}" for i in range(ROWS)],
+    "date": [f"2026-01-{i % 12 + 1:02}" for i in range(ROWS)],
+    "when": [f"{i % 12 + 1}/01/2026 10:00" for i in range(ROWS)],
+    "shop": ["north"] * ROWS,
+    "likes": [3 * i % 23 for i in range(ROWS)],
+    "code": [f"x{i // 2}" for i in range(ROWS - 1)] + [None],
+}
+FACTS = {
+    "id": "another value in every row, as ids have",
+    "comment": "the texts",
+    "date": "dates",
+    "when": "dates",
+    "shop": "one value only",
+    "likes": "more than 20 different values",
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name: str, **columns: list) -> str:
+    table = pa.table({**COLUMNS, **columns}).drop_columns([each for each in ("code",) if each not in columns])
+    if name.endswith(".parquet"):
+        pyarrow.parquet.write_table(table, name)
+    elif name.endswith(".jsonl"):
+        import json
+
+        Path(name).write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
+    else:
+        separator = "\t" if name.endswith(".tsv") else ","
+        pyarrow.csv.write_csv(table, name, pyarrow.csv.WriteOptions(delimiter=separator))
+    return name
+
+
+def complaint(name: str, **options: str) -> tuple[type[DataError], str]:
+    with pytest.raises(DataError) as caught:
+        sources.load_corpus(name, ReadOptions(**{"text": "comment", "label": "label", **options}))
+    return caught.type, str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_file_without_labels(suffix):
+    kind, message = complaint(write(f"r.{suffix}"))
+    assert issubclass(kind, NoLabels)
+    assert "no 'label'; no column looks like labels (" in message
+    assert all(f"{name}: {what}" in message for name, what in FACTS.items())
+    assert "--set" not in message, "nothing is suggested"
+
+
+def test_only_columns_that_may_hold_labels_are_suggested():
+    kind, message = complaint(write("r.csv", code=["a", "b"] * 12))
+    assert not issubclass(kind, NoLabels)
+    assert message.endswith("; name it with --set data.label_column=NAME, one of: code")
+    _, message = complaint(write("r.csv", code=["a", "b"] * 12, stars=[1, 5] * 12))
+    assert message.endswith("; did you mean --set data.label_column=stars? There are: stars, code")
+    _, message = complaint(write("r.csv", rating=[5] * ROWS, code=["a", "b"] * 12))
+    assert message.endswith("one of: code"), "a constant rating says nothing"
+
+
+@pytest.mark.parametrize("column", ["id", "date", "when"])
+def test_a_column_without_labels_is_not_taken(column):
+    kind, message = complaint(write("r.csv"), label=column)
+    assert issubclass(kind, NoLabels)
+    assert message.startswith(f"r.csv: {column!r} has no labels ({FACTS[column]}); no other column looks like labels (")
+    _, message = complaint(write("r.csv", stars=[1, 5] * 12), label=column)
+    assert message.endswith("; did you mean --set data.label_column=stars? There are: stars")
+
+
+@pytest.mark.parametrize("rows", [4, 7, 11, 20])
+def test_few_row_ids_are_no_ratings(rows):
+    """From 0 to 10, they would be a scale of ratings."""
+    Path("r.csv").write_text("".join(["id,text\n", *(f"{i},a film {i}\n" for i in range(rows))]))
+    kind, message = complaint("r.csv", text="text", label="id")
+    assert issubclass(kind, NoLabels)
+    assert "'id' has no labels (another value in every row, as ids have)" in message
+    halves = {"negative": list(range(rows // 2)), "positive": list(range(rows // 2, rows))}
+    corpus = sources.load_corpus("r.csv", ReadOptions(label="id"), labels=halves)
+    assert "r.csv: 'id' has another label in every row; if these are ids, name the labels with " in corpus.notes[0]
+
+
+def test_few_ratings_that_are_all_different():
+    """A usual name says that they are labels."""
+    Path("r.csv").write_text("".join(["stars,text\n", *(f"{i},a film {i}\n" for i in range(1, 6))]))
+    _, message = complaint("r.csv", text="text", label="stars")
+    assert "1 is taken as the lowest rating and 5 as the highest" in message
+
+
+def test_the_text_column_has_no_labels():
+    _, message = complaint(write("r.csv", stars=[1, 5] * 12), label="comment")
+    assert message == (
+        "r.csv:1: 'comment' is the text column, and has no labels; did you mean --set data.label_column=stars? There "
+        "are: stars"
+    )
+    kind, message = complaint(write("r.csv"), label=" Comment ")
+    assert issubclass(kind, NoLabels)
+    assert message.startswith("r.csv:1: 'comment' is the text column, and has no labels; no other column looks like ")
+
+
+def test_labels_that_are_sorted_are_found():
+    """All rows count, and not only the first ones."""
+    _, message = complaint(write("r.csv", sentiment=["neg"] * 12 + ["pos"] * 12))
+    assert message.endswith("did you mean --set data.label_column=sentiment? There are: sentiment")
+
+
+def test_a_folder_of_texts():
+    Path("texts").mkdir()
+    for name in "ab":
+        Path(f"texts/{name}.txt").write_text("a film\n")
+    with pytest.raises(
+        NoLabels, match=r"^texts: its 2 text files have no labels; put them into folders pos/ and neg/$"
+    ):
+        sources.load_corpus("texts", ReadOptions(label="label"))
