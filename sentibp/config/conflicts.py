@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentibp.config.messages import ALIASES, close, nearest, show
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
+from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
@@ -42,6 +43,17 @@ class Conflict(NamedTuple):
     message: str
     reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
     keys: tuple[tuple[str, ...], ...] = ()  # the settings that an unknown key may mean
+    right: Any = None  # the value to write there; the message says only what is wrong then
+
+    @property
+    def text(self) -> str:
+        """The message with the repair."""
+        return self.message if self.right is None else f"{self.message}; write {self.option}"
+
+    @property
+    def option(self) -> str:
+        """The option that sets the right value."""
+        return set_option(".".join(map(str, self.path)), self.right)
 
 
 def find_conflicts(config: Config) -> Iterator[Conflict]:
@@ -83,10 +95,9 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         yield from _two_classes(data.labels, names)
     elif len(names) > _MOST_CLASSES:
         yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
-    elif data.ordered and set(LABELS) < set(names) and names.index("positive") < names.index("negative"):
+    elif data.ordered and _are_best_first(names):
         lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
-        message = "the classes are in order from the worst to the best; write "
-        yield Conflict(path, message + set_option("data.labels", lists))
+        yield Conflict(path, "the classes are in order from the worst to the best", right=lists)
     if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
         message = f"{output} is for classes in order, and data.ordered is false; write "
         yield Conflict(("model", "output"), message + set_option("model.output", "auto"), ("data.ordered",))
@@ -102,9 +113,33 @@ def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) ->
         message = f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}"
         yield Conflict(path, message, tuple(f"data.labels.{name}" for name in missing))
     elif missing:
-        lists = {new: labels[name] for new, name in zip(LABELS, names, strict=True)}
-        message = "two classes are called negative and positive; write, with the worse one first, "
-        yield Conflict(path, message + set_option("data.labels", lists))
+        order = _worse_first(labels, names)
+        lists = {new: list(labels[name]) for new, name in zip(LABELS, order or names, strict=True)}
+        if IGNORE in labels:
+            lists[IGNORE] = list(labels[IGNORE])
+        which = "" if order else ", and the worse one is first"
+        yield Conflict(path, f"two classes are called negative and positive{which}", right=lists)
+
+
+def _worse_first(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the names of two classes, the worse one first, if their names or values say which it is."""
+    keys = {label_key(name): name for name in names}
+    if len(keys) == 2 and (order := worse_first(*keys)):
+        return keys[order[0]], keys[order[1]]
+    values = {name: {label_key(value) for value in labels[name]} for name in names}
+    meant = suggest({key for keys in values.values() for key in keys})
+    for worse, better in (names, [*reversed(names)]):
+        if set(meant.negative) == values[worse] and set(meant.positive) == values[better]:
+            return worse, better
+    return None
+
+
+def _are_best_first(names: Sequence[str]) -> bool:
+    """Return whether the names of classes say that the first is the best one."""
+    if set(LABELS) <= set(names):
+        return names.index("positive") < names.index("negative")
+    keys = list(map(label_key, names))
+    return not any(map(is_number, keys)) and None not in map(polarity, keys) and class_order(keys) == keys[::-1]
 
 
 def _misspelt_class(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Conflict | None:

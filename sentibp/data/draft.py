@@ -13,11 +13,12 @@ import yaml
 
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
-from sentibp.data import label_mapping, readers, sources
+from sentibp.data import readers, sources
 from sentibp.data.columns import Profile, not_labels, profile_table
 from sentibp.data.readers.table import Table
 from sentibp.errors import ConfigError, DataError
-from sentibp.utils.label_key import label_key
+from sentibp.utils import label_mapping
+from sentibp.utils.label_key import label_key, label_value
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, as_yaml
 from sentibp.utils.resources import resource_folder
@@ -199,7 +200,7 @@ def _labels(profile: Profile) -> Iterator[Line]:
                 (f"which labels are {kind}, of: {_printable(', '.join(rest))}"),
             )
         elif kind == "ignore" and mapping.is_complete and (rest or empty):
-            left_out = [label_mapping.label_value(key) for key in (*mapping.ignore, *rest)]
+            left_out = [label_value(key) for key in (*mapping.ignore, *rest)]
             why = f"reviews to leave out, and {without}" if empty else "reviews to leave out"
             yield f"    ignore: {as_yaml([*left_out, *[''] * bool(empty)])}  # {why}", ""
         elif kind != "ignore" or settings.get(kind):
@@ -211,13 +212,18 @@ def _labels(profile: Profile) -> Iterator[Line]:
 
 def _as_classes(keys: list[str], empty: bool) -> Iterator[Line]:
     """Yield the alternative to two classes, a class for each label, as a comment."""
-    if len(keys) < 3:
+    classes = label_mapping.class_spellings(keys)
+    if len(keys if classes is None else classes) < 3:
         return
-    order = label_mapping.class_order(keys)
-    values = [label_mapping.label_value(key) for key in order or keys]
-    lists = as_yaml({str(value): [value] for value in values} | {"ignore": [""]} if empty else values)
+    found = classes or {key: [key] for key in keys}
+    if empty or any(same != [name] for name, same in found.items()):
+        lists = as_yaml(
+            {name: list(map(label_value, same)) for name, same in found.items()} | ({"ignore": [""]} if empty else {})
+        )
+    else:
+        lists = as_yaml(list(map(label_value, found)))
     yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
-    if order is None:
+    if classes is None:
         yield "  # ordered: false  # if these classes have no order", ""
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.data.label_mapping import class_order, suggest
 from sentibp.data.labels import IGNORED, class_names, default_class
 from sentibp.errors import InvalidInput
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
+from sentibp.utils.label_mapping import class_order, suggest, worse_first
 from sentibp.utils.sequences import is_missing, require_sequence, to_list
 
 if TYPE_CHECKING:
@@ -169,12 +169,12 @@ def _binary(distinct: np.ndarray, keys: Sequence[str]) -> LabelEncoder:
     if set(usual) == {0, 1}:
         number = np.array(usual)
         return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)))
-    meant, notes = suggest(keys), ()
-    if len(meant.negative) == len(meant.positive) == 1:
-        number = np.array([int(key in meant.positive) for key in keys])
-    else:
-        number = np.array([0, 1])
-        notes = (f"{values[1]!r} is taken as positive and {values[0]!r} as negative: scikit-learn's order",)
+    order, notes = worse_first(*keys), ()
+    number = np.array([0, 1] if order is None else [order.index(key) for key in keys])
+    if not suggest(keys).is_complete:
+        worse, better = (values[i] for i in np.argsort(number))
+        why = ": scikit-learn's order" if order is None else ""
+        notes = (f"{better!r} is taken as positive and {worse!r} as negative{why}",)
     lists = {LABELS[n]: [value] for n, value in sorted(zip(number.tolist(), values, strict=True))}
     return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)), lists, notes=notes)
 

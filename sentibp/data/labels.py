@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Lists
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.label_mapping import Mapping, class_order, polarity, suggest
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
@@ -40,7 +39,7 @@ _MOST = 20  # more different labels are probably not labels
 _LONGEST = 40  # characters of a label that a message shows
 
 
-Labels = Lists[str, Sequence[Value]]
+Labels = Mapping[str, Sequence[Value]]
 """The classes in their order and what values mean them, with the key `ignore`, as the setting data.labels has it."""
 
 
@@ -79,7 +78,12 @@ def class_names(labels: Labels | None) -> tuple[str, ...]:
     return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
 
 
-def order_note(data: Data) -> str | None:
+def label_notes(data: Data) -> list[str]:
+    """Return notes on what data.labels says and its words do not: the order of the classes, or the reverse of both."""
+    return [note for note in (_order_note(data), _reversed_note(data)) if note]
+
+
+def _order_note(data: Data) -> str | None:
     """Return a note if the order of more than two classes is only that in which data.labels names them."""
     names = class_names(data.labels)
     keys = [label_key(name) for name in names]
@@ -88,6 +92,21 @@ def order_note(data: Data) -> str | None:
     return (
         f"data.labels: taken as in order, from {names[0]}, the worst, to {names[-1]}, the best; "
         f"if they have no order, write {set_option('data.ordered', False)} (true: they are in order)"
+    )
+
+
+def _reversed_note(data: Data) -> str | None:
+    """Return a note if two classes have the words of the other one."""
+    if data.labels is None or class_names(data.labels) != LABELS:
+        return None
+    kinds = {name: {polarity(label_key(value)) for value in data.labels[name]} for name in LABELS}
+    if kinds != {"negative": {"positive"}, "positive": {"negative"}}:
+        return None
+    first, second = data.labels["negative"], data.labels["positive"]
+    right = data.labels | {"negative": second, "positive": first}
+    return (
+        f"data.labels: {', '.join(map(str, first))} taken as negative, and {', '.join(map(str, second))} as positive, "
+        f"the reverse of what these words say; to turn it round, write {set_option('data.labels', dict(right))}"
     )
 
 
@@ -234,25 +253,47 @@ class _Unknown:
     def lines_as_classes(self) -> list[str]:
         """Return the lines with what makes each label a class of its own, if three or more labels may be classes."""
         rows = [key for key in self.rows if key]
-        if self.declared or not 3 <= len(rows) <= _MOST or self.unknown == [""]:
+        classes = class_spellings(rows)
+        number = len(rows if classes is None else classes)
+        if self.declared or not 3 <= number <= len(rows) <= _MOST or self.unknown == [""]:
             return []
-        if order := class_order(rows):
-            option = set_option("data.labels", list(map(label_value, order)))
-            if self._are_few_among_known():
-                fact, two = f"{self.records.name}: labels {self._listed(self.rows)}", f"for two, {self._leaving_out()}"
-            else:
-                fact, two = self._facts()
-                two = f"for two, {two}"
-            return [f"{fact}; for a class each, from the worst to the best: {option}; {two}"]
-        if self._are_few_among_known():
+        if classes is None and self._are_few_among_known():
             return self._lines_with_more_classes()
-        fact, two = self._facts()
-        option = (
-            f"{set_option('data.labels', sorted(map(label_value, rows), key=str))} {set_option('data.ordered', False)}"
-        )
-        ordered = set_option("data.labels", [PLACEHOLDER])
-        more = f"for a class each: {option}; if they have an order, list them from the worst to the best: {ordered}"
-        return [f"{fact}; {more}; for two classes, {two}"]
+        if self._are_few_among_known():
+            fact, two = f"{self.records.name}: labels {self._listed(self.rows)}", self._leaving_out()
+        else:
+            fact, two = self._facts()
+        if classes is not None:
+            option = self._as_classes(classes)
+            return [f"{fact}; for a class each, from the worst to the best{option}; for two, {two}"]
+        each = self._as_classes({key: [key] for key in sorted(rows, key=lambda key: str(label_value(key)))})
+        unordered = set_option("data.ordered", False)
+        ordered = {PLACEHOLDER: [PLACEHOLDER], IGNORE: [""]} if "" in self.rows else [PLACEHOLDER]
+        in_order = f"if they have an order, list them from the worst to the best: {set_option('data.labels', ordered)}"
+        return [f"{fact}; for a class each{each} {unordered}; {in_order}; for two classes, {two}"]
+
+    def _as_classes(self, classes: Mapping[str, Sequence[str]]) -> str:
+        """Return the option that makes classes of the labels, after a colon, without rows that cannot be of a class.
+
+        These have no label, or they are the only one with it: no such row is left for training if it is held out.
+        """
+        single = [name for name, same in classes.items() if sum(map(self.rows.__getitem__, same)) == 1]
+        single = single if max(len(LABELS), 2 * len(single)) < len(classes) - len(single) else []
+        if not single and "" not in self.rows and all(list(same) == [name] for name, same in classes.items()):
+            return f": {set_option('data.labels', list(map(label_value, classes)))}"
+        lists: dict[str, list[Value]] = {
+            name: list(map(label_value, same)) for name, same in classes.items() if name not in single
+        }
+        if single:
+            lists[IGNORE] = [label_value(key) for name in single for key in classes[name]]
+        left_out = f", without {', '.join(map(_brief, single))}, of one row" if single else ""
+        return f"{left_out}: {set_option('data.labels', self._without_empty(lists))}"
+
+    def _without_empty(self, setting: dict[str, list[Value]]) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` that ignores the empty labels of the source, too."""
+        if "" not in self.unknown or "" in setting.get(IGNORE, []):
+            return setting
+        return setting | {IGNORE: [*setting.get(IGNORE, []), ""]}
 
     def _lines_with_more_classes(self) -> list[str]:
         """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
@@ -291,7 +332,7 @@ class _Unknown:
         kinds = [[key for key in known if self.meaning[key] == number] for number in (0, 1, IGNORED)]
         for key in self.unknown:
             kinds[{"negative": 0, "positive": 1}.get(polarity(key) or "", 2)].append(key)
-        return Mapping(kinds[0], kinds[1], kinds[2]).option()
+        return LabelMapping(kinds[0], kinds[1], kinds[2]).option()
 
     def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the unknown labels, too."""
@@ -306,9 +347,9 @@ class _Unknown:
         setting: dict[str, list[Value]] = {
             name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
         }
-        order, keys, kinds = class_order(rows), [label_key(name) for name in names], suggest(rows)
+        order, keys, kinds = class_spellings(rows), [label_key(name) for name in names], suggest(rows)
         if order and len(order) == len(names) and class_order(keys) == keys:
-            meant = dict(zip(order, names, strict=True))
+            meant = {key: name for same, name in zip(order.values(), names, strict=True) for key in same}
         elif kinds.is_complete and set(LABELS) <= set(names):
             middle = "neutral" if "neutral" in names else IGNORE
             lists = {"negative": kinds.negative, "positive": kinds.positive, middle: kinds.ignore}
@@ -327,7 +368,7 @@ class _Unknown:
             return f"{fact}; {self._other_column()}"
         return "; ".join(self._facts(fact))
 
-    def _listed(self, rows: Lists[str, int]) -> str:
+    def _listed(self, rows: Mapping[str, int]) -> str:
         """Return the labels with their counts, the most frequent first."""
         rows = {key: count for key, count in rows.items() if key}
         frequent = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
@@ -341,7 +382,8 @@ class _Unknown:
         if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
             return (
                 fact,
-                f"write them into its lists: {set_option('data.labels', self._in_lists(self.labels, list(rows)))}",
+                "write them into its lists: "
+                + set_option("data.labels", self._without_empty(self._in_lists(self.labels, list(rows)))),
             )
         mapping = suggest(rows)
         unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
@@ -355,7 +397,7 @@ class _Unknown:
                 listed_already = [label_value(key) for key, of in self.meaning.items() if of == number]
                 setting[kind] = listed_already + setting.get(kind, [])
             setting = {kind: values for kind, values in setting.items() if values}
-        return fact, f"{which}: {set_option('data.labels', setting)}"
+        return fact, f"{which}: {set_option('data.labels', self._without_empty(setting))}"
 
 
 def _brief(value: object) -> str:

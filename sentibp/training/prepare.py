@@ -20,7 +20,7 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
-from sentibp.data.labels import BINARY, Classes, classes_of, order_note
+from sentibp.data.labels import BINARY, Classes, classes_of, label_notes
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
@@ -164,8 +164,7 @@ def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | 
 
 def _data_notes(config: Config, reviews: _Reviews) -> list[str]:
     """Return what the user should know of the data as it was read."""
-    order = order_note(config.data)
-    notes = ([order] if order else []) + _shard_notes(config.train, len(reviews.training))
+    notes = label_notes(config.data) + _shard_notes(config.train, len(reviews.training))
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 

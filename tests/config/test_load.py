@@ -185,13 +185,18 @@ MISTAKES = {
     "data: {labels: {negative: 0, positive: ' Pos ', ignore: __label__pos}}": "data.labels.ignore: '__label__pos' is "
     "in positive too, as ' Pos '; keep it in one list",
     "data: {labels: [1, 2, 1]}": "data.labels: [1, 2, 1] has a class twice; name each once",
-    "data: {labels: [a, b]}": "data.labels: two classes are called negative and positive; write, with the worse one "
-    "first, --set 'data.labels={negative: [a], positive: [b]}'",
+    "data: {labels: [a, b]}": "data.labels: two classes are called negative and positive, and the worse one is "
+    "first; write labels: {negative: [a], positive: [b]} there, or --set 'data.labels={negative: [a], positive: [b]}' "
+    "in the command",
+    "data: {labels: [pos, neg]}": "data.labels: two classes are called negative and positive; write "
+    "labels: {negative: [neg], positive: [pos]} there, or --set 'data.labels={negative: [neg], positive: [pos]}' "
+    "in the command",
     "data: {labels: {negative: 0, neutral: 1, postive: 2}}": "data.labels.postive: unknown key; did you mean "
     "'positive'?",
     "data: {labels: {a: 0, b: 1, c: 2, ignored: 3}}": "data.labels.ignored: unknown key; did you mean 'ignore'?",
     "data: {labels: {positive: 5, neutral: 3, negative: 1, ignore: 0}}": "data.labels: the classes are in order from "
-    "the worst to the best; write --set 'data.labels={negative: [1], neutral: [3], positive: [5], ignore: [0]}'",
+    "the worst to the best; write labels: {negative: [1], neutral: [3], positive: [5], ignore: [0]} there, or "
+    "--set 'data.labels={negative: [1], neutral: [3], positive: [5], ignore: [0]}' in the command",
     "data: {labels: {negative: [...], positive: [1]}}": "data.labels.negative: ... is a placeholder; "
     "write the labels of the data that are negative",
     # settings that do not fit together
