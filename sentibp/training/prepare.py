@@ -20,7 +20,8 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
-from sentibp.data.labels import BINARY, Classes, classes_of, label_notes
+from sentibp.data.label_notes import label_notes
+from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns

@@ -13,7 +13,8 @@ import yaml
 from sentibp.config.schema import Config, Data
 from sentibp.data import sources
 from sentibp.data.dataset import load_data
-from sentibp.data.labels import Labels, NoKnownLabel, OpenLabels, label_notes
+from sentibp.data.label_notes import label_notes
+from sentibp.data.labels import Labels, NoKnownLabel, OpenLabels
 from sentibp.errors import DataError
 from sentibp.utils.label_key import label_key, label_value
 

@@ -37,11 +37,19 @@ USUAL_NAMES = {  # without capitals and punctuation
     ),
     "label": (
         *("label", "labels", "sentiment", "airlinesentiment", "polarity", "stars", "star", "rating", "overall"),
-        *("score", "class", "target"),
+        *("score", "class", "target", "category", "topic", "emotion", "intent"),
     ),
 }
 
 _STRINGS = ("string", "large_string", "string_view")
+
+
+class WrongKind(DataError):
+    """A column has a value that no column of its role can have, such as a list."""
+
+    def __init__(self, line: str, column: str):
+        super().__init__(line)
+        self.column = column
 
 
 class MissingColumn(DataError):
