@@ -125,7 +125,7 @@ def _both_or_none(texts: list[str] | None, input: str | None) -> str:
     """Return what to do if reviews and --input are given, or neither."""
     if texts and input is not None and all(map(os.path.isfile, texts)):
         return "several files: put the pattern in quotes, so that the shell leaves it as it is: --input 'data/*.csv'"
-    return "give either reviews, each in quotes, or --input FILE"
+    return "give either reviews, each in quotes, or --input FILE (- for standard input)"
 
 
 def is_many(input: str | None, output: str | None, cluster: str | None) -> bool:
