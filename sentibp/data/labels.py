@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
-from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
+from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest, worse_first
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
@@ -76,6 +76,21 @@ def default_class(key: str) -> int | None:
 def class_names(labels: Labels | None) -> tuple[str, ...]:
     """Return the names of the classes in `data.labels`, in their order."""
     return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
+
+
+def without_classes(labels: Labels | None, names: Sequence[str]) -> dict[str, list[Value]] | None:
+    """Return the value of data.labels that ignores the values of some classes. None if too few classes are left."""
+    if labels is None:
+        return None
+    left = [name for name in class_names(labels) if name not in names]
+    named = dict(zip(left, left, strict=True))
+    if len(left) == len(LABELS) and set(left) != set(LABELS):
+        order = worse_first(*map(label_key, left))
+        named = {name: LABELS[order.index(label_key(name))] for name in left} if order else {}
+    if len(left) < len(LABELS) or not named:
+        return None
+    ignored = [value for name in (*names, IGNORE) for value in labels.get(name, ())]
+    return {new: list(labels[name]) for name, new in named.items()} | {IGNORE: ignored}
 
 
 class NoKnownLabel(DataError):

@@ -442,6 +442,15 @@ def test_few_reviews_are_all_trained_on_unless_a_share_is_asked_for():
     assert grouped.scored_on_ == "training"
 
 
+def test_a_class_with_one_review_can_be_left_out():
+    texts, labels = [*TEXTS, "so so"], [*(f"class {i % 3}" for i in range(len(TEXTS))), "rare"]
+    note = small().fit(texts, labels).notes_[0]
+    setting = {f"class {i}": [f"class {i}"] for i in range(3)} | {"ignore": ["rare"]}
+    assert note.endswith(f"; to hold out some, leave rare out with data__labels={setting}")
+    left_out = small(data__labels=setting, data__ordered=False).fit(texts, labels)
+    assert left_out.scored_on_ == "validation"
+
+
 def test_weights_and_groups_reach_the_scores_and_the_cut():
     weight = np.where(np.arange(48) % 2, 3.0, 1.0)
     assert small(data__validation=0).fit(TEXTS, LABELS, weight).scores_["effective_n"] < 48
