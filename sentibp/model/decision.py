@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +16,7 @@ from sentibp.errors import ConfigError
 from sentibp.metrics import decide
 from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
+from sentibp.utils.label_mapping import meant_class
 
 if TYPE_CHECKING:
     from sentibp.model.prediction import Prediction
@@ -60,8 +63,8 @@ def parse_decision(classes: Classes, threshold: str | float | None = None, cost:
 
 
 def _threshold(classes: Classes, given: str) -> tuple[int, float]:
-    name, equals, text = given.rpartition("=")
-    name = name.strip() if name.strip() in classes.names else ""
+    typed, equals, text = given.rpartition("=")
+    name = typed.strip() if typed.strip() in classes.names else ""
     example = f"--threshold '{name or classes.names[-1]}=0.7'" if classes.number > 2 or name else "--threshold 0.7"
     try:
         least = float(text)
@@ -73,14 +76,20 @@ def _threshold(classes: Classes, given: str) -> tuple[int, float]:
         raise ConfigError(f"--threshold {given}: of which class? write, for example, {example}")
     if equals and not name:
         known = f"the model has no such class, but {', '.join(classes.names)}"
-        raise ConfigError(f"--threshold {given}: {known}; write, for example, {example}")
+        meant = meant_class(typed, classes.names)
+        repair = f"write, for example, {example}"
+        if meant is not None:
+            repair = f"did you mean --threshold {shlex.quote(f'{meant}={text.strip()}')}?"
+        raise ConfigError(f"--threshold {given}: {known}; {repair}")
     return classes.names.index(name) if equals else 1, least
 
 
 def _cost(classes: Classes, given: Costs) -> Array:
     k, names = classes.number, ", ".join(classes.names)
     plain = json.dumps((1 - np.eye(k, dtype=int)).tolist(), separators=(",", ":"))
-    if isinstance(given, str) and given in _POWERS:
+    if isinstance(given, str) and (meant := difflib.get_close_matches(given.strip().casefold(), _POWERS, 1, 0.7)):
+        if given not in _POWERS:
+            raise ConfigError(f"--cost {given}: no such cost; did you mean --cost {meant[0]}?")
         if not classes.ordered:
             raise ConfigError(f"--cost {given}: the classes have no order; give a matrix, such as --cost '{plain}'")
         return np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64) ** _POWERS[given]

@@ -129,7 +129,7 @@ def prepare_config(
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews), *overlap.notes, *found, *more])),
+        notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])),
         given=given,
         seconds=time.monotonic() - start,
     )
@@ -163,9 +163,11 @@ def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | 
     return _Reviews(training, validation, *load_pretraining_data(config))
 
 
-def _data_notes(config: Config, reviews: _Reviews) -> list[str]:
+def _data_notes(config: Config, reviews: _Reviews, overlap: _Overlap) -> list[str]:
     """Return what the user should know of the data as it was read."""
-    notes = label_notes(config.data) + _shard_notes(config.train, len(reviews.training))
+    notes = label_notes(config.data)
+    notes += data_corpus.contradiction_note(reviews.training, overlap.hashes.training[: len(reviews.training)])
+    notes += _shard_notes(config.train, len(reviews.training))
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 

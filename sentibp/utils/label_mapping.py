@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sentibp.utils.label_key import IGNORE, is_number, label_value
+from sentibp.utils.label_key import IGNORE, is_number, label_key, label_value
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 _KINDS = ("negative", "positive", "ignore")
@@ -98,6 +99,14 @@ def worse_first(first: str, second: str) -> tuple[str, str] | None:
         return None
     of_first, of_second = (level or 0 for level in levels)
     return None if of_first == of_second else (first, second) if of_first < of_second else (second, first)
+
+
+def meant_class(typed: str, names: Iterable[str]) -> str | None:
+    """Return the class that was probably meant: the same but for capitals, a word of its meaning, or a near name."""
+    keys = {label_key(name): name for name in names}
+    key = label_key(typed)
+    near = difflib.get_close_matches(key, keys, 1)
+    return keys.get(key) or keys.get(polarity(key) or "") or next((keys[each] for each in near), None)
 
 
 def class_order(keys: Iterable[str]) -> list[str] | None:

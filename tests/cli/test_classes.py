@@ -306,7 +306,11 @@ def test_costs(there):
     ("model", "options", "says"),
     [
         ("three", ["--threshold", "0.7"], "of which class? write, for example, --threshold 'positive=0.7'"),
-        ("three", ["--threshold", "good=0.7"], "the model has no such class, but negative, neutral, positive; write, "),
+        (
+            "three",
+            ["--threshold", "good=0.7"],
+            "the model has no such class, but negative, neutral, positive; did you mean --threshold positive=0.7?",
+        ),
         (
             "three",
             ["--threshold", "neutral=70"],

@@ -389,7 +389,7 @@ def test_data_labels_says_what_ratings_mean():
         (["a", "b"], [0, 1, 1], "y has 3 values, and X 2"),
         (["a", "b"], None, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], "Unknown label type: continuous"),
-        (["a", "b"], ["a", "A"], "the same but for capitals"),
+        (["a", "b"], ["a", "A"], "'A', 'a' are one label"),
         (["a", "b"], ["a", 1], "labels of several types"),
         (["a", "b"], [1, 1], "all labels are 1, one class"),
         (["a", "b"], ["x", "x"], "all labels are 'x', one class"),

@@ -158,6 +158,7 @@ class Records:
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
     notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+    other_columns: tuple[str, ...] = ()  # those that are not read
 
 
 def read_records(table: Table, options: ReadOptions) -> Records:
@@ -188,6 +189,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         label_names=table.label_names,
         fixed_labels=table.fixed_labels,
         notes=tuple(table.notes),
+        other_columns=tuple(name for name in dict.fromkeys(table.columns) if name not in names),
     )
 
 
