@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentibp.config.messages import ALIASES, close, nearest, show
 from sentibp.config.yaml_file import Keys
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key
 from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
@@ -92,18 +92,18 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
     if conflict := _misspelt_class(data.labels, names):
         yield conflict
     elif len(names) < 3:
-        yield from _two_classes(data.labels, names)
+        yield from _two_classes(data.labels, names, ordered=data.ordered)
     elif len(names) > _MOST_CLASSES:
         yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
     elif data.ordered and _are_best_first(names):
         lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
         yield Conflict(path, "the classes are in order from the worst to the best", right=lists)
-    if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
+    if not is_binary(names) and not data.ordered and output in ("scale", "cumulative"):
         message = f"{output} is for classes in order, and data.ordered is false; write "
         yield Conflict(("model", "output"), message + set_option("model.output", "auto"), ("data.ordered",))
 
 
-def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Iterator[Conflict]:
+def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str], *, ordered: bool) -> Iterator[Conflict]:
     path: Keys = ("data", "labels")
     missing = [name for name in LABELS if name not in names]
     if names and len(missing) == 2 and all(label_key(value) in LABELS for name in names for value in labels[name]):
@@ -117,8 +117,12 @@ def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) ->
         lists = {new: list(labels[name]) for new, name in zip(LABELS, order or names, strict=True)}
         if IGNORE in labels:
             lists[IGNORE] = list(labels[IGNORE])
-        which = "" if order else ", and the worse one is first"
-        yield Conflict(path, f"two classes are called negative and positive{which}", right=lists)
+        if order:
+            yield Conflict(path, "two classes in order are called negative and positive", right=lists)
+        elif ordered:
+            message = "two classes in order are called negative and positive, and the worse one is first"
+            message += f" (if they have no order: {set_option('data.ordered', False)})"
+            yield Conflict(path, message, right=lists)
 
 
 def _worse_first(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> tuple[str, str] | None:
@@ -163,10 +167,10 @@ def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
     stopping, labels = config.train.early_stopping, config.data.labels
     if stopping is None:
         return
-    several = labels is not None and sum(name != IGNORE for name in labels) > 2
+    several = not _are_binary(labels)
     if several != (stopping.metric in ("macro_f1", "mae")) and stopping.metric not in ("accuracy", "log_loss"):
         other = "macro_f1" if several else "f1"
-        message = f"{stopping.metric} is a score of {'two' if several else 'more than two'} classes; write "
+        message = f"{stopping.metric} is a score of {'negative and positive' if several else 'other classes'}; write "
         message += set_option("train.early_stopping.metric", other)
         yield Conflict(("train", "early_stopping", "metric"), message, ("data.labels",))
 
@@ -298,7 +302,7 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
 
 
 def _only_two_classes(config: Config) -> Iterator[Conflict]:
-    if config.data.labels is None or len(set(config.data.labels) - {IGNORE}) <= 2:
+    if _are_binary(config.data.labels):
         return
     settings: tuple[tuple[Keys, str, bool, Any], ...] = (
         (("text", "shifters"), "shifters are", config.text.shifters, False),
@@ -306,7 +310,8 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
     )
     for key, what, is_used, off in settings:
         if is_used:
-            message = f"{what} for two classes; with more, write {set_option('.'.join(map(str, key)), off)}"
+            option = set_option(".".join(map(str, key)), off)
+            message = f"{what} for negative and positive; with other classes, write {option}"
             yield Conflict(key, message, ("data.labels",))
 
 
@@ -369,6 +374,10 @@ def _shards(config: Config) -> Iterator[Conflict]:
         yield Conflict(("model", "batch_norm"), message, reads)
 
 
+def _are_binary(labels: Mapping[str, Sequence[Value]] | None) -> bool:
+    return labels is None or is_binary(name for name in labels if name != IGNORE)
+
+
 def _class_count(config: Config) -> int:
     labels = config.data.labels
     return 2 if labels is None else sum(name != IGNORE for name in labels)
@@ -377,7 +386,7 @@ def _class_count(config: Config) -> int:
 def _outputs(config: Config) -> int:
     """Return the number of outputs of the network, below its head."""
     classes, output = _class_count(config), config.model.output
-    if classes == 2 or output == "cumulative":
+    if _are_binary(config.data.labels) or output == "cumulative":
         return 1
     return classes if output == "softmax" or not config.data.ordered else 2
 
@@ -385,7 +394,7 @@ def _outputs(config: Config) -> int:
 def _head(config: Config) -> list[str]:
     """Return the layer after the output layer that has parameters, if there is one."""
     classes, output = _class_count(config), config.model.output
-    if classes < 3 or output == "softmax" or (output == "auto" and not config.data.ordered):
+    if _are_binary(config.data.labels) or output == "softmax" or (output == "auto" and not config.data.ordered):
         return []
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []
 

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
-from sentibp.utils.label_key import IGNORE, LABELS, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_binary, label_key
 from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 # --- the kinds of values --------------------------------------------------------------------------------------
@@ -573,8 +573,8 @@ class Config(_Section):
     @model_validator(mode="after")
     def _set_defaults_of_several_classes(self) -> Config:
         """Set the defaults that depend on the number of classes. They do not count as given."""
-        names = set(self.data.labels or ()) - {IGNORE}
-        if len(names) > 2 and self.model.init_from is None:  # a network is pooled as the one it starts from
+        names = [name for name in self.data.labels or LABELS if name != IGNORE]
+        if not is_binary(names) and self.model.init_from is None:  # a network is pooled as the one it starts from
             for (name, *path), value in OF_SEVERAL_CLASSES.items():
                 vars(self)[name] = _with_default(getattr(self, name), tuple(path), value)
         return self

@@ -92,7 +92,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
 def _as_classes_advice(profile: Profile) -> list[str]:
     """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
     keys = list(profile.label.labels) if profile.label is not None else []
-    if len(keys) < 3 or label_mapping.suggest(keys).is_complete:
+    if len(keys) < 2 or label_mapping.suggest(keys).is_complete:
         return []
     assert profile.label is not None and profile.label.counts is not None
     classes = label_mapping.class_spellings(keys)
@@ -293,7 +293,7 @@ def _labels(profile: Profile) -> Iterator[Line]:
 def _as_classes(keys: list[str], empty: bool) -> Iterator[Line]:
     """Yield the alternative to two classes, a class for each label, as a comment."""
     classes = label_mapping.class_spellings(keys)
-    if len(keys if classes is None else classes) < 3:
+    if len(keys if classes is None else classes) < (2 if classes is None else 3):
         return
     lists = as_yaml(_class_setting(keys, empty))
     yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import to_numpy
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key, label_value
 from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest, worse_first
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, set_option
@@ -55,6 +55,11 @@ class Classes(NamedTuple):
         return len(self.names)
 
     @property
+    def are_binary(self) -> bool:
+        """Whether they are negative and positive, which one logit tells apart; others have several."""
+        return is_binary(self.names)
+
+    @property
     def places(self) -> np.ndarray:
         """The place of each class on the scale from 0, the worst, to 1, the best: (K,)."""
         return np.arange(self.number) / (self.number - 1)
@@ -78,17 +83,17 @@ def class_names(labels: Labels | None) -> tuple[str, ...]:
     return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
 
 
-def without_classes(labels: Labels | None, names: Sequence[str]) -> dict[str, list[Value]] | None:
+def without_classes(data: Data, names: Sequence[str]) -> dict[str, list[Value]] | None:
     """Return the value of data.labels that ignores the values of some classes. None if too few classes are left."""
-    if labels is None:
+    if (labels := data.labels) is None:
         return None
     left = [name for name in class_names(labels) if name not in names]
     named = dict(zip(left, left, strict=True))
-    if len(left) == len(LABELS) and set(left) != set(LABELS):
-        order = worse_first(*map(label_key, left))
-        named = {name: LABELS[order.index(label_key(name))] for name in left} if order else {}
-    if len(left) < len(LABELS) or not named:
+    if len(left) < len(LABELS):
         return None
+    if len(left) == len(LABELS) and not is_binary(left):
+        order = worse_first(*map(label_key, left)) or (map(label_key, left) if data.ordered else ())
+        named |= {name: new for new, key in zip(LABELS, order, strict=False) for name in left if label_key(name) == key}
     ignored = [value for name in (*names, IGNORE) for value in labels.get(name, ())]
     return {new: list(labels[name]) for name, new in named.items()} | {IGNORE: ignored}
 
@@ -234,11 +239,13 @@ class _Unknown:
         return otherwise if otherwise and not others.names else others.repair(wanted)
 
     def lines_as_classes(self) -> list[str]:
-        """Return the lines with what makes each label a class of its own, if three or more labels may be classes."""
+        """Return the lines with what makes each label a class of its own, if the labels may be classes."""
         rows = [key for key in self.rows if key]
         classes = class_spellings(rows)
         number = len(rows if classes is None else classes)
-        if self.declared or not 3 <= number <= len(rows) <= _MOST or self.unknown == [""]:
+        if self.declared or self.unknown == [""] or not 2 <= number <= len(rows) <= _MOST:
+            return []
+        if number == 2 and (classes is not None or suggest(rows).is_complete or self._are_few_among_known()):
             return []
         if classes is None and self._are_few_among_known():
             return self._lines_with_more_classes()
@@ -250,6 +257,8 @@ class _Unknown:
             option = self._as_classes(classes)
             return [f"{fact}; for a class each, from the worst to the best{option}; for two, {two}"]
         each = self._as_classes({key: [key] for key in sorted(rows, key=lambda key: str(label_value(key)))})
+        if number == 2:
+            return [f"{fact}; {two}; for two classes without an order{each} {set_option('data.ordered', False)}"]
         unordered = set_option("data.ordered", False)
         ordered = {PLACEHOLDER: [PLACEHOLDER], IGNORE: [""]} if "" in self.rows else [PLACEHOLDER]
         in_order = f"if they have an order, list them from the worst to the best: {set_option('data.labels', ordered)}"

@@ -65,14 +65,14 @@ def parse_decision(classes: Classes, threshold: str | float | None = None, cost:
 def _threshold(classes: Classes, given: str) -> tuple[int, float]:
     typed, equals, text = given.rpartition("=")
     name = typed.strip() if typed.strip() in classes.names else ""
-    example = f"--threshold '{name or classes.names[-1]}=0.7'" if classes.number > 2 or name else "--threshold 0.7"
+    example = f"--threshold '{name or classes.names[-1]}=0.7'" if not classes.are_binary or name else "--threshold 0.7"
     try:
         least = float(text)
     except ValueError:
         least = math.nan
     if not 0 <= least <= 1:
         raise ConfigError(f"--threshold {given}: {text!r} is no probability from 0 to 1; write, for example, {example}")
-    if not equals and classes.number > 2:
+    if not equals and not classes.are_binary:
         raise ConfigError(f"--threshold {given}: of which class? write, for example, {example}")
     if equals and not name:
         known = f"the model has no such class, but {', '.join(classes.names)}"
@@ -135,7 +135,7 @@ def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
 
 def answer_columns(classes: Classes) -> tuple[str, ...]:
     """Return the keys of `answers`, in their order."""
-    if classes.number == 2:
+    if classes.are_binary:
         return "label", "score", "positive", "tokens", "unknown", "note"
     numbers = ("expected",) if expected_number(np.zeros((0, classes.number)), classes) is not None else ()
     ordered = ("place",) if classes.ordered else ()

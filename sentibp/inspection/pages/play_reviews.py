@@ -16,6 +16,7 @@ from sentibp.model.head import label_number, predicted, probability
 from sentibp.nn.losses import loss_on
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import to_numpy
+from sentibp.utils.label_key import is_binary
 
 _HELD_OUT = 400  # reviews, at most
 _PRACTICE = 16  # reviews to train on
@@ -84,7 +85,7 @@ def _own_reviews(recorded: RecordedData) -> tuple[Reviews | None, Reviews | None
 def _shipped(classifier: Classifier, name: str, split: str) -> Corpus | None:
     """Return a split of a shipped set with the labels of the model; None if it has other ones."""
     names = classifier.spec.labels
-    labels = None if len(names) == 2 else {each: [each] for each in names}
+    labels = None if is_binary(names) else {each: [each] for each in names}
     try:
         corpus = sources.load_corpus(name, split=split, labels=labels)
     except SentibpError:
