@@ -71,7 +71,7 @@ def card(
     output = None if output == Path("-") else output
     if output is not None and output.name:
         format_of(output, None, {".md": "md", ".markdown": "md"}, "md", "md")
-    path = find.model_file(named or model)
+    path = find.model_file(model if named is None else named)
     if output is not None:
         require_no_input(output, [("the model", path)])
         require_free(output, force)

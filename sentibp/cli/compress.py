@@ -88,13 +88,14 @@ def compress(
     from sentibp.runs import find, hub_model
     from sentibp.runs.directory import MODEL
 
-    path = find.model_file(named or model or "last")
+    name = model if named is None else named
+    path = find.model_file("last" if name is None else name)
     output = _file(output)
     require_no_input(output, [("the model", path), ("the data", data or "")])
     require_free(output, force, makes_folder=output.name == MODEL)
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
-    with naming_predict(data, named or model, text_column, set_ or []):
+    with naming_predict(data, name, text_column, set_ or []):
         content, report = export.compress_file(path, max_bytes, reviews)
     if output.name == MODEL:
         output.parent.mkdir(parents=True, exist_ok=True)

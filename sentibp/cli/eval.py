@@ -92,7 +92,7 @@ def evaluate(
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
-    name, checks = named or model, fail_under or []
+    name, checks = model if named is None else named, fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:

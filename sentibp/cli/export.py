@@ -91,7 +91,7 @@ def export(
     output = output or Path(_NAMES[target])
     if target == "python":
         exports.require_free_name(output)
-    path = find.model_file(named or model)
+    path = find.model_file(model if named is None else named)
     require_no_input(output, [("the model", path)])
     require_free(output, force)
     classifier = load_model(path)

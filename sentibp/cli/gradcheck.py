@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,11 +85,15 @@ def gradcheck(
     predicts. Exits with 1 if a gradient is wrong.
     """
     from sentibp.errors import ConfigError
+    from sentibp.runs import find
 
     subjects = {"CONFIG": config, "-m": model, "--layer": layer}
     given = [name for name, value in subjects.items() if value is not None]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)}: only one thing can be checked; give one of them")
+    if config is not None and find.names_run(config):
+        command = f"`sentibp gradcheck -m {shlex.quote(config)}`"
+        raise ConfigError(f"{config}: a run, not a config; to check its model: {command}")
     if layer is not None and set_:
         raise ConfigError("--set: changes how reviews are read, and a layer reads none; leave it out")
     if config is None and (other := [each for each in set_ or [] if not each.startswith("data.")]):
@@ -100,7 +105,7 @@ def gradcheck(
     ok = (
         _check_layers(layer, tolerance, json)
         if layer is not None
-        else _check_network(config, model or "last", set_ or [], data, reviews, tolerance, json)
+        else _check_network(config, "last" if model is None else model, set_ or [], data, reviews, tolerance, json)
     )
     if not ok:
         raise typer.Exit(1)

@@ -54,11 +54,12 @@ def play(
 
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; give only one of them")
-    if article and (named or model) is not None:
+    name = model if named is None else named
+    if article and name is not None:
         raise ConfigError(f"--article and {named or f'-m {model}'}: two models; leave one out")
     from sentibp.inspection.pages.play_server import Server
 
-    name, networks = _networks(named or model, article)
+    name, networks = _networks(name, article)
     with Server(networks, port) as server:
         for number in signal.SIGINT, signal.SIGTERM:
             signal.signal(number, signal.default_int_handler)  # so that the server is closed on SIGTERM, too

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from glob import glob, has_magic
 
 from sentibp.cli.output import one_line, print_message
 from sentibp.errors import ConfigError
@@ -27,6 +28,8 @@ def require_texts(texts: Sequence[str], *, explain: bool = False) -> None:
     if len(named) > 1 and all(map(os.path.exists, named)):
         repair = "put the pattern in quotes, so that the shell leaves it as it is: --input 'data/*.csv'"
         raise ConfigError(f"{shown} and {len(named) - 1} more: files, not reviews; {repair}")
+    if has_magic(name) and glob(name):
+        raise ConfigError(f"{shown}: a pattern of files, not a review; use --input {shlex.quote(name)}")
     if os.path.exists(name):
         raise ConfigError(f"{shown}: a file, not a review; to predict its reviews: {_command(name, options)}")
     near = near_paths(name, has_data_suffix, most=1)

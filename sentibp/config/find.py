@@ -15,6 +15,9 @@ from sentibp.utils.paths import expand_home, has_data_suffix
 
 _YAML = (".yaml", ".yml")
 
+RUNS = "runs"
+"""The folder that holds the run directories of a working directory."""
+
 
 def find_config(name: str | Path) -> tuple[Path, str]:
     """Return the file of that name, and its name in messages. ConfigError if it is a folder, or data, or missing."""
@@ -42,23 +45,35 @@ def find_config(name: str | Path) -> tuple[Path, str]:
 
 def _missing(name: str) -> str:
     """Return the message that there is no such config: a file by its suffix or folder, or the name of a shipped one."""
-    if _is_data(name):
-        near = near_paths(name, has_data_suffix, most=1)
-        if near:
-            return f"{name}: no such file{did_you_mean(near)} It is data, not a config; {_init(near[0])}"
-        return f"{name}: no such file; a config is a YAML file, which `sentibp init FILE` writes for a file of reviews"
     names = [shipped_name for shipped_name, _ in shipped()]
+    if _is_data(name):
+        return f"{name}: no such file; {_instead_of_data(near_paths(name, has_data_suffix, most=1))}"
     if os.path.basename(name) != name or name.lower().endswith((*_YAML, ".json")):
-        near = near_paths(name, _is_yaml) or [each for each in names if each == Path(name).stem]
-        if near:
-            return f"{name}: no such file{did_you_mean(near)}"
-        folder = os.path.dirname(name)
-        if folder and not os.path.isdir(expand_home(folder)):
-            return f"{name}: no such file, and no folder {folder}; give the path of a YAML file"
-        return f"{name}: no such file; give the path of a YAML file, or a name that `sentibp config list` prints"
+        return f"{name}: no such file{_other_file(name, names)}"
+    of_run = os.path.join(RUNS, name, "config.yaml")
+    if name == "last" or os.path.isfile(of_run):
+        one = "give the config.yaml of a run that `sentibp runs list` prints"
+        return f"{name}: a run, not a config; {one if name == 'last' else f'its config: {shlex.quote(of_run)}'}"
     known = f"; shipped: {', '.join(names)}" if names else ""
     near = near_paths(name, lambda path: _is_yaml(path) or has_data_suffix(path), names, 1)
     return f"{name}: no such file{known}{did_you_mean(near)}"
+
+
+def _instead_of_data(near: list[str]) -> str:
+    """Return the repair for a missing file of reviews in the place of a config: `near` is what was perhaps meant."""
+    if not near:
+        return "a config is a YAML file, which `sentibp init FILE` writes for a file of reviews"
+    return f"did you mean {shlex.quote(near[0])}? It is data, not a config; {_init(near[0])}"
+
+
+def _other_file(name: str, names: list[str]) -> str:
+    """Return what may have been meant by the path of a file that is missing; `names` are those of shipped configs."""
+    if near := near_paths(name, _is_yaml) or [each for each in names if each == Path(name).stem]:
+        return did_you_mean(near)
+    folder = os.path.dirname(name)
+    if folder and not os.path.isdir(expand_home(folder)):
+        return f", and no folder {folder}; give the path of a YAML file"
+    return "; give the path of a YAML file, or a name that `sentibp config list` prints"
 
 
 def _is_yaml(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -211,7 +212,7 @@ class _Unknown:
         name = self.records.name
         if self.rows.get("") == len(self.codes):
             raise NoLabels(f"{name}: no row has a label; {self._other_column('give data with labels')}")
-        others = self.records.other_labels()
+        others = self.records.other_labels() if self._may_be_none() else None
         if others is not None and others.taken:
             column = self.records.label_column
             raise NoLabels(f"{name}: {column!r} has no labels ({others.taken}); {self._other_column()}")
@@ -227,6 +228,11 @@ class _Unknown:
             return [*lines, f"{name}: correct these labels, or leave their rows out with {self._leaving_out()}"]
         repair = "fill it in" if self.unknown == [""] else "correct it"
         return [f"{lines[0]}; {repair}, or leave such rows out with {self._leaving_out()}"]
+
+    def _may_be_none(self) -> bool:
+        """Return whether the values may be no labels, so that it is worth reading the columns: many, or like dates."""
+        many = len(self.rows) > _MOST or len(self.codes) < 2 * len(self.rows)
+        return many or all(re.search(r"[0-9]{4}|[0-9][-/.][0-9]", key) for key in self.rows if key)
 
     def _other_column(self, otherwise: str = "") -> str:
         """Return where the labels may be. If no other column has any, what to do `otherwise`, or what the columns have.

@@ -102,6 +102,15 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
     return builtin_file()
 
 
+def names_run(name: str) -> bool:
+    """Return whether a name, where a config is expected, is that of a run, and no config has it."""
+    is_shipped = os.path.isfile(resource_folder("configs") / f"{name}.yaml")
+    if is_shipped or (os.path.isfile(expand_home(name)) and not _is_pointer(expand_home(name))):
+        return False
+    folder = expand_home(name) if os.path.isdir(expand_home(name)) else ROOT / name
+    return name == "last" or _is_pointer(expand_home(name)) or os.path.isfile(folder / "run.json")
+
+
 def _missing(name: str, builtin: bool) -> str:
     """Return the message that there is no such run, or no such model if `builtin`, with what may have been meant."""
     fact, see = f"{name or repr(name)}: no such run or model", "see `sentibp runs list`"

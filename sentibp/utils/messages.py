@@ -29,5 +29,5 @@ def counted(number: float, noun: str, singular: str = "", plural: str = "") -> s
     """
     shown = f"{number:,.3g}" if isinstance(number, float) and number < 1000 else f"{number:,.0f}"
     is_one = number == 1
-    end = "" if is_one else "es" if noun.endswith(("s", "x", "ch")) else "s"
+    end = "" if is_one else "es" if noun.endswith(("s", "x")) else "s"
     return " ".join(filter(None, [shown, f"{noun}{end}", singular if is_one else plural]))

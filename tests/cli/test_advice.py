@@ -43,6 +43,7 @@ FILES = {
     "underscores.csv": table("text_", "label_"),
     "spaces.csv": table("my review", "the label"),
     "odd.csv": table("x", "y"),
+    "unlabelled.csv": "".join(["id,comment\n", *(f"{i},a good film\n" for i in range(12))]),
     "stars.csv": table("text", "label", labels="1 2 3 4 5"),
     "tweets.csv": table("text", "label", labels="0 4"),
     "neutral.csv": table("text", "label", labels="0 4 2"),
@@ -61,6 +62,7 @@ FILES = {
     "splits/test.csv": table("text", "label"),
     "tests/test.csv": table("text", "label"),
     "tests/dev.csv": table("text", "label"),
+    "there.csv": "mine",
     "plain.yaml": "data: {source: plain.csv}\n",
     "weights.yaml": "data: {source: sample, weight_column: weight}\n",
     "folder/pos/1.txt": "good",
@@ -82,6 +84,18 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
         "--set data.label_column=label_",
     ),
     (["gradcheck", "-m", "base", "--data", "comments.csv"], 3, "--set data.text_column=comment"),
+    (["eval", "-m", "base", "--data", "unlabelled.csv"], 3, "`sentibp predict --input unlabelled.csv -m base`"),
+    (
+        ["eval", "-m", "base", "--data", "plain.csv", "--label-column", "text"],
+        3,
+        "is the text column, and has no labels",
+    ),
+    (["eval", "-m", "base", "--data", "comments.csv", "--text-column", "x"], 3, "--set data.text_column=comment"),
+    (["eval", "-m", "base", "--data", "comments.csv", "--text-column", "comment", "--label-column", "x"], 3, "=stars"),
+    (["predict", "-m", "base", "-i", "comments.csv", "--text-column", "x"], 3, "--set data.text_column=comment"),
+    (["predict", "-m", "base", "comments.csv"], 2, "`sentibp predict --input comments.csv`"),
+    (["predict", "-m", "base", "good", "-o", "there.csv"], 2, "--output there-2.csv"),
+    (["gradcheck", "base"], 2, "`sentibp gradcheck -m base`"),
     (["audit", "base", "--quiet", "--set", "data.source=comments.csv"], 3, "--set data.text_column=comment"),
     ([*TRAIN, "--set", "data.source=plain.csv", "--set", "data.weight_column=w"], 3, "--set data.weight_column=null"),
     (["train", "weights.yaml", *SMALL], 3, "--set data.weight_column=null"),
@@ -176,7 +190,8 @@ def repairs(message: str) -> list[list[str]]:
     if commands := re.findall(r"`(sentibp [^`]+)`", message):
         return [shlex.split(command) for command in commands]
     found, end = [], -1
-    rest = re.sub(r"^--.*?: ", "", message, flags=re.MULTILINE)  # the option that a line complains of
+    rest = re.sub(r"^--.*: replaced by --set .*\n", "", message, flags=re.MULTILINE)  # a note on what was typed
+    rest = re.sub(r"^--.*?: ", "", rest, flags=re.MULTILINE)  # the option that a line complains of
     for match in re.finditer(rf"(?<![\w-])(--?[a-z][a-z-]*)(?: (?!or\b|and\b|--)({_WORD}))?", rest):
         option, value = match.groups()
         if names := re.search(r"=NAME, one of: ([^\n]*)", message):

@@ -244,7 +244,10 @@ def test_a_table_has_a_column_for_each_class(there, tmp_path, suffix):
     Path(tmp_path / "in.csv").write_text("text,place,positive\na superb one,7,x\nzzz,8,y\n")
     out = tmp_path / f"out.{suffix}"
     done = invoke("predict", "-m", "stars", "-i", tmp_path / "in.csv", "-o", out)
-    assert done.err == "the input has a column 'place': the prediction's is called 'predicted_place'\n"
+    assert (
+        done.err
+        == f"the input has a column 'place': the prediction's is called 'predicted_place'\n{out}: 2 rows written\n"
+    )
     names = ["text", "place", "positive", "label", "score", *(f"probability_{i}" for i in range(1, 6))]
     names += ["predicted_place", "expected", "tokens", "unknown", "note"]
     if suffix == "parquet":

@@ -211,3 +211,38 @@ def test_reviews_instead_of_a_model(fails):
     assert fails(2, "eval", "mine.csv") == (
         "mine.csv: reviews, not a model; to score the newest model on them, use --data mine.csv"
     )
+
+
+# Reviews without labels
+
+
+@pytest.mark.parametrize("command", [["eval"], ["report"], ["compress"], ["gradcheck"]], ids=" ".join)
+def test_reviews_without_labels_can_be_predicted(sentibp, fails, trained, here, command):
+    (here / "new.csv").write_text("".join(["id,comment\n", *(f"{i},a good film\n" for i in range(12))]))
+    column = ("--set", "data.text_column=comment")
+    model = (trained,) if command == ["report"] else ("-m", trained)
+    message = fails(3, *command, *model, "--data", "new.csv", *column)
+    first, last = message.splitlines()
+    assert first == (
+        "new.csv:1: no 'label'; no column looks like labels (id: another value in every row, as ids have; comment: the "
+        "texts); add one with the label of each review"
+    )
+    predict = f"sentibp predict --input new.csv -m {trained} --set data.text_column=comment"
+    assert last == f"to predict reviews without labels: `{predict}`"
+    assert len(sentibp(*predict.split()[1:]).jsonl) == 12
+
+
+def test_the_settings_of_labels_are_no_part_of_that_command(fails, trained, here):
+    (here / "new.txt").write_text("a good film\n")
+    labels = ("--set", "data.labels={negative: [1], positive: [2]}", "--label-column", "x", "--text-column", "t")
+    message = fails(3, "eval", "--data", "new.txt", *labels)
+    assert message.endswith("`sentibp predict --input new.txt --text-column t`")
+
+
+def test_an_empty_name_of_data_is_none(fails, trained):
+    assert fails(3, "eval", "--data", "").startswith("'': no such file; ")
+
+
+def test_one_review_without_a_known_word(sentibp, trained, here):
+    (here / "r.csv").write_text("text,label\nqxzv,1\na bad film,0\n")
+    assert "\n1 review has no known word; " in sentibp("eval", "--data", "r.csv").out

@@ -130,14 +130,17 @@ def test_what_only_the_user_knows_is_named(sentibp, here):
 
 def test_a_file_without_labels(sentibp, here):
     write("new.csv", ["id", "comment"], [[i, text] for i, text in enumerate(texts())])
-    assert "the column with the labels, one of: id" in sentibp("init", "new.csv").out
+    assert (
+        "the column with the labels: no column looks like it (id: another value in every row, as ids have); "
+        in sentibp("init", "new.csv").out
+    )
 
 
 def test_nothing_is_overwritten(sentibp, here):
     labelled("reviews.csv")
     Path("reviews.yaml").write_text("mine")
     done = sentibp("init", "reviews.csv", code=2)
-    assert done.err == "reviews.yaml: exists; write another with --out reviews-2.yaml\n"
+    assert done.err == "reviews.yaml: already there; write another with --out reviews-2.yaml\n"
     assert Path("reviews.yaml").read_text() == "mine"
     sentibp("init", "reviews.csv", "--out", "reviews-2.yaml")
 

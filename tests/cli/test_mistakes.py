@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -251,7 +252,7 @@ def test_data_files_with_invalid_content(fails, trained, name, content, message)
 
 
 def test_unknown_names_of_data(fails, trained):
-    assert "did you mean sample or" in fails(3, "eval", "--data", "sampel")
+    assert "did you mean sample?" in fails(3, "eval", "--data", "sampel")
     assert "imdb, rotten_tomatoes" in fails(3, "eval", "--data", "nothing like it")
 
 
@@ -296,3 +297,76 @@ def test_missing_files_whose_names_are_not_utf8(fails, trained):
     assert "no such" in fails(2, "train", name)
     assert "no such" in fails(2, "predict", "good", "-m", name)
     assert "no such" in fails(3, "predict", "--input", name)
+
+
+# 2: names that are near
+
+
+def test_a_run_in_the_place_of_a_config(sentibp, fails, trained):
+    sentibp("train", "quickstart", "--quiet", "--out", "runs/mine", "--set", "train.epochs=1")
+    assert fails(2, "train", "mine") == "mine: a run, not a config; its config: runs/mine/config.yaml"
+    sentibp("train", "runs/mine/config.yaml", "--quiet")
+    assert fails(2, "bench", "last").startswith("last: a run, not a config; give the config.yaml of a run that ")
+    for name in "mine", "runs/mine", "last", "runs/last":
+        message = fails(2, "gradcheck", name)
+        assert message == f"{name}: a run, not a config; to check its model: `sentibp gradcheck -m {name}`"
+    Path("runs/mine").rename("runs/quickstart")
+    sentibp("gradcheck", "quickstart")  # the shipped config
+
+
+OF_RUNS = [["eval", "-m"], ["explain", "good", "-m"], ["export", "--to", "js"], ["compress"], ["serve", "-m"]]
+OF_RUNS += [
+    ["report"],
+    ["runs", "flow"],
+    ["runs", "watch"],
+    ["runs", "compare", "last"],
+    ["card"],
+    ["play"],
+    ["reproduce"],
+]
+
+
+@pytest.mark.parametrize("command", OF_RUNS, ids=" ".join)
+def test_near_names_of_runs(sentibp, fails, trained, command):
+    for name in "mine.yaml", "new.csv":
+        Path(name).touch()
+    for name in "first", "second":
+        Path("runs", name).mkdir()
+        Path("runs", name, "run.json").touch()
+    assert fails(2, *command, "frist").startswith(
+        "frist: no such run or model; did you mean first? See `sentibp runs list`"
+    )
+    assert "did you mean runs/second?" in fails(2, *command, "runs/secnod")
+    assert "did you mean last?" in fails(2, *command, "lsat")
+    assert fails(2, *command, "mine.yaml").startswith(
+        "mine.yaml: a config, not a run or model; train it with `sentibp train mine.yaml`, or name "
+    )
+    assert "reviews, not a" in fails(2, *command, "new.csv")
+    assert "reviews" in fails(2, *command, "nosuch.csv")
+    assert "'': no such run or model" in fails(2, *command, "")
+
+
+def test_near_names_of_models_and_sweeps(sentibp, fails, trained):
+    shutil.copy(trained / "model.safetensors", "best.safetensors")
+    assert "did you mean best.safetensors?" in fails(2, "predict", "good", "-m", "bset.safetensors")
+    assert "did you mean builtin?" in fails(2, "predict", "good", "-m", "bulitin")
+    assert "did you mean" not in fails(2, "runs", "flow", "bulitin"), "it has no run"
+    Path("space.yaml").write_text("train.epochs: [1]\n")
+    assert fails(2, "sweep", "quickstart", "spaec.yaml") == "spaec.yaml: no such file; did you mean space.yaml?"
+    assert fails(2, "sweep", "quickstart", "other.yaml") == "other.yaml: no such file; give a search space"
+    Path("sweeps/mine").mkdir(parents=True)
+    Path("sweeps/mine/sweep.json").write_text("{}")
+    for command in ["sweep", "show"], ["sweep", "--resume"]:
+        assert "did you mean sweeps/mine?" in fails(2, *command, "sweeps/mien")
+    assert fails(2, "runs", "list", "rusn") == "rusn: no such folder; did you mean runs?"
+
+
+def test_near_names_of_other_files(fails, trained):
+    for name in "card.md", "layer.py", "reviews.csv":
+        Path(name).write_text("text\ngood\n")
+    assert fails(3, "push", "last", "a/b", "--card", "crad.md").endswith("did you mean card.md?")
+    assert fails(2, "gradcheck", "--layer", "lyaer.py") == "--layer lyaer.py: no such file; did you mean layer.py?"
+    for command in ["init"], ["predict", "-i"], ["eval", "--data"], ["gradcheck", "--data"], ["report", "--data"]:
+        assert fails(3, *command, "reveiws.csv") == "reveiws.csv: no such file; did you mean reviews.csv?"
+        assert fails(3, *command, "").startswith("'': no such file; ")
+    assert fails(2, "eval", "reveiws.csv").endswith("to score the newest model on them, use --data reviews.csv")

@@ -38,6 +38,7 @@ def test_several_files(fails):
         "new.csv and 1 more: files, not reviews; put the pattern "
     )
     assert fails(2, "predict", "good", "new.csv").startswith("new.csv: a file, not a review; ")
+    assert fails(2, "predict", "*.csv") == "*.csv: a pattern of files, not a review; use --input '*.csv'"
 
 
 def test_real_texts(sentibp):

@@ -80,7 +80,7 @@ def test_a_split_needs_a_folder_with_splits(config, splits):
     message = r"^films: no split 'other'; name another, such as --set data.validation=test; there are: test, train, val"
     with pytest.raises(DataError, match=message):
         dataset.load_data(config(source="films", validation="other").config)
-    with pytest.raises(DataError, match=r"^films/nope.csv: no such file; did you mean"):
+    with pytest.raises(DataError, match=r"^films/nope.csv: no such file; give the path "):
         dataset.load_data(config(source="films", validation="films/nope.csv").config)
 
 

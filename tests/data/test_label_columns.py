@@ -86,16 +86,24 @@ def test_a_column_without_labels_is_not_taken(column):
     assert message.endswith("; did you mean --set data.label_column=stars? There are: stars")
 
 
+@pytest.mark.parametrize("name", ["id", "nummer"])
 @pytest.mark.parametrize("rows", [4, 7, 11, 20])
-def test_few_row_ids_are_no_ratings(rows):
+def test_few_row_ids_are_no_ratings(rows, name):
     """From 0 to 10, they would be a scale of ratings."""
-    Path("r.csv").write_text("".join(["id,text\n", *(f"{i},a film {i}\n" for i in range(rows))]))
-    kind, message = complaint("r.csv", text="text", label="id")
+    Path("r.csv").write_text("".join([f"{name},text\n", *(f"{i},a film {i}\n" for i in range(rows))]))
+    kind, message = complaint("r.csv", text="text", label=name)
     assert issubclass(kind, NoLabels)
-    assert "'id' has no labels (another value in every row, as ids have)" in message
+    assert f"{name!r} has no labels (another value in every row, as ids have)" in message
     halves = {"negative": list(range(rows // 2)), "positive": list(range(rows // 2, rows))}
-    corpus = sources.load_corpus("r.csv", ReadOptions(label="id"), labels=halves)
-    assert "r.csv: 'id' has another label in every row; if these are ids, name the labels with " in corpus.notes[0]
+    corpus = sources.load_corpus("r.csv", ReadOptions(label=name), labels=halves)
+    assert f"r.csv: {name!r} has another label in every row; if these are ids, name the labels with " in corpus.notes[0]
+
+
+def test_two_rows_of_ids_are_not_taken_in_silence():
+    Path("r.csv").write_text("id,text\n0,bad film\n1,good film\n")
+    assert "'id' has another label in every row" in sources.load_corpus("r.csv", ReadOptions(label="id")).notes[0]
+    Path("r.csv").write_text("label,text\n0,bad film\n1,good film\n")
+    assert sources.load_corpus("r.csv", ReadOptions(label="label")).notes == ()
 
 
 def test_few_ratings_that_are_all_different():

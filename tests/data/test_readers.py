@@ -95,7 +95,7 @@ def test_no_thread_holds_the_bytes_of_a_file_that_was_read(name):
         ("id,reviewText,label", {}, "no 'text'; did you mean --set data.text_column=reviewText? There are: id, "),
         ("review_text,label", {"text": "reveiw_text"}, "did you mean --set data.text_column=review_text? There are:"),
         ("x,y,label", {}, "no 'text'; name it with --set data.text_column=NAME, one of: x, y, label"),
-        ("text,Stars", {}, "no 'label'; did you mean --set data.label_column=Stars? There are: text, Stars"),
+        ("text,Stars", {}, "no 'label'; did you mean --set data.label_column=Stars? There are: Stars"),
         ("Summary,text,label", {"text": ("sum mary", "text")}, "did you mean --set data.text_column=[Summary,text]? "),
         (
             "text,label",

@@ -177,7 +177,7 @@ def test_last_of_another_folder(capsys):
 
 def test_a_name_that_only_ends_in_last(complaint):
     assert complaint(ConfigError, find.find_run, "nowhere/last") == (
-        "nowhere/last: no such run or model; see `sentibp runs list`"
+        "nowhere/last: no such run or model; did you mean last? See `sentibp runs list`"
     )
     Path("runs").mkdir()
     for name in "last", "runs/last":

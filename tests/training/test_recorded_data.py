@@ -102,7 +102,7 @@ def test_training_reviews_are_counted(run):
     assert evaluation.scores["in_training"] == 60
     assert told(evaluation) == ("60 of 60 reviews are in the training data of the model: expect less of new reviews",)
     write("more.csv", [*rows(4, "book"), " " + rows(60)[3]])
-    assert told(evaluate(refitted, "more.csv"))[0].startswith("1 of 5 reviews are in the training data")
+    assert told(evaluate(refitted, "more.csv"))[0].startswith("1 of 5 reviews is in the training data")
     write("new.csv", rows(10, "book"))
     evaluation = evaluate(refitted, "new.csv")
     assert (evaluation.scores["in_training"], told(evaluation)) == (0, ())

@@ -45,6 +45,12 @@ def test_the_entries_of_its_folder_that_differ_little(name, near):
     assert near_paths(name) == near
 
 
+def test_only_the_nearest_are_named():
+    """Of short names, every other one has some letters in common."""
+    Path("one.csv").touch()
+    assert near_paths("nwe.csv") == ["new.csv"]
+
+
 def test_an_absolute_path_and_the_home_directory_stay_as_they_are_typed(monkeypatch):
     assert near_paths(os.path.abspath("nwe.csv")) == [os.path.abspath("new.csv")]
     monkeypatch.setenv("HOME", os.getcwd())

@@ -35,7 +35,8 @@ def test_the_home_directory_in_each_place_that_takes_a_path(home, monkeypatch):
     assert cache.folder() == home / "all" / "sentibp"
     (home / "mine.yaml").write_text("train: {epochs: 7}\n")
     assert load_config("~/mine.yaml").config.train.epochs == 7
-    assert find.find_run("~/mine.yaml") == home / "mine.yaml"
+    (home / "mine.safetensors").touch()
+    assert find.find_run("~/mine.safetensors") == home / "mine.safetensors"
 
 
 def test_a_path_is_shown_relative_to_the_working_directory(here):
