@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.blank import all_blank, blank_note, count_blank
 from sentibp.data.columns import is_id_like
+from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import (
     IGNORED,
     Labels,
@@ -21,7 +22,6 @@ from sentibp.data.labels import (
     class_names,
     distinct,
     first_place,
-    parse_labels,
     row_count,
 )
 from sentibp.data.readers.table import Records

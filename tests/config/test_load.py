@@ -186,8 +186,8 @@ MISTAKES = {
     "in positive too, as ' Pos '; keep it in one list",
     "data: {labels: [1, 2, 1]}": "data.labels: [1, 2, 1] has a class twice; name each once",
     "data: {labels: [a, b]}": "data.labels: two classes in order are called negative and positive, and "
-    "the worse one is first (if they have no order: --set data.ordered=false); write labels: {negative: [a], positive: [b]} "
-    "there, or --set 'data.labels={negative: [a], positive: [b]}' "
+    "the worse one is first (if they have no order: --set data.ordered=false); write "
+    "labels: {negative: [a], positive: [b]} there, or --set 'data.labels={negative: [a], positive: [b]}' "
     "in the command",
     "data: {labels: [pos, neg]}": "data.labels: two classes in order are called negative and positive; write "
     "labels: {negative: [neg], positive: [pos]} there, or --set 'data.labels={negative: [neg], positive: [pos]}' "
