@@ -213,7 +213,8 @@ class Data(_Section):
     of `ignore` are left out. A list such as `[1, 2, 3, 4, 5]` is short for a class for each value. null: negative and
     positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
     ordered: bool = True
-    """Whether more than two classes are in order, from the worst to the best. false: they have no order, as topics."""
+    """Whether the classes are in order, from the worst to the best. false: they have no order, as topics; two such classes
+    have names of their own."""
 
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
@@ -315,7 +316,7 @@ class Model(_Section):
     output: Literal["auto", "scale", "softmax", "cumulative"] = "auto"
     """How the network tells more than two classes apart. scale: by two numbers, polarity and neutrality, for ordered
     classes; softmax: by a number for each class; cumulative: by one number and thresholds, for comparison and teaching.
-    auto: scale if data.ordered, else softmax. With two classes there is one number, whatever is set."""
+    auto: scale if data.ordered, else softmax. With negative and positive there is one number, whatever is set."""
 
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
