@@ -22,7 +22,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.labels import classes_of
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.model import initial
-from sentibp.training.loop import fit, initial_state, steps_per_epoch
+from sentibp.training.loop import fit, initial_state
 from sentibp.training.prepare import prepare
 
 CONTESTANTS = [
@@ -65,7 +65,7 @@ def main() -> None:
     settings = ["train.epochs=1", *arguments.set]
     resolved = load_config(arguments.config, settings)
     data = prepare(resolved)
-    steps = steps_per_epoch(data.config.train, len(data.training))
+    steps = data.config.train.steps_per_epoch(len(data.training))
     epochs = {
         f"{head} {k}": epoch_of(arguments.config, settings, head, k, data.training, data.vocabulary)
         for head, k in CONTESTANTS

@@ -15,7 +15,7 @@ limit_blas_threads()
 from sentibp.config.load import load_config  # noqa: E402
 from sentibp.nn import gradient_flow  # noqa: E402
 from sentibp.training import networks  # noqa: E402
-from sentibp.training.loop import fit, initial_state, steps_per_epoch  # noqa: E402
+from sentibp.training.loop import fit, initial_state  # noqa: E402
 from sentibp.training.metrics_log import FlowMeter  # noqa: E402
 from sentibp.training.prepare import prepare  # noqa: E402
 
@@ -42,7 +42,7 @@ def main() -> None:
         for _ in range(RUNS):
             data = prepare(load_config(name))
             settings, network = data.config.train, networks.new_network(data, data.config.train.seed).network
-            meter = FlowMeter(network, steps_per_epoch(settings, len(data.training)))
+            meter = FlowMeter(network, settings.steps_per_epoch(len(data.training)))
             state = initial_state(settings, len(data.training), settings.seed)
             spent[0] = 0.0
             start = time.perf_counter()

@@ -149,7 +149,7 @@ def rounds(address: str | None, features: int, shards: int, steps: int) -> None:
     rng = np.random.default_rng(0)
     tensors = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
     network = assemble_for_training(config, tensors, 0)
-    state = initial_state(config.train, len(examples), 0, config.train.steps_per_epoch(len(examples)))
+    state = initial_state(config.train, len(examples), 0)
     with connect(address) as executor, tempfile.TemporaryDirectory() as folder:
         seconds, last = [], time.perf_counter()
         for event in fit_shards(network, examples, None, config, 0, state, executor, Path(folder, "shards")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -16,7 +15,7 @@ from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
 from sentibp.errors import SentibpError, shortened
-from sentibp.utils.messages import TEXT_ESCAPES
+from sentibp.utils.messages import TEXT_ESCAPES, discard
 
 
 class Commands(TyperGroup):
@@ -59,11 +58,11 @@ def _errors_as_lines() -> Iterator[None]:
         print_message("interrupted")
         raise typer.Exit(130) from None
     except BrokenPipeError:  # `sentibp ... | head` reads no more
-        _nowhere(sys.stdout)
+        discard(sys.stdout)
         raise typer.Exit(0) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _nowhere(sys.stdout)
+            discard(sys.stdout)
             print_message(f"the results cannot be written: {error.strerror}; make room")
         elif error.filename is not None:  # a file or folder of another user, or on a failing disk
             from sentibp.utils.files import unreadable
@@ -117,11 +116,6 @@ def _suggest_setting(error: Any) -> None:
     if keys and (is_known or not error.possibilities):
         error.message = f"{error.message}; did you mean {' or '.join(f'--set {key}=VALUE' for key in keys)}?"
         error.possibilities = []
-
-
-def _nowhere(stream: Any) -> None:
-    """Discard what a stream still holds, so that closing it raises nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 _MODELS = (

@@ -61,8 +61,9 @@ def print_speed(result: Speed, json: bool) -> None:
         "  vocabulary": f"{_rate(result.build)}, with the features of the text",
         "  features": f"{_rate(result.encode)}, by an existing vocabulary",
         "step": f"{duration(training.step_seconds)}: {training.reviews_per_second:,.0f} reviews/s",
-        **{f"  {part}": f"{duration(took)} {about.get(part, '')}" for part, took in result.parts.items()},
-        "training": f"about {duration(training.seconds)}: {training.steps:,} steps on {training.training:,} reviews",
+        **{f"  {part}": f"{duration(took)} {about.get(part, '')}".rstrip() for part, took in result.parts.items()},
+        "training": f"about {duration(training.seconds)}: {training.steps:,} steps on {training.training:,} reviews"
+        + f", in {training.shards:,} shards, one after the other" * (training.shards > 1),
     }
     fields(values, 13)
 

@@ -67,7 +67,7 @@ def explain(
     """Explain a prediction: the contribution of each word and n-gram.
 
     The logit is the bias, which is the logit of an empty review, plus the contributions. The sum is exact without
-    hidden layers and with ReLU. With tanh and sigmoid it is integrated numerically, and the residual is the error.
+    hidden layers and with ReLU. With tanh and sigmoid it is integrated numerically, and the last line has the error.
     (Integrated gradients from an empty review, with a constant divisor in the pooling.)
 
     With more than two labels in order there are two such sums, polarity and neutrality; with labels without an order,
@@ -135,8 +135,6 @@ def _label_without(
 
 def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
     """Yield the lines of an explanation as text, with the `count` largest contributions."""
-    from sentibp.inspection.explain import METHODS
-
     yield f"{explanation.label}  {explanation.score:.4f}"
     yield _coloured(text, explanation, colours) if text.strip() else "(no words)"
     yield ""
@@ -144,9 +142,8 @@ def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Ite
     yield from _tables(explanation, count) if several else _table(explanation, count)
     unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
     if unknown:
-        yield f"unknown: {_short(', '.join(unknown), 70)}"
-    residual = max((each.residual for each in explanation.sums), key=abs)
-    yield f"residual {residual:.1e}; {METHODS[explanation.method]}"
+        yield f"unknown to the model: {_short(', '.join(unknown), 70)}"
+    yield from textwrap.wrap(explanation.accuracy, 80)
 
 
 def _table(explanation: Explanation, count: int) -> Iterator[str]:

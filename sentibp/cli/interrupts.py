@@ -1,34 +1,47 @@
-"""Ctrl-C and SIGTERM end a training at its next event, and other commands without leaving temporary files."""
+"""Ctrl-C, SIGTERM and a closed terminal end a training at its next event, and other commands cleanly."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from sentibp.utils.messages import discard
+
+_HANGUP = getattr(signal, "SIGHUP", None)  # a terminal was closed; Windows has none
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([_HANGUP] if _HANGUP else [])]
+
 
 class Interrupt:
     """Notes a signal, so that the loop over a training can ask for it: `if interrupt.requested: break`.
 
-    Unlike an exception, no library can swallow it. A second signal ends the process at once.
+    Unlike an exception, no library can swallow it. A second signal ends the process at once, but not that of a closed
+    terminal: the shell and the system send one each, and there is something to save.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        for number in signal.SIGINT, signal.SIGTERM:  # also where SIGINT is ignored, as in a shell script's `command &`
-            signal.signal(number, self._request)
+        self._is_second = False
+        self._on_terminal = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+        for number in _SIGNALS:  # also where SIGINT is ignored, as in a shell script's `command &`
+            if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+                signal.signal(number, self._request)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if number == _HANGUP:
+            for stream in self._on_terminal:
+                if not stream.isatty():  # any more: what is written there is an error
+                    discard(stream)
+        elif self._is_second:
             os.write(2, b"interrupted\n")
             os._exit(130)
+        else:
+            self._is_second = True
         self.requested = True
-
-
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 @contextmanager

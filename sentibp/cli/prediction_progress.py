@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-from sentibp.utils.messages import counted
+from sentibp.utils.messages import counted, discard
 
 _PATIENCE = 2  # seconds that a prediction takes before its progress is shown
 
@@ -21,6 +21,14 @@ def is_live(stream: TextIO | None) -> bool:
 def workers(count: int) -> str:
     """Return how many worker processes a cluster has; "" without one."""
     return counted(count, "worker") if count else ""
+
+
+def stop(bar: Any) -> None:
+    """Take a live display off the terminal, which may be closed."""
+    try:
+        bar.stop()
+    except OSError:
+        discard(sys.stderr)
 
 
 class Counter:
@@ -42,7 +50,7 @@ class Counter:
 
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            stop(self.bar)
 
     def add(self, count: int) -> None:
         """Show that further reviews have been predicted."""

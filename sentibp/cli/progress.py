@@ -6,10 +6,10 @@ import sys
 from types import TracebackType
 
 from sentibp.cli.output import print_message, printable
-from sentibp.cli.prediction_progress import is_live, workers
+from sentibp.cli.prediction_progress import is_live, stop, workers
 from sentibp.training.events import Epoch, Event, NetworkStarted, Note, Round, Step
 from sentibp.utils.executor import Executor
-from sentibp.utils.messages import counted
+from sentibp.utils.messages import counted, discard
 
 _EPOCH_LINES = 20  # of a training with more epochs, only some are shown as a line
 _ROUND_LINES = 5  # one round in so many is shown as a line
@@ -23,6 +23,7 @@ class Progress:
         self.quiet, self.executor = quiet, executor
         self.live = not quiet and is_live(sys.stderr)
         self.epochs = 0
+        self.about: str | None = None  # the data of the last network
         self.loss: float | None = None  # smoothed
 
     def __enter__(self) -> Progress:
@@ -47,12 +48,18 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live:
-            self.bar.stop()
+            stop(self.bar)
 
     def show(self, event: Event) -> None:
-        """Show one event of the training."""
+        """Show one event of the training. A terminal that is closed does not end it."""
         if self.quiet:
             return
+        try:
+            self._show(event)
+        except OSError:
+            discard(sys.stderr)
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Note):
             self._line(event.text)
         elif isinstance(event, NetworkStarted):
@@ -60,8 +67,10 @@ class Progress:
         elif isinstance(event, Round):
             self._round(event)
         elif isinstance(event, Epoch):
-            if event.epoch == self.epochs or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
+            if event.is_last or event.epoch % -(-self.epochs // _EPOCH_LINES) == 0:
                 self._line(_epoch(event, self.epochs))
+            if self.live and event.is_last:  # perhaps before the last step that the settings allow
+                self.bar.update(self.task, completed=event.step, total=event.step, refresh=True)
         elif self.live:
             self._step(event)
 
@@ -75,10 +84,15 @@ class Progress:
         self.epochs = event.epochs
         self.loss = None
         held_out = f", validated on {event.validation:,}" if event.validation else ""
-        self._line(
-            f"{event.run}: seed {event.seed}; {counted(event.training, 'review')}{held_out}; "
-            f"{counted(event.features, 'feature')}, {counted(event.parameters, 'parameter')}"
-        )
+        about = f"{event.run}: {counted(event.training, 'review')}{held_out}; {counted(event.features, 'feature')}"
+        scores = ""
+        if about != self.about:  # once for all networks
+            self._line(about)
+            if held_out:
+                scores = "; the scores after each epoch are its own" + (event.then and f", before {event.then}")
+        self.about = about
+        which = "network" if event.networks == 1 else f"network {event.number:,} of {event.networks:,}"
+        self._line(f"{which}: {counted(event.parameters, 'parameter')}, seed {event.seed}{scores}")
         self._bar(event.steps)
 
     def _bar(self, total: int) -> None:

@@ -83,10 +83,13 @@ def report(
                 "output": str(output),
                 "bytes": len(content),
                 "runs": [str(subject.path) for subject in subjects],
+                "notes": [f"{subject.name}: {note}" for subject in subjects for note in subject.notes],
                 "left_out": [f"{name}: {line}" for name, line in left_out],
             }
         )
         return
+    for name, line in [(subject.name, note) for subject in subjects for note in subject.notes]:
+        print_message(f"{name}: {line}")
     for name, line in left_out:
         print_message(f"{name}: left out: {line}")
     print_text(f"{output}  {size(len(content))}: a report on {', '.join(s.name for s in subjects)}")

@@ -244,20 +244,34 @@ def _sweep_state(state: SweepState) -> str:
 
 def print_progress(states: Iterable[RunProgress], json: bool) -> str:
     """Print the progress of a training: a line each time; on a terminal, one that changes. Return its outcome."""
-    live, outcome, scored = is_live(sys.stdout), "running", None
+    from sentibp.cli import saved_model
+
+    live, outcome, scored = is_live(sys.stdout), "running", (None, None)
     for number, state in enumerate(states):
         if json:
-            print_json(state._asdict() | {"progress": state.progress})
+            saved = None if state.saved is None else state.saved._asdict()
+            print_json(state._asdict() | {"saved": saved, "progress": state.progress})
         else:
             if not number:
                 print_text(state.run)
-            if state.scores is not None and state.scored_epoch != scored:
-                scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
-                _over(f"epoch {state.scored_epoch}: validation {scores}", live, stays=True)
+            if state.scores is not None and (state.scored_network, state.scored_epoch) != scored:
+                alone = f" (before {state.then})" * (scored == (None, None) and bool(state.then))
+                _over(_scored_epoch(state) + alone, live, stays=True)
             _over(_state(state), live, stays=state.outcome != "running")
+            if state.saved is not None:
+                for name, value in saved_model.lines(state.saved):
+                    print_text(f"{name:<11} {value}")
         sys.stdout.flush()
-        outcome, scored = state.outcome, state.scored_epoch
+        outcome, scored = state.outcome, (state.scored_network, state.scored_epoch)
     return outcome
+
+
+def _scored_epoch(state: RunProgress) -> str:
+    """Return the scores of a network after an epoch."""
+    assert state.scores is not None and state.scored_network is not None
+    network = f"network {state.scored_network:,}, " * (state.networks > 1 or state.scored_network > 1)
+    scores = f"accuracy {state.scores['accuracy']:.4f}, log loss {state.scores['log_loss']:.4f}"
+    return f"{network}epoch {state.scored_epoch}: validation {scores}"
 
 
 def _over(line: str, live: bool, stays: bool) -> None:
@@ -267,13 +281,18 @@ def _over(line: str, live: bool, stays: bool) -> None:
 
 def _state(state: RunProgress) -> str:
     fields = [f"round {state.round}/{state.rounds}"] if state.rounds and not state.step else []
+    ended = f"{state.outcome} after {duration(state.seconds)}"
+    if state.outcome == "finished":  # how many epochs there were says the model that was saved
+        return ", ".join([*fields, *[f"{state.step:,} steps"] * (state.steps > 0), f"{state.progress:.0%}", ended])
     if state.steps:
+        fields += ["final training"] * state.is_refit
+        fields += [f"network {state.network:,} of {state.networks:,}"] * (state.networks > 1)
         fields += [f"epoch {state.epoch}/{state.epochs}", f"step {state.step:,}/{state.steps:,}"]
     fields.append(f"{state.progress:.0%}")
     if state.loss is not None:
         fields += [f"loss {state.loss:.4f}", f"learning rate {state.learning_rate:.2g}"]
     if state.outcome != "running":
-        return ", ".join([*fields, f"{state.outcome} after {duration(state.seconds)}"])
+        return ", ".join([*fields, ended])
     return ", ".join([*fields, "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"])
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from sentibp.cli.output import duration, print_message, printable
-from sentibp.cli.prediction_progress import is_live
+from sentibp.cli.prediction_progress import is_live, stop
 from sentibp.cli.runs import short_names
 from sentibp.training.sweep import TrialEnded, TrialStarted
 from sentibp.training.sweep_folder import Plan
@@ -48,7 +48,7 @@ class SweepProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live:
-            self.shown.stop()
+            stop(self.shown)
 
     def notes(self, notes: Iterable[str]) -> None:
         """Show notes on the data."""

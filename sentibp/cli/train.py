@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,10 +17,12 @@ from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
+    from sentibp.runs.saved_model import SavedModel
     from sentibp.training.break_condition import BreakCondition
     from sentibp.training.dry_run import DryRun
     from sentibp.training.experiment import Outcome
     from sentibp.training.lr_finder import LearningRateTest, Point
+    from sentibp.training.prepare import TrainingData
     from sentibp.utils.executor import Executor
 
 _STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
@@ -148,10 +150,14 @@ def _train(
     """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.data.vocabulary_shards import counting
+    from sentibp.runs.saved_model import saved_model
     from sentibp.training import experiment
     from sentibp.training import resume as training_resume
     from sentibp.training.diverged import TrainingStopped
 
+    if not quiet and (line := counting(executor, resolved.config.train.shards)) is not None:
+        print_message(line)
     try:
         with (
             experiment.train(resolved, out, sys.argv, condition, executor)
@@ -171,9 +177,11 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    print_outcome(outcome, json)
-    if not (quiet or json) and (line := _caution(outcome, resolved.config.data.source)):
-        print_message(line)
+    print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json)
+    if not (quiet or json):
+        advice = None if isinstance(training, training_resume.Completed) else _advice(outcome, training.context.data)
+        for line in filter(None, (advice, _caution(outcome, resolved.config.data.source))):
+            print_message(line)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
 
@@ -192,27 +200,21 @@ def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> Non
         print_dry_run(dry_run.dry_run(data), data.notes, json)
 
 
-def print_outcome(result: Outcome, json: bool) -> None:
+def print_outcome(result: Outcome, saved: SavedModel | None, json: bool) -> None:
     """Print how a training ended."""
+    from sentibp.cli.saved_model import lines
+
     if result.outcome == "interrupted":
         print_message(f"interrupted: {'no model yet' if result.model is None else 'the best model so far is kept'}")
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
         return
-    if result.scores is not None:
-        print_text(f"{result.scored_on:<11} {_summary(result.scores)}")
-    if result.seeds:
-        for name in ("accuracy", "log_loss"):
-            spread = result.seeds[name]
-            print_text(
-                f"seeds       {name.replace('_', ' ')}: mean {spread['mean']:.4f}, standard deviation "
-                f"{spread['standard_deviation']:.4f}, from {spread['min']:.4f} to {spread['max']:.4f}"
-            )
-    if result.refit is not None:
-        print_text(f"refit       final training on all {counted(result.refit['reviews'], 'review')}")
+    for name, value in lines(saved) if saved is not None else ():
+        print_text(f"{name:<11} {value}")
     if result.model is not None and result.digest is not None:
+        numbers = "" if result.parameters is None else f"{result.parameters:,} parameters, "
         about = f"{size(result.model.stat().st_size)}, sha256 {result.digest[:12]}..., {duration(result.seconds)}"
-        print_text(f"model       {result.model} ({about})")
+        print_text(f"model       {result.model} ({numbers}{about})")
     if result.outcome == "interrupted":
         print_text(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
     else:
@@ -245,28 +247,57 @@ def _caution(result: Outcome, source: str | list[str]) -> str | None:
     return f"trained on only {counted(reviews, 'review')}, {known}; it takes about {_FEW:,} or more to rely on it"
 
 
+def _advice(result: Outcome, data: TrainingData) -> str | None:
+    """Return the advice to use a lexicon, with the command for it; None if it would not help, or is used."""
+    from sentibp.data import few_labels
+    from sentibp.data.sources import SHIPPED
+    from sentibp.utils.paths import shown
+    from sentibp.utils.repair import set_option
+
+    config, reviews = data.config, (result.refit or data.facts["training"])["reviews"]
+    is_used = config.pretrain.is_used or config.model.init_from is not None
+    is_demo = isinstance(config.data.source, str) and config.data.source in SHIPPED
+    if result.outcome != "finished" or is_used or is_demo or data.characters is None:
+        return None
+    if not few_labels.helps(reviews, data.characters):
+        return None
+    given = config.data.model_dump(mode="json", exclude_defaults=True)
+    for key in {"source", "validation"} & given.keys():
+        if isinstance(value := given[key], str | list):
+            given[key] = shown(value) if isinstance(value, str) else [*map(shown, value)]
+    options = " ".join(set_option(f"data.{key}", value) for key, value in given.items())
+    return few_labels.advice(reviews, f"`sentibp train {few_labels.CONFIG} {options}`")
+
+
 def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
     """Print what a training would cost. `notes` on the data are part of the JSON only."""
     if json:
         print_json(result._asdict() | {"notes": list(notes)})
         return
+    trained = result.network_parameters
     values = {
         "reviews": f"{result.training:,} to train on, {result.validation:,} to validate on",
-        "network": f"{counted(result.features, 'feature')}, {counted(result.parameters, 'parameter')}",
+        "model": f"{counted(result.features, 'feature')}, {counted(result.parameters, 'parameter')}"
+        + "; a few more after the final training on all reviews" * result.refit,
+        "network": f"{trained:,} parameters; averaged with others in the model" * (trained != result.parameters),
         "model file": size(result.model_bytes),
         "memory": f"{size(result.peak_bytes)} at its peak",
-        "steps": f"{result.steps:,} of {duration(result.step_seconds)}: {result.reviews_per_second:,.0f} reviews/s",
-        "in all": f"about {duration(result.seconds)}",
+        "steps": f"{_dry_steps(result)}: {result.reviews_per_second:,.0f} reviews/s",
+        "in all": f"about {duration(result.seconds)}" + ", one shard after the other" * (result.shards > 1),
     }
-    fields(values, 11)
+    fields({name: value for name, value in values.items() if value}, 11)
 
 
-def _summary(scores: dict[str, Any]) -> str:
-    names = {"accuracy": "accuracy", "macro-F1": "macro_f1", "MAE": "mae", "log loss": "log_loss"}
-    parts = [f"{shown} {scores[name]:.4f}" for shown, name in names.items() if name in scores]
-    if parts and "accuracy_interval" in scores:
-        parts[0] += " [{:.4f}, {:.4f}]".format(*scores["accuracy_interval"])
-    return ", ".join([*parts, *([f"n {scores['n']:,}"] if "n" in scores else [])])  # a run.json may lack some
+def _dry_steps(result: DryRun) -> str:
+    """Return how many steps a training would do, and how long a batch takes."""
+    seconds = duration(result.step_seconds)
+    if result.shards == 1:
+        return f"{result.steps:,} of {seconds}"
+    if result.sync == "average":
+        return f"{result.steps:,} in each of {result.shards:,} shards, of {seconds}"
+    number = result.batches_per_step // result.shards
+    batches = "a batch" if number == 1 else f"{number:,} batches"
+    return f"{result.steps:,}, each of {batches} of each of {result.shards:,} shards; a batch takes {seconds}"
 
 
 def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: bool) -> None:

@@ -378,14 +378,15 @@ def _are_binary(labels: Mapping[str, Sequence[Value]] | None) -> bool:
     return labels is None or is_binary(name for name in labels if name != IGNORE)
 
 
-def _class_count(config: Config) -> int:
+def class_count(config: Config) -> int:
+    """Return the number of classes that the settings name."""
     labels = config.data.labels
     return 2 if labels is None else sum(name != IGNORE for name in labels)
 
 
 def _outputs(config: Config) -> int:
     """Return the number of outputs of the network, below its head."""
-    classes, output = _class_count(config), config.model.output
+    classes, output = class_count(config), config.model.output
     if _are_binary(config.data.labels) or output == "cumulative":
         return 1
     return classes if output == "softmax" or not config.data.ordered else 2
@@ -393,7 +394,7 @@ def _outputs(config: Config) -> int:
 
 def _head(config: Config) -> list[str]:
     """Return the layer after the output layer that has parameters, if there is one."""
-    classes, output = _class_count(config), config.model.output
+    classes, output = class_count(config), config.model.output
     if _are_binary(config.data.labels) or output == "softmax" or (output == "auto" and not config.data.ordered):
         return []
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []

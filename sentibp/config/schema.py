@@ -213,8 +213,8 @@ class Data(_Section):
     of `ignore` are left out. A list such as `[1, 2, 3, 4, 5]` is short for a class for each value. null: negative and
     positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
     ordered: bool = True
-    """Whether the classes are in order, from the worst to the best. false: they have no order, as topics; two such classes
-    have names of their own."""
+    """Whether the classes are in order, from the worst to the best. false: they have no order, as topics; two such
+    classes have names of their own."""
 
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
@@ -478,6 +478,10 @@ class Train(_Section):
     def round_steps(self) -> int:
         """What `shard_steps` is, or means if it is null."""
         return self.shard_steps or (20 if self.sync == "average" else 1)
+
+    def in_one_process(self) -> Train:
+        """Return the same settings without shards."""
+        return self.model_copy(update={"shards": 1})
 
     def steps_per_epoch(self, n: int) -> int:
         """Return the steps of an epoch over n reviews: those of a shard, or with `sync` those of all together."""

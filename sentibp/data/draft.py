@@ -13,7 +13,7 @@ import yaml
 
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
-from sentibp.data import readers, sources
+from sentibp.data import few_labels, readers, sources
 from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
 from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
 from sentibp.errors import ConfigError, DataError
@@ -30,10 +30,6 @@ _COLUMNS = ("text_column", "label_column", "weight_column", "group_column")
 _OTHERS = 4  # columns that may have the labels, at most, in a note
 
 _SHOWN = 50  # characters of an example
-
-_FEW = 2000  # labels, below which a lexicon helps
-_SHORT = 400  # characters of a text on average, below which it helps: in long reviews it did not
-_FEW_LABELS = "few_labels"  # the shipped config for them
 
 
 Line = tuple[str, str]  # of the config, and what to fill in there; "" if nothing
@@ -77,13 +73,10 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
         "data:",
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
-    lines, labels = [*head, *(line for line, _ in body)], _count_labels_of_short_texts(profile, table)
+    lines, labels = [*head, *(line for line, _ in body)], _few_labels_of_short_texts(profile, table)
     advice = [] if table.fixed_labels or "labels" in given else _as_classes_advice(profile)
-    if 0 < labels < _FEW:
-        advice.append(
-            f"{counted(labels, 'label')}: a lexicon helps if the texts are in English; pip install 'sentibp[lexicon]', "
-            "and remove `# ` from the settings below `# Few labels`"
-        )
+    if labels:
+        advice.append(few_labels.advice(labels, "remove `# ` from the settings below `# Few labels`"))
         lines += ["", *_few_labels(labels)]
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
     return Draft(lines, profile.rows, open_lines, [*table.notes, *notes], advice)
@@ -157,23 +150,21 @@ def _other_labels(profile: Profile, name: str) -> list[str]:
     return [f"{fact}: choose with --label-column NAME"]
 
 
-def _count_labels_of_short_texts(profile: Profile, table: Table) -> int:
-    """Return how many rows have a label; 0 if that is not known, or if the texts are long."""
-    if not any(column.name == profile.text and column.length < _SHORT for column in profile.columns):
-        return 0
-    if table.fixed_labels:
-        return profile.rows
-    if profile.label is None or profile.label.counts is None:
-        return 0
-    return sum(count for value, count in profile.label.counts.items() if label_key(value))
+def _few_labels_of_short_texts(profile: Profile, table: Table) -> int:
+    """Return how many rows have a label, if they are few and a lexicon helps; else 0, also if that is not known."""
+    labels = profile.rows if table.fixed_labels else 0
+    if not table.fixed_labels and profile.label is not None and profile.label.counts is not None:
+        labels = sum(count for value, count in profile.label.counts.items() if label_key(value))
+    is_short = any(c.name == profile.text and few_labels.helps(labels, c.length) for c in profile.columns)
+    return labels if is_short else 0
 
 
 def _few_labels(labels: int) -> Iterator[str]:
     """Yield the settings of the shipped config for few labels, as comments."""
     yield f"# Few labels: {labels:,}. If the texts are in English, a lexicon of opinion words helps. Install it with"
     yield "# pip install 'sentibp[lexicon]', and remove `# ` from the lines below. What else helps, such as unlabelled"
-    yield f"# texts, is in the comments of the config {_FEW_LABELS}."
-    content = (resource_folder("configs") / f"{_FEW_LABELS}.yaml").read_text("utf-8")
+    yield f"# texts, is in the comments of the config {few_labels.CONFIG}."
+    content = (resource_folder("configs") / f"{few_labels.CONFIG}.yaml").read_text("utf-8")
     settings = content[content.index("\ntext:\n") + 1 :]  # what follows `data`
     yield from (f"# {line}" for line in settings.splitlines() if line)
 

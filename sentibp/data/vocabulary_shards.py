@@ -73,6 +73,13 @@ def place_beside(path: Path, executor: Executor | None, shards: int, advice: str
         raise WriteError(*lines, "; ".join(filter(None, [last, advice]))) from None
 
 
+def counting(executor: Executor | None, shards: int) -> str | None:
+    """Return a line that says what `place_beside` is for, which takes its time; None if this process does the work."""
+    if executor is None or isinstance(executor, Serial) or shards == 1:
+        return None
+    return f"the workers split the reviews into words and count them, in {shards:,} shards ..."
+
+
 class TextShard(NamedTuple):
     """A shard of texts: the name of its files, without the ending."""
 

@@ -34,7 +34,7 @@ from sentibp.distributed.certificates import security_of, start_worker, unreacha
 from sentibp.distributed.worker import differences, identity, other_version, run, sendable
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
-from sentibp.utils.threads import sigint_blocked
+from sentibp.utils.threads import interrupts_blocked
 
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
@@ -64,7 +64,7 @@ def start(processes: int) -> DaskExecutor:
         stack.enter_context(_quiet())
         stack.enter_context(dask_config.set(_SETTINGS))
         resource_tracker.ensure_running()  # it unblocks SIGINT where it starts
-        with sigint_blocked():  # in the thread that starts the workers, and so in these: this process decides
+        with interrupts_blocked():  # in the thread that starts the workers, and so in these: this process decides
             cluster = distributed.LocalCluster(
                 n_workers=0,  # they are started below: here, one that dies at its start would be an error
                 threads_per_worker=1,

@@ -28,6 +28,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_header, load_model
 from sentibp.runs import directory, hub_model
 from sentibp.runs.find import BUILTIN, builtin_file
+from sentibp.runs.saved_model import average
 from sentibp.training.prepare import FEW
 from sentibp.utils import environment
 
@@ -137,7 +138,7 @@ def _facts(subject: _Subject, about: About) -> dict[str, Any]:
         "size": {
             "bytes": environment.size(len(content)),
             "features": f"{len(classifier.vocabulary):,}",
-            "parameters": f"{sum(tensor.size for tensor in classifier.tensors().values()):,}",
+            "parameters": f"{classifier.parameter_count:,}",
         },
         "network": _network(subject),
         "digest": digest,
@@ -179,16 +180,16 @@ def _summary(subject: _Subject) -> str:
 
 
 def _network(subject: _Subject) -> str:
-    spec, train = subject.classifier.spec, subject.config.train
+    spec = subject.classifier.spec
     hidden = ", ".join(map(str, spec.hidden))
     layers = f"hidden layers of {hidden} ({spec.activation})" if spec.hidden else "no hidden layer"
     parts = [f"embedding of {spec.dim} numbers, {spec.pooling} over the text", layers]
     most = subject.config.text.ngrams
     parts.append("single words" if most == 1 else f"words and phrases of up to {most} words")
-    if train.members > 1:
-        parts.append(f"the average of {train.members} networks")
-    if train.linear_member:
-        parts.append("averaged with a linear classifier")
+    if averaged := average(subject.config):
+        parts.append(averaged)
+    if subject.config.text.shifters:
+        parts.append("weights of negated words")
     return "; ".join(parts)
 
 

@@ -106,6 +106,15 @@ class Explanation(NamedTuple):
         return self.sums[0].residual
 
     @property
+    def accuracy(self) -> str:
+        """A sentence: how exactly the sums add up, and how the contributions are computed."""
+        residual = max(abs(each.residual) for each in self.sums)
+        source, method = METHODS[self.method]
+        each = "the logit" if len(self.sums) == 1 and self.sums[0].name == "logit" else "each sum"
+        error = f"up to {residual:.1e}, the error of {source}" if residual else "without any error"
+        return f"bias and contributions add up to {each}, {error}; {method}"
+
+    @property
     def words(self) -> list[Word]:
         """The words with their contributions to the first sum."""
         return self.sums[0].words
@@ -165,10 +174,11 @@ def _sum_dict(each: Sum) -> dict[str, Any]:
 
 
 METHODS = {
-    "linear": "exact: no hidden layer",
-    "piecewise linear": "exact integration, piece by piece, from an empty review",
-    "quadrature": "numerical integration from an empty review",
+    "linear": ("rounding", "there is no hidden layer: each contribution is what the word adds"),
+    "piecewise linear": ("rounding", "integrated gradients from an empty review, exact"),
+    "quadrature": ("numerical integration", "integrated gradients from an empty review"),
 }
+"""What the residual comes from, and how the contributions are computed."""
 
 
 def explain(classifier: Classifier, text: str) -> Explanation:

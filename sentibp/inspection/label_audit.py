@@ -286,10 +286,10 @@ def _train(
     features, label = examples.features.take(chosen), examples.label[chosen]
     weight = None if examples.weight is None else examples.weight[chosen]
     training = Examples(features, label, weight, examples.classes)
-    seed = settings.train.seed
+    train, seed = settings.train.in_one_process(), settings.train.seed
     classifier = initial.build_classifier(settings, vocabulary, seed, None, training)
-    state = initial_state(settings.train, len(label), seed)
-    for event in fit(classifier.network, training, None, settings.train, state):
+    state = initial_state(train, len(label), seed)
+    for event in fit(classifier.network, training, None, train, state):
         if isinstance(event, Epoch) and event.epoch == epochs:
             break
     unseen = np.ones(len(vocabulary), bool)

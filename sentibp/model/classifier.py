@@ -109,6 +109,11 @@ class Classifier:
             raise DataError(f"the model's settings are damaged: data.{key}: {value!r:.40}; train again")
         return tuple(names)
 
+    @property
+    def parameter_count(self) -> int:
+        """The number of its parameters. The running averages of batch norm are none: they are not learned."""
+        return sum(parameter.size for parameter in self.network.params.values())
+
     def tensors(self) -> dict[str, Array]:
         """Return all tensors of the network by name: parameters, and the running averages of batch norm."""
         return {**self.network.params, **self.network.buffers}

@@ -86,7 +86,8 @@ _FACTS: dict[str, Any] = {
     "layer": str | None,
     "tensor": str | None,
     "postmortem": str,
-    "features": int,
+    "features": int | None,
+    "parameters": int | None,
     "dim": int,
     "explained_variance": float | None,
 }

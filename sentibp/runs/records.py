@@ -76,12 +76,22 @@ class EpochRecord(Record):
 
     event: ClassVar[str] = "epoch"
 
-    scores: dict[str, Any] | None  # on the validation data
+    scores: dict[str, Any] | None  # on the validation data, of this network before it is averaged and calibrated
     epoch: int
     step: int
     loss: float  # the mean over the training reviews
     digest: str | None = None  # of all weights
     weights: dict[str, str] | None = None  # of each tensor, sixteen digits of its SHA-256
+
+
+@dataclass(frozen=True)
+class RefitStartRecord(Record):
+    """A network of the final training on all data, before its first step."""
+
+    event: ClassVar[str] = "refit_start"
+
+    epochs: int
+    steps: int  # in all epochs
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,8 @@ def _field_names(kind: type[Record]) -> tuple[list[str], list[str]]:
 
 
 _RECORDS: dict[str, type[Record]] = {
-    kind.event: kind for kind in (StartRecord, StepRecord, FlowRecord, EpochRecord, RefitRecord, RoundRecord)
+    kind.event: kind
+    for kind in (StartRecord, StepRecord, FlowRecord, EpochRecord, RefitStartRecord, RefitRecord, RoundRecord)
 }
 
 

@@ -51,6 +51,7 @@ class Selection:
         self.best = -math.inf  # of all seeds
         self.scores: dict[str, Any] | None = None  # of the best model
         self.digest: str | None = None  # SHA-256 of its file
+        self.size: dict[str, int] | None = None  # of the saved model: features and parameters
         self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from
         self.factor = 1.0  # what calibration multiplied its logits by
         self.shift: Shift = 0.0  # and what it added to them: one number, or one for each of more than two labels
@@ -69,6 +70,12 @@ class Selection:
     def is_over(self, next_epoch: int) -> bool:
         """Return whether the training stops before the next epoch: so many brought no better score."""
         return self.waited >= self.patience
+
+    def stopped(self, epoch: int) -> str:
+        """Return a sentence that says why training stops after an epoch that is not its last."""
+        waited = f"{self.waited:,} epoch{'s' * (self.waited != 1)}"
+        metric = self.metric.replace("_", " ")
+        return f"stops after epoch {epoch:,}: {waited} without a better {metric} (train.early_stopping)"
 
     def epoch_ended(self, seed: int, event: Epoch, classifier: Classifier) -> None:
         """Consider the model after an epoch."""
@@ -136,6 +143,7 @@ class Selection:
         content = classifier.to_bytes()
         self.run.write(MODEL, content)
         self.digest = hashlib.sha256(content).hexdigest()
+        self.size = _size(classifier)
 
     def save_refit(self, classifier: Classifier) -> None:
         """Write the model of the final training. The model before it, which the scores are of, gets another name."""
@@ -159,9 +167,17 @@ class Selection:
         """Restore what `state_dict` returned. The model is in the run; its predictions are computed again."""
         for name in _STATE:
             setattr(self, name, state.get(name, 0.0) if name == "shift" else state[name])  # earlier versions had none
-        if self.digest is not None and self.validation is not None:
-            _, logits = evaluate(load_model(self.run.path / MODEL).network, self.validation)
+        if self.digest is None:
+            return
+        classifier = load_model(self.run.path / MODEL)
+        self.size = _size(classifier)
+        if self.validation is not None:
+            _, logits = evaluate(classifier.network, self.validation)
             save_predictions(self.run, self.validation.label, probability(logits), self.validation.weight)
+
+
+def _size(classifier: Classifier) -> dict[str, int]:
+    return {"features": len(classifier.vocabulary), "parameters": classifier.parameter_count}
 
 
 def calibrate(logits: Array, validation: Examples, independent: Array | None, settings: Train) -> tuple[float, Shift]:

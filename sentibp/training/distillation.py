@@ -72,6 +72,13 @@ def linear_member(config: Config, vocabulary: Vocabulary, training: Examples, se
     return _linear(config, vocabulary, column[:, None], np.array([bias]), head, seed)
 
 
+def untrained_linear_member(config: Config, vocabulary: Vocabulary, seed: int) -> Classifier:
+    """Return a classifier as large as `linear_member`, and as those on the vectors of a pretraining."""
+    outputs = NetworkSpec.from_config(config).outputs
+    columns = np.zeros((len(vocabulary), outputs), np.float32)
+    return _linear(config, vocabulary, columns, np.zeros(outputs), _head(config), seed)
+
+
 def word_classifier(
     config: Config, vocabulary: Vocabulary, training: Examples, extra: PretrainingData, columns: Array, seed: int
 ) -> Classifier:

@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sentibp.config.schema import Config
+from sentibp.model.classifier import Classifier
+from sentibp.model.fold import fold_classifiers
+from sentibp.runs.saved_model import is_average
+from sentibp.training import distillation
 from sentibp.training.events import Backward, Batch, FitEvent, Forward, Step
-from sentibp.training.loop import fit, initial_state, steps_per_epoch
+from sentibp.training.loop import fit, initial_state
 from sentibp.training.networks import new_network
 from sentibp.training.prepare import TrainingData
 from sentibp.training.refit import is_refit
+from sentibp.training.shifters import with_shifters
 
 PARTS = ("wait", "forward", "backward", "update")
 """The parts of a step, in their order: until the batch is there, forward and loss, backward and norm, update."""
@@ -25,13 +30,18 @@ class DryRun(NamedTuple):
     training: int  # reviews
     validation: int
     features: int
-    parameters: int
+    parameters: int  # of the model that is saved
+    network_parameters: int  # of each network: fewer, if the model is the average of several classifiers
     model_bytes: int  # of the file
     peak_bytes: int  # of memory, so far; further steps need no more
-    steps: int
-    step_seconds: float  # the median
+    steps: int  # as the metrics log counts them: with train.sync average, those of each shard
+    refit: bool  # whether a final training on all reviews follows, whose model has a few features more
+    shards: int
+    sync: str | None  # of shards
+    batches_per_step: int  # of all shards together
+    step_seconds: float  # of one batch, the median
     reviews_per_second: float
-    seconds: float  # of the whole training, estimated
+    seconds: float  # of the whole training, estimated; the shards one after the other
 
 
 def dry_run(data: TrainingData, steps: int = 30) -> DryRun:
@@ -41,11 +51,11 @@ def dry_run(data: TrainingData, steps: int = 30) -> DryRun:
 
 def timed_steps(data: TrainingData, steps: int) -> list[dict[str, float]]:
     """Do the first steps of a training. Return the seconds of each of their PARTS."""
-    config, training = data.config, data.training
-    network = new_network(data, config.train.seed).network
-    state = initial_state(config.train, len(training), config.train.seed)
+    training, settings = data.training, data.config.train.in_one_process()
+    network = new_network(data, settings.seed).network
+    state = initial_state(settings, len(training), settings.seed)
     timed: list[dict[str, float]] = []
-    for parts in _timed(fit(network, training, None, config.train, state)):
+    for parts in _timed(fit(network, training, None, settings, state)):
         timed.append(parts)
         if len(timed) == steps:
             break
@@ -77,23 +87,42 @@ def estimate(data: TrainingData, timed: list[dict[str, float]]) -> DryRun:
     if validation is not None:
         classifier.logits(validation.features)
     validated = time.monotonic() - began
-    epochs = config.train.epochs * config.train.seeds * config.train.members
+    train, saved = config.train, _saved_model(data, classifier)
+    epochs = train.epochs * train.seeds * train.members
+    steps = epochs * train.steps_per_epoch(len(training)) + _steps_of_refit(config, data)
+    batches = train.shards * (train.round_steps if train.shards > 1 and train.sync == "sync" else 1)
     return DryRun(
         training=len(training),
         validation=0 if validation is None else len(validation),
         features=len(data.vocabulary),
-        parameters=sum(parameter.size for parameter in classifier.network.params.values()),
-        model_bytes=len(classifier.to_bytes()),
+        parameters=saved.parameter_count,
+        network_parameters=classifier.parameter_count,
+        model_bytes=len(saved.to_bytes()),
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-        steps=(steps := epochs * steps_per_epoch(config.train, len(training)) + _steps_of_refit(config, data)),
+        steps=steps,
+        refit=data.validation is not None and is_refit(data),
+        shards=train.shards,
+        sync=train.sync if train.shards > 1 else None,
+        batches_per_step=batches,
         step_seconds=step,
-        reviews_per_second=min(config.train.batch_size, len(training)) / step,
-        seconds=data.seconds + steps * step + epochs * validated,
+        reviews_per_second=min(train.batch_size, len(training)) / step,
+        seconds=data.seconds + steps * batches * step + epochs * validated,
     )
+
+
+def _saved_model(data: TrainingData, network: Classifier) -> Classifier:
+    """Return a model as large as the one that the training saves, from a network with its initial weights."""
+    config = data.config
+    if not is_average(config):
+        return network
+    linear = distillation.untrained_linear_member(config, data.vocabulary, config.train.seed)
+    others = config.train.linear_member + config.pretrain.is_used
+    folded = fold_classifiers([(network, 1.0)] * config.train.members + [(linear, 1.0)] * others)
+    return with_shifters(folded) if config.text.shifters else folded
 
 
 def _steps_of_refit(config: Config, data: TrainingData) -> int:
     if data.validation is None or not is_refit(data):
         return 0
-    per_epoch = steps_per_epoch(config.train, len(data.training) + len(data.validation))
-    return config.train.epochs * config.train.members * per_epoch
+    reviews = len(data.training) + len(data.validation)
+    return config.train.epochs * config.train.members * config.train.steps_per_epoch(reviews)

@@ -31,9 +31,12 @@ class NetworkStarted(NamedTuple):
     training: int  # reviews
     validation: int
     features: int
-    parameters: int
+    parameters: int  # of this network
     epochs: int
     steps: int  # in all epochs
+    number: int = 1  # of this network, from 1
+    networks: int = 1
+    then: str = ""  # what follows the scores after its epochs, such as "averaging and calibration"
 
 
 class Round(NamedTuple):
@@ -95,6 +98,7 @@ class Epoch(NamedTuple):
     loss: float  # the mean over the training reviews, each before the update of its batch
     scores: dict[str, Any] | None  # on the validation data
     logits: Array | None  # of the validation reviews: (n,)
+    is_last: bool = False  # of its network
 
 
 Event = Note | NetworkStarted | Round | Step | Epoch

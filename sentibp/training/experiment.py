@@ -38,6 +38,8 @@ class Outcome(NamedTuple):
     kept: dict[str, int] | None  # the seed and the epoch that the model is from
     seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
     digest: str | None  # SHA-256 of the model file
+    features: int | None  # of the model in this file
+    parameters: int | None
     refit: dict[str, Any] | None  # the data of the final training on all reviews, if there was one
     notes: list[str]  # what the user should know about the data, such as rows that were left out
     warnings: list[str]  # of gradients that vanish or explode
@@ -89,14 +91,20 @@ class Training(Session):
             kept=selection.kept,
             seeds=selection.spread() if settings.seeds > 1 else None,
             digest=selection.digest,
+            features=(selection.size or {}).get("features"),
+            parameters=(selection.size or {}).get("parameters"),
             refit=self.refit,
             notes=list(self.context.data.notes),
             warnings=context.log.warnings,
-            seconds=round(context.data.seconds + context.checkpoints.total_seconds, 3),
+            seconds=self.seconds(),
         )
         facts = {name: value for name, value in result._asdict().items() if name not in ("run", "model", "outcome")}
         self.end(result.outcome, facts)
         return result
+
+    def seconds(self) -> float:
+        """Return how long it took, with the data, without the pauses of a training that was resumed."""
+        return round(self.context.data.seconds + self.context.checkpoints.total_seconds, 3)
 
     def stopped(self, error: TrainingStopped) -> SentibpError:
         """End a run that stopped in a step: write what a closer look needs, and return the error to raise."""
@@ -118,7 +126,8 @@ class Training(Session):
         selection.influence_log.save(self.run.path)
         model = None if selection.digest is None else str(self.run.path / MODEL)
         lines.append(f"the best model so far is kept: {model}" if model else "no epoch was finished")
-        ended = {"scores": selection.scores, "kept": selection.kept, "digest": selection.digest}
+        ended: dict[str, Any] = {"scores": selection.scores, "kept": selection.kept, "digest": selection.digest}
+        ended["seconds"] = self.seconds()
         self.end(outcome, {"error": str(error), **facts, **ended})
         stopped = type(error)(*lines)
         keys = ("outcome", "error", *facts, *ended)

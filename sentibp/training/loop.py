@@ -58,24 +58,16 @@ class TrainingState:
         self.schedule.load_state_dict(state["schedule"])
 
 
-def steps_per_epoch(settings: Train, n: int) -> int:
-    """Return the number of batches in one pass over n reviews."""
-    return -(-n // settings.batch_size)
-
-
 def new_optimizer(settings: Train) -> Optimizer:
     """Return the optimizer that the settings describe, before its first step."""
     settings_of_method = settings.optimizer.model_dump(exclude={"name", "learning_rate", "clip_norm"})
     return OPTIMIZERS[settings.optimizer.name](**settings_of_method)
 
 
-def initial_state(settings: Train, n: int, seed: int, per_epoch: int | None = None) -> TrainingState:
-    """Return the state before the first step of a training on n reviews.
-
-    `per_epoch` is the number of steps in an epoch, if it is not `steps_per_epoch`.
-    """
+def initial_state(settings: Train, n: int, seed: int) -> TrainingState:
+    """Return the state before the first step of a training on n reviews."""
     schedule = settings.schedule.model_dump(exclude={"name"})
-    per_epoch = per_epoch or steps_per_epoch(settings, n)
+    per_epoch = settings.steps_per_epoch(n)
     return TrainingState(
         new_optimizer(settings),
         SCHEDULES[settings.schedule.name](settings.epochs * per_epoch, per_epoch, **schedule),

@@ -51,7 +51,8 @@ class LearningRateTest(NamedTuple):
 
 def find_learning_rate(data: TrainingData) -> LearningRateTest:
     """Try learning rates on the data of a config, with its optimizer. Writes nothing but the cache."""
-    settings, training = data.config.train.model_copy(update={"epochs": _STEPS}), data.training  # more than are needed
+    training = data.training
+    settings = data.config.train.in_one_process().model_copy(update={"epochs": _STEPS})  # more than are needed
     optimizer = settings.optimizer
     chance = _loss_by_chance(settings, training)
     curve: list[Point] = []

@@ -12,8 +12,16 @@ from sentibp.nn.gradient_flow import Flow
 from sentibp.nn.layers import Array, Gradient, Sequential
 from sentibp.runs.directory import Run
 from sentibp.runs.gradient_flow import GradientFlowMonitor, flow_record
-from sentibp.runs.records import EpochRecord, FlowRecord, RefitRecord, RoundRecord, StartRecord, StepRecord
-from sentibp.training.events import Backward, Epoch, FitEvent, Forward, Round, Step
+from sentibp.runs.records import (
+    EpochRecord,
+    FlowRecord,
+    RefitRecord,
+    RefitStartRecord,
+    RoundRecord,
+    StartRecord,
+    StepRecord,
+)
+from sentibp.training.events import Backward, Epoch, FitEvent, Forward, NetworkStarted, Round, Step
 from sentibp.utils import hashing
 from sentibp.utils.threads import single_threaded_blas
 
@@ -62,9 +70,11 @@ class MetricsLog:
         self.warnings: list[str] = []
         self.refit = False
 
-    def network_started(self, seed: int, classifier: Classifier) -> None:
-        """Record a checksum of each tensor before the first step."""
-        if not self.refit:
+    def network_started(self, seed: int, classifier: Classifier, started: NetworkStarted) -> None:
+        """Record a checksum of each tensor before the first step; of a refit, how long it will be."""
+        if self.refit:
+            self.run.append(RefitStartRecord(seed, started.epochs, started.steps))
+        else:
             weights = {name: hashing.short_checksums([tensor]) for name, tensor in classifier.tensors().items()}
             self.run.append(StartRecord(seed, weights))
 

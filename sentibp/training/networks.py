@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.errors import DataError
 from sentibp.model import word_vectors
@@ -21,6 +20,7 @@ from sentibp.model.initial import build_classifier
 from sentibp.nn.gradient_flow import Flow
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import Run
+from sentibp.runs.saved_model import is_average, steps_after_epochs
 from sentibp.training import distillation, pretraining
 from sentibp.training.best_epoch import FixedSelection, Selection
 from sentibp.training.break_condition import BreakCondition, BreakWatch
@@ -71,12 +71,6 @@ class Task(NamedTuple):
     teacher: Classifier | None = None  # what the networks start from
 
 
-def is_ensemble(config: Config) -> bool:
-    """Return whether several classifiers are averaged."""
-    train = config.train
-    return train.members > 1 or train.linear_member or config.pretrain.is_used or config.text.shifters
-
-
 def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
     """Return the network before its training, from its seed."""
     return build_classifier(data.config, data.vocabulary, seed, data.origin, data.training, columns, data.before)
@@ -85,7 +79,7 @@ def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> 
 def train_seed(context: TrainingContext, seed: int) -> Events:
     """Train the network of a seed, or the networks that are averaged, and return the classifier."""
     context.checkpoints.start_seed(seed)
-    if is_ensemble(context.data.config):
+    if is_average(context.data.config):
         return (yield from _train_ensemble(context, seed))
     classifier = new_network(context.data, seed)
     yield from train_network(context, seed, classifier, Task(context.data.training, context.data.validation))
@@ -98,7 +92,7 @@ def train_network(
     """Train one network in place. Of a member of an ensemble, no epoch is selected."""
     config, training = context.data.config, task.training
     context.classifier = classifier
-    state = initial_state(config.train, len(training), seed, config.train.steps_per_epoch(len(training)))
+    state = initial_state(config.train, len(training), seed)
     yield from _start_network(context, seed, classifier, training, state)
     instruments = _Instruments(context, seed, classifier, training, is_member)
     if instruments.is_over(state):  # interrupted at the end of its last epoch
@@ -106,10 +100,15 @@ def train_network(
     try:
         for event in _fit(context, seed, classifier, task, state):
             yield from (Note(warning) for warning in instruments.see(event))
-            if isinstance(event, Step | Epoch):
+            if isinstance(event, Step):
                 yield event
-            if isinstance(event, Epoch) and instruments.is_over(state):
-                return
+            elif isinstance(event, Epoch):
+                is_over = instruments.is_over(state)
+                yield event._replace(is_last=is_over or event.epoch == config.train.epochs)
+                if is_over and context.refit is None and event.epoch < config.train.epochs:
+                    yield Note(context.selection.stopped(event.epoch))
+                if is_over:
+                    return
     except TrainingStopped as error:
         if instruments.last is not None:
             error.failed_step = _failed_step(context, classifier, seed, instruments.last, task, error)
@@ -137,7 +136,7 @@ def _start_network(
         yield started
         yield Note(f"resumes after step {state.step:,}, in epoch {state.epoch}")
     else:
-        context.log.network_started(seed, classifier)
+        context.log.network_started(seed, classifier, started)
         yield started
 
 
@@ -203,16 +202,21 @@ def _failed_step(
 
 
 def _network_started(context: TrainingContext, seed: int, classifier: Classifier, training: Examples) -> NetworkStarted:
-    data, settings = context.data, context.data.config.train
+    data, settings, refit = context.data, context.data.config.train, context.refit
+    member, seeds = (seed - settings.seed) // settings.seeds, settings.seeds if refit is None else 1
+    epochs = settings.epochs if refit is None else refit.epochs
     return NetworkStarted(
         run=context.run.path,
         seed=seed,
         training=len(training),
         validation=0 if data.validation is None else len(data.validation),
         features=len(classifier.vocabulary),
-        parameters=sum(parameter.size for parameter in classifier.network.params.values()),
-        epochs=settings.epochs,
-        steps=settings.epochs * settings.steps_per_epoch(len(training)),
+        parameters=classifier.parameter_count,
+        epochs=epochs,
+        steps=epochs * settings.steps_per_epoch(len(training)),
+        number=(seed - settings.seed) % seeds * settings.members + member + 1,
+        networks=seeds * settings.members,
+        then=steps_after_epochs(data.config, data.validation is not None),
     )
 
 

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
 from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
+from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
 from sentibp.data.encode import encode
@@ -68,6 +70,7 @@ class TrainingData(NamedTuple):
     facts: dict[str, Any]  # sizes and fingerprints of the data, for run.json
     notes: tuple[str, ...]  # messages for the user about the data
     seconds: float  # the time of loading and encoding
+    characters: float | None = None  # of a training review on average, if there are so few that it matters
     given: InMemory | None = None  # the reviews, if a Python program has given them
     before: int | None = None  # in the refit: the number of features of the chosen model
 
@@ -132,7 +135,13 @@ def prepare_config(
         notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])),
         given=given,
         seconds=time.monotonic() - start,
+        characters=_mean_length(reviews.training) if len(reviews.training) < few_labels.FEW else None,
     )
+
+
+def _mean_length(corpus: Corpus) -> float:
+    """Return the characters of a review on average."""
+    return pc.mean(pc.utf8_length(corpus.text)).as_py() or 0.0
 
 
 class _Reviews(NamedTuple):
@@ -337,28 +346,30 @@ def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Over
 
 def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
-    notes, fits = [], _fits(config)
+    share, n = config.data.validation, round(independent)
+    raised = not isinstance(share, str) and share < _MORE
+    more = f", or hold out more with {set_option('data.validation', _MORE)}" * raised
+    fits = _fits(config) if independent < FEW else []
+    notes = []
     if validation < FEW:
-        few, chance = counted(validation, "validation review"), "the scores and the best epoch depend on chance"
-        share = config.data.validation
-        raised = not isinstance(share, str) and share < _MORE
-        repair = "give more reviews" + f", or hold out more with --set data.validation={_MORE}" * raised
-        notes.append(f"only {few}: {chance}; {repair}")
-    if fits and independent < FEW:
-        n = round(independent)
+        depends = ["the scores", "the best epoch", *(fits if n == validation else [])]
+        by_chance = f"{', '.join(depends[:-1])} and {depends[-1]} depend on chance"
+        notes.append(f"only {counted(validation, 'validation review')}: {by_chance}; give more reviews{more}")
+    if fits and n < validation:
         few = f"{counted(n, 'distinct validation text')} outside the training data"
+        repair = "validate on other reviews with --set data.validation=FILE"
         if is_grouped:
             few = f"as much validation data as {counted(n, 'review')} of different groups (data.group_column)"
-        notes.append(f"only {few}: {fits} hardly fitted")
+            repair = f"give reviews of more groups{more}"
+        notes.append(f"only {few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
     return notes
 
 
-def _fits(config: Config) -> str:
-    """Return what is fitted on the validation data, with its verb."""
-    fitted = ["the probabilities"] * config.train.calibrate
-    if config.pretrain.vectors == "reviews":
-        fitted.append("the weights of the averaged networks")
-    return f"{' and '.join(fitted)} are" if fitted else ""
+def _fits(config: Config) -> list[str]:
+    """Return what is fitted on the validation data."""
+    fitted = ["the calibration of the probabilities"] * config.train.calibrate
+    is_weighted = config.pretrain.vectors == "reviews" or config.train.linear_member
+    return fitted + ["the weights in the average"] * is_weighted
 
 
 def _examples_or_none(corpus: Corpus | None, features: Ragged, classes: Classes) -> Examples | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sentibp.config.schema import Config
-from sentibp.data.vocabulary_shards import place_beside
+from sentibp.data.vocabulary_shards import counting, place_beside
 from sentibp.model.fold import scale_logit
 from sentibp.training.best_epoch import FixedSelection
 from sentibp.training.events import Event, Note
@@ -44,6 +44,8 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     """
     selection = context.selection
     given = context.data.given
+    if (line := counting(context.executor, context.data.config.train.shards)) is not None:
+        yield Note(line)
     with place_beside(context.run.path, context.executor, context.data.config.train.shards) as place:
         data = prepare_config(refit_config(context.data.config), given=given, place=place)
     data = data._replace(before=len(context.data.vocabulary))

@@ -17,12 +17,12 @@ from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
+from sentibp.runs.saved_model import is_average
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import Checkpoint, load_checkpoint, remove_checkpoint
 from sentibp.training.diverged import lower_learning_rate
 from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
-from sentibp.training.networks import is_ensemble
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
@@ -34,7 +34,8 @@ from sentibp.utils.files import open_regular
 
 _MAY_CHANGE = ("train.epochs", "train.early_stopping.patience", "train.checkpoint.every_seconds")
 _MAY_CHANGE += ("train.checkpoint.every_steps",)
-_OLDER = {"refit": None, "explained_variance": None, "notes": []}  # what run.json of earlier versions does not have
+_OLDER = {"refit": None, "features": None, "parameters": None, "explained_variance": None, "notes": []}
+"""What run.json of earlier versions does not have."""
 
 
 T = TypeVar("T")
@@ -198,7 +199,7 @@ def _differences(
     then, wanted = flatten(before.model_dump()), flatten(now.model_dump())
     keys = [key for key in dict.fromkeys((*then, *wanted)) if then.get(key) != wanted.get(key)]
     keys = [key for key in keys if key not in ignored]
-    is_several = before.train.seeds > 1 or is_ensemble(before)
+    is_several = before.train.seeds > 1 or is_average(before)
     may_change = _MAY_CHANGE[2:] if is_several or is_refit else _MAY_CHANGE
     lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may_change]
     if now.train.epochs < before.train.epochs and not lines:

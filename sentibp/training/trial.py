@@ -112,7 +112,7 @@ def run_trial(task: TrialTask, stop: Callable[[], object] = lambda: False) -> Tr
 def _run(task: TrialTask, stop: Callable[[], object]) -> TrialRecord:
     config = Config.model_validate(task.config)
     corpora: list[tuple[Corpus, Corpus] | None] = [*load_folds(config, task.folds)] if task.folds else [None]
-    outcomes: list[tuple[Outcome, NetworkStarted]] = []
+    outcomes: list[Outcome] = []
     curve: Curve = []
     fingerprints: list[str | None] = []
     for fold, both in enumerate(corpora):
@@ -133,7 +133,7 @@ def _train(
     folder: Path,
     fold: int,
     curve: Curve,
-    outcomes: list[tuple[Outcome, NetworkStarted]],
+    outcomes: list[Outcome],
     stop: Callable[[], object],
 ) -> Outcome | None:
     """Train on a fold, and add its outcome. Return None if the trial is hopeless."""
@@ -158,8 +158,7 @@ def _train(
                     training.finish()
                     return None
         outcome = training.finish()
-    assert progress.network is not None
-    outcomes.append((outcome, progress.network))
+    outcomes.append(outcome)
     return outcome
 
 
@@ -170,14 +169,12 @@ class _Progress:
         self.networks = config.train.seeds * config.train.members
         self.metric, self.fold, self.epochs = metric, fold, config.train.epochs
         self.started = 0
-        self.network: NetworkStarted | None = None  # the last
         self.best: float | None = None
 
     def seen(self, event: Event) -> tuple[int, float, float] | None:
         """Return the next point of the curve, after an epoch with a score."""
         if isinstance(event, NetworkStarted):
             self.started += 1
-            self.network = event
         if not isinstance(event, Epoch) or event.scores is None:
             return None
         value = event.scores.get(self.metric)
@@ -215,16 +212,16 @@ def _at(rivals: Sequence[Curve], fold: int, share: float) -> Iterator[float]:
             yield values[-1]
 
 
-def _finished(task: TrialTask, curve: Curve, outcomes: Sequence[tuple[Outcome, NetworkStarted]]) -> TrialRecord:
+def _finished(task: TrialTask, curve: Curve, outcomes: Sequence[Outcome]) -> TrialRecord:
     """Return the record of a trial that trained to its end."""
-    every = [outcome.scores or {} for outcome, _ in outcomes]
+    every = [outcome.scores or {} for outcome in outcomes]
     names = [name for name in _BETTER if all(isinstance(scores.get(name), int | float) for scores in every)]
     scores = {name: float(np.mean([each[name] for each in every])) for name in names}
     if task.metric not in scores:
         return TrialRecord(task.number, FAILED, message=f"there is no {task.metric} on these validation reviews")
     values = [float(each[task.metric]) for each in every]
-    sizes = [outcome.model.stat().st_size for outcome, _ in outcomes if outcome.model is not None]
-    outcome, network = outcomes[-1]
+    sizes = [outcome.model.stat().st_size for outcome in outcomes if outcome.model is not None]
+    outcome = outcomes[-1]
     return TrialRecord(
         task.number,
         FINISHED,
@@ -234,8 +231,8 @@ def _finished(task: TrialTask, curve: Curve, outcomes: Sequence[tuple[Outcome, N
         scores=scores,
         curve=curve,
         model_bytes=max(sizes, default=None),
-        features=network.features,
-        parameters=network.parameters,
+        features=outcome.features,
+        parameters=outcome.parameters,
         epoch=outcome.kept["epoch"] if outcome.kept and not task.folds else None,
         digest=None if task.folds else outcome.digest,
     )

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
 from sentibp.utils.files import WriteError
-from sentibp.utils.threads import sigint_blocked
+from sentibp.utils.threads import interrupts_blocked
 
 _POLL = 0.2  # seconds between two looks at whether to stop
 
@@ -139,7 +139,7 @@ class ProcessPool:
         ours, theirs = self.context.Pipe()
         alive, lifeline = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_work, args=(theirs, alive), daemon=True)
-        with sigint_blocked():
+        with interrupts_blocked():
             process.start()
         theirs.close()
         alive.close()
@@ -167,7 +167,8 @@ def _how(exit_code: int | None) -> str:
 
 def _work(connection: Connection, alive: Connection) -> None:
     """Carry out the trials that come, until the pool ends. It is what a process runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):  # Windows has no SIGHUP
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C and a closed terminal reach all processes; the first one decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_pool, args=(alive,), daemon=True).start()
     while True:

@@ -1,6 +1,7 @@
 """Arrays in files that other processes and machines read: .npy, mapped into memory; and texts in Arrow files.
 
-A file gets its name when it is complete, so that a task that is repeated never leaves half of one.
+A file gets its name when it is complete, so that a task that is repeated never leaves half of one. The files are in a
+folder for the work, which is removed with them. Messages name the folder that holds it, which the user knows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from sentibp.errors import DataError
 from sentibp.utils.executor import not_visible
 from sentibp.utils.files import data_error_on_failure, replacing
 from sentibp.utils.hashing import file_digest
+from sentibp.utils.paths import shown
+
+_REPAIR = "give the same command again, or resume with --resume if there is a checkpoint"
 
 
 def save(path: str, array: np.ndarray) -> str:
@@ -60,12 +64,23 @@ def load_texts(path: str, digest: str | None = None) -> pa.ChunkedArray:
 def unreadable_here(path: str, error: Exception) -> DataError:
     """Return the error for a file that cannot be read: on another machine, it is probably not visible."""
     if isinstance(error, FileNotFoundError):
-        return not_visible(path, "the files of the run directory")
-    return DataError(f"{path}: {getattr(error, 'strerror', None) or error}; resume the training")
+        return not_visible(known_folder(path), "what the command writes there")
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"{known_folder(path)}: what the command writes there cannot be read: {reason}; {_REPAIR}")
+
+
+def changed(path: str) -> DataError:
+    """Return the error for a file whose content is not what was written."""
+    return DataError(f"{known_folder(path)}: what the command writes there has changed since it was written; {_REPAIR}")
+
+
+def known_folder(path: str | Path) -> str:
+    """Return the folder that holds the folder of a file."""
+    return shown(str(Path(path).parent.parent))
 
 
 def _write(path: str, write: Callable[[IO[bytes]], Any]) -> str:
-    with data_error_on_failure(Path(path)), replacing(Path(path)) as file:
+    with data_error_on_failure(Path(known_folder(path))), replacing(Path(path)) as file:
         write(file)
         file.flush()
         digest = hashlib.sha256()
@@ -83,4 +98,4 @@ def _verify(path: str, digest: str | None) -> None:
     except OSError as error:
         raise unreadable_here(path, error) from None
     if found != digest:
-        raise DataError(f"{path}: its content has changed since it was written; train again")
+        raise changed(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 from sentibp.errors import ESCAPES, shortened
 
@@ -19,7 +20,12 @@ def print_message(line: str) -> None:
         sys.stderr.write(f"{shortened(line.translate(TEXT_ESCAPES))}\n")
         sys.stderr.flush()
     except OSError:  # stderr is closed, or on a full disk; continue without it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is written to a stream nowhere from now on, also what it still holds: closing it raises nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def counted(number: float, noun: str, singular: str = "", plural: str = "") -> str:

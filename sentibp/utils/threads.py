@@ -143,12 +143,15 @@ def parallel_map(function: Callable[[Item], Result], shards: Iterable[Item]) -> 
 
 
 @contextlib.contextmanager
-def sigint_blocked() -> Iterator[None]:
-    """Let Ctrl-C wait, and not reach a process or a thread that starts here: it would answer with a traceback."""
+def interrupts_blocked() -> Iterator[None]:
+    """Let Ctrl-C and a closed terminal wait, and not reach a process or a thread that starts here.
+
+    It would answer with a traceback, or end before the command has saved what there is.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

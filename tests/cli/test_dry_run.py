@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from sentibp.model.file import load_model
+
 
 def test_dry_run_reports_the_costs_and_leaves_no_files(sentibp):
     output = sentibp("train", "quickstart", "--dry-run", "--json", "--quiet").json
@@ -26,3 +30,45 @@ def test_for_people(sentibp):
 def test_mistakes_are_those_of_a_training(fails):
     assert "no such file" in fails(3, "train", "quickstart", "--dry-run", "--set", "data.source=gone.csv")
     assert "unknown key" in fails(2, "train", "quickstart", "--dry-run", "--set", "train.epoch=1")
+
+
+_FOLDED = {
+    "linear": ["--set", "train.linear_member=true"],
+    "members": ["--set", "train.members=2", "--set", "text.shifters=true"],
+    "classes": ["--set", "data.source=stars.csv", "--set", "train.linear_member=true"],
+    "no hidden layer": ["--set", "model.hidden=[]", "--set", "train.linear_member=true"],
+    "batch norm": ["--set", "model.batch_norm=true"],
+}
+
+
+@pytest.mark.parametrize("name", _FOLDED)
+def test_it_counts_the_parameters_of_the_model_that_is_saved(sentibp, name):
+    """The network alone is smaller, if it is averaged with others."""
+    Path("stars.csv").write_text("".join(["text,label\n", *(f"word{i % 7} and {i % 3},{i % 3}\n" for i in range(60))]))
+    options = ["quickstart", "--quiet", "--json", "--set", "train.epochs=1", *_FOLDED[name]]
+    if name == "classes":
+        options += ["--set", "data.labels=[0, 1, 2]"]
+    estimated, done = sentibp("train", *options, "--dry-run").json, sentibp("train", *options).json
+    saved = load_model(Path(done["model"]))
+    assert estimated["parameters"] == saved.parameter_count == done["parameters"]
+    assert 0 <= Path(done["model"]).stat().st_size - estimated["model_bytes"] < 2000
+    assert (estimated["network_parameters"] == estimated["parameters"]) == (name == "batch norm")
+
+
+@pytest.mark.parametrize(
+    "options, steps, line",
+    [
+        ([], 2 * 5, "10 in each of 4 shards"),
+        (["train.sync=sync"], 2 * 5, "10, each of a batch of each of 4 shards"),
+        (["train.sync=sync", "train.shard_steps=2"], 2 * 3, "6, each of 2 batches of each of 4 shards"),
+        (["train.epochs=1", "train.refit=true", "train.sync=sync"], 5 + 5, "10, each of a batch of each of 4 shards"),
+    ],
+)
+def test_it_counts_the_steps_of_shards_as_a_training_does(sentibp, options, steps, line):
+    settings = ["train.shards=4", "train.epochs=2", *options]
+    given = ["quickstart", "--quiet", *(word for setting in settings for word in ("--set", setting))]
+    estimated = sentibp("train", *given, "--dry-run", "--json").json
+    assert (estimated["steps"], estimated["shards"]) == (steps, 4)
+    assert line in sentibp("train", *given, "--dry-run").out
+    sentibp("train", *given, "--out", "run")
+    assert sentibp("runs", "watch", "run", "--json").json["step"] == steps

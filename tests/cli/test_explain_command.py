@@ -42,7 +42,7 @@ def test_as_text(sentibp):
     assert re.match(r"(positive|negative)  0\.\d{4}\na great film , zzzq\n\n", out)
     assert re.search(r"^great +\+\d+\.\d{4}  \++$", out, re.MULTILINE)
     assert re.search(r"^logit +[-+]\d+\.\d{4}  the sum$", out, re.MULTILINE)
-    assert "\nunknown: zzzq\n" in out
+    assert "\nunknown to the model: zzzq\n" in out
     assert "\nflip: " in out
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) <= 80

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command import Result
 
 from sentibp.data import sources
 
@@ -87,7 +88,7 @@ def test_few_labels_have_advice(sentibp, here, write_lexicon):
     write_lexicon({"good": 2.0, "bad": -2.0})
     labelled("few.csv")
     done = sentibp("init", "few.csv")
-    assert "advice   60 labels: a lexicon helps if the texts are in English; " in done.out
+    assert "advice   60 labels of short texts: a lexicon helps if they are in English; " in done.out
     own, advice = Path("few.yaml").read_text(encoding="utf-8").split("\n# Few labels: 60.")
     lines = advice.splitlines()
     settings = [line.removeprefix("# ") for line in lines[lines.index("# text:") :]]
@@ -108,7 +109,7 @@ def test_many_labels_have_no_advice(sentibp, here):
         ["text", "label"],
         [[f"{text} {i}", i % 2 if i < 300 else ""] for i, text in enumerate(texts(40) * 50)],
     )
-    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("300 labels: ")
+    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("300 labels of short texts: ")
     write("long.csv", ["text", "label"], [[text * 9, i % 2] for i, text in enumerate(texts())])
     assert sentibp("init", "long.csv", "--json").json["advice"] == []
 
@@ -274,3 +275,45 @@ def test_columns_that_all_share_their_names(sentibp, here, name, header):
     names = dict.fromkeys(header.split(separator))
     lines = [f"{name}: several columns are called {column!r}; rename all but one\n" for column in names]
     assert sentibp("init", name, code=3).err == "".join(lines)
+
+
+def _advised(done: Result) -> list[str]:
+    return [line for line in done.err.splitlines() if "a lexicon helps if they are in English" in line]
+
+
+def test_train_gives_the_same_advice_with_a_command_that_works(sentibp, here, write_lexicon):
+    """The command has the settings of the data, also if they are those of a config in another folder."""
+    write_lexicon({"good": 2.0, "bad": -2.0})
+    Path("shop").mkdir()
+    labelled("shop/few.csv")
+    labels = "{negative: [0], positive: [1], ignore: ['?']}"
+    given = f"data: {{source: few.csv, text_column: Text, labels: {labels}, validation: 0.2}}\n"
+    Path("shop/mine.yaml").write_text(given + "train: {epochs: 1}\ntext: {ngrams: 1}\n")
+    (line,) = _advised(sentibp("train", "shop/mine.yaml"))
+    advice = "60 labels of short texts: a lexicon helps if they are in English; pip install 'sentibp[lexicon]', and `"
+    assert line.startswith(advice), "the final training has all"
+    command = shlex.split(line.removesuffix("`").rpartition("`")[2])
+    assert command[:4] == ["sentibp", "train", "few_labels", "--set"]
+    assert "data.source=shop/few.csv" in command
+    assert "data.validation=0.2" in command
+    assert _advised(sentibp(*command[1:])) == [], "it is followed"
+    sources = "--set", "data.source=[shop/few.csv,shop/few.csv]", "--set", "data.text_column=Text"
+    (line,) = _advised(sentibp("train", "quickstart", *sources, "--set", "train.epochs=1"))
+    assert " few_labels --set data.source=[shop/few.csv,shop/few.csv] " in line
+
+
+@pytest.mark.parametrize(
+    "rows, text, options",
+    [
+        (60, "a good film", ["--json"]),
+        (60, "a good film", ["--quiet"]),
+        (60, "a good film " * 40, []),
+        (2300, "a good film", []),
+    ],
+)
+def test_train_has_no_advice_where_it_does_not_help(sentibp, here, rows, text, options):
+    lines = [f"{text} {i},{('neg', 'pos')[i % 2]}" for i in range(rows)]
+    Path("many.csv").write_text("\n".join(["text,label", *lines, ""]))
+    settings = ["data.source=many.csv", "train.epochs=1", "text.ngrams=1"]
+    assert _advised(sentibp("train", "quickstart", *(f"--set={each}" for each in settings), *options)) == []
+    assert _advised(sentibp("train", "quickstart", "--set", "train.epochs=1")) == [], "the shipped reviews are a demo"

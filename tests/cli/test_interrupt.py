@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -100,20 +104,74 @@ def test_a_broken_pipe_on_stderr_does_not_end_a_training_with_success(start):
 @pytest.fixture
 def handlers():
     """Restore the signal handlers of this process after the test."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for each, handler in before.items():
         signal.signal(each, handler)
 
 
 @pytest.mark.usefixtures("handlers")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_loop_at_its_next_event(number):
     """The signal sets a flag, because a library could suppress an exception."""
     interrupt = Interrupt()
     assert not interrupt.requested
     signal.raise_signal(number)
     assert interrupt.requested
+
+
+@pytest.mark.usefixtures("handlers")
+def test_what_nohup_started_outlives_its_terminal():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupt = Interrupt()
+    signal.raise_signal(signal.SIGHUP)
+    assert not interrupt.requested
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_closed_terminal_is_no_second_signal():
+    """The shell and the system send a signal each, and there is a model to save. Then one Ctrl-C is the first."""
+    interrupt = Interrupt()
+    for number in signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP:
+        signal.raise_signal(number)
+    assert interrupt.requested
+
+
+def _close_its_terminal(environment: dict[str, str], ready: str, *command: str) -> int:
+    """Run a command on a terminal of its own, and close that when a file is there. Return the exit code."""
+    ours, theirs = os.openpty()
+
+    def lead() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    program = [sys.executable, "-m", "sentibp", *command]
+    running = subprocess.Popen(program, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=lead)  # noqa: PLW1509
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    while not list(Path().glob(ready)):
+        assert running.poll() is None
+        with contextlib.suppress(BlockingIOError):
+            os.read(ours, 65536)
+        time.sleep(0.02)
+    os.close(ours)
+    return running.wait()
+
+
+def test_a_closed_terminal_ends_a_training_as_ctrl_c_does(environment, sentibp):
+    options = "--set", "train.epochs=1000000"
+    assert _close_its_terminal(environment, "run/model.safetensors", *ENDLESS, *options) == 130
+    assert json.loads(Path("run/run.json").read_text())["outcome"] == "interrupted"
+    assert Path("run/checkpoint.safetensors").exists()
+    assert sentibp("eval", "--json").json["n"] == 32
+
+
+def test_a_closed_terminal_ends_a_sweep_as_ctrl_c_does(environment, sentibp):
+    Path("space.yaml").write_text("train.optimizer.learning_rate: {log: [0.01, 1]}\n")
+    command = ["sweep", "quickstart", "space.yaml", "--trials", "1000", "--jobs", "2", "--out", "tried"]
+    assert _close_its_terminal(environment, "tried/trials/*/model.safetensors", *command) == 130
+    records = sentibp("sweep", "show", "tried", "--json").json["trials"]
+    assert {record["state"] for record in records} <= {"finished"}, "no trial was killed"
 
 
 def test_a_second_signal_ends_the_process_at_once(environment):

@@ -121,9 +121,9 @@ def test_smoothing_is_off_until_it_is_asked_for(opened: Page):
 
 def test_each_network_has_an_entry_and_lines_can_be_hidden(opened: Page):
     entries = "[...document.querySelectorAll('#accuracy .legend button')].map((each) => each.textContent)"
-    names = [*(f"three, network {i}" for i in (1, 2, 3)), "flat", "three: average of the networks, calibrated"]
-    assert opened.js(entries)[:4] == names[:4]
-    assert any(name.startswith("three: average of the networks") for name in opened.js(entries))
+    names = opened.js(entries)
+    assert names[:4] == [*(f"three, network {i}" for i in (1, 2, 3)), "flat"]
+    assert any(name.startswith("three: the average of 3 networks, calibrated") for name in names)
     strokes = opened.js(
         "[...document.querySelectorAll('#accuracy g.line > path.line:first-child')].map((each) => "
         "each.style.stroke + each.getAttribute('stroke-dasharray'))"
@@ -141,6 +141,8 @@ def test_log_axes_name_their_ticks_in_full_and_have_one_range(opened: Page):
     ticks = "[...document.querySelectorAll('#{} .y-tick')].map((each) => each.textContent)"
     gradient, *flows = (opened.js(ticks.format(id)) for id in ("gradient", "flow0", "flow1"))
     assert all(flow == gradient for flow in flows)
+    labels = "[...document.querySelectorAll('#gradient .axis')].map((each) => each.textContent)"
+    assert opened.js(labels) == ["norm (log scale)", "step"]
     values = [float(text) for text in gradient]
     assert len(values) >= 2 and values == sorted(values)
 

@@ -257,8 +257,9 @@ def test_watching_a_run_that_has_ended(sentibp, trained):
     lines = sentibp("runs", "watch", trained).out.splitlines()
     assert lines[0] == str(trained)
     assert lines[1].startswith("epoch 8: validation accuracy 0.")
-    assert lines[2].startswith("epoch 8/8, step 144/144, 100%, loss 0.")
-    assert ", finished after " in lines[2]
+    assert lines[2].startswith("144 steps, 100%, finished after ")
+    assert lines[3].startswith("validation  accuracy 0.7500 [")
+    assert lines[4] == "scored      the network after epoch 2 of 8, calibrated on the validation reviews"
     (output,) = sentibp("runs", "watch", trained, "--json").jsonl
     assert (output["outcome"], output["progress"], output["seconds_left"]) == ("finished", 1, 0)
 

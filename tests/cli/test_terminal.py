@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -21,6 +22,18 @@ def test_training_shows_live_progress_on_stderr_only(terminal):
         assert line in result.err, "the result stays on the screen"
     assert ESCAPE not in result.out
     assert result.out.splitlines()[0].startswith("validation")
+
+
+def test_the_bar_of_a_training_that_stops_early_is_full(terminal):
+    """And the final training has the epochs that it will have."""
+    sets = "train.epochs=60", "train.early_stopping=1", "train.refit=true"
+    err = re.sub(
+        r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal("train", "quickstart", *(f"--set={each}" for each in sets)).err
+    )
+    before, _, after = err.partition("final training")
+    last = [re.findall(r"epoch (\d+)/(\d+) \S+ +(\d+)/(\d+) loss", part)[-1] for part in (before, after)]
+    assert last[0][1] == "60" and last[0][2] == last[0][3], "the steps of the epochs that there were"
+    assert last[1][0] == last[1][1] and last[1][2] == last[1][3]
 
 
 def test_pretraining_shows_live_progress(terminal):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Text
 from sentibp.data import encode as encoding
 from sentibp.data.corpus import Corpus
-from sentibp.data.vocabulary_shards import Place
+from sentibp.data.vocabulary_shards import Place, counting
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.executor import Serial
@@ -78,15 +78,23 @@ def test_a_rare_ngram_of_each_shard_may_be_frequent_in_all(tmp_path):
     assert found["features"] == ["film", "good", "good film"]
 
 
+def test_a_line_says_that_workers_count():
+    assert counting(Elsewhere(), 4) == "the workers split the reviews into words and count them, in 4 shards ..."
+    assert [counting(None, 4), counting(Serial(), 4), counting(Elsewhere(), 1)] == [None] * 3
+
+
 def test_a_file_that_workers_do_not_see_is_an_error_with_the_repair(tmp_path, monkeypatch):
+    work = tmp_path / ".shards-abc"
+    work.mkdir()
+
     class Blind(Elsewhere):
         def submit(self, function, *args, name=""):
-            for path in tmp_path.glob("*.arrow"):
+            for path in work.glob("*.arrow"):
                 path.unlink()
             return super().submit(function, *args, name=name)
 
-    with pytest.raises(DataError, match=r"text-0-0000\.arrow: this process does not see the files of the run dir"):
-        encoded(Text(), [corpus(["a b"])], corpus(["a"]), Place(Blind(), 1, tmp_path), False)
+    with pytest.raises(DataError, match=rf"^{tmp_path}: this process does not see what the command writes there; all"):
+        encoded(Text(), [corpus(["a b"])], corpus(["a"]), Place(Blind(), 1, work), False)
 
 
 def test_indices_of_large_shards_are_not_mixed(tmp_path):

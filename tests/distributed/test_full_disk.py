@@ -152,7 +152,7 @@ def test_a_training_on_workers(disk: Callable) -> None:
             message, *more = invoke(*command, "disk/run", "--cluster", "local:2", code=3).err.splitlines()
             assert FULL in message and not more
             assert not list(Path("disk").rglob(".*.sentibp-tmp"))
-            at.add(Path(message.partition(":")[0]).name.partition("-")[0])
+            at.add(Path(message.partition(":")[0]).name)
             make_room()
             if Path("disk/run").exists():
                 resume = "sentibp train --resume disk/run --cluster local:2"
@@ -162,6 +162,8 @@ def test_a_training_on_workers(disk: Callable) -> None:
             else:
                 assert message.endswith("; then give the same command again")
                 assert not list(Path("disk").iterdir())
-                done = invoke(*command, "disk/run", "--cluster", "local:2")
+                loud = [word for word in command if word != "--quiet"]
+                done = invoke(*loud, "disk/run", "--cluster", "local:2")
+                assert done.err.startswith("the workers split the reviews into words and count them, in 4 shards ...")
             assert (done.json["digest"], content("disk/run", *FILES)) == (digest, whole)
-    assert at == {"text", "state", "checkpoint.safetensors"}
+    assert at == {"disk", "run", "checkpoint.safetensors"}, "no folder that is gone by now"

@@ -88,6 +88,14 @@ def test_the_method_depends_on_the_network(classifiers):
     assert set(methods.values()) == set(inspection_explain.METHODS)
 
 
+def test_how_exactly_the_sum_adds_up_in_words(classifiers):
+    said = {name: explain(classifier, "a good film").accuracy for name, classifier in classifiers.items()}
+    for name, sentence in said.items():
+        assert sentence.startswith("bias and contributions add up to the logit, ")
+        assert ("the error of numerical integration" in sentence) == ("tanh" in name or "sigmoid" in name)
+        assert ("there is no hidden layer" in sentence) == ("linear" in name)
+
+
 @pytest.mark.parametrize(("kind", "divisor"), [("linear", 4), ("linear, sqrt", 2), ("linear, sum", 1)])
 def test_without_hidden_layers_a_contribution_is_what_the_row_adds(classifiers, kind, divisor):
     classifier = classifiers[kind]

@@ -139,6 +139,44 @@ def test_several_networks_are_one_training(here, follow, write):
     assert (state.step, state.steps, state.outcome, state.seconds) == (8, 8, "interrupted", 50)
 
 
+def test_a_final_training_is_as_long_as_the_best_epoch_and_ends_whole(here, follow, write):
+    """The validated training stops after one of two epochs; the final one has 15 reviews, and one epoch of 3 steps."""
+    writer = write(here / "run", refit="auto", early_stopping=1)
+    data = {"training": {"reviews": 10}, "validation": {"reviews": 5}}
+    writer.facts(data=data)
+    writer.step(1)
+    writer.step(2)
+    writer.epoch(1)
+
+    def again():
+        writer.file.write(json.dumps({"event": "refit_start", "seed": 0, "epochs": 1, "steps": 3}) + "\n")
+
+    def end():
+        writer.file.write(json.dumps({"event": "refit", "seed": 0, "epoch": 1, "step": 3, "loss": 0.5}) + "\n")
+        saved = {"scores": SCORES | {"accuracy": 0.8}, "scored_on": "validation", "kept": {"seed": 0, "epoch": 1}}
+        writer.facts("finished", seconds=123.0, data=data, refit={"reviews": 15}, parameters=7, **saved)
+
+    first, second, last = follow(here / "run", again, end)
+    assert (first.is_refit, first.step, first.steps, first.saved) == (False, 2, 4, None)
+    assert (second.is_refit, second.epoch, second.epochs, second.step, second.steps) == (True, 0, 1, 2, 5)
+    assert (last.is_refit, last.epoch, last.epochs, last.step, last.steps) == (True, 1, 1, 5, 5)
+    assert last.scores == SCORES and last.then == "calibration"
+    assert last.saved is not None
+    assert last.saved.what == "the network after epoch 1 of 2, calibrated on the validation reviews"
+    assert (last.saved.scores["accuracy"], last.saved.parameters, last.saved.refit) == (0.8, 7, {"reviews": 15})
+
+
+def test_scores_name_their_network(here, follow, write):
+    """The last score is that of the first network while the second one is trained."""
+    writer = write(here / "run", members=2)
+    writer.step(1, 0)
+    writer.epoch(1, 0)
+    writer.step(1, 1)
+    writer.facts("interrupted", seconds=1.0)
+    (state,) = follow(here / "run")
+    assert (state.network, state.networks, state.scored_network, state.scored_epoch) == (2, 2, 1, 1)
+
+
 @pytest.mark.parametrize(("refit", "steps"), [(True, 20), ("auto", 8)])
 def test_watching_a_refit(here, follow, write, refit, steps):
     """The refit has 15 reviews and 3 steps an epoch. With `auto` it is known only after its first epoch."""
@@ -159,7 +197,7 @@ def test_watching_a_refit(here, follow, write, refit, steps):
 
     first, second, last = follow(here / "run", again, end)
     assert (first.step, first.steps) == (8, steps)
-    assert (second.step, second.steps, last.step, last.steps) == (17, 20, 17, 20)
+    assert (second.step, second.steps, last.step, last.steps) == (17, 20, 17, 17)
 
 
 def test_the_rounds_of_a_pretraining(here, follow, write):
@@ -237,6 +275,6 @@ def test_watching_what_is_not_a_run_or_damaged(here, complaint, write):
 def test_a_training_on_shards_has_the_steps_of_a_shard(here, follow, write, sync, steps):
     """Ten reviews in two shards, in batches of two: three steps each; two rounds of two steps with `sync`."""
     writer = write(here / "run", batch_size=2, shards=2, sync=sync, shard_steps=2)
-    writer.facts("finished", seconds=1.0)
+    writer.facts("interrupted", seconds=1.0)
     (state,) = follow(here / "run")
     assert state.steps == 2 * steps

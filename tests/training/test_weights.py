@@ -255,9 +255,8 @@ def noted(write_config, text: str, **data) -> list[str]:
 def test_few_validation_reviews_are_noted(write_config):
     texts, label = [f"film {i}" for i in range(20)], np.arange(20) % 2
     assert noted(write_config, rows(texts, label)) == [
-        "only 2 validation reviews: the scores and the best epoch depend on chance; give more reviews, or hold "
-        "out more with --set data.validation=0.3",
-        "only 2 distinct validation texts outside the training data: the probabilities are hardly fitted",
+        "only 2 validation reviews: the scores, the best epoch and the calibration of the probabilities depend on "
+        "chance; give more reviews, or hold out more with --set data.validation=0.3",
     ]
     texts, label = [f"film {i}" for i in range(100)], np.arange(100) % 2
     assert noted(write_config, rows(texts, label), validation=0.4) == []
@@ -268,7 +267,8 @@ def test_repeated_validation_reviews_are_noted_and_do_not_calibrate(write_config
     assert noted(write_config, rows(texts, label)) == [
         "40 of 40 validation reviews also occur in the training data",
         "the 40 validation reviews are 17 distinct texts: repeated reviews make the intervals too narrow",
-        "only 0 distinct validation texts outside the training data: the probabilities are hardly fitted",
+        "only 0 distinct validation texts outside the training data: the calibration of the probabilities depends on "
+        "chance; validate on other reviews with --set data.validation=FILE",
     ]
 
 

@@ -43,7 +43,8 @@ def shade(i: int, n: int) -> str:
 
 def axis(title: str, **more: Any) -> Axis:
     """Return an axis. `more`: log, percent, whole, zero (begins at 0), range, names (of 0, 1, 2 ...), hidden."""
-    return {"title": title} | more
+    label = {"label": f"{title} (log scale)"} if more.get("log") else {}  # what is written beside it, if not the title
+    return {"title": title} | label | more
 
 
 def line(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sentibp.inspection.explain import METHODS, Contribution, Explanation, Sum, relative_sizes
+from sentibp.inspection.explain import Contribution, Explanation, Sum, relative_sizes
 from sentibp.inspection.pages.render import render, signed
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
@@ -92,8 +92,7 @@ def explanation_page(text: str, explanation: Explanation, flip: str | None = Non
         logit=explanation.logit,
         bias=explanation.bias,
         positive=explanation.positive,
-        residual=max((each.residual for each in explanation.sums), key=abs),
-        method=METHODS[explanation.method],
+        accuracy=explanation.accuracy,
         flip=flip,
         **(_of_classes(text, explanation) if several else {}),
     )

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
-from sentibp.inspection.pages.report_scores import comparable, subject_settings
+from sentibp.inspection.pages.report_scores import comparable, subject_config, subject_settings
+from sentibp.runs.saved_model import average
 
 MEASURED = {
     "544f0a6b2c221df2f36405a9bd492d345c2ee782bb8b192d03da3c9d4f07d42c": (0.897, "the same 22,500 IMDB reviews"),
@@ -96,18 +97,19 @@ def _told(subject: Subject) -> str:
 def _network(subject: Subject) -> str | None:
     if subject.classifier is None:
         return None
-    spec, n = subject.classifier.spec, sum(each.size for each in subject.classifier.network.params.values())
+    spec, n = subject.classifier.spec, subject.classifier.parameter_count
     layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
     sizes = list(map(str, spec.hidden))
     if len(sizes) > 1 and len(set(sizes)) == 1:
         layers += f" of {sizes[0]} units each"
     elif sizes:
         layers += f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} units"
-    members = subject_settings(subject).get("train.members", 1)
-    averaged = f", the average of {members} networks in one," if isinstance(members, int) and members > 1 else ""
+    config = subject_config(subject)
+    averaged = "" if config is None else average(config)
+    begin = f"The model is {averaged}, as one network. It" if averaged else "The network"
     known = len(subject.classifier.vocabulary)
     words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"
-    return f"The network{averaged} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
+    return f"{begin} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
 
 
 def _baselines(subject: Subject) -> list[Peer]:

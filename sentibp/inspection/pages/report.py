@@ -21,14 +21,18 @@ from sentibp.inspection.pages.report_scores import (
     paired_tests,
     score_rows,
     setting_rows,
-    subject_settings,
+    subject_config,
 )
 from sentibp.inspection.pages.report_words import map_words, strongest_words
 from sentibp.inspection.pages.review_table import REVIEWS, review_tables
 from sentibp.inspection.pages.word_map import word_map
+from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
 from sentibp.utils.threads import single_threaded_blas
 
 _SCRIPTS = ("charts.js", "map.js", "reviews.js", "stepper.js", "report.js")
+
+
+_IN_A_ROW = ("roc", "reliability", "lengths")  # charts of the answers that share a row
 
 
 def report_page(subjects: Sequence[Subject]) -> bytes:
@@ -49,6 +53,7 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
     return {
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
+        "notes": _merge_reasons([(each.name, note) for each in subjects for note in each.notes], len(subjects)),
         "left_out": _left_out(subjects, [name for name in drawings if not drawings[name]]),
         **_scores(subjects),
         "charts": groups,
@@ -140,8 +145,8 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[Chart]]:
     share_range([chart for chart in training if "series" in chart and chart["y"].get("log")])
     return {
         "training": training,
-        "rows": [chart for chart in answers if chart["id"] in ("roc", "reliability", "lengths")],
-        "predictions": [chart for chart in answers if chart["id"] not in ("roc", "reliability", "lengths")],
+        "rows": [chart for chart in answers if chart["id"] in _IN_A_ROW],
+        "predictions": [chart for chart in answers if chart["id"] not in _IN_A_ROW],
         "words": [
             word_map(i, subject.name, map_words(subject.classifier))
             for i, subject in enumerate(subjects)
@@ -155,12 +160,9 @@ def _kept(subject: Subject) -> training_charts.Kept | None:
     kept, scores = subject.facts.get("kept"), subject.facts.get("scores")
     if not kept or not scores or subject.facts.get("scored_on") != "validation":
         return None
-    settings = subject_settings(subject)
-    head_is_scaled = subject.classifier is None or subject.classifier.spec.head != "cumulative"
-    return training_charts.Kept(
-        kept["seed"],
-        kept["epoch"],
-        scores,
-        calibrated=bool(settings.get("train.calibrate")) and head_is_scaled,
-        averaged=settings.get("train.members", 1) > 1 or bool(settings.get("train.linear_member")),
-    )
+    config = subject_config(subject)
+    saved = None if config is None else saved_model(config, subject.facts)
+    if config is None or saved is None:
+        return None
+    about = saved.what, is_calibrated(config), is_average(config)
+    return training_charts.Kept(kept["seed"], kept["epoch"], scores, *about)

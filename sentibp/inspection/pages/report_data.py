@@ -41,6 +41,8 @@ class Subject(NamedTuple):
     predictions: Predictions | None
     left_out: list[str]  # what the page does not show, and why
     scored_on: str = "validation reviews"
+    notes: tuple[str, ...] = ()  # what a reader of the scores should know
+    file: str | None = None  # the model file that the page shows, if it is not the one of the run
 
 
 def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
@@ -74,8 +76,9 @@ def reviews_fingerprint(subject: Subject) -> str | None:
 
 def _subject(path: Path, name: str, data: DataOptions) -> Subject:
     left_out: list[str] = []
+    notes: list[str] = []
     facts, events = _training_records(path, left_out)
-    classifier = predictions = None
+    classifier = predictions = shown = None
     if path.is_dir() and not (path / directory.MODEL).is_file():
         if not facts:
             raise ConfigError(
@@ -88,14 +91,19 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
     else:
         classifier = file.load_model(path / directory.MODEL if path.is_dir() else path)
         if not data.is_named and (validated := find.validated_file(str(path))) != find.model_file(str(path)):
-            classifier = file.load_model(validated)
-            left_out.append(
-                f"{directory.MODEL}, which has learned the validation reviews, too: the page shows {validated.name}"
+            classifier, shown = file.load_model(validated), validated.name
+            notes.append(
+                f"the page shows {shown}, the model before the final training on all reviews: "
+                f"{directory.MODEL} has learned the validation reviews, too, and cannot be scored on them"
             )
         predictions = _predictions(path, classifier, data, left_out)
+        if predictions is not None and (seen := predictions.scores.get("in_training")):
+            count = f"{seen:,} of the {predictions.scores['n']:,} reviews that the model is scored on"
+            notes.append(f"{count} are in its training data, too: expect lower scores on new reviews")
     if events and not any(event["event"] == "flow" for event in events):
         left_out.append("gradient flow: the training did not record it")
-    return Subject(name, path, classifier, facts, events, predictions, left_out, _scored_on(facts, data))
+    scored_on = _scored_on(facts, data)
+    return Subject(name, path, classifier, facts, events, predictions, left_out, scored_on, tuple(notes), shown)
 
 
 def _scored_on(facts: Mapping[str, Any], data: DataOptions) -> str:
@@ -140,8 +148,6 @@ def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out
             return None
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
         return Predictions(*recorded[:2], _scores(classifier, *recorded), None, recorded[2])
-    if seen := scored.scores["in_training"]:
-        left_out.append(f"new reviews: {seen:,} of {len(scored.reviews):,} are in the training data of the model")
     assert scored.reviews.label is not None
     return Predictions(scored.reviews.label, scored.positive, scored.scores, scored, scored.reviews.weight)
 

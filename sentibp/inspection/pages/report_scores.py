@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from sentibp import metrics
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.runs import compare
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
 
 _FACTS = (
     "command",
@@ -128,16 +131,20 @@ def setting_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool
     return [(key, values, len(set(values)) > 1) for key, values in rows]
 
 
-def subject_settings(subject: Subject) -> dict[str, Any]:
-    """Return all settings of a run by their dotted keys; of a model file those that it has."""
+def subject_config(subject: Subject) -> Config | None:
+    """Return the settings of a run; of a model file those that it has."""
     from sentibp.config.load import load_config
 
     path = subject.path / "config.yaml"
     if path.is_file():
-        return compare.flatten(load_config(path).config.model_dump(mode="json"))
-    if subject.classifier is None:
-        return {}
-    return compare.flatten(subject.classifier.training_config().model_dump(mode="json"))
+        return load_config(path).config
+    return None if subject.classifier is None else subject.classifier.training_config()
+
+
+def subject_settings(subject: Subject) -> dict[str, Any]:
+    """Return the settings of `subject_config` by their dotted keys."""
+    config = subject_config(subject)
+    return {} if config is None else compare.flatten(config.model_dump(mode="json"))
 
 
 def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:
@@ -147,9 +154,9 @@ def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]
     ]
     for subject, facts in zip(subjects, each, strict=True):
         if subject.classifier is not None:
-            params = subject.classifier.network.params.values()
-            facts["features"] = f"{len(subject.classifier.vocabulary):,}"
-            facts["parameters"] = f"{sum(parameter.size for parameter in params):,}"
+            which = f" ({subject.file})" if subject.file else ""
+            facts["features"] = f"{len(subject.classifier.vocabulary):,}{which}"
+            facts["parameters"] = f"{subject.classifier.parameter_count:,}{which}"
     keys = list(dict.fromkeys(key for facts in each for key in facts))
     return [(key, [_as_text(facts[key]) if key in facts else "" for facts in each]) for key in keys]
 

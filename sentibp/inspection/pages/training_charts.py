@@ -36,8 +36,9 @@ class Kept(NamedTuple):
     seed: int
     epoch: int
     scores: Mapping[str, Any]
+    what: str  # in words, as in runs/saved_model
     calibrated: bool  # whether calibration came between the epoch and these scores
-    averaged: bool  # whether it is the average of all networks, and not one epoch of one of them
+    averaged: bool  # whether it is the average of several classifiers, and not one epoch of a network
 
 
 class Lines(NamedTuple):
@@ -129,7 +130,7 @@ def _accuracy(runs: Sequence[Lines], networks: Sequence[Network]) -> list[Chart]
         for run in runs:
             if run.kept and _has_diamond(_marks(run, "log_loss") + _marks(run, "accuracy")):
                 accuracy, loss = (_four(run.kept.scores.get(score)) for score in ("accuracy", "log_loss"))
-                rows.append((f"{run.name}: {_saved(run.kept)}", accuracy, loss))
+                rows.append((f"{run.name}: {run.kept.what}", accuracy, loss))
         about = (
             "There was one epoch, so there is no curve: these are the scores on the validation reviews after it."
             + (
@@ -176,7 +177,9 @@ def _about_kept(runs: Sequence[Lines], score: str) -> str:
     has_ring = any(mark["symbol"] == "ring" for mark in marks)
     ring = " A ring marks the epoch that was kept." if has_ring else ""
     averaged = any(run.kept and run.kept.averaged for run in runs)
-    average = " An average is that of all networks after their last epoch." if averaged and _has_diamond(marks) else ""
+    average = (
+        " Networks that are averaged are those after their last epoch." if averaged and _has_diamond(marks) else ""
+    )
     diamond = f" A diamond is the {score} of the saved model, as in its scores." if _has_diamond(marks) else ""
     return ring + diamond + average
 
@@ -204,12 +207,8 @@ def _marks(run: Lines, score: str) -> list[Series]:
     if after is not None:
         marks.append(_mark(run, f"epoch {kept.epoch}, kept", "ring", step, after))
     if value is not None and (after is None or abs(value - after) > 1e-9):
-        marks.append(_mark(run, _saved(kept), "diamond", step, value))
+        marks.append(_mark(run, kept.what, "diamond", step, value))
     return marks
-
-
-def _saved(kept: Kept) -> str:
-    return ("average of the networks" if kept.averaged else "saved model") + (", calibrated" if kept.calibrated else "")
 
 
 def _mark(run: Lines, name: str, symbol: str, step: int, value: float) -> Series:

@@ -16,7 +16,6 @@ import numpy as np
 
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
-from sentibp.errors import DataError
 from sentibp.model.build import assemble_for_training
 from sentibp.nn.arrays import Array, Gradient, RowGrad
 from sentibp.nn.layers import Sequential
@@ -35,7 +34,7 @@ from sentibp.training.loop import (
 )
 from sentibp.training.shards.files import Shard, open_shard
 from sentibp.training.shards.sums import RowSums, State, Sums, average, merge, row_sums
-from sentibp.utils.array_files import unreadable_here
+from sentibp.utils.array_files import changed, known_folder, unreadable_here
 from sentibp.utils.files import data_error_on_failure, open_regular, write_file
 from sentibp.utils.rng import random_stream
 from sentibp.utils.threads import prefetch
@@ -80,7 +79,7 @@ def save_state(path: Path, state: State) -> str:
     from safetensors.numpy import save
 
     content = save({name: np.asarray(array, order="C") for name, array in state.items()})
-    with data_error_on_failure(path):
+    with data_error_on_failure(Path(known_folder(path))):
         write_file(path, content)
     return hashlib.sha256(content).hexdigest()
 
@@ -95,7 +94,7 @@ def load_state(path: str, digest: str) -> Round:
     except OSError as error:
         raise unreadable_here(path, error) from None
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DataError(f"{path}: its content has changed since it was written; resume the training")
+        raise changed(path)
     return Round(load(content), Report(0.0, 0, 0.0))
 
 

@@ -272,7 +272,7 @@ def test_what_a_model_of_several_classes_does_is_said_in_words(train, reviews, l
     [
         ([4, 4, 4], 1, ("The network knows ", " has 3 hidden layers of 4 units each: ")),
         ([4, 2], 1, ("The network knows ", " has 2 hidden layers of 4 and 2 units: ")),
-        ([4], 2, ("The network, the average of 2 networks in one, knows ", " has one hidden layer of 8 units: ")),
+        ([4], 2, ("The model is the average of 2 networks, as one network. It knows ", " hidden layer of 8 units: ")),
     ],
 )
 def test_the_network_is_described_in_words(train, hidden, members, says):

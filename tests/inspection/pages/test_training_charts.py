@@ -28,7 +28,7 @@ def test_each_network_has_its_own_line_style_and_legend_entry():
     def network(seed, loss):
         return [step(1, loss, seed), step(2, loss / 2, seed), epoch(1, 0.5, seed), epoch(2, 0.75, seed)]
 
-    kept = Kept(0, 2, {"accuracy": 0.8, "log_loss": 0.125}, calibrated=False, averaged=True)
+    kept = Kept(0, 2, {"accuracy": 0.8, "log_loss": 0.125}, "average of the networks", calibrated=False, averaged=True)
     found = by_id(charts.training([Lines(0, "a", network(0, 0.8) + network(1, 0.6), kept)]))
     lines = found["loss"]["series"]
     assert [each["name"] for each in lines] == [
@@ -45,6 +45,7 @@ def test_each_network_has_its_own_line_style_and_legend_entry():
     assert all(each.get("legend", True) for each in lines)
     assert lines[-1]["colour"] not in {each["colour"] for each in lines[:4]}, "the average is none of the networks"
     assert found["gradient"]["series"][0]["y"] == [0.4, 0.2]
+    assert [found[name]["y"].get("label") for name in ("gradient", "loss")] == ["norm (log scale)", None]
 
 
 def test_runs_have_their_own_colours_and_their_networks_dashes():
@@ -57,7 +58,14 @@ def test_runs_have_their_own_colours_and_their_networks_dashes():
 
 
 def test_one_epoch_is_a_table_and_not_a_point():
-    kept = Kept(0, 1, {"accuracy": 0.8, "log_loss": 0.125}, calibrated=True, averaged=True)
+    kept = Kept(
+        0,
+        1,
+        {"accuracy": 0.8, "log_loss": 0.125},
+        "average of the networks, calibrated",
+        calibrated=True,
+        averaged=True,
+    )
     found = by_id(charts.training([Lines(0, "a", [step(1), epoch(1, 0.75)], kept)]))
     assert found["accuracy"]["rows"] == [
         ["a", "0.7500", "0.2500"],
@@ -111,7 +119,7 @@ def test_the_flows_of_several_runs_have_one_scale():
 
 def test_the_kept_epoch_and_the_loss_after_calibration_are_marked():
     events = [step(1), epoch(1, 0.5), epoch(2, 0.75), epoch(3, 0.25)]
-    kept = Kept(0, 2, {"accuracy": 0.75, "log_loss": 0.125}, calibrated=True, averaged=False)
+    kept = Kept(0, 2, {"accuracy": 0.75, "log_loss": 0.125}, "saved model, calibrated", calibrated=True, averaged=False)
     found = by_id(charts.training([Lines(0, "a", events, kept)]))
     ring, diamond = found["loss"]["series"][-2:]
     assert (ring["name"], ring["x"], ring["y"]) == ("a: epoch 2, kept", [2], [0.25])
@@ -122,7 +130,7 @@ def test_the_kept_epoch_and_the_loss_after_calibration_are_marked():
 
 
 def test_without_calibration_the_saved_model_is_its_epoch():
-    kept = Kept(1, 1, {"accuracy": 0.5, "log_loss": 0.5}, calibrated=False, averaged=False)
+    kept = Kept(1, 1, {"accuracy": 0.5, "log_loss": 0.5}, "saved model", calibrated=False, averaged=False)
     loss, *_ = charts.training([Lines(0, "a", [epoch(1, 0.75), epoch(1, 0.5, seed=1)], kept)])
     assert [(line["name"], line["y"]) for line in loss["series"][2:]] == [("a: epoch 1, kept", [0.5])]
     assert "calibration" not in loss["about"] and "diamond" not in loss["about"]
@@ -130,7 +138,14 @@ def test_without_calibration_the_saved_model_is_its_epoch():
 
 def test_the_average_of_networks_is_a_point_of_its_own():
     events = [epoch(1, 0.5), epoch(2, 0.5), epoch(1, 0.25, seed=1), epoch(2, 0.25, seed=1)]
-    kept = Kept(0, 2, {"accuracy": 0.75, "log_loss": 0.125}, calibrated=True, averaged=True)
+    kept = Kept(
+        0,
+        2,
+        {"accuracy": 0.75, "log_loss": 0.125},
+        "average of the networks, calibrated",
+        calibrated=True,
+        averaged=True,
+    )
     loss, accuracy, *_ = charts.training([Lines(0, "a", events, kept)])
     for chart, value in (loss, 0.125), (accuracy, 0.75):
         mark = chart["series"][-1]
@@ -139,7 +154,7 @@ def test_the_average_of_networks_is_a_point_of_its_own():
 
 
 def test_a_kept_epoch_that_is_not_in_the_log_is_not_marked():
-    kept = Kept(0, 9, {"accuracy": 0.75, "log_loss": 0.125}, calibrated=True, averaged=False)
+    kept = Kept(0, 9, {"accuracy": 0.75, "log_loss": 0.125}, "saved model, calibrated", calibrated=True, averaged=False)
     loss, *_ = charts.training([Lines(0, "a", [epoch(1, 0.5)], kept)])
     assert [line["name"] for line in loss["series"]] == ["a: validation"]
     assert "calibration" not in loss["about"]

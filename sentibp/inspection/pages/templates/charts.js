@@ -273,8 +273,8 @@ const charts = (() => {
         made.append(drawn("line", { x1: plot.left, x2: plot.right, y1: at, y2: at }),
           text(content, { x: plot.left - 8, y: at + 5, "text-anchor": "end", class: "y-tick" }));
       }
-      if (chart.y.title) made.append(text(chart.y.title, { x: 0, y: 15, class: "axis" }));
-      if (chart.x.title) made.append(text(chart.x.title, { x: plot.right, y: height - 6, "text-anchor": "end", class: "axis" }));
+      if (chart.y.title) made.append(text(chart.y.label ?? chart.y.title, { x: 0, y: 15, class: "axis" }));
+      if (chart.x.title) made.append(text(chart.x.label ?? chart.x.title, { x: plot.right, y: height - 6, "text-anchor": "end", class: "axis" }));
       return made;
     }
 

@@ -1,0 +1,87 @@
+"""What the model of a run is, in words: a network after one of its epochs, or the average of several classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sentibp.config.conflicts import class_count
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
+
+
+class SavedModel(NamedTuple):
+    """The model that a run has saved, and its scores. What run.json does not have, is None."""
+
+    what: str
+    scored_on: str  # "validation", or "training" if there is no validation data
+    scores: dict[str, Any]
+    seeds: dict[str, dict[str, float]] | None  # of each score over the seeds: mean, standard deviation, min, max
+    refit: dict[str, Any] | None  # the data of the final training; the scores are of the model before it
+    features: int | None
+    parameters: int | None
+
+
+def saved_model(config: Config, facts: Mapping[str, Any]) -> SavedModel | None:
+    """Return the model of a run by its settings and run.json; None if it has no scores."""
+    scores, scored_on = facts.get("scores"), facts.get("scored_on") or "validation"
+    if not scores:
+        return None
+    return SavedModel(
+        _what(config, facts.get("kept"), scored_on == "validation" and is_calibrated(config)),
+        scored_on,
+        scores,
+        *(facts.get(key) for key in ("seeds", "refit", "features", "parameters")),
+    )
+
+
+def is_calibrated(config: Config) -> bool:
+    """Return whether the model is calibrated, if there are validation reviews. Thresholds cannot be rescaled."""
+    return config.train.calibrate and (config.model.output != "cumulative" or class_count(config) == 2)
+
+
+def is_average(config: Config) -> bool:
+    """Return whether the model is the average of several classifiers, or has weights that are learned after it."""
+    train = config.train
+    return train.members > 1 or train.linear_member or config.pretrain.is_used or config.text.shifters
+
+
+def steps_after_epochs(config: Config, is_validated: bool) -> str:
+    """Return what happens to a network between the scores after its epochs and the saved model; "" if nothing."""
+    averaging = ["averaging"] * bool(average(config))
+    shifters = ["weights of negated words"] * config.text.shifters
+    return _listed([*averaging, *shifters, *["calibration"] * (is_validated and is_calibrated(config))])
+
+
+def average(config: Config) -> str:
+    """Return what the model is the average of; "" if it is a single network."""
+    members, others = config.train.members, _linear_classifiers(config)
+    if members == 1 and not others:
+        return ""
+    networks = "the network" if members == 1 else f"{members:,} networks"
+    return f"the average of {_listed([networks, *others])}"
+
+
+def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool) -> str:
+    train, what = config.train, average(config)
+    if not what:
+        epoch = None if kept is None else kept["epoch"]
+        what = "the network" if epoch is None else f"the network after epoch {epoch:,} of {train.epochs:,}"
+    if config.text.shifters:
+        what += ", with weights of negated words"
+    if train.seeds > 1 and kept is not None:
+        what += f", seed {kept['seed']}"
+    return what + (", calibrated on the validation reviews" if calibrated else "")
+
+
+def _linear_classifiers(config: Config) -> list[str]:
+    """Return the classifiers that are averaged with the networks."""
+    found, pretrain = ["a linear classifier"] * config.train.linear_member, config.pretrain
+    vectors = ["pretrained vectors"] * (pretrain.vectors != "none")
+    known = ["the lexicon"] * (pretrain.lexicon != "none") + vectors
+    return found + [f"a linear classifier on {_listed(known)}"] * pretrain.is_used
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""

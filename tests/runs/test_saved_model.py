@@ -1,0 +1,80 @@
+"""What the model of a run is, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentibp.config.schema import Config
+from sentibp.runs.saved_model import saved_model, steps_after_epochs
+
+SCORES = {"accuracy": 0.75, "log_loss": 0.5}
+THREE = {"labels": {"bad": [1], "fair": [2], "good": [3]}}
+
+
+@pytest.mark.parametrize(
+    "sections, what, then",
+    [
+        ({}, "the network after epoch 2 of 3, calibrated on the validation reviews", "calibration"),
+        ({"train": {"calibrate": False}}, "the network after epoch 2 of 3", ""),
+        (
+            {"train": {"seeds": 2}},
+            "the network after epoch 2 of 3, seed 4, calibrated on the validation reviews",
+            "calibration",
+        ),
+        (
+            {"train": {"linear_member": True, "calibrate": False}},
+            "the average of the network and a linear classifier",
+            "averaging",
+        ),
+        (
+            {"train": {"members": 3}},
+            "the average of 3 networks, calibrated on the validation reviews",
+            "averaging and calibration",
+        ),
+        (
+            {"text": {"shifters": True}, "pretrain": {"lexicon": "vader", "vectors": "words", "dim": 4}},
+            "the average of the network and a linear classifier on the lexicon and pretrained vectors, "
+            "with weights of negated words, calibrated on the validation reviews",
+            "averaging, weights of negated words and calibration",
+        ),
+        (
+            {"train": {"linear_member": True, "members": 2, "calibrate": False}, "pretrain": {"vectors": "reviews"}},
+            "the average of 2 networks, a linear classifier and a linear classifier on pretrained vectors",
+            "averaging",
+        ),
+        ({"data": THREE, "model": {"output": "cumulative"}}, "the network after epoch 2 of 3", ""),
+        (
+            {"data": THREE},
+            "the network after epoch 2 of 3, calibrated on the validation reviews",
+            "calibration",
+        ),
+    ],
+)
+def test_in_words(sections, what, then):
+    sections = {"text": {"shifters": False}, **sections}
+    sections["train"] = {"epochs": 3, **sections.get("train", {})}
+    config = Config.model_validate(sections)
+    facts = {"scores": SCORES, "scored_on": "validation", "kept": {"seed": 4, "epoch": 2}}
+    saved = saved_model(config, facts)
+    assert saved is not None
+    assert saved.what == what
+    assert steps_after_epochs(config, True) == then
+
+
+def test_without_validation_reviews_nothing_is_calibrated():
+    config = Config.model_validate({"train": {"epochs": 3}})
+    saved = saved_model(config, {"scores": SCORES, "scored_on": "training", "kept": {"seed": 0, "epoch": 3}})
+    assert saved is not None
+    assert (saved.what, saved.scored_on) == ("the network after epoch 3 of 3", "training")
+    assert steps_after_epochs(config, False) == ""
+
+
+@pytest.mark.parametrize("facts", [{}, {"scores": None}])
+def test_a_run_without_scores(facts):
+    assert saved_model(Config.model_validate({}), facts) is None
+
+
+def test_a_run_of_an_earlier_version():
+    saved = saved_model(Config.model_validate({"train": {"calibrate": False}}), {"scores": SCORES})
+    assert saved is not None
+    assert (saved.what, saved.scored_on, saved.parameters) == ("the network", "validation", None)
