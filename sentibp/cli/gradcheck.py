@@ -150,6 +150,8 @@ def _finite(error: float) -> float | None:
 
 
 def _print_network(result: GradientCheck) -> None:
+    from sentibp.inspection.gradcheck import FAINT
+
     table(
         ["tensor", "shape", "reached", "gradient", "error", "verdict"],
         [
@@ -171,6 +173,12 @@ def _print_network(result: GradientCheck) -> None:
         f"error: the relative error of the derivative of the {loss} of {counted(result.compared, 'review')}\n"
         f"along random directions, in float64; a third of the labels are {changed}"
     )
+    faint = sum(tensor.verdict == "too faint to tell" for tensor in result.tensors)
+    if faint:
+        print_text(
+            f"too faint to tell ({faint} of {len(result.tensors)} tensors): the gradient is shorter than {FAINT:g},\n"
+            "so that rounding could hide a wrong derivative; nothing is known of these"
+        )
     wrong = [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"]
     print_text(
         f"wrong: {', '.join(wrong)}: the error is over {result.tolerance:g}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, Model
+from sentibp.cli import Cost, Json, Model, Threshold
 from sentibp.cli.compress import parse_size
 from sentibp.cli.output import print_json, print_message, print_text
 from sentibp.errors import ConfigError, DataError
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         epilog="""\b
 Examples:
   sentibp serve -m runs/first
+  sentibp serve -m runs/first --threshold 0.7
   sentibp serve -m builtin --port 0 --json
   sentibp serve --host 0.0.0.0 --token-file token.txt"""
     )(serve)
@@ -36,6 +37,8 @@ Examples:
 
 def serve(
     model: Model = None,
+    threshold: Threshold = None,
+    cost: Cost = None,
     host: Annotated[
         str,
         typer.Option(
@@ -101,7 +104,7 @@ def serve(
     from sentibp.runs import find
 
     def load_model() -> ServedModel:
-        return load(find.model_file(model))
+        return load(find.model_file(model), threshold, cost)
 
     limits = Limits(largest, max_texts, max_length, timeout, max_waiting)
     listener = bind(host, port)

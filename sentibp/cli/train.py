@@ -305,22 +305,26 @@ def print_learning_rates(result: LearningRateTest, notes: Sequence[str], json: b
     if json:
         print_json(result._asdict() | {"curve": [point._asdict() for point in result.curve], "notes": list(notes)})
         return
+    key = "train.optimizer.learning_rate"
     marks = {"least": result.least, "set": result.current, "suggested": result.suggestion}
     full = 1.25 * max(result.chance, result.curve[0].smooth)
     print_text(f"rate     loss      ({result.optimizer}; the mean of the last steps)")
     for i in range(0, len(result.curve), _STEPS_A_LINE):
         points = result.curve[i : i + _STEPS_A_LINE]
-        middle = points[len(points) // 2]
-        bar = "#" * min(round(middle.smooth / full * _BAR), _BAR)
+        shown = next((point for point in points if point.learning_rate == result.least), points[len(points) // 2])
+        bar = "#" * min(round(shown.smooth / full * _BAR), _BAR)
         first, after = points[0].learning_rate, _next(points)
         names = [name for name, value in marks.items() if value is not None and first <= value < after]
-        print_text(f"{middle.learning_rate:.1e}  {middle.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
+        print_text(f"{shown.learning_rate:.1e}  {shown.smooth:<8.4f}  {bar:<{_BAR}} {', '.join(names)}".rstrip())
     print_text(f"ended at {result.curve[-1].learning_rate:.1e}: {result.ended}\n")
     if result.suggestion is None:
         print_text(f"inconclusive: {result.inconclusive}")
-        print_text(f"no suggestion; {result.current:g} is set. Train with it, and look at `sentibp runs flow`.")
+        if result.lower is None:
+            print_text(f"no suggestion; {result.current:g} is set. Train with it, and look at `sentibp runs flow`.")
+        else:
+            print_text(f"{result.current:g} is set, which is too high; try --set {key}={result.lower:g}")
         return
-    print_text(f"suggestion  --set train.optimizer.learning_rate={result.suggestion:g}")
+    print_text(f"suggestion  --set {key}={result.suggestion:g}")
     print_text(f"            a tenth of {result.least:.2g}, where the loss is least; {result.current:g} is set")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -332,7 +333,8 @@ def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[
     for path, same in by_path.items():
         if path not in above:  # if an item of a list is wrong, pydantic also reports that the list is not a text
             chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
-            wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"])))
+            section: Any = reduce(_item, path[:-1], settings)
+            wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"], section)))
     return None, wrong + _conflicts_of_the_rest(settings, [_field(path) for path in by_path])
 
 
@@ -374,6 +376,10 @@ def _locate(settings: Any, error: Any) -> Keys:
             path.append(key)
             node = node[key]
     return tuple(path)
+
+
+def _item(node: Any, key: str | int) -> Any:
+    return node[key]
 
 
 def _field(path: Keys) -> Keys:

@@ -82,6 +82,24 @@ ALIASES = {
 }
 """Names that other libraries and papers have for settings."""
 
+MEANINGS = {
+    **dict.fromkeys(("mse", "mean_squared_error", "squared", "quadratic"), "squared_error"),
+    **dict.fromkeys(("bce", "ce", "log_loss", "logloss", "nll", "binary_crossentropy"), "cross_entropy"),
+    **dict.fromkeys(("gd", "gradient_descent", "stochastic_gradient_descent"), "sgd"),
+    **dict.fromkeys(("nag", "nesterov_momentum"), "nesterov"),
+    "logistic": "sigmoid",
+    "rectifier": "relu",
+    "xavier": "glorot",
+    "kaiming": "he",
+    "gaussian": "normal",
+    **dict.fromkeys(("cosine_annealing", "cosine_decay"), "cosine"),
+    **dict.fromkeys(("reduce_on_plateau", "reducelronplateau"), "plateau"),
+    **dict.fromkeys(("average", "avg"), "mean"),
+}
+"""Names that other libraries and papers have for the values of settings."""
+
+_NOTHING = ("none", "no", "nothing", "null", "empty")  # an empty list, in words
+
 SWITCH = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # true and false in YAML 1.1
 
 
@@ -129,10 +147,13 @@ class Schema:
             options = [option for node in below if node for option in self.options(node)]
         return options
 
-    def mistake(self, kind: str, path: Keys, value: Any) -> Complaint:
-        """Return the complaint about the value at a path. `kind` is pydantic's name of the error."""
+    def mistake(self, kind: str, path: Keys, value: Any, section: Any = None) -> Complaint:
+        """Return the complaint about the value at a path. `kind` is pydantic's name of the error.
+
+        `section` is the mapping that has the value, if it is at hand.
+        """
         if kind == "extra_forbidden":
-            return self._unknown(path, value)
+            return self._unknown(path, value, section if isinstance(section, dict) else {})
         options, shown = self.options_at(path), show(value)
         numbers = [option for option in options if option.get("type") in ("integer", "number")]
         if kind == "missing":
@@ -159,6 +180,8 @@ class Schema:
             str(option.get("type")) in ("string", "array") and not option.keys() & {"enum", "const"}
             for option in options
         )
+        if not value and _may_be_empty(options):  # null, false or 0, such as the number of hidden layers
+            return Complaint(what, "write []", [])
         if isinstance(value, bool | int | float) and free:
             right = show(value) if any(option["type"] == "string" for option in options) else [value]
             return Complaint(what, f"write {show(right)}", right)
@@ -171,6 +194,7 @@ class Schema:
         if choices:
             brief = f"one of {', '.join(choices)}"
         what = f"{show(value)} is not {brief}"
+        near = near or next(iter({MEANINGS.get(value.lower().replace(" ", "_"))} & {*choices}), None)
         if near:
             return Complaint(what, f"did you mean {near!r}?", near)
         if choices:
@@ -180,22 +204,24 @@ class Schema:
             return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
         if brief == NOUNS["boolean"] and value.lower() in SWITCH:
             return Complaint(what, f"write {SWITCH[value.lower()]}", SWITCH[value.lower()] == "true")
-        if items := self._as_list(options, value):
+        if (items := self._as_list(options, value)) is not None:
             return Complaint(what, f"write {show(items)}", items)
         return Complaint(what, f"give {full}" if full != brief else "")
 
-    def _as_list(self, options: Options, value: str) -> list[Any]:
-        """Return the list that a text such as `32,16` means where a list is allowed, or []."""
+    def _as_list(self, options: Options, value: str) -> list[Any] | None:
+        """Return the list that a text such as `32,16` or `none` means where a list is allowed, or None."""
+        if value.lower() in _NOTHING and _may_be_empty(options):
+            return []
         for kind in (self.options(option["items"])[0].get("type") for option in options if "items" in option):
             if kind == "string":
                 return [item.strip() for item in value.strip("[]() ").split(",")]
             numbers = [number(item) for item in re.split(r"[\s,;x]+", value[:100].strip("[]() "))]
             if None not in numbers:
                 return numbers
-        return []
+        return None
 
-    def _unknown(self, path: Keys, value: Any) -> Complaint:
-        """Return the complaint about an unknown key, which is misspelt or in the wrong section."""
+    def _unknown(self, path: Keys, value: Any, section: dict[str, Any]) -> Complaint:
+        """Return the complaint about an unknown key of a section: it is misspelt, or belongs to another section."""
         *above, key = map(str, path)
         if above == ["data", "labels"] and value in ("negative", "positive"):
             return Complaint("unknown key", f"write it the other way round: {value}: [{key}]")
@@ -206,7 +232,13 @@ class Schema:
         meant = self.meant(tuple(map(str, path)))
         sections = [dotted(keys[:-1]) or "the top level" for keys, _ in self.settings if keys[-1] == key]
         if sections:
-            return Complaint("unknown key", f"{key!r} belongs to {' or '.join(map(repr, sections))}", keys=meant)
+            where = f"{key!r} belongs to {' or '.join(map(repr, sections))}"
+            below = [keys[-2] for keys in meant if list(keys[:-2]) == above]
+            if len(sections) == len(below) == 1:  # a part of this section, which may be there by its name only
+                there = section.get(below[0], {})
+                there = {"name": there} if isinstance(there, str) else there if isinstance(there, dict) else {}
+                where += f"; write {_nested((below[0],), {**there, key: value})}"
+            return Complaint("unknown key", where, keys=meant)
         siblings = [keys[-1] for keys, _ in self.settings if keys[:-1] == tuple(above)]
         if not meant:
             return Complaint("unknown key", f"choose from {', '.join(siblings)}")
@@ -231,6 +263,11 @@ class Schema:
             best = close(".".join((*above, *last)), map(dotted, same))
             same = [keys for keys in same if dotted(keys) == best]
         return (found or same)[:3]
+
+
+def _may_be_empty(options: Options) -> bool:
+    """Return whether a list without items is allowed."""
+    return any("items" in option and not option.get("minItems") for option in options)
 
 
 def _nested(keys: Sequence[str], value: Any) -> str:

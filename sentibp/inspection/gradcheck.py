@@ -32,7 +32,8 @@ from sentibp.utils.threads import single_threaded_blas
 
 _COMPARED = 16  # reviews in the loss; with more, more units of ReLU switch within a difference
 _TRIES = 4
-_FAINT = 1e-5  # for a shorter gradient, the rounding error of the differences is too large
+FAINT = 1e-5
+"""For a shorter gradient, rounding errors of the differences are so large that a wrong derivative could look right."""
 
 
 class TensorCheck(NamedTuple):
@@ -160,7 +161,7 @@ def check_gradients(classifier: Classifier, examples: Examples, tolerance: float
 def _verdict(tensor: TensorCheck, tolerance: float) -> str:
     if not tensor.error <= tolerance:  # true for nan, too
         return "wrong"
-    return "right" if tensor.gradient > _FAINT else "too faint to tell"
+    return "right" if tensor.gradient > FAINT else "too faint to tell"
 
 
 def _in_float64(network: Sequential) -> Sequential:

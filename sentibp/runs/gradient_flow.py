@@ -14,6 +14,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.nn.gradient_flow import Flow
 from sentibp.runs.records import METRICS, FlowRecord, read_records
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.repair import set_option
 
 _VANISHED = 1e-3  # times the longest gradient of the layers after it: a gradient so short moves nothing
 _EXPLODED = 1e3  # times the longest gradient of the layers after it
@@ -76,11 +77,11 @@ def diagnose(flows: Mapping[str, Flow], config: Config) -> dict[str, str]:
         largest = flows[best].gradient
         compared = largest >= _CONVERGED and best != layer
         if compared and norm < _VANISHED * largest:
-            faults["vanishing"].append((layer, f"its norm in {layer} is {norm / largest:.1g} times that in {best}"))
+            faults["vanishing"].append((layer, f"the norm in {layer} is {norm / largest:.1g} times that in {best}"))
         elif compared and norm > _EXPLODED * largest:
-            faults["exploding"].append((layer, f"its norm in {layer} is {norm / largest:.1g} times that in {best}"))
+            faults["exploding"].append((layer, f"the norm in {layer} is {norm / largest:.1g} times that in {best}"))
         elif not norm <= _LONG:
-            faults["exploding"].append((layer, f"its norm in {layer} is {norm:.2g}"))
+            faults["exploding"].append((layer, f"the norm in {layer} is {norm:.2g}"))
     helps = {"vanishing": _against_vanishing, "exploding": _against_exploding}
     each = gradient_factor(flows)
     factor = "" if each is None else f"; each hidden layer multiplies it by {each:.2g} on the way back"
@@ -107,25 +108,35 @@ def gradient_factor(flows: Mapping[str, Flow]) -> float | None:
 def _against_vanishing(flows: Mapping[str, Flow], config: Config) -> str:
     model = config.model
     if dead := [layer for layer, flow in flows.items() if flow.dead == 1]:
-        return f"all units of {dead[-1]} are dead; what usually helps: a lower train.optimizer.learning_rate"
-    remedies = [] if model.activation == "relu" else ["model.activation: relu"]
+        return f"all units of {dead[-1]} are dead; what usually helps: {_lower(config)}"
+    remedies = [] if model.activation == "relu" else [set_option("model.activation", "relu")]
     if not model.residual and len(model.hidden) > 1:
         fits = any(i == o for i, o in pairwise([model.embedding.dim, *model.hidden]))
-        remedies.append("model.residual: true" if fits else "layers of one width with model.residual: true")
-    remedies += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
-    remedies += [] if model.init == "auto" else ["model.init: auto"]
+        skip = set_option("model.residual", True)
+        remedies.append(skip if fits else f"layers of one width with {skip}")
+    remedies += _against_both(config)
     remedies += ["fewer layers in model.hidden"] if len(model.hidden) > 1 else []
-    return f"what usually helps: {', '.join(remedies or ['a lower train.optimizer.learning_rate'])}"
+    return f"what usually helps: {', '.join(remedies or [_lower(config)])}"
 
 
 def _against_exploding(flows: Mapping[str, Flow], config: Config) -> str:
-    optimizer, model = config.train.optimizer, config.model
-    remedies = [f"lower train.optimizer.learning_rate (it is {optimizer.learning_rate:g})"]
-    remedies += [] if optimizer.clip_norm is not None else ["train.optimizer.clip_norm: 1.0"]
-    remedies += [] if model.init == "auto" else ["model.init: auto"]
-    remedies += [] if model.embedding.pooling != "sum" else ["model.embedding.pooling: mean"]
-    remedies += [] if model.batch_norm or not model.hidden else ["model.batch_norm: true"]
-    return f"what usually helps: {', '.join(remedies)}"
+    remedies = [_lower(config)]
+    remedies += [] if config.train.optimizer.clip_norm is not None else [set_option("train.optimizer.clip_norm", 1.0)]
+    remedies += [] if config.model.embedding.pooling != "sum" else [set_option("model.embedding.pooling", "mean")]
+    return f"what usually helps: {', '.join(remedies + _against_both(config))}"
+
+
+def _against_both(config: Config) -> list[str]:
+    """Return what helps against both, gradients that vanish and gradients that explode."""
+    model = config.model
+    remedies = [] if model.batch_norm or not model.hidden else [set_option("model.batch_norm", True)]
+    return remedies + ([] if model.init == "auto" else [set_option("model.init", "auto")])
+
+
+def _lower(config: Config) -> str:
+    """Return the option for a lower learning rate than the one that is set."""
+    rate = config.train.optimizer.learning_rate
+    return f"{set_option('train.optimizer.learning_rate', float(f'{rate / 10:.1g}'))} (it is {rate:g})"
 
 
 def _mean(flows: Sequence[Flow]) -> Flow:

@@ -42,6 +42,7 @@ class LearningRateTest(NamedTuple):
     suggestion: float | None  # None: the test is inconclusive
     least: float | None  # the learning rate where the smoothed loss was least
     inconclusive: str | None  # why there is no suggestion
+    lower: float | None  # a learning rate to try if the test is inconclusive, and the one that is set is too high
     chance: float  # the loss of the best answer that is the same for all reviews
     ended: str  # why: "diverged", "the loss grew", "nothing is left to learn", "all learning rates were tried"
     current: float  # train.optimizer.learning_rate as it is set
@@ -78,9 +79,19 @@ def find_learning_rate(data: TrainingData) -> LearningRateTest:
     except Diverged:
         ended = "diverged"
     least, inconclusive = _lowest(curve, chance)
-    suggestion = None if least is None else float(f"{least / _SAFETY:.1g}")
-    found = suggestion, least, inconclusive
+    suggestion = None if least is None else _far_below(least)
+    grew = least is None and ended in ("diverged", "the loss grew") and optimizer.learning_rate > _highest(curve)
+    found = suggestion, least, inconclusive, _far_below(_highest(curve)) if grew else None
     return LearningRateTest(*found, chance, ended, optimizer.learning_rate, optimizer.name, curve)
+
+
+def _far_below(learning_rate: float) -> float:
+    return float(f"{learning_rate / _SAFETY:.1g}")
+
+
+def _highest(curve: Sequence[Point]) -> float:
+    """Return the highest learning rate that was tried."""
+    return curve[-1].learning_rate if curve else LOWEST
 
 
 def _lowest(curve: Sequence[Point], chance: float) -> tuple[float | None, str | None]:

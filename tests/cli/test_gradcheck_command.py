@@ -50,6 +50,14 @@ def test_a_wrong_derivative_exits_with_1(sentibp, monkeypatch):
     assert sentibp("gradcheck", "xor", "--tolerance", "10").out.endswith("no error is over 10\n")
 
 
+def test_a_gradient_that_is_too_faint_is_explained(sentibp):
+    """Batch normalisation takes off what a bias before it adds, so that the bias has no gradient."""
+    out = sentibp("gradcheck", "xor", "--set", "model.batch_norm=true", "--set", "data.source=sample").out
+    assert "too faint to tell (1 of 7 tensors): the gradient is shorter than 1e-05," in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "too faint" not in sentibp("gradcheck", "xor").out
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_layer(sentibp, here, sign):
     Path("my_layer.py").write_text(LAYER.replace("SIGN", str(sign)))

@@ -64,8 +64,9 @@ MISTAKES = {
     # unknown keys
     "model: {hiden: [1]}": "model.hiden: unknown key; did you mean 'hidden'?",
     "train: {dropout: 0.1}": "train.dropout: unknown key; 'dropout' belongs to 'model'",
-    "epochs: 3": "epochs: unknown key; 'epochs' belongs to 'train'",
-    "train: {learning_rate: 1}": "train.learning_rate: unknown key; 'learning_rate' belongs to 'train.optimizer'",
+    "epochs: 3": "epochs: unknown key; 'epochs' belongs to 'train'; write train: {epochs: 3}",
+    "train: {learning_rate: 1}": "train.learning_rate: unknown key; 'learning_rate' belongs to 'train.optimizer'; "
+    "write optimizer: {learning_rate: 1}",
     "data: {init: he}": "data.init: unknown key; 'init' belongs to 'model.embedding' or 'model'",
     "train: {model: {}}": "train.model: unknown key; 'model' belongs to 'the top level'",
     "train: {hiden: [1]}": "train.hiden: unknown key; did you mean 'model.hidden'?",
@@ -151,6 +152,15 @@ MISTAKES = {
     "train: {early_stopping: 0}": "train.early_stopping: 0 is too small; give a whole number of at least 1",
     # lists and mappings
     "model: {hidden: 16}": "model.hidden: 16 is not a list; write [16]",
+    "model: {hidden: 0}": "model.hidden: 0 is not a list; write []",
+    "model: {hidden: null}": "model.hidden: null is not a list; write []",
+    "model: {hidden: none}": "model.hidden: 'none' is not a list; write []",
+    "data: {source: null}": "data.source: null is not text or a list; give text or a list of texts",
+    "train: {loss: mse}": "train.loss: 'mse' is not one of cross_entropy, squared_error; did you mean 'squared_error'?",
+    "train: {optimizer: sgd, learning_rate: 0.5}": "train.learning_rate: unknown key; 'learning_rate' belongs to "
+    "'train.optimizer'; write optimizer: {name: sgd, learning_rate: 0.5}",
+    "train: {optimizer: {name: adam}, learning_rate: 0.5}": "train.learning_rate: unknown key; 'learning_rate' belongs "
+    "to 'train.optimizer'; write optimizer: {name: adam, learning_rate: 0.5}",
     "model: {hidden: wide}": "model.hidden: 'wide' is not a list; give a list of whole numbers of at least 1",
     "model: {hidden: '32, 16'}": "model.hidden: '32, 16' is not a list; write [32, 16]",
     "train: {freeze: output}": "train.freeze: 'output' is not a list; write ['output']",

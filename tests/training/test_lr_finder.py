@@ -149,3 +149,17 @@ def test_the_loss_by_chance_of_several_labels():
     share = np.array([5, 6]) / 11
     chance = lr_finder._loss_by_chance(Config().train, weighted)
     assert chance == pytest.approx(-(share * np.log(share)).sum())
+
+
+def test_a_learning_rate_that_is_too_high_gets_a_lower_one_where_the_test_is_inconclusive(write_config):
+    """The network of the default size learns nothing before the loss grows; 50 is above the end of the test."""
+    sections = {"data": {"source": "sample"}, "model": {"embedding": {"dim": 16, "init": "normal"}, "hidden": [16]}}
+    high, low = (
+        lr_finder.find_learning_rate(
+            prepare(write_config(**sections, train={"optimizer": {"name": "sgd", "learning_rate": rate}}))
+        )
+        for rate in (50, 0.5)
+    )
+    assert (high.suggestion, high.ended) == (None, "the loss grew")
+    assert high.lower == pytest.approx(high.curve[-1].learning_rate / 10, rel=0.5)
+    assert low.lower is None  # it is not known to be too high

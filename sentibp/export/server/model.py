@@ -13,6 +13,7 @@ from sentibp.errors import DataError
 from sentibp.inspection.explain import explain
 from sentibp.model import file
 from sentibp.model.classifier import Classifier
+from sentibp.model.decision import Decision, answers, parse_decision
 from sentibp.utils.arrow import strings
 from sentibp.utils.files import open_regular
 from sentibp.utils.hashing import file_digest
@@ -29,16 +30,22 @@ class ServedModel(NamedTuple):
     """A model with what the server tells of it. Requests share it; nothing changes it."""
 
     classifier: Classifier
+    decision: Decision  # how its label is chosen
     digest: str  # SHA-256 of the file
     format: int  # of the file
     version: str  # of sentibp that wrote it
 
     def card(self) -> dict[str, Any]:
         """Return what `GET /model` answers."""
-        spec, scores = self.classifier.spec, self.classifier.scores
+        spec, scores, decision = self.classifier.spec, self.classifier.scores, self.decision
+        threshold = None
+        if decision.threshold is not None:
+            threshold = {"label": spec.labels[decision.threshold[0]], "least": decision.threshold[1]}
         return {
             "labels": list(spec.labels),
             "ordered": spec.ordered,
+            "threshold": threshold,
+            "cost": None if decision.cost is None else decision.cost.tolist(),
             "digest": self.digest,
             "format": self.format,
             "version": self.version,
@@ -59,7 +66,8 @@ class ServedModel(NamedTuple):
         """
         lines = []
         for piece in _pieces(texts):
-            for text, record in zip(piece, self.classifier.answers(strings(piece)), strict=True):
+            records = answers(self.classifier.predict(strings(piece)), self.decision)
+            for text, record in zip(piece, records, strict=True):
                 if stop.is_set():
                     raise Stopped
                 whole = record | explain(self.classifier, text).to_dict() | record if explained else record
@@ -67,8 +75,12 @@ class ServedModel(NamedTuple):
         return lines
 
 
-def load(path: Path) -> ServedModel:
-    """Read a model file. Raises DataError if it is damaged, or changes all the time."""
+def load(path: Path, threshold: str | None = None, cost: str | None = None) -> ServedModel:
+    """Read a model file. `threshold` and `cost` choose the label: see `parse_decision`.
+
+    Raises DataError if the file is damaged, or changes all the time, and ConfigError if the model does not have the
+    classes that the options name.
+    """
     for _ in range(_TRIES):
         with open_regular(path) as opened:
             content = opened.read()
@@ -77,7 +89,8 @@ def load(path: Path) -> ServedModel:
         if file_digest(path) != digest:
             continue
         header = _header(content)
-        return ServedModel(classifier, digest, header["format"], str(header["version"]))
+        decision = parse_decision(classifier.spec.label_set, threshold, cost)
+        return ServedModel(classifier, decision, digest, header["format"], str(header["version"]))
     raise DataError(f"{path}: has changed while it was read; try again when no other program writes to it")
 
 

@@ -159,6 +159,10 @@ def _model(spec: NetworkSpec) -> dict[str, Any]:
         {
             "labels": {"const": list(spec.labels)},
             "ordered": _FLAG | {"description": "Whether the labels are in order, from the worst to the best."},
+            "threshold": _or_null(_object({"label": {"enum": list(spec.labels)}, "least": _PROBABILITY}))
+            | {"description": "The label that is given from this probability on, if it was started with --threshold."},
+            "cost": _or_null(_list(_list(_NUMBER)))
+            | {"description": "What a mistake costs, by the right label and the given one, if with --cost."},
             "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the model file."},
             "format": {"type": "integer", "description": "The format of the model file."},
             "version": _TEXT | {"description": "The version of sentibp that wrote the model file."},
@@ -177,6 +181,10 @@ def _object(properties: dict[str, Any], optional: tuple[str, ...] = (), about: s
         "additionalProperties": False,
     }
     return schema if about is None else {"description": about, **schema}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"oneOf": [schema, {"type": "null"}]}
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:

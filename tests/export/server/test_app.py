@@ -9,12 +9,13 @@ import threading
 
 import pytest
 
-from sentibp.errors import DataError
+from sentibp.errors import ConfigError, DataError
 from sentibp.export.server import app
 from sentibp.export.server import model as module
 from sentibp.export.server.access import Access
 from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel, load
+from sentibp.model.decision import Decision
 
 
 class Slow(ServedModel):
@@ -47,7 +48,7 @@ def service(new_classifier, monkeypatch):
     made = []
 
     def make(kind=ServedModel, **limits):
-        model = kind(new_classifier(["good film", "bad"]), "0" * 64, 5, "0")
+        model = kind(new_classifier(["good film", "bad"]), Decision(), "0" * 64, 5, "0")
         if kind is Slow:
             model.asked, model.may_answer, model.stops = threading.Semaphore(0), threading.Event(), []
         made.append(app.Service(model, Limits(**limits), Access(None, frozenset({"here"}))))
@@ -182,6 +183,14 @@ def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):
     model.classifier.network.params["embedding.weight"][...] = 3e38
     with pytest.raises(DataError, match="too large"):
         model.answer(["good film"], True, threading.Event())
+
+
+def test_a_model_without_the_class_of_the_threshold_is_refused(new_classifier, tmp_path):
+    """It may come with a reload: the model before it stays."""
+    (tmp_path / "model.safetensors").write_bytes(new_classifier(["good film", "bad"]).to_bytes())
+    assert load(tmp_path / "model.safetensors", "negative=0.2").decision.threshold == (0, 0.2)
+    with pytest.raises(ConfigError, match="no such class"):
+        load(tmp_path / "model.safetensors", "neutral=0.2")
 
 
 def test_a_file_that_changes_while_it_is_read(new_classifier, tmp_path, monkeypatch):

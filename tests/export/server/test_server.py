@@ -18,6 +18,8 @@ import pytest
 from command import invoke
 from serving import EXPLAIN, Served, malformed, refusals
 
+from sentibp.model.file import load_model
+
 TEXTS = ["a good film, a fine film", "a bad film", "dull and bad"]
 AWKWARD = [
     *TEXTS,
@@ -123,6 +125,24 @@ def test_the_model_is_described(served):
     assert card["digest"] == hashlib.sha256(Path(served.started["model"]).read_bytes()).hexdigest()
     assert card["format"] == (5 if len(card["labels"]) == 2 else 6)
     assert served.ask("good").json["label"] in card["labels"]
+
+
+def test_a_threshold_and_costs_choose_the_label(new_classifier, tmp_path, here):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(heads.random_classifier(new_classifier, "scale of 5", TEXTS, {"hidden": [4]}).to_bytes())
+    labels = load_model(path).spec.labels
+    for options in (["--threshold", f"{labels[1]}=0"], ["--cost", "squared"]):
+        lines = invoke("predict", "-m", path, "--format", "jsonl", *options, "--", *TEXTS).out.splitlines()
+        with Served("-m", path, *options) as server:
+            assert server.ask(TEXTS).json == list(map(json.loads, lines))
+            card = server.ask(path="/model").json
+            validate(server.ask(path="/openapi.json").json, "Model", card)
+        if options[0] == "--threshold":
+            assert {each["label"] for each in map(json.loads, lines)} == {labels[1]}
+            assert (card["threshold"], card["cost"]) == ({"label": labels[1], "least": 0}, None)
+        else:
+            assert card["threshold"] is None
+            assert card["cost"][0] == [0, 1, 4, 9, 16]
 
 
 # --- refusals
