@@ -134,6 +134,8 @@
     hide(Boolean(answer.no_drawing), [at("stepper"), at("phases")]);
   }
 
+  const areBinary = (labels) => labels.join() === "negative,positive"; // two others have a probability each
+
   // The labels, the optimizer and the shape of the answer are those of the network. Return whether it is another one now.
   function configure(answer) {
     const names = JSON.stringify([network.value, answer.labels]);
@@ -141,7 +143,7 @@
     const isFirst = labelsShown === null && wanted === undefined;
     labelsShown = names;
     version = null;
-    const several = answer.labels.length > 2;
+    const several = !areBinary(answer.labels);
     const chosen = wanted === null ? answer.labels.at(-1) : answer.labels.includes(wanted) ? wanted : answer.labels[0];
     at("labels").replaceChildren(...(several ? answer.labels : answer.labels.toReversed()).map((name) => {
       const made = document.createElement("label"), input = document.createElement("input");
@@ -247,7 +249,7 @@
     at("steps").start = answer.learned - listed.length + 1;
     at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
       const item = document.createElement("li"), short = taught.length > 60 ? `${taught.slice(0, 59)}…` : taught;
-      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${page.probability(before)} → ${page.probability(after)}`;
+      item.textContent = `“${short}” is ${kind}: ${areBinary(answer.labels) ? "positive" : kind} ${page.probability(before)} → ${page.probability(after)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;
