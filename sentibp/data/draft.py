@@ -147,7 +147,7 @@ def _other_labels(profile: Profile, name: str) -> list[str]:
         return []
     listed = ", ".join(repr(_printable(each.name)) for each in others[:_OTHERS]) + ", ..." * (len(others) > _OTHERS)
     fact = f"{name}: {_printable(chosen.name)!r} is taken as the column with the labels; {listed} may be, too"
-    return [f"{fact}: choose with --label-column NAME"]
+    return [f"{fact}: choose with --set data.label_column=NAME"]
 
 
 def _few_labels_of_short_texts(profile: Profile, table: Table) -> int:

@@ -14,11 +14,11 @@ _KINDS = ("negative", "positive", "ignore")
 
 _NEGATIVE = """negative neg bad poor rotten negativ négatif négative negatif negativo negativa schlecht mauvais
 thumbs_down thumb_down not_recommended unrecommended do_not_recommend unfavorable unfavourable dissatisfied unsatisfied
-unhappy dislike disliked detractor complaint 👎 🙁 ☹ negatif olumsuz negatywny отрицательный негативный negatív 负面
-負面 消极 差评 ネガティブ 부정 سلبي"""
+unhappy dislike disliked disagree detractor complaint 👎 🙁 ☹ negatif olumsuz negatywny отрицательный негативный negatív
+负面 負面 消极 差评 ネガティブ 부정 سلبي"""
 _POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up thumb_up recommended
-recommend favorable favourable satisfied happy like liked promoter praise compliment 👍 🙂 😀 pozitif olumlu pozytywny
-положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
+recommend favorable favourable satisfied happy like liked agree promoter praise compliment 👍 🙂 😀 pozitif olumlu
+pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
 _WORST = "terrible awful horrible worst hate hated"
 _BEST = "excellent great best love loved perfect amazing outstanding"
 _NEUTRAL = "neutral neutre neutro neu mixed undecided ok okay average"
@@ -28,6 +28,8 @@ _LEVELS = {
     for level, words in ((-2, _NEGATIVE), (2, _POSITIVE), (-3, _WORST), (3, _BEST), (0, _NEUTRAL))
     for word in words.split()
 }
+_FULL = {"neg": "negative", "neu": "neutral", "pos": "positive"}
+
 _STRONG = "very|extremely|strongly|highly|overwhelmingly"
 _WEAK = "mostly|somewhat|slightly|weakly|rather|fairly|quite"
 _DEGREE = rf"({_STRONG}|{_WEAK})"
@@ -130,9 +132,10 @@ def class_spellings(keys: Iterable[str]) -> dict[str, list[str]] | None:
     classes: dict[str, list[str]] = {}
     for place in sorted(set(places.values())):
         same = [key for key in keys if places[key] == place]
-        usual = ("negative", "neutral", "positive")
-        names = [key for key in same if is_number(key) or key in usual]
+        names = [key for key in same if is_number(key) or key in _FULL.values()]
         classes[min(names or same, key=len)] = sorted(same, key=lambda key: (len(key), key))
+    if any(len(same) > 1 for same in classes.values()):
+        classes = {_FULL.get(name, name): same for name, same in classes.items()}
     return classes
 
 

@@ -199,7 +199,7 @@ def test_the_labels_are_in_the_column_that_is_most_like_labels(sentibp, here):
     assert "  # label_column: Customer  # Shop 0, Shop 1, Shop 2\n" in config, "what else it may be"
     assert done.err == (
         "tickets.csv: 'Category' is taken as the column with the labels; 'Customer' may be, too: "
-        "choose with --label-column NAME\n"
+        "choose with --set data.label_column=NAME\n"
     )
     each = (
         "--set 'data.labels={bug: [bug], billing: [billing], login: [login], ignore: [\"\"]}' --set data.ordered=false"

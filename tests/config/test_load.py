@@ -296,7 +296,7 @@ def test_a_long_value_is_shortened():
 def test_many_mistakes_are_found_quickly():
     lines = complaints("\n".join(f"key{i}: {i}" for i in range(3000)))
     assert len(lines) == MOST + 1
-    assert lines[-1] == "mine.yaml: 2950 more mistakes"
+    assert lines[-1] == "mine.yaml: 2,950 more mistakes"
 
 
 def test_the_same_rules_apply_in_python():

@@ -47,7 +47,7 @@ def test_synonyms_are_one_class():
     assert class_spellings(["pos", "neutral", "neg", "negative", "mixed"]) == {
         "negative": ["neg", "negative"],
         "neutral": ["mixed", "neutral"],
-        "pos": ["pos"],
+        "positive": ["pos"],
     }
 
 
