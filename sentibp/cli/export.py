@@ -93,7 +93,7 @@ def export(
         exports.require_free_name(output)
     path = find.model_file(model if named is None else named)
     require_no_input(output, [("the model", path)])
-    require_free(output, force)
+    require_free(output, force, replaces_own=True)
     classifier = load_model(path)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     exported = exports.export_model(classifier, target, decision, max_bytes)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import stat
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeVar
@@ -17,6 +19,15 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.utils.files import is_stream, missing_folder, open_output
 
 Format = TypeVar("Format", bound=str)
+
+_OWN = re.compile(
+    rb'<meta name="generator" content="sentibp">'  # a page
+    rb"|\A(//|#) A model of sentibp"  # a module
+    rb"|\A.{0,4}\x12\x07sentibp"  # an ONNX model
+    rb'|\A[^\n]*\blabel(\W+|": "[^"\n]*", ")score\W[^\n]*\bunknown\b',  # predictions: the columns, or the first object
+    re.DOTALL,
+)
+_BEGINNING = 1 << 16  # bytes of a file in which its kind is looked for
 
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
 
@@ -49,11 +60,12 @@ def output_file(output: Path) -> Iterator[IO[bytes]]:
         print_message(f"{output} is one of {names} names of a file (hard links); all of them have the new content")
 
 
-def require_free(output: Path | None, force: bool, *, makes_folder: bool = False) -> None:
+def require_free(output: Path | None, force: bool, *, makes_folder: bool = False, replaces_own: bool = False) -> None:
     """Raise ConfigError if a file is there already that would be lost, unless `force` is given.
 
-    An empty file, a pipe and a device hold nothing. DataError if the folder is missing, unless the command makes it. A
-    path that is a folder itself is refused when it is opened.
+    An empty file, a pipe and a device hold nothing. `replaces_own`: what nobody edits, such as predictions and reports,
+    is no loss if this program has written it; a line says that it is replaced. DataError if the folder is missing,
+    unless the command makes it. A path that is a folder itself is refused when it is opened.
     """
     if output is None or not output.name or is_stream(output):
         return
@@ -61,8 +73,23 @@ def require_free(output: Path | None, force: bool, *, makes_folder: bool = False
         raise DataError(f"--output {output}: {folder}")
     if force or not os.path.isfile(output) or not os.path.getsize(output):
         return
+    if replaces_own and _is_own(output):
+        print_message(f"{output}: replaces an earlier output of sentibp")
+        return
     another = f"choose another, such as --output {shlex.quote(str(free_name(output)))}"
     raise ConfigError(f"--output {output}: already there; {another}, or replace it with --force")
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file begins as the pages, modules and predictions of this program do."""
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(_BEGINNING)
+        if beginning.startswith(b"\x1f\x8b"):
+            beginning = zlib.decompressobj(wbits=31).decompress(beginning, _BEGINNING)
+    except (OSError, zlib.error):  # it is not known to be
+        return False
+    return _OWN.search(beginning) is not None
 
 
 def free_name(path: Path) -> Path:

@@ -179,7 +179,7 @@ def _predict(
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
-    require_free(output, force)
+    require_free(output, force, replaces_own=True)
     classifier = file.load_model(model_file)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:

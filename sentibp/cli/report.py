@@ -70,7 +70,7 @@ def report(
     runs = find.with_hub_models_local(runs or ["last"])
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
-    require_free(output, force)
+    require_free(output, force, replaces_own=True)
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     with naming_predict(data, runs[0] if len(runs) == 1 else None, text_column, set_ or []):
         subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))

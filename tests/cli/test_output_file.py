@@ -215,6 +215,43 @@ def test_a_file_that_is_there_is_replaced_only_by_force(sentibp, fails, trained,
         assert sentibp(*command, "-o", "null").err == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (["predict", "good", "--keep"], "out.csv"),
+        (["predict", "good"], "out.tsv"),
+        (["predict", "good"], "out.jsonl"),
+        (["predict", "good"], "out.csv.gz"),
+        (["report"], "out.html"),
+        *((["export"], f"out.{suffix}") for suffix in ("mjs", "py", "onnx", "html")),
+    ],
+)
+def test_an_earlier_output_is_replaced(sentibp, trained, here, command, output):
+    sentibp(*command, "-o", output)
+    first = (here / output).read_bytes()
+    assert sentibp(*command, "-o", output).err.startswith(f"{output}: replaces an earlier output of sentibp\n")
+    assert (here / output).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "content"),
+    [
+        ("predict", "out.csv", "text,label\nthe score is unknown,1\n"),
+        ("predict", "out.jsonl", '{"text": "the label, the score: unknown", "stars": 1}\n'),
+        ("predict", "out.csv.gz", "\x1f\x8b"),
+        ("report", "out.html", "<p>made with sentibp</p>"),
+        ("export", "out.py", "import sentibp\n# A model of sentibp\n"),
+    ],
+)
+def test_a_file_of_somebody_else_is_never_taken_for_an_earlier_output(
+    sentibp, fails, trained, here, command, output, content
+):
+    (here / output).write_bytes(content.encode("latin-1"))
+    text = ["good"] if command == "predict" else []
+    assert "already there" in fails(2, command, *text, "-o", output)
+    assert (here / output).read_bytes() == content.encode("latin-1")
+
+
 def test_a_key_of_a_worksheet_is_not_replaced(sentibp, fails, here):
     (here / "sheet.key.md").write_text("mine")
     assert fails(2, "trace", "--article", "--blank", "-o", "sheet.md").startswith(
