@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import shlex
@@ -87,9 +86,9 @@ def _threshold(classes: Classes, given: str) -> tuple[int, float]:
 def _cost(classes: Classes, given: Costs) -> Array:
     k, names = classes.number, ", ".join(classes.names)
     plain = json.dumps((1 - np.eye(k, dtype=int)).tolist(), separators=(",", ":"))
-    if isinstance(given, str) and (meant := difflib.get_close_matches(given.strip().casefold(), _POWERS, 1, 0.7)):
-        if given not in _POWERS:
-            raise ConfigError(f"--cost {given}: no such cost; did you mean --cost {meant[0]}?")
+    if isinstance(given, str) and (power := meant_class(given, _POWERS)):
+        if given != power:
+            raise ConfigError(f"--cost {given}: no such cost; did you mean --cost {power}?")
         if not classes.ordered:
             raise ConfigError(f"--cost {given}: the classes have no order; give a matrix, such as --cost '{plain}'")
         return np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64) ** _POWERS[given]

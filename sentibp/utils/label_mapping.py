@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -105,6 +104,8 @@ def worse_first(first: str, second: str) -> tuple[str, str] | None:
 
 def meant_class(typed: str, names: Iterable[str]) -> str | None:
     """Return the class that was probably meant: the same but for capitals, a word of its meaning, or a near name."""
+    import difflib
+
     keys = {label_key(name): name for name in names}
     key = label_key(typed)
     near = difflib.get_close_matches(key, keys, 1)
