@@ -89,6 +89,9 @@ def export(
         raise ConfigError("--output -: an export is a file; name one, such as --output model.html")
     target = exports.target_of(to, "" if output is None else output.suffix)
     output = output or Path(_NAMES[target])
+    if target == "onnx" and (threshold, cost) != (None, None):
+        option = "--cost" if threshold is None else "--threshold"
+        raise ConfigError(f"{option}: an ONNX model gives probabilities, and chooses no label; leave the option out")
     if target == "python":
         exports.require_free_name(output)
     path = find.model_file(model if named is None else named)

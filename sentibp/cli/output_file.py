@@ -24,7 +24,7 @@ _OWN = re.compile(
     rb'<meta name="generator" content="sentibp">'  # a page
     rb"|\A(//|#) A model of sentibp"  # a module
     rb"|\A.{0,4}\x12\x07sentibp"  # an ONNX model
-    rb'|\A[^\n]*\blabel(\W+|": "[^"\n]*", ")score\W[^\n]*\bunknown\b',  # predictions: the columns, or the first object
+    rb'|\A(\[\n)?[^\n]*\b\w*label\w*(\W+|": "[^"\n]*", ")\w*score\w*\W[^\n]*\bunknown\b',  # predictions
     re.DOTALL,
 )
 _BEGINNING = 1 << 16  # bytes of a file in which its kind is looked for

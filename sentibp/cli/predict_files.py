@@ -110,7 +110,9 @@ class _Counts:
         files = ", ".join(f"{count:,} {state}" for count, state in states if count)
         print_message(f"{self.folder}: {files} of {counted(self.total, 'file')}; {counted(self.reviews, 'review')}")
         if self.failed:
-            print_message(f"{self.folder / FAILURES}: why they failed; the same command tries them again")
+            print_message(
+                f"{self.folder / FAILURES}: why they failed; once repaired, the same command tries them again"
+            )
 
 
 @contextmanager

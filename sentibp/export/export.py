@@ -78,7 +78,8 @@ def target_of(given: str | None, suffix: str) -> str:
         raise ConfigError(f"--to {given}: not one of {', '.join(TARGETS)}")
     target = given or named.get(suffix.lower())
     if target is None:
-        raise ConfigError(f"to what? give --to with one of {', '.join(TARGETS)}")
+        what = f"the suffix {suffix} is none of {', '.join(named)}" if suffix else "to what?"
+        raise ConfigError(f"{what}; give --to with one of {', '.join(TARGETS)}")
     if suffix.lower() in named and named[suffix.lower()] != target:
         raise ConfigError(f"--to {given}: the name of the output says {named[suffix.lower()]}; change one of the two")
     return target

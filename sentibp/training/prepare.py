@@ -192,8 +192,9 @@ def _shard_notes(settings: Train, reviews: int) -> list[str]:
     steps, smaller = -(-reviews // (settings.shards * settings.batch_size)), settings.batch_size // settings.shards
     if settings.shards == 1 or settings.sync == "sync" or steps >= _FEW_STEPS or not smaller:
         return []
-    few = f"train.shards: {counted(steps, 'step')} of each shard in an epoch"
-    return [f"{few}; for as many as without shards, write {set_option('train.batch_size', smaller)}"]
+    alone = -(-reviews // settings.batch_size)
+    few = f"train.shards: {counted(steps, 'step')} of each shard in an epoch, where one process has {alone:,}"
+    return [f"{few}; for as many in each, write {set_option('train.batch_size', smaller)}"]
 
 
 def _facts(config: Config, reviews: _Reviews, lexicon: Lexicon | None) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def test_another_decision(sentibp, trained):
         (["--to", "js", "--max-size", "small"], "--max-size small: not a size"),
         (["--to", "js", "-m", "a", "b"], "two models"),
         (["--to", "js", "--threshold", "7"], "--threshold 7"),
+        (["--to", "onnx", "--threshold", "0.7"], "--threshold: an ONNX model gives probabilities"),
+        (["--to", "onnx", "--cost", "[[0,1],[1,0]]"], "--cost: an ONNX model gives probabilities"),
+        (["--output", "a.txt"], "the suffix .txt is none of .html, .htm, .js, .mjs, .py, .onnx; give --to with one of"),
         (["--to", "js", "-o", "-"], "--output -: an export is a file"),
     ],
 )

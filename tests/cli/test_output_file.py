@@ -221,15 +221,18 @@ def test_a_file_that_is_there_is_replaced_only_by_force(sentibp, fails, trained,
         (["predict", "good", "--keep"], "out.csv"),
         (["predict", "good"], "out.tsv"),
         (["predict", "good"], "out.jsonl"),
+        (["predict", "good"], "out.json"),
+        (["predict", "--input", "own.csv", "--keep"], "out.csv"),
         (["predict", "good"], "out.csv.gz"),
         (["report"], "out.html"),
         *((["export"], f"out.{suffix}") for suffix in ("mjs", "py", "onnx", "html")),
     ],
 )
 def test_an_earlier_output_is_replaced(sentibp, trained, here, command, output):
+    (here / "own.csv").write_text("text,label,score\ngood,1,2\n")  # the columns of predictions get other names
     sentibp(*command, "-o", output)
     first = (here / output).read_bytes()
-    assert sentibp(*command, "-o", output).err.startswith(f"{output}: replaces an earlier output of sentibp\n")
+    assert f"{output}: replaces an earlier output of sentibp\n" in sentibp(*command, "-o", output).err
     assert (here / output).read_bytes() == first
 
 

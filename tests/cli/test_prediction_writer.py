@@ -70,7 +70,7 @@ OUTPUTS = [
 @pytest.mark.parametrize("input", ["i.csv", "i.tsv"])
 def test_every_value_is_kept_as_it_is(sentibp, input, output):
     write(input)
-    assert sentibp("predict", "--input", input, "--output", output) == (0, "", "")
+    assert sentibp("predict", "--input", input, "--output", output) == (0, "", f"{output}: 4 rows written\n")
     found = read(output)
     assert [{name: row[name] for name in ROWS[0]} for row in found] == ROWS
     expected = sentibp("predict", "--", *(row["text"] for row in ROWS)).jsonl
@@ -118,6 +118,7 @@ def test_columns_of_the_same_name(sentibp):
         assert err == (
             "the input has a column 'label': the prediction's is called 'predicted_label_2'\n"
             "the input has a column 'score': the prediction's is called 'predicted_score'\n"
+            f"{output}: 1 row written\n"
         )
 
 
@@ -236,7 +237,7 @@ def test_the_same_input_gives_the_same_bytes(sentibp):
     for output in OUTPUTS:
         contents = set()
         for _ in range(2):
-            sentibp("predict", "-i", "i.csv", "-o", output)
+            sentibp("predict", "-i", "i.csv", "-o", output, "--force")
             contents.add(Path(output).read_bytes())
         assert len(contents) == 1
 

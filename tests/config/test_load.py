@@ -974,6 +974,8 @@ def test_a_written_config_loads_as_an_equal_config(tree):
 def test_classes_of_any_names_are_written_and_loaded(classes, ordered, as_mapping):
     meaning = {"negative", "positive", "ignore", "..."}
     assume(not meaning & set(map(label_key, classes)))
+    values_of_all = [label_key(value) for each in classes for value in (each, f"{each}!")]
+    assume(len(set(values_of_all)) == len(values_of_all))  # a value belongs to one class
     labels = {str(each): [each, f"{each}!"] for each in classes} if as_mapping else classes
     original = Config.model_validate({"data": {"labels": labels, "ordered": ordered}})
     Path("written.yaml").write_text(dump.dump(original), encoding="utf-8")

@@ -89,7 +89,7 @@ def test_all_mistakes_are_reported_at_once(read):
 
 
 def test_a_file_that_is_missing_or_no_yaml(here):
-    for path, fault in ("gone.yaml", "no such file"), ("bytes.yaml", "not UTF-8"):
+    for path, fault in ("gone.yaml", "no such file; give a search space"), ("bytes.yaml", "not UTF-8"):
         Path("bytes.yaml").write_bytes(b"train: \xff")
         with pytest.raises(ConfigError, match=f"{path}.*{fault}"):
             load_space(Path(path), {})

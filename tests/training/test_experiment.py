@@ -611,7 +611,8 @@ def test_a_missing_initial_model_is_reported(small, complaint):
         "model.init_from: no finished run here"
     )
     Path("text.txt").write_text("no model")
-    assert complaint(DataError, train_model, small("model.init_from=text.txt")).startswith("text.txt: not a model file")
+    message = complaint(ConfigError, train_model, small("model.init_from=text.txt"))
+    assert "text.txt: reviews, not a run or model; name a run directory or a model file" in message
 
 
 # Evaluation

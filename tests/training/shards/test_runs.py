@@ -212,7 +212,8 @@ def test_one_shard_is_the_usual_training(write_config, here):
 def test_few_steps_of_a_shard_are_noted_with_the_repair(small, here):
     run = train_model(small("train.epochs=2"), Path("run"))
     assert run.notes[0] == (
-        "train.shards: 5 steps of each shard in an epoch; for as many as without shards, write --set train.batch_size=4"
+        "train.shards: 5 steps of each shard in an epoch, where one process has 18; for as many in each, write "
+        "--set train.batch_size=4"
     )
     assert not train_model(small("train.epochs=2", "train.sync=sync"), Path("sync")).notes
     assert not train_model(small("train.epochs=2", "train.batch_size=2"), Path("many")).notes
