@@ -178,9 +178,7 @@ def test_what_fails_is_recorded_and_the_rest_goes_on(inputs: Path, many: Callabl
     (inputs / "link.csv").symlink_to("missing.csv")
     done = many("in", code=3)
     assert "out: 7 written, 3 failed of 10 files; 403 reviews\n" in done.err
-    assert done.err.endswith(
-        "out/failures.jsonl: why they failed; once repaired, the same command tries them again\n"
-    )
+    assert done.err.endswith("out/failures.jsonl: why they failed; once repaired, the same command tries them again\n")
     failed = {
         os.path.basename(each["input"]): each
         for each in map(json.loads, Path("out/failures.jsonl").read_text().splitlines())
