@@ -90,6 +90,8 @@ def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
 
 
 def _print(text: str, influences: Influences) -> None:
+    from sentibp.inspection.pages.render import signed
+
     towards, score = influences.towards, influences.positive
     if towards is None:
         score = influences.positive if influences.label == "positive" else 1 - influences.positive
@@ -99,7 +101,7 @@ def _print(text: str, influences: Influences) -> None:
     logit = "logit" if towards is None else f"logit of {towards} against the rest"
     of = f"{influences.sharing:,} of {counted(influences.reviews, 'training review')}"
     shared = f"{of} {'shares' if influences.sharing == 1 else 'share'} words with it"
-    line = f"{logit} {influences.logit:+.4f}; {shared}"
+    line = f"{logit} {signed(influences.logit)}; {shared}"
     print_text(line if towards is None else textwrap.fill(line, 80))
     ups, downs = (
         ("towards positive", "towards negative") if towards is None else (f"towards {towards}", f"against {towards}")
@@ -108,7 +110,7 @@ def _print(text: str, influences: Influences) -> None:
         print_text(f"\nlargest influence {direction}" + ("" if reviews else ": none"))
         for review in reviews:
             print_text(
-                f"{review.influence:>+8.4f}  review {review.review:,}, {review.label}: "
+                f"{signed(review.influence):>8}  review {review.review:,}, {review.label}: "
                 f"{' | '.join(_shared_names(review))}"
             )
             print_text(f"{'':10}{one_line(review.text, 70)}")

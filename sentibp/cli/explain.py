@@ -79,7 +79,8 @@ def explain(
     from sentibp.runs import find, hub_model
 
     require_texts([text], explain=True)
-    classifier = file.load_model(find.model_file(model))
+    path = find.model_file(model)
+    classifier = file.load_model(path)
     explanation = inspection_explain.explain(classifier, text)
     if flip_to is not None:
         _require_other_label(flip_to, explanation)
@@ -92,7 +93,8 @@ def explain(
         from sentibp.inspection.pages.explanation import explanation_page
 
         flip_line = _flip_line(explanation, change, flip_to) if change else None
-        print_content(f"{explanation_page(text, explanation, flip_line)}\n")
+        name = hub_model.pinned_name(path) or find.short_name(str(path))
+        print_content(f"{explanation_page(text, explanation, name, flip_line)}\n")
     else:
         colours = may_colour()
         print_text("\n".join(lines(text, explanation, count, colours)), styled=colours)
@@ -135,11 +137,17 @@ def _label_without(
 
 def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
     """Yield the lines of an explanation as text, with the `count` largest contributions."""
+    from sentibp.inspection.explain import NOTHING
+
     yield f"{explanation.label}  {explanation.score:.4f}"
     yield _coloured(text, explanation, colours) if text.strip() else "(no words)"
     yield ""
     several = isinstance(explanation.positive, tuple)
     yield from _tables(explanation, count) if several else _table(explanation, count)
+    if explanation.contributions and all(
+        abs(part.contribution) < NOTHING for each in explanation.sums for part in each.contributions
+    ):
+        yield "no word matters: none of them moves a probability by as much as 0.1 percentage points"
     unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
     if unknown:
         yield f"unknown to the model: {_short(', '.join(unknown), 70)}"
@@ -148,6 +156,9 @@ def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Ite
 
 def _table(explanation: Explanation, count: int) -> Iterator[str]:
     """Yield the lines of the largest contributions to the logit."""
+    from sentibp.inspection.explain import drawn_sizes
+    from sentibp.inspection.pages.render import signed
+
     largest = sorted(explanation.contributions, key=lambda each: -abs(each.contribution))
     shown, others = largest[:count], largest[count:]
     table = [(_short(each.text), each.contribution) for each in shown]
@@ -155,16 +166,19 @@ def _table(explanation: Explanation, count: int) -> Iterator[str]:
         table.append((counted(len(others), "other"), sum(each.contribution for each in others)))
     table += [("bias", explanation.bias), ("logit", explanation.logit)]
     width = max(len(name) for name, _ in table)
-    scale = max([abs(each.contribution) for each in shown] or [1.0]) or 1.0
+    sizes = drawn_sizes([each.contribution for each in shown])
     meanings = {"bias": "the logit of an empty review", "logit": "the sum"}
     for i, (name, value) in enumerate(table):
         is_feature = i < len(shown)
-        bar = ("+" if value > 0 else "-") * round(_BAR * abs(value) / scale) if is_feature else meanings.get(name, "")
-        yield f"{name:<{width}}  {value:>+9.4f}  {bar}".rstrip()
+        bar = ("+" if value > 0 else "-") * round(_BAR * sizes[i]) if is_feature else meanings.get(name, "")
+        yield f"{name:<{width}}  {signed(value):>9}  {bar}".rstrip()
 
 
 def _tables(explanation: Explanation, count: int) -> Iterator[str]:
     """Yield the lines of the distribution over more than two labels, and of the largest contributions to each sum."""
+    from sentibp.inspection.explain import drawn_sizes
+    from sentibp.inspection.pages.render import signed
+
     yield from _distribution(explanation)
     if explanation.place is not None:
         ends = explanation.classes.names[0], explanation.classes.names[-1]
@@ -176,7 +190,7 @@ def _tables(explanation: Explanation, count: int) -> Iterator[str]:
     shown, others = features[:count], features[count:]
     rows = [(_short(parts[0].text), [part.contribution for part in parts]) for parts in shown]
     bars = _NARROW_BAR * (len(sums) < 3)
-    scale = max([abs(value) for _, values in rows for value in values] or [1.0]) or 1.0
+    sizes = iter(drawn_sizes([value for _, values in rows for value in values]))
     if others:
         totals = [sum(part.contribution for part in parts) for parts in zip(*others, strict=True)]
         rows.append((counted(len(others), "other"), totals))
@@ -188,8 +202,8 @@ def _tables(explanation: Explanation, count: int) -> Iterator[str]:
     for i, (name, values) in enumerate(rows):
         cells = []
         for value in values:
-            bar = ("+" if value > 0 else "-") * round(bars * abs(value) / scale) if i < len(shown) else ""
-            cells.append(f"{value:>+{column}.4f}" + (f"  {bar:<{bars}}" if bars else ""))
+            bar = ("+" if value > 0 else "-") * round(bars * next(sizes)) if i < len(shown) else ""
+            cells.append(f"{signed(value):>{column}}" + (f"  {bar:<{bars}}" if bars else ""))
         yield f"{name:<{width}}  {'  '.join(cells)}".rstrip()
     yield from textwrap.wrap(_meaning(explanation, len(sums)), 80)
 

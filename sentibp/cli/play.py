@@ -82,7 +82,6 @@ def play(
 
 def _networks(name: str | None, article: bool) -> tuple[str, Networks]:
     """Return the name of the network that the page shows first, and all its networks."""
-    from sentibp.inspection.pages.play import short_name
     from sentibp.inspection.pages.play_networks import describe, networks_with
     from sentibp.model import file
     from sentibp.runs import find
@@ -95,5 +94,10 @@ def _networks(name: str | None, article: bool) -> tuple[str, Networks]:
     path = find.model_file(name)
     classifier = file.load_model(path)  # so that a mistake is an error of the command
     about = describe(classifier)
-    title = f"the model {short_name(str(path))}"
+    if find.validated_file(name) != path:
+        about += (
+            " It has learned all reviews in a final training, those of the validation, too. A report shows the model "
+            "before that, which knows fewer words and has scores."
+        )
+    title = f"the model {find.short_name(str(path))}"
     return str(path), networks_with(str(path), title, about, lambda: classifier, article_first=False)

@@ -41,6 +41,8 @@ from sentibp.utils.threads import single_threaded_blas
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NOTHING = 0.004  # of a logit: no probability moves by more than 0.1 points, as the sigmoid has a slope of at most 1/4
+_FULL = 0.04  # of a logit: the least contribution that is drawn as strong as can be
 _CLOSE = 1e-9  # the residual at which the integration stops
 _POINTS = 4  # Gauss-Legendre points on each piece of the line
 _PIECES = 1 << 12  # the largest number of pieces in the numerical integration
@@ -282,10 +284,18 @@ def _answer(spec: NetworkSpec, logits: Array) -> tuple[str, float | tuple[float,
 
 
 def relative_sizes(words: Sequence[Word]) -> Iterator[tuple[Word, float]]:
-    """Yield each word, and the size of its contribution relative to the largest."""
-    scale = max([abs(word.contribution) for word in words] or [0.0]) or 1.0
-    for word in words:
-        yield word, abs(word.contribution) / scale
+    """Yield each word, and the size of its contribution as it is drawn (`drawn_sizes`)."""
+    yield from zip(words, drawn_sizes([word.contribution for word in words]), strict=True)
+
+
+def drawn_sizes(contributions: Sequence[float]) -> list[float]:
+    """Return the size of each contribution relative to the largest: 0 if it is less than NOTHING.
+
+    So what changes no probability to speak of is not drawn as if it did, even if nothing else is larger.
+    """
+    sizes = [abs(value) if abs(value) >= NOTHING else 0.0 for value in contributions]
+    scale = max([*sizes, _FULL])
+    return [size / scale for size in sizes]
 
 
 def _by_word(n: int, found: list[Feature], contributions: Array) -> Array:

@@ -145,6 +145,12 @@ def builtin_file() -> Path:
     return resource_folder("data") / BUILTIN / MODEL
 
 
+def short_name(model: str) -> str:
+    """Return the name of a model file without its path: that of its run directory, or its own."""
+    file = Path(model)
+    return file.parent.name if file.stem == "model" and file.parent.name else file.stem
+
+
 def shown_name(model: Path) -> str:
     """Return the name of the model file that is used where none is named."""
     return BUILTIN if model == builtin_file() else "last"

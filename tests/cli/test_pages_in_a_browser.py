@@ -435,11 +435,11 @@ def written(several: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     binary = exports.random_model("shifters")
     text = f"not a good film, {EVIL} but lovely"
     pages = {
-        "explanation": explanation_page(text, explain(binary, text)),
+        "explanation": explanation_page(text, explain(binary, text), "x"),
         "trace": worksheet_page(sheet(trace_step(binary, text, "positive"), 4)),
     }
     for kind in ("scale", "softmax"):
-        pages[f"explanation, {kind}"] = explanation_page(text, explain(load_model(several[kind]), text))
+        pages[f"explanation, {kind}"] = explanation_page(text, explain(load_model(several[kind]), text), "x")
     for name, content in pages.items():
         (folder / f"{name}.html").write_text(content)
     return {name: (folder / f"{name}.html").as_uri() for name in pages}

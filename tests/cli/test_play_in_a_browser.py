@@ -225,6 +225,51 @@ def test_learn_plays_the_step_and_the_bar_moves_at_its_end(page: Page, article: 
     assert page.complaints() == []
 
 
+def test_the_space_bar_pauses_the_step_from_wherever_the_focus_is(page: Page, article: str):
+    opened(page, article, motion="no-preference")
+    page.js("document.getElementById('learn').focus()")
+    page.press(ENTER)
+    page.wait("document.getElementById('play').textContent === 'Pause'")
+    page.press(SPACE)
+    assert page.text("#play") == "Play" and page.js("document.activeElement.id") == "learn"
+    assert page.js(STEPS) == 1, "no second step"
+    page.press(SPACE)
+    assert page.text("#play") == "Pause", "it goes on"
+    page.find("#text").send_keys(SPACE)
+    assert page.find("#text").get_property("value").endswith("movie "), "in a text field it is a space"
+    opened(page, article)
+    page.js("document.getElementById('learn').focus()")
+    page.press(SPACE)
+    page.wait(f"{STEPS} === 2"), "nothing plays: it presses the button"
+
+
+def test_labels_follow_the_answer_until_somebody_chooses(page: Page, played: str):
+    opened(page, played)
+    checked = "document.querySelector('[name=label]:checked').value"
+    assert (page.find("#text").get_property("value"), page.js(checked)) == ("I love this movie", "positive")
+    for text in "worst, bad, dull", "great, superb, best":
+        write(page, text)
+        page.wait(f"{READY} && {checked} === document.getElementById('prediction').textContent.split(' ')[0]")
+    page.js("document.querySelector('[name=label]:not(:checked)').click()")
+    mine = page.js(checked)
+    write(page, "great, superb, best film")
+    assert page.js(checked) == mine
+    page.js("document.getElementById('learning-rate').value = 1")
+    learn(page)
+    assert "These steps do harm" in page.text("#cost") and "smaller learning rate" in page.text("#cost")
+    write(page, "great fun")
+    assert page.js(checked) == page.text("#prediction").split(" ")[0], "the label was that of another text"
+    page.js(
+        "(o => { o.value = 'adam'; o.dispatchEvent(new Event('change', {bubbles: true})); })"
+        "(document.getElementById('optimizer'))"
+    )
+    page.wait(f"{READY} && document.getElementById('learning-rate').value < 0.5")
+    page.js("(document.getElementById('learning-rate').value = 1e300, document.getElementById('learn').click())")
+    page.wait("!document.getElementById('error').hidden")
+    assert page.js("document.getElementById('error').previousElementSibling.id") == "teach", "beside the button"
+    assert all("422" in complaint for complaint in page.complaints())
+
+
 def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):
     opened(page, article)
     sentences = "[...document.querySelectorAll('#phases li span')].filter(e => e.checkVisibility()).length"
@@ -281,6 +326,12 @@ def test_run_learns_xor_with_a_live_curve_and_can_be_stopped(page: Page, played:
     page.find("#losses summary").send_keys(ENTER)
     page.wait("document.querySelectorAll('#losses tr').length > 40")
     assert page.js(UNNAMED) == []
+    about = page.text("#about-losses")
+    assert "before the step of Run on it" in about and "Where a line falls" not in about, "there is no such line"
+    assert "it has learned nothing yet" not in page.text("#about"), "which is true no longer"
+    assert "steps" in page.text("#run-status")
+    page.find("#reset").click()
+    page.wait(f"document.getElementById('run-status').textContent === '' && {READY}")
     assert page.complaints() == []
 
 
@@ -536,6 +587,14 @@ def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, 
         ratios = page.js(CONTRASTS)
         assert len(ratios) > 60
         assert min(ratio for ratio, _ in ratios) >= 4.5, min(ratios)
+        drawn = "document.querySelector('.linked .scroll')"
+        left = f"{drawn}.getBoundingClientRect().left"
+        lefts = f"[...{drawn}.querySelectorAll('rect')].map(e => e.getBoundingClientRect())"
+        first = page.js(f"Math.min(...{lefts}.filter(b => b.right > {left} + 1).map(b => b.left)) - {left}")
+        cut = page.js(f"{drawn}.scrollLeft")
+        at_end = page.js(f"{drawn}.scrollLeft + {drawn}.clientWidth >= {drawn}.scrollWidth - 2")
+        assert first >= 0 or at_end, "no column is cut on the left"
+        assert page.js(f"{drawn}.classList.contains('more-left')") == (cut > 2)
     assert page.js(UNNAMED) == []
     assert page.js(SMALL) == []
     if scheme == "light":
@@ -566,7 +625,7 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
         assert page.js(names) == NAMES
         assert page.js("document.getElementById('scale').hidden") == (kind == "softmax")
         assert ("neutrality" in page.text("#contributions")) == (kind == "scale")
-        assert "the shipped ones have other labels" in page.text("#cost"), "it was trained on all of its reviews"
+        assert "the reviews that come with the program have other labels" in page.text("#cost"), "it has seen its own"
         assert page.text("#run-reviews option") == "16 of the model's 90 training reviews"
         heights = "[...document.querySelectorAll('#distribution > div > div')].map(e => parseFloat(e.style.height))"
         before = page.js(heights)

@@ -182,7 +182,7 @@ def test_report(sentibp, models, kind):
 def test_a_report_on_models_with_other_labels(sentibp, models, trained):
     sentibp("report", models["scale of 5"], models["softmax"], trained, "--output", "page.html")
     own = re.sub(r"<script>.*?</script>", "", Path("page.html").read_text(), flags=re.DOTALL)
-    for name in ("ROC AUC", "macro F1", "predicted negative", "With more than two labels, green words"):
+    for name in ("ROC AUC", "macro F1", "predicted negative", "if labels have an order, green is for the better one"):
         assert name in own
 
 

@@ -16,8 +16,8 @@ import sentibp
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import InvalidInput
 from sentibp.inspection import explain as inspection_explain
-from sentibp.inspection.explain import explain
-from sentibp.nn import Layer, Sequential
+from sentibp.inspection.explain import NOTHING, drawn_sizes, explain
+from sentibp.nn import Layer, Sequential, sigmoid
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.heads import split_head
 from sentibp.utils.arrow import strings
@@ -272,3 +272,18 @@ def test_what_is_no_model_or_no_text_is_refused_with_the_repair():
             call(types.SimpleNamespace(model_=model))
         with pytest.raises(InvalidInput, match=re.escape("give what sentibp.load_model returns")):
             call(None)
+
+
+@pytest.mark.parametrize(
+    ("contributions", "sizes"),
+    [
+        ([], []),
+        ([-7.8e-8, 7e-8], [0, 0]),
+        ([0.0039, -0.004], [0, 0.1]),
+        ([0.02], [0.5]),
+        ([2.0, -1.0, 0.003], [1, 0.5, 0]),
+    ],
+)
+def test_what_moves_no_probability_is_not_drawn(contributions, sizes):
+    assert drawn_sizes(contributions) == pytest.approx(sizes)
+    assert abs(sigmoid(np.array(NOTHING)) - 0.5) <= 0.001

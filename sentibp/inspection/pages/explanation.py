@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sentibp.inspection.explain import Contribution, Explanation, Sum, relative_sizes
-from sentibp.inspection.pages.render import render, signed
+from sentibp.inspection.explain import Contribution, Explanation, Sum, drawn_sizes, relative_sizes
+from sentibp.inspection.pages.render import probability, render, signed
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
 _BLANK = re.compile(r"(?:\s|<br\s*/?>)*", re.IGNORECASE)
@@ -81,12 +81,16 @@ def excerpt(text: str, each: Sum, length: int) -> tuple[str, Sum]:
     return before + text[start:end] + after, each._replace(words=kept)
 
 
-def explanation_page(text: str, explanation: Explanation, flip: str | None = None) -> str:
-    """Return the page of an explanation. `flip` is the line about the words whose deletion changes the label."""
+def explanation_page(text: str, explanation: Explanation, model: str, flip: str | None = None) -> str:
+    """Return the page of an explanation of the answer of a model, which is named.
+
+    `flip` is the line about the words whose deletion changes the label.
+    """
     score, several = explanation.score, isinstance(explanation.positive, tuple)
     return render(
         "classes.html" if several else "explanation.html",
-        title=f"{explanation.label} {score:.4f}",
+        title=f"Why {explanation.label}, with a probability of {probability(score)}?",
+        model=model,
         pieces=_pieces(text, explanation.shown),
         contributions=_contributions(explanation.sums[0]),
         logit=explanation.logit,
@@ -119,11 +123,10 @@ def _of_classes(text: str, explanation: Explanation) -> dict[str, Any]:
 def _contributions(each: Sum) -> list[dict[str, Any]]:
     """Return the contributions to a sum, the largest first, with the kind and the width of their bars."""
     features = merged(each.contributions)
-    largest = max([abs(feature.contribution) for feature in features] or [0.0]) or 1.0
+    sizes = drawn_sizes([feature.contribution for feature in features])
     return [
-        feature._asdict()
-        | {"kind": _side(each, feature.contribution), "share": f"{100 * abs(feature.contribution) / largest:.0f}"}
-        for feature in features
+        feature._asdict() | {"kind": _side(each, feature.contribution), "share": f"{100 * size:.0f}"}
+        for feature, size in zip(features, sizes, strict=True)
     ]
 
 

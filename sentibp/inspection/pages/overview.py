@@ -10,6 +10,7 @@ import numpy as np
 
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.inspection.pages.report_scores import comparable, subject_config, subject_settings
+from sentibp.model.spec import NetworkSpec
 from sentibp.runs.saved_model import average
 
 MEASURED = {
@@ -42,7 +43,9 @@ class Peer(NamedTuple):
 
 def sentences(subject: Subject) -> list[tuple[str, str]]:
     """Return what was trained on what, and how good it is: sentences as pairs of a kind and a text."""
-    found = [("what", _trained(subject))]
+    best = None if subject.predictions is None else max(_baselines(subject), key=lambda peer: peer.accuracy)
+    is_doubtful = best is not None and subject.predictions.scores["accuracy_interval"][0] <= best.accuracy  # type: ignore[union-attr]
+    found = [("what", _trained(subject, is_doubtful))]
     if (network := _network(subject)) is not None:
         found.append(("network", network))
     if subject.predictions is not None:
@@ -50,11 +53,14 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
         low, high = scores["accuracy_interval"]
         found.append(("how", f"{_percent(scores['accuracy'])} of {scores['n']:,} {subject.scored_on}"))
         found.append(("interval", f"{100 * low:.1f} to {_percent(high)}"))
-        best = max(_baselines(subject), key=lambda peer: peer.accuracy)
-        if low <= best.accuracy:
+        if best is not None and is_doubtful:
             found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
         if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
             found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
+    elif subject.facts.get("scored_on") == "training" and (scores := subject.facts.get("scores")):
+        found.append(
+            ("learned", f"{_percent(scores['accuracy'])} of the {scores['n']:,} reviews that it was trained on")
+        )
     return found
 
 
@@ -62,8 +68,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _trained(subject: Subject) -> str:
-    told = _told(subject)
+def _trained(subject: Subject, is_doubtful: bool) -> str:
+    told = _told(subject, is_doubtful)
     reviews = (((subject.facts.get("data") or {}).get("training")) or {}).get("reviews")
     source = subject_settings(subject).get("data.source")
     named = "" if not isinstance(source, str) else Path(source).name or source
@@ -82,34 +88,40 @@ def _trained(subject: Subject) -> str:
     return f"{told}. {learned}{took}." if reviews or named else f"{told}."
 
 
-def _told(subject: Subject) -> str:
-    """Return what the model does with reviews."""
+def _told(subject: Subject, is_doubtful: bool) -> str:
+    """Return what the model does with reviews, or should do if it is doubtful that it does."""
     if subject.classifier is None:
         return "left no model"
     labels, k = subject.classifier.spec.labels, len(subject.classifier.spec.labels)
     if k == 2:
-        return f"tells {labels[0]} and {labels[1]} reviews apart"
+        return f"{'should tell' if is_doubtful else 'tells'} {labels[0]} and {labels[1]} reviews apart"
+    sorts = "should sort" if is_doubtful else "sorts"
     if subject.classifier.spec.ordered:
-        return f"sorts reviews into {k} classes, from {labels[0]} to {labels[-1]}"
-    return f"sorts reviews into {k} classes" + (f": {', '.join(labels[:-1])} and {labels[-1]}" if k <= _FEW else "")
+        return f"{sorts} reviews into {k} classes, from {labels[0]} to {labels[-1]}"
+    return f"{sorts} reviews into {k} classes" + (f": {', '.join(labels[:-1])} and {labels[-1]}" if k <= _FEW else "")
 
 
 def _network(subject: Subject) -> str | None:
     if subject.classifier is None:
         return None
     spec, n = subject.classifier.spec, subject.classifier.parameter_count
-    layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
-    sizes = list(map(str, spec.hidden))
-    if len(sizes) > 1 and len(set(sizes)) == 1:
-        layers += f" of {sizes[0]} units each"
-    elif sizes:
-        layers += f" of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} units"
     config = subject_config(subject)
     averaged = "" if config is None else average(config)
     begin = f"The model is {averaged}, as one network. It" if averaged else "The network"
     known = len(subject.classifier.vocabulary)
     words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"
-    return f"{begin} knows {words} as {spec.dim} numbers, and has {layers}: {n:,} parameters."
+    return f"{begin} knows {words} as {spec.dim} numbers, and has {hidden_layers(spec)}: {n:,} parameters."
+
+
+def hidden_layers(spec: NetworkSpec) -> str:
+    """Return the hidden layers in words: 8 hidden layers of 16 units each."""
+    layers = {0: "no hidden layer", 1: "one hidden layer"}.get(len(spec.hidden), f"{len(spec.hidden)} hidden layers")
+    sizes = list(map(str, spec.hidden))
+    if len(sizes) > 1 and len(set(sizes)) == 1:
+        return f"{layers} of {sizes[0]} units each"
+    if not sizes:
+        return layers
+    return f"{layers} of {' and '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))} unit{'s' * (sizes != ['1'])}"
 
 
 def _baselines(subject: Subject) -> list[Peer]:
@@ -123,7 +135,7 @@ def _baselines(subject: Subject) -> list[Peer]:
     named = f"“{names[most]}”" if names is not None else "the most frequent label"
     share = float(counts[most] / counts.sum())
     return [
-        Peer("Guessing", f"each of the {k} labels as often", 1 / k, meaning="guessing"),
+        Peer("Guessing", "all labels equally often", 1 / k, meaning="guessing"),
         Peer("The majority", f"always {named}", share, meaning=f"always answering {named}"),
     ]
 

@@ -79,7 +79,7 @@ def _loss(trace: Trace) -> str:
     p, loss = _p(trace, 0), number(trace.outcomes[0].loss)
     wanted = label_number(trace.label) if is_binary(trace.labels) else 1
     right = (
-        f"The review is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
+        f"The label is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
     )
     if trace.loss == "squared_error" and is_binary(trace.labels):
         return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."

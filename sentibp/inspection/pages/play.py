@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,15 +21,18 @@ from sentibp.data.offsets import Located, locate_features
 from sentibp.errors import SentibpError
 from sentibp.inspection import explain as inspection_explain
 from sentibp.inspection import trace
+from sentibp.inspection.explain import drawn_sizes
 from sentibp.inspection.pages import stepper
 from sentibp.inspection.pages.explanation import marked, merged
 from sentibp.inspection.pages.phases import phases
 from sentibp.inspection.pages.play_reviews import HeldOut, Labelled, ReviewSets, reviews_for
 from sentibp.inspection.pages.play_session import Progress, Taught, TaughtLog
+from sentibp.inspection.pages.play_start import first_text, learning_rates
 from sentibp.model.classifier import Classifier
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
+from sentibp.runs import find
 from sentibp.utils.label_key import is_binary
 
 _UNDO_STEPS = 200
@@ -69,6 +71,7 @@ class Session:
     classifier: Classifier
     about: str = ""  # a sentence on the network
     find_reviews: Callable[[Classifier], ReviewSets] = reviews_for
+    is_example: bool = False  # whether the settings of its training are made for single steps, as those of the article
     learned: int = 0
     version: int = 0  # the number of changes so far, undone ones too: a second tab sees that the model is not as it was
     steps: list[Step] = field(default_factory=list)
@@ -85,24 +88,48 @@ class Session:
     @property
     def short_name(self) -> str:
         """The name without a path."""
-        return short_name(self.name)
+        return find.short_name(self.name)
 
     @cached_property
     def _train(self) -> Train:
         return self.classifier.training_config().train
 
+    @cached_property
+    def rates(self) -> dict[str, float]:
+        """The learning rate of each optimizer to begin with."""
+        own = self._train.optimizer
+        return learning_rates(self.classifier) | ({own.name: own.learning_rate} if self.is_example else {})
+
+    @property
+    def default_step(self) -> tuple[str, float]:
+        """The optimizer and the learning rate to begin with."""
+        name = self._train.optimizer.name
+        return name, self.rates[name]
+
+    @cached_property
+    def beginning(self) -> tuple[str, str | None]:
+        """The text to begin with, and its right label, None if it has none."""
+        return first_text(self.classifier, self.load_reviews)
+
+    def begin(self) -> dict[str, Any]:
+        """Return what `look` does for the text to begin with, that text, and its right label."""
+        text, label = self.beginning
+        return self.look(text, label, *self.default_step) | {"text": text, "taught": label}
+
     def look(
         self, text: str, label: str | None, optimizer: str | None = None, learning_rate: float | None = None
     ) -> dict[str, Any]:
-        """Return the prediction for a text, its explanation, and the drawing of the step that `learn` would make."""
-        drawing, why = None, ""
-        if label is not None:
-            try:
-                step = self._trace(text, label, optimizer, learning_rate)
-                drawing = stepper.drawing(step) | {"phases": phases(step)}
-            except trace.Diverged as error:
-                why = f"{error}"
-        return self._predict(text) | self.state() | {"drawing": drawing, "no_drawing": why}
+        """Return the prediction for a text, its explanation, and the drawing of the step that `learn` would make.
+
+        Without a label, it is the step with the predicted one: nothing false is said of a text that nobody has judged.
+        """
+        drawing, why, answer = None, "", self._predict(text)
+        try:
+            step = self._trace(text, label or answer["label"], optimizer, learning_rate)
+            drawing = stepper.drawing(step) | {"phases": phases(step)}
+        except trace.Diverged as error:
+            why = f"{error}"
+        return answer | self.state() | {"drawing": drawing, "no_drawing": why}
 
     def learn(
         self, text: str, label: str, optimizer: str | None, learning_rate: float | None, times: int = 1
@@ -197,7 +224,7 @@ class Session:
 
     def state(self) -> dict[str, Any]:
         """Return what was learned so far, for the page."""
-        optimizer, sets = self._train.optimizer, self._sets
+        sets = self._sets
         return {
             "model": self.name,
             "labels": list(self.classifier.spec.labels),
@@ -205,7 +232,8 @@ class Session:
             "learned": self.learned,
             "version": self.version,
             "optimizers": list(OPTIMIZERS),
-            "default": [optimizer.name, optimizer.learning_rate],
+            "default": list(self.default_step),
+            "rates": self.rates,
             "curve": self.progress.curve(self.learned),
             "reviews": None if sets is None else _about(sets),
             "taught": len(self.log.reviews()),
@@ -228,6 +256,7 @@ class Session:
         step = self._trace(*taught)
         if not self.log.fingerprint:
             self.log.fingerprint = fingerprint(self.classifier)
+            _ = self.rates  # those of the network as it was before
         rows, before = np.array(step.ids, np.int64), {}
         params = self.classifier.network.params
         for call in step.layers:
@@ -307,12 +336,6 @@ class Session:
         }
 
 
-def short_name(model: str) -> str:
-    """Return the name of a model file without its path: that of its run directory, or its own."""
-    file = Path(model)
-    return file.parent.name if file.stem == "model" and file.parent.name else file.stem
-
-
 def fingerprint(classifier: Classifier) -> str:
     """Return a hash of the weights and the labels."""
     from sentibp.utils.tensor_file import checksum
@@ -327,6 +350,7 @@ def _about(sets: ReviewSets) -> dict[str, Any]:
         "practice": sets.practice.about,
         "count": len(sets.practice.reviews),
         "held_out": None if held_out is None else held_out.about,
+        "held_out_count": 0 if held_out is None else len(held_out.reviews),
         "why_none": sets.why_none,
     }
 
@@ -361,11 +385,11 @@ def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[
 
 
 def _parts(each: inspection_explain.Sum) -> dict[str, Any]:
-    """Return the largest contributions to a sum, and the number and the sum of the others."""
+    """Return the largest contributions to a sum, the size of their bars, and the number and the sum of the others."""
     largest = merged(each.contributions)
-    others = largest[_CONTRIBUTIONS:]
+    others, sizes = largest[_CONTRIBUTIONS:], drawn_sizes([part.contribution for part in largest])
     return {
-        "parts": [[part.name, part.contribution] for part in largest[:_CONTRIBUTIONS]],
+        "parts": [[part.name, part.contribution, size] for part, size in zip(largest[:_CONTRIBUTIONS], sizes)],  # noqa: B905
         "others": [len(others), sum(part.contribution for part in others)],
     }
 

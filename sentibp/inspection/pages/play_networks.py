@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from sentibp.inspection.pages.overview import hidden_layers
 from sentibp.inspection.pages.play import Session
 from sentibp.inspection.pages.play_reviews import Reviews, ReviewSets
+from sentibp.inspection.pages.play_start import TEXT, knows
 from sentibp.inspection.worked_example import (
     ARTICLE_HELD_OUT,
     ARTICLE_REVIEWS,
@@ -17,22 +19,21 @@ from sentibp.inspection.worked_example import (
 )
 from sentibp.model.classifier import Classifier
 
-TEXT = "I love this movie"
-
 _ABOUT = {
     "article": "Two numbers for each of five words, their mean, two sigmoid units, and a sigmoid. Nobody trained it: "
-    'its weights were chosen so that it gives "I love this movie" 0.3. It learns with the squared error.',
-    "xor": "Two numbers for each of the words good, bad and not, their sum, four tanh units, and a sigmoid. Its "
-    "weights are random: it has learned nothing yet. Press Run, and it learns all four reviews.",
+    'its weights were chosen so that it gives "I love this movie" 0.3 at the beginning. It learns with the squared '
+    "error.",
+    "xor": "Two numbers for each of the words good, bad and not, their sum, four tanh units, and a sigmoid. It "
+    "begins with random weights, as one that has learned nothing. Press Run, and it learns all four reviews.",
 }
 
 
 class Preset(NamedTuple):
-    """A text to begin with. `label` None is the last label, which is positive or the best."""
+    """A text to begin with, and its right label. A text of None is the network's own (`Session.beginning`)."""
 
     title: str
     network: str
-    text: str
+    text: str | None
     label: str | None
 
 
@@ -87,9 +88,12 @@ def networks_with(
     }
     if article_first:
         found = {key: found[key] for key in ("article", "xor", "model")}
+    own = Preset("not bad", "model", "not bad", "positive")
+    if not article_first and not knows(load(), "not bad"):
+        own = Preset(f"A text for {title}", "model", None, None)
     presets = [
         Preset("The article's sentence", "article", TEXT, "positive"),
-        Preset("not bad", "model", "not bad", None),
+        own,
         Preset("XOR: not good, not bad", "xor", "not bad", "positive"),
     ]
     return Networks(found, presets)
@@ -98,21 +102,23 @@ def networks_with(
 def describe(classifier: Classifier) -> str:
     """Return a sentence on the size of a model."""
     spec = classifier.spec
-    widths = ", ".join(map(str, spec.hidden))
-    layers = f"hidden layers of {widths} units" if len(spec.hidden) > 1 else f"a hidden layer of {widths} units"
+    k = len(spec.labels)
+    output = "an output, the logit of positive" if k == 2 else f"the probabilities of its {k} labels"
     return (
         f"{spec.dim} numbers for each of its {len(classifier.vocabulary):,} words and n-grams, "
-        f"{layers if spec.hidden else 'no hidden layer'}, and an output for its {len(spec.labels)} labels."
+        f"{hidden_layers(spec)}, and {output}."
     )
 
 
 def _article() -> Session:
     reviews = Reviews("2 reviews of its five words", ARTICLE_REVIEWS)
     held_out = Reviews(f"{len(ARTICLE_HELD_OUT)} other reviews of its five words", ARTICLE_HELD_OUT)
-    return Session("article", article_classifier(), find_reviews=lambda _: ReviewSets(reviews, held_out))
+    return Session(
+        "article", article_classifier(), find_reviews=lambda _: ReviewSets(reviews, held_out), is_example=True
+    )
 
 
 def _xor() -> Session:
     reviews = Reviews("the 4 reviews good, not good, bad, not bad", XOR_REVIEWS)
     none = ReviewSets(reviews, None, "XOR has four reviews, and it trains on all of them")
-    return Session("xor", xor_classifier(), find_reviews=lambda _: none)
+    return Session("xor", xor_classifier(), find_reviews=lambda _: none, is_example=True)

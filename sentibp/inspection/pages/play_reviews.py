@@ -13,6 +13,7 @@ from sentibp.data.corpus import Corpus, text_hashes
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier, predict_logits
 from sentibp.model.head import label_number, predicted, probability
+from sentibp.nn.layers import Array
 from sentibp.nn.losses import loss_on
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import to_numpy
@@ -22,6 +23,7 @@ _HELD_OUT = 400  # reviews, at most
 _PRACTICE = 16  # reviews to train on
 _SHORT = 400  # characters: shorter reviews are preferred to train on
 _TOO_MANY = 200_000  # training reviews that are not opened again for a page
+_KNOWN = 1 / 3  # the share of known words below which the shipped reviews say nothing about a network
 _SHIPPED = {2: "sample", 3: "sample3", 5: "sample5"}  # by the number of labels
 
 Labelled = tuple[str, str]  # a text and its label
@@ -53,7 +55,10 @@ def reviews_for(classifier: Classifier) -> ReviewSets:
     if held_out is None:
         test = None if name is None else _shipped(classifier, name, "test")
         if test is None:
-            why_none = "no validation reviews of its own can be opened, and the shipped ones have other labels"
+            why_none = (
+                "the model has no validation reviews that can be opened, and the reviews that come with the program "
+                "have other labels, or words that it does not know"
+            )
         elif len(unseen := _unseen(recorded, test)):
             held_out = Reviews(f"{len(unseen)} test reviews of the shipped set {name}", _all(unseen))
         else:
@@ -83,14 +88,23 @@ def _own_reviews(recorded: RecordedData) -> tuple[Reviews | None, Reviews | None
 
 
 def _shipped(classifier: Classifier, name: str, split: str) -> Corpus | None:
-    """Return a split of a shipped set with the labels of the model; None if it has other ones."""
+    """Return a split of a shipped set; None if the model has other labels, or knows too few of its words."""
     names = classifier.spec.labels
     labels = None if is_binary(names) else {each: [each] for each in names}
     try:
         corpus = sources.load_corpus(name, split=split, labels=labels)
     except SentibpError:
         return None
-    return corpus if corpus.names == names else None
+    is_known = corpus.names == names and known_share(classifier, corpus.text.to_pylist()).mean() >= _KNOWN
+    return corpus if is_known else None
+
+
+def known_share(classifier: Classifier, texts: Sequence[str]) -> Array:
+    """Return the share of known words of n texts (n,); of a text without words 0."""
+    if not texts:
+        return np.zeros(0)
+    _, tokens, unknown = classifier.encode(list(texts))
+    return 1 - np.where(tokens > 0, unknown, 1) / np.maximum(tokens, 1)
 
 
 def _unseen(recorded: RecordedData, corpus: Corpus) -> Corpus:

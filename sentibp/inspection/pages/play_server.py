@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.inspection.pages import play_session
 from sentibp.inspection.pages.play import Refused, Session, fingerprint
-from sentibp.inspection.pages.play_networks import TEXT, Networks
+from sentibp.inspection.pages.play_networks import Networks
 from sentibp.inspection.pages.play_session import SESSION_LIMIT, is_learning_rate
 from sentibp.inspection.pages.render import read_template, render
 from sentibp.nn.optim import OPTIMIZERS
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "":
             networks = self.server.networks
             offered = json.dumps(networks.to_dict())
-            page = render("play.html", text=TEXT, offered=offered, limit=LIMIT, several=len(networks.networks) > 1)
+            page = render("play.html", offered=offered, limit=LIMIT, several=len(networks.networks) > 1)
             return Answer("text/html", page.encode())
         if name not in _SCRIPTS:
             raise Refused(HTTPStatus.NOT_FOUND, "no such file")
@@ -184,6 +184,8 @@ def _answer_call(server: Server, name: str, request: dict[str, Any]) -> dict[str
         session = server.networks.networks[key].session
     if name in ("measure", "run"):
         session.load_reviews()
+    if name == "begin":
+        _ = session.beginning  # which reads them where they are needed
     with server.lock:
         if name == "save":
             return _save(session, request)
@@ -194,10 +196,12 @@ def _answer_call(server: Server, name: str, request: dict[str, Any]) -> dict[str
 
 def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to a call that concerns one session."""
-    if name not in ("look", "learn", "run", "measure", "undo", "reset"):
+    if name not in ("begin", "look", "learn", "run", "measure", "undo", "reset"):
         raise Refused(HTTPStatus.NOT_FOUND, "no such call")
     text, label, optimizer = _text_and_label(session, request)
     learning_rate, wrong = request.get("learning_rate"), ""
+    if optimizer is None and learning_rate is None:
+        optimizer, learning_rate = session.default_step
     if learning_rate is not None and not is_learning_rate(learning_rate):
         wrong = "learning rate: give a number above 0, such as 0.1"
     if wrong and name in ("learn", "run"):
@@ -211,14 +215,14 @@ def call_session(session: Session, name: str, request: dict[str, Any]) -> dict[s
         if which not in ("practice", "taught"):
             raise Refused(HTTPStatus.BAD_REQUEST, "reviews: choose from practice, taught")
         return session.run(which, _count(request, "steps"), optimizer, learning_rate, text)
-    if name == "measure":
-        return session.measure()
+    if name in ("measure", "begin"):
+        return session.measure() if name == "measure" else session.begin()
     if name == "undo":
         session.undo()
     elif name == "reset":
         session.reset()
     if wrong:  # the prediction does not depend on it
-        return session.look(text, None) | {"no_drawing": wrong}
+        return session.look(text, label) | {"drawing": None, "no_drawing": wrong}
     return session.look(text, label, optimizer, learning_rate)
 
 
@@ -267,8 +271,9 @@ def _load(networks: Networks, request: dict[str, Any]) -> dict[str, Any]:
             raise Refused(HTTPStatus.CONFLICT, reason)
         session.replay(saved.steps)
         last = saved.steps[-1]
-        shown = session.look(last.text, last.label)
-        return shown | {"network": key, "version_before": session.version, "text": last.text, "taught": last.label}
+        shown = session.look(last.text, last.label, *session.default_step)
+        told = {"title": network.title, "text": last.text, "taught": last.label}
+        return shown | told | {"network": key, "version_before": session.version}
     raise Refused(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         f"this session was taught to another network, {saved.network[:80]}; start sentibp play with that one",

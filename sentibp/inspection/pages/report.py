@@ -23,7 +23,7 @@ from sentibp.inspection.pages.report_scores import (
     setting_rows,
     subject_config,
 )
-from sentibp.inspection.pages.report_words import map_words, strongest_words
+from sentibp.inspection.pages.report_words import about_marks, map_words, strongest_words
 from sentibp.inspection.pages.review_table import REVIEWS, review_tables
 from sentibp.inspection.pages.word_map import word_map
 from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
@@ -54,10 +54,15 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
         "notes": _merge_reasons([(each.name, note) for each in subjects for note in each.notes], len(subjects)),
+        "warnings": _merge_reasons(
+            [(each.name, line) for each in subjects for line in training_charts.warnings(each.facts, each.events)],
+            len(subjects),
+        ),
         "left_out": _left_out(subjects, [name for name in drawings if not drawings[name]]),
         **_scores(subjects),
         "charts": groups,
-        "words": _words(subjects),
+        "words": (listed := _words(subjects)),
+        "marks": about_marks([side for _, sides in listed for side in sides]),
         "mistakes": [(subject.name, mistakes(subject)) for subject in subjects],
         "reviews": tables,
         "most_reviews": REVIEWS,
@@ -94,8 +99,21 @@ def _scores(subjects: Sequence[Subject]) -> dict[str, Any]:
         "comparable": comparable(subjects),
         "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
         "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
+        "colours": _colours(subjects),
         "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},
     }
+
+
+def _colours(subjects: Sequence[Subject]) -> str:
+    """Return what the colours of words mean: the same in all places of the page."""
+    specs = [subject.classifier.spec for subject in subjects if subject.classifier is not None]
+    if all(len(spec.labels) == 2 for spec in specs):
+        return "Green words are evidence for positive, red ones for negative; dotted ones are unknown."
+    if all(spec.ordered for spec in specs):
+        return "Green words are evidence for the better label, red ones for the worse; dotted ones are unknown."
+    green = "Green words are evidence for the predicted label, red ones for the right one; dotted ones are unknown"
+    is_mixed = any(spec.ordered or len(spec.labels) == 2 for spec in specs)
+    return f"{green}; if labels have an order, green is for the better one." if is_mixed else f"{green}."
 
 
 def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:

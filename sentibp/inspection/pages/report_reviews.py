@@ -10,6 +10,8 @@ import numpy as np
 from sentibp.inspection import explain, trace
 from sentibp.inspection.pages import stepper
 from sentibp.inspection.pages.explanation import excerpt, marked, without_breaks
+from sentibp.inspection.pages.play_reviews import reviews_for
+from sentibp.inspection.pages.play_start import first_text
 from sentibp.inspection.pages.render import trusted
 from sentibp.inspection.pages.report_data import Predictions, Subject
 from sentibp.model import head
@@ -19,8 +21,7 @@ _MISTAKES = 6
 _WHOLE = 900  # characters of a mistake: of a longer one the passage that contributes most
 _EXCERPT = 280  # at the beginning of the page
 _SHORT_REVIEW = 60  # words: the stepper prefers reviews up to this length
-_EXAMPLES = (("I love this movie", "positive"), ("not worth the ticket", "negative"))
-"""The reviews of the stepper if there are no validation reviews."""
+_EXAMPLES = 4  # reviews of the stepper, if there are no validation reviews
 
 
 class Mistake(NamedTuple):
@@ -35,7 +36,12 @@ class Mistake(NamedTuple):
     @property
     def percent(self) -> str:
         """The probability in percent, which is never rounded to certainty."""
-        return f"{100 * self.score:.1f} %" if self.score < 0.9995 else "more than 99.9 %"
+        return percent(self.score)
+
+
+def percent(score: float) -> str:
+    """Return a probability in percent, which is never rounded to certainty."""
+    return f"{100 * score:.1f} %" if score < 0.9995 else "more than 99.9 %"
 
 
 def mistakes(subject: Subject) -> list[Mistake]:
@@ -50,8 +56,10 @@ def mistakes(subject: Subject) -> list[Mistake]:
     for i in worst.tolist():
         text = reviews.text[i].as_py()
         explanation = explain.explain(subject.classifier, text)
-        predicted, right = (spec.labels[int(k)] for k in (answers[i], subject.predictions.label[i]))
-        shown = explanation.shown if positive.ndim == 1 else explain.difference(explanation, spec, predicted, right)
+        pair = int(answers[i]), int(subject.predictions.label[i])
+        predicted, right = (spec.labels[k] for k in pair)
+        ends = (predicted, right) if not spec.ordered else (spec.labels[max(pair)], spec.labels[min(pair)])
+        shown = explanation.shown if positive.ndim == 1 else explain.difference(explanation, spec, *ends)
         score = float(head.confidence(positive[i : i + 1])[0])
         bodies = (trusted(marked(*excerpt(text, shown, length))) for length in (_WHOLE, _EXCERPT))
         found.append(Mistake(predicted, score, right, *bodies))
@@ -61,8 +69,7 @@ def mistakes(subject: Subject) -> list[Mistake]:
 def steps(classifier: Classifier, predictions: Predictions | None) -> list[dict[str, Any]]:
     """Return the drawings of one training step on each of a few reviews, with their titles."""
     if predictions is None or predictions.scored is None:
-        ends = {"positive": classifier.spec.labels[-1], "negative": classifier.spec.labels[0]}
-        reviews = [("", text, ends[label]) for text, label in _EXAMPLES]
+        reviews = _own_reviews(classifier)
     else:
         reviews = example_reviews(predictions, classifier.spec.labels)
     found = []
@@ -77,6 +84,15 @@ def steps(classifier: Classifier, predictions: Predictions | None) -> list[dict[
     return found
 
 
+def _own_reviews(classifier: Classifier) -> list[tuple[str, str, str]]:
+    """Return (kind, text, label) of reviews that the model knows the words of: of its training, if there are any."""
+    sets = reviews_for(classifier)
+    if practice := sets.practice.reviews[:_EXAMPLES]:
+        return [("a training review: ", text, label) for text, label in practice]
+    text, label = first_text(classifier, lambda: sets)
+    return [("", text, label or classifier.spec.labels[-1])]
+
+
 def example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABELS) -> list[tuple[str, str, str]]:
     """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label."""
     assert predictions.scored is not None
@@ -87,13 +103,14 @@ def example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABEL
     right = ~head.contradicts(positive[short], label[short])
     confidence = head.confidence(positive[short])
     groups = [
-        ("confident and wrong: ", ~right, -confidence),
-        ("uncertain: ", np.ones(len(short), bool), confidence),
+        ("the surest mistake", ~right, -confidence),
+        ("the least sure", np.ones(len(short), bool), confidence),
     ]
     for number in dict.fromkeys((len(labels) - 1, 0, len(labels) // 2)):  # the ends, and the middle of more than two
-        groups.append(("confident and right: ", right & (label[short] == number), -confidence))
+        groups.append(("the surest right one", right & (label[short] == number), -confidence))
     chosen: dict[int, str] = {}
     for kind, mask, order in groups:
         if mask.any():
-            chosen.setdefault(int(short[mask][np.argsort(order[mask], kind="stable")[0]]), kind)
+            best = int(np.flatnonzero(mask)[np.argsort(order[mask], kind="stable")[0]])
+            chosen.setdefault(int(short[best]), f"{kind}, {percent(float(confidence[best]))}: ")
     return [(kind, scored.reviews.text[i].as_py(), labels[int(label[i])]) for i, kind in chosen.items()]

@@ -27,7 +27,6 @@ _FACTS = (
     "data",
     "versions",
     "machine",
-    "digest",
 )
 _MEANING = {
     "n": "How many labelled reviews the model was scored on.",
@@ -41,8 +40,11 @@ _MEANING = {
     "log_loss": "How much the right labels surprise the model: 0 is perfect.",
     "brier": "The mean squared error of the probabilities: 0 is perfect.",
     "calibration_error": "How far probabilities are from how often they come true: 0.02 is 2 points in 100.",
-    "mae": "How many labels the prediction is away from the right one, on average.",
-    "quadratic_weighted_kappa": "Agreement with the right labels; far misses cost more. 1 is perfect, 0 is chance.",
+    "mae": "How many labels the median of the probabilities is away from the right one, on average. The median is the "
+    "label at which half of the probability is reached. It can be another one than the most probable label, which the "
+    "confusion matrix has.",
+    "quadratic_weighted_kappa": "Agreement of the medians with the right labels; far misses cost more. 1 is perfect, 0 "
+    "is chance.",
     "ranked_probability_score": "The squared error on the scale: 0 is perfect, near misses cost less.",
 }
 """A sentence on each score; see the docstrings of `sentibp.metrics` for the definitions."""
@@ -153,6 +155,8 @@ def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]
         compare.flatten({key: subject.facts[key] for key in _FACTS if key in subject.facts}) for subject in subjects
     ]
     for subject, facts in zip(subjects, each, strict=True):
+        if subject.facts.get("digest"):
+            facts["digest"] = f"{subject.facts['digest']} (model.safetensors)"
         if subject.classifier is not None:
             which = f" ({subject.file})" if subject.file else ""
             facts["features"] = f"{len(subject.classifier.vocabulary):,}{which}"

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.data.shifters import MARKS
 from sentibp.inspection import words
+from sentibp.inspection.explain import drawn_sizes
 from sentibp.inspection.pages.class_charts import strongest_labels
 from sentibp.inspection.pages.word_map import Words
 from sentibp.model.classifier import Classifier
@@ -45,6 +47,11 @@ class Side(NamedTuple):
     kind: str  # the class of the style
     words: list[tuple[str, float, float]]
 
+    @property
+    def weighs(self) -> float:
+        """The largest of these sizes: 0 if no word moves a probability to speak of."""
+        return max((size for _, _, size in self.words), default=0.0)
+
 
 def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
     """Return the strongest words of each model: of each label, or of labels in order for polarity and for neutrality.
@@ -52,15 +59,32 @@ def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
     The bars of all models have one scale, so that they can be compared.
     """
     found = [_rankings(classifier) for classifier in classifiers]
-    scale = max([abs(weight) for sides in found for _, _, side in sides for _, weight in side] or [1.0]) or 1.0
+    sizes = iter(drawn_sizes([weight for sides in found for _, _, side in sides for _, weight in side]))
     return [
         [
-            Side(title, kind, [(word, weight, abs(weight) / scale) for word, weight in side])
+            Side(title, kind, [(word, weight, next(sizes)) for word, weight in side])
             for title, kind, side in sides
             if side or kind in ("positive", "negative")
         ]
         for sides in found
     ]
+
+
+def about_marks(sides: Sequence[Side]) -> str:
+    """Return what `~` means in the words that are listed; "" if it is in none."""
+    listed = [word for side in sides for word, _, _ in side.words]
+    found = []
+    if shifted := [word for word in listed if word.startswith(MARKS)]:
+        mark, word = shifted[0].split("~", 1)
+        where = {"not": "that is negated", "but": "that is conceded before or after but", "very": "after a booster"}[
+            mark
+        ]
+        found.append(f"“{shifted[0]}” is “{word}” {where}")
+    if start := next((word for word in listed if word.endswith("~")), ""):
+        found.append(f"“{start}” is any word that begins so")
+    if end := next((word for word in listed if word.startswith("~")), ""):
+        found.append(f"“{end}” is any word that ends so")
+    return f"{'; '.join(found)}." if found else ""
 
 
 def _rankings(classifier: Classifier) -> list[tuple[str, str, words.Ranking]]:

@@ -24,6 +24,7 @@ from sentibp.inspection.pages.chart_data import (
 )
 
 _POINTS = 400  # of a line over the training steps
+_FAR = 5  # times the loss of the first step: a batch of such a loss says that steps are too long
 _FEW = 3  # measurements: fewer are a table, as a line through them would say more than is known
 _SYMBOLS_UP_TO = 30  # measurements, each with a symbol
 
@@ -85,6 +86,26 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
         ),
     ]
     return [chart for chart in charts if chart.get("series") or chart.get("rows")]
+
+
+def warnings(facts: Mapping[str, Any], events: Sequence[Event]) -> list[str]:
+    """Return what the training warned of, that it diverged, and that its loss rose far above that of the beginning."""
+    found = list(facts.get("warnings") or [])
+    if facts.get("outcome") == "diverged":
+        error = facts.get("error") or "the loss was not finite"
+        found.append(error if error.startswith("diverged") else f"diverged: {error}")
+    for seed in dict.fromkeys(event["seed"] for event in events if event["event"] == "step"):
+        steps = [event for event in events if event["event"] == "step" and event["seed"] == seed]
+        first, worst = steps[0]["loss"], max(steps, key=lambda event: event["loss"] or 0.0)
+        if first and (worst["loss"] or 0.0) > _FAR * first:
+            at = f"{_short(first)} at step {steps[0]['step']:,} to {_short(worst['loss'])} at step {worst['step']:,}"
+            found.append(f"the loss of a batch rose from {at}: the learning rate is probably too high")
+            break
+    return found
+
+
+def _short(loss: float) -> str:
+    return f"{loss:.2f}" if loss < 1e6 else f"{loss:.1e}"
 
 
 def _networks(run: Lines, runs: int) -> list[Network]:

@@ -35,7 +35,9 @@ def test_the_page(new_classifier):
     body = marked(text, explanation.shown)
     assert "br" not in re.sub(r"<[^>]*>", "", body)
     assert "\n" in body and "&amp;" in body
-    page = explanation_page(text, explanation)
+    page = explanation_page(text, explanation, "mine")
+    assert re.search(r"<h1>Why (positive|negative), with a probability of 0\.\d{4}\?</h1>", page)
+    assert "the answer of the model <b>mine</b>. Green words are evidence" in page
     assert page.count("<td>good ×2</td>") == 1
     assert "<td>0–4, 21–25</td>" in page
 

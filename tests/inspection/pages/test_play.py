@@ -110,7 +110,7 @@ def test_a_wrong_learning_rate_hides_no_prediction(session):
 def test_the_contributions_add_up(session):
     text = " ".join(TEXTS)
     response = session.look(text, "positive")
-    total = response["bias"] + sum(value for _, value in response["parts"]) + response["others"][1]
+    total = response["bias"] + sum(value for _, value, _ in response["parts"]) + response["others"][1]
     assert total == pytest.approx(response["logit"], abs=1e-6)
     found = play.inspection_explain.explain(session.classifier, text).contributions
     assert len(response["parts"]) + response["others"][0] == len({part.text for part in found}) < len(found)
@@ -128,7 +128,7 @@ def test_a_model_with_several_labels_learns_and_forgets(new_classifier, head):
     assert sum(before["probabilities"]) == pytest.approx(1)
     assert (before["place"] is None) == (head == "softmax")
     for each in before["sums"]:
-        total = each["bias"] + sum(value for _, value in each["parts"]) + each["others"][1]
+        total = each["bias"] + sum(value for _, value, _ in each["parts"]) + each["others"][1]
         assert total == pytest.approx(each["value"], abs=1e-6)
     learned = session.learn(TEXTS[0], labels[1], "sgd", 0.1)
     assert learned["probabilities"][1] > before["probabilities"][1]
@@ -327,6 +327,7 @@ def test_the_words_of_a_text_are_located_once(session, monkeypatch):
     """A long text takes most of its time there."""
     seen = []
     locate = offsets.locate
+    _ = session.rates  # found with a text of its own
     monkeypatch.setattr(offsets, "locate", lambda text, *more: seen.append(text) or locate(text, *more))
     session.look(TEXTS[0], "negative")
     session.learn(TEXTS[0], "negative", None, None, times=3)

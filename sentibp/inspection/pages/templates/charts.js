@@ -40,20 +40,24 @@ const page = { // what several scripts need
     if ("$" in value) return all(shared[value.$]);
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, all(part)]));
   },
+  power(value, digits) { // as Python writes it: 1.8e-07
+    return value.toExponential(digits).replace(/([+-])(\d)$/, "$10$2");
+  },
   number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, and that it is not whole
     const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
     if (size === 0) return "0";
-    if (size < 1e-3 || size >= 1e6) return value.toExponential(2).replace(/([+-])(\d)$/, "$10$2");
+    if (size < 1e-3 || size >= 1e6) return page.power(value, 2);
     let digits = Math.max(4, 2 - Math.floor(Math.log10(size)));
     if (distance > 0 && distance < 5e-5) digits = Math.min(1 - Math.floor(Math.log10(distance)), 15);
     return value.toFixed(digits);
   },
-  probability(value) { // 4 decimals, or as many as show that it is not certain
+  probability(value) { // as in render.py: 4 decimals, or as many as show that it is not certain
+    if (value > 0 && value < 5e-5) return page.power(value, 1);
     const distance = Math.min(value, 1 - value);
     return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 15) : 4);
   },
   signed(value) { // as in render.py
-    const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : value.toExponential(1);
+    const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);
     return (value < 0 ? "" : "+") + digits;
   },
   width(text) { // of a text of 14 px

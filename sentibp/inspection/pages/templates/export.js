@@ -4,10 +4,14 @@
   const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 80, WORD = 166, TALL = 24, PITCH = 29, TOP = 28, BOTTOM = 22;
   const SVG = "http://www.w3.org/2000/svg";
   const caption = (text) => element("caption", { class: "unseen" }, text);
-  const signed = (value) => `${value <= -0.00005 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  const power = (value) => value.toExponential(1).replace(/([+-])(\d)$/, "$10$2"); // as Python writes it: 1.8e-07
+  const signed = (value) => {
+    const size = Math.abs(value);
+    return (value < 0 ? "−" : "+") + (size === 0 || size >= 5e-4 ? size.toFixed(4) : power(size));
+  };
   const short = (value) => { // at most 8 characters
     const size = Math.abs(value);
-    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? value.toExponential(1) : value.toFixed(size < 10 ? 4 : 2);
+    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? power(value) : value.toFixed(size < 10 ? 4 : 2);
   };
   const element = (name, attributes, ...content) => fill(document.createElement(name), attributes, content);
   const drawn = (name, attributes, ...content) => fill(document.createElementNS(SVG, name), attributes, content);
@@ -20,6 +24,11 @@
     return made;
   }
   const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
+  const drawnSizes = (parts) => { // as in explain.py: what moves no probability by 0.1 points is not drawn
+    const sizes = parts.map(({ contribution }) => (Math.abs(contribution) < 0.004 ? 0 : Math.abs(contribution)));
+    const scale = Math.max(largest(sizes), 0.04);
+    return sizes.map((size) => size / scale);
+  };
   const byAmount = (numbers) => numbers.map((value, i) => [Math.abs(value), i]).sort((a, b) => b[0] - a[0] || a[1] - b[1])
     .map(([, i]) => i);
   let waiting = 0, chosen = null, columns = [], edges = [], gap = 84;
@@ -68,15 +77,15 @@
   const titleOf = (answer, { name }) => (isContrast(answer) ? `${name} against the rest` : name);
 
   function showWords(text, each) {
-    const scale = largest(each.words.map(({ contribution }) => contribution)), pieces = [];
+    const sizes = drawnSizes(each.words), pieces = [];
     let done = 0;
-    for (const { start, end, contribution, known } of each.words) {
+    for (const [i, { start, end, contribution, known }] of each.words.entries()) {
       const from = Math.max(start, done);
       pieces.push(text.slice(done, from));
       done = Math.max(done, end);
       pieces.push(element("mark", {
-        class: known ? (contribution ? sideOf(each, contribution) : "") : "unknown",
-        title: known ? signed(contribution) : "unknown", share: Math.round((45 * Math.abs(contribution)) / scale),
+        class: known ? (sizes[i] ? sideOf(each, contribution) : "") : "unknown",
+        title: known ? signed(contribution) : "unknown", share: Math.round(45 * sizes[i]),
       }, text.slice(from, done)));
     }
     at("marked").replaceChildren(...pieces, text.slice(done));
@@ -100,12 +109,12 @@
     const all = [...found].map(([text, [n, contribution]]) => ({ text: n > 1 ? `${text} ×${n}` : text, contribution }));
     const order = byAmount(all.map(({ contribution }) => contribution));
     const parts = order.slice(0, ROWS).map((i) => all[i]), rest = order.slice(ROWS);
-    const scale = largest(parts.map(({ contribution }) => contribution));
+    const sizes = drawnSizes(parts);
     const row = (name, value, bar = "") => element("tr", {}, element("td", {}, name), element("td", {}, signed(value)),
       element("td", { class: "bar" }, bar));
     const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
-    const rows = parts.map(({ text, contribution }) => row(text, contribution,
-      element("div", { class: sideOf(each, contribution), share: Math.round((100 * Math.abs(contribution)) / scale) })));
+    const rows = parts.map(({ text, contribution }, i) => row(text, contribution,
+      element("div", { class: sideOf(each, contribution), share: Math.round(100 * sizes[i]) })));
     if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
     return element("table", {}, caption(`Contributions to ${each.name}`), element("tr", {}, ...heads), ...rows);

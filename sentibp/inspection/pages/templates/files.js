@@ -41,7 +41,7 @@ function files({ call, say, loaded }) {
     if (answer.status === 409) return ask(answer.error, () => load(session, name, true));
     if (answer.error) return say(answer.error);
     loaded(answer);
-    say(`${name}: ${answer.learned} steps were taken again.`);
+    say(`${name}: ${answer.learned === 1 ? "1 step was" : `${answer.learned} steps were`} taken again, on ${answer.title}.`);
   }
 
   function ask(question, then) {

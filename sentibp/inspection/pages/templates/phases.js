@@ -59,12 +59,27 @@ function phases(host, stepperHost) {
     mark(steps.stage);
   }
 
-  button.addEventListener("click", () => (timer === null ? start() : pause()));
-  stepperHost.querySelector(".network").addEventListener("keydown", (event) => {
-    if (event.key !== " " || !drawing) return;
-    event.preventDefault();
-    button.click();
+  button.addEventListener("click", () => {
+    isHeld = false;
+    timer === null ? start() : pause();
   });
+  // The space bar plays and pauses in the drawing. While the step plays, or the space bar paused it, it does so from
+  // wherever the focus is: it is on Learn then, and would make another step. In a text field it writes a space.
+  let isHeld = false; // whether the space bar paused it
+  const isText = (each) => each.matches("textarea, select, [contenteditable], input:not([type=radio], [type=range])");
+  for (const kind of ["keydown", "keyup"]) { // Firefox clicks a button on keyup
+    document.addEventListener(kind, (event) => {
+      if (event.key !== " " || !drawing || isText(event.target) || document.querySelector("dialog[open]")) return;
+      if (timer === null && !isHeld && !event.target.closest(".network")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (kind === "keyup" || event.repeat) return;
+      isHeld = timer !== null;
+      if (isHeld) pause();
+      else start();
+    }, true);
+  }
+  for (const kind of ["pointerdown", "focusin"]) document.addEventListener(kind, () => (isHeld = false), true);
 
   return {
     show(next, stage) {
@@ -99,6 +114,7 @@ function phases(host, stepperHost) {
   }
 
   function stop() {
+    isHeld = false;
     pause();
     finish();
   }

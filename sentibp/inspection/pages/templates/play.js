@@ -11,7 +11,10 @@
   const curves = { losses: curve("losses"), heldOut: curve("held-out") };
   let calls = 0, running = 0, typing = null, signal = null;
   let answered = null; // the text that the page shows the answer to
-  let wanted; // the label to choose when the labels of another network are known; null is the last one
+  let chosen = null; // the label that somebody chose for the text; without one, the predicted label is shown
+  let isOfText = false; // whether it is the label of this text alone: that of the beginning, or of a step that was made
+  let begun = ""; // the text that the page began with
+  let rates = {}; // the learning rate that each optimizer begins with
   let labelsShown = null, version = null, numbers = { count: 0 };
   let todo = [], isWorking = false, isRunning = false;
 
@@ -77,12 +80,14 @@
     typing = null;
     running++;
     if (name !== "run") wait(); // whose answers are shown as they come
-    const answer = await post(name, { network: key, text: asked, label: label() ?? null, ...settings(), ...more });
+    const given = name === "learn" ? label() : labelsShown && chosen; // the labels of another network are not known yet
+    const answer = await post(name, { network: key, text: asked, label: given ?? null, ...settings(), ...more });
     running--;
-    const isLate = key !== network.value || (name === "look" && (number !== calls || typing !== null));
+    const isLate = key !== network.value
+      || ((name === "look" || name === "begin") && (number !== calls || typing !== null));
     if (!isLate) { // an answer about another network or an earlier text is ignored
       at("error").hidden = !answer.error;
-      if (answer.error) fail(answer.error, answer.isKnown && name !== "look");
+      if (answer.error) fail(answer.error, answer.isKnown && name !== "look", name);
       else show(answer, name, asked);
     }
     if (!running && typing === null) waited();
@@ -90,9 +95,15 @@
     return answer;
   }
 
-  function fail(message, isUnchanged) {
+  function complain(message, name) { // beside what was pressed
+    const place = { learn: at("teach"), undo: at("teach"), reset: at("teach"), run: at("run") }[name];
+    (place ?? text.closest("p")).after(at("error"));
     at("error").textContent = message;
     at("error").hidden = false;
+  }
+
+  function fail(message, isUnchanged, name) {
+    complain(message, name);
     if (isUnchanged && answered === text.value) return; // the answer that is shown still holds
     answered = null;
     step.stop();
@@ -103,15 +114,18 @@
 
   function show(answer, name, asked) {
     const before = answered === asked ? answer.steps.at(-1) : null; // the bar moves only for the same text
-    answered = asked;
+    if (name === "begin") [text.value, begun, chosen, isOfText] = [answer.text, answer.text, answer.taught, true];
+    answered = name === "begin" ? answer.text : asked;
     if (configure(answer)) return void call("look"); // now that its labels are known
+    if (chosen === null && name === "look") select(answer.label);
     hide(false);
     if (version !== null && answer.version_before !== version)
       at("note").textContent = `Another page taught this network, too: it has ${answer.learned} steps now.`;
     else if (name !== "look") at("note").textContent = "";
     version = answer.version;
     progress(answer);
-    if (answer.stopped) at("error").textContent = answer.stopped, at("error").hidden = false;
+    if (answer.stopped) complain(answer.stopped, name);
+    if (name === "undo" || name === "reset") at("run-status").textContent = "";
     if (name === "learn" && answer.drawing) {
       const moved = before && ` ${page.probability(before[2])} → ${page.probability(before[3])}`;
       at("which").textContent = "This is the step that Learn made.";
@@ -136,21 +150,27 @@
 
   const areBinary = (labels) => labels.join() === "negative,positive"; // two others have a probability each
 
-  // The labels, the optimizer and the shape of the answer are those of the network. Return whether it is another one now.
+  const select = (name) => { // without an event
+    for (const each of form.querySelectorAll("[name=label]")) each.checked = each.value === name;
+  };
+
+  // The labels, the optimizer and the shape of the answer are those of the network. Return whether the answer to
+  // another label is wanted.
   function configure(answer) {
     const names = JSON.stringify([network.value, answer.labels]);
     if (names === labelsShown) return false;
-    const isFirst = labelsShown === null && wanted === undefined;
     labelsShown = names;
     version = null;
     const several = !areBinary(answer.labels);
-    const chosen = wanted === null ? answer.labels.at(-1) : answer.labels.includes(wanted) ? wanted : answer.labels[0];
+    if (!answer.labels.includes(chosen)) chosen = null;
     at("labels").replaceChildren(...(several ? answer.labels : answer.labels.toReversed()).map((name) => {
       const made = document.createElement("label"), input = document.createElement("input");
-      Object.assign(input, { type: "radio", name: "label", value: name, checked: name === chosen });
+      Object.assign(input, { type: "radio", name: "label", value: name });
       made.append(input, ` ${name}`);
       return made;
     }));
+    select(chosen ?? answer.label);
+    rates = answer.rates;
     optimizer.replaceChildren(...answer.optimizers.map((each) => new Option(each, each)));
     [optimizer.value, learningRate.value] = answer.default;
     document.querySelector(".meter").hidden = several;
@@ -160,7 +180,7 @@
     at("ends").hidden = several;
     at("contributions-section").querySelector("summary").textContent = `Contributions${several ? "" : " to the logit"}`;
     measure();
-    return isFirst || label() !== null;
+    return answer.drawing !== null && answer.drawing.label !== label();
   }
 
   function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
@@ -200,15 +220,16 @@
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
-    at("logit").textContent = [placed ? `place ${answer.place.toFixed(4)}` : "",
-      ...answer.sums.map((each) => `${each.name} ${page.signed(each.value)}`)].filter(Boolean).join(", ") + unknown;
+    at("logit").textContent = (placed ? `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1` : "") + unknown.replace(placed ? "" : "; ", "");
   }
 
   function contributions(answer) {
     if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "logit"));
     at("contributions").replaceChildren(...answer.sums.flatMap((each) => {
-      const title = document.createElement("h3");
-      title.textContent = each.name;
+      const title = document.createElement("h3"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
+      title.textContent = each.name === "polarity" ? `polarity: green is evidence for ${best}, red for ${worst}`
+        : each.name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
+          : `${each.name}: green is evidence for it`;
       return [title, tableOf(each, each.name)];
     }));
   }
@@ -216,14 +237,13 @@
   function tableOf(answer, sum) {
     const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
     const { row } = page, table = document.createElement("table");
-    const largest = Math.max(...answer.parts.map(([, value]) => Math.abs(value)), 1e-9);
     table.createCaption().className = "unseen";
     table.caption.textContent = `The contributions to the ${sum}`;
     table.append(row("th", ["word or n-gram", "contribution", "size"]));
-    for (const [name, value] of answer.parts) {
+    for (const [name, value, size] of answer.parts) {
       const bar = document.createElement("div");
       bar.className = colours[value < 0 ? 0 : 1];
-      bar.style.setProperty("--share", `${(100 * Math.abs(value)) / largest}%`);
+      bar.style.setProperty("--share", `${(100 * size).toFixed(1)}%`);
       const made = row("td", [name, page.signed(value), bar]);
       made.lastChild.className = "bar";
       table.append(made);
@@ -238,6 +258,7 @@
   // --- what it was taught
 
   const LISTED = 20; // steps
+  const HARM = 0.05, ENOUGH = 20; // of the accuracy on held-out reviews, if there are enough of them
 
   function progress(answer) {
     const focused = document.activeElement;
@@ -262,6 +283,11 @@
         { kind: "points", name: "steps of Run, each before it", colour: "--faint", symbol: "circle", size: 2.5 }),
       line(practice, { name: "mean of the reviews of Run", colour: "--focus", symbol: "square", size: 3 }),
     ]);
+    at("about-losses").textContent = [
+      losses.some((each) => !each[3]) ? "Where a line falls, the step lowered the loss on its own review." : "",
+      practice.length ? "Each point is the loss of a review before the step of Run on it; a square is the mean of all "
+        + "reviews of Run." : "",
+    ].join(" ").trim();
     curves.heldOut([line(answer.learned ? heldOut : [], { name: "mean of the held-out reviews", colour: "--focus", symbol: "square", size: 3 })]);
     cost(answer, heldOut);
     const [own, taught] = which.options;
@@ -280,10 +306,19 @@
     const now = answer.curve.now, [, loss, accuracy] = heldOut[0] ?? [];
     const percent = (share) => `${(100 * share).toFixed(1)} %`, short = (value) => value?.toFixed(4) ?? "not finite";
     if (!now || !heldOut.length) return;
+    const worse = answer.learned && reviews.held_out_count >= ENOUGH ? harm(accuracy, loss, now) : "";
+    at("cost").classList.toggle("harm", Boolean(worse));
     at("cost").textContent = answer.learned
-      ? `On held-out reviews (${reviews.held_out}), ${answer.learned} step${answer.learned === 1 ? "" : "s"} moved the loss from `
+      ? `${worse}On held-out reviews (${reviews.held_out}), ${answer.learned} step${answer.learned === 1 ? "" : "s"} moved the loss from `
         + `${short(loss)} to ${short(now[0])}, and the accuracy from ${percent(accuracy)} to ${percent(now[1])}.`
       : `On held-out reviews (${reviews.held_out}) the loss is ${short(now[0])}, and the accuracy ${percent(now[1])}.`;
+  }
+
+  function harm(accuracy, loss, now) { // what to say if the steps cost much more on others than one review is worth
+    const [after, right] = now, isDear = after === null || after > 1.25 * loss + 0.1;
+    if (accuracy - right < HARM && !isDear) return "";
+    return "These steps do harm: what they taught cost more on other reviews than it is worth. Press Undo, or Reset, and "
+      + "choose a smaller learning rate. ";
   }
 
   async function measure() { // beside the other calls: to read the reviews takes a while
@@ -303,6 +338,7 @@
     while (todo.length) {
       const name = todo.shift();
       let times = 1;
+      if (name === "learn") [chosen, isOfText] = [label(), true];
       for (; name === "learn" && todo[0] === "learn" && times < 64; times++) todo.shift();
       const answer = await call(name, name === "learn" ? { times } : {});
       if (answer.error || answer.stopped) todo = [];
@@ -338,10 +374,15 @@
   text.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(() => call("look"), 120);
+    if (isOfText) [chosen, isOfText] = [null, false];
     at("error").hidden = true;
     wait();
   });
-  form.addEventListener("change", () => call("look"));
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "label") [chosen, isOfText] = [label(), false];
+    if (event.target === optimizer) learningRate.value = rates[optimizer.value]; // that of another one is no guide
+    call("look");
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     act("learn");
@@ -357,8 +398,9 @@
   for (const kind of ["focus", "pageshow"]) // another page may have taught the network meanwhile
     addEventListener(kind, () => labelsShown && !isRunning && !isWorking && measure());
 
-  function choose(key, label) {
-    wanted = label;
+  function choose(key, label, isMine = false) { // isMine: whether somebody chose the label
+    chosen = label;
+    isOfText = !isMine;
     network.value = key;
     labelsShown = answered = null;
     numbers = { count: 0 };
@@ -376,16 +418,19 @@
   const lookAnew = () => call("look", { label: null, optimizer: null, learning_rate: null });
 
   network.replaceChildren(...networks.map(({ key, title }) => new Option(title, key)));
+  const begin = () => call("begin", { text: "", label: null, optimizer: null, learning_rate: null });
   network.addEventListener("change", () => {
-    choose(network.value, label());
-    lookAnew();
+    const isOwn = text.value === begun; // and nobody typed one
+    choose(network.value, isOwn || isOfText ? null : chosen, true);
+    isOwn ? begin() : lookAnew();
   });
   at("presets").append(...presets.map((preset) => {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", textContent: preset.title });
     button.addEventListener("click", () => {
-      text.value = preset.text;
       choose(preset.network, preset.label);
+      if (preset.text === null) return void begin();
+      text.value = begun = preset.text;
       lookAnew();
     });
     return button;
@@ -401,6 +446,6 @@
     },
   });
 
-  choose(network.value, presets.find((each) => each.network === network.value && each.text === text.value)?.label);
-  call("look", { label: null });
+  choose(network.value, null);
+  begin();
 })();

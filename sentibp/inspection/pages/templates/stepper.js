@@ -4,7 +4,7 @@
 
 function stepper(host, moved = () => {}) {
   const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 60, SIDE = 6;
-  const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 66, NARROW: 10, SPREAD: 36 };
+  const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 84, NARROW: 10, SPREAD: 36 };
   const NARROW_PAGE = 600; // pixels
   const GUTTER = 30; // left of the words, for the lines from the text
   const MEANING = {
@@ -59,7 +59,10 @@ function stepper(host, moved = () => {}) {
     const found = chosen?.column === 0 ? rows.indexOf(chosen.row) : -1;
     choose(found === rows.length - 1 ? null : { column: 0, row: rows[found + 1] });
   });
-  scroll.addEventListener("scroll", link);
+  scroll.addEventListener("scroll", () => {
+    link();
+    fade();
+  });
   let room = 0;
   new ResizeObserver(() => {
     if (data && linked.clientWidth) linked.clientWidth === room ? link() : draw(true);
@@ -93,7 +96,7 @@ function stepper(host, moved = () => {}) {
     if (value === undefined || value === null) return "";
     const size = Math.abs(value);
     if (size === 0) return "0";
-    if (size < 0.001 || size >= 10000) return value.toExponential(1);
+    if (size < 0.001 || size >= 10000) return page.power(value, 1);
     const said = page.number(value); // more than 4 decimals, if 4 would look whole
     return said.length <= 8 && size < 10 ? said : value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
   }
@@ -181,6 +184,7 @@ function stepper(host, moved = () => {}) {
       if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
     writeReview();
     link();
+    fade();
   }
 
   function linesTo(edge, stage, places) { // and the numbers of those that the chosen unit has
@@ -215,7 +219,7 @@ function stepper(host, moved = () => {}) {
         "stroke-width": ((own(i, j) ? 0.8 : 0.25) + (4.75 * Math.abs(value)) / (own(i, j) ? ownScale : scale)).toFixed(2),
       }));
       if (own(i, j)) labels.push(drawn("text", { class: "weight", "text-anchor": into ? "start" : "end",
-        x: into ? x1 + 3 : x2 - 3, y: middle(into ? edge.from : edge.to, into ? i : j) + 5 }, short(value)));
+        x: into ? x1 + 8 : x2 - 8, y: middle(into ? edge.from : edge.to, into ? i : j) + 5 }, short(value)));
     }));
     return { lines: [...thin, ...lit], labels };
   }
@@ -275,7 +279,15 @@ function stepper(host, moved = () => {}) {
     const { places, width } = layout();
     const scale = Number(picture.getAttribute("width")) / width;
     const middle = (places[index].x + places[index].width / 2) * scale;
-    scroll.scrollLeft = index ? middle - scroll.clientWidth / 2 : 0;
+    const wanted = middle - scroll.clientWidth / 2;
+    const whole = places.map(({ x }) => (x - SIDE) * scale).find((left) => left >= wanted); // no column is cut on the left
+    scroll.scrollLeft = index && wanted > 0 ? whole : 0;
+  }
+
+  function fade() { // where more of the drawing is to the left or to the right
+    const { scrollLeft, scrollWidth, clientWidth } = scroll;
+    scroll.classList.toggle("more-left", scrollLeft > 2);
+    scroll.classList.toggle("more-right", scrollLeft + clientWidth < scrollWidth - 2);
   }
 
   // --- the formulas of a stage
